@@ -1,0 +1,263 @@
+//! Recognises a record as one of kAudit's findings and holds the few fields that matter, borrowed.
+//!
+//! It looks at top-level keys only and never at the order they come in. Keys are read in either spelling (`short-doc`,
+//! `short_doc`). Decision: the first of two equal keys counts, so that a scan may stop early.
+
+use core::fmt::Write as _;
+
+use crate::record::{Number, Text, Value};
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $folded:literal,)*) => {
+        /// A top-level field of a finding that the filter knows by name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Field {
+            $($(#[$doc])* #[doc = concat!("`", $name, "`")] $variant,)*
+        }
+
+        impl Field {
+            /// Every field, in the order of their slots.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// kAudit's own, hyphenated name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            fn folded(key: &[u8]) -> Option<Self> {
+                match key { $($folded => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+fields! {
+    AccessType "access-type" b"access_type",
+    ApiGroup "api-group" b"api_group",
+    CallerIp "caller-ip" b"caller_ip",
+    Category "category" b"category",
+    Cluster "cluster" b"cluster",
+    Confidence "confidence" b"confidence",
+    Count "count" b"count",
+    CountPeriod "count-period" b"count_period",
+    Direction "direction" b"direction",
+    Doc "doc" b"doc",
+    Eid "eid" b"eid",
+    Etype "etype" b"etype",
+    Id "id" b"id",
+    NonAuthorized "non-authorized" b"non_authorized",
+    Principal "principal" b"principal",
+    Project "project" b"project",
+    ResourceName "resource-name" b"resource_name",
+    ResourceNamespace "resource-namespace" b"resource_namespace",
+    ResourceType "resource-type" b"resource_type",
+    Rule "rule" b"rule",
+    ShortDoc "short-doc" b"short_doc",
+    StatusCode "status-code" b"status_code",
+    StatusReason "status-reason" b"status_reason",
+    Subresource "subresource" b"subresource",
+    Time "time" b"time",
+    Timestamp "timestamp" b"timestamp",
+    Username "username" b"username",
+    Verb "verb" b"verb",
+}
+
+/// The longest name in the table; a longer key is none of them.
+const LONGEST: usize = 18;
+
+impl Field {
+    /// The field a key names, in either spelling.
+    pub fn of(key: &[u8]) -> Option<Self> {
+        let mut folded = [0; LONGEST];
+        let folded = folded.get_mut(..key.len())?;
+        for (to, &from) in folded.iter_mut().zip(key) {
+            *to = if from == b'-' { b'_' } else { from };
+        }
+        Self::folded(folded)
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $type:ident: $($variant:ident $($word:literal)+,)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        #[expect(missing_docs, reason = "the words are kAudit's own")]
+        pub enum $type { $($variant,)* }
+
+        impl $type {
+            /// Every value, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The value a record or configuration means by this word.
+            pub fn of(word: &str) -> Option<Self> {
+                match word { $($($word)|+ => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The word itself.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => first!($($word)+),)* }
+            }
+        }
+    };
+}
+macro_rules! first {
+    ($first:literal $($rest:literal)*) => {
+        $first
+    };
+}
+
+words! {
+    /// What a detection is about.
+    Etype: Principal "principal", Resource "resource", Cluster "cluster",
+}
+words! {
+    /// A detection's category; the older dialect writes `alcide.category/incident`.
+    Category: Incident "incident" "alcide.category/incident", Anomaly "anomaly" "alcide.category/anomaly",
+}
+words! {
+    /// A detection's confidence; `0`, `1` and `2` are high, medium and low.
+    Confidence: High "high" "0", Medium "medium" "1", Low "low" "2",
+}
+words! {
+    /// The kinds of finding, by the `type` of the integration that sends them.
+    Kind: Detection "detections", Selection "selections", Activity "activity",
+}
+
+/// The known top-level fields of one record. The default is an empty set.
+#[derive(Clone, Copy)]
+pub struct Fields<'a> {
+    slots: [Value<'a>; Field::ALL.len()],
+}
+
+impl Default for Fields<'_> {
+    fn default() -> Self {
+        Self { slots: [Value::Null; Field::ALL.len()] }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Takes a value unless the field already has one.
+    pub fn offer(&mut self, field: Field, value: Value<'a>) {
+        if let Some(slot @ Value::Null) = self.slots.get_mut(field as usize) {
+            *slot = value;
+        }
+    }
+
+    /// The field's value; `Null` when the record has none.
+    pub fn get(&self, field: Field) -> Value<'a> {
+        self.slots.get(field as usize).copied().unwrap_or(Value::Null)
+    }
+
+    /// The field as text, a number or boolean spelled out; `None` when absent, null, empty or nested.
+    pub fn text<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s str>
+    where
+        'a: 's,
+    {
+        let text = match self.get(field) {
+            Value::Text(text) => text.decode(scratch),
+            Value::Bool(true) => "true",
+            Value::Bool(false) => "false",
+            Value::Number(Number::Raw(text)) => text,
+            Value::Number(number) => {
+                scratch.clear();
+                // Writing into a string cannot fail.
+                let _ = write!(scratch, "{number}");
+                scratch
+            }
+            Value::Null | Value::Map | Value::List => return None,
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The field as a whole number, given as a number or as a string.
+    pub fn integer(&self, field: Field) -> Option<i64> {
+        match self.get(field) {
+            Value::Number(number) => number.as_i64(),
+            Value::Text(Text::Plain(text)) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The field as a truth value, given as a boolean or as a string.
+    pub fn truth(&self, field: Field) -> Option<bool> {
+        match self.get(field) {
+            Value::Bool(value) => Some(value),
+            Value::Text(Text::Plain(text)) if text.eq_ignore_ascii_case("true") => Some(true),
+            Value::Text(Text::Plain(text)) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        }
+    }
+
+    fn has(&self, field: Field) -> bool {
+        match self.get(field) {
+            Value::Text(text) => !text.is_empty(),
+            Value::Bool(_) | Value::Number(_) => true,
+            Value::Null | Value::Map | Value::List => false,
+        }
+    }
+
+    /// Which kind of finding these fields make, if any.
+    pub fn kind(&self) -> Option<Kind> {
+        if self.has(Field::Etype) && self.has(Field::Eid) {
+            return Some(Kind::Detection);
+        }
+        let rule = self.has(Field::Rule);
+        if rule && (self.has(Field::Count) || self.has(Field::Id) || self.has(Field::Verb)) {
+            return Some(Kind::Selection);
+        }
+        (!rule && self.has(Field::Id) && self.has(Field::Verb)).then_some(Kind::Activity)
+    }
+
+    /// Whether a selection is already a count, which no count report adds up again.
+    pub fn is_count(&self) -> bool {
+        self.has(Field::Count)
+    }
+
+    /// A detection's `etype`, when it is one of the three known.
+    pub fn etype(&self) -> Option<Etype> {
+        self.word(Field::Etype, Etype::of)
+    }
+
+    /// A detection's `category`, when it is one of the two known.
+    pub fn category(&self) -> Option<Category> {
+        self.word(Field::Category, Category::of)
+    }
+
+    /// A detection's `confidence`, when it is one of the three known.
+    pub fn confidence(&self) -> Option<Confidence> {
+        self.word(Field::Confidence, Confidence::of)
+    }
+
+    fn word<T>(&self, field: Field, of: fn(&str) -> Option<T>) -> Option<T> {
+        match self.get(field) {
+            Value::Text(Text::Plain(text)) => of(text),
+            Value::Number(number) => of(match number.as_i64()? {
+                0 => "0",
+                1 => "1",
+                2 => "2",
+                _ => return None,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The field that holds the entity: `eid` of a detection, `principal` (or else `username`) of the others.
+    pub fn entity_field(&self, kind: Kind) -> Field {
+        match kind {
+            Kind::Detection => Field::Eid,
+            _ if self.has(Field::Principal) => Field::Principal,
+            Kind::Selection | Kind::Activity => Field::Username,
+        }
+    }
+
+    /// The field that names what happened: the rule, a detection's short-doc, an activity's verb.
+    pub fn subject_field(&self, kind: Kind) -> Field {
+        match kind {
+            Kind::Detection => Field::ShortDoc,
+            Kind::Selection => Field::Rule,
+            Kind::Activity => Field::Verb,
+        }
+    }
+}
