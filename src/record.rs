@@ -1,0 +1,166 @@
+//! A borrowed view of one record, over JSON text ([`Json`]) or `MessagePack` ([`MsgPack`]).
+//!
+//! A view scans the top level once, checks the whole body on the way and copies nothing. Where a body has to change
+//! (redaction, truncation, another encoding), it is read once more into a [`Tape`]; nothing else parses deeper.
+
+mod json;
+mod msgpack;
+mod tape;
+
+use core::fmt;
+
+pub use json::Json;
+pub use msgpack::MsgPack;
+pub use tape::{Event, Tape};
+
+/// How deep a body may nest. kAudit nests four deep; what nests deeper than this is not a finding.
+pub const MAX_DEPTH: usize = 64;
+
+/// A view of one record: what the engine asks of a host's data.
+pub trait Record<'a> {
+    /// Visits every member of the top level, in order, and checks the whole record.
+    ///
+    /// # Errors
+    /// The record is not an object, or its encoding is broken.
+    fn scan(&mut self, visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), Malformed>;
+
+    /// Whether the body may leave as the bytes it came in; asked after a scan, and only of records that are kept. A
+    /// body that is legal but that some reader would refuse (a lone surrogate, a key that is no string) may not.
+    fn is_clean(&self) -> bool;
+
+    /// The bytes of the body; asked after a scan that went well.
+    fn body(&self) -> Body<'a>;
+
+    /// The whole record as text, for a record that cannot be scanned.
+    fn lossy_text(&self) -> String;
+}
+
+/// A finding's bytes, as they came or as they had to be rewritten.
+#[derive(Clone, Debug)]
+pub enum Body<'a> {
+    /// A JSON object, without white space around it.
+    Json(&'a str),
+    /// A `MessagePack` map.
+    MsgPack(&'a [u8]),
+    /// A body that changed.
+    Tape(Tape<'a>),
+}
+
+impl<'a> Body<'a> {
+    /// The body in its editable form.
+    pub fn into_tape(self) -> Tape<'a> {
+        match self {
+            Self::Json(text) => Tape::from_json(text),
+            Self::MsgPack(bytes) => Tape::from_msgpack(bytes),
+            Self::Tape(tape) => tape,
+        }
+    }
+}
+
+/// A borrowed string.
+#[derive(Clone, Copy, Debug)]
+pub enum Text<'a> {
+    /// The string itself.
+    Plain(&'a str),
+    /// A JSON string's inside, with escapes that are valid but not yet resolved.
+    Escaped(&'a str),
+}
+
+impl<'a> Text<'a> {
+    /// The string itself; escapes are resolved into `scratch`.
+    pub fn decode<'s>(self, scratch: &'s mut String) -> &'s str
+    where
+        'a: 's,
+    {
+        match self {
+            Self::Plain(text) => text,
+            Self::Escaped(text) => {
+                scratch.clear();
+                json::unescape(text, scratch);
+                scratch
+            }
+        }
+    }
+
+    /// Whether the string has no character.
+    pub fn is_empty(self) -> bool {
+        matches!(self, Self::Plain(""))
+    }
+}
+
+/// A top-level member's value.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// Null, or absent.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A number.
+    Number(Number<'a>),
+    /// A string.
+    Text(Text<'a>),
+    /// An object, not looked into.
+    Map,
+    /// An array, not looked into.
+    List,
+}
+
+/// A number, in the form it came.
+#[derive(Clone, Copy, Debug)]
+pub enum Number<'a> {
+    /// A whole number.
+    Int(i64),
+    /// A whole number; used above the range of `Int`.
+    Uint(u64),
+    /// A finite number.
+    Float(f64),
+    /// JSON's spelling of a number, kept to the letter.
+    Raw(&'a str),
+}
+
+impl Number<'_> {
+    /// The number as a whole one, its fraction cut off; `None` outside the range.
+    pub fn as_i64(self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(value),
+            Self::Uint(value) => i64::try_from(value).ok(),
+            Self::Float(value) => truncate(value),
+            Self::Raw(text) => text.parse().ok().or_else(|| truncate(text.parse().ok()?)),
+        }
+    }
+}
+
+/// Beyond 2^53 a float no longer holds every whole number, and no time or count of ours is that large.
+fn truncate(value: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked, and the fraction is to go")]
+    (value.abs() <= EXACT).then_some(value as i64)
+}
+
+impl fmt::Display for Number<'_> {
+    /// As JSON spells it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(value) => write!(f, "{value}"),
+            Self::Uint(value) => write!(f, "{value}"),
+            // `{:?}` is the shortest spelling that reads back the same, in exponent form where that is shorter.
+            Self::Float(value) => write!(f, "{value:?}"),
+            Self::Raw(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Why a record cannot be scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// The byte at which the scan stopped.
+    pub offset: usize,
+    /// What was expected or found there.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.what, self.offset)
+    }
+}
