@@ -6,17 +6,10 @@
 //! Decision: no serde here. A derived deserialiser stops at the first error and forgets lines; the reader walks a tree
 //! of marked nodes instead.
 
-mod options;
-mod patterns;
-mod read;
-mod yaml;
-
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
 pub use crate::error::{Diagnostic, Level};
-pub use options::{OPTIONS, OptionDoc};
-pub use read::{Files, Reading, read};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -249,6 +242,18 @@ pub enum Report {
     Details,
     /// Findings are counted by cluster, principal, rule and namespace for each hour, and the counts are sent.
     Count,
+}
+
+impl By {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Entity => "entity",
+            Self::Rule => "rule",
+            Self::Cluster => "cluster",
+        }
+    }
 }
 
 impl Default for Config {

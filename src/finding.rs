@@ -251,13 +251,15 @@ impl<'a> Fields<'a> {
             Kind::Selection | Kind::Activity => Field::Username,
         }
     }
+}
 
-    /// The field that names what happened: the rule, a detection's short-doc, an activity's verb.
-    pub fn subject_field(&self, kind: Kind) -> Field {
-        match kind {
-            Kind::Detection => Field::ShortDoc,
-            Kind::Selection => Field::Rule,
-            Kind::Activity => Field::Verb,
+impl Kind {
+    /// The field that names what happened: a detection's short-doc, a selection's rule, an activity's verb.
+    pub fn subject_field(self) -> Field {
+        match self {
+            Self::Detection => Field::ShortDoc,
+            Self::Selection => Field::Rule,
+            Self::Activity => Field::Verb,
         }
     }
 }

@@ -17,8 +17,22 @@
     clippy::print_stderr,         // nor a log
 )]
 
+pub mod bulk;
 pub mod config;
+mod counts;
+pub mod entry;
 mod error;
+mod filter;
 pub mod finding;
+mod limit;
+mod matcher;
+mod pattern;
 pub mod record;
+mod redact;
+mod severity;
+pub mod stats;
 pub mod template;
+mod time;
+
+pub use filter::{BuildError, Filter, Verdict};
+pub use time::Time;

@@ -16,6 +16,9 @@ pub use tape::{Event, Tape};
 /// How deep a body may nest. kAudit nests four deep; what nests deeper than this is not a finding.
 pub const MAX_DEPTH: usize = 64;
 
+/// What [`Malformed`] says of a record that is no object.
+pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
+
 /// A view of one record: what the engine asks of a host's data.
 pub trait Record<'a> {
     /// Visits every member of the top level, in order, and checks the whole record.
@@ -64,10 +67,12 @@ pub enum Text<'a> {
     Plain(&'a str),
     /// A JSON string's inside, with escapes that are valid but not yet resolved.
     Escaped(&'a str),
+    /// Bytes that are not UTF-8.
+    Lossy(&'a [u8]),
 }
 
 impl<'a> Text<'a> {
-    /// The string itself; escapes are resolved into `scratch`.
+    /// The string itself; escapes are resolved into `scratch`, and what is not UTF-8 becomes U+FFFD there.
     pub fn decode<'s>(self, scratch: &'s mut String) -> &'s str
     where
         'a: 's,
@@ -77,6 +82,16 @@ impl<'a> Text<'a> {
             Self::Escaped(text) => {
                 scratch.clear();
                 json::unescape(text, scratch);
+                scratch
+            }
+            Self::Lossy(bytes) => {
+                scratch.clear();
+                for chunk in bytes.utf8_chunks() {
+                    scratch.push_str(chunk.valid());
+                    if !chunk.invalid().is_empty() {
+                        scratch.push(char::REPLACEMENT_CHARACTER);
+                    }
+                }
                 scratch
             }
         }

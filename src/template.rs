@@ -54,7 +54,8 @@ impl Template {
             } else if let Some(after) = from.strip_prefix("}}") {
                 literal.push('}');
                 rest = after;
-            } else if let Some((inside, after)) = from.strip_prefix('{').and_then(|from| from.split_once('}')) {
+            } else if let Some((inside, after)) = from.strip_prefix('{').and_then(|from| from.split_once('}'))
+            {
                 if !literal.is_empty() {
                     parts.push(Part::Literal(core::mem::take(&mut literal)));
                 }
@@ -66,7 +67,8 @@ impl Template {
                 return Err(TemplateError {
                     offset,
                     message: "a brace without its partner".to_owned(),
-                    help: "write `{field}` or `{field|default}`, and `{{` or `}}` for a brace itself".to_owned(),
+                    help: "write `{field}` or `{field|default}`, and `{{` or `}}` for a brace itself"
+                        .to_owned(),
                 });
             }
         }
@@ -79,7 +81,12 @@ impl Template {
 
     /// `{cluster|kaudit}`
     pub(crate) fn builtin_application() -> Self {
-        Self { parts: vec![Part::Placeholder { name: Placeholder::Field(Field::Cluster), default: "kaudit".to_owned() }] }
+        Self {
+            parts: vec![Part::Placeholder {
+                name: Placeholder::Field(Field::Cluster),
+                default: "kaudit".to_owned(),
+            }],
+        }
     }
 
     /// `kaudit-{type}`
@@ -94,7 +101,12 @@ impl Template {
 
     /// `{cluster}`
     pub(crate) fn builtin_computer() -> Self {
-        Self { parts: vec![Part::Placeholder { name: Placeholder::Field(Field::Cluster), default: String::new() }] }
+        Self {
+            parts: vec![Part::Placeholder {
+                name: Placeholder::Field(Field::Cluster),
+                default: String::new(),
+            }],
+        }
     }
 
     /// Appends the rendered name. `value` appends a placeholder's value, or nothing when there is none.

@@ -1,0 +1,155 @@
+//! The `MessagePack` encoder, for Fluent Bit.
+
+use super::{Entry, Length, OWN_KEY, Out, json};
+use crate::config::TextForm;
+use crate::record::{Body, Event, Number};
+
+/// A whole entry.
+pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
+    let labels = entry.labels.named();
+    let present = labels.iter().filter(|(_, label)| !label.is_empty()).count();
+    let members = present.saturating_add(if entry.computer().is_empty() { 5 } else { 6 });
+    map(u32::try_from(members).unwrap_or(0), out);
+    str("timestamp", out);
+    int(entry.timestamp_ms, out);
+    str("severity", out);
+    int(i64::from(entry.severity as u8), out);
+    str("applicationName", out);
+    str(entry.application(), out);
+    str("subsystemName", out);
+    str(entry.subsystem(), out);
+    if !entry.computer().is_empty() {
+        str("computerName", out);
+        str(entry.computer(), out);
+    }
+    for (key, label) in labels {
+        if !label.is_empty() {
+            str(key, out);
+            str(label, out);
+        }
+    }
+    str("text", out);
+    match entry.text {
+        TextForm::Object => text(entry, out),
+        TextForm::String => {
+            // A string's length stands before it, so it is written twice: once to measure.
+            let mut length = Length::default();
+            json::text(entry, &mut length);
+            str_head(length.0, out);
+            json::text(entry, out);
+        }
+    }
+}
+
+fn text(entry: &Entry<'_>, out: &mut impl Out) {
+    let marks = &entry.marks.events;
+    match &entry.body {
+        Body::MsgPack(body) if marks.is_empty() => out.put(body),
+        Body::MsgPack(body) => {
+            let (count, members) = map_head(body);
+            map(count.saturating_add(1), out);
+            out.put(members);
+            own_member(marks, out);
+        }
+        Body::Json(_) | Body::Tape(_) => {
+            let tape = entry.body.clone().into_tape();
+            match tape.events.split_first() {
+                Some((Event::Map(count), members)) if !marks.is_empty() => {
+                    map(count.saturating_add(1), out);
+                    events(members, out);
+                    own_member(marks, out);
+                }
+                _ => events(&tape.events, out),
+            }
+        }
+    }
+}
+
+fn own_member(marks: &[Event<'_>], out: &mut impl Out) {
+    str(OWN_KEY, out);
+    events(marks, out);
+}
+
+/// Splits a map's head off: how many members it has, and their bytes.
+fn map_head(body: &[u8]) -> (u32, &[u8]) {
+    match body {
+        [head @ 0x80..=0x8f, members @ ..] => (u32::from(head & 0x0f), members),
+        [0xde, a, b, members @ ..] => (u32::from(u16::from_be_bytes([*a, *b])), members),
+        [0xdf, a, b, c, d, members @ ..] => (u32::from_be_bytes([*a, *b, *c, *d]), members),
+        _ => (0, body),
+    }
+}
+
+fn events(events: &[Event<'_>], out: &mut impl Out) {
+    for event in events {
+        match event {
+            Event::Map(count) => map(*count, out),
+            Event::List(count) => list(*count, out),
+            Event::End => (),
+            Event::Key(text) | Event::Str(text) => str(text, out),
+            Event::Number(value) => number(*value, out),
+            Event::Bool(true) => out.put(&[0xc3]),
+            Event::Bool(false) => out.put(&[0xc2]),
+            Event::Null => out.put(&[0xc0]),
+        }
+    }
+}
+
+fn map(count: u32, out: &mut impl Out) {
+    match (u8::try_from(count), u16::try_from(count)) {
+        (Ok(count @ 0..=15), _) => out.put(&[0x80 | count]),
+        (_, Ok(count)) => head(0xde, count.to_be_bytes(), out),
+        _ => head(0xdf, count.to_be_bytes(), out),
+    }
+}
+
+fn list(count: u32, out: &mut impl Out) {
+    match (u8::try_from(count), u16::try_from(count)) {
+        (Ok(count @ 0..=15), _) => out.put(&[0x90 | count]),
+        (_, Ok(count)) => head(0xdc, count.to_be_bytes(), out),
+        _ => head(0xdd, count.to_be_bytes(), out),
+    }
+}
+
+fn str(text: &str, out: &mut impl Out) {
+    str_head(text.len(), out);
+    out.put(text.as_bytes());
+}
+
+fn str_head(length: usize, out: &mut impl Out) {
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ 0..=31), _) => out.put(&[0xa0 | length]),
+        (Ok(length), _) => out.put(&[0xd9, length]),
+        (_, Ok(length)) => head(0xda, length.to_be_bytes(), out),
+        // An entry is at most a megabyte.
+        _ => head(0xdb, u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes(), out),
+    }
+}
+
+fn number(number: Number<'_>, out: &mut impl Out) {
+    match number {
+        Number::Int(value) => int(value, out),
+        Number::Uint(value) => head(0xcf, value.to_be_bytes(), out),
+        Number::Float(value) => head(0xcb, value.to_be_bytes(), out),
+        Number::Raw(text) => match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
+            (Ok(value), ..) => int(value, out),
+            (_, Ok(value), _) => head(0xcf, value.to_be_bytes(), out),
+            (.., Ok(value)) if value.is_finite() => head(0xcb, value.to_be_bytes(), out),
+            _ => str(text, out),
+        },
+    }
+}
+
+fn int(value: i64, out: &mut impl Out) {
+    match (u8::try_from(value), u32::try_from(value), i8::try_from(value)) {
+        (Ok(small @ 0..=0x7f), ..) => out.put(&[small]),
+        (_, Ok(value), _) => head(0xce, value.to_be_bytes(), out),
+        (.., Ok(value @ -32..0)) => out.put(&value.to_be_bytes()),
+        _ => head(0xd3, value.to_be_bytes(), out),
+    }
+}
+
+fn head<const N: usize>(kind: u8, bytes: [u8; N], out: &mut impl Out) {
+    out.put(&[kind]);
+    out.put(&bytes);
+}

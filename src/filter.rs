@@ -1,0 +1,499 @@
+//! The only room that knows the order: scan, recognise, match, count, limit, shape.
+//!
+//! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's own buffers, so
+//! a dropped record costs no allocation and a kept one none but what its change (redaction, truncation) needs.
+
+mod labels;
+
+use std::fmt;
+
+use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
+use crate::counts::{self, Counts};
+use crate::entry::{Entry, Labels, OWN_KEY};
+use crate::finding::{Field, Fields, Kind};
+use crate::limit::{Limiter, Summary};
+use crate::matcher::{Matcher, Question};
+use crate::record::{Body, Json, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
+use crate::redact::Redactor;
+use crate::severity::Table;
+use crate::stats::{Reason, Stats};
+use crate::time::{self, Time};
+use labels::Namer;
+
+/// The engine, built from a checked configuration.
+pub struct Filter {
+    integrations: Vec<Integration>,
+    matcher: Matcher,
+    severity: Table,
+    limiter: Limiter<Note>,
+    counts: Counts<Note>,
+    shaper: Shaper,
+    unrecognised: Unrecognised,
+    stats: Stats,
+    scratch: Scratch,
+}
+
+struct Integration {
+    name: String,
+    report: Report,
+}
+
+/// What became of a record.
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// It leaves as this entry.
+    Kept(Entry<'a>),
+    /// It leaves no trace but a count.
+    Dropped(Reason),
+    /// A rate limit holds it back; a summary will speak of it.
+    Suppressed,
+    /// It is not a finding and stays in the stream as it is.
+    Passed,
+}
+
+/// Why a filter cannot be built although its configuration was read without a mistake.
+#[derive(Debug)]
+pub struct BuildError(Box<regex_automata::meta::BuildError>);
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the patterns are too large together: {}", self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl From<Box<regex_automata::meta::BuildError>> for BuildError {
+    fn from(error: Box<regex_automata::meta::BuildError>) -> Self {
+        Self(error)
+    }
+}
+
+/// What a summary or report remembers of the findings it speaks of.
+struct Note {
+    severity: Severity,
+    labels: Labels,
+    sample: Tape<'static>,
+}
+
+/// Buffers that live on from record to record.
+#[derive(Default)]
+struct Scratch {
+    inner: String,
+    entity: String,
+    rule: String,
+    key: String,
+    labels: Labels,
+}
+
+impl Filter {
+    /// Compiles a configuration. `seed` protects the tables of limiter keys against names chosen to collide; a host
+    /// takes it from its system's randomness.
+    ///
+    /// # Errors
+    /// The patterns are too large together; one that is too large alone was reported when the configuration was read.
+    pub fn new(config: &Config, seed: u64) -> Result<Self, BuildError> {
+        let limits = &config.rate_limit;
+        Ok(Self {
+            integrations: config
+                .integrations
+                .iter()
+                .map(|integration| Integration {
+                    name: integration.name.clone(),
+                    report: integration.filter.report,
+                })
+                .collect(),
+            matcher: Matcher::new(&config.integrations)?,
+            severity: Table::new(&config.severity)?,
+            limiter: Limiter::new(
+                config.integrations.iter().map(|integration| integration.rate_limit),
+                limits.max_keys,
+                limits.summary_every_ns,
+                seed,
+            ),
+            counts: Counts::new(limits.max_keys, limits.summary_every_ns, seed),
+            shaper: Shaper {
+                namer: Namer::new(&config.coralogix),
+                redactor: Redactor::new(&config.redact)?,
+                guard: config.guard.clone(),
+                keys: config.coralogix.keys,
+                text: match config.coralogix.shape {
+                    Shape::Singles => config.coralogix.text,
+                    // Coralogix takes nothing but a string in an envelope.
+                    Shape::Bulk => TextForm::String,
+                },
+            },
+            unrecognised: config.unrecognised,
+            stats: Stats::default(),
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// Decides what becomes of one record that arrived `now`.
+    pub fn process<'a>(&'a mut self, record: &mut impl Record<'a>, now: Time) -> Verdict<'a> {
+        let Self { integrations, matcher, severity, limiter, counts, shaper, unrecognised, stats, scratch } =
+            self;
+        stats.records = stats.records.saturating_add(1);
+        let Scratch { inner, entity, rule, key, labels } = scratch;
+        let (kind, seen, body, clean) = match find(record, inner) {
+            Ok(Found { kind, seen, inner: Some(json) }) => (kind, seen, json.body(), json.is_clean()),
+            Ok(Found { kind, seen, inner: None }) => (kind, seen, record.body(), false),
+            Err(strange) => return wrap(record, strange, *unrecognised, shaper, stats, labels, now),
+        };
+        let fields = &seen.fields;
+        let question = Question {
+            kind,
+            etype: fields.etype(),
+            category: fields.category(),
+            confidence: fields.confidence(),
+            entity: fields.text(fields.entity_field(kind), entity).unwrap_or_default(),
+            rule: fields.text(Field::Rule, rule).unwrap_or_default(),
+        };
+        let time = shaper.time(fields, now);
+        let claimed = match matcher.claim(&question) {
+            Ok(_) if time.off.is_some() && shaper.guard.on_stale == OnStale::Drop => Err(Reason::Stale),
+            claim => claim,
+        };
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(reason) => {
+                stats.drop(reason);
+                return Verdict::Dropped(reason);
+            }
+        };
+        let (name, report) = integrations
+            .get(claimed)
+            .map_or(("", Report::Details), |integration| (&*integration.name, integration.report));
+        let source = labels::Source { fields, kind: Some(kind), integration: name };
+        let severity_of = || severity.of(&question, fields.truth(Field::NonAuthorized) == Some(true));
+
+        if report == Report::Count && kind == Kind::Selection && !fields.is_count() {
+            let dimensions = shaper.dimensions(fields);
+            let note = || shaper.note(&source, severity_of());
+            counts.add(claimed, dimensions.each_ref().map(String::as_str), time.finding_ms, now, note);
+            stats.drop(Reason::Counted);
+            return Verdict::Dropped(Reason::Counted);
+        }
+        let key = match limiter.by(claimed) {
+            Some(By::Entity) => question.entity,
+            Some(By::Rule) => fields.text(kind.subject_field(), key).unwrap_or_default(),
+            Some(By::Cluster) => fields.text(Field::Cluster, key).unwrap_or_default(),
+            Some(By::None) | None => "",
+        };
+        if let Err(tally) = limiter.admit(claimed, key, now) {
+            let severity = severity_of();
+            let note = tally.note.get_or_insert_with(|| shaper.note(&source, severity));
+            note.severity = note.severity.max(severity);
+            stats.suppressed = stats.suppressed.saturating_add(1);
+            return Verdict::Suppressed;
+        }
+
+        let severity = severity_of();
+        shaper.namer.label(&source, &shaper.redactor, labels);
+        let mut entry = shaper.entry(time.entry_ms, severity, labels, body);
+        time.mark(&mut entry);
+        let clean = clean || record.is_clean();
+        shaper.finish(&mut entry, clean, seen.own, Redaction::Fields, stats);
+        stats.keep(Some(kind));
+        Verdict::Kept(entry)
+    }
+
+    /// The next entry that the filter owes of its own and whose time has come: a summary of suppressed findings, or a
+    /// count report. To be asked again until there is none.
+    pub fn due(&mut self, now: Time) -> Option<Entry<'_>> {
+        self.own(now, false)
+    }
+
+    /// The next entry that the filter still owes, whatever its time: to be asked, until there is none, before the
+    /// filter goes.
+    pub fn finish(&mut self, now: Time) -> Option<Entry<'_>> {
+        self.own(now, true)
+    }
+
+    fn own(&mut self, now: Time, all: bool) -> Option<Entry<'_>> {
+        if let Some(summary) = self.limiter.summary(now, all) {
+            self.stats.summaries = self.stats.summaries.saturating_add(1);
+            self.stats.summarised = self.stats.summarised.saturating_add(summary.tally.count);
+            return self.summary(summary, now);
+        }
+        let report = self.counts.report(now, all)?;
+        self.stats.reports = self.stats.reports.saturating_add(1);
+        Some(self.report(report, now))
+    }
+
+    fn summary(&mut self, summary: Summary<Note>, now: Time) -> Option<Entry<'_>> {
+        let Self { integrations, shaper, stats, scratch, .. } = self;
+        let Summary { integration, by, key, tally } = summary;
+        let note = tally.note?;
+        scratch.labels = note.labels;
+        let name = integrations.get(integration).map_or("", |integration| &integration.name);
+        let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
+        if let Some(mut key) = key.map(String::from) {
+            shaper.redactor.everything_in(&mut key);
+            text.insert("key", Tape::str(key));
+        }
+        text.insert("suppressed", Tape::uint(tally.count));
+        text.insert("first", Tape::int(tally.first.millis()));
+        text.insert("last", Tape::int(tally.last.millis()));
+        text.insert("sample", note.sample);
+        let body = Body::Tape(Tape::map([]));
+        let mut entry = shaper.entry(now.millis(), note.severity, &scratch.labels, body);
+        entry.mark("summary", text);
+        shaper.finish(&mut entry, true, false, Redaction::Done, stats);
+        Some(entry)
+    }
+
+    fn report(&mut self, report: counts::Report<Note>, now: Time) -> Entry<'_> {
+        let Self { integrations, shaper, stats, scratch, .. } = self;
+        let counts::Report { integration, start_ms, dimensions, count, note } = report;
+        scratch.labels = note.labels;
+        let name = integrations.get(integration).map_or("", |integration| &integration.name);
+        let mut text = Tape::map([]);
+        for (field, value) in Shaper::DIMENSIONS.into_iter().zip(dimensions) {
+            if !value.is_empty() {
+                text.insert(field.name(), Tape::str(String::from(value)));
+            }
+        }
+        text.insert("time", Tape::int(start_ms));
+        text.insert("timestamp", Tape::str(time::format(start_ms)));
+        text.insert("count", Tape::uint(count));
+        text.insert("count-period", Tape::int(counts::PERIOD_MS));
+        let time = shaper.placed(start_ms, now);
+        let mut entry = shaper.entry(time.entry_ms, note.severity, &scratch.labels, Body::Tape(text));
+        time.mark(&mut entry);
+        entry.mark("report", Tape::str("count"));
+        entry.mark("integration", Tape::str(name.to_owned()));
+        shaper.finish(&mut entry, true, false, Redaction::Done, stats);
+        entry
+    }
+
+    /// The counters since the filter was built.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+}
+
+/// A record recognised as a finding.
+struct Found<'a> {
+    kind: Kind,
+    seen: Seen<'a>,
+    /// The finding itself, where it stands as text within the record.
+    inner: Option<Json<'a>>,
+}
+
+/// Why a record is not a finding.
+struct Strange<'a> {
+    seen: Seen<'a>,
+    malformed: Option<Malformed>,
+}
+
+/// What a scan of the top level collects.
+#[derive(Default)]
+struct Seen<'a> {
+    fields: Fields<'a>,
+    /// The first text that may hold a whole finding: a log agent's line.
+    line: Option<Text<'a>>,
+    /// Whether a list stands where batches have theirs.
+    batch: bool,
+    /// Whether [`OWN_KEY`] is there already.
+    own: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn take(&mut self, key: Text<'a>, value: Value<'a>) {
+        let mut scratch = String::new();
+        let key = key.decode(&mut scratch);
+        if let Some(field) = Field::of(key.as_bytes()) {
+            return self.fields.offer(field, value);
+        }
+        match (key, value) {
+            ("log" | "message" | "msg" | "MESSAGE", Value::Text(text)) => {
+                self.line = self.line.or(Some(text))
+            }
+            ("items" | "findings" | "records" | "entries" | "logEntries", Value::List) => self.batch = true,
+            ("detections" | "selections" | "activity", Value::List) => self.batch = true,
+            (OWN_KEY, _) => self.own = true,
+            _ => (),
+        }
+    }
+}
+
+fn find<'a>(record: &mut impl Record<'a>, scratch: &'a mut String) -> Result<Found<'a>, Strange<'a>> {
+    let mut seen = Seen::default();
+    if let Err(malformed) = record.scan(|key, value| seen.take(key, value)) {
+        return Err(Strange { seen, malformed: Some(malformed) });
+    }
+    if let Some(kind) = seen.fields.kind() {
+        return Ok(Found { kind, seen, inner: None });
+    }
+    if let Some(line) = seen.line {
+        let text = line.decode(scratch).trim();
+        if text.starts_with('{') {
+            let mut json = Json::new(text);
+            let mut inside = Seen::default();
+            let scanned = json.scan(|key, value| inside.take(key, value));
+            if let (Ok(()), Some(kind)) = (scanned, inside.fields.kind()) {
+                return Ok(Found { kind, seen: inside, inner: Some(json) });
+            }
+        }
+    }
+    Err(Strange { seen, malformed: None })
+}
+
+fn wrap<'a>(
+    record: &mut impl Record<'a>,
+    strange: Strange<'a>,
+    policy: Unrecognised,
+    shaper: &'a Shaper,
+    stats: &mut Stats,
+    labels: &'a mut Labels,
+    now: Time,
+) -> Verdict<'a> {
+    match policy {
+        Unrecognised::Wrap => (),
+        Unrecognised::Pass => {
+            stats.passed = stats.passed.saturating_add(1);
+            return Verdict::Passed;
+        }
+        Unrecognised::Drop => {
+            stats.drop(Reason::Unrecognised);
+            return Verdict::Dropped(Reason::Unrecognised);
+        }
+    }
+    let Strange { seen, malformed } = strange;
+    // A broken record's fields are not believed.
+    let fields = if malformed.is_some() { Fields::default() } else { seen.fields };
+    let source = labels::Source { fields: &fields, kind: None, integration: "" };
+    shaper.namer.label(&source, &shaper.redactor, labels);
+    let (body, clean, word) = match malformed {
+        None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
+        Some(error) => {
+            let word = if error.what == NOT_AN_OBJECT { "not-an-object" } else { "malformed" };
+            (Body::Tape(Tape::map([("message", Tape::str(record.lossy_text()))])), true, word)
+        }
+    };
+    let mut entry = shaper.entry(now.millis(), Severity::Info, labels, body);
+    entry.mark("unrecognised", Tape::str(word));
+    if let Some(error) = malformed.filter(|_| word == "malformed") {
+        entry.mark("error", Tape::str(error.to_string()));
+    }
+    shaper.finish(&mut entry, clean, seen.own && malformed.is_none(), Redaction::Everything, stats);
+    stats.keep(None);
+    Verdict::Kept(entry)
+}
+
+/// What shapes an entry, whatever it is of.
+struct Shaper {
+    namer: Namer,
+    redactor: Redactor,
+    guard: Guard,
+    keys: Keys,
+    text: TextForm,
+}
+
+/// What redaction looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Redaction {
+    /// The fields that rules name.
+    Fields,
+    /// Every string.
+    Everything,
+    /// Nothing: the text is made of redacted values.
+    Done,
+}
+
+/// A finding's time, placed among those that Coralogix accepts.
+struct Placed {
+    finding_ms: i64,
+    entry_ms: i64,
+    /// The mark and its word, when the two differ.
+    off: Option<&'static str>,
+    missing: bool,
+}
+
+impl Placed {
+    fn mark(&self, entry: &mut Entry<'_>) {
+        if let Some(word) = self.off {
+            entry.mark("clamped", Tape::str(word));
+        }
+        if self.missing {
+            entry.mark("time", Tape::str("missing"));
+        }
+    }
+}
+
+impl Shaper {
+    /// What tells the counts of one report apart.
+    const DIMENSIONS: [Field; 4] = [Field::Cluster, Field::Principal, Field::Rule, Field::ResourceNamespace];
+
+    fn dimensions(&self, fields: &Fields<'_>) -> [String; 4] {
+        Self::DIMENSIONS.map(|field| {
+            let mut text = String::new();
+            labels::push(field, fields, &self.redactor, &mut text);
+            text
+        })
+    }
+
+    fn time(&self, fields: &Fields<'_>, now: Time) -> Placed {
+        let mut scratch = String::new();
+        let exact = fields.integer(Field::Time);
+        match exact.or_else(|| time::parse(fields.text(Field::Timestamp, &mut scratch)?)) {
+            Some(finding_ms) => self.placed(finding_ms, now),
+            None => Placed { finding_ms: now.millis(), entry_ms: now.millis(), off: None, missing: true },
+        }
+    }
+
+    fn placed(&self, finding_ms: i64, now: Time) -> Placed {
+        let age = now.millis().saturating_sub(finding_ms);
+        let off = if age > self.guard.max_age_ms {
+            Some("too-old")
+        } else if age.saturating_neg() > self.guard.max_ahead_ms {
+            Some("too-far-ahead")
+        } else {
+            None
+        };
+        let entry_ms = if off.is_some() { now.millis() } else { finding_ms };
+        Placed { finding_ms, entry_ms, off, missing: false }
+    }
+
+    fn entry<'a>(
+        &self,
+        timestamp_ms: i64,
+        severity: Severity,
+        labels: &'a Labels,
+        body: Body<'a>,
+    ) -> Entry<'a> {
+        Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Tape::default() }
+    }
+
+    /// Everything that may change the text, and the counts of it.
+    fn finish(&self, entry: &mut Entry<'_>, clean: bool, own: bool, redaction: Redaction, stats: &mut Stats) {
+        let redact = match redaction {
+            Redaction::Fields => self.redactor.may_apply(&entry.body),
+            Redaction::Everything => !self.redactor.is_empty(),
+            Redaction::Done => false,
+        };
+        if !clean || own || redact || self.keys == Keys::Snake {
+            let mut tape = core::mem::replace(&mut entry.body, Body::Json("")).into_tape();
+            if own {
+                entry.mark("previous", tape.take_own());
+            }
+            let changed = match redaction {
+                Redaction::Fields if redact => self.redactor.body(&mut tape),
+                Redaction::Everything if redact => self.redactor.everything(&mut tape),
+                _ => 0,
+            };
+            if changed > 0 {
+                entry.mark("redacted", Tape::uint(changed));
+                stats.redacted = stats.redacted.saturating_add(1);
+            }
+            if self.keys == Keys::Snake {
+                tape.snake_keys();
+            }
+            entry.body = Body::Tape(tape);
+        }
+        if entry.fit(self.guard.max_entry_bytes) {
+            stats.truncated = stats.truncated.saturating_add(1);
+        }
+    }
+}

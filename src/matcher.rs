@@ -1,0 +1,301 @@
+//! Which integration claims a finding.
+//!
+//! All integrations are asked at once: a clause is a set of those whose own clause accepts the finding's value, and the
+//! clauses are intersected one after another. The first integration left, in file order, claims the finding; when none
+//! is left, the clause that refused the last ones is the reason. Decision: sets instead of a loop over integrations,
+//! which would run the same patterns again and again and grow with the list; here all patterns over one field are one
+//! automaton, and a thousand integrations are sixteen words.
+
+use regex_automata::meta::{BuildError, Cache, Regex};
+use regex_automata::{Input, PatternSet};
+
+use crate::config::{DataFilter, Integration};
+use crate::finding::{Category, Confidence, Etype, Kind};
+use crate::pattern;
+use crate::stats::Reason;
+
+/// What the clauses look at.
+pub(crate) struct Question<'a> {
+    pub kind: Kind,
+    pub etype: Option<Etype>,
+    pub category: Option<Category>,
+    pub confidence: Option<Confidence>,
+    pub entity: &'a str,
+    pub rule: &'a str,
+}
+
+/// The compiled data filters of all integrations.
+pub(crate) struct Matcher {
+    running: Kinds,
+    stopped: Kinds,
+    etype: Words<{ Etype::ALL.len() }>,
+    category: Words<{ Category::ALL.len() }>,
+    confidence: Words<{ Confidence::ALL.len() }>,
+    entity: Patterns,
+    rule: Patterns,
+    /// Those still standing while a question is answered.
+    standing: Set,
+}
+
+impl Matcher {
+    /// Compiles the integrations that apply; the answer to a question is an index into `integrations`.
+    pub fn new(integrations: &[Integration]) -> Result<Self, Box<BuildError>> {
+        let size = integrations.len();
+        let mut matcher = Self {
+            running: Kinds::new(size),
+            stopped: Kinds::new(size),
+            etype: Words::new(size),
+            category: Words::new(size),
+            confidence: Words::new(size),
+            entity: Patterns::new(size, integrations, |filter| {
+                [&filter.entity_match, &filter.entity_no_match]
+            })?,
+            rule: Patterns::new(size, integrations, |filter| [&filter.rules_match, &filter.rules_no_match])?,
+            standing: Set::new(size),
+        };
+        for (index, integration) in
+            integrations.iter().enumerate().filter(|(_, integration)| integration.applies)
+        {
+            let state = if integration.stopped { &mut matcher.stopped } else { &mut matcher.running };
+            state.insert(integration.kind, index);
+            let filter = &integration.filter;
+            matcher.etype.insert(index, filter.etype.iter().map(|&word| word as usize));
+            matcher.category.insert(index, filter.category.iter().map(|&word| word as usize));
+            matcher.confidence.insert(index, filter.confidence.iter().map(|&word| word as usize));
+        }
+        Ok(matcher)
+    }
+
+    /// The integration that claims the finding, or why there is none.
+    pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
+        let Self { running, stopped, .. } = self;
+        let (some_run, some_stopped) = (running.any(question.kind), stopped.any(question.kind));
+        let running = if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) };
+        match running {
+            Err(_) if some_stopped && self.claim_of(true, question).is_ok() => Err(Reason::Stopped),
+            claim => claim,
+        }
+    }
+
+    fn claim_of(&mut self, stopped: bool, question: &Question<'_>) -> Result<usize, Reason> {
+        let standing = &mut self.standing;
+        standing.copy_from(if stopped { &self.stopped } else { &self.running }.of(question.kind));
+        if question.kind == Kind::Detection {
+            standing.keep(self.etype.accepting(question.etype.map(|word| word as usize)), Reason::Etype)?;
+            standing.keep(
+                self.category.accepting(question.category.map(|word| word as usize)),
+                Reason::Category,
+            )?;
+            standing.keep(
+                self.confidence.accepting(question.confidence.map(|word| word as usize)),
+                Reason::Confidence,
+            )?;
+        }
+        self.entity.ask(question.entity, standing, Reason::EntityMatch, Reason::EntityNoMatch)?;
+        if question.kind == Kind::Selection {
+            self.rule.ask(question.rule, standing, Reason::RulesMatch, Reason::RulesNoMatch)?;
+        }
+        standing.first().ok_or(Reason::NoIntegration)
+    }
+}
+
+/// The integrations of each kind.
+struct Kinds([Set; Kind::ALL.len()]);
+
+impl Kinds {
+    fn new(size: usize) -> Self {
+        Self(core::array::from_fn(|_| Set::new(size)))
+    }
+
+    fn insert(&mut self, kind: Kind, index: usize) {
+        if let Some(set) = self.0.get_mut(kind as usize) {
+            set.insert(index);
+        }
+    }
+
+    fn of(&self, kind: Kind) -> &Set {
+        let [detections, selections, activity] = &self.0;
+        match kind {
+            Kind::Detection => detections,
+            Kind::Selection => selections,
+            Kind::Activity => activity,
+        }
+    }
+
+    fn any(&self, kind: Kind) -> bool {
+        self.of(kind).first().is_some()
+    }
+}
+
+/// For each word of a closed list, the integrations that accept it.
+struct Words<const N: usize> {
+    known: [Set; N],
+    /// Those without the clause, which accept a word that is not in the list, too.
+    unknown: Set,
+}
+
+impl<const N: usize> Words<N> {
+    fn new(size: usize) -> Self {
+        Self { known: core::array::from_fn(|_| Set::new(size)), unknown: Set::new(size) }
+    }
+
+    fn insert(&mut self, index: usize, words: impl ExactSizeIterator<Item = usize>) {
+        if words.len() == 0 {
+            self.known.iter_mut().chain([&mut self.unknown]).for_each(|set| set.insert(index));
+        }
+        for word in words {
+            if let Some(set) = self.known.get_mut(word) {
+                set.insert(index);
+            }
+        }
+    }
+
+    fn accepting(&self, word: Option<usize>) -> &Set {
+        word.and_then(|word| self.known.get(word)).unwrap_or(&self.unknown)
+    }
+}
+
+/// All patterns over one field, as one automaton.
+struct Patterns {
+    search: Option<Search>,
+    /// Integrations with neither of the two clauses.
+    without_match: Set,
+    accepted: Set,
+    refused: Set,
+}
+
+struct Search {
+    regex: Regex,
+    cache: Cache,
+    found: PatternSet,
+    /// For each pattern, the integrations whose `…-match` it is, and whose `…-no-match`.
+    uses: Vec<[Set; 2]>,
+    /// Integrations with either clause.
+    asking: Set,
+}
+
+impl Patterns {
+    fn new(
+        size: usize,
+        integrations: &[Integration],
+        clauses: impl Fn(&DataFilter) -> [&Option<String>; 2],
+    ) -> Result<Self, Box<BuildError>> {
+        let mut patterns: Vec<&str> = Vec::new();
+        let mut uses: Vec<[Set; 2]> = Vec::new();
+        let mut without_match = Set::new(size);
+        let mut asking = Set::new(size);
+        for (index, integration) in integrations.iter().enumerate() {
+            let clauses = clauses(&integration.filter);
+            if clauses.first().is_some_and(|clause| clause.is_none()) {
+                without_match.insert(index);
+            }
+            for (side, clause) in clauses.into_iter().enumerate() {
+                let Some(pattern) = clause else { continue };
+                asking.insert(index);
+                let at = patterns.iter().position(|known| known == pattern).unwrap_or_else(|| {
+                    patterns.push(pattern);
+                    uses.push([Set::new(size), Set::new(size)]);
+                    patterns.len().saturating_sub(1)
+                });
+                if let Some(set) = uses.get_mut(at).and_then(|sides| sides.get_mut(side)) {
+                    set.insert(index);
+                }
+            }
+        }
+        let search = if patterns.is_empty() {
+            None
+        } else {
+            let regex = pattern::set(&patterns)?;
+            let (cache, found) = (regex.create_cache(), PatternSet::new(regex.pattern_len()));
+            Some(Search { regex, cache, found, uses, asking })
+        };
+        Ok(Self { search, without_match, accepted: Set::new(size), refused: Set::new(size) })
+    }
+
+    /// Keeps those whose match clause is found in the text and whose no-match clause is not.
+    fn ask(&mut self, text: &str, standing: &mut Set, no: Reason, yes: Reason) -> Result<(), Reason> {
+        let Self { search: Some(search), without_match, accepted, refused } = self else { return Ok(()) };
+        if !standing.meets(&search.asking) {
+            return Ok(());
+        }
+        search.found.clear();
+        // One pattern is answered by the quickest engine; of several, each that occurs is wanted.
+        if search.regex.pattern_len() == 1 {
+            if search.regex.search_half_with(&mut search.cache, &Input::new(text).earliest(true)).is_some() {
+                search.found.insert(regex_automata::PatternID::ZERO);
+            }
+        } else {
+            search.regex.which_overlapping_matches_with(
+                &mut search.cache,
+                &Input::new(text),
+                &mut search.found,
+            );
+        }
+        accepted.copy_from(without_match);
+        refused.clear();
+        for pattern in search.found.iter() {
+            if let Some([matching, not_matching]) = search.uses.get(pattern.as_usize()) {
+                accepted.add(matching);
+                refused.add(not_matching);
+            }
+        }
+        standing.keep(accepted, no)?;
+        standing.drop(refused, yes)
+    }
+}
+
+/// A set of integrations, by index.
+#[derive(Clone)]
+struct Set(Box<[u64]>);
+
+impl Set {
+    fn new(size: usize) -> Self {
+        Self(vec![0; size.div_ceil(64)].into_boxed_slice())
+    }
+
+    fn insert(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
+    fn copy_from(&mut self, other: &Self) {
+        self.0.copy_from_slice(&other.0);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Keeps the members that `accepting` has, too; when none is left, that is the reason.
+    fn keep(&mut self, accepting: &Self, otherwise: Reason) -> Result<(), Reason> {
+        self.edit(|word, index| word & accepting.0.get(index).copied().unwrap_or(0), otherwise)
+    }
+
+    /// Takes away the members that `refusing` has.
+    fn drop(&mut self, refusing: &Self, otherwise: Reason) -> Result<(), Reason> {
+        self.edit(|word, index| word & !refusing.0.get(index).copied().unwrap_or(0), otherwise)
+    }
+
+    fn edit(&mut self, change: impl Fn(u64, usize) -> u64, otherwise: Reason) -> Result<(), Reason> {
+        let mut any = 0;
+        for (index, word) in self.0.iter_mut().enumerate() {
+            *word = change(*word, index);
+            any |= *word;
+        }
+        if any == 0 { Err(otherwise) } else { Ok(()) }
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(word, other)| word & other != 0)
+    }
+
+    fn first(&self) -> Option<usize> {
+        let (index, word) = self.0.iter().enumerate().find(|(_, word)| **word != 0)?;
+        Some(index.saturating_mul(64).saturating_add(word.trailing_zeros() as usize))
+    }
+}

@@ -1,0 +1,343 @@
+//! The view over `MessagePack`, the encoding of Fluent Bit's events.
+//!
+//! A scan checks the structure only; whether each string is UTF-8 and each key a string is asked later, of the records
+//! that are kept ([`Record::is_clean`]), since a dropped record needs no answer.
+
+use std::borrow::Cow;
+
+use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Number, Record, Text, Value};
+
+/// One record as a `MessagePack` map.
+#[derive(Clone, Debug)]
+pub struct MsgPack<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> MsgPack<'a> {
+    /// A view of exactly one value.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// Splits the first value off, its inside passed over.
+    ///
+    /// # Errors
+    /// The bytes are not a whole value.
+    pub fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Malformed> {
+        let mut reader = Reader::new(bytes);
+        reader.skip()?;
+        let length = bytes.len().saturating_sub(reader.rest.len());
+        Ok((Self { bytes: bytes.get(..length).unwrap_or_default() }, reader.rest))
+    }
+
+    /// The value's bytes.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+impl<'a> Record<'a> for MsgPack<'a> {
+    fn scan(&mut self, mut visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), Malformed> {
+        let mut reader = Reader::new(self.bytes);
+        let Token::Map(members) = reader.token()? else {
+            return Err(Malformed { offset: 0, what: NOT_AN_OBJECT });
+        };
+        for _ in 0..members {
+            let key = match reader.token()? {
+                Token::Str(bytes) => text(bytes),
+                // A key that is no string names no field; it is passed over, and the body will not be clean.
+                Token::Map(_) | Token::List(_) => return Err(reader.malformed(NESTED_KEY)),
+                _ => Text::Plain(""),
+            };
+            let token = reader.token()?;
+            let value = match &token {
+                Token::Bool(value) => Value::Bool(*value),
+                Token::Number(Number::Float(value)) if !value.is_finite() => Value::Null,
+                Token::Number(number) => Value::Number(*number),
+                Token::Str(bytes) => Value::Text(text(bytes)),
+                Token::Map(_) => Value::Map,
+                Token::List(_) => Value::List,
+                Token::Nil | Token::Bin(_) | Token::Ext(..) => Value::Null,
+            };
+            reader.finish(&token)?;
+            visit(key, value);
+        }
+        if reader.rest.is_empty() { Ok(()) } else { Err(reader.malformed("expected the end of the record")) }
+    }
+
+    fn is_clean(&self) -> bool {
+        let mut clean = true;
+        let walked = Reader::new(self.bytes).walk(&mut |step| {
+            clean &= match step {
+                Step::Key(Token::Str(bytes)) | Step::Value(Token::Str(bytes)) => is_utf8(bytes),
+                Step::Key(_) | Step::Value(Token::Bin(_) | Token::Ext(..)) => false,
+                Step::Value(Token::Number(Number::Float(value))) => value.is_finite(),
+                Step::Value(_) | Step::End => true,
+            };
+        });
+        clean && walked.is_ok()
+    }
+
+    fn body(&self) -> Body<'a> {
+        Body::MsgPack(self.bytes)
+    }
+
+    fn lossy_text(&self) -> String {
+        match Reader::new(self.bytes).token() {
+            Ok(Token::Str(bytes) | Token::Bin(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+            Ok(Token::Number(number)) => number.to_string(),
+            _ => hex(self.bytes),
+        }
+    }
+}
+
+/// Walks a value known to be valid, such as a body that was scanned. What JSON has no word for becomes a string: keys
+/// that are none, binary (as text), extensions (as hex) and floats that are not finite.
+pub(super) fn walk<'a>(bytes: &'a [u8], mut on: impl FnMut(Event<'a>)) -> Result<(), Malformed> {
+    Reader::new(bytes).walk(&mut |step| {
+        on(match step {
+            Step::Key(token) => Event::Key(as_text(&token)),
+            Step::Value(Token::Nil) => Event::Null,
+            Step::Value(Token::Bool(value)) => Event::Bool(value),
+            Step::Value(Token::Map(count)) => Event::Map(count),
+            Step::Value(Token::List(count)) => Event::List(count),
+            Step::Value(Token::Number(number)) if is_finite(number) => Event::Number(number),
+            Step::Value(token) => Event::Str(as_text(&token)),
+            Step::End => Event::End,
+        });
+    })
+}
+
+/// A token as a string, where only a string will do.
+fn as_text<'a>(token: &Token<'a>) -> Cow<'a, str> {
+    match *token {
+        Token::Str(bytes) | Token::Bin(bytes) => String::from_utf8_lossy(bytes),
+        Token::Number(number) => Cow::Owned(number.to_string()),
+        Token::Bool(value) => Cow::Owned(value.to_string()),
+        Token::Ext(kind, bytes) => Cow::Owned(format!("ext({kind}):{}", hex(bytes))),
+        Token::Nil => Cow::Borrowed("null"),
+        Token::Map(_) => Cow::Borrowed("map"),
+        Token::List(_) => Cow::Borrowed("list"),
+    }
+}
+
+fn is_finite(number: Number<'_>) -> bool {
+    !matches!(number, Number::Float(value) if !value.is_finite())
+}
+
+/// Most strings of a finding are short and ASCII, which is quicker to see than UTF-8.
+fn is_utf8(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || core::str::from_utf8(bytes).is_ok()
+}
+
+fn text(bytes: &[u8]) -> Text<'_> {
+    core::str::from_utf8(bytes).map_or(Text::Lossy(bytes), Text::Plain)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    text
+}
+
+enum Token<'a> {
+    Nil,
+    Bool(bool),
+    Number(Number<'a>),
+    Str(&'a [u8]),
+    Bin(&'a [u8]),
+    Ext(i8, &'a [u8]),
+    Map(u32),
+    List(u32),
+}
+
+enum Step<'a> {
+    Key(Token<'a>),
+    Value(Token<'a>),
+    End,
+}
+
+struct Reader<'a> {
+    all: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { all: bytes, rest: bytes }
+    }
+
+    fn malformed(&self, what: &'static str) -> Malformed {
+        Malformed { offset: self.all.len().saturating_sub(self.rest.len()), what }
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| self.malformed(ENDS))?;
+        self.rest = rest;
+        Ok(*bytes)
+    }
+
+    fn bytes(&mut self, length: u32) -> Result<&'a [u8], Malformed> {
+        let (bytes, rest) =
+            self.rest.split_at_checked(length as usize).ok_or_else(|| self.malformed(ENDS))?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    fn u8(&mut self) -> Result<u32, Malformed> {
+        self.array::<1>().map(|[byte]| u32::from(byte))
+    }
+
+    fn u16(&mut self) -> Result<u32, Malformed> {
+        self.array().map(|bytes| u32::from(u16::from_be_bytes(bytes)))
+    }
+
+    fn u32(&mut self) -> Result<u32, Malformed> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// The next token; of a map or list only its head.
+    fn token(&mut self) -> Result<Token<'a>, Malformed> {
+        let [head] = self.array()?;
+        let low = |mask: u8| u32::from(head & mask);
+        Ok(match head {
+            0x00..=0x7f => Token::Number(Number::Int(i64::from(head))),
+            0x80..=0x8f => Token::Map(low(0x0f)),
+            0x90..=0x9f => Token::List(low(0x0f)),
+            0xa0..=0xbf => Token::Str(self.bytes(low(0x1f))?),
+            0xc0 => Token::Nil,
+            0xc1 => return Err(self.malformed("unused byte 0xc1")),
+            0xc2 => Token::Bool(false),
+            0xc3 => Token::Bool(true),
+            0xc4 => self.u8().and_then(|length| self.bytes(length)).map(Token::Bin)?,
+            0xc5 => self.u16().and_then(|length| self.bytes(length)).map(Token::Bin)?,
+            0xc6 => self.u32().and_then(|length| self.bytes(length)).map(Token::Bin)?,
+            0xc7 => self.u8().and_then(|length| self.ext(length))?,
+            0xc8 => self.u16().and_then(|length| self.ext(length))?,
+            0xc9 => self.u32().and_then(|length| self.ext(length))?,
+            0xca => Token::Number(Number::Float(f64::from(f32::from_be_bytes(self.array()?)))),
+            0xcb => Token::Number(Number::Float(f64::from_be_bytes(self.array()?))),
+            0xcc => Token::Number(Number::Int(i64::from(self.u8()?))),
+            0xcd => Token::Number(Number::Int(i64::from(self.u16()?))),
+            0xce => Token::Number(Number::Int(i64::from(self.u32()?))),
+            0xcf => Token::Number(unsigned(u64::from_be_bytes(self.array()?))),
+            0xd0 => Token::Number(Number::Int(i64::from(i8::from_be_bytes(self.array()?)))),
+            0xd1 => Token::Number(Number::Int(i64::from(i16::from_be_bytes(self.array()?)))),
+            0xd2 => Token::Number(Number::Int(i64::from(i32::from_be_bytes(self.array()?)))),
+            0xd3 => Token::Number(Number::Int(i64::from_be_bytes(self.array()?))),
+            0xd4 => self.ext(1)?,
+            0xd5 => self.ext(2)?,
+            0xd6 => self.ext(4)?,
+            0xd7 => self.ext(8)?,
+            0xd8 => self.ext(16)?,
+            0xd9 => self.u8().and_then(|length| self.bytes(length)).map(Token::Str)?,
+            0xda => self.u16().and_then(|length| self.bytes(length)).map(Token::Str)?,
+            0xdb => self.u32().and_then(|length| self.bytes(length)).map(Token::Str)?,
+            0xdc => Token::List(self.u16()?),
+            0xdd => Token::List(self.u32()?),
+            0xde => Token::Map(self.u16()?),
+            0xdf => Token::Map(self.u32()?),
+            0xe0..=0xff => Token::Number(Number::Int(i64::from(i8::from_be_bytes([head])))),
+        })
+    }
+
+    fn ext(&mut self, length: u32) -> Result<Token<'a>, Malformed> {
+        let [kind] = self.array()?;
+        Ok(Token::Ext(i8::from_be_bytes([kind]), self.bytes(length)?))
+    }
+
+    /// Passes over the inside of a map or list whose head was read; its nesting is checked.
+    fn finish(&mut self, head: &Token<'a>) -> Result<(), Malformed> {
+        match Frame::of(head) {
+            Some(frame) => self.inside(frame, &mut |_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Passes over one value of any depth.
+    fn skip(&mut self) -> Result<(), Malformed> {
+        let mut wanted = 1_u64;
+        while let Some(left) = wanted.checked_sub(1) {
+            let inside = match self.token()? {
+                Token::Map(count) => u64::from(count).saturating_mul(2),
+                Token::List(count) => u64::from(count),
+                _ => 0,
+            };
+            wanted = left.saturating_add(inside);
+        }
+        Ok(())
+    }
+
+    /// One value of any depth, step by step.
+    fn walk(&mut self, on: &mut impl FnMut(Step<'a>)) -> Result<(), Malformed> {
+        let head = self.token()?;
+        let frame = Frame::of(&head);
+        on(Step::Value(head));
+        match frame {
+            Some(frame) => self.inside(frame, on),
+            None => Ok(()),
+        }
+    }
+
+    fn inside(&mut self, outermost: Frame, on: &mut impl FnMut(Step<'a>)) -> Result<(), Malformed> {
+        // The outermost frame and those open around the current one; the record itself is one level more.
+        let mut around = [Frame::default(); MAX_DEPTH];
+        let mut depth = 0_usize;
+        let mut frame = outermost;
+        loop {
+            let Some(left) = frame.left.checked_sub(1) else {
+                on(Step::End);
+                let Some(outer) = depth.checked_sub(1) else { return Ok(()) };
+                depth = outer;
+                frame = around.get(depth).copied().unwrap_or_default();
+                continue;
+            };
+            frame.left = left;
+            let is_key = frame.map && left & 1 == 1;
+            let token = self.token()?;
+            let opened = Frame::of(&token);
+            if is_key {
+                // A map or list as a key: its inside would have to be a key, too.
+                if opened.is_some() {
+                    return Err(self.malformed(NESTED_KEY));
+                }
+                on(Step::Key(token));
+                continue;
+            }
+            on(Step::Value(token));
+            if let Some(opened) = opened {
+                let slot = around.get_mut(depth).ok_or_else(|| self.malformed("nested too deep"))?;
+                *slot = core::mem::replace(&mut frame, opened);
+                depth = depth.saturating_add(1);
+            }
+        }
+    }
+}
+
+const ENDS: &str = "the record ends early";
+const NESTED_KEY: &str = "a key that is a map or list";
+
+fn unsigned(value: u64) -> Number<'static> {
+    i64::try_from(value).map_or(Number::Uint(value), Number::Int)
+}
+
+/// An open map or list: how many keys and values are still to come.
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    left: u64,
+    map: bool,
+}
+
+impl Frame {
+    fn of(head: &Token<'_>) -> Option<Self> {
+        match *head {
+            Token::Map(count) => Some(Self { left: u64::from(count).saturating_mul(2), map: true }),
+            Token::List(count) => Some(Self { left: u64::from(count), map: false }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! A body in its editable form: the few records that have to change are read into a tape of events, edited, and written
+//! in whichever encoding the host wants.
+
+use std::borrow::Cow;
+
+use super::{Number, Text, json, msgpack};
+
+/// One event of a body, in document order.
+#[derive(Clone, Debug)]
+pub enum Event<'a, S = Cow<'a, str>> {
+    /// A map begins; it has so many members.
+    Map(u32),
+    /// A list begins; it has so many elements.
+    List(u32),
+    /// The innermost map or list ends.
+    End,
+    /// A key; its value follows.
+    Key(S),
+    /// A string.
+    Str(S),
+    /// A number.
+    Number(Number<'a>),
+    /// A boolean.
+    Bool(bool),
+    /// Null.
+    Null,
+}
+
+impl<'a, S> Event<'a, S> {
+    fn map_text<T>(self, text: impl FnOnce(S) -> T) -> Event<'a, T> {
+        match self {
+            Self::Key(key) => Event::Key(text(key)),
+            Self::Str(string) => Event::Str(text(string)),
+            Self::Map(count) => Event::Map(count),
+            Self::List(count) => Event::List(count),
+            Self::End => Event::End,
+            Self::Number(number) => Event::Number(number),
+            Self::Bool(value) => Event::Bool(value),
+            Self::Null => Event::Null,
+        }
+    }
+}
+
+/// A body as events. The default is empty: no value at all.
+#[derive(Clone, Debug, Default)]
+pub struct Tape<'a> {
+    /// The events; containers balance, and their counts are right.
+    pub events: Vec<Event<'a>>,
+}
+
+impl<'a> Tape<'a> {
+    /// Reads a JSON value that was scanned before.
+    pub(super) fn from_json(text: &'a str) -> Self {
+        let mut builder = Builder::default();
+        // A scanned body is valid; were it not, what was read so far is closed below.
+        let _ = json::walk(text, |event| builder.push(event.map_text(owned)));
+        builder.finish()
+    }
+
+    /// Reads a `MessagePack` value that was scanned before.
+    pub(super) fn from_msgpack(bytes: &'a [u8]) -> Self {
+        let mut builder = Builder::default();
+        let _ = msgpack::walk(bytes, |event| builder.push(event));
+        builder.finish()
+    }
+
+    /// A map around the given members.
+    pub(crate) fn map(members: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        let mut events = vec![Event::Map(0)];
+        let mut count = 0_u32;
+        for (key, value) in members {
+            count = count.saturating_add(1);
+            events.push(Event::Key(Cow::Borrowed(key)));
+            events.extend(value.events);
+        }
+        if let Some(Event::Map(n)) = events.first_mut() {
+            *n = count;
+        }
+        events.push(Event::End);
+        Self { events }
+    }
+
+    /// A string.
+    pub(crate) fn str(text: impl Into<Cow<'a, str>>) -> Self {
+        Self { events: vec![Event::Str(text.into())] }
+    }
+
+    /// A whole number.
+    pub(crate) fn int(value: i64) -> Self {
+        Self { events: vec![Event::Number(Number::Int(value))] }
+    }
+
+    /// A count.
+    pub(crate) fn uint(value: u64) -> Self {
+        Self { events: vec![Event::Number(Number::Uint(value))] }
+    }
+
+    /// Adds a member at the end of a map.
+    pub(crate) fn insert(&mut self, key: &'static str, value: Self) {
+        if let Some(Event::Map(count)) = self.events.first_mut() {
+            *count = count.saturating_add(1);
+            self.events.pop();
+            self.events.push(Event::Key(Cow::Borrowed(key)));
+            self.events.extend(value.events);
+            self.events.push(Event::End);
+        }
+    }
+
+    /// Takes the first member of that name out of a map.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Self> {
+        let mut depth = 0_usize;
+        let at = self.events.iter().position(|event| {
+            depth = after(depth, event);
+            depth == 1 && matches!(event, Event::Key(key) if key == name)
+        })?;
+        let mut depth = 0_usize;
+        let length = self.events.iter().skip(at).skip(1).position(|event| {
+            depth = after(depth, event);
+            depth == 0
+        })?;
+        let mut taken = self.events.drain(at..=at.saturating_add(length).saturating_add(1));
+        taken.next();
+        let value = Self { events: taken.collect() };
+        if let Some(Event::Map(count)) = self.events.first_mut() {
+            *count = count.saturating_sub(1);
+        }
+        Some(value)
+    }
+
+    /// Takes the filter's own member out of a map, from whoever put it there: small enough to stand beside what the
+    /// filter has to say itself.
+    pub(crate) fn take_own(&mut self) -> Self {
+        const EVENTS: usize = 64;
+        const BYTES: usize = 1024;
+        let mut first = None;
+        while let Some(value) = self.remove(crate::entry::OWN_KEY) {
+            first = first.or(Some(value));
+        }
+        let value = first.unwrap_or_default();
+        let bytes = value.events.iter().map(|event| match event {
+            Event::Key(text) | Event::Str(text) => text.len(),
+            Event::Number(Number::Raw(text)) => text.len(),
+            _ => 0,
+        });
+        if value.events.len() <= EVENTS && bytes.sum::<usize>() <= BYTES {
+            value
+        } else {
+            Self::str("too large to keep")
+        }
+    }
+
+    /// Turns hyphens in keys into underscores, except where another key of the same map has that name already.
+    pub(crate) fn snake_keys(&mut self) {
+        let mut open: Vec<Vec<usize>> = Vec::new();
+        let mut renamed = Vec::new();
+        for (at, event) in self.events.iter().enumerate() {
+            match event {
+                Event::Map(_) | Event::List(_) => open.push(Vec::new()),
+                Event::Key(_) => open.last_mut().into_iter().for_each(|keys| keys.push(at)),
+                Event::End => self.plan_renames(&open.pop().unwrap_or_default(), &mut renamed),
+                _ => (),
+            }
+        }
+        for (at, name) in renamed {
+            if let Some(Event::Key(key)) = self.events.get_mut(at) {
+                *key = Cow::Owned(name);
+            }
+        }
+    }
+
+    fn plan_renames(&self, keys: &[usize], renamed: &mut Vec<(usize, String)>) {
+        let name = |&at: &usize| match self.events.get(at) {
+            Some(Event::Key(key)) => Some(key.as_ref()),
+            _ => None,
+        };
+        if !keys.iter().filter_map(name).any(|key| key.contains('-')) {
+            return;
+        }
+        let mut taken: std::collections::HashSet<Cow<'_, str>, foldhash::fast::FixedState> =
+            keys.iter().filter_map(name).map(Cow::Borrowed).collect();
+        for at in keys {
+            let Some(key) = name(at).filter(|key| key.contains('-')) else { continue };
+            let snake = key.replace('-', "_");
+            if taken.insert(Cow::Owned(snake.clone())) {
+                renamed.push((*at, snake));
+            }
+        }
+    }
+}
+
+/// The depth behind an event.
+fn after(depth: usize, event: &Event<'_>) -> usize {
+    match event {
+        Event::Map(_) | Event::List(_) => depth.saturating_add(1),
+        Event::End => depth.saturating_sub(1),
+        _ => depth,
+    }
+}
+
+/// Collects events and fills in the counts of maps and lists.
+#[derive(Default)]
+struct Builder<'a> {
+    events: Vec<Event<'a>>,
+    /// Where each open container began, and how many members it has so far.
+    open: Vec<(usize, u32)>,
+}
+
+impl<'a> Builder<'a> {
+    fn push(&mut self, event: Event<'a>) {
+        match event {
+            Event::End => return self.close(),
+            Event::Key(_) => (),
+            // Any other event is a value: a member of the list it stands in; in a map its key was not counted.
+            _ => {
+                if let Some((_, count)) = self.open.last_mut() {
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+        if matches!(event, Event::Map(_) | Event::List(_)) {
+            self.open.push((self.events.len(), 0));
+        }
+        self.events.push(event);
+    }
+
+    fn close(&mut self) {
+        if let Some((at, count)) = self.open.pop() {
+            match self.events.get_mut(at) {
+                Some(Event::Map(n) | Event::List(n)) => *n = count,
+                _ => (),
+            }
+            self.events.push(Event::End);
+        }
+    }
+
+    fn finish(mut self) -> Tape<'a> {
+        while !self.open.is_empty() {
+            self.close();
+        }
+        Tape { events: self.events }
+    }
+}
+
+fn owned(text: Text<'_>) -> Cow<'_, str> {
+    match text {
+        Text::Plain(text) => Cow::Borrowed(text),
+        Text::Lossy(bytes) => String::from_utf8_lossy(bytes),
+        Text::Escaped(text) => {
+            let mut plain = String::with_capacity(text.len());
+            json::unescape(text, &mut plain);
+            Cow::Owned(plain)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A finding's severity: the first row of the table that fits.
+
+use regex_automata::meta::{BuildError, Regex};
+
+use crate::config::{Severity, SeverityRow};
+use crate::finding::{Category, Confidence, Kind};
+use crate::matcher::Question;
+use crate::pattern;
+
+/// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),
+/// selections by authorisation and rule, activity by authorisation.
+pub(crate) fn builtin() -> Vec<SeverityRow> {
+    let detection = |category: &[Category], confidence: &[Confidence], severity| SeverityRow {
+        kinds: vec![Kind::Detection],
+        category: category.to_vec(),
+        confidence: confidence.to_vec(),
+        severity: Some(severity),
+        ..SeverityRow::default()
+    };
+    let entry = |kind, non_authorized, rule: Option<&str>, severity| SeverityRow {
+        kinds: vec![kind],
+        non_authorized,
+        rule: rule.map(str::to_owned),
+        severity: Some(severity),
+        ..SeverityRow::default()
+    };
+    vec![
+        detection(&[Category::Incident], &[Confidence::High], Severity::Critical),
+        detection(&[Category::Incident], &[Confidence::Low], Severity::Warn),
+        detection(&[Category::Incident], &[], Severity::Error),
+        detection(&[], &[Confidence::High], Severity::Error),
+        detection(&[], &[Confidence::Low], Severity::Info),
+        detection(&[], &[], Severity::Warn),
+        entry(Kind::Selection, Some(true), None, Severity::Error),
+        entry(Kind::Selection, None, Some(SENSITIVE_RULES), Severity::Error),
+        entry(Kind::Selection, None, None, Severity::Warn),
+        entry(Kind::Activity, Some(true), None, Severity::Warn),
+        entry(Kind::Activity, None, None, Severity::Verbose),
+    ]
+}
+
+/// Names of policy rules that speak of credentials, of a way into a container, or of more rights.
+const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|privilege|impersonat|escalat|anonymous|unsafe|cluster-?admin";
+
+/// The compiled table.
+pub(crate) struct Table {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    clauses: SeverityRow,
+    entity: Option<Regex>,
+    rule: Option<Regex>,
+    severity: Severity,
+}
+
+impl Table {
+    /// The operator's rows, then the built-in ones.
+    pub fn new(rows: &[SeverityRow]) -> Result<Self, Box<BuildError>> {
+        let compile = |pattern: &Option<String>| pattern.as_deref().map(pattern::single).transpose();
+        let rows = rows.iter().cloned().chain(builtin()).map(|clauses| {
+            Ok::<_, Box<BuildError>>(Row {
+                entity: compile(&clauses.entity)?,
+                rule: compile(&clauses.rule)?,
+                severity: clauses.severity.unwrap_or(Severity::Info),
+                clauses,
+            })
+        });
+        Ok(Self { rows: rows.collect::<Result<_, _>>()? })
+    }
+
+    /// The severity of a finding.
+    pub fn of(&self, question: &Question<'_>, non_authorized: bool) -> Severity {
+        let fits = |row: &&Row| row.fits(question, non_authorized);
+        self.rows.iter().find(fits).map_or(Severity::Info, |row| row.severity)
+    }
+}
+
+impl Row {
+    fn fits(&self, question: &Question<'_>, non_authorized: bool) -> bool {
+        fn lists<T: PartialEq>(words: &[T], word: Option<T>) -> bool {
+            words.is_empty() || word.is_some_and(|word| words.contains(&word))
+        }
+        let clauses = &self.clauses;
+        lists(&clauses.kinds, Some(question.kind))
+            && lists(&clauses.etype, question.etype)
+            && lists(&clauses.category, question.category)
+            && lists(&clauses.confidence, question.confidence)
+            && clauses.non_authorized.is_none_or(|wanted| wanted == non_authorized)
+            && self.entity.as_ref().is_none_or(|regex| regex.is_match(question.entity))
+            && self.rule.as_ref().is_none_or(|regex| regex.is_match(question.rule))
+    }
+}

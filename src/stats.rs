@@ -1,0 +1,120 @@
+//! Counters: what became of every record, by verdict and reason.
+//!
+//! The account closes: records = kept + dropped + suppressed + passed. Entries that the filter adds of its own
+//! (summaries, count reports) are counted beside it.
+
+use crate::finding::Kind;
+
+macro_rules! reasons {
+    ($($variant:ident $label:literal $help:literal,)*) => {
+        /// Why a record was dropped.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Reason {
+            $(#[doc = $help] $variant,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable label, as reports and metrics show it.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)* }
+            }
+
+            /// What the reason means.
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$variant => $help,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    NoIntegration "no-integration" "No running integration is of the finding's type.",
+    Stopped "stopped" "Only a stopped integration accepts the finding.",
+    Etype "etype" "`etype` does not list the detection's entity type.",
+    Category "category" "`category` does not list the detection's category.",
+    Confidence "confidence" "`confidence` does not list the detection's confidence.",
+    EntityMatch "entity-match" "`entity-match` does not occur in the entity.",
+    EntityNoMatch "entity-no-match" "`entity-no-match` occurs in the entity.",
+    RulesMatch "rules-match" "`rules-match` does not occur in the rule.",
+    RulesNoMatch "rules-no-match" "`rules-no-match` occurs in the rule.",
+    Counted "counted" "The finding went into a count report (`report: count`).",
+    Stale "stale" "The finding is too old or too far ahead, and `guard.on-stale` is drop.",
+    Unrecognised "unrecognised" "The record is not a finding, and `unrecognised` is drop.",
+}
+
+/// The counters of one filter since it was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Records that came in.
+    pub records: u64,
+    /// Findings that left as entries, by kind.
+    pub kept: [u64; Kind::ALL.len()],
+    /// Records that are not findings and left as entries.
+    pub wrapped: u64,
+    /// Records dropped, by reason.
+    pub dropped: [u64; Reason::ALL.len()],
+    /// Findings held back by a rate limit.
+    pub suppressed: u64,
+    /// Records that are not findings and stayed in the stream as they were.
+    pub passed: u64,
+    /// Entries whose timestamp was set to the time of arrival because the finding's own is out of bounds.
+    pub clamped: u64,
+    /// Entries whose text was cut to fit.
+    pub truncated: u64,
+    /// Entries in whose text something was overwritten.
+    pub redacted: u64,
+    /// Summaries of suppressed findings that left.
+    pub summaries: u64,
+    /// Suppressed findings that those summaries speak of.
+    pub summarised: u64,
+    /// Count reports that left.
+    pub reports: u64,
+}
+
+impl Stats {
+    pub(crate) fn drop(&mut self, reason: Reason) {
+        if let Some(count) = self.dropped.get_mut(reason as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    pub(crate) fn keep(&mut self, kind: Option<Kind>) {
+        let count = match kind {
+            Some(kind) => self.kept.get_mut(kind as usize),
+            None => Some(&mut self.wrapped),
+        };
+        if let Some(count) = count {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Findings and other records that left as entries.
+    pub fn kept(&self) -> u64 {
+        self.kept.iter().fold(self.wrapped, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Records dropped, for whatever reason.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// How many were dropped for this reason.
+    pub fn dropped_for(&self, reason: Reason) -> u64 {
+        self.dropped.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// How many findings of this kind were kept.
+    pub fn kept_of(&self, kind: Kind) -> u64 {
+        self.kept.get(kind as usize).copied().unwrap_or(0)
+    }
+
+    /// Whether every record is accounted for.
+    pub fn balances(&self) -> bool {
+        let out = [self.kept(), self.dropped(), self.suppressed, self.passed];
+        self.records == out.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
