@@ -135,10 +135,10 @@ impl Filter {
             self;
         stats.records = stats.records.saturating_add(1);
         let Scratch { inner, entity, rule, key, labels } = scratch;
-        let (kind, seen, body, clean) = match find(record, inner) {
-            Ok(Found { kind, seen, inner: Some(json) }) => (kind, seen, json.body(), json.is_clean()),
-            Ok(Found { kind, seen, inner: None }) => (kind, seen, record.body(), false),
-            Err(strange) => return wrap(record, strange, *unrecognised, shaper, stats, labels, now),
+        let mut seen = Seen::default();
+        let (kind, embedded) = match find(record, &mut seen, inner) {
+            Ok(found) => found,
+            Err(error) => return wrap(record, &seen, error, *unrecognised, shaper, stats, labels, now),
         };
         let fields = &seen.fields;
         let question = Question {
@@ -190,9 +190,12 @@ impl Filter {
 
         let severity = severity_of();
         shaper.namer.label(&source, &shaper.redactor, labels);
+        let (body, clean) = match &embedded {
+            Some(json) => (json.body(), json.is_clean()),
+            None => (record.body(), record.is_clean()),
+        };
         let mut entry = shaper.entry(time.entry_ms, severity, labels, body);
-        time.mark(&mut entry);
-        let clean = clean || record.is_clean();
+        time.mark(&mut entry, stats);
         shaper.finish(&mut entry, clean, seen.own, Redaction::Fields, stats);
         stats.keep(Some(kind));
         Verdict::Kept(entry)
@@ -260,7 +263,7 @@ impl Filter {
         text.insert("count-period", Tape::int(counts::PERIOD_MS));
         let time = shaper.placed(start_ms, now);
         let mut entry = shaper.entry(time.entry_ms, note.severity, &scratch.labels, Body::Tape(text));
-        time.mark(&mut entry);
+        time.mark(&mut entry, stats);
         entry.mark("report", Tape::str("count"));
         entry.mark("integration", Tape::str(name.to_owned()));
         shaper.finish(&mut entry, true, false, Redaction::Done, stats);
@@ -273,19 +276,9 @@ impl Filter {
     }
 }
 
-/// A record recognised as a finding.
-struct Found<'a> {
-    kind: Kind,
-    seen: Seen<'a>,
-    /// The finding itself, where it stands as text within the record.
-    inner: Option<Json<'a>>,
-}
-
-/// Why a record is not a finding.
-struct Strange<'a> {
-    seen: Seen<'a>,
-    malformed: Option<Malformed>,
-}
+/// Where the lists of batches stand, in kAudit's words, Coralogix's and the Kubernetes API's.
+const BATCH_KEYS: [&str; 8] =
+    ["items", "findings", "records", "entries", "logEntries", "detections", "selections", "activity"];
 
 /// What a scan of the top level collects.
 #[derive(Default)]
@@ -308,43 +301,48 @@ impl<'a> Seen<'a> {
         }
         match (key, value) {
             ("log" | "message" | "msg" | "MESSAGE", Value::Text(text)) => {
-                self.line = self.line.or(Some(text))
+                self.line = self.line.or(Some(text));
             }
-            ("items" | "findings" | "records" | "entries" | "logEntries", Value::List) => self.batch = true,
-            ("detections" | "selections" | "activity", Value::List) => self.batch = true,
+            (key, Value::List) if BATCH_KEYS.contains(&key) => self.batch = true,
             (OWN_KEY, _) => self.own = true,
             _ => (),
         }
     }
 }
 
-fn find<'a>(record: &mut impl Record<'a>, scratch: &'a mut String) -> Result<Found<'a>, Strange<'a>> {
-    let mut seen = Seen::default();
-    if let Err(malformed) = record.scan(|key, value| seen.take(key, value)) {
-        return Err(Strange { seen, malformed: Some(malformed) });
-    }
+/// Recognises a record as a finding, or as a line that holds one; `seen` is then the finding's.
+///
+/// # Errors
+/// It is neither; what is wrong with it, unless it is an object like any other.
+fn find<'a>(
+    record: &mut impl Record<'a>,
+    seen: &mut Seen<'a>,
+    scratch: &'a mut String,
+) -> Result<(Kind, Option<Json<'a>>), Option<Malformed>> {
+    record.scan(|key, value| seen.take(key, value)).map_err(Some)?;
     if let Some(kind) = seen.fields.kind() {
-        return Ok(Found { kind, seen, inner: None });
+        return Ok((kind, None));
     }
-    if let Some(line) = seen.line {
-        let text = line.decode(scratch).trim();
-        if text.starts_with('{') {
-            let mut json = Json::new(text);
-            let mut inside = Seen::default();
-            let scanned = json.scan(|key, value| inside.take(key, value));
-            if let (Ok(()), Some(kind)) = (scanned, inside.fields.kind()) {
-                return Ok(Found { kind, seen: inside, inner: Some(json) });
-            }
-        }
+    let line = seen.line.ok_or(None)?.decode(scratch).trim();
+    if !line.starts_with('{') {
+        return Err(None);
     }
-    Err(Strange { seen, malformed: None })
+    let mut json = Json::new(line);
+    let mut inside = Seen::default();
+    // A line that is no JSON is no mistake of the record's: it stays a text in it.
+    json.scan(|key, value| inside.take(key, value)).map_err(|_| None)?;
+    let kind = inside.fields.kind().ok_or(None)?;
+    *seen = inside;
+    Ok((kind, Some(json)))
 }
 
+#[expect(clippy::too_many_arguments, reason = "the filter's parts, each borrowed on its own")]
 fn wrap<'a>(
-    record: &mut impl Record<'a>,
-    strange: Strange<'a>,
+    record: &impl Record<'a>,
+    seen: &Seen<'_>,
+    malformed: Option<Malformed>,
     policy: Unrecognised,
-    shaper: &'a Shaper,
+    shaper: &Shaper,
     stats: &mut Stats,
     labels: &'a mut Labels,
     now: Time,
@@ -360,11 +358,10 @@ fn wrap<'a>(
             return Verdict::Dropped(Reason::Unrecognised);
         }
     }
-    let Strange { seen, malformed } = strange;
     // A broken record's fields are not believed.
-    let fields = if malformed.is_some() { Fields::default() } else { seen.fields };
-    let source = labels::Source { fields: &fields, kind: None, integration: "" };
-    shaper.namer.label(&source, &shaper.redactor, labels);
+    let none = Fields::default();
+    let fields = if malformed.is_some() { &none } else { &seen.fields };
+    shaper.namer.label(&labels::Source { fields, kind: None, integration: "" }, &shaper.redactor, labels);
     let (body, clean, word) = match malformed {
         None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
         Some(error) => {
@@ -412,9 +409,10 @@ struct Placed {
 }
 
 impl Placed {
-    fn mark(&self, entry: &mut Entry<'_>) {
+    fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
         if let Some(word) = self.off {
             entry.mark("clamped", Tape::str(word));
+            stats.clamped = stats.clamped.saturating_add(1);
         }
         if self.missing {
             entry.mark("time", Tape::str("missing"));

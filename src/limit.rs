@@ -193,7 +193,8 @@ impl<N> Default for State<N> {
 impl<N> State<N> {
     fn admit(&mut self, rule: &RateLimit, now: Time) -> bool {
         let now = now.nanos();
-        let interval = i64::try_from(rule.period_ns / u64::from(rule.limit).max(1)).unwrap_or(i64::MAX);
+        let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(u64::MAX);
+        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
         let full = interval.saturating_mul(i64::from(rule.burst));
         // Never further ahead than a burst spent at this moment: so a step back in time heals at once.
         let arrival = self.arrival.clamp(now, now.saturating_add(full));

@@ -82,10 +82,11 @@ pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: 
 }
 
 fn clip(label: &mut String) {
-    if label.len() > LABEL_CHARS {
-        if let Some((end, _)) = label.char_indices().nth(LABEL_CHARS) {
-            label.truncate(end);
-        }
+    // Fewer bytes are fewer characters, too.
+    if label.len() > LABEL_CHARS
+        && let Some((end, _)) = label.char_indices().nth(LABEL_CHARS)
+    {
+        label.truncate(end);
     }
 }
 

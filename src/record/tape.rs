@@ -225,9 +225,8 @@ impl<'a> Builder<'a> {
 
     fn close(&mut self) {
         if let Some((at, count)) = self.open.pop() {
-            match self.events.get_mut(at) {
-                Some(Event::Map(n) | Event::List(n)) => *n = count,
-                _ => (),
+            if let Some(Event::Map(n) | Event::List(n)) = self.events.get_mut(at) {
+                *n = count;
             }
             self.events.push(Event::End);
         }
