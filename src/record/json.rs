@@ -69,7 +69,7 @@ impl<'a> Record<'a> for Json<'a> {
 /// Walks a value known to be valid, such as a body that was scanned.
 pub(super) fn walk<'a>(text: &'a str, on: impl FnMut(Event<'a, Text<'a>>)) -> Result<(), Malformed> {
     let mut on = on;
-    Scanner::new(text).walk(&mut on)
+    Scanner::new(text).walk_from(0, &mut on)
 }
 
 struct Scanner<'a> {
@@ -132,11 +132,11 @@ impl<'a> Scanner<'a> {
         Ok(match self.peek() {
             Some(b'"') => Value::Text(self.string()?),
             Some(b'{') => {
-                self.walk(&mut |_| ())?;
+                self.walk_from(1, &mut |_| ())?;
                 Value::Map
             }
             Some(b'[') => {
-                self.walk(&mut |_| ())?;
+                self.walk_from(1, &mut |_| ())?;
                 Value::List
             }
             _ => match self.scalar()? {
@@ -147,9 +147,9 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// One value of any depth, event by event. The counts of maps and lists are not known yet and given as 0.
-    fn walk(&mut self, on: &mut impl FnMut(Event<'a, Text<'a>>)) -> Result<(), Malformed> {
-        let mut stack = Stack::default();
+    /// One value that stands `depth` levels down, event by event. The counts of maps and lists are not known yet and given as 0.
+    fn walk_from(&mut self, depth: usize, on: &mut impl FnMut(Event<'a, Text<'a>>)) -> Result<(), Malformed> {
+        let mut stack = Stack { maps: 0, depth, floor: depth };
         loop {
             match self.peek() {
                 Some(b'{') => {
@@ -397,10 +397,11 @@ fn unescape_unicode<'a>(text: &'a str, out: &mut String) -> &'a str {
 }
 
 /// Whether each open container is a map, innermost in the lowest bit.
-#[derive(Default)]
 struct Stack {
     maps: u64,
     depth: usize,
+    /// The depth at which the walk began.
+    floor: usize,
 }
 
 impl Stack {
@@ -416,6 +417,6 @@ impl Stack {
     }
 
     fn top(&self) -> Option<bool> {
-        (self.depth > 0).then_some(self.maps & 1 == 1)
+        (self.depth > self.floor).then_some(self.maps & 1 == 1)
     }
 }

@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
     /// Passes over the inside of a map or list whose head was read; its nesting is checked.
     fn finish(&mut self, head: &Token<'a>) -> Result<(), Malformed> {
         match Frame::of(head) {
-            Some(frame) => self.inside(frame, &mut |_| ()),
+            Some(frame) => self.inside(frame, 1, &mut |_| ()),
             None => Ok(()),
         }
     }
@@ -278,21 +278,28 @@ impl<'a> Reader<'a> {
         let frame = Frame::of(&head);
         on(Step::Value(head));
         match frame {
-            Some(frame) => self.inside(frame, on),
+            Some(frame) => self.inside(frame, 0, on),
             None => Ok(()),
         }
     }
 
-    fn inside(&mut self, outermost: Frame, on: &mut impl FnMut(Step<'a>)) -> Result<(), Malformed> {
-        // The outermost frame and those open around the current one; the record itself is one level more.
+    fn inside(
+        &mut self,
+        outermost: Frame,
+        floor: usize,
+        on: &mut impl FnMut(Step<'a>),
+    ) -> Result<(), Malformed> {
+        // The frames open around the current one, those below `floor` left out.
         let mut around = [Frame::default(); MAX_DEPTH];
-        let mut depth = 0_usize;
+        let mut depth = floor;
         let mut frame = outermost;
         loop {
             let Some(left) = frame.left.checked_sub(1) else {
                 on(Step::End);
-                let Some(outer) = depth.checked_sub(1) else { return Ok(()) };
-                depth = outer;
+                if depth == floor {
+                    return Ok(());
+                }
+                depth = depth.saturating_sub(1);
                 frame = around.get(depth).copied().unwrap_or_default();
                 continue;
             };
@@ -310,7 +317,12 @@ impl<'a> Reader<'a> {
             }
             on(Step::Value(token));
             if let Some(opened) = opened {
-                let slot = around.get_mut(depth).ok_or_else(|| self.malformed("nested too deep"))?;
+                // The current frame is one level more than those around it.
+                let too_deep = depth.saturating_add(1) >= MAX_DEPTH;
+                let slot = around
+                    .get_mut(depth)
+                    .filter(|_| !too_deep)
+                    .ok_or_else(|| self.malformed("nested too deep"))?;
                 *slot = core::mem::replace(&mut frame, opened);
                 depth = depth.saturating_add(1);
             }

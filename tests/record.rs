@@ -1,0 +1,206 @@
+//! The record views against an independent reader: what is accepted, what is seen, and what a body becomes when it is
+//! written anew.
+
+use kaudit_filter::record::{Body, Event, Json, MAX_DEPTH, MsgPack, Record, Tape};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn accepted(text: &str) -> bool {
+    Json::new(text).scan(|_, _| ()).is_ok()
+}
+
+#[test]
+fn accepts_what_the_grammar_accepts() {
+    let objects = [
+        "{}",
+        " \t\r\n{ } \n",
+        r#"{"a":-0,"b":0.5,"c":1e5,"d":1E+5,"e":-12.25e-2}"#,
+        r#"{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00","b":"é😀"}"#,
+        r#"{"a":[[],{},[1,[2]],{"b":{"c":null}}],"d":true,"e":false}"#,
+        r#"{"lone":"\ud800"}"#,
+        r#"{"a":1,"a":2}"#,
+    ];
+    for text in objects {
+        assert!(accepted(text), "{text}");
+    }
+    let broken = [
+        "",
+        " ",
+        "[]",
+        "1",
+        "null",
+        "{",
+        "}",
+        "{}}",
+        "{} x",
+        "{,}",
+        r#"{"a"}"#,
+        r#"{"a":}"#,
+        r#"{"a":1,}"#,
+        r#"{"a":1 "b":2}"#,
+        r#"{a:1}"#,
+        r#"{"a":01}"#,
+        r#"{"a":+1}"#,
+        r#"{"a":.5}"#,
+        r#"{"a":1.}"#,
+        r#"{"a":1e}"#,
+        r#"{"a":-}"#,
+        r#"{"a":tru}"#,
+        r#"{"a":nulll}"#,
+        r#"{"a":"\x"}"#,
+        r#"{"a":"\u12"}"#,
+        r#"{"a":"\u+123"}"#,
+        r#"{"a":"x}"#,
+        "{\"a\":\"\n\"}",
+        "{\"a\":\"\u{1}\"}",
+        r#"{"a":[1}"#,
+        r#"{"a":{]}"#,
+        r#"{"a":[1,]}"#,
+        r#"{"a":[,1]}"#,
+        "{\"a\":\u{a0}1}",
+        "\u{feff}{}",
+        r#"{"a":NaN}"#,
+    ];
+    for text in broken {
+        assert!(!accepted(text), "{text}");
+    }
+}
+
+#[test]
+fn nesting_has_a_limit_in_both_encodings() {
+    for (levels, fits) in [(MAX_DEPTH - 1, true), (MAX_DEPTH, false)] {
+        let text = format!(r#"{{"a":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let mut packed = vec![0x81, 0xa1, b'a'];
+        packed.extend(vec![0x91; levels - 1]);
+        packed.push(0x90);
+        assert_eq!(accepted(&text), fits, "{levels} levels of JSON");
+        assert_eq!(MsgPack::new(&packed).scan(|_, _| ()).is_ok(), fits, "{levels} levels of MessagePack");
+        if fits {
+            for body in [Body::Json(&text), Body::MsgPack(&packed)] {
+                let lists =
+                    body.into_tape().events.iter().filter(|event| matches!(event, Event::List(_))).count();
+                assert_eq!(lists, levels);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_a_clean_body_leaves_as_it_came() {
+    for (text, clean) in [
+        (r#"{"a":"b"}"#, true),
+        (r#" {"a" : [1, 2]} "#, true),
+        ("{\"a\":\n1}", false),
+        (r#"{"\u0061":1}"#, false),
+        (r#"{"a":"\ud800"}"#, false),
+        (r#"{"a":"\ude00\ud83d"}"#, false),
+        (r#"{"a":"\ud83d\ude00"}"#, true),
+        (r#"{"a":1e400}"#, false),
+        (r#"{"a":1e300}"#, true),
+    ] {
+        let mut json = Json::new(text);
+        assert!(json.scan(|_, _| ()).is_ok());
+        assert_eq!(json.is_clean(), clean, "{text}");
+    }
+}
+
+/// The tape as an independent value.
+fn value(tape: &Tape<'_>) -> Value {
+    fn one<'t>(events: &mut impl Iterator<Item = &'t Event<'t>>) -> Option<Value> {
+        Some(match events.next()? {
+            Event::Map(count) => {
+                let mut map = serde_json::Map::new();
+                for _ in 0..*count {
+                    let Some(Event::Key(key)) = events.next() else { panic!("expected a key") };
+                    map.insert(key.to_string(), one(events)?);
+                }
+                assert!(matches!(events.next(), Some(Event::End)), "the count is right");
+                Value::Object(map)
+            }
+            Event::List(count) => {
+                let list = (0..*count).map(|_| one(events)).collect::<Option<_>>()?;
+                assert!(matches!(events.next(), Some(Event::End)), "the count is right");
+                Value::Array(list)
+            }
+            Event::Str(text) => json!(text),
+            Event::Number(number) => serde_json::from_str(&number.to_string()).expect("a number"),
+            Event::Bool(value) => json!(value),
+            Event::Null => Value::Null,
+            Event::End | Event::Key(_) => panic!("expected a value"),
+        })
+    }
+    let mut events = tape.events.iter();
+    let value = one(&mut events).expect("a value");
+    assert!(events.next().is_none());
+    value
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(|value| json!(value)),
+        any::<i64>().prop_map(|value| json!(value)),
+        any::<u64>().prop_map(|value| json!(value)),
+        any::<f64>().prop_filter("finite", |value| value.is_finite()).prop_map(|value| json!(value)),
+        any::<String>().prop_map(|value| json!(value)),
+        "[\\x00-\\x7f]{0,20}".prop_map(|value| json!(value)),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+            prop::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_object() -> impl Strategy<Value = Value> {
+    prop::collection::btree_map(".{0,12}", any_value(), 0..8)
+        .prop_map(|map| Value::Object(map.into_iter().collect()))
+}
+
+proptest! {
+    #[test]
+    fn reads_what_an_independent_writer_wrote(object in any_object()) {
+        for text in [object.to_string(), serde_json::to_string_pretty(&object).expect("text")] {
+            let mut keys = Vec::new();
+            let mut json = Json::new(&text);
+            json.scan(|key, _| keys.push(key.decode(&mut String::new()).to_owned())).expect("an object");
+            prop_assert_eq!(keys.len(), object.as_object().expect("an object").len());
+            prop_assert!(keys.iter().all(|key| object.get(key).is_some()));
+            prop_assert_eq!(&value(&json.body().into_tape()), &object);
+        }
+    }
+
+    #[test]
+    fn agrees_with_an_independent_reader_on_mutations(object in any_object(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = object.to_string().into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            // The independent reader refuses lone surrogates and numbers out of range, which the view takes and mends.
+            let mut json = Json::new(text);
+            let scanned = json.scan(|_, _| ()).is_ok();
+            let other = serde_json::from_str::<serde_json::Map<String, Value>>(text).is_ok();
+            prop_assert_eq!(scanned && json.is_clean() || other, scanned, "{}", text);
+            prop_assert!(!scanned || !json.is_clean() || other, "{}", text);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_a_view_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut packed = MsgPack::new(&bytes);
+        if packed.scan(|_, _| ()).is_ok() {
+            let _ = packed.is_clean();
+            let _ = value(&packed.body().into_tape());
+        } else {
+            let _ = packed.lossy_text();
+        }
+        let _ = MsgPack::split(&bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        let mut json = Json::new(&text);
+        if json.scan(|_, _| ()).is_ok() {
+            let _ = value(&json.body().into_tape());
+        }
+    }
+}
