@@ -212,3 +212,106 @@ fn clip(key: &str) -> &str {
     }
     key.get(..key.floor_char_boundary(KEY_BYTES)).unwrap_or(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn limiter(limit: u32, burst: u32, by: By, max_keys: usize) -> Limiter<()> {
+        let rule = RateLimit { limit, period_ns: 1_000_000_000, burst, by };
+        Limiter::new([Some(rule), None].into_iter(), max_keys, 60_000_000_000, 7)
+    }
+
+    fn at(seconds: f64) -> Time {
+        #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
+        Time::from_nanos((seconds * 1e9) as i64)
+    }
+
+    #[test]
+    fn admits_a_burst_and_then_the_rate() {
+        // Limit a second, burst, times of arrival, which of them are admitted.
+        let table: [(u32, u32, &[f64], &str); 7] = [
+            (1, 1, &[0.0, 0.0, 0.99, 1.0, 1.5, 2.0], "+--+-+"),
+            (2, 2, &[0.0, 0.0, 0.0, 0.5, 0.5, 1.0], "++-+-+"),
+            (10, 1, &[0.0, 0.05, 0.1, 0.2, 0.2], "+-++-"),
+            (1, 3, &[0.0, 0.0, 0.0, 0.0, 1.0, 1.0], "+++-+-"),
+            // A quiet time refills no more than one burst.
+            (1, 2, &[0.0, 100.0, 100.0, 100.0], "+++-"),
+            // Time goes backwards by an hour: at most one burst's refill is waited for.
+            (1, 1, &[3600.0, 0.0, 1.0, 2.0], "+-++"),
+            (1, 1, &[-5.0, -4.5, -4.0], "+-+"),
+        ];
+        for (limit, burst, times, expected) in table {
+            let mut limiter = limiter(limit, burst, By::None, 1);
+            let admitted: String = times
+                .iter()
+                .map(|&time| if limiter.admit(0, "", at(time)).is_ok() { '+' } else { '-' })
+                .collect();
+            assert_eq!(admitted, expected, "{limit}/s, burst {burst}, {times:?}");
+        }
+        assert!(
+            (0..1000).all(|_| limiter(1, 1, By::None, 1).admit(1, "", at(0.0)).is_ok()),
+            "no limit, all pass"
+        );
+    }
+
+    #[test]
+    fn keys_are_limited_apart_and_bounded_together() {
+        let mut limiter = limiter(1, 1, By::Entity, 3);
+        for key in ["a", "b", "c"] {
+            assert!(limiter.admit(0, key, at(0.0)).is_ok(), "{key}");
+            assert!(limiter.admit(0, key, at(0.0)).is_err(), "{key}");
+        }
+        // The table is full of keys that have something to tell: all others share one state.
+        assert!(limiter.admit(0, OTHERS, at(0.0)).is_ok());
+        assert!(limiter.admit(0, "e", at(0.0)).is_err());
+        assert_eq!(limiter.keys, 3);
+        let mut told = Vec::new();
+        while let Some(summary) = limiter.summary(at(60.0), false) {
+            told.push((summary.key.expect("a key").to_string(), summary.tally.count));
+        }
+        let expected =
+            [("a", 1), ("b", 1), ("c", 1), (OTHERS, 1)].map(|(key, count)| (key.to_owned(), count));
+        assert_eq!(told, expected);
+        // Told and idle, they make room.
+        assert!(limiter.admit(0, "f", at(61.0)).is_ok());
+        assert_eq!(limiter.keys, 1);
+        let long = "x".repeat(100_000);
+        assert!(limiter.admit(0, &long, at(61.0)).is_ok());
+        assert!(
+            limiter
+                .limits
+                .iter()
+                .flatten()
+                .flat_map(|limit| limit.keyed.keys())
+                .all(|key| key.len() <= KEY_BYTES)
+        );
+    }
+
+    #[test]
+    fn summaries_leave_on_time_or_at_the_end() {
+        let mut limiter = limiter(1, 1, By::Entity, 10);
+        let mut suppress = |key, time| limiter.admit(0, key, at(time)).is_err();
+        assert_eq!(
+            [
+                suppress("a", 0.0),
+                suppress("a", 0.0),
+                suppress("b", 30.0),
+                suppress("b", 30.0),
+                suppress("a", 30.5)
+            ],
+            [false, true, false, true, false]
+        );
+        assert!(limiter.summary(at(59.0), false).is_none());
+        assert_eq!(limiter.summary(at(60.0), false).map(|summary| summary.tally.first), Some(at(0.0)));
+        assert!(limiter.summary(at(60.0), false).is_none());
+        // An hour back: what waits further ahead than an interval is told now rather than in an hour.
+        assert!(limiter.summary(Time::from_nanos(-3600 * SECOND), false).is_some());
+        assert!(limiter.admit(0, "a", at(30.6)).is_err());
+        assert!(limiter.summary(at(30.6), false).is_none());
+        assert!(limiter.summary(at(30.6), true).is_some());
+        assert!(limiter.summary(at(1e6), true).is_none());
+    }
+}
