@@ -10,7 +10,7 @@ use std::fmt;
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels, OWN_KEY};
-use crate::finding::{Field, Fields, Kind};
+use crate::finding::{Field, Fields, Key, Kind};
 use crate::limit::{Limiter, Summary};
 use crate::matcher::{Matcher, Question};
 use crate::record::{Body, Json, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
@@ -276,10 +276,6 @@ impl Filter {
     }
 }
 
-/// Where the lists of batches stand, in kAudit's words, Coralogix's and the Kubernetes API's.
-const BATCH_KEYS: [&str; 8] =
-    ["items", "findings", "records", "entries", "logEntries", "detections", "selections", "activity"];
-
 /// What a scan of the top level collects.
 #[derive(Default)]
 struct Seen<'a> {
@@ -294,17 +290,16 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     fn take(&mut self, key: Text<'a>, value: Value<'a>) {
-        let mut scratch = String::new();
-        let key = key.decode(&mut scratch);
-        if let Some(field) = Field::of(key.as_bytes()) {
-            return self.fields.offer(field, value);
-        }
-        match (key, value) {
-            ("log" | "message" | "msg" | "MESSAGE", Value::Text(text)) => {
-                self.line = self.line.or(Some(text));
-            }
-            (key, Value::List) if BATCH_KEYS.contains(&key) => self.batch = true,
-            (OWN_KEY, _) => self.own = true,
+        let meaning = match key {
+            Text::Plain(key) => Key::of(key.as_bytes()),
+            Text::Bytes(key) => Key::of(key),
+            Text::Escaped(_) => Key::of(key.decode(&mut String::new()).as_bytes()),
+        };
+        match (meaning, value) {
+            (Some(Key::Field(field)), _) => self.fields.offer(field, value),
+            (Some(Key::Line), Value::Text(text)) => self.line = self.line.or(Some(text)),
+            (Some(Key::Batch), Value::List) => self.batch = true,
+            (Some(Key::Own), _) => self.own = true,
             _ => (),
         }
     }

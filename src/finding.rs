@@ -3,17 +3,21 @@
 //! It looks at top-level keys only and never at the order they come in. Keys are read in either spelling (`short-doc`,
 //! `short_doc`). Decision: the first of two equal keys counts, so that a scan may stop early.
 
+mod key;
+
 use core::fmt::Write as _;
 
-use crate::record::{Number, Text, Value};
+pub(crate) use key::Key;
+
+use crate::record::{Number, Value};
 
 macro_rules! fields {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $folded:literal,)*) => {
+    ($($variant:ident $name:literal,)*) => {
         /// A top-level field of a finding that the filter knows by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Field {
-            $($(#[$doc])* #[doc = concat!("`", $name, "`")] $variant,)*
+            $(#[doc = concat!("`", $name, "`")] $variant,)*
         }
 
         impl Field {
@@ -21,60 +25,51 @@ macro_rules! fields {
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// kAudit's own, hyphenated name.
-            pub fn name(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
-            }
-
-            fn folded(key: &[u8]) -> Option<Self> {
-                match key { $($folded => Some(Self::$variant),)* _ => None }
             }
         }
     };
 }
 
 fields! {
-    AccessType "access-type" b"access_type",
-    ApiGroup "api-group" b"api_group",
-    CallerIp "caller-ip" b"caller_ip",
-    Category "category" b"category",
-    Cluster "cluster" b"cluster",
-    Confidence "confidence" b"confidence",
-    Count "count" b"count",
-    CountPeriod "count-period" b"count_period",
-    Direction "direction" b"direction",
-    Doc "doc" b"doc",
-    Eid "eid" b"eid",
-    Etype "etype" b"etype",
-    Id "id" b"id",
-    NonAuthorized "non-authorized" b"non_authorized",
-    Principal "principal" b"principal",
-    Project "project" b"project",
-    ResourceName "resource-name" b"resource_name",
-    ResourceNamespace "resource-namespace" b"resource_namespace",
-    ResourceType "resource-type" b"resource_type",
-    Rule "rule" b"rule",
-    ShortDoc "short-doc" b"short_doc",
-    StatusCode "status-code" b"status_code",
-    StatusReason "status-reason" b"status_reason",
-    Subresource "subresource" b"subresource",
-    Time "time" b"time",
-    Timestamp "timestamp" b"timestamp",
-    Username "username" b"username",
-    Verb "verb" b"verb",
+    AccessType "access-type",
+    ApiGroup "api-group",
+    CallerIp "caller-ip",
+    Category "category",
+    Cluster "cluster",
+    Confidence "confidence",
+    Count "count",
+    CountPeriod "count-period",
+    Direction "direction",
+    Doc "doc",
+    Eid "eid",
+    Etype "etype",
+    Id "id",
+    NonAuthorized "non-authorized",
+    Principal "principal",
+    Project "project",
+    ResourceName "resource-name",
+    ResourceNamespace "resource-namespace",
+    ResourceType "resource-type",
+    Rule "rule",
+    ShortDoc "short-doc",
+    StatusCode "status-code",
+    StatusReason "status-reason",
+    Subresource "subresource",
+    Time "time",
+    Timestamp "timestamp",
+    Username "username",
+    Verb "verb",
 }
-
-/// The longest name in the table; a longer key is none of them.
-const LONGEST: usize = 18;
 
 impl Field {
     /// The field a key names, in either spelling.
     pub fn of(key: &[u8]) -> Option<Self> {
-        let mut folded = [0; LONGEST];
-        let folded = folded.get_mut(..key.len())?;
-        for (to, &from) in folded.iter_mut().zip(key) {
-            *to = if from == b'-' { b'_' } else { from };
+        match Key::of(key) {
+            Some(Key::Field(field)) => Some(field),
+            _ => None,
         }
-        Self::folded(folded)
     }
 }
 
@@ -175,7 +170,7 @@ impl<'a> Fields<'a> {
     pub fn integer(&self, field: Field) -> Option<i64> {
         match self.get(field) {
             Value::Number(number) => number.as_i64(),
-            Value::Text(Text::Plain(text)) => text.trim().parse().ok(),
+            Value::Text(text) => text.plain()?.trim().parse().ok(),
             _ => None,
         }
     }
@@ -184,8 +179,11 @@ impl<'a> Fields<'a> {
     pub fn truth(&self, field: Field) -> Option<bool> {
         match self.get(field) {
             Value::Bool(value) => Some(value),
-            Value::Text(Text::Plain(text)) if text.eq_ignore_ascii_case("true") => Some(true),
-            Value::Text(Text::Plain(text)) if text.eq_ignore_ascii_case("false") => Some(false),
+            Value::Text(text) => match text.plain()? {
+                text if text.eq_ignore_ascii_case("true") => Some(true),
+                text if text.eq_ignore_ascii_case("false") => Some(false),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -232,7 +230,7 @@ impl<'a> Fields<'a> {
 
     fn word<T>(&self, field: Field, of: fn(&str) -> Option<T>) -> Option<T> {
         match self.get(field) {
-            Value::Text(Text::Plain(text)) => of(text),
+            Value::Text(text) => of(text.plain()?),
             Value::Number(number) => of(match number.as_i64()? {
                 0 => "0",
                 1 => "1",

@@ -67,8 +67,8 @@ pub enum Text<'a> {
     Plain(&'a str),
     /// A JSON string's inside, with escapes that are valid but not yet resolved.
     Escaped(&'a str),
-    /// Bytes that are not UTF-8.
-    Lossy(&'a [u8]),
+    /// Bytes that ought to be UTF-8, not yet looked at.
+    Bytes(&'a [u8]),
 }
 
 impl<'a> Text<'a> {
@@ -84,22 +84,41 @@ impl<'a> Text<'a> {
                 json::unescape(text, scratch);
                 scratch
             }
-            Self::Lossy(bytes) => {
-                scratch.clear();
-                for chunk in bytes.utf8_chunks() {
-                    scratch.push_str(chunk.valid());
-                    if !chunk.invalid().is_empty() {
-                        scratch.push(char::REPLACEMENT_CHARACTER);
-                    }
+            Self::Bytes(bytes) => match core::str::from_utf8(bytes) {
+                Ok(text) => text,
+                Err(_) => {
+                    scratch.clear();
+                    push_lossy(bytes, scratch);
+                    scratch
                 }
-                scratch
-            }
+            },
+        }
+    }
+
+    /// The string itself, unless it takes work to see it.
+    pub fn plain(self) -> Option<&'a str> {
+        match self {
+            Self::Plain(text) => Some(text),
+            Self::Escaped(_) => None,
+            Self::Bytes(bytes) => core::str::from_utf8(bytes).ok(),
         }
     }
 
     /// Whether the string has no character.
     pub fn is_empty(self) -> bool {
-        matches!(self, Self::Plain(""))
+        match self {
+            Self::Plain(text) | Self::Escaped(text) => text.is_empty(),
+            Self::Bytes(bytes) => bytes.is_empty(),
+        }
+    }
+}
+
+fn push_lossy(bytes: &[u8], out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            out.push(char::REPLACEMENT_CHARACTER);
+        }
     }
 }
 

@@ -44,7 +44,7 @@ impl<'a> Record<'a> for MsgPack<'a> {
         };
         for _ in 0..members {
             let key = match reader.token()? {
-                Token::Str(bytes) => text(bytes),
+                Token::Str(bytes) => Text::Bytes(bytes),
                 // A key that is no string names no field; it is passed over, and the body will not be clean.
                 Token::Map(_) | Token::List(_) => return Err(reader.malformed(NESTED_KEY)),
                 _ => Text::Plain(""),
@@ -54,7 +54,7 @@ impl<'a> Record<'a> for MsgPack<'a> {
                 Token::Bool(value) => Value::Bool(*value),
                 Token::Number(Number::Float(value)) if !value.is_finite() => Value::Null,
                 Token::Number(number) => Value::Number(*number),
-                Token::Str(bytes) => Value::Text(text(bytes)),
+                Token::Str(bytes) => Value::Text(Text::Bytes(bytes)),
                 Token::Map(_) => Value::Map,
                 Token::List(_) => Value::List,
                 Token::Nil | Token::Bin(_) | Token::Ext(..) => Value::Null,
@@ -128,10 +128,6 @@ fn is_finite(number: Number<'_>) -> bool {
 /// Most strings of a finding are short and ASCII, which is quicker to see than UTF-8.
 fn is_utf8(bytes: &[u8]) -> bool {
     bytes.is_ascii() || core::str::from_utf8(bytes).is_ok()
-}
-
-fn text(bytes: &[u8]) -> Text<'_> {
-    core::str::from_utf8(bytes).map_or(Text::Lossy(bytes), Text::Plain)
 }
 
 fn hex(bytes: &[u8]) -> String {

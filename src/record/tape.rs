@@ -243,7 +243,7 @@ impl<'a> Builder<'a> {
 fn owned(text: Text<'_>) -> Cow<'_, str> {
     match text {
         Text::Plain(text) => Cow::Borrowed(text),
-        Text::Lossy(bytes) => String::from_utf8_lossy(bytes),
+        Text::Bytes(bytes) => String::from_utf8_lossy(bytes),
         Text::Escaped(text) => {
             let mut plain = String::with_capacity(text.len());
             json::unescape(text, &mut plain);

@@ -1,0 +1,101 @@
+//! Which of a record's keys mean something: one look into a table that is made while compiling.
+//!
+//! Most keys of a record mean nothing to the filter, and each costs a look. Decision: a hash of three bytes under which
+//! no two names meet, so that one comparison settles it; a `match` over the names compares a key with every name of its
+//! length.
+
+use super::Field;
+use crate::entry::OWN_KEY;
+
+/// What a top-level key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// A field of a finding.
+    Field(Field),
+    /// Where log agents put the text of a line, which may be a whole finding.
+    Line,
+    /// Where the lists of batches stand, in kAudit's words, Coralogix's and the Kubernetes API's.
+    Batch,
+    /// What a filter before this one added.
+    Own,
+}
+
+const LINES: [&str; 4] = ["log", "message", "msg", "MESSAGE"];
+const BATCHES: [&str; 8] =
+    ["items", "findings", "records", "entries", "logEntries", "detections", "selections", "activity"];
+
+const FREE: (&str, Key) = ("", Key::Own);
+
+/// Each name at its place. Two names that meet do not compile: other factors in [`place`] will do.
+static TABLE: [(&str, Key); 256] = {
+    let mut table = [FREE; 256];
+    let mut at = 0;
+    while at < Field::ALL.len() {
+        put(&mut table, Field::ALL[at].name(), Key::Field(Field::ALL[at]));
+        at += 1;
+    }
+    at = 0;
+    while at < LINES.len() {
+        put(&mut table, LINES[at], Key::Line);
+        at += 1;
+    }
+    at = 0;
+    while at < BATCHES.len() {
+        put(&mut table, BATCHES[at], Key::Batch);
+        at += 1;
+    }
+    put(&mut table, OWN_KEY, Key::Own);
+    table
+};
+
+#[expect(clippy::indexing_slicing, clippy::panic, reason = "evaluated by the compiler, which reports either")]
+const fn put(table: &mut [(&'static str, Key); 256], name: &'static str, key: Key) {
+    let Some(place) = place(name.as_bytes()) else { panic!("a name needs two letters") };
+    assert!(table[place as usize].0.is_empty(), "two names meet");
+    table[place as usize] = (name, key);
+}
+
+const fn mix(first: u8, last_but_one: u8, last: u8) -> u8 {
+    first.wrapping_mul(4).wrapping_add(last_but_one.wrapping_mul(25)).wrapping_add(last)
+}
+
+/// The first, last but one and last byte, mixed.
+const fn place(key: &[u8]) -> Option<u8> {
+    match key {
+        // In a key of two letters the first is the last but one as well.
+        [first, last] => Some(mix(*first, *first, *last)),
+        [first, .., last_but_one, last] => Some(mix(*first, *last_but_one, *last)),
+        _ => None,
+    }
+}
+
+impl Key {
+    /// What a key means, in either spelling.
+    pub fn of(key: &[u8]) -> Option<Self> {
+        let (name, meaning) = TABLE.get(usize::from(place(key)?))?;
+        let same = |(a, b): (&u8, &u8)| a == b || (matches!(a, b'-' | b'_') && matches!(b, b'-' | b'_'));
+        (name.len() == key.len() && name.bytes().zip(key).all(|(a, b)| same((&a, b)))).then_some(*meaning)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_each_name_in_either_spelling_and_no_other() {
+        for &field in Field::ALL {
+            for name in [field.name().to_owned(), field.name().replace('-', "_")] {
+                assert_eq!(Key::of(name.as_bytes()), Some(Key::Field(field)), "{name}");
+                assert_eq!(Key::of(format!("{name}x").as_bytes()), None);
+                assert_eq!(Key::of(name.to_uppercase().as_bytes()), None);
+            }
+        }
+        for name in LINES {
+            assert_eq!(Key::of(name.as_bytes()), Some(Key::Line), "{name}");
+        }
+        for name in ["", "x", "xy", "Log", "cluste", "eidd", "lo-"] {
+            assert_eq!(Key::of(name.as_bytes()), None, "{name}");
+        }
+    }
+}
