@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
 use crate::counts::{self, Counts};
-use crate::entry::{Entry, Labels, OWN_KEY};
+use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields, Key, Kind};
 use crate::limit::{Limiter, Summary};
 use crate::matcher::{Matcher, Question};
