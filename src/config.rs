@@ -1,22 +1,36 @@
 //! What the user wrote, checked but not compiled: every field is plain data that [`crate::Filter::new`] turns into
 //! automata and tables.
 //!
-//! [`read`] understands three dialects: a Kubernetes ConfigMap manifest, the bare list of its `audit-integration` key,
+//! [`read`] understands three dialects: a Kubernetes `ConfigMap` manifest, the bare list of its `audit-integration` key,
 //! and the filter's own document. It never stops at the first mistake: a [`Diagnostic`] for each, with its place.
 //! Decision: no serde here. A derived deserialiser stops at the first error and forgets lines; the reader walks a tree
 //! of marked nodes instead.
+
+mod dialect;
+mod endpoint;
+mod integrations;
+mod options;
+mod patterns;
+mod read;
+mod report;
+mod section;
+mod target;
+mod values;
+mod yaml;
 
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
 pub use crate::error::{Diagnostic, Level};
+pub use options::{OPTIONS, OptionDoc};
+pub use read::{Files, NoFiles, Reading, read};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Names, shape and spelling of entries.
     pub coralogix: Coralogix,
-    /// The user's severity rows; the built-in table ([`Config::builtin_severity`]) follows them.
+    /// The user's severity rows; the built-in table follows them.
     pub severity: Vec<SeverityRow>,
     /// Limits of age and size.
     pub guard: Guard,
@@ -73,7 +87,7 @@ pub enum Keys {
     /// As they came.
     #[default]
     Original,
-    /// Hyphens become underscores, which DataPrime reads without brackets.
+    /// Hyphens become underscores, which `DataPrime` reads without brackets.
     Snake,
 }
 

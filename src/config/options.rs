@@ -1,0 +1,279 @@
+//! The one table of options: what the reader knows, what the reference and the schema are generated from.
+//!
+//! A key that is not in the table is an unknown key, and a value that is refused is explained with the table's words:
+//! the table cannot say something else than the reader does.
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionDoc {
+    /// Where the key stands: `guard.max-age`; `[]` is an item of a list, `*` the rest of a name.
+    pub path: &'static str,
+    /// The type and what is allowed, as it follows "expected".
+    pub kind: &'static str,
+    /// The default as it would be written; empty when there is none.
+    pub default: &'static str,
+    /// The types of integration or target the key belongs to; empty: all.
+    pub only: &'static [&'static str],
+    /// What the key does.
+    pub help: &'static str,
+}
+
+const fn option(
+    path: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> OptionDoc {
+    OptionDoc { path, kind, default, only: &[], help }
+}
+
+impl OptionDoc {
+    const fn only(self, only: &'static [&'static str]) -> Self {
+        Self { only, ..self }
+    }
+
+    /// The path of the map that the key stands in, and the key.
+    pub(super) fn split(&self) -> (&'static str, &'static str) {
+        self.path.rsplit_once('.').unwrap_or(("", self.path))
+    }
+}
+
+const MAP: &str = "a map";
+const LIST_OF_MAPS: &str = "a list of maps";
+const TEXT: &str = "a text";
+const BOOLEAN: &str = "true or false";
+const PATTERN: &str = "a regular expression";
+const TEMPLATE: &str = "a template of at most 256 characters, such as `{cluster|kaudit}`";
+const ETYPES: &str = "principal, resource or cluster, or a list of them";
+const CATEGORIES: &str = "incident or anomaly, or a list of them";
+const CONFIDENCES: &str = "high, medium or low (0, 1 or 2), or a list of them";
+const COUNT: &str = "a whole number from 1 to 100000";
+const BY: &str = "none, entity, rule or cluster";
+const PERIOD: &str = "a duration from 1ms to 1d, such as 500ms, 1s, 2m or 1h";
+
+const DETECTIONS: &[&str] = &["detections"];
+const SELECTIONS: &[&str] = &["selections"];
+const AWS: &[&str] = &["aws-security-hub", "aws-s3"];
+
+/// Every key of the filter's own document and of kAudit's list, in the order of the reference.
+pub const OPTIONS: &[OptionDoc] = &[
+    option("coralogix", MAP, "", "How an entry is named and shaped."),
+    option("coralogix.application-name", TEMPLATE, "{cluster|kaudit}", "The entry's `applicationName`."),
+    option("coralogix.subsystem-name", TEMPLATE, "kaudit-{type}", "The entry's `subsystemName`."),
+    option(
+        "coralogix.computer-name",
+        TEMPLATE,
+        "{cluster}",
+        "The entry's `computerName`; empty: it has none.",
+    ),
+    option(
+        "coralogix.shape",
+        "singles or bulk",
+        "singles",
+        "Which of Coralogix's endpoints the output is made for.",
+    ),
+    option(
+        "coralogix.text",
+        "object or string",
+        "object",
+        "What an entry's `text` is; in `bulk` always a string.",
+    ),
+    option(
+        "coralogix.keys",
+        "original or snake",
+        "original",
+        "The spelling of the finding's keys in `text`.",
+    ),
+    option(
+        "severity",
+        LIST_OF_MAPS,
+        "",
+        "Rows that choose a severity; the first whose every clause holds wins.",
+    ),
+    option(
+        "severity[].type",
+        "detections, selections or activity, or a list of them",
+        "",
+        "The kind of finding.",
+    ),
+    option("severity[].etype", ETYPES, "", "A detection's `etype`."),
+    option("severity[].category", CATEGORIES, "", "A detection's `category`."),
+    option("severity[].confidence", CONFIDENCES, "", "A detection's `confidence`."),
+    option("severity[].entity", PATTERN, "", "A pattern searched in the entity."),
+    option("severity[].rule", PATTERN, "", "A pattern searched in the rule."),
+    option("severity[].non-authorized", BOOLEAN, "", "The finding's own flag."),
+    option(
+        "severity[].severity",
+        "debug, verbose, info, warn, error or critical, or a number from 1 to 6",
+        "",
+        "The severity of the entry; required.",
+    ),
+    option("guard", MAP, "", "What Coralogix would silently drop, the guard mends or refuses."),
+    option("guard.max-age", "a duration from 1s to 3650d, such as 24h", "24h", "Older findings are stale."),
+    option(
+        "guard.max-ahead",
+        "a duration from 1s to 3650d, such as 4h",
+        "4h",
+        "Findings further ahead are stale.",
+    ),
+    option(
+        "guard.max-entry-bytes",
+        "a whole number from 16384 to 1000000",
+        "30000",
+        "An entry's size as JSON; the longest texts of a larger one are truncated.",
+    ),
+    option(
+        "guard.on-stale",
+        "clamp or drop",
+        "clamp",
+        "Whether a stale finding takes the time of its arrival.",
+    ),
+    option("rate-limit", MAP, "", "What a bare number in an integration means, and how limits are kept."),
+    option("rate-limit.period", PERIOD, "1s", "The period of a bare `rate-limit: 10`."),
+    option("rate-limit.by", BY, "none", "What shares one limit within an integration."),
+    option(
+        "rate-limit.burst",
+        COUNT,
+        "",
+        "How many pass at once after a quiet time; default: the limit itself.",
+    ),
+    option(
+        "rate-limit.max-keys",
+        "a whole number from 1 to 1000000",
+        "10000",
+        "How many limiter keys are remembered.",
+    ),
+    option(
+        "rate-limit.summary-every",
+        "a duration from 1s to 1d, such as 60s",
+        "60s",
+        "How often a summary of what was suppressed leaves.",
+    ),
+    option("unrecognised", "wrap, pass or drop", "wrap", "What becomes of a record that is not a finding."),
+    option("redact", LIST_OF_MAPS, "", "What is overwritten before anything leaves."),
+    option("redact[].field", "a field's name", "", "The field, in either spelling; required."),
+    option(
+        "redact[].pattern",
+        PATTERN,
+        "",
+        "What is overwritten, wherever it occurs in the field; required.",
+    ),
+    option("redact[].replacement", TEXT, "***", "What stands in its place, literally."),
+    option(
+        "use",
+        "all, or a list of names of integrations",
+        "",
+        "The integrations that apply; default: those with an `http-api` target of Coralogix's.",
+    ),
+    option(
+        "integrations-file",
+        "a file's name, or a key of the same ConfigMap",
+        "",
+        "Where kAudit's list stands.",
+    ),
+    option(
+        "integrations",
+        "a list of integrations",
+        "",
+        "kAudit's list; the first that accepts a finding claims it.",
+    ),
+    option("integrations[].type", "detections, selections or activity", "", "What is sent; required."),
+    option(
+        "integrations[].name",
+        "up to 15 letters, digits, `_`, `-` and spaces",
+        "",
+        "A short name, unique in the list; default: the type and the place, `detections-1`.",
+    ),
+    option(
+        "integrations[].target",
+        "a map, or the older dialect's list",
+        "",
+        "Where kAudit sends; required.",
+    ),
+    option(
+        "integrations[].target.target-type",
+        "http-api, slack, syslog, kafka, azure, aws-security-hub or aws-s3",
+        "",
+        "The type of the destination; required.",
+    ),
+    option("integrations[].target.stopped", BOOLEAN, "false", "Whether nothing is sent."),
+    option(
+        "integrations[].target.rate-limit",
+        "a whole number from 1 to 100000, or a map",
+        "",
+        "How many in `rate-limit.period`, or a map that says more; default: unlimited.",
+    ),
+    option("integrations[].target.rate-limit.limit", COUNT, "", "How many in a period; required."),
+    option(
+        "integrations[].target.rate-limit.period",
+        PERIOD,
+        "",
+        "The period; default: `rate-limit.period`.",
+    ),
+    option(
+        "integrations[].target.rate-limit.burst",
+        COUNT,
+        "",
+        "How many at once; default: `rate-limit.burst`.",
+    ),
+    option("integrations[].target.rate-limit.by", BY, "", "What shares the limit; default: `rate-limit.by`."),
+    option("integrations[].target.http-api-uri", "an http or https URI", "", "The endpoint; required.")
+        .only(&["http-api"]),
+    option("integrations[].target.http-api-token-header", TEXT, "", "Not used by the filter.")
+        .only(&["http-api"]),
+    option("integrations[].target.http-api-token", TEXT, "", "Not used by the filter.").only(&["http-api"]),
+    option("integrations[].target.slack-uri", TEXT, "", "Not used by the filter.").only(&["slack"]),
+    option("integrations[].target.syslog-host", TEXT, "", "Not used by the filter.").only(&["syslog"]),
+    option("integrations[].target.syslog-port", "a port from 1 to 65535", "", "Not used by the filter.")
+        .only(&["syslog"]),
+    option("integrations[].target.syslog-tcp", BOOLEAN, "", "Not used by the filter.").only(&["syslog"]),
+    option("integrations[].target.kafka-broker", TEXT, "", "Not used by the filter.").only(&["kafka"]),
+    option("integrations[].target.kafka-topic", TEXT, "", "Not used by the filter.").only(&["kafka"]),
+    option("integrations[].target.workspace-id", TEXT, "", "Not used by the filter.").only(&["azure"]),
+    option("integrations[].target.shared-key", TEXT, "", "Not used by the filter.").only(&["azure"]),
+    option("integrations[].target.aws-*", TEXT, "", "Not used by the filter.").only(AWS),
+    option("integrations[].data-filter", MAP, "", "What the integration accepts; default: all of its type."),
+    option("integrations[].data-filter.etype", ETYPES, "", "A detection's `etype`.").only(DETECTIONS),
+    option("integrations[].data-filter.category", CATEGORIES, "", "A detection's `category`.")
+        .only(DETECTIONS),
+    option("integrations[].data-filter.confidence", CONFIDENCES, "", "A detection's `confidence`.")
+        .only(DETECTIONS),
+    option("integrations[].data-filter.entity-match", PATTERN, "", "Found in the entity: accepted."),
+    option("integrations[].data-filter.entity-no-match", PATTERN, "", "Found in the entity: not accepted."),
+    option("integrations[].data-filter.rules-match", PATTERN, "", "Found in the rule: accepted.")
+        .only(SELECTIONS),
+    option("integrations[].data-filter.rules-no-match", PATTERN, "", "Found in the rule: not accepted.")
+        .only(SELECTIONS),
+    option(
+        "integrations[].data-filter.report",
+        "details or count",
+        "details",
+        "Whether each selection is sent, or hourly counts.",
+    )
+    .only(SELECTIONS),
+];
+
+/// The options of a map, given its path in the table.
+pub(super) fn of(table: &str) -> impl Iterator<Item = (&'static str, &'static OptionDoc)> {
+    OPTIONS.iter().filter_map(move |option| {
+        let (parent, key) = option.split();
+        (parent == table).then_some((key, option))
+    })
+}
+
+/// The option a key means in a map, given the map's path in the table.
+pub(super) fn find(table: &str, key: &str) -> Option<&'static OptionDoc> {
+    of(table)
+        .find(|(name, _)| *name == key || name.strip_suffix('*').is_some_and(|start| key.starts_with(start)))
+        .map(|(_, option)| option)
+}
+
+/// The map, by its path in the table, that a key would belong to, when it is not the one it stands in.
+pub(super) fn elsewhere(table: &str, key: &str) -> Option<&'static str> {
+    let below = |parent: &str| parent.strip_prefix(table).is_some_and(|rest| !rest.is_empty());
+    OPTIONS
+        .iter()
+        .map(OptionDoc::split)
+        .find(|(parent, name)| *name == key && below(parent))
+        .map(|(at, _)| at)
+}

@@ -1,0 +1,321 @@
+//! Looks at a pattern before it is compiled: what is wrong with it, where, and what cannot be meant.
+//!
+//! kAudit runs on the JVM, so a pattern may hold syntax of Java's that this engine lacks, or reads in another way; each
+//! has words of its own. Decision: the syntax tree is walked instead of the text, so that `[++]` is no possessive
+//! quantifier.
+
+use regex_syntax::ast::{self, AssertionKind, Ast, ClassSet, ClassSetBinaryOpKind, RepetitionKind, Span};
+use regex_syntax::hir::Hir;
+use regex_syntax::hir::translate::Translator;
+
+use super::report::quote;
+use crate::error::Level;
+use crate::pattern;
+
+/// All patterns of a configuration together, so that a step's set, a part of them, is below the limit of one automaton
+/// ([`crate::pattern`]), and reading takes a bounded time.
+const SIZE_LIMIT: usize = 10 << 20;
+/// Deeper nesting is no pattern of a human's.
+const NEST_LIMIT: u32 = 64;
+
+/// What is to be said about a pattern.
+pub(super) struct Remark {
+    pub(super) level: Level,
+    /// The byte of the pattern.
+    pub(super) offset: usize,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// What a pattern is for, as far as it decides what cannot be meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Its occurrence accepts, or counts.
+    Accept,
+    /// Its occurrence rejects.
+    Reject,
+    /// Its occurrences are overwritten.
+    Overwrite,
+}
+
+/// What the patterns of a configuration take together.
+pub(super) struct Budget {
+    left: Option<usize>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { left: Some(SIZE_LIMIT) }
+    }
+}
+
+impl Budget {
+    /// Compiles a pattern for its size. Once they are too large nothing is compiled any more, and nothing said.
+    fn admit(&mut self, text: &str, purpose: Purpose) -> Option<Remark> {
+        let left = self.left?;
+        let compiled = match purpose {
+            Purpose::Accept | Purpose::Reject => pattern::set(&[text]),
+            Purpose::Overwrite => pattern::single(text),
+        };
+        let size = compiled.map_or(usize::MAX, |regex| regex.memory_usage());
+        self.left = left.checked_sub(size);
+        self.left.is_none().then(|| {
+            let message = "with this pattern the configuration's patterns are too large".to_owned();
+            error(0, message, "at most 10 MiB when compiled; shorten counted repetitions such as `{1,1000}`")
+        })
+    }
+}
+
+/// Everything to be said about a pattern. `literal`: no backslash was taken away from what the user wrote.
+pub(super) fn check(pattern: &str, purpose: Purpose, literal: bool, budget: &mut Budget) -> Vec<Remark> {
+    let (ast, hir) = match parse(pattern) {
+        Ok(parsed) => parsed,
+        Err(remark) => return vec![remark],
+    };
+    let properties = hir.properties();
+    let everywhere = properties.minimum_len() == Some(0) && properties.look_set().is_empty();
+    let mut walk = Walk { pattern, lines: properties.look_set().contains_anchor_line(), remarks: Vec::new() };
+    walk.visit(&ast, false, false);
+    let mut remarks = walk.remarks;
+    if literal {
+        remarks.extend(doubled_backslash(pattern));
+    }
+    if everywhere && purpose == Purpose::Reject {
+        remarks.push(warning(
+            0,
+            "the pattern occurs in every text, so nothing is accepted".to_owned(),
+            "look for a `|` too many",
+        ));
+    }
+    if properties.minimum_len() == Some(0) && purpose == Purpose::Overwrite {
+        remarks.push(error(
+            0,
+            "the pattern matches nothing at all, everywhere".to_owned(),
+            "use `+` instead of `*`",
+        ));
+    }
+    remarks.extend(budget.admit(pattern, purpose));
+    remarks
+}
+
+fn parse(pattern: &str) -> Result<(Ast, Hir), Remark> {
+    let ast = ast::parse::ParserBuilder::new()
+        .nest_limit(NEST_LIMIT)
+        .build()
+        .parse(pattern)
+        .map_err(|error| explain(&error))?;
+    let hir = Translator::new()
+        .translate(pattern, &ast)
+        .map_err(|found| error(found.span().start.offset, lower(&found.kind().to_string()), ""))?;
+    Ok((ast, hir))
+}
+
+fn error(offset: usize, message: String, help: impl Into<String>) -> Remark {
+    Remark { level: Level::Error, offset, message, help: help.into() }
+}
+
+fn warning(offset: usize, message: String, help: impl Into<String>) -> Remark {
+    Remark { level: Level::Warning, offset, message, help: help.into() }
+}
+
+fn lower(text: &str) -> String {
+    text.strip_prefix("Unicode").map_or_else(|| text.to_owned(), |rest| format!("unicode{rest}"))
+}
+
+/// The parser's error, with words of its own for what is Java's alone.
+fn explain(found: &ast::Error) -> Remark {
+    let Span { start, end } = *found.span();
+    let at = found.pattern().get(start.offset..end.offset).unwrap_or("");
+    let before = found.pattern().get(..start.offset).unwrap_or("");
+    let (message, help) = match (found.kind(), at) {
+        (ast::ErrorKind::UnsupportedLookAround, at) => (
+            format!(
+                "{} `{at}…)` is not supported",
+                if at.contains('<') { "look-behind" } else { "look-ahead" }
+            ),
+            "what must not occur is said by `entity-no-match` or `rules-no-match`",
+        ),
+        (ast::ErrorKind::UnsupportedBackreference, r"\0") => {
+            ("octal escapes are not supported".to_owned(), r"write the character's number as `\x{…}`")
+        }
+        (ast::ErrorKind::UnsupportedBackreference, at) => {
+            (format!("the back-reference `{at}` is not supported"), "write out what it repeats")
+        }
+        (ast::ErrorKind::FlagUnrecognized, ">") if before.ends_with("(?") => (
+            "atomic groups `(?>…)` are not supported".to_owned(),
+            "write `(?:…)`; a search here never backtracks",
+        ),
+        (ast::ErrorKind::EscapeUnrecognized, at) => (format!("`{at}` is not supported"), instead_of(at)),
+        (kind, _) => (lower(&kind.to_string()), ""),
+    };
+    error(start.offset, message, help)
+}
+
+/// What to write for an escape of Java's.
+fn instead_of(escape: &str) -> &'static str {
+    match escape {
+        r"\Q" | r"\E" => r"instead of `\Q…\E` put a backslash before each special character",
+        r"\Z" => r"`$` or `\z` is the end of the text",
+        r"\G" => "a search here has no previous match; `^` is the beginning of the text",
+        r"\k" => "back-references are not supported; write out what it repeats",
+        r"\h" => r"write `[ \t]`",
+        r"\R" => r"write `\r?\n`",
+        r"\e" | r"\c" => r"write the character's number as `\x{…}`",
+        _ => "letters and digits have no backslash unless it has a meaning, as in `\\d`",
+    }
+}
+
+/// Looks at a pattern's tree for what another engine reads in another way, and for what can never match.
+struct Walk<'p> {
+    pattern: &'p str,
+    /// `^` and `$` mean lines somewhere.
+    lines: bool,
+    remarks: Vec<Remark>,
+}
+
+impl Walk<'_> {
+    /// `before` and `after`: whether something must be matched on this side of the node.
+    fn visit(&mut self, ast: &Ast, before: bool, after: bool) {
+        match ast {
+            Ast::Empty(_)
+            | Ast::Flags(_)
+            | Ast::Literal(_)
+            | Ast::Dot(_)
+            | Ast::ClassUnicode(_)
+            | Ast::ClassPerl(_) => {}
+            Ast::ClassBracketed(class) => self.class(&class.kind),
+            Ast::Assertion(assertion) => self.assertion(assertion, before, after),
+            Ast::Repetition(repetition) => self.repetition(repetition, before, after),
+            Ast::Group(group) => self.visit(&group.ast, before, after),
+            Ast::Alternation(alternation) => {
+                for ast in &alternation.asts {
+                    self.visit(ast, before, after);
+                }
+            }
+            Ast::Concat(concat) => self.concat(&concat.asts, before, after),
+        }
+    }
+
+    fn concat(&mut self, asts: &[Ast], mut before: bool, after: bool) {
+        let last = asts.iter().rposition(consumes);
+        let mut doubled = false;
+        for (index, ast) in asts.iter().enumerate() {
+            self.visit(ast, before, after || last.is_some_and(|last| last > index));
+            before |= consumes(ast);
+            let end = matches!(ast, Ast::Assertion(assertion) if assertion.kind == AssertionKind::EndLine);
+            if doubled && end {
+                let message = "`$$` is no more than `$`".to_owned();
+                self.remarks.push(warning(ast.span().start.offset, message, "write one `$`"));
+            }
+            doubled = end;
+        }
+    }
+
+    fn repetition(&mut self, repetition: &ast::Repetition, before: bool, after: bool) {
+        self.visit(&repetition.ast, before, after);
+        // `(a+)+` has a group in between; here one quantifier follows the other directly.
+        if let (RepetitionKind::OneOrMore, Ast::Repetition(inner)) = (&repetition.op.kind, &*repetition.ast) {
+            let start = inner.op.span.start.offset;
+            let written = self.pattern.get(start..repetition.op.span.end.offset).unwrap_or("");
+            let message = format!("the possessive quantifier `{written}` is not supported");
+            self.remarks.push(error(
+                start,
+                message,
+                "leave the last `+` out; a search here never backtracks",
+            ));
+        }
+    }
+
+    fn assertion(&mut self, assertion: &ast::Assertion, before: bool, after: bool) {
+        let (message, help) = match assertion.kind {
+            AssertionKind::StartLine | AssertionKind::StartText if before && !self.lines => (
+                "`^` after other text can never match",
+                "`^` is the beginning of the text; `\\^` is the character",
+            ),
+            AssertionKind::EndLine | AssertionKind::EndText if after && !self.lines => (
+                "`$` before other text can never match",
+                "`$` is the end of the text; `\\$` is the character",
+            ),
+            AssertionKind::WordBoundaryStartAngle => {
+                ("`\\<` is the beginning of a word here, in Java the character", "write `<` or `\\b`")
+            }
+            AssertionKind::WordBoundaryEndAngle => {
+                ("`\\>` is the end of a word here, in Java the character", "write `>` or `\\b`")
+            }
+            _ => return,
+        };
+        self.remarks.push(warning(assertion.span.start.offset, message.to_owned(), help));
+    }
+
+    fn class(&mut self, set: &ClassSet) {
+        match set {
+            ClassSet::Item(item) => self.class_item(item),
+            ClassSet::BinaryOp(operation) => {
+                let sign = match operation.kind {
+                    ClassSetBinaryOpKind::Intersection => "",
+                    ClassSetBinaryOpKind::Difference => "--",
+                    ClassSetBinaryOpKind::SymmetricDifference => "~~",
+                };
+                if !sign.is_empty() {
+                    let message =
+                        format!("`{sign}` in a class takes sets apart here, in Java it is two characters");
+                    let help = "put a backslash before each of the two";
+                    self.remarks.push(warning(operation.span.start.offset, message, help));
+                }
+                self.class(&operation.lhs);
+                self.class(&operation.rhs);
+            }
+        }
+    }
+
+    fn class_item(&mut self, item: &ast::ClassSetItem) {
+        match item {
+            ast::ClassSetItem::Bracketed(class) => self.class(&class.kind),
+            ast::ClassSetItem::Union(union) => union.items.iter().for_each(|item| self.class_item(item)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a match of this takes at least one character.
+fn consumes(ast: &Ast) -> bool {
+    match ast {
+        Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => false,
+        Ast::Literal(_) | Ast::Dot(_) | Ast::ClassUnicode(_) | Ast::ClassPerl(_) | Ast::ClassBracketed(_) => {
+            true
+        }
+        Ast::Repetition(repetition) => {
+            let at_least_once = match &repetition.op.kind {
+                RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore => false,
+                RepetitionKind::OneOrMore => true,
+                RepetitionKind::Range(
+                    ast::RepetitionRange::Exactly(least)
+                    | ast::RepetitionRange::AtLeast(least)
+                    | ast::RepetitionRange::Bounded(least, _),
+                ) => *least > 0,
+            };
+            at_least_once && consumes(&repetition.ast)
+        }
+        Ast::Group(group) => consumes(&group.ast),
+        Ast::Alternation(alternation) => alternation.asts.iter().all(consumes),
+        Ast::Concat(concat) => concat.asts.iter().any(consumes),
+    }
+}
+
+/// The vendor's sample writes `\\.` where YAML takes no backslash away: a backslash, and then any character.
+fn doubled_backslash(pattern: &str) -> Option<Remark> {
+    let mut chars = pattern.char_indices();
+    while let Some((offset, c)) = chars.next() {
+        if c != '\\' || !matches!(chars.next(), Some((_, '\\'))) {
+            continue;
+        }
+        let Some(next) = chars.clone().next().map(|(_, next)| next) else { continue };
+        if matches!(next, '.' | 'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'b' | 'B') {
+            let wrong = quote(&format!("\\\\{next}"));
+            let message = format!("{wrong} means a backslash and then `{next}`");
+            let help = format!("in a value without double quotes write `\\{next}`");
+            return Some(warning(offset, message, help));
+        }
+    }
+    None
+}
