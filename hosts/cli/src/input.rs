@@ -1,0 +1,477 @@
+//! Splits a stream of bytes into records: one JSON object after the other, on lines of their own or not, or the
+//! elements of top-level arrays, plain or gzipped.
+//!
+//! It never gives a byte up silently. What is no JSON comes out as a record too, as it stands and with the fault named,
+//! and reading goes on where the next record begins. Memory stays bounded: one record at a time, up to [`MAX_RECORD`].
+//! Decision: the end of a record is found by a JSON reader and not by counting braces, since a record that was cut off
+//! would otherwise swallow all that follow.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// The largest record, in bytes. Findings are below a megabyte; what is larger is one document, not a stream of records.
+pub const MAX_RECORD: usize = 64 << 20;
+
+/// How much is asked of the source at once.
+const CHUNK: usize = 128 << 10;
+
+/// From this size on, an unfinished record is looked at again only when it has doubled, so that the work stays linear;
+/// below, at every read, so that a record from a pipe is not held back.
+const EAGER: usize = 1 << 20;
+
+const GZIP: &[u8] = b"\x1f\x8b";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Looks through gzip, recognised by its first bytes; several members in a row are one stream.
+pub fn decompressed<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut head = Vec::new();
+    source.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
+    let gzipped = head == GZIP;
+    let whole = io::Cursor::new(head).chain(source);
+    Ok(if gzipped { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+}
+
+/// One record of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// The record; bytes that are not UTF-8 are replaced.
+    pub text: Cow<'a, str>,
+    /// Why it is not the JSON object it should be.
+    pub fault: Option<String>,
+}
+
+/// Why the rest of a stream cannot be read.
+#[derive(Debug)]
+pub enum Error {
+    /// The source failed.
+    Io(io::Error),
+    /// The record on this line is larger than the limit.
+    TooLarge { line: u64, limit: usize },
+    /// The stream ends within the array that begins on this line.
+    Unclosed { line: u64 },
+}
+
+impl Error {
+    /// The line it is about, if it is about one.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Io(_) => None,
+            Self::TooLarge { line, .. } | Self::Unclosed { line } => Some(*line),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "cannot read: {error}"),
+            Self::TooLarge { limit, .. } => write!(
+                f,
+                "a record of more than {limit} bytes; the rest is not read, since findings are JSON objects of their own"
+            ),
+            Self::Unclosed { .. } => f.write_str("the array that begins here is not closed; the file may be cut off"),
+        }
+    }
+}
+
+/// The records of one source, in order.
+pub struct Records<R> {
+    source: R,
+    /// What was read; records before `at` are done with.
+    buffer: Vec<u8>,
+    at: usize,
+    ended: bool,
+    /// The line of `at`.
+    line: u64,
+    /// How far the line of `at` is indented, and whether `at` still stands within the indentation.
+    indent: usize,
+    leading: bool,
+    /// The line of the open top-level array.
+    array: Option<u64>,
+    limit: usize,
+}
+
+/// Where a record ends, and what is wrong with it.
+struct Extent {
+    len: usize,
+    fault: Option<String>,
+}
+
+impl<R: Read> Records<R> {
+    /// Reads `source` from its beginning.
+    pub fn new(source: R) -> Self {
+        Self {
+            source,
+            buffer: Vec::new(),
+            at: 0,
+            ended: false,
+            line: 1,
+            indent: 0,
+            leading: true,
+            array: None,
+            limit: MAX_RECORD,
+        }
+    }
+
+    /// The next record; `None` at the end. After an error there is nothing more to read.
+    pub fn next(&mut self) -> Result<Option<Piece<'_>>, Error> {
+        if !self.find_record()? {
+            return Ok(None);
+        }
+        let line = self.line;
+        let Extent { len, fault } = self.measure()?;
+        if len > self.limit {
+            return Err(Error::TooLarge { line, limit: self.limit });
+        }
+        let start = self.at;
+        self.advance(len);
+        let bytes = &self.buffer[start..start + len];
+        let text = String::from_utf8_lossy(bytes.trim_ascii_end());
+        Ok(Some(Piece { line, text, fault }))
+    }
+
+    /// Whether the next record has to be waited for.
+    pub fn is_drained(&self) -> bool {
+        self.rest().iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// Goes to the first byte of the next record, over white space, commas and the brackets of top-level arrays.
+    fn find_record(&mut self) -> Result<bool, Error> {
+        loop {
+            self.skip_blank();
+            match self.rest().first().copied() {
+                None if self.fill()? => {}
+                None => return self.array.take().map_or(Ok(false), |line| Err(Error::Unclosed { line })),
+                Some(b']') if self.array.take().is_some() => self.advance(1),
+                Some(b'[') if self.array.is_none() && self.opens_array()? => {
+                    self.array = Some(self.line);
+                    self.advance(1);
+                }
+                Some(0xef) if self.has_byte_order_mark()? => self.at += BYTE_ORDER_MARK.len(),
+                Some(_) => return Ok(true),
+            }
+        }
+    }
+
+    /// A line of text may begin with a bracket as well; an array of records goes on with a record, or ends at once.
+    fn opens_array(&mut self) -> Result<bool, Error> {
+        loop {
+            match self.rest().iter().skip(1).copied().find(|byte| !byte.is_ascii_whitespace()) {
+                Some(byte) => return Ok(matches!(byte, b'{' | b']')),
+                None if self.fill()? => {}
+                None => return Ok(true),
+            }
+        }
+    }
+
+    fn has_byte_order_mark(&mut self) -> Result<bool, Error> {
+        while self.rest().len() < BYTE_ORDER_MARK.len() && self.fill()? {}
+        Ok(self.rest().starts_with(BYTE_ORDER_MARK))
+    }
+
+    fn measure(&mut self) -> Result<Extent, Error> {
+        if !matches!(self.rest().first(), Some(b'{' | b'[')) {
+            let end: fn(&u8) -> bool =
+                if self.array.is_some() { |byte| b",]\n".contains(byte) } else { |byte| *byte == b'\n' };
+            let len = self.length_until(end)?;
+            return Ok(Extent { len, fault: Some("not a JSON object".to_owned()) });
+        }
+        loop {
+            match value_length(self.rest()) {
+                Ok(len) => return Ok(Extent { len, fault: None }),
+                Err(error) if error.is_eof() && self.fill()? => {}
+                Err(error) => {
+                    let fault = Some(describe(&error, self.line));
+                    return Ok(Extent { len: self.broken_length(&error)?, fault });
+                }
+            }
+        }
+    }
+
+    /// How far a broken record reaches: to the end of its line; or, where the fault shows on a later line, up to the
+    /// first line that begins as a record would, so that a cut-off line costs no other and a broken record that was
+    /// printed over many lines is one fault.
+    fn broken_length(&mut self, error: &serde_json::Error) -> Result<usize, Error> {
+        if broken_line(error) == 1 {
+            return self.length_until(|byte| *byte == b'\n');
+        }
+        loop {
+            if let Some(len) = self.next_beginning() {
+                return Ok(len);
+            }
+            if !self.fill()? {
+                return Ok(self.rest().len());
+            }
+        }
+    }
+
+    /// The first of the following lines that opens a record, or closes the array, and is not indented deeper than this.
+    fn next_beginning(&self) -> Option<usize> {
+        let rest = self.rest();
+        let lines = rest.iter().enumerate().filter(|&(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        lines.into_iter().find(|&line| {
+            let indent = rest[line..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            indent <= self.indent
+                && match rest.get(line + indent) {
+                    Some(b'{' | b'[') => true,
+                    Some(b']') => self.array.is_some(),
+                    _ => false,
+                }
+        })
+    }
+
+    fn length_until(&mut self, end: impl Fn(&u8) -> bool) -> Result<usize, Error> {
+        loop {
+            if let Some(len) = self.rest().iter().position(&end) {
+                return Ok(len);
+            }
+            if !self.fill()? {
+                return Ok(self.rest().len());
+            }
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.at..]
+    }
+
+    fn skip_blank(&mut self) {
+        while let Some(&byte) = self.buffer.get(self.at) {
+            match byte {
+                b'\n' => {
+                    self.line += 1;
+                    self.indent = 0;
+                    self.leading = true;
+                }
+                b' ' | b'\t' if self.leading => self.indent += 1,
+                b' ' | b'\t' | b'\r' | b',' => {}
+                _ => {
+                    self.leading = false;
+                    return;
+                }
+            }
+            self.at += 1;
+        }
+    }
+
+    fn advance(&mut self, len: usize) {
+        let passed = &self.buffer[self.at..self.at + len];
+        self.line += passed.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        self.at += len;
+    }
+
+    /// Reads on behind the record at hand; `false` at the end of the stream.
+    fn fill(&mut self) -> Result<bool, Error> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let had = self.buffer.len();
+        if had > self.limit {
+            return Err(Error::TooLarge { line: self.line, limit: self.limit });
+        }
+        let want = if had < EAGER { had + 1 } else { had * 2 };
+        while self.buffer.len() < want && !self.ended {
+            self.read_chunk().map_err(Error::Io)?;
+        }
+        Ok(self.buffer.len() > had)
+    }
+
+    fn read_chunk(&mut self) -> io::Result<()> {
+        let had = self.buffer.len();
+        self.buffer.resize(had + CHUNK, 0);
+        let read = loop {
+            match self.source.read(&mut self.buffer[had..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(had + *read.as_ref().unwrap_or(&0));
+        self.ended = read? == 0;
+        Ok(())
+    }
+}
+
+/// The length of the JSON value at the beginning.
+fn value_length(bytes: &[u8]) -> serde_json::Result<usize> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Any>();
+    match values.next() {
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) | None => Ok(values.byte_offset()),
+    }
+}
+
+/// Any JSON value, read in full and forgotten. Serde's own (`IgnoredAny`) nests without limit, and with it a stream that
+/// only ever opens would be read to its end from every line anew.
+struct Any;
+
+impl<'de> Deserialize<'de> for Any {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+/// The line of the record at which it breaks, from 1. A raw line feed in a string is reported as the next line's byte 0.
+fn broken_line(error: &serde_json::Error) -> u64 {
+    error.line().saturating_sub(usize::from(error.column() == 0)).max(1) as u64
+}
+
+/// The fault in words, for a record that begins on `line`.
+fn describe(error: &serde_json::Error, line: u64) -> String {
+    if error.is_eof() {
+        return "the record is cut off".to_owned();
+    }
+    if error.column() == 0 {
+        return format!("a string does not end on line {}", line + broken_line(error) - 1);
+    }
+    let words = error.to_string();
+    let words = match words.split(" at line ").next().unwrap_or_default() {
+        "recursion limit exceeded" => "nested too deeply",
+        words => words,
+    };
+    let byte = error.column();
+    match broken_line(error) {
+        1 => format!("{words} at its byte {byte}"),
+        later => format!("{words} at byte {byte} of line {}", line + later - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hands out the bytes in pieces of a fixed size, as a pipe may.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let len = self.1.min(self.0.len()).min(into.len());
+            into[..len].copy_from_slice(&self.0[..len]);
+            self.0 = &self.0[len..];
+            Ok(len)
+        }
+    }
+
+    /// Every record as `line|text` or `line|text|fault`, and at last what ended the stream early.
+    fn read(source: impl Read, limit: usize) -> Vec<String> {
+        let mut records = Records::new(source);
+        records.limit = limit;
+        let mut found = Vec::new();
+        loop {
+            match records.next() {
+                Ok(Some(Piece { line, text, fault: None })) => found.push(format!("{line}|{text}")),
+                Ok(Some(Piece { line, text, fault: Some(fault) })) => found.push(format!("{line}|{text}|{fault}")),
+                Ok(None) => return found,
+                Err(error) => {
+                    found.push(format!("{}: {error}", error.line().unwrap_or_default()));
+                    return found;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn splits_a_stream_into_records_however_it_is_cut() {
+        let object = "not a JSON object";
+        let cut = "the record is cut off";
+        let cases: &[(&str, &str, &[&str])] = &[
+            ("nothing", "", &[]),
+            ("blank lines", "\n \r\n\t", &[]),
+            ("lines", "{\"a\":1}\n{\"b\":2}\n", &["1|{\"a\":1}", "2|{\"b\":2}"]),
+            ("lines of another system, no last newline", "{}\r\n{\"b\":2}", &["1|{}", "2|{\"b\":2}"]),
+            ("byte order mark", "\u{feff}{\"a\":1}", &["1|{\"a\":1}"]),
+            ("concatenated", "{\"a\":1}{\"b\":2} {}", &["1|{\"a\":1}", "1|{\"b\":2}", "1|{}"]),
+            ("commas between", "{},\n{},\n", &["1|{}", "2|{}"]),
+            ("printed over lines", "{\n  \"a\": {\n    \"b\": []\n  }\n}\n{\n}", &["1|{\n  \"a\": {\n    \"b\": []\n  }\n}", "6|{\n}"]),
+            ("brackets in strings", "{\"a\":\"}]\\\"{\"}{}", &["1|{\"a\":\"}]\\\"{\"}", "1|{}"]),
+            ("array", "[{\"a\":1},{\"b\":[2]}]", &["1|{\"a\":1}", "1|{\"b\":[2]}"]),
+            ("array printed over lines", "[\n  {\n    \"a\": 1\n  },\n  {}\n]\n{}", &["2|{\n    \"a\": 1\n  }", "5|{}", "7|{}"]),
+            ("empty arrays", "[] [ ]\n[\n]{}", &["3|{}"]),
+            ("array of no records", "[1,[2]]\n{}", &["1|[1,[2]]", "2|{}"]),
+            ("array within an array", "[{},[{}]]", &["1|{}", "1|[{}]"]),
+            ("array with a stranger", "[{}, 12, {}]", &["1|{}", &format!("1|12|{object}"), "1|{}"]),
+            ("array not closed", "{}\n[{},\n", &["1|{}", "2|{}", "2: the array that begins here is not closed; the file may be cut off"]),
+            ("text", "panic!\n{}\n[2020/03/01] started", &[&format!("1|panic!|{object}"), "2|{}", "3|[2020/03/01] started|expected `,` or `]` at its byte 6"]),
+            ("text behind a record", "{} tail {}\n{}", &["1|{}", &format!("1|tail {{}}|{object}"), "2|{}"]),
+            ("a bracket too many", "{}}\n{}]\n{}", &["1|{}", &format!("1|}}|{object}"), "2|{}", &format!("2|]|{object}"), "3|{}"]),
+            ("cut off on its line", "{\"a\":\"b\n{}", &["1|{\"a\":\"b|a string does not end on line 1", "2|{}"]),
+            ("cut off, the next line fits no key", "{\"a\":1,\n{}\n", &["1|{\"a\":1,|key must be a string at byte 1 of line 2", "2|{}"]),
+            ("cut off, the next line fits as value", "{\"a\":\n{}\n{}", &["1|{\"a\":|expected `,` or `}` at byte 1 of line 3", "2|{}", "3|{}"]),
+            ("cut off at the end", "{}\n{\"a\":[{}", &["1|{}", &format!("2|{{\"a\":[{{}}|{cut}")]),
+            ("cut off, records behind it to the end", "{\"a\":[\n{},\n{}", &[&format!("1|{{\"a\":[|{cut}"), "2|{}", "3|{}"]),
+            ("broken over lines is one fault", "{\n \"a\": x,\n \"b\": {\n }\n}\n{}", &["1|{\n \"a\": x,\n \"b\": {\n }\n}|expected value at byte 7 of line 2", "6|{}"]),
+            (
+                "broken in an array printed over lines",
+                "[\n  {\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },\n  {}\n]\n{}",
+                &["2|{\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },|expected value at byte 10 of line 3", "8|{}", "10|{}"],
+            ),
+            ("broken last in an array", "[\n  {\n    \"a\": x\n  }\n]\n{}", &["2|{\n    \"a\": x\n  }|expected value at byte 10 of line 3", "6|{}"]),
+            ("larger than the limit", &format!("{{}}\n{{\"a\":\"{}\"}}\n{{}}", "x".repeat(200)), &["1|{}", "2: a record of more than 200 bytes; the rest is not read, since findings are JSON objects of their own"]),
+        ];
+        for (name, input, expected) in cases {
+            for size in [1, 2, 3, 7, 4096] {
+                assert_eq!(read(Trickle(input.as_bytes(), size), 200), *expected, "{name}, {size} bytes at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced_and_reported() {
+        assert_eq!(read(&b"{\"a\":\"\xff\"}\n{}"[..], MAX_RECORD), ["1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7", "2|{}"]);
+    }
+
+    #[test]
+    fn a_stream_that_only_opens_is_not_read_to_its_end_from_every_line() {
+        let found = read("{\"a\":[\n".repeat(1000).as_bytes(), MAX_RECORD);
+        assert_eq!(found.len(), 1000);
+        for (at, record) in found.iter().enumerate().take(900) {
+            assert_eq!(*record, format!("{line}|{{\"a\":[|nested too deeply at byte 6 of line {}", at + 64, line = at + 1));
+        }
+    }
+}

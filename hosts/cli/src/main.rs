@@ -1,0 +1,3 @@
+//! x
+mod input;
+fn main(){}
