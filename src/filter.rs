@@ -276,6 +276,21 @@ impl Filter {
     }
 }
 
+/// The time that a finding in JSON text gives of itself, in a log agent's line or not: what a host that replays
+/// findings takes for their arrival. `None`: the record is no finding, or has no time.
+pub fn time_of(text: &str) -> Option<Time> {
+    let mut scratch = String::new();
+    let mut seen = Seen::default();
+    find(&mut Json::new(text), &mut seen, &mut scratch).ok()?;
+    own_ms(&seen.fields).map(Time::from_millis)
+}
+
+/// A finding's `time`, or else its `timestamp`.
+fn own_ms(fields: &Fields<'_>) -> Option<i64> {
+    let mut scratch = String::new();
+    fields.integer(Field::Time).or_else(|| time::parse(fields.text(Field::Timestamp, &mut scratch)?))
+}
+
 /// What a scan of the top level collects.
 #[derive(Default)]
 struct Seen<'a> {
@@ -428,9 +443,7 @@ impl Shaper {
     }
 
     fn time(&self, fields: &Fields<'_>, now: Time) -> Placed {
-        let mut scratch = String::new();
-        let exact = fields.integer(Field::Time);
-        match exact.or_else(|| time::parse(fields.text(Field::Timestamp, &mut scratch)?)) {
+        match own_ms(fields) {
             Some(finding_ms) => self.placed(finding_ms, now),
             None => Placed { finding_ms: now.millis(), entry_ms: now.millis(), off: None, missing: true },
         }

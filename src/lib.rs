@@ -38,5 +38,5 @@ pub mod stats;
 pub mod template;
 mod time;
 
-pub use filter::{BuildError, Filter, Verdict};
+pub use filter::{BuildError, Filter, Verdict, time_of};
 pub use time::Time;

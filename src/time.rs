@@ -16,6 +16,11 @@ impl Time {
         Self(millis.saturating_mul(1_000_000))
     }
 
+    /// Reads RFC 3339 and kAudit's own `2020-03-01T14:36:00+0000`, to the millisecond.
+    pub fn parse(text: &str) -> Option<Self> {
+        parse(text).map(Self::from_millis)
+    }
+
     /// Nanoseconds since 1970.
     pub const fn nanos(self) -> i64 {
         self.0
