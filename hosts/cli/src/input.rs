@@ -58,6 +58,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what was read is at fault, and not the reading: a gzip stream that is broken or cut off, say.
+    pub fn is_contents(&self) -> bool {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match self {
+            Self::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof),
+            Self::TooLarge { .. } | Self::Unclosed { .. } => true,
+        }
+    }
+
     /// The line it is about, if it is about one.
     pub fn line(&self) -> Option<u64> {
         match self {
@@ -75,7 +84,9 @@ impl fmt::Display for Error {
                 f,
                 "a record of more than {limit} bytes; the rest is not read, since findings are JSON objects of their own"
             ),
-            Self::Unclosed { .. } => f.write_str("the array that begins here is not closed; the file may be cut off"),
+            Self::Unclosed { .. } => {
+                f.write_str("the array that begins here is not closed; the file may be cut off")
+            }
         }
     }
 }
@@ -406,7 +417,9 @@ mod tests {
         loop {
             match records.next() {
                 Ok(Some(Piece { line, text, fault: None })) => found.push(format!("{line}|{text}")),
-                Ok(Some(Piece { line, text, fault: Some(fault) })) => found.push(format!("{line}|{text}|{fault}")),
+                Ok(Some(Piece { line, text, fault: Some(fault) })) => {
+                    found.push(format!("{line}|{text}|{fault}"))
+                }
                 Ok(None) => return found,
                 Err(error) => {
                     found.push(format!("{}: {error}", error.line().unwrap_or_default()));
@@ -428,42 +441,108 @@ mod tests {
             ("byte order mark", "\u{feff}{\"a\":1}", &["1|{\"a\":1}"]),
             ("concatenated", "{\"a\":1}{\"b\":2} {}", &["1|{\"a\":1}", "1|{\"b\":2}", "1|{}"]),
             ("commas between", "{},\n{},\n", &["1|{}", "2|{}"]),
-            ("printed over lines", "{\n  \"a\": {\n    \"b\": []\n  }\n}\n{\n}", &["1|{\n  \"a\": {\n    \"b\": []\n  }\n}", "6|{\n}"]),
+            (
+                "printed over lines",
+                "{\n  \"a\": {\n    \"b\": []\n  }\n}\n{\n}",
+                &["1|{\n  \"a\": {\n    \"b\": []\n  }\n}", "6|{\n}"],
+            ),
             ("brackets in strings", "{\"a\":\"}]\\\"{\"}{}", &["1|{\"a\":\"}]\\\"{\"}", "1|{}"]),
             ("array", "[{\"a\":1},{\"b\":[2]}]", &["1|{\"a\":1}", "1|{\"b\":[2]}"]),
-            ("array printed over lines", "[\n  {\n    \"a\": 1\n  },\n  {}\n]\n{}", &["2|{\n    \"a\": 1\n  }", "5|{}", "7|{}"]),
+            (
+                "array printed over lines",
+                "[\n  {\n    \"a\": 1\n  },\n  {}\n]\n{}",
+                &["2|{\n    \"a\": 1\n  }", "5|{}", "7|{}"],
+            ),
             ("empty arrays", "[] [ ]\n[\n]{}", &["3|{}"]),
             ("array of no records", "[1,[2]]\n{}", &["1|[1,[2]]", "2|{}"]),
             ("array within an array", "[{},[{}]]", &["1|{}", "1|[{}]"]),
             ("array with a stranger", "[{}, 12, {}]", &["1|{}", &format!("1|12|{object}"), "1|{}"]),
-            ("array not closed", "{}\n[{},\n", &["1|{}", "2|{}", "2: the array that begins here is not closed; the file may be cut off"]),
-            ("text", "panic!\n{}\n[2020/03/01] started", &[&format!("1|panic!|{object}"), "2|{}", "3|[2020/03/01] started|expected `,` or `]` at its byte 6"]),
+            (
+                "array not closed",
+                "{}\n[{},\n",
+                &["1|{}", "2|{}", "2: the array that begins here is not closed; the file may be cut off"],
+            ),
+            (
+                "text",
+                "panic!\n{}\n[2020/03/01] started",
+                &[
+                    &format!("1|panic!|{object}"),
+                    "2|{}",
+                    "3|[2020/03/01] started|expected `,` or `]` at its byte 6",
+                ],
+            ),
             ("text behind a record", "{} tail {}\n{}", &["1|{}", &format!("1|tail {{}}|{object}"), "2|{}"]),
-            ("a bracket too many", "{}}\n{}]\n{}", &["1|{}", &format!("1|}}|{object}"), "2|{}", &format!("2|]|{object}"), "3|{}"]),
-            ("cut off on its line", "{\"a\":\"b\n{}", &["1|{\"a\":\"b|a string does not end on line 1", "2|{}"]),
-            ("cut off, the next line fits no key", "{\"a\":1,\n{}\n", &["1|{\"a\":1,|key must be a string at byte 1 of line 2", "2|{}"]),
-            ("cut off, the next line fits as value", "{\"a\":\n{}\n{}", &["1|{\"a\":|expected `,` or `}` at byte 1 of line 3", "2|{}", "3|{}"]),
+            (
+                "a bracket too many",
+                "{}}\n{}]\n{}",
+                &["1|{}", &format!("1|}}|{object}"), "2|{}", &format!("2|]|{object}"), "3|{}"],
+            ),
+            (
+                "cut off on its line",
+                "{\"a\":\"b\n{}",
+                &["1|{\"a\":\"b|a string does not end on line 1", "2|{}"],
+            ),
+            (
+                "cut off, the next line fits no key",
+                "{\"a\":1,\n{}\n",
+                &["1|{\"a\":1,|key must be a string at byte 1 of line 2", "2|{}"],
+            ),
+            (
+                "cut off, the next line fits as value",
+                "{\"a\":\n{}\n{}",
+                &["1|{\"a\":|expected `,` or `}` at byte 1 of line 3", "2|{}", "3|{}"],
+            ),
             ("cut off at the end", "{}\n{\"a\":[{}", &["1|{}", &format!("2|{{\"a\":[{{}}|{cut}")]),
-            ("cut off, records behind it to the end", "{\"a\":[\n{},\n{}", &[&format!("1|{{\"a\":[|{cut}"), "2|{}", "3|{}"]),
-            ("broken over lines is one fault", "{\n \"a\": x,\n \"b\": {\n }\n}\n{}", &["1|{\n \"a\": x,\n \"b\": {\n }\n}|expected value at byte 7 of line 2", "6|{}"]),
+            (
+                "cut off, records behind it to the end",
+                "{\"a\":[\n{},\n{}",
+                &[&format!("1|{{\"a\":[|{cut}"), "2|{}", "3|{}"],
+            ),
+            (
+                "broken over lines is one fault",
+                "{\n \"a\": x,\n \"b\": {\n }\n}\n{}",
+                &["1|{\n \"a\": x,\n \"b\": {\n }\n}|expected value at byte 7 of line 2", "6|{}"],
+            ),
             (
                 "broken in an array printed over lines",
                 "[\n  {\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },\n  {}\n]\n{}",
-                &["2|{\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },|expected value at byte 10 of line 3", "8|{}", "10|{}"],
+                &[
+                    "2|{\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },|expected value at byte 10 of line 3",
+                    "8|{}",
+                    "10|{}",
+                ],
             ),
-            ("broken last in an array", "[\n  {\n    \"a\": x\n  }\n]\n{}", &["2|{\n    \"a\": x\n  }|expected value at byte 10 of line 3", "6|{}"]),
-            ("larger than the limit", &format!("{{}}\n{{\"a\":\"{}\"}}\n{{}}", "x".repeat(200)), &["1|{}", "2: a record of more than 200 bytes; the rest is not read, since findings are JSON objects of their own"]),
+            (
+                "broken last in an array",
+                "[\n  {\n    \"a\": x\n  }\n]\n{}",
+                &["2|{\n    \"a\": x\n  }|expected value at byte 10 of line 3", "6|{}"],
+            ),
+            (
+                "larger than the limit",
+                &format!("{{}}\n{{\"a\":\"{}\"}}\n{{}}", "x".repeat(200)),
+                &[
+                    "1|{}",
+                    "2: a record of more than 200 bytes; the rest is not read, since findings are JSON objects of their own",
+                ],
+            ),
         ];
         for (name, input, expected) in cases {
             for size in [1, 2, 3, 7, 4096] {
-                assert_eq!(read(Trickle(input.as_bytes(), size), 200), *expected, "{name}, {size} bytes at a time");
+                assert_eq!(
+                    read(Trickle(input.as_bytes(), size), 200),
+                    *expected,
+                    "{name}, {size} bytes at a time"
+                );
             }
         }
     }
 
     #[test]
     fn bytes_that_are_no_text_are_replaced_and_reported() {
-        assert_eq!(read(&b"{\"a\":\"\xff\"}\n{}"[..], MAX_RECORD), ["1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7", "2|{}"]);
+        assert_eq!(
+            read(&b"{\"a\":\"\xff\"}\n{}"[..], MAX_RECORD),
+            ["1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7", "2|{}"]
+        );
     }
 
     #[test]
@@ -471,7 +550,10 @@ mod tests {
         let found = read("{\"a\":[\n".repeat(1000).as_bytes(), MAX_RECORD);
         assert_eq!(found.len(), 1000);
         for (at, record) in found.iter().enumerate().take(900) {
-            assert_eq!(*record, format!("{line}|{{\"a\":[|nested too deeply at byte 6 of line {}", at + 64, line = at + 1));
+            assert_eq!(
+                *record,
+                format!("{line}|{{\"a\":[|nested too deeply at byte 6 of line {}", at + 64, line = at + 1)
+            );
         }
     }
 }

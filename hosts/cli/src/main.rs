@@ -1,3 +1,78 @@
-//! x
+//! `kaudit-filter`: the command-line host. It runs the engine over files, so that an operator sees offline what an
+//! agent with the filter would send.
+//!
+//! Each subcommand is a module with its arguments and one function; this file knows their names and the exit codes.
+
+mod config;
 mod input;
-fn main(){}
+mod output;
+mod report;
+mod run;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended; the number is the exit code, the worst counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Done = 0,
+    /// The input or the configuration has errors.
+    Mistakes = 1,
+    /// Wrong usage, or something could not be read or written.
+    Failed = 2,
+}
+
+/// Filters Alcide kAudit findings and shows what Coralogix would receive
+///
+/// kaudit-filter recognises kAudit's findings (detections, selections, activity) in a stream of records, applies the
+/// data filters and rate limits of a kAudit integration list, and shapes Coralogix log entries. A log agent does it in
+/// its pipeline; this program does it offline, with the same engine.
+#[derive(Parser)]
+#[command(name = "kaudit-filter", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  the input or the configuration has errors
+  2  wrong usage, or something could not be read or written";
+
+const WHAT_NEXT: &str = "\
+kaudit-filter shows what Coralogix would receive of your kAudit findings.
+
+Next:
+  kaudit-filter run findings.ndjson                        every finding as an entry, no filter
+  kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
+  kaudit-filter run --help                                 all about records, configuration and clocks
+";
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Some(Command::Run(args)) => run::run(&args),
+        None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
+    };
+    let outcome = match ended {
+        Ok(outcome) => outcome,
+        // Whoever reads the entries has seen enough, as `head` has.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Done,
+        Err(error) => {
+            say(format_args!("kaudit-filter: cannot write: {error}"));
+            Outcome::Failed
+        }
+    };
+    ExitCode::from(outcome as u8)
+}
+
+/// Writes a line to standard error; where that is closed, there is nobody to tell.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

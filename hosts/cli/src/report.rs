@@ -1,0 +1,106 @@
+//! The accounting of a run: what became of every record, as a table or as JSON.
+
+use std::fmt::{self, Write as _};
+
+use kaudit_filter::finding::Kind;
+use kaudit_filter::stats::{Reason, Stats};
+use serde_json::{Map, Value, json};
+
+/// The numbers of a run.
+pub struct Account<'a> {
+    /// The engine's counters.
+    pub stats: &'a Stats,
+    /// Entries written.
+    pub entries: u64,
+    /// Envelopes written, in `shape: bulk`.
+    pub envelopes: Option<u64>,
+    /// Records that were not JSON objects, and were handed on as they stood.
+    pub malformed: u64,
+}
+
+impl Account<'_> {
+    /// One line of JSON; every number is there, zero or not, so that a script finds it.
+    pub fn json(&self) -> Value {
+        let stats = self.stats;
+        let mut kept = Map::new();
+        kept.insert("total".to_owned(), stats.kept().into());
+        kept.extend(Kind::ALL.iter().map(|kind| (kind.word().to_owned(), stats.kept_of(*kind).into())));
+        kept.insert("unrecognised".to_owned(), stats.wrapped.into());
+        let mut dropped = Map::new();
+        dropped.insert("total".to_owned(), stats.dropped().into());
+        dropped.extend(
+            Reason::ALL.iter().map(|reason| (reason.label().to_owned(), stats.dropped_for(*reason).into())),
+        );
+        json!({
+            "records": stats.records,
+            "kept": kept,
+            "dropped": dropped,
+            "suppressed": stats.suppressed,
+            "passed": stats.passed,
+            "entries": self.entries,
+            "envelopes": self.envelopes,
+            "summaries": stats.summaries,
+            "summarised": stats.summarised,
+            "reports": stats.reports,
+            "clamped": stats.clamped,
+            "truncated": stats.truncated,
+            "redacted": stats.redacted,
+            "malformed": self.malformed,
+        })
+    }
+}
+
+/// A row of the table: how deep it is indented, what is counted, how many, and a remark.
+struct Row(usize, &'static str, u64, String);
+
+impl Account<'_> {
+    fn rows(&self) -> Vec<Row> {
+        let stats = self.stats;
+        let mut rows = vec![Row(0, "records", stats.records, some(self.malformed, "not JSON objects"))];
+        rows.push(Row(1, "kept", stats.kept(), String::new()));
+        rows.extend(Kind::ALL.iter().map(|kind| Row(2, kind.word(), stats.kept_of(*kind), String::new())));
+        rows.push(Row(2, "unrecognised", stats.wrapped, "not findings, sent all the same".to_owned()));
+        rows.push(Row(1, "dropped", stats.dropped(), String::new()));
+        rows.extend(Reason::ALL.iter().map(|reason| {
+            let help = reason.help().trim_end_matches('.').replace('`', "");
+            Row(2, reason.label(), stats.dropped_for(*reason), help)
+        }));
+        rows.push(Row(1, "suppressed", stats.suppressed, some(stats.suppressed, "held back by rate limits")));
+        rows.push(Row(1, "passed", stats.passed, some(stats.passed, "not findings, left as they are")));
+        let envelopes =
+            self.envelopes.map_or_else(String::new, |envelopes| format!("in {envelopes} envelopes"));
+        rows.push(Row(0, "entries", self.entries, envelopes));
+        let findings = format!("of {} suppressed findings", stats.summarised);
+        rows.push(Row(1, "summaries", stats.summaries, findings));
+        rows.push(Row(1, "reports", stats.reports, "of counted findings".to_owned()));
+        rows.push(Row(1, "clamped", stats.clamped, "their own time is out of bounds".to_owned()));
+        rows.push(Row(1, "truncated", stats.truncated, "too large".to_owned()));
+        rows.push(Row(1, "redacted", stats.redacted, String::new()));
+        // What the balance is made of is always shown, the rest only where there is something to show.
+        const ALWAYS: [&str; 6] = ["records", "kept", "dropped", "suppressed", "passed", "entries"];
+        rows.retain(|row| row.2 > 0 || ALWAYS.contains(&row.1));
+        rows
+    }
+}
+
+/// `words` with the number before them; nothing where there are none.
+fn some(count: u64, words: &str) -> String {
+    if count == 0 { String::new() } else { format!("{count} {words}") }
+}
+
+impl fmt::Display for Account<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Row(depth, label, count, remark) in self.rows() {
+            let mut line = String::new();
+            write!(
+                line,
+                "{:indent$}{label:<width$}{count:>9}   {remark}",
+                "",
+                indent = depth * 2,
+                width = 22 - depth * 2
+            )?;
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}

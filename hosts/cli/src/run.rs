@@ -1,0 +1,300 @@
+//! `kaudit-filter run`: records in, entries out, the accounting at the end.
+
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use kaudit_filter::config::Shape;
+use kaudit_filter::record::Json;
+use kaudit_filter::{Filter, Time, Verdict, time_of};
+
+use crate::input::{self, Records};
+use crate::output::Output;
+use crate::report::Account;
+use crate::{Outcome, config, say};
+
+/// Runs the filter over files and writes the entries that Coralogix would receive
+///
+/// Reads records from the files, or from standard input, and writes one entry a line (or one envelope, in shape bulk)
+/// to standard output. What became of every record is written to standard error at the end: it is kept, dropped for a
+/// reason, suppressed by a rate limit, or passed on untouched.
+///
+/// RECORDS are JSON objects: one a line, one after the other, printed over several lines, or in arrays. A finding may
+/// be wrapped as container logs are, as text under log, message, msg or MESSAGE. Files may be gzipped. What is no JSON
+/// is reported with its line and then treated as the configuration's `unrecognised` says.
+///
+/// CONFIGURATION is a kAudit ConfigMap as it stands in the cluster, the bare list of its key `audit-integration`, or
+/// the filter's own document. All its mistakes are reported at once. Without one, every finding is sent.
+///
+/// TIME matters twice: rate limits count arrivals, and entries that are too old for Coralogix are clamped to their
+/// time of arrival. Say with --now or --clock when records arrive.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// The configuration: a ConfigMap, a list of integrations, or the filter's own document
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Let every record arrive at this time: RFC 3339, or milliseconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "clock", allow_negative_numbers = true)]
+    now: Option<Time>,
+
+    /// When records arrive
+    #[arg(long, value_enum, default_value_t = Clock::Wall)]
+    clock: Clock,
+
+    /// The endpoint's shape, instead of the configuration's coralogix.shape
+    #[arg(long, value_enum)]
+    shape: Option<ShapeArg>,
+
+    /// How the accounting is written to standard error
+    #[arg(long, value_enum, default_value_t = SummaryForm::Table)]
+    summary: SummaryForm,
+
+    /// Files of records, gzipped or not; `-` is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    files: Vec<PathBuf>,
+}
+
+const EXAMPLES: &str = "Examples:
+  See what a cluster's integrations let through, as of the day of the findings:
+    kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml > integration.yaml
+    kaudit-filter run --config integration.yaml --clock record findings.ndjson.gz
+
+  Watch live, as an agent would:
+    kubectl logs -f deploy/kaudit | kaudit-filter run --config kaudit.yaml
+
+  Count only, for a script:
+    kaudit-filter run --config kaudit.yaml --summary json findings.ndjson 2>&1 >/dev/null | jq .dropped
+
+Exit codes:
+  0  done
+  1  the input or the configuration has errors; what could be read was processed
+  2  wrong usage, or something could not be read or written";
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Clock {
+    /// When they are read
+    Wall,
+    /// At their own time; one without a time, with the record before it
+    Record,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ShapeArg {
+    /// One entry a line, for /logs/v1/singles
+    Singles,
+    /// Envelopes below 2 MB, for /logs/v1/bulk
+    Bulk,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SummaryForm {
+    /// For people
+    Table,
+    /// One line, for programs
+    Json,
+}
+
+/// How many malformed records are reported one by one; the rest are counted.
+const MAX_REPORTED: u64 = 10;
+
+/// Files that are larger together take long enough for a progress bar.
+const LONG: u64 = 32 << 20;
+
+/// Runs the command. An error is one of writing the entries.
+pub fn run(args: &Args) -> io::Result<Outcome> {
+    let mut config = match config::load(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(outcome) => return Ok(outcome),
+    };
+    if let Some(shape) = args.shape {
+        config.coralogix.shape = match shape {
+            ShapeArg::Singles => Shape::Singles,
+            ShapeArg::Bulk => Shape::Bulk,
+        };
+    }
+    let filter = match Filter::new(&config, RandomState::new().hash_one(0)) {
+        Ok(filter) => filter,
+        Err(error) => {
+            say(format_args!("kaudit-filter: {error}"));
+            return Ok(Outcome::Mistakes);
+        }
+    };
+    let shape = config.coralogix.shape;
+    let mut run = Run {
+        filter,
+        output: Output::new(BufWriter::new(io::stdout().lock()), shape),
+        arrival: Arrival::new(args),
+        progress: progress(&args.files),
+        malformed: 0,
+        outcome: Outcome::Done,
+    };
+    for file in &args.files {
+        run.file(file)?;
+    }
+    run.finish()?;
+    let account = Account {
+        stats: run.filter.stats(),
+        entries: run.output.entries,
+        envelopes: (shape == Shape::Bulk).then_some(run.output.envelopes),
+        malformed: run.malformed,
+    };
+    match args.summary {
+        SummaryForm::Table => say(format_args!("\n{}", account.to_string().trim_end())),
+        SummaryForm::Json => say(format_args!("{}", account.json())),
+    }
+    Ok(run.outcome)
+}
+
+/// A run under way.
+struct Run<W: Write> {
+    filter: Filter,
+    output: Output<W>,
+    arrival: Arrival,
+    progress: ProgressBar,
+    malformed: u64,
+    outcome: Outcome,
+}
+
+impl<W: Write> Run<W> {
+    /// Runs over one file. One that cannot be read is reported, and the others are run over all the same.
+    fn file(&mut self, file: &Path) -> io::Result<()> {
+        let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
+        let source = match open(file, &self.progress) {
+            Ok(source) => source,
+            Err(error) => {
+                self.fault(Outcome::Failed, format_args!("{name}: cannot open: {error}"));
+                return Ok(());
+            }
+        };
+        let mut records = Records::new(source);
+        loop {
+            let piece = match records.next() {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    let outcome = if error.is_contents() { Outcome::Mistakes } else { Outcome::Failed };
+                    match error.line() {
+                        Some(line) => self.fault(outcome, format_args!("{name}:{line}: {error}")),
+                        None => self.fault(outcome, format_args!("{name}: {error}")),
+                    }
+                    return Ok(());
+                }
+            };
+            if let Some(fault) = &piece.fault {
+                self.malformed += 1;
+                self.outcome = self.outcome.max(Outcome::Mistakes);
+                if self.malformed <= MAX_REPORTED {
+                    self.fault(
+                        Outcome::Mistakes,
+                        format_args!("{name}:{}: malformed record: {fault}", piece.line),
+                    );
+                }
+            }
+            self.record(&piece.text)?;
+            if records.is_drained() {
+                self.output.flush()?;
+            }
+        }
+    }
+
+    fn record(&mut self, text: &str) -> io::Result<()> {
+        let now = self.arrival.of(text);
+        match self.filter.process(&mut Json::new(text), now) {
+            Verdict::Kept(entry) => self.output.entry(&entry)?,
+            Verdict::Passed => self.output.passed(text)?,
+            Verdict::Dropped(_) | Verdict::Suppressed => {}
+        }
+        while let Some(entry) = self.filter.due(now) {
+            self.output.entry(&entry)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the filter still owes.
+    fn finish(&mut self) -> io::Result<()> {
+        let now = self.arrival.last();
+        while let Some(entry) = self.filter.finish(now) {
+            self.output.entry(&entry)?;
+        }
+        self.output.finish()?;
+        self.progress.finish_and_clear();
+        if let Some(more @ 1..) = self.malformed.checked_sub(MAX_REPORTED) {
+            say(format_args!("and {more} more malformed records"));
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, outcome: Outcome, line: std::fmt::Arguments<'_>) {
+        self.outcome = self.outcome.max(outcome);
+        self.progress.suspend(|| say(line));
+    }
+}
+
+/// When records arrive.
+enum Arrival {
+    Wall,
+    /// The time of the record before, if there was one.
+    Record(Option<Time>),
+    Fixed(Time),
+}
+
+impl Arrival {
+    fn new(args: &Args) -> Self {
+        match (args.now, args.clock) {
+            (Some(now), _) => Self::Fixed(now),
+            (None, Clock::Wall) => Self::Wall,
+            (None, Clock::Record) => Self::Record(None),
+        }
+    }
+
+    fn of(&mut self, record: &str) -> Time {
+        if let Self::Record(last) = self {
+            *last = time_of(record).or(*last);
+        }
+        self.last()
+    }
+
+    fn last(&self) -> Time {
+        match *self {
+            Self::Fixed(now) | Self::Record(Some(now)) => now,
+            Self::Wall | Self::Record(None) => wall(),
+        }
+    }
+}
+
+/// The one place of this host that reads the clock.
+fn wall() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+fn parse_time(text: &str) -> Result<Time, &'static str> {
+    let millis = text.parse().ok().map(Time::from_millis);
+    millis
+        .or_else(|| Time::parse(text))
+        .ok_or("expected RFC 3339, such as `2020-03-01T16:00:00Z`, or milliseconds since 1970")
+}
+
+fn open(file: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read>> {
+    let source: Box<dyn Read> =
+        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
+    input::decompressed(progress.wrap_read(source))
+}
+
+/// A bar over the bytes of all files, where somebody watches and it is worth it.
+fn progress(files: &[PathBuf]) -> ProgressBar {
+    let sizes = files.iter().map(|file| file.metadata().map_or(0, |file| file.len()));
+    let total: u64 = sizes.sum();
+    if total < LONG || !io::stderr().is_terminal() || io::stdout().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{bytes} of {total_bytes} {wide_bar} {bytes_per_sec}, {eta} left");
+    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
