@@ -418,7 +418,7 @@ mod tests {
             match records.next() {
                 Ok(Some(Piece { line, text, fault: None })) => found.push(format!("{line}|{text}")),
                 Ok(Some(Piece { line, text, fault: Some(fault) })) => {
-                    found.push(format!("{line}|{text}|{fault}"))
+                    found.push(format!("{line}|{text}|{fault}"));
                 }
                 Ok(None) => return found,
                 Err(error) => {
@@ -429,107 +429,102 @@ mod tests {
         }
     }
 
+    /// A name, the stream, and what is to be found in it.
+    type Case = (&'static str, &'static str, &'static [&'static str]);
+
+    const RECORDS: &[Case] = &[
+        ("nothing", "", &[]),
+        ("blank lines", "\n \r\n\t", &[]),
+        ("lines", "{\"a\":1}\n{\"b\":2}\n", &["1|{\"a\":1}", "2|{\"b\":2}"]),
+        ("no last newline", "{}\r\n{\"b\":2}", &["1|{}", "2|{\"b\":2}"]),
+        ("byte order mark", "\u{feff}{\"a\":1}", &["1|{\"a\":1}"]),
+        ("concatenated", "{\"a\":1}{\"b\":2} {}", &["1|{\"a\":1}", "1|{\"b\":2}", "1|{}"]),
+        ("commas between", "{},\n{},\n", &["1|{}", "2|{}"]),
+        (
+            "over lines",
+            "{\n \"a\": {\n  \"b\": []\n }\n}\n{\n}",
+            &["1|{\n \"a\": {\n  \"b\": []\n }\n}", "6|{\n}"],
+        ),
+        ("brackets in a string", "{\"a\":\"}]\\\"{\"}{}", &["1|{\"a\":\"}]\\\"{\"}", "1|{}"]),
+        ("array", "[{\"a\":1},{\"b\":[2]}]", &["1|{\"a\":1}", "1|{\"b\":[2]}"]),
+        (
+            "array over lines",
+            "[\n  {\n    \"a\": 1\n  },\n  {}\n]\n{}",
+            &["2|{\n    \"a\": 1\n  }", "5|{}", "7|{}"],
+        ),
+        ("empty arrays", "[] [ ]\n[\n]{}", &["3|{}"]),
+        ("array of no records", "[1,[2]]\n{}", &["1|[1,[2]]", "2|{}"]),
+        ("array within an array", "[{},[{}]]", &["1|{}", "1|[{}]"]),
+    ];
+
+    const FAULTS: &[Case] = &[
+        ("text", "panic!\n{}", &["1|panic!|not a JSON object", "2|{}"]),
+        (
+            "text in brackets",
+            "[2020/03/01] up\n{}",
+            &["1|[2020/03/01] up|expected `,` or `]` at its byte 6", "2|{}"],
+        ),
+        ("text behind a record", "{} tail {}\n{}", &["1|{}", "1|tail {}|not a JSON object", "2|{}"]),
+        ("a brace too many", "{}}\n{}", &["1|{}", "1|}|not a JSON object", "2|{}"]),
+        ("a bracket too many", "{}]\n{}", &["1|{}", "1|]|not a JSON object", "2|{}"]),
+        ("a number in an array", "[{}, 12, {}]", &["1|{}", "1|12|not a JSON object", "1|{}"]),
+        (
+            "array not closed",
+            "{}\n[{},\n",
+            &["1|{}", "2|{}", "2: the array that begins here is not closed; the file may be cut off"],
+        ),
+        ("cut off in a string", "{\"a\":\"b\n{}", &["1|{\"a\":\"b|a string does not end on line 1", "2|{}"]),
+        (
+            "cut off at a key",
+            "{\"a\":1,\n{}\n",
+            &["1|{\"a\":1,|key must be a string at byte 1 of line 2", "2|{}"],
+        ),
+        (
+            "cut off at a value, which the next line could be",
+            "{\"a\":\n{}\n{}",
+            &["1|{\"a\":|expected `,` or `}` at byte 1 of line 3", "2|{}", "3|{}"],
+        ),
+        ("cut off at the end", "{}\n{\"a\":[{}", &["1|{}", "2|{\"a\":[{}|the record is cut off"]),
+        (
+            "cut off in a list, which all lines to the end could be of",
+            "{\"a\":[\n{},\n{}",
+            &["1|{\"a\":[|the record is cut off", "2|{}", "3|{}"],
+        ),
+        (
+            "broken over lines",
+            "{\n \"a\": x,\n \"b\": {\n }\n}\n{}",
+            &["1|{\n \"a\": x,\n \"b\": {\n }\n}|expected value at byte 7 of line 2", "6|{}"],
+        ),
+        (
+            "broken over lines in an array",
+            "[\n  {\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },\n  {}\n]\n{}",
+            &[
+                "2|{\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },|expected value at byte 10 of line 3",
+                "8|{}",
+                "10|{}",
+            ],
+        ),
+        (
+            "broken over lines at an array's end",
+            "[\n  {\n    \"a\": x\n  }\n]\n{}",
+            &["2|{\n    \"a\": x\n  }|expected value at byte 10 of line 3", "6|{}"],
+        ),
+        (
+            "larger than the limit, which is 80 here",
+            "{}\n{\"a\":\"0123456789012345678901234567890123456789012345678901234567890123456789012345\"}\n{}",
+            &[
+                "1|{}",
+                "2: a record of more than 80 bytes; the rest is not read, since findings are JSON objects of their own",
+            ],
+        ),
+    ];
+
     #[test]
-    fn splits_a_stream_into_records_however_it_is_cut() {
-        let object = "not a JSON object";
-        let cut = "the record is cut off";
-        let cases: &[(&str, &str, &[&str])] = &[
-            ("nothing", "", &[]),
-            ("blank lines", "\n \r\n\t", &[]),
-            ("lines", "{\"a\":1}\n{\"b\":2}\n", &["1|{\"a\":1}", "2|{\"b\":2}"]),
-            ("lines of another system, no last newline", "{}\r\n{\"b\":2}", &["1|{}", "2|{\"b\":2}"]),
-            ("byte order mark", "\u{feff}{\"a\":1}", &["1|{\"a\":1}"]),
-            ("concatenated", "{\"a\":1}{\"b\":2} {}", &["1|{\"a\":1}", "1|{\"b\":2}", "1|{}"]),
-            ("commas between", "{},\n{},\n", &["1|{}", "2|{}"]),
-            (
-                "printed over lines",
-                "{\n  \"a\": {\n    \"b\": []\n  }\n}\n{\n}",
-                &["1|{\n  \"a\": {\n    \"b\": []\n  }\n}", "6|{\n}"],
-            ),
-            ("brackets in strings", "{\"a\":\"}]\\\"{\"}{}", &["1|{\"a\":\"}]\\\"{\"}", "1|{}"]),
-            ("array", "[{\"a\":1},{\"b\":[2]}]", &["1|{\"a\":1}", "1|{\"b\":[2]}"]),
-            (
-                "array printed over lines",
-                "[\n  {\n    \"a\": 1\n  },\n  {}\n]\n{}",
-                &["2|{\n    \"a\": 1\n  }", "5|{}", "7|{}"],
-            ),
-            ("empty arrays", "[] [ ]\n[\n]{}", &["3|{}"]),
-            ("array of no records", "[1,[2]]\n{}", &["1|[1,[2]]", "2|{}"]),
-            ("array within an array", "[{},[{}]]", &["1|{}", "1|[{}]"]),
-            ("array with a stranger", "[{}, 12, {}]", &["1|{}", &format!("1|12|{object}"), "1|{}"]),
-            (
-                "array not closed",
-                "{}\n[{},\n",
-                &["1|{}", "2|{}", "2: the array that begins here is not closed; the file may be cut off"],
-            ),
-            (
-                "text",
-                "panic!\n{}\n[2020/03/01] started",
-                &[
-                    &format!("1|panic!|{object}"),
-                    "2|{}",
-                    "3|[2020/03/01] started|expected `,` or `]` at its byte 6",
-                ],
-            ),
-            ("text behind a record", "{} tail {}\n{}", &["1|{}", &format!("1|tail {{}}|{object}"), "2|{}"]),
-            (
-                "a bracket too many",
-                "{}}\n{}]\n{}",
-                &["1|{}", &format!("1|}}|{object}"), "2|{}", &format!("2|]|{object}"), "3|{}"],
-            ),
-            (
-                "cut off on its line",
-                "{\"a\":\"b\n{}",
-                &["1|{\"a\":\"b|a string does not end on line 1", "2|{}"],
-            ),
-            (
-                "cut off, the next line fits no key",
-                "{\"a\":1,\n{}\n",
-                &["1|{\"a\":1,|key must be a string at byte 1 of line 2", "2|{}"],
-            ),
-            (
-                "cut off, the next line fits as value",
-                "{\"a\":\n{}\n{}",
-                &["1|{\"a\":|expected `,` or `}` at byte 1 of line 3", "2|{}", "3|{}"],
-            ),
-            ("cut off at the end", "{}\n{\"a\":[{}", &["1|{}", &format!("2|{{\"a\":[{{}}|{cut}")]),
-            (
-                "cut off, records behind it to the end",
-                "{\"a\":[\n{},\n{}",
-                &[&format!("1|{{\"a\":[|{cut}"), "2|{}", "3|{}"],
-            ),
-            (
-                "broken over lines is one fault",
-                "{\n \"a\": x,\n \"b\": {\n }\n}\n{}",
-                &["1|{\n \"a\": x,\n \"b\": {\n }\n}|expected value at byte 7 of line 2", "6|{}"],
-            ),
-            (
-                "broken in an array printed over lines",
-                "[\n  {\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },\n  {}\n]\n{}",
-                &[
-                    "2|{\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },|expected value at byte 10 of line 3",
-                    "8|{}",
-                    "10|{}",
-                ],
-            ),
-            (
-                "broken last in an array",
-                "[\n  {\n    \"a\": x\n  }\n]\n{}",
-                &["2|{\n    \"a\": x\n  }|expected value at byte 10 of line 3", "6|{}"],
-            ),
-            (
-                "larger than the limit",
-                &format!("{{}}\n{{\"a\":\"{}\"}}\n{{}}", "x".repeat(200)),
-                &[
-                    "1|{}",
-                    "2: a record of more than 200 bytes; the rest is not read, since findings are JSON objects of their own",
-                ],
-            ),
-        ];
-        for (name, input, expected) in cases {
+    fn a_stream_falls_into_the_same_records_however_it_arrives() {
+        for (name, input, expected) in RECORDS.iter().chain(FAULTS) {
             for size in [1, 2, 3, 7, 4096] {
                 assert_eq!(
-                    read(Trickle(input.as_bytes(), size), 200),
+                    read(Trickle(input.as_bytes(), size), 80),
                     *expected,
                     "{name}, {size} bytes at a time"
                 );

@@ -28,18 +28,13 @@ impl<W: Write> Output<W> {
     /// Writes an entry, or the envelope that it has no room in any more.
     pub fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         self.entries += 1;
-        match &mut self.grouper {
-            Some(grouper) => match grouper.push(entry) {
-                Some(envelope) => self.envelope(envelope),
-                None => Ok(()),
-            },
-            None => {
-                self.line.clear();
-                entry.write_json(&mut self.line);
-                self.line.push(b'\n');
-                self.out.write_all(&self.line)
-            }
+        if let Some(grouper) = &mut self.grouper {
+            return grouper.push(entry).map_or(Ok(()), |envelope| self.envelope(envelope));
         }
+        self.line.clear();
+        entry.write_json(&mut self.line);
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
     }
 
     /// Writes a record that is not a finding and passes as it is, on one line: a line's end within JSON is white space.

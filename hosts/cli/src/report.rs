@@ -50,6 +50,9 @@ impl Account<'_> {
     }
 }
 
+/// Rows of the balance, always shown; the others are where there is something to show.
+const ALWAYS: [&str; 6] = ["records", "kept", "dropped", "suppressed", "passed", "entries"];
+
 /// A row of the table: how deep it is indented, what is counted, how many, and a remark.
 struct Row(usize, &'static str, u64, String);
 
@@ -76,8 +79,6 @@ impl Account<'_> {
         rows.push(Row(1, "clamped", stats.clamped, "their own time is out of bounds".to_owned()));
         rows.push(Row(1, "truncated", stats.truncated, "too large".to_owned()));
         rows.push(Row(1, "redacted", stats.redacted, String::new()));
-        // What the balance is made of is always shown, the rest only where there is something to show.
-        const ALWAYS: [&str; 6] = ["records", "kept", "dropped", "suppressed", "passed", "entries"];
         rows.retain(|row| row.2 > 0 || ALWAYS.contains(&row.1));
         rows
     }

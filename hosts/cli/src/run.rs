@@ -268,7 +268,7 @@ impl Arrival {
     }
 }
 
-/// The one place of this host that reads the clock.
+#[expect(clippy::disallowed_methods, reason = "the one place of this host that reads the clock")]
 fn wall() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
