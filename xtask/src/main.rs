@@ -1,2 +1,52 @@
-//! x
-fn main() {}
+//! `cargo xtask`: the one entry to every task of the repository. CI runs the same.
+//!
+//! A task prints the commands it runs and stops at the first that fails. It needs the Rust toolchain; what else a task
+//! needs, it installs, or says how.
+
+mod demo;
+mod dist;
+mod lint;
+mod policy;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use shell::Done;
+
+/// A task: its name, what it does, and the function that does it with the arguments that follow the name.
+struct Task(&'static str, &'static str, fn(&[String]) -> Done);
+
+const TASKS: &[Task] = &[
+    Task("demo", "build the program and show it at work on the example findings", demo::run),
+    Task("dist", "build what users install into dist/; with names, only these artefacts", dist::run),
+    Task("test", "build the artefacts and run every test", test::run),
+    Task("lint", "formatting, clippy, documentation, and the policy of dependencies", lint::run),
+    Task("ci", "lint, then test: what continuous integration runs", |arguments| {
+        lint::run(arguments).and_then(|()| test::run(arguments))
+    }),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{}", help());
+        return ExitCode::from(2);
+    };
+    let Some(Task(_, _, run)) = TASKS.iter().find(|Task(task, ..)| task == name) else {
+        eprint!("unknown task `{name}`\n\n{}", help());
+        return ExitCode::from(2);
+    };
+    match run(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() -> String {
+    let tasks = TASKS.iter().map(|Task(name, does, _)| format!("  {name:<6} {does}\n"));
+    format!("Usage: cargo xtask TASK\n\nTasks:\n{}", tasks.collect::<String>())
+}

@@ -1,8 +1,10 @@
 //! Gets the configuration a command runs with, and says what is wrong with it.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 
-use kaudit_filter::config::{Config, DataFilter, Integration};
+use kaudit_filter::config::{self, Config, DataFilter, Files, Integration};
 use kaudit_filter::finding::Kind;
 
 use crate::{Outcome, say};
@@ -15,8 +17,33 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
         say(format_args!("no --config: every finding is sent, none is filtered or limited"));
         return Ok(accept_all());
     };
-    let _ = file;
-    Err(Outcome::Failed)
+    let name = file.to_string_lossy();
+    let text = read(file).map_err(|error| {
+        say(format_args!("{name}: cannot read: {error}"));
+        if error.kind() == io::ErrorKind::InvalidData { Outcome::Mistakes } else { Outcome::Failed }
+    })?;
+    let reading = config::read(&name, &text, &Beside(file));
+    for remark in &reading.diagnostics {
+        say(format_args!("{remark}"));
+    }
+    reading.config.ok_or(Outcome::Mistakes)
+}
+
+/// The files that a configuration names stand beside it.
+struct Beside<'a>(&'a Path);
+
+impl Files for Beside<'_> {
+    fn load(&self, path: &str) -> Result<String, String> {
+        read(&self.0.with_file_name(path)).map_err(|error| error.to_string())
+    }
+}
+
+/// A text file; the words of an error are for the user.
+fn read(file: &Path) -> io::Result<String> {
+    String::from_utf8(fs::read(file)?).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        io::Error::new(io::ErrorKind::InvalidData, format!("line {} is not utf-8", line + 1))
+    })
 }
 
 /// One unlimited integration for each kind of finding, and every default.

@@ -1,0 +1,51 @@
+//! `cargo xtask dist`: what users install, built for release, under `dist/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::shell::{Done, cargo, root, run as sh, target_directory};
+
+/// Something that users install: its name on this command line, the file under `dist/`, and how it is built.
+struct Artefact {
+    name: &'static str,
+    file: &'static str,
+    /// Builds it and tells where it is.
+    build: fn() -> Done<PathBuf>,
+}
+
+const ARTEFACTS: &[Artefact] = &[Artefact { name: "program", file: "kaudit-filter", build: program }];
+
+/// Builds the artefacts that are named, or all.
+pub fn run(names: &[String]) -> Done {
+    let known = |name: &&String| ARTEFACTS.iter().any(|artefact| artefact.name == *name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        let known: Vec<_> = ARTEFACTS.iter().map(|artefact| artefact.name).collect();
+        return Err(format!("unknown artefact `{unknown}`; one of {}", known.join(", ")));
+    }
+    let wanted = |artefact: &&Artefact| names.is_empty() || names.iter().any(|name| name == artefact.name);
+    ARTEFACTS.iter().filter(wanted).try_for_each(install)
+}
+
+fn install(artefact: &Artefact) -> Done {
+    let built = (artefact.build)()?;
+    let to = root().join("dist").join(artefact.file);
+    let size = copy(&built, &to).map_err(|error| format!("cannot write dist/{}: {error}", artefact.file))?;
+    #[expect(clippy::cast_precision_loss, reason = "a file's size, shown with one decimal")]
+    let megabytes = size as f64 / 1e6;
+    eprintln!("dist/{}: {megabytes:.1} MB", artefact.file);
+    Ok(())
+}
+
+/// Replaces the file rather than writing into it: the old one may be running.
+fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
+    fs::create_dir_all(to.with_file_name(""))?;
+    if to.exists() {
+        fs::remove_file(to)?;
+    }
+    fs::copy(from, to)
+}
+
+fn program() -> Done<PathBuf> {
+    sh(&mut cargo(&["build", "--release", "--locked", "--package", "kaudit-filter-cli"]))?;
+    Ok(target_directory()?.join("release").join("kaudit-filter"))
+}

@@ -1,0 +1,24 @@
+//! `cargo xtask lint`: everything that is checked without running the code.
+
+use crate::policy;
+use crate::shell::{Done, cargo, read, run as sh};
+
+/// Formatting, clippy, documentation with private items, and the policy of dependencies; all without warnings.
+pub fn run(_: &[String]) -> Done {
+    sh(&mut cargo(&["fmt", "--all", "--check"]))?;
+    sh(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
+    sh(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    policy::check()?;
+    deny()
+}
+
+/// The same policy and the database of advisories, by cargo-deny: it takes minutes to build and needs the network, so it
+/// runs where somebody has installed it, and its absence is said.
+fn deny() -> Done {
+    if read(&mut cargo(&["deny", "--version"])).is_err() {
+        eprintln!("advisories not checked: cargo-deny is not installed (`cargo install cargo-deny`)");
+        return Ok(());
+    }
+    sh(&mut cargo(&["deny", "check"]))
+}

@@ -1,0 +1,65 @@
+//! Running commands, and knowing where things are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// What a task ends with; an error is one line for people.
+pub type Done<T = ()> = Result<T, String>;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// `cargo` with these arguments, in the root.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a command, shown before; its failure is the task's.
+pub fn run(command: &mut Command) -> Done {
+    let shown = show(command);
+    eprintln!("$ {shown}");
+    let status = command.status().map_err(|error| format!("cannot run `{shown}`: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed: {status}")) }
+}
+
+/// Runs a command silently for what it prints.
+pub fn read(command: &mut Command) -> Done<Output> {
+    let shown = show(command);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("cannot run `{shown}`: {error}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(format!("`{shown}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
+}
+
+/// `cargo metadata`, dependencies included.
+pub fn metadata() -> Done<Value> {
+    let output = read(&mut cargo(&["metadata", "--format-version", "1", "--locked"]))?;
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("cannot read cargo's metadata: {error}"))
+}
+
+/// Where cargo puts what it builds.
+pub fn target_directory() -> Done<PathBuf> {
+    let metadata = metadata()?;
+    metadata["target_directory"]
+        .as_str()
+        .map(PathBuf::from)
+        .ok_or_else(|| "cargo names no target directory".to_owned())
+}
+
+/// A command as one would type it.
+pub fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let program = Path::new(&*words[0])
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    [&[program.into()], &words[1..]].concat().join(" ")
+}

@@ -1,0 +1,10 @@
+//! `cargo xtask test`: every test, on the artefacts that users install.
+
+use crate::dist;
+use crate::shell::{Done, cargo, run as sh};
+
+/// Builds the artefacts, which some tests run, and runs every test of the workspace. Arguments go to `cargo test`.
+pub fn run(arguments: &[String]) -> Done {
+    dist::run(&[])?;
+    sh(cargo(&["test", "--workspace", "--locked"]).args(arguments))
+}
