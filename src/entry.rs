@@ -11,8 +11,7 @@ mod msgpack;
 use crate::config::{Severity, TextForm};
 use crate::record::{Body, Tape};
 
-/// The key under which everything stands that the filter adds to a text.
-pub const OWN_KEY: &str = "kaudit_filter";
+pub use crate::record::OWN_KEY;
 
 /// The longest name or label, in characters: beyond it Coralogix does not index a value.
 pub(crate) const LABEL_CHARS: usize = 256;

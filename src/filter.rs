@@ -10,9 +10,9 @@ use std::fmt;
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels};
-use crate::finding::{Field, Fields, Key, Kind};
+use crate::finding::{Field, Fields, Key, Kind, Question};
 use crate::limit::{Limiter, Summary};
-use crate::matcher::{Matcher, Question};
+use crate::matcher::Matcher;
 use crate::record::{Body, Json, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
 use crate::redact::Redactor;
 use crate::severity::Table;
@@ -299,7 +299,7 @@ struct Seen<'a> {
     line: Option<Text<'a>>,
     /// Whether a list stands where batches have theirs.
     batch: bool,
-    /// Whether [`OWN_KEY`] is there already.
+    /// Whether the filter's own key is there already.
     own: bool,
 }
 

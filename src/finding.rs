@@ -120,6 +120,16 @@ words! {
     Kind: Detection "detections", Selection "selections", Activity "activity",
 }
 
+/// A finding as the clauses of data filters and severity rows look at it.
+pub(crate) struct Question<'a> {
+    pub kind: Kind,
+    pub etype: Option<Etype>,
+    pub category: Option<Category>,
+    pub confidence: Option<Confidence>,
+    pub entity: &'a str,
+    pub rule: &'a str,
+}
+
 /// The known top-level fields of one record. The default is an empty set.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {

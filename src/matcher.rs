@@ -10,19 +10,9 @@ use regex_automata::meta::{BuildError, Cache, Regex};
 use regex_automata::{Input, PatternSet};
 
 use crate::config::{DataFilter, Integration};
-use crate::finding::{Category, Confidence, Etype, Kind};
+use crate::finding::{Category, Confidence, Etype, Kind, Question};
 use crate::pattern;
 use crate::stats::Reason;
-
-/// What the clauses look at.
-pub(crate) struct Question<'a> {
-    pub kind: Kind,
-    pub etype: Option<Etype>,
-    pub category: Option<Category>,
-    pub confidence: Option<Confidence>,
-    pub entity: &'a str,
-    pub rule: &'a str,
-}
 
 /// The compiled data filters of all integrations.
 pub(crate) struct Matcher {

@@ -13,6 +13,9 @@ pub use json::Json;
 pub use msgpack::MsgPack;
 pub use tape::{Event, Tape};
 
+/// The key under which everything stands that the filter adds to a text.
+pub const OWN_KEY: &str = "kaudit_filter";
+
 /// How deep a body may nest. kAudit nests four deep; what nests deeper than this is not a finding.
 pub const MAX_DEPTH: usize = 64;
 

@@ -3,8 +3,7 @@
 use regex_automata::meta::{BuildError, Regex};
 
 use crate::config::{Severity, SeverityRow};
-use crate::finding::{Category, Confidence, Kind};
-use crate::matcher::Question;
+use crate::finding::{Category, Confidence, Kind, Question};
 use crate::pattern;
 
 /// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),

@@ -5,7 +5,7 @@
 //! length.
 
 use super::Field;
-use crate::entry::OWN_KEY;
+use crate::record::OWN_KEY;
 
 /// What a top-level key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

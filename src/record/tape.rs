@@ -133,7 +133,7 @@ impl<'a> Tape<'a> {
         const EVENTS: usize = 64;
         const BYTES: usize = 1024;
         let mut first = None;
-        while let Some(value) = self.remove(crate::entry::OWN_KEY) {
+        while let Some(value) = self.remove(super::OWN_KEY) {
             first = first.or(Some(value));
         }
         let value = first.unwrap_or_default();
