@@ -1,0 +1,204 @@
+//! The import law of the house, as ARCHITECTURE.md has it: who may know whom, and what the engine may not touch.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The rooms of the engine, each with those it may import. A room that is not here has no place in the house yet.
+const ROOMS: &[(&str, &[&str])] = &[
+    // Vocabulary, which every room below may speak.
+    ("time", &[]),
+    ("record", &[]),
+    ("finding", &["record"]),
+    ("template", &["finding"]),
+    ("error", &[]),
+    ("config", &["error", "finding", "pattern", "template"]),
+    ("stats", &["finding"]),
+    ("pattern", &[]),
+    // Stages. None imports another: only `filter` knows that there are others.
+    ("matcher", &["config", "finding", "pattern", "stats"]),
+    ("severity", &["config", "finding", "pattern"]),
+    ("limit", &["config", "time"]),
+    ("counts", &["time"]),
+    ("redact", &["config", "finding", "pattern", "record"]),
+    ("entry", &["config", "finding", "record"]),
+    // What is built of entries, and who orders the stages.
+    ("bulk", &["entry"]),
+    (
+        "filter",
+        &[
+            "config", "counts", "entry", "finding", "limit", "matcher", "record", "redact", "severity",
+            "stats", "template", "time",
+        ],
+    ),
+];
+
+/// What the engine does not touch, so that it runs in any agent and its answers depend on its arguments alone.
+const ABSENT: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "RandomState",
+    "println!",
+    "eprintln!",
+    "extern \"C\"",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every source file of the engine as its room and its text, without comments.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+            if file.is_dir() {
+                folders.push(file);
+                continue;
+            }
+            let within = file.strip_prefix(root().join("src")).unwrap();
+            let room = within.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+            let text = fs::read_to_string(&file).unwrap();
+            let code = text.lines().map(|line| line.split("//").next().unwrap());
+            found.push((room, within.to_owned(), code.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    found
+}
+
+/// The names that stand behind `crate::`, those of a group included.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let group = rest.strip_prefix('{').map_or(rest, |rest| &rest[..matching_brace(rest)]);
+        let parts = if group.len() == rest.len() { vec![rest] } else { top_level(group) };
+        for part in parts {
+            let name: String = part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            names.insert(name);
+        }
+    }
+    names
+}
+
+fn matching_brace(text: &str) -> usize {
+    let mut depth = 1;
+    text.find(|c| {
+        depth += match c {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+        depth == 0
+    })
+    .unwrap()
+}
+
+fn top_level(group: &str) -> Vec<&str> {
+    let mut depth = 0;
+    group
+        .split(|c| {
+            depth += match c {
+                '{' => 1,
+                '}' => -1,
+                _ => 0,
+            };
+            c == ',' && depth == 0
+        })
+        .filter(|part| !part.trim().is_empty())
+        .collect()
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    for (code, expected) in [
+        ("use crate::time::Time;", "time"),
+        ("use crate::{finding::{Field, Kind}, time, record::Json};", "finding record time"),
+        ("fn f(a: crate::stats::Reason, b: crate::Time) {}", "Time stats"),
+        ("pub(crate) fn f() {}", ""),
+    ] {
+        assert_eq!(imports(code).into_iter().collect::<Vec<_>>().join(" "), expected, "{code}");
+    }
+}
+
+#[test]
+fn rooms_of_the_engine_import_what_the_law_allows() {
+    let mut breaches = Vec::new();
+    for (room, file, code) in sources() {
+        if room == "lib" {
+            continue;
+        }
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+            breaches.push(format!("{}: `{room}` is no room of the law", file.display()));
+            continue;
+        };
+        assert!(!code.contains("super::super"), "{}: rooms are named by `crate::`", file.display());
+        for name in imports(&code) {
+            if name != room && !allowed.contains(&&*name) {
+                breaches.push(format!("{}: `{room}` may not import `{name}`", file.display()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+}
+
+#[test]
+fn the_engine_touches_nothing_of_the_world() {
+    let sources = sources();
+    assert!(sources.len() >= ROOMS.len(), "the engine's sources were not found");
+    for (_, file, code) in sources {
+        for word in ABSENT {
+            assert!(!code.contains(word), "{}: `{word}` has no place in the engine", file.display());
+        }
+    }
+}
+
+/// Packages of the workspace: name, the folder relative to the root, and the names of the packages it depends on,
+/// those of tests and builds apart.
+fn packages() -> Vec<(String, String, Vec<String>)> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let package = |package: &Value| {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
+        let folder = manifest.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let used = package["dependencies"].as_array().unwrap().iter();
+        let used =
+            used.filter(|used| used["kind"].is_null()).map(|used| used["name"].as_str().unwrap().to_owned());
+        (package["name"].as_str().unwrap().to_owned(), folder, used.collect())
+    };
+    metadata["packages"].as_array().unwrap().iter().map(package).collect()
+}
+
+#[test]
+fn packages_know_the_engine_and_no_host() {
+    let packages = packages();
+    let names: Vec<&str> = packages.iter().map(|(name, ..)| name.as_str()).collect();
+    assert!(
+        names.contains(&"kaudit-filter") && names.contains(&"kaudit-filter-cli") && names.contains(&"xtask")
+    );
+    for (name, folder, used) in &packages {
+        for used in used.iter().filter(|used| names.contains(&used.as_str())) {
+            let (_, used_folder, _) = packages.iter().find(|(name, ..)| name == used).unwrap();
+            assert_ne!(used, "xtask", "{name} imports xtask");
+            assert!(!folder.is_empty(), "the engine imports {used}");
+            assert!(!used_folder.starts_with("hosts/"), "{name} imports the host {used}");
+            assert!(
+                folder != "conformance" || used != "kaudit-filter",
+                "the cases' judge imports the engine"
+            );
+        }
+    }
+}
