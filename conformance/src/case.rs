@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use base64::Engine as _;
 use regex::Regex;
 use serde::Deserialize;
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Map, Value};
 use toml::value::Datetime;
 
 /// One case: a configuration, records in the order of their arrival, and what must become of them.
@@ -73,7 +73,7 @@ impl TryFrom<String> for Like {
 pub enum Need {
     /// Records arrive at different times.
     Arrival,
-    /// A record is not JSON; only a host that hands over text can have it.
+    /// A record is not a JSON object; only a host that hands over text can have it.
     Text,
     /// A record's text is not one line, or not one JSON value; a host that finds records in a stream sees others.
     Bounds,
@@ -88,7 +88,7 @@ impl Need {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Arrival => "records arrive at different times, and the host sets the time",
-            Self::Text => "a record is not JSON, and the host hands over decoded records",
+            Self::Text => "a record is not a JSON object, and the host hands over decoded ones",
             Self::Bounds => {
                 "a record's text is not one JSON value or line, and the host splits its input itself"
             }
@@ -105,7 +105,8 @@ impl Case {
         if self.records.windows(2).any(|pair| pair[0].at_ms != pair[1].at_ms) {
             needs.insert(Need::Arrival);
         }
-        if self.records.iter().any(|record| serde_json::from_slice::<Value>(&record.bytes).is_err()) {
+        let is_object = |record: &Record| serde_json::from_slice::<Map<String, Value>>(&record.bytes).is_ok();
+        if !self.records.iter().all(is_object) {
             needs.insert(Need::Text);
         }
         if !self.records.iter().all(Record::is_bounded) {

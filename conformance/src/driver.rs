@@ -39,6 +39,7 @@ pub struct Run {
     pub lines: Vec<Vec<u8>>,
     /// Each record's verdict, where the host can tell.
     pub verdicts: Option<Vec<String>>,
-    /// Counters, where the host can tell: `records`, `kept`, `dropped.<reason>`, `suppressed`, `passed` and others.
+    /// Counters, where the host can tell, by their paths in the program's `--summary json`: `records`, `kept.total`,
+    /// `dropped.<reason>`, `suppressed`, `passed`, `summarised` and others.
     pub stats: Option<BTreeMap<String, u64>>,
 }

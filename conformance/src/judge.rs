@@ -55,11 +55,21 @@ fn judge_stats(case: &Case, run: &Run, wrong: &mut Vec<String>) {
 /// The counters that follow from the verdicts, the sums among them.
 fn from_verdicts(records: &[Record]) -> BTreeMap<String, u64> {
     let mut counters: BTreeMap<String, u64> =
-        ["kept", "suppressed", "passed"].into_iter().map(|name| (name.to_owned(), 0)).collect();
+        ["kept.total", "dropped.total", "suppressed", "passed"].map(|name| (name.to_owned(), 0)).into();
+    let mut count = |name: &str| *counters.entry(name.to_owned()).or_default() += 1;
     for record in records {
-        *counters.entry("records".to_owned()).or_default() += 1;
-        *counters.entry(record.verdict.replace(": ", ".")).or_default() += 1;
+        count("records");
+        match record.verdict.strip_prefix("dropped: ") {
+            Some(reason) => {
+                count("dropped.total");
+                count(&format!("dropped.{reason}"));
+            }
+            None if record.verdict == "kept" => count("kept.total"),
+            None => count(&record.verdict),
+        }
     }
+    // Every suppressed finding is spoken of in a summary.
+    counters.insert("summarised".to_owned(), counters["suppressed"]);
     counters
 }
 
@@ -292,7 +302,7 @@ mod tests {
         }
     }
 
-    const KEPT: &[(&str, u64)] = &[("records", 1), ("kept", 1)];
+    const KEPT: &[(&str, u64)] = &[("records", 1), ("kept.total", 1)];
 
     #[test]
     fn a_right_run_has_nothing_wrong() {
@@ -323,7 +333,7 @@ mod tests {
             ("verdict = 'dropped: etype'", kept(ENTRY), "statistics: dropped.etype: expected 1, was 0"),
             (
                 "verdict = 'kept'",
-                run(ENTRY, "kept", &[("records", 1), ("kept", 1), ("dropped.x", 2)]),
+                run(ENTRY, "kept", &[("records", 1), ("kept.total", 1), ("dropped.x", 2)]),
                 "dropped.x: expected none",
             ),
             ("verdict = 'kept'", kept(&ahead), "contract: timestamp is more than 4 hours ahead"),

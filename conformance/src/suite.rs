@@ -207,7 +207,7 @@ mod tests {
              group/panic   FAILED\n\
              group/refuse  FAILED\n\
              \n\
-             skip (1): a record is not JSON, and the host hands over decoded records\n\
+             skip (1): a record is not a JSON object, and the host hands over decoded ones\n\
              skip (2): too shy\n\
              deaf: 1 ok, 2 skipped, 3 failed\n"
         );
