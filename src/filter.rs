@@ -252,9 +252,11 @@ impl Filter {
         scratch.labels = note.labels;
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
         let mut text = Tape::map([]);
-        for (field, value) in Shaper::DIMENSIONS.into_iter().zip(dimensions) {
+        // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
+        let keys = ["cluster", "principal", "rule", "resource_namespace"];
+        for (key, value) in keys.into_iter().zip(dimensions) {
             if !value.is_empty() {
-                text.insert(field.name(), Tape::str(String::from(value)));
+                text.insert(key, Tape::str(String::from(value)));
             }
         }
         text.insert("time", Tape::int(start_ms));
