@@ -121,6 +121,8 @@ pub struct SeverityRow {
     pub rule: Option<String>,
     /// `non-authorized`: the finding's own flag.
     pub non_authorized: Option<bool>,
+    /// `count`: whether a selection is a count rather than a finding of its own.
+    pub count: Option<bool>,
     /// `severity`; `None` only in a row under construction.
     pub severity: Option<Severity>,
 }

@@ -61,7 +61,7 @@ impl<N> Counts<N> {
         }
     }
 
-    /// Counts one finding of `time_ms` that arrived `now`.
+    /// Counts one finding of `time_ms` that arrived `now`; gives what is noted of the count it went into.
     pub fn add(
         &mut self,
         integration: usize,
@@ -69,7 +69,7 @@ impl<N> Counts<N> {
         time_ms: i64,
         now: Time,
         note: impl FnOnce() -> N,
-    ) {
+    ) -> &mut N {
         let start_ms = time_ms.div_euclid(PERIOD_MS).saturating_mul(PERIOD_MS);
         let mut bucket = Bucket { integration, start_ms, dimensions: dimensions.map(clip) };
         if self.buckets.len() >= self.max && !self.buckets.contains_key(&bucket) {
@@ -88,6 +88,7 @@ impl<N> Counts<N> {
             Count { count: 0, note: note() }
         });
         count.count = count.count.saturating_add(1);
+        &mut count.note
     }
 
     /// The next report whose time has come; with `all`, the next whatever its time.

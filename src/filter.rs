@@ -15,7 +15,7 @@ use crate::limit::{Limiter, Summary};
 use crate::matcher::Matcher;
 use crate::record::{Body, Json, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
 use crate::redact::Redactor;
-use crate::severity::Table;
+use crate::severity::{Flags, Table};
 use crate::stats::{Reason, Stats};
 use crate::time::{self, Time};
 use labels::Namer;
@@ -165,12 +165,19 @@ impl Filter {
             .get(claimed)
             .map_or(("", Report::Details), |integration| (&*integration.name, integration.report));
         let source = labels::Source { fields, kind: Some(kind), integration: name };
-        let severity_of = || severity.of(&question, fields.truth(Field::NonAuthorized) == Some(true));
+        let severity_of = |count| {
+            let non_authorized = fields.truth(Field::NonAuthorized) == Some(true);
+            severity.of(&question, Flags { non_authorized, count })
+        };
+        let is_count = kind == Kind::Selection && fields.is_count();
 
-        if report == Report::Count && kind == Kind::Selection && !fields.is_count() {
+        if report == Report::Count && kind == Kind::Selection && !is_count {
             let dimensions = shaper.dimensions(fields);
-            let note = || shaper.note(&source, severity_of());
-            counts.add(claimed, dimensions.each_ref().map(String::as_str), time.finding_ms, now, note);
+            let dimensions = dimensions.each_ref().map(String::as_str);
+            let severity = severity_of(true);
+            let new = || shaper.note(&source, severity);
+            let note = counts.add(claimed, dimensions, time.finding_ms, now, new);
+            note.severity = note.severity.max(severity);
             stats.drop(Reason::Counted);
             return Verdict::Dropped(Reason::Counted);
         }
@@ -181,14 +188,14 @@ impl Filter {
             Some(By::None) | None => "",
         };
         if let Err(tally) = limiter.admit(claimed, key, now) {
-            let severity = severity_of();
+            let severity = severity_of(is_count);
             let note = tally.note.get_or_insert_with(|| shaper.note(&source, severity));
             note.severity = note.severity.max(severity);
             stats.suppressed = stats.suppressed.saturating_add(1);
             return Verdict::Suppressed;
         }
 
-        let severity = severity_of();
+        let severity = severity_of(is_count);
         shaper.namer.label(&source, &shaper.redactor, labels);
         let (body, clean) = match &embedded {
             Some(json) => (json.body(), json.is_clean()),
@@ -252,9 +259,11 @@ impl Filter {
         scratch.labels = note.labels;
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
         let mut text = Tape::map([]);
-        for (field, value) in Shaper::DIMENSIONS.into_iter().zip(dimensions) {
+        // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
+        let keys = ["cluster", "principal", "rule", "resource_namespace"];
+        for (key, value) in keys.into_iter().zip(dimensions) {
             if !value.is_empty() {
-                text.insert(field.name(), Tape::str(String::from(value)));
+                text.insert(key, Tape::str(String::from(value)));
             }
         }
         text.insert("time", Tape::int(start_ms));

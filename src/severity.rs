@@ -7,7 +7,7 @@ use crate::finding::{Category, Confidence, Kind, Question};
 use crate::pattern;
 
 /// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),
-/// selections by authorisation and rule, activity by authorisation.
+/// selections by authorisation and rule, their counts lower, activity by authorisation.
 pub(crate) fn builtin() -> Vec<SeverityRow> {
     let detection = |category: &[Category], confidence: &[Confidence], severity| SeverityRow {
         kinds: vec![Kind::Detection],
@@ -32,6 +32,7 @@ pub(crate) fn builtin() -> Vec<SeverityRow> {
         detection(&[], &[], Severity::Warn),
         entry(Kind::Selection, Some(true), None, Severity::Error),
         entry(Kind::Selection, None, Some(SENSITIVE_RULES), Severity::Error),
+        SeverityRow { count: Some(true), ..entry(Kind::Selection, None, None, Severity::Info) },
         entry(Kind::Selection, None, None, Severity::Warn),
         entry(Kind::Activity, Some(true), None, Severity::Warn),
         entry(Kind::Activity, None, None, Severity::Verbose),
@@ -44,6 +45,13 @@ const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|pri
 /// The compiled table.
 pub(crate) struct Table {
     rows: Vec<Row>,
+}
+
+/// What a finding's severity depends on besides the question.
+#[derive(Clone, Copy)]
+pub(crate) struct Flags {
+    pub non_authorized: bool,
+    pub count: bool,
 }
 
 struct Row {
@@ -69,14 +77,14 @@ impl Table {
     }
 
     /// The severity of a finding.
-    pub fn of(&self, question: &Question<'_>, non_authorized: bool) -> Severity {
-        let fits = |row: &&Row| row.fits(question, non_authorized);
+    pub fn of(&self, question: &Question<'_>, flags: Flags) -> Severity {
+        let fits = |row: &&Row| row.fits(question, flags);
         self.rows.iter().find(fits).map_or(Severity::Info, |row| row.severity)
     }
 }
 
 impl Row {
-    fn fits(&self, question: &Question<'_>, non_authorized: bool) -> bool {
+    fn fits(&self, question: &Question<'_>, flags: Flags) -> bool {
         fn lists<T: PartialEq>(words: &[T], word: Option<T>) -> bool {
             words.is_empty() || word.is_some_and(|word| words.contains(&word))
         }
@@ -85,7 +93,8 @@ impl Row {
             && lists(&clauses.etype, question.etype)
             && lists(&clauses.category, question.category)
             && lists(&clauses.confidence, question.confidence)
-            && clauses.non_authorized.is_none_or(|wanted| wanted == non_authorized)
+            && clauses.non_authorized.is_none_or(|wanted| wanted == flags.non_authorized)
+            && clauses.count.is_none_or(|wanted| wanted == flags.count)
             && self.entity.as_ref().is_none_or(|regex| regex.is_match(question.entity))
             && self.rule.as_ref().is_none_or(|regex| regex.is_match(question.rule))
     }

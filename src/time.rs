@@ -46,14 +46,14 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     let mut parts = time.splitn(3, ':');
     let (hour, minute, second) =
         (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
-    let valid =
-        (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
+    let days = days_from_civil(year, month, day)?;
+    // A day that its month does not have would be one of the next month.
+    let valid = civil_from_days(days) == (year, month, day) && hour < 24 && minute < 60 && second <= 60;
     if !valid {
         return None;
     }
     let seconds = hour.checked_mul(3600)?.checked_add(minute.checked_mul(60)?)?.checked_add(second)?;
-    days_from_civil(year, month, day)?
-        .checked_mul(DAY_MS)?
+    days.checked_mul(DAY_MS)?
         .checked_add(seconds.checked_mul(1000)?)?
         .checked_add(millis(fraction)?)?
         .checked_sub(offset(zone)?)
@@ -148,6 +148,10 @@ mod tests {
             ("1969-12-31T23:59:59.999Z", Some(-1)),
             ("2000-02-29 00:00:00Z", Some(951_782_400_000)),
             ("2020-13-01T00:00:00Z", None),
+            ("2020-00-01T00:00:00Z", None),
+            ("2020-01-00T00:00:00Z", None),
+            ("2020-02-30T00:00:00Z", None),
+            ("2019-02-29T00:00:00Z", None),
             ("2020-03-01T14:36:00", None),
             ("2020-03-01", None),
             ("", None),

@@ -158,6 +158,7 @@ impl Reader {
             category: row.values(report, "category", Category::of),
             confidence: row.values(report, "confidence", Confidence::of),
             non_authorized: row.value(report, "non-authorized", boolean),
+            count: row.value(report, "count", boolean),
             severity: row.value(report, "severity", severity),
             entity: self.pattern(row, "entity", Purpose::Accept),
             rule: self.pattern(row, "rule", Purpose::Accept),

@@ -46,13 +46,6 @@ impl Namer {
         name(&self.application, &mut labels.application);
         name(&self.subsystem, &mut labels.subsystem);
         name(&self.computer, &mut labels.computer);
-        for required in [&mut labels.application, &mut labels.subsystem] {
-            if required.trim().is_empty() {
-                required.clear();
-                // Coralogix refuses an entry without a name.
-                required.push_str("kaudit");
-            }
-        }
         if let Some(kind) = source.kind {
             let fields = source.fields;
             match kind {
@@ -65,7 +58,19 @@ impl Namer {
             push(kind.subject_field(), fields, redactor, &mut labels.method);
             push(fields.entity_field(kind), fields, redactor, &mut labels.thread);
         }
-        labels.each().into_iter().for_each(clip);
+        for label in labels.each() {
+            clip(label);
+            // What nobody can see is nothing to search for.
+            if label.trim().is_empty() {
+                label.clear();
+            }
+        }
+        for required in [&mut labels.application, &mut labels.subsystem] {
+            if required.is_empty() {
+                // Coralogix refuses an entry without a name.
+                required.push_str("kaudit");
+            }
+        }
     }
 }
 

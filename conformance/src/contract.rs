@@ -1,0 +1,347 @@
+//! Would Coralogix take it? The contract of its two endpoints, as two schemas and what a schema cannot say.
+//!
+//! A rejection can hide behind a 200, or cost a whole chunk of entries, so the check is stricter than the endpoint
+//! where strictness costs a correct entry nothing. Sources of the numbers: Coralogix's REST pages, and IBM Cloud Logs
+//! where those are silent.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// The largest request, before compression, in bytes: 2 MB, read as the smaller of its two meanings.
+pub const MAX_REQUEST_BYTES: usize = 2_000_000;
+/// The size of one log that every account takes, in bytes.
+pub const MAX_ENTRY_BYTES: usize = 32_000;
+/// How old an entry may be, in milliseconds: 24 hours.
+pub const MAX_AGE_MS: i64 = 24 * 3_600_000;
+/// How far ahead an entry may be, in milliseconds: 4 hours.
+pub const MAX_AHEAD_MS: i64 = 4 * 3_600_000;
+
+/// What an entry is held to besides the schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// When the entry is sent, epoch milliseconds.
+    pub now_ms: i64,
+    /// The largest entry as JSON, in bytes; [`MAX_ENTRY_BYTES`] unless an account was promised more or less.
+    pub max_entry_bytes: usize,
+}
+
+impl Limits {
+    /// The limits that hold for every account.
+    pub fn at(now_ms: i64) -> Self {
+        Self { now_ms, max_entry_bytes: MAX_ENTRY_BYTES }
+    }
+}
+
+/// One way in which bytes break the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation(String);
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Checks one line of `/logs/v1/singles`.
+pub fn check_entry(line: &[u8], limits: &Limits) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if line.len() > limits.max_entry_bytes {
+        found.push(Violation(format!(
+            "the entry has {} bytes, {} are allowed",
+            line.len(),
+            limits.max_entry_bytes
+        )));
+    }
+    if let Some(entry) = parse_line(line, &mut found) {
+        check_schema(&ENTRY, &entry, &mut found);
+        check_values(&entry, "", limits, &mut found);
+    }
+    found
+}
+
+/// Checks one request body of `/logs/v1/bulk`.
+pub fn check_envelope(line: &[u8], limits: &Limits) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if line.len() >= MAX_REQUEST_BYTES {
+        found.push(Violation(format!(
+            "the envelope has {} bytes, below {MAX_REQUEST_BYTES} are allowed",
+            line.len()
+        )));
+    }
+    let Some(envelope) = parse_line(line, &mut found) else { return found };
+    check_schema(&ENVELOPE, &envelope, &mut found);
+    for (index, entry) in envelope["logEntries"].as_array().into_iter().flatten().enumerate() {
+        let size = entry.to_string().len();
+        if size > limits.max_entry_bytes {
+            found.push(Violation(format!(
+                "logEntries.{index}: has {size} bytes, {} are allowed",
+                limits.max_entry_bytes
+            )));
+        }
+        check_values(entry, &format!("logEntries.{index}: "), limits, &mut found);
+    }
+    found
+}
+
+/// Reads JSON as the strictest reader would: valid UTF-8, one value, no key twice, no half of a surrogate pair, no
+/// number outside the range of a double.
+pub fn parse(bytes: &[u8]) -> Result<Value, String> {
+    std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
+    serde_json::from_slice::<Strict>(bytes)
+        .map(|strict| strict.0)
+        .map_err(|error| format!("not strict JSON: {error}"))
+}
+
+static ENTRY: LazyLock<Validator> = LazyLock::new(|| schema(include_str!("../contract/entry.schema.json")));
+static ENVELOPE: LazyLock<Validator> =
+    LazyLock::new(|| schema(include_str!("../contract/envelope.schema.json")));
+
+fn schema(text: &str) -> Validator {
+    let schema = serde_json::from_str(text).expect("a schema of this crate is JSON");
+    jsonschema::draft202012::new(&schema).expect("a schema of this crate is a schema")
+}
+
+fn parse_line(line: &[u8], found: &mut Vec<Violation>) -> Option<Value> {
+    if line.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        found.push(Violation("the entry is more than one line".to_owned()));
+    }
+    parse(line).map_err(|what| found.push(Violation(what))).ok()
+}
+
+fn check_schema(schema: &Validator, value: &Value, found: &mut Vec<Violation>) {
+    found.extend(schema.iter_errors(value).map(|error| {
+        let place = error.instance_path().to_string();
+        // The message quotes the value, which may be 30 KB long.
+        let what: String = error.to_string().chars().take(200).collect();
+        Violation(format!("{}: {what}", if place.is_empty() { "/" } else { &place }))
+    }));
+}
+
+fn check_values(entry: &Value, place: &str, limits: &Limits, found: &mut Vec<Violation>) {
+    // A schema takes 4.0 for an integer; a reader of integers need not.
+    if entry["severity"].is_number() && !entry["severity"].is_u64() {
+        found.push(Violation(format!("{place}severity is not written as an integer: {}", entry["severity"])));
+    }
+    if let Some(timestamp) = entry["timestamp"].as_f64() {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time are far below 2^53")]
+        let (oldest, newest) = ((limits.now_ms - MAX_AGE_MS) as f64, (limits.now_ms + MAX_AHEAD_MS) as f64);
+        if timestamp < oldest {
+            found.push(Violation(format!("{place}timestamp is more than 24 hours old: {timestamp}")));
+        }
+        if timestamp > newest {
+            found.push(Violation(format!("{place}timestamp is more than 4 hours ahead: {timestamp}")));
+        }
+    }
+    // Coralogix parses a string that is JSON like an object: what holds for an object's bytes holds for the string's.
+    if let Some(text) = entry["text"].as_str().filter(|text| text.starts_with('{'))
+        && let Err(what) = parse(text.as_bytes())
+    {
+        found.push(Violation(format!("{place}text looks like an object but is {what}")));
+    }
+}
+
+/// A JSON value, read without the leniency of [`Value`], which keeps the last of equal keys.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(StrictVisitor)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Strict;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Strict, E> {
+        Ok(Strict(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Strict, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(value)) = from.next_element()? {
+            list.push(value);
+        }
+        Ok(Strict(list.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Strict, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, Strict(value))) = from.next_entry::<String, Strict>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("the key `{key}` stands twice in one object")));
+            }
+            map.insert(key, value);
+        }
+        Ok(Strict(map.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_583_078_400_000;
+
+    fn entry() -> Value {
+        serde_json::json!({
+            "applicationName": "crm", "subsystemName": "kaudit-detections", "computerName": "crm",
+            "severity": 5, "timestamp": NOW, "category": "anomaly", "className": "principal",
+            "methodName": "change in access tool", "threadId": "johnD", "text": {"eid": "johnD"}
+        })
+    }
+
+    fn complaints(violations: &[Violation]) -> String {
+        violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Breaks one member of a good entry, alone and in an envelope where it can stand in one.
+    fn broken(member: &str, value: Value) -> String {
+        let mut entry = entry();
+        entry[member] = value;
+        complaints(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)))
+    }
+
+    fn envelope(entries: &[Value]) -> Value {
+        serde_json::json!({"applicationName": "crm", "subsystemName": "kaudit-detections", "logEntries": entries})
+    }
+
+    #[test]
+    fn good_ones_pass() {
+        assert_eq!(complaints(&check_entry(entry().to_string().as_bytes(), &Limits::at(NOW))), "");
+        let logs = [serde_json::json!({"severity": 1, "timestamp": NOW, "text": "{\"eid\":\"johnD\"}"})];
+        assert_eq!(complaints(&check_envelope(envelope(&logs).to_string().as_bytes(), &Limits::at(NOW))), "");
+    }
+
+    #[test]
+    fn each_rule_of_an_entry_can_fail() {
+        let table: &[(&str, Value, &str)] = &[
+            ("applicationName", "".into(), "/applicationName: "),
+            ("applicationName", " \u{a0}".into(), "/applicationName: "),
+            ("subsystemName", "x".repeat(257).into(), "/subsystemName: "),
+            ("subsystemName", Value::Null, "/subsystemName: "),
+            ("computerName", "".into(), "/computerName: "),
+            ("severity", 0.into(), "/severity: "),
+            ("severity", 7.into(), "/severity: "),
+            ("severity", "5".into(), "/severity: "),
+            ("severity", 5.5.into(), "/severity: "),
+            ("severity", 4.0.into(), "severity is not written as an integer"),
+            ("timestamp", "2020-03-01T16:00:00Z".into(), "/timestamp: "),
+            ("timestamp", (NOW / 1000).into(), "timestamp is more than 24 hours old"),
+            ("timestamp", (NOW - MAX_AGE_MS - 1).into(), "timestamp is more than 24 hours old"),
+            ("timestamp", (NOW + MAX_AHEAD_MS + 1).into(), "timestamp is more than 4 hours ahead"),
+            ("timestamp", 0.into(), "/timestamp: "),
+            ("hiResTimestamp", "1583078400".into(), "/hiResTimestamp: "),
+            ("category", "".into(), "/category: "),
+            ("className", 4.into(), "/className: "),
+            ("methodName", "x".repeat(257).into(), "/methodName: "),
+            ("threadId", Value::Null, "/threadId: "),
+            ("text", "".into(), "/text: "),
+            ("text", serde_json::json!({}), "/text: "),
+            ("text", serde_json::json!(["a"]), "/text: "),
+            (
+                "text",
+                r#"{"a":1,"a":2}"#.into(),
+                "text looks like an object but is not strict JSON: the key `a` stands twice",
+            ),
+            ("text", "x".repeat(MAX_ENTRY_BYTES).into(), "bytes, 32000 are allowed"),
+            ("privateKey", "x".into(), "privateKey"),
+        ];
+        for (member, value, complaint) in table {
+            let found = broken(member, value.clone());
+            assert!(found.contains(complaint), "{member}: {found:?} does not complain of {complaint:?}");
+        }
+    }
+
+    #[test]
+    fn each_member_is_required() {
+        for member in ["applicationName", "subsystemName", "severity", "timestamp", "text"] {
+            let mut entry = entry();
+            entry.as_object_mut().unwrap().remove(member);
+            let found = complaints(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)));
+            assert!(found.contains(member), "{member} is missing, and nobody said so: {found:?}");
+        }
+    }
+
+    #[test]
+    fn each_rule_of_the_bytes_can_fail() {
+        let table: &[(&[u8], &str)] = &[
+            (b"{\"text\":\"\xff\"}", "not UTF-8"),
+            (br#"{"text":{"a":1,"b":{"c":1,"c":2}}}"#, "the key `c` stands twice"),
+            (br#"{"text":{"a":1,"\u0061":2}}"#, "the key `a` stands twice"),
+            (br#"{"text":"\ud83d"}"#, "not strict JSON"),
+            (br#"{"text":"\ude00 x"}"#, "not strict JSON"),
+            (br#"{"text":{"a":1e400}}"#, "not strict JSON: number out of range"),
+            (br#"{"text":{"a":NaN}}"#, "not strict JSON"),
+            (b"{\"text\":\"a\tb\"}", "not strict JSON"),
+            (b"{\"text\":\"a\"} {}", "not strict JSON: trailing characters"),
+            (b"{\"text\":\"a\"", "not strict JSON: EOF"),
+            (b"\xef\xbb\xbf{}", "not strict JSON"),
+            (b"", "not strict JSON"),
+            (b"{\"text\":\n\"a\"}", "more than one line"),
+            (b"[]", "is not of type \"object\""),
+        ];
+        for (line, complaint) in table {
+            let found = complaints(&check_entry(line, &Limits::at(NOW)));
+            let line = String::from_utf8_lossy(line);
+            assert!(found.contains(complaint), "{line}: {found:?} does not complain of {complaint:?}");
+        }
+    }
+
+    #[test]
+    fn each_rule_of_an_envelope_can_fail() {
+        let log = serde_json::json!({"severity": 3, "timestamp": NOW, "text": "a"});
+        let with = |member: &str, value: Value| {
+            let mut log = log.clone();
+            log[member] = value;
+            envelope(&[log])
+        };
+        let mut nameless = envelope(std::slice::from_ref(&log));
+        nameless["applicationName"] = " ".into();
+        let table: &[(Value, &str)] = &[
+            (envelope(&[]), "/logEntries: "),
+            (nameless, "/applicationName: "),
+            (with("text", serde_json::json!({"a": 1})), "/logEntries/0/text: "),
+            (with("severity", 9.into()), "/logEntries/0/severity: "),
+            (with("severity", 3.0.into()), "logEntries.0: severity is not written as an integer"),
+            (with("timestamp", 1.into()), "logEntries.0: timestamp is more than 24 hours old"),
+            (with("applicationName", "a".into()), "/logEntries/0"),
+            (with("threadId", "".into()), "/logEntries/0/threadId: "),
+            (with("text", "x".repeat(40_000).into()), "logEntries.0: has 40050 bytes, 32000 are allowed"),
+            (envelope(&vec![log.clone(); 50_000]), "below 2000000 are allowed"),
+        ];
+        for (envelope, complaint) in table {
+            let found = complaints(&check_envelope(envelope.to_string().as_bytes(), &Limits::at(NOW)));
+            assert!(found.contains(complaint), "{found:?} does not complain of {complaint:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a host looks like to the suite.
+
+use std::collections::BTreeMap;
+
+use crate::case::{Case, Need};
+
+/// Puts cases through one host. A host that could take the test process down with it runs in a process of its own.
+pub trait Driver {
+    /// The host's name in reports.
+    fn name(&self) -> &'static str;
+
+    /// What the host can do of what a case may need.
+    fn capabilities(&self) -> &'static [Need];
+
+    /// Why this host cannot run a case although it has what the case needs.
+    fn skips(&self, _case: &Case) -> Option<&'static str> {
+        None
+    }
+
+    /// Runs a case from a new filter to its end.
+    fn run(&mut self, case: &Case) -> Outcome;
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The host came to the end of the case.
+    Ran(Run),
+    /// The host refused the configuration; its remarks.
+    Refused(Vec<String>),
+    /// The host panicked, died or did not answer.
+    Crashed(String),
+}
+
+/// What a host gave back.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// What left, in order: entries or envelopes as the bytes that would be sent, and records that passed.
+    pub lines: Vec<Vec<u8>>,
+    /// Each record's verdict, where the host can tell.
+    pub verdicts: Option<Vec<String>>,
+    /// Counters, where the host can tell, by their paths in the program's `--summary json`: `records`, `kept.total`,
+    /// `dropped.<reason>`, `suppressed`, `passed`, `summarised` and others.
+    pub stats: Option<BTreeMap<String, u64>>,
+}

@@ -1,0 +1,360 @@
+//! Compares what a host gave back with what a case expects, and holds every line against the contract.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::case::{Case, Pattern, Record};
+use crate::contract::{self, Limits};
+use crate::driver::Run;
+
+/// Everything that is wrong with a run; empty: the host conforms.
+pub fn judge(case: &Case, run: &Run) -> Vec<String> {
+    let mut wrong = Vec::new();
+    judge_verdicts(case, run, &mut wrong);
+    judge_stats(case, run, &mut wrong);
+    judge_lines(case, run, &mut wrong);
+    wrong
+}
+
+fn judge_verdicts(case: &Case, run: &Run, wrong: &mut Vec<String>) {
+    let Some(verdicts) = &run.verdicts else { return };
+    if verdicts.len() != case.records.len() {
+        wrong.push(format!("{} records, but {} verdicts", case.records.len(), verdicts.len()));
+    }
+    for (index, (record, verdict)) in case.records.iter().zip(verdicts).enumerate() {
+        if record.verdict != *verdict {
+            wrong.push(format!(
+                "record {index}: expected {}, was {verdict}: {}",
+                record.verdict,
+                excerpt(&record.bytes)
+            ));
+        }
+    }
+}
+
+fn judge_stats(case: &Case, run: &Run, wrong: &mut Vec<String>) {
+    let Some(stats) = &run.stats else { return };
+    let mut expected = case.stats.clone();
+    for (name, count) in from_verdicts(&case.records) {
+        expected.insert(name, count);
+    }
+    for (name, &count) in &expected {
+        let found = stats.get(name).copied().unwrap_or(0);
+        if found != count {
+            wrong.push(format!("statistics: {name}: expected {count}, was {found}"));
+        }
+    }
+    for (name, count) in stats.iter().filter(|(name, count)| name.starts_with("dropped.") && **count > 0) {
+        if !expected.contains_key(name) {
+            wrong.push(format!("statistics: {name}: expected none, was {count}"));
+        }
+    }
+}
+
+/// The counters that follow from the verdicts, the sums among them.
+fn from_verdicts(records: &[Record]) -> BTreeMap<String, u64> {
+    let mut counters: BTreeMap<String, u64> =
+        ["kept.total", "dropped.total", "suppressed", "passed"].map(|name| (name.to_owned(), 0)).into();
+    let mut count = |name: &str| *counters.entry(name.to_owned()).or_default() += 1;
+    for record in records {
+        count("records");
+        match record.verdict.strip_prefix("dropped: ") {
+            Some(reason) => {
+                count("dropped.total");
+                count(&format!("dropped.{reason}"));
+            }
+            None if record.verdict == "kept" => count("kept.total"),
+            None => count(&record.verdict),
+        }
+    }
+    // Every suppressed finding is spoken of in a summary.
+    counters.insert("summarised".to_owned(), counters["suppressed"]);
+    counters
+}
+
+fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
+    let lines: Vec<Line<'_>> = run.lines.iter().map(|bytes| Line::new(bytes)).collect();
+    let leaving: Vec<&Record> =
+        case.records.iter().filter(|record| matches!(record.verdict.as_str(), "kept" | "passed")).collect();
+    let (own, rest): (Vec<&Line<'_>>, Vec<&Line<'_>>) = lines.iter().partition(|line| line.is_own());
+    let (envelopes, entries): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
+        rest.into_iter().partition(|line| line.is_envelope());
+    let end = Limits { now_ms: case.end_ms(), max_entry_bytes: case.max_entry_bytes };
+
+    if case.envelopes.is_empty() {
+        for envelope in &envelopes {
+            wrong.push(format!("an envelope nobody expects: {}", excerpt(envelope.bytes)));
+        }
+        judge_entries(case, &leaving, &entries, wrong);
+    } else {
+        for entry in &entries {
+            wrong.push(format!("an entry outside an envelope: {}", excerpt(entry.bytes)));
+        }
+        judge_envelopes(case, leaving.len() + case.own.len(), &envelopes, wrong);
+    }
+    for line in &envelopes {
+        complain(contract::check_envelope(line.bytes, &end), line, wrong);
+    }
+
+    // In envelopes the filter's own entries stand among the others.
+    if case.envelopes.is_empty() {
+        if own.len() != case.own.len() {
+            wrong.push(format!(
+                "expected {} of the filter's own entries, found {}:",
+                case.own.len(),
+                own.len()
+            ));
+            wrong.extend(own.iter().map(|line| format!("  {}", excerpt(line.bytes))));
+        }
+        for (index, (pattern, line)) in case.own.iter().zip(&own).enumerate() {
+            fit(pattern, line, &format!("own entry {index}"), wrong);
+        }
+    }
+    for line in &own {
+        complain(contract::check_entry(line.bytes, &end), line, wrong);
+    }
+}
+
+fn judge_entries(case: &Case, leaving: &[&Record], entries: &[&Line<'_>], wrong: &mut Vec<String>) {
+    if leaving.len() != entries.len() {
+        wrong.push(format!("expected {} lines, found {}:", leaving.len(), entries.len()));
+        wrong.extend(entries.iter().map(|line| format!("  {}", excerpt(line.bytes))));
+    }
+    for (index, (record, line)) in leaving.iter().zip(entries).enumerate() {
+        if record.verdict == "passed" {
+            let expected = Line::new(&record.bytes);
+            let same = match (&expected.value, &line.value) {
+                (Some(expected), Some(found)) => same(expected, found),
+                _ => expected.bytes == line.bytes,
+            };
+            if !same {
+                wrong.push(format!(
+                    "line {index}: expected the record as it came, was {}",
+                    excerpt(line.bytes)
+                ));
+            }
+        } else {
+            fit(&record.entry, line, &format!("entry {index}"), wrong);
+            let limits = Limits { now_ms: record.at_ms, max_entry_bytes: case.max_entry_bytes };
+            complain(contract::check_entry(line.bytes, &limits), line, wrong);
+        }
+    }
+}
+
+fn judge_envelopes(case: &Case, entries: usize, envelopes: &[&Line<'_>], wrong: &mut Vec<String>) {
+    let found: usize =
+        envelopes.iter().filter_map(|line| Some(line.value.as_ref()?["logEntries"].as_array()?.len())).sum();
+    if found != entries {
+        wrong.push(format!("expected {entries} entries in all envelopes, found {found}"));
+    }
+    if envelopes.len() != case.envelopes.len() {
+        wrong.push(format!("expected {} envelopes, found {}", case.envelopes.len(), envelopes.len()));
+    }
+    for (index, (pattern, line)) in case.envelopes.iter().zip(envelopes).enumerate() {
+        fit(pattern, line, &format!("envelope {index}"), wrong);
+    }
+}
+
+fn complain(violations: Vec<contract::Violation>, line: &Line<'_>, wrong: &mut Vec<String>) {
+    wrong.extend(
+        violations.into_iter().map(|violation| format!("contract: {violation}: {}", excerpt(line.bytes))),
+    );
+}
+
+/// A line that left, and what it means where it is JSON.
+struct Line<'a> {
+    bytes: &'a [u8],
+    value: Option<Value>,
+}
+
+impl<'a> Line<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, value: contract::parse(bytes).ok() }
+    }
+
+    /// Whether the filter speaks of its own, rather than of one record.
+    fn is_own(&self) -> bool {
+        let at = |path| self.value.as_ref().is_some_and(|value| get(value, path).is_some());
+        at("text.kaudit_filter.summary") || at("text.kaudit_filter.report")
+    }
+
+    fn is_envelope(&self) -> bool {
+        self.value.as_ref().is_some_and(|value| value.get("logEntries").is_some())
+    }
+}
+
+fn fit(pattern: &Pattern, line: &Line<'_>, place: &str, wrong: &mut Vec<String>) {
+    let Some(found) = &line.value else {
+        wrong.push(format!("{place}: is not JSON: {}", excerpt(line.bytes)));
+        return;
+    };
+    if let Some(whole) = &pattern.whole {
+        differ(whole, found, place, wrong);
+    }
+    for (path, expected) in &pattern.has {
+        match get(found, path) {
+            Some(value) => differ(expected, &value, &format!("{place}: {path}"), wrong),
+            None => wrong.push(format!("{place}: {path}: expected {}, is absent", short(expected))),
+        }
+    }
+    for path in &pattern.lacks {
+        if let Some(value) = get(found, path) {
+            wrong.push(format!("{place}: {path}: must be absent, is {}", short(&value)));
+        }
+    }
+    for (path, like) in &pattern.like {
+        match get(found, path) {
+            Some(Value::String(text)) if like.0.is_match(&text) => {}
+            Some(value) => {
+                wrong.push(format!("{place}: {path}: expected a text like {}, is {}", like.0, short(&value)))
+            }
+            None => wrong.push(format!("{place}: {path}: expected a text like {}, is absent", like.0)),
+        }
+    }
+}
+
+/// The value at a path of keys and indices joined by dots; a string on the way is read as JSON.
+fn get(value: &Value, path: &str) -> Option<Value> {
+    path.split('.').try_fold(value.clone(), |value, step| match value {
+        Value::Object(map) => map.get(step).cloned(),
+        Value::Array(list) => list.get(step.parse::<usize>().ok()?).cloned(),
+        Value::String(text) => serde_json::from_str::<Value>(&text).ok()?.get(step).cloned(),
+        _ => None,
+    })
+}
+
+/// Notes each place in which two values differ.
+fn differ(expected: &Value, found: &Value, place: &str, wrong: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            for (key, value) in expected {
+                match found.get(key) {
+                    Some(found) => differ(value, found, &format!("{place}.{key}"), wrong),
+                    None => wrong.push(format!("{place}.{key}: expected {}, is absent", short(value))),
+                }
+            }
+            for (key, value) in found.iter().filter(|(key, _)| !expected.contains_key(*key)) {
+                wrong.push(format!("{place}.{key}: must be absent, is {}", short(value)));
+            }
+        }
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
+                differ(expected, found, &format!("{place}.{index}"), wrong);
+            }
+        }
+        _ if same(expected, found) => {}
+        _ => wrong.push(format!("{place}: expected {}, is {}", short(expected), short(found))),
+    }
+}
+
+/// Equal as JSON: members in any order, numbers by their value.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(key, value)| other.get(key).is_some_and(|other| same(value, other)))
+        }
+        _ => one == other,
+    }
+}
+
+fn short(value: &Value) -> String {
+    excerpt(value.to_string().as_bytes())
+}
+
+/// Bytes for a message: text, one line, not too long.
+fn excerpt(bytes: &[u8]) -> String {
+    const LONGEST: usize = 300;
+    let text = String::from_utf8_lossy(bytes).replace('\n', "\\n");
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}… ({} bytes)", &text[..at], bytes.len()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::parse;
+
+    const ENTRY: &str = r#"{"applicationName":"crm","subsystemName":"kaudit-detections","severity":5,
+        "timestamp":1583078400000,"text":{"eid":"johnD","n":[1,2.0]}}"#;
+
+    fn case(expected: &str) -> Case {
+        let text = format!(
+            "[[case]]\nname = 'a'\nconfig = ''\nnow = 2020-03-01T16:00:00Z\nrecord = [{{ text = '{{\"eid\":1}}', {expected} }}]"
+        );
+        parse("group", &text).unwrap().remove(0)
+    }
+
+    fn run(line: &str, verdict: &str, stats: &[(&str, u64)]) -> Run {
+        Run {
+            lines: vec![line.replace('\n', "").into_bytes()],
+            verdicts: Some(vec![verdict.to_owned()]),
+            stats: Some(stats.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()),
+        }
+    }
+
+    const KEPT: &[(&str, u64)] = &[("records", 1), ("kept.total", 1)];
+
+    #[test]
+    fn a_right_run_has_nothing_wrong() {
+        for expected in [
+            "verdict = 'kept'",
+            "has = { severity = 5.0, 'text.eid' = 'johnD', 'text.n' = [1, 2] }, lacks = ['computerName', 'text.eid.x']",
+            "like = { subsystemName = '^kaudit-' }",
+            &format!("entry = '''{ENTRY}'''"),
+        ] {
+            assert_eq!(judge(&case(expected), &run(ENTRY, "kept", KEPT)), [""; 0], "{expected}");
+        }
+        let as_string = r#"{"applicationName":"a","subsystemName":"b","severity":5,"timestamp":1583078400000,"text":"{\"eid\":1}"}"#;
+        assert_eq!(judge(&case("has = { 'text.eid' = 1 }"), &run(as_string, "kept", KEPT)), [""; 0]);
+        let passed = run("{ \"eid\": 1.0 }", "passed", &[("records", 1), ("passed", 1)]);
+        assert_eq!(judge(&case("verdict = 'passed'"), &passed), [""; 0]);
+    }
+
+    #[test]
+    fn each_difference_is_told() {
+        let other = ENTRY.replace("johnD", "other");
+        let ahead = ENTRY.replace("1583078400000", "1683078400000");
+        let summary = ENTRY.replace("\"eid\"", "\"kaudit_filter\":{\"summary\":{}},\"eid\"");
+        let kept = |line: &str| run(line, "kept", KEPT);
+        let table = [
+            ("verdict = 'suppressed'", kept(ENTRY), "record 0: expected suppressed, was kept"),
+            ("verdict = 'suppressed'", kept(ENTRY), "statistics: suppressed: expected 1, was 0"),
+            ("verdict = 'suppressed'", kept(ENTRY), "expected 0 lines, found 1"),
+            ("verdict = 'dropped: etype'", kept(ENTRY), "statistics: dropped.etype: expected 1, was 0"),
+            (
+                "verdict = 'kept'",
+                run(ENTRY, "kept", &[("records", 1), ("kept.total", 1), ("dropped.x", 2)]),
+                "dropped.x: expected none",
+            ),
+            ("verdict = 'kept'", kept(&ahead), "contract: timestamp is more than 4 hours ahead"),
+            ("verdict = 'kept'", kept("hello"), "entry 0: is not JSON: hello"),
+            ("verdict = 'kept'", kept(&summary), "expected 0 of the filter's own entries, found 1"),
+            ("verdict = 'kept'", kept(r#"{"logEntries":[]}"#), "an envelope nobody expects"),
+            ("verdict = 'passed'", kept(ENTRY), "expected the record as it came"),
+            ("has = { severity = 6 }", kept(ENTRY), "entry 0: severity: expected 6, is 5"),
+            ("has = { threadId = 'x' }", kept(ENTRY), "entry 0: threadId: expected \"x\", is absent"),
+            ("has = { 'text.n' = [1] }", kept(ENTRY), "entry 0: text.n: expected [1], is [1,2.0]"),
+            ("lacks = ['text.eid']", kept(ENTRY), "entry 0: text.eid: must be absent, is \"johnD\""),
+            ("like = { 'text.eid' = '^x' }", kept(ENTRY), "expected a text like ^x, is \"johnD\""),
+            (
+                &format!("entry = '''{ENTRY}'''"),
+                kept(&other),
+                "entry 0.text.eid: expected \"johnD\", is \"other\"",
+            ),
+        ];
+        for (expected, run, complaint) in &table {
+            let wrong = judge(&case(expected), run).join("\n");
+            assert!(wrong.contains(complaint), "{expected}: {wrong:?} does not say {complaint:?}");
+        }
+    }
+}

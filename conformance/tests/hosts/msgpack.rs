@@ -1,0 +1,63 @@
+//! JSON to `MessagePack` and back, each member in its place, equal keys included.
+
+use rmpv::Value;
+
+/// A record as an agent would have it after decoding JSON.
+///
+/// # Panics
+/// The text is not JSON: the suite hands such records to no host that decodes them.
+pub fn encode(json: &[u8]) -> Vec<u8> {
+    let value: Value = serde_json::from_slice(json).expect("the record is JSON");
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, &value).expect("a vector takes all");
+    bytes
+}
+
+/// An entry as the agent's output would write it. Bytes that are not text, and keys that are not, come out as JSON
+/// that no contract accepts.
+///
+/// # Panics
+/// The bytes are not one `MessagePack` value.
+pub fn decode(mut bytes: &[u8]) -> Vec<u8> {
+    let value = rmpv::decode::read_value(&mut bytes).expect("an entry is MessagePack");
+    assert!(bytes.is_empty(), "{} bytes behind the entry", bytes.len());
+    let mut json = Vec::new();
+    write(&value, &mut json);
+    json
+}
+
+fn write(value: &Value, json: &mut Vec<u8>) {
+    match value {
+        Value::Map(members) => {
+            json.push(b'{');
+            for (index, (key, value)) in members.iter().enumerate() {
+                if index > 0 {
+                    json.push(b',');
+                }
+                write(key, json);
+                json.push(b':');
+                write(value, json);
+            }
+            json.push(b'}');
+        }
+        Value::Array(items) => {
+            json.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    json.push(b',');
+                }
+                write(item, json);
+            }
+            json.push(b']');
+        }
+        Value::String(text) => match text.as_str() {
+            Some(text) => json.extend(serde_json::Value::from(text).to_string().bytes()),
+            None => json.extend([b"\"", text.as_bytes(), b"\""].concat()),
+        },
+        Value::Nil => json.extend(b"null"),
+        Value::Boolean(_) | Value::Integer(_) => json.extend(value.to_string().bytes()),
+        Value::F64(number) => json.extend(format!("{number:?}").bytes()),
+        Value::F32(number) => json.extend(format!("{number:?}").bytes()),
+        Value::Binary(_) | Value::Ext(..) => json.extend(b"<no JSON>"),
+    }
+}
