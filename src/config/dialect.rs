@@ -70,7 +70,7 @@ fn of_document(report: &mut Report, document: Document, sources: &mut Vec<Source
         Value::Scalar(_) => {
             let root = document.accept(report);
             let help = "expected a ConfigMap, a list of integrations or the filter's own document";
-            report.error(root.at, "", format!("expected a configuration, found {}", shape(&root)), help);
+            report.error(root.at, "", format!("{} is no configuration", shape(&root)), help);
         }
     }
 }

@@ -36,6 +36,7 @@ pub(super) struct Defaults<'d> {
 
 /// An integration whose target is not yet decided.
 struct Draft {
+    path: String,
     integration: Integration,
     at: Place,
     targets: Vec<Target>,
@@ -59,12 +60,7 @@ pub(super) fn read(
     unique_names(report, &drafts);
     let sound = report.errors() == errors;
     if sound && drafts.is_empty() {
-        report.error(
-            list.at,
-            PATH,
-            "the list has no integration",
-            "kAudit's sample stands in the documentation",
-        );
+        report.error(list.at, PATH, "the list has no integration", "each needs `type` and `target`");
     }
     known_names(report, &drafts, chosen, sound);
     let integrations: Vec<_> = drafts.into_iter().map(|draft| decide(report, draft, chosen)).collect();
@@ -111,7 +107,7 @@ fn draft(
         line: item.at.line,
     };
     let at = section.get("name").map_or(item.at, |field| field.node.at);
-    Some(Draft { integration, at, targets })
+    Some(Draft { path: section.path_of("name"), integration, at, targets })
 }
 
 fn name(text: &str) -> Option<String> {
@@ -141,13 +137,13 @@ fn filter(reader: &mut Reader, integration: &Section<'_>, kind: Option<Kind>) ->
 
 fn unique_names(report: &mut Report, drafts: &[Draft]) {
     let mut seen = HashMap::new();
-    for Draft { integration, at, .. } in drafts {
+    for Draft { path, integration, at, .. } in drafts {
         if let Some(first) = seen.insert(integration.name.as_str(), integration.line) {
             let message = format!(
                 "two integrations are called {}, the other on line {first}",
                 quote(&integration.name)
             );
-            report.error(*at, PATH, message, "give each a `name` of its own");
+            report.error(*at, path, message, "give each a `name` of its own");
         }
     }
 }

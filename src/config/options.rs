@@ -272,9 +272,164 @@ pub(super) fn find(table: &str, key: &str) -> Option<&'static OptionDoc> {
 /// The map, by its path in the table, that a key would belong to, when it is not the one it stands in.
 pub(super) fn elsewhere(table: &str, key: &str) -> Option<&'static str> {
     let below = |parent: &str| parent.strip_prefix(table).is_some_and(|rest| !rest.is_empty());
-    OPTIONS
-        .iter()
-        .map(OptionDoc::split)
-        .find(|(parent, name)| *name == key && below(parent))
-        .map(|(at, _)| at)
+    // The last is the likeliest: `type` is an integration's rather than a severity row's.
+    let mut options = OPTIONS.iter().rev().map(OptionDoc::split);
+    options.find(|(parent, name)| *name == key && below(parent)).map(|(parent, _)| parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OPTIONS;
+    use crate::config::{NoFiles, read};
+
+    /// A value of every option that is not its default.
+    const OTHERS: &[(&str, &str)] = &[
+        ("coralogix.application-name", "a"),
+        ("coralogix.subsystem-name", "a"),
+        ("coralogix.computer-name", "a"),
+        ("coralogix.shape", "bulk"),
+        ("coralogix.text", "string"),
+        ("coralogix.keys", "snake"),
+        ("severity[].type", "activity"),
+        ("severity[].etype", "cluster"),
+        ("severity[].category", "anomaly"),
+        ("severity[].confidence", "low"),
+        ("severity[].entity", "a"),
+        ("severity[].rule", "a"),
+        ("severity[].non-authorized", "true"),
+        ("severity[].severity", "debug"),
+        ("guard.max-age", "1h"),
+        ("guard.max-ahead", "1h"),
+        ("guard.max-entry-bytes", "20000"),
+        ("guard.on-stale", "drop"),
+        ("rate-limit.period", "1m"),
+        ("rate-limit.by", "rule"),
+        ("rate-limit.burst", "7"),
+        ("rate-limit.max-keys", "7"),
+        ("rate-limit.summary-every", "7s"),
+        ("unrecognised", "drop"),
+        ("redact[].field", "a"),
+        ("redact[].pattern", "a"),
+        ("redact[].replacement", "a"),
+        ("use", "[a]"),
+        ("integrations[].type", "activity"),
+        ("integrations[].name", "a"),
+        ("integrations[].target.stopped", "true"),
+        ("integrations[].target.rate-limit", "7"),
+        ("integrations[].target.rate-limit.limit", "7"),
+        ("integrations[].target.rate-limit.period", "7s"),
+        ("integrations[].target.rate-limit.burst", "7"),
+        ("integrations[].target.rate-limit.by", "rule"),
+        ("integrations[].target.http-api-uri", "https://example.com"),
+        ("integrations[].data-filter.etype", "cluster"),
+        ("integrations[].data-filter.category", "anomaly"),
+        ("integrations[].data-filter.confidence", "low"),
+        ("integrations[].data-filter.entity-match", "a"),
+        ("integrations[].data-filter.entity-no-match", "a"),
+        ("integrations[].data-filter.rules-match", "a"),
+        ("integrations[].data-filter.rules-no-match", "a"),
+        ("integrations[].data-filter.report", "count"),
+    ];
+
+    /// Values that the filter checks and does not keep: another one changes nothing.
+    const UNUSED: &str = "Not used by the filter.";
+
+    #[test]
+    fn defaults_are_what_reading_nothing_gives() {
+        for option in OPTIONS.iter().filter(|option| !option.default.is_empty()) {
+            let (plain, stated) = (document(option.path, None), document(option.path, Some(option.default)));
+            assert_eq!(meaning(&plain), meaning(&stated), "{}: {plain}{stated}", option.path);
+        }
+    }
+
+    #[test]
+    fn every_option_has_its_effect() {
+        for option in OPTIONS {
+            let section = OPTIONS.iter().any(|other| {
+                other.path.strip_prefix(option.path).is_some_and(|rest| rest.starts_with(['.', '[']))
+            });
+            let elsewhere = ["integrations-file", "integrations[].target.target-type"].contains(&option.path);
+            let other = OTHERS.iter().find(|(path, _)| *path == option.path).map(|(_, other)| *other);
+            let Some(other) = other else {
+                assert!(
+                    section || elsewhere || option.help == UNUSED,
+                    "no value is known of {}",
+                    option.path
+                );
+                continue;
+            };
+            let (plain, stated) = (document(option.path, None), document(option.path, Some(other)));
+            assert_ne!(meaning(&plain), meaning(&stated), "{}: {plain}{stated}", option.path);
+        }
+    }
+
+    #[test]
+    fn every_path_is_there_once_and_below_its_parent() {
+        for (index, option) in OPTIONS.iter().enumerate() {
+            let (parent, _) = option.split();
+            let parent = parent.trim_end_matches("[]");
+            let before = OPTIONS.iter().take(index);
+            assert!(parent.is_empty() || before.clone().any(|other| other.path == parent), "{}", option.path);
+            assert!(!before.clone().any(|other| other.path == option.path), "{} twice", option.path);
+            assert!(option.help.ends_with('.'), "{}", option.path);
+        }
+    }
+
+    /// A document in which the option of this path stands, or does not.
+    fn document(path: &str, value: Option<&str>) -> String {
+        let kind =
+            if path.contains("rules") || path.ends_with("report") { "selections" } else { "detections" };
+        let mut keys = vec![
+            ("integrations[].type".to_owned(), kind),
+            ("integrations[].target.target-type".to_owned(), "http-api"),
+            ("integrations[].target.http-api-uri".to_owned(), "https://ingress.coralogix.com/logs/v1/bulk"),
+        ];
+        if path.starts_with("severity") {
+            keys.push(("severity[].severity".to_owned(), "info"));
+        }
+        if path.starts_with("redact") {
+            keys.extend([("redact[].field".to_owned(), "b"), ("redact[].pattern".to_owned(), "b")]);
+        }
+        if path.starts_with("integrations[].target.rate-limit.") {
+            keys.push(("integrations[].target.rate-limit.limit".to_owned(), "8"));
+        }
+        if let Some(value) = value {
+            keys.retain(|(key, _)| key != path);
+            keys.push((path.to_owned(), value));
+        }
+        format!("{}\n", spell(&keys))
+    }
+
+    /// Paths and values as one flow map.
+    fn spell(keys: &[(String, &str)]) -> String {
+        let mut members = Vec::new();
+        let mut heads: Vec<&str> = keys.iter().map(|(key, _)| key.split('.').next().unwrap_or("")).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        for head in heads {
+            let below: Vec<_> = keys
+                .iter()
+                .filter_map(|(key, value)| {
+                    Some((key.strip_prefix(head)?.strip_prefix('.')?.to_owned(), *value))
+                })
+                .collect();
+            let value = keys.iter().find(|(key, _)| key == head).map(|(_, value)| (*value).to_owned());
+            let quoted = value.map(|value| if value.starts_with('[') { value } else { format!("'{value}'") });
+            let value = quoted.unwrap_or_else(|| spell(&below));
+            members.push(match head.strip_suffix("[]") {
+                Some(head) => format!("{head}: [{value}]"),
+                None => format!("{head}: {value}"),
+            });
+        }
+        format!("{{{}}}", members.join(", "))
+    }
+
+    /// All that a document means, or what is wrong with it.
+    fn meaning(document: &str) -> String {
+        let reading = read("document", document, &NoFiles);
+        match reading.config {
+            Some(config) => format!("{config:?}"),
+            None => format!("{:?}", reading.diagnostics),
+        }
+    }
 }

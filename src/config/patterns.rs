@@ -12,9 +12,9 @@ use super::report::quote;
 use crate::error::Level;
 use crate::pattern;
 
-/// All patterns of a configuration together, so that a step's set, a part of them, is below the limit of one automaton
-/// ([`crate::pattern`]), and reading takes a bounded time.
-const SIZE_LIMIT: usize = 10 << 20;
+/// What all patterns of a configuration may take together, in bytes: a bound on the filter's memory, and on the time
+/// that reading takes. One pattern has the smaller limit of [`crate::pattern`]; `[\w-]{1,63}` takes 3.5 MB.
+const SIZE_LIMIT: usize = 32 << 20;
 /// Deeper nesting is no pattern of a human's.
 const NEST_LIMIT: u32 = 64;
 
@@ -61,7 +61,7 @@ impl Budget {
         self.left = left.checked_sub(size);
         self.left.is_none().then(|| {
             let message = "with this pattern the configuration's patterns are too large".to_owned();
-            error(0, message, "at most 10 MiB when compiled; shorten counted repetitions such as `{1,1000}`")
+            error(0, message, "at most 10 MiB for one and 32 MiB for all when compiled; shorten counted repetitions such as `{1,1000}`")
         })
     }
 }
@@ -90,7 +90,7 @@ pub(super) fn check(pattern: &str, purpose: Purpose, literal: bool, budget: &mut
     if properties.minimum_len() == Some(0) && purpose == Purpose::Overwrite {
         remarks.push(error(
             0,
-            "the pattern matches nothing at all, everywhere".to_owned(),
+            "the pattern matches the empty text, so it occurs everywhere".to_owned(),
             "use `+` instead of `*`",
         ));
     }
@@ -145,6 +145,9 @@ fn explain(found: &ast::Error) -> Remark {
             "atomic groups `(?>…)` are not supported".to_owned(),
             "write `(?:…)`; a search here never backtracks",
         ),
+        (ast::ErrorKind::NestLimitExceeded(limit), _) => {
+            (format!("nested more than {limit} deep"), "no pattern needs that")
+        }
         (ast::ErrorKind::EscapeUnrecognized, at) => (format!("`{at}` is not supported"), instead_of(at)),
         (kind, _) => (lower(&kind.to_string()), ""),
     };

@@ -6,7 +6,7 @@ use super::dialect::{self, Source};
 use super::integrations::{self, Defaults, Use};
 use super::patterns::{self, Budget, Purpose};
 use super::report::Report;
-use super::section::Section;
+use super::section::{Section, items};
 use super::values::{COUNT, INTERVALS, PERIODS, age, among, boolean, duration, severity, whole};
 use super::yaml::{Node, Value};
 use super::{
@@ -215,9 +215,9 @@ impl Reader {
         let Some(field) = root.get("use") else { return Use::Coralogix };
         match &field.node.value {
             Value::Scalar(scalar) if scalar.text == "all" => Use::All,
-            Value::List(items) => {
+            Value::List(_) => {
                 let mut names = Vec::new();
-                for item in items {
+                for item in items(&mut self.report, field.node, "use", "") {
                     match &item.value {
                         Value::Scalar(scalar) if !item.is_null() => {
                             names.push((scalar.text.clone(), item.at));

@@ -74,7 +74,7 @@ impl Report {
         (message, help): (String, String),
     ) {
         let file = self.files.get(at.file).map_or("", String::as_str);
-        let diagnostic = |path| Diagnostic::new(level, file, (at.line, at.column), path);
+        let diagnostic = |path: &str| Diagnostic::new(level, file, (at.line, at.column), &one_line(path));
         let diagnostic = match number.cmp(&MAX_REMARKS) {
             Ordering::Less => diagnostic(path).says(one_line(&message), one_line(&help)),
             Ordering::Equal => diagnostic("").says("too many remarks of this kind", "mend the others first"),

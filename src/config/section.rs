@@ -9,7 +9,7 @@ use crate::template::Template;
 
 /// No value of a configuration is longer; a text of megabytes is no pattern.
 const MAX_VALUE_BYTES: usize = 16 * 1024;
-/// No list of maps is longer: what an integration costs at each record is bounded.
+/// No list or map is longer: what reading costs, and what an integration costs at each record, is bounded.
 const MAX_ITEMS: usize = 1000;
 
 /// One map of the configuration, with its path.
@@ -43,6 +43,11 @@ impl<'n> Section<'n> {
     /// A map as a section; no value at all is an empty map.
     pub(super) fn open(report: &mut Report, node: &'n Node, table: &str, path: String) -> Option<Self> {
         match &node.value {
+            Value::Map(members) if members.len() > MAX_ITEMS => {
+                let message = format!("a map of {} keys", members.len());
+                report.error(node.at, &path, message, format!("at most {MAX_ITEMS}"));
+                None
+            }
             Value::Map(members) => {
                 Some(Self::of(members.iter().map(Field::from).collect(), node.at, table, path))
             }
@@ -99,11 +104,11 @@ impl<'n> Section<'n> {
                 })
                 .map(|(name, _)| name)
         };
-        if let Some(near) = nearest(key, known()) {
-            return format!("did you mean `{near}`?");
+        if let Some(parent) = options::elsewhere(&self.table, key) {
+            return format!("it belongs under `{parent}`");
         }
-        match options::elsewhere(&self.table, key) {
-            Some(parent) => format!("it belongs under `{parent}`; indent it"),
+        match nearest(key, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
             None => format!("known keys: {}", known().collect::<Vec<_>>().join(", ")),
         }
     }
@@ -169,6 +174,7 @@ impl<'n> Section<'n> {
         }
         let found = match &node.value {
             _ if field.secret || node.is_null() => shape(node).to_owned(),
+            Value::Scalar(scalar) if scalar.text.is_empty() => "an empty text".to_owned(),
             Value::Scalar(scalar) => quote(&scalar.text),
             _ => shape(node).to_owned(),
         };
@@ -209,7 +215,7 @@ impl<'n> Section<'n> {
     ) -> Vec<T> {
         let Some(field) = self.get(key) else { return Vec::new() };
         let nodes = match &field.node.value {
-            Value::List(items) => items.as_slice(),
+            Value::List(_) => items(report, field.node, &self.path_of(key), ""),
             _ => core::slice::from_ref(field.node),
         };
         nodes.iter().filter_map(|node| self.convert(report, field, node, &read)).collect()

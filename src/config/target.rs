@@ -225,7 +225,7 @@ fn is_coralogix(report: &mut Report, section: &Section<'_>, promised: bool) -> b
     }
     if let Some(modern) = modern {
         let message = "an old form of Coralogix's endpoint";
-        report.warn(field.node.at, &path, message, format!("let the agent send to {}", quote(&modern)));
+        report.warn(field.node.at, &path, message, format!("let the agent send to `{modern}`"));
     }
     true
 }

@@ -208,7 +208,15 @@ fn syntax(text: &str, origin: Origin, error: &ScanError) -> Complaint {
         let message = "a tab is used for indentation".to_owned();
         return Complaint { at: origin.place(line, column), message, help: "indent with spaces" };
     }
-    let message = format!("not valid YAML: {}", error.info());
+    // This one message holds a character of the user's.
+    let reason =
+        match error.info().strip_prefix("unexpected character: `").and_then(|rest| rest.chars().next()) {
+            Some(c) => {
+                format!("a value cannot begin with the character U+{:04X} without quotes", u32::from(c))
+            }
+            None => error.info().to_owned(),
+        };
+    let message = format!("not valid YAML: {reason}");
     Complaint { at, message, help: "check the indentation and the quotes on this line and the one before" }
 }
 
