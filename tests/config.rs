@@ -69,7 +69,7 @@ fn bombs() {
             "---\na\n".repeat(megabyte / 6),
             "2003:1: error: more than 1000 documents in one file",
         ),
-        ("large patterns", patterns, "1:27: error: integrations[0].target: `target-type` is missing"),
+        ("large patterns", patterns, "1:28: error: integrations[0].target: `target-type` is missing"),
         (
             "an alias of nothing",
             "a: *b\n".to_owned(),
@@ -78,7 +78,7 @@ fn bombs() {
         (
             "billion laughs",
             "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n".to_owned(),
-            "1:1: error: the list of integrations is missing",
+            "1:1: error: a: unknown key `a`",
         ),
     ];
     for (name, text, start) in cases {
@@ -145,7 +145,7 @@ fn cases() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in ASCII").to_owned();
         let text = fs::read_to_string(&path).expect("a readable case");
         let found = render(&read(&name, &text, &Folder(folder.clone())));
-        assert!(!found.contains("do-not-repeat-me"), "{name} tells a secret:\n{found}");
+        assert!(!found.to_lowercase().contains("do-not-repeat-me"), "{name} tells a secret:\n{found}");
         let expectation = path.with_extension("txt");
         if bless {
             fs::write(&expectation, &found).expect("a writable expectation");

@@ -7,9 +7,9 @@ use super::section::shape;
 use super::yaml::{self, Document, Member, Node, Origin, Value};
 
 /// The key of kAudit's list in its `ConfigMap`.
-const LIST_KEY: &str = "audit-integration";
+pub(super) const LIST_KEY: &str = "audit-integration";
 /// The key of the filter's own document in a `ConfigMap`.
-const OWN_KEY: &str = "kaudit.yaml";
+pub(super) const OWN_KEY: &str = "kaudit.yaml";
 
 /// What a file holds.
 pub(super) enum Source {

@@ -2,7 +2,7 @@
 
 use saphyr_parser::ScalarStyle;
 
-use super::dialect::{self, Source};
+use super::dialect::{self, LIST_KEY, OWN_KEY, Source};
 use super::integrations::{self, Defaults, Use};
 use super::patterns::{self, Budget, Purpose};
 use super::report::Report;
@@ -111,7 +111,18 @@ impl Reader {
                 report.error(field.at, "integrations-file", "`integrations` is given too", ONE_LIST);
                 None
             }
-            (Some(_), None) => None,
+            (Some(_), None) => {
+                if let Some(list) = siblings.and_then(|data| data.get(LIST_KEY)) {
+                    let message = format!("this list is not read, as `{OWN_KEY}` has its own");
+                    report.warn(
+                        list.at,
+                        "",
+                        message,
+                        format!("there `integrations-file: {LIST_KEY}` reads it"),
+                    );
+                }
+                None
+            }
             (None, Some(field)) => {
                 let name =
                     root.value(report, field.key, |text| (!text.is_empty()).then(|| text.to_owned()))?;

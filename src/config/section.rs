@@ -74,6 +74,11 @@ impl<'n> Section<'n> {
                 continue;
             }
             match options::find(&self.table, field.key) {
+                None if field.secret && !is_word(field.key) => {
+                    // `{http-api-token: a,b}` makes a key of half a secret.
+                    let message = "an unknown key, which may be a part of a value";
+                    report.error(field.at, &self.path, message, "put the value in quotes");
+                }
                 None => {
                     let message = format!("unknown key {}", quote(field.key));
                     report.error(field.at, &path, message, self.advice(field.key, kind));
@@ -281,6 +286,11 @@ pub(super) fn items<'n>(report: &mut Report, node: &'n Node, path: &str, kind: &
         ),
     }
     &[]
+}
+
+/// Whether a key looks like one of kAudit's.
+fn is_word(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 /// What a node is, without its value.
