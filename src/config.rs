@@ -1,7 +1,7 @@
 //! What the user wrote, checked but not compiled: every field is plain data that [`crate::Filter::new`] turns into
 //! automata and tables.
 //!
-//! [`read`] understands three dialects: a Kubernetes `ConfigMap` manifest, the bare list of its `audit-integration` key,
+//! [`read()`] understands three dialects: a Kubernetes `ConfigMap` manifest, the bare list of its `audit-integration` key,
 //! and the filter's own document. It never stops at the first mistake: a [`Diagnostic`] for each, with its place.
 //! Decision: no serde here. A derived deserialiser stops at the first error and forgets lines; the reader walks a tree
 //! of marked nodes instead.
@@ -130,9 +130,9 @@ pub struct SeverityRow {
 /// Section `guard`: what Coralogix would silently drop, the guard mends or refuses.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    /// `max-age`, milliseconds; default 24 h.
+    /// `max-age`, milliseconds; default 24 h, 1 s to 3650 d.
     pub max_age_ms: i64,
-    /// `max-ahead`, milliseconds; default 4 h.
+    /// `max-ahead`, milliseconds; default 4 h, 1 s to 3650 d.
     pub max_ahead_ms: i64,
     /// `max-entry-bytes`: an entry's size as JSON; default 30000, 16384 to 1000000.
     pub max_entry_bytes: usize,
@@ -153,15 +153,15 @@ pub enum OnStale {
 /// Section `rate-limit`: what a bare number in an integration means, and how limits are kept.
 #[derive(Clone, Debug)]
 pub struct RateLimits {
-    /// `period`, nanoseconds; default 1 s. A bare `rate-limit: 10` means ten in this period.
+    /// `period`, nanoseconds; default 1 s, 1 ms to 1 d. A bare `rate-limit: 10` means ten in this period.
     pub period_ns: u64,
     /// `by`; default none.
     pub by: By,
-    /// `burst`: how many pass at once after a quiet time; default: the limit itself.
+    /// `burst`: how many pass at once after a quiet time; default: the limit itself, 1 to 100000.
     pub burst: Option<u32>,
     /// `max-keys`: how many limiter keys are remembered, over all integrations; default 10000, 1 to 1000000.
     pub max_keys: usize,
-    /// `summary-every`, nanoseconds; default 60 s.
+    /// `summary-every`, nanoseconds; default 60 s, 1 s to 1 d.
     pub summary_every_ns: u64,
 }
 
@@ -226,11 +226,11 @@ pub struct Integration {
 /// A limit, all defaults applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many in a period; 1 or more.
+    /// How many in a period; 1 to 100000.
     pub limit: u32,
-    /// The period, nanoseconds.
+    /// The period, nanoseconds; 1 ms to 1 d.
     pub period_ns: u64,
-    /// How many at once after a quiet time; 1 or more.
+    /// How many at once after a quiet time; 1 to 100000.
     pub burst: u32,
     /// What shares the limit.
     pub by: By,

@@ -102,7 +102,12 @@ pub const OPTIONS: &[OptionDoc] = &[
     option("severity[].entity", PATTERN, "", "A pattern searched in the entity."),
     option("severity[].rule", PATTERN, "", "A pattern searched in the rule."),
     option("severity[].non-authorized", BOOLEAN, "", "The finding's own flag."),
-    option("severity[].count", BOOLEAN, "", "Whether a selection is a count rather than a finding of its own."),
+    option(
+        "severity[].count",
+        BOOLEAN,
+        "",
+        "Whether a selection is a count rather than a finding of its own.",
+    ),
     option(
         "severity[].severity",
         "debug, verbose, info, warn, error or critical, or a number from 1 to 6",

@@ -168,6 +168,11 @@ impl<'n> Section<'n> {
         );
     }
 
+    /// Whether the table has a key for this section.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        options::find(&self.table, key).is_some()
+    }
+
     fn kind(&self, key: &str) -> &'static str {
         options::find(&self.table, key).map_or("", |option| option.kind)
     }

@@ -175,8 +175,9 @@ fn target(
     let (rate_limit, bare) = rate_limit(report, section, defaults);
     section.value(report, "syslog-port", whole(1..=u16::MAX));
     section.value(report, "syslog-tcp", boolean);
-    for field in section.fields().filter(|field| field.key != "rate-limit") {
-        if !matches!(field.node.value, Value::Scalar(_)) {
+    for field in section.fields() {
+        let unread = !PLAIN.contains(&field.key) && field.key != "http-api-uri" && section.knows(field.key);
+        if unread && !matches!(field.node.value, Value::Scalar(_)) {
             section.refuse(report, field, field.node);
         }
     }

@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 32;
 const MAX_DOCUMENTS: usize = 1000;
 
 const NO_ALIASES: &str = "anchors and aliases are not supported here";
-const WRITE_OUT: &str = "write the value out";
+const WRITE_OUT: &str = "write the value out, or in quotes if it begins with `*` or `&`";
 
 /// A value and where it begins.
 #[derive(Clone, Debug)]
@@ -307,7 +307,11 @@ impl Builder {
             self.complain(at, NO_ALIASES.to_owned(), WRITE_OUT);
         }
         if tag {
-            self.complain(at, "tags are not supported here".to_owned(), "write the value without `!`");
+            self.complain(
+                at,
+                "tags are not supported here".to_owned(),
+                "write the value without its `!`, or in quotes",
+            );
         }
     }
 
