@@ -302,6 +302,7 @@ mod tests {
         ("severity[].entity", "a"),
         ("severity[].rule", "a"),
         ("severity[].non-authorized", "true"),
+        ("severity[].count", "true"),
         ("severity[].severity", "debug"),
         ("guard.max-age", "1h"),
         ("guard.max-ahead", "1h"),

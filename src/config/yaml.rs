@@ -217,7 +217,13 @@ fn syntax(text: &str, origin: Origin, error: &ScanError) -> Complaint {
             None => error.info().to_owned(),
         };
     let message = format!("not valid YAML: {reason}");
-    Complaint { at, message, help: "check the indentation and the quotes on this line and the one before" }
+    // What a pattern such as `^system:` gets its author.
+    let help = if reason.contains("mapping values") {
+        "a value that ends with `:` or holds `: ` needs quotes; else check the indentation"
+    } else {
+        "check the indentation and the quotes on this line and the one before"
+    };
+    Complaint { at, message, help }
 }
 
 fn too_deep(at: Place) -> Complaint {
