@@ -35,12 +35,13 @@ const NOW: &str = "2026-03-17T12:00:00Z";
 pub fn run(_: &[String]) -> Done {
     sh(&mut cargo(&["build", "--quiet", "--locked", "--package", "kaudit-filter-cli"]))?;
     let program = target_directory()?.join("debug").join("kaudit-filter");
-    let mut first = None;
+    let mut shown = None;
     for act in ACTS {
         let mut command = Command::new(&program);
         command.args(["run", "--config", act.config, "--now", NOW]).current_dir(root());
         command.args(FINDINGS.iter().map(|kind| format!("examples/findings/{kind}.ndjson")));
         let output = read(&mut command)?;
+        let mut first = None;
         println!(
             "\n{}\n\n$ {}\n",
             paint(BOLD, act.title),
@@ -52,10 +53,11 @@ pub fn run(_: &[String]) -> Done {
             println!("{}", row(&entry));
             first.get_or_insert(entry);
         }
+        shown = first;
         print!("{}", String::from_utf8_lossy(&output.stderr));
     }
-    let first = first.ok_or("the program wrote no entry")?;
-    println!("\n{}\n\n{first:#}", paint(BOLD, "One entry, as Coralogix receives it"));
+    let shown = shown.ok_or("the program wrote no entry")?;
+    println!("\n{}\n\n{shown:#}", paint(BOLD, "One entry, as Coralogix receives it"));
     Ok(())
 }
 

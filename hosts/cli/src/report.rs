@@ -59,7 +59,12 @@ struct Row(usize, &'static str, u64, String);
 impl Account<'_> {
     fn rows(&self) -> Vec<Row> {
         let stats = self.stats;
-        let mut rows = vec![Row(0, "records", stats.records, some(self.malformed, "not JSON objects"))];
+        let mut rows = vec![Row(
+            0,
+            "records",
+            stats.records,
+            remark(self.malformed, format!("{} malformed", self.malformed)),
+        )];
         rows.push(Row(1, "kept", stats.kept(), String::new()));
         rows.extend(Kind::ALL.iter().map(|kind| Row(2, kind.word(), stats.kept_of(*kind), String::new())));
         rows.push(Row(2, "unrecognised", stats.wrapped, "not findings, sent all the same".to_owned()));
@@ -68,25 +73,31 @@ impl Account<'_> {
             let help = reason.help().trim_end_matches('.').replace('`', "");
             Row(2, reason.label(), stats.dropped_for(*reason), help)
         }));
-        rows.push(Row(1, "suppressed", stats.suppressed, some(stats.suppressed, "held back by rate limits")));
-        rows.push(Row(1, "passed", stats.passed, some(stats.passed, "not findings, left as they are")));
+        rows.push(Row(
+            1,
+            "suppressed",
+            stats.suppressed,
+            remark(stats.suppressed, "held back by rate limits"),
+        ));
+        rows.push(Row(1, "passed", stats.passed, remark(stats.passed, "not findings, left as they are")));
         let envelopes =
             self.envelopes.map_or_else(String::new, |envelopes| format!("in {envelopes} envelopes"));
         rows.push(Row(0, "entries", self.entries, envelopes));
+        rows.push(Row(1, "of records", stats.kept(), String::new()));
         let findings = format!("of {} suppressed findings", stats.summarised);
         rows.push(Row(1, "summaries", stats.summaries, findings));
         rows.push(Row(1, "reports", stats.reports, "of counted findings".to_owned()));
-        rows.push(Row(1, "clamped", stats.clamped, "their own time is out of bounds".to_owned()));
-        rows.push(Row(1, "truncated", stats.truncated, "too large".to_owned()));
-        rows.push(Row(1, "redacted", stats.redacted, String::new()));
+        rows.push(Row(0, "clamped", stats.clamped, "entries, to the time of arrival".to_owned()));
+        rows.push(Row(0, "truncated", stats.truncated, "entries, to the size allowed".to_owned()));
+        rows.push(Row(0, "redacted", stats.redacted, "entries".to_owned()));
         rows.retain(|row| row.2 > 0 || ALWAYS.contains(&row.1));
         rows
     }
 }
 
-/// `words` with the number before them; nothing where there are none.
-fn some(count: u64, words: &str) -> String {
-    if count == 0 { String::new() } else { format!("{count} {words}") }
+/// A remark about what there is; none about nothing.
+fn remark(count: u64, words: impl Into<String>) -> String {
+    if count == 0 { String::new() } else { words.into() }
 }
 
 impl fmt::Display for Account<'_> {
