@@ -26,27 +26,26 @@ const BATCHES: [&str; 8] =
 
 const FREE: (&str, Key) = ("", Key::Own);
 
-/// Each name at its place. Two names that meet do not compile: other factors in [`place`] will do.
+/// Each name at its place. Two names that meet do not compile: other factors in [`mix`] will do.
 static TABLE: [(&str, Key); 256] = {
     let mut table = [FREE; 256];
-    let mut at = 0;
-    while at < Field::ALL.len() {
-        put(&mut table, Field::ALL[at].name(), Key::Field(Field::ALL[at]));
-        at += 1;
+    let mut fields = Field::ALL;
+    while let [field, rest @ ..] = fields {
+        put(&mut table, field.name(), Key::Field(*field));
+        fields = rest;
     }
-    at = 0;
-    while at < LINES.len() {
-        put(&mut table, LINES[at], Key::Line);
-        at += 1;
-    }
-    at = 0;
-    while at < BATCHES.len() {
-        put(&mut table, BATCHES[at], Key::Batch);
-        at += 1;
-    }
+    put_all(&mut table, &LINES, Key::Line);
+    put_all(&mut table, &BATCHES, Key::Batch);
     put(&mut table, OWN_KEY, Key::Own);
     table
 };
+
+const fn put_all(table: &mut [(&'static str, Key); 256], mut names: &[&'static str], key: Key) {
+    while let [name, rest @ ..] = names {
+        put(table, name, key);
+        names = rest;
+    }
+}
 
 #[expect(clippy::indexing_slicing, clippy::panic, reason = "evaluated by the compiler, which reports either")]
 const fn put(table: &mut [(&'static str, Key); 256], name: &'static str, key: Key) {
