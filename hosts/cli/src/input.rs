@@ -205,9 +205,9 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// How far a broken record reaches: to the end of its line; or, where the fault shows on a later line, up to the
-    /// first line that begins as a record would, so that a cut-off line costs no other and a broken record that was
-    /// printed over many lines is one fault.
+    /// How far a broken record reaches: to the end of its line; or, where the fault shows on a later line, over the
+    /// lines that are indented deeper and its closing bracket. So a cut-off line costs no other, and a broken record
+    /// that was printed over many lines is one fault.
     fn broken_length(&mut self, error: &serde_json::Error) -> Result<usize, Error> {
         if broken_line(error) == 1 {
             return self.length_until(|byte| *byte == b'\n');
@@ -222,17 +222,17 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The first of the following lines that opens a record, or closes the array, and is not indented deeper than this.
+    /// The first of the following lines that does not belong to this record.
     fn next_beginning(&self) -> Option<usize> {
         let rest = self.rest();
-        let lines = rest.iter().enumerate().filter(|&(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        lines.into_iter().find(|&line| {
+        let mut lines = rest.iter().enumerate().filter(|&(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        lines.find(|&line| {
             let indent = rest[line..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             indent <= self.indent
                 && match rest.get(line + indent) {
-                    Some(b'{' | b'[') => true,
+                    None | Some(b'\n' | b'\r' | b'}') => false,
                     Some(b']') => self.array.is_some(),
-                    _ => false,
+                    Some(_) => true,
                 }
         })
     }
