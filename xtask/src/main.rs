@@ -3,6 +3,8 @@
 //! A task prints the commands it runs and stops at the first that fails. It needs the Rust toolchain; what else a task
 //! needs, it installs, or says how.
 
+#![forbid(unsafe_code)]
+
 mod demo;
 mod dist;
 mod lint;

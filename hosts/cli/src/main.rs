@@ -3,6 +3,8 @@
 //!
 //! Each subcommand is a module with its arguments and one function; this file knows their names and the exit codes.
 
+#![forbid(unsafe_code)]
+
 mod config;
 mod input;
 mod output;

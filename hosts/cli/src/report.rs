@@ -87,9 +87,9 @@ impl Account<'_> {
         let findings = format!("of {} suppressed findings", stats.summarised);
         rows.push(Row(1, "summaries", stats.summaries, findings));
         rows.push(Row(1, "reports", stats.reports, "of counted findings".to_owned()));
-        rows.push(Row(0, "clamped", stats.clamped, "entries, to the time of arrival".to_owned()));
-        rows.push(Row(0, "truncated", stats.truncated, "entries, to the size allowed".to_owned()));
-        rows.push(Row(0, "redacted", stats.redacted, "entries".to_owned()));
+        rows.push(Row(0, "clamped", stats.clamped, "to their time of arrival".to_owned()));
+        rows.push(Row(0, "truncated", stats.truncated, "to the size allowed".to_owned()));
+        rows.push(Row(0, "redacted", stats.redacted, "where a pattern was found".to_owned()));
         rows.retain(|row| row.2 > 0 || ALWAYS.contains(&row.1));
         rows
     }

@@ -397,3 +397,37 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), said.lines().count()), (Some(0), 1), "{said}");
 }
+
+/// The block of the README that begins with this, without its first line.
+fn readme(beginning: &str) -> String {
+    let text = fs::read_to_string(root("README.md")).unwrap();
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    let block =
+        blocks.map(|block| block.split_once('\n').unwrap().1).find(|block| block.starts_with(beginning));
+    block.unwrap_or_else(|| panic!("no block that begins with `{beginning}`")).to_owned()
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let console = readme("$ dist/kaudit-filter run --config examples/kaudit.yaml");
+    let (command, table) = console.split_once('\n').unwrap();
+    assert_eq!(
+        command,
+        format!(
+            "$ dist/kaudit-filter run --config examples/kaudit.yaml --now {NOON} examples/findings/*.ndjson"
+        )
+    );
+    let files = examples();
+    let options = ["run", "--config", "examples/kaudit.yaml", "--now", NOON];
+    let shown = ran(&options.into_iter().chain(files.iter().map(String::as_str)).collect::<Vec<_>>(), b"");
+    assert_eq!(table.trim(), shown.err.trim());
+
+    let entry = readme("{\"timestamp\"");
+    let header = entry.split_once("{…}").unwrap().0;
+    assert!(shown.out.lines().any(|line| line.starts_with(header)), "no such entry: {header}");
+
+    let config = file("readme", "kaudit.yaml", readme("rate-limit: {period: 1m"));
+    let first = ran(&["run", "--config", &config, "--now", NOON, &files[0]], b"");
+    assert_eq!(first.code, Some(0), "{}", first.err);
+    assert!(first.out.contains("johnD"));
+}
