@@ -7,10 +7,25 @@ use crate::shell::{Done, cargo, read, run as sh};
 pub fn run(_: &[String]) -> Done {
     sh(&mut cargo(&["fmt", "--all", "--check"]))?;
     sh(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
-    sh(doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    document(&[
+        "rustdoc",
+        "--package",
+        "kaudit-filter-cli",
+        "--bin",
+        "kaudit-filter",
+        "--locked",
+        "--",
+        PRIVATE,
+    ])?;
+    document(&["doc", "--workspace", "--no-deps", "--locked", PRIVATE])?;
     policy::check()?;
     deny()
+}
+
+const PRIVATE: &str = "--document-private-items";
+
+fn document(arguments: &[&str]) -> Done {
+    sh(cargo(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
 /// The same policy and the database of advisories, by cargo-deny: it takes minutes to build and needs the network, so it

@@ -41,11 +41,9 @@ impl Files for Beside<'_> {
 /// A text file; the words of an error are for the user.
 fn read(file: &Path) -> io::Result<String> {
     String::from_utf8(fs::read(file)?).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
-        io::Error::new(io::ErrorKind::InvalidData, format!("line {} is not utf-8", line + 1))
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.split(|byte| *byte == b'\n').count();
+        io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not utf-8"))
     })
 }
 
