@@ -42,12 +42,12 @@ impl Program {
         }
         command.arg(file("records")).stdin(Stdio::null());
         command.stdout(File::create(file("stdout"))?).stderr(File::create(file("stderr"))?);
-        let status = wait(&mut command)?;
+        let ended = wait(&mut command)?;
         let said = String::from_utf8_lossy(&fs::read(file("stderr"))?).into_owned();
         // 1: the input has errors, which is what some cases are about; without a summary it is the configuration's.
-        let Some(status) = status else { return Ok(Outcome::Crashed(format!("no answer in {PATIENCE:?}"))) };
-        if !matches!(status.code(), Some(0 | 1)) {
-            return Ok(Outcome::Crashed(format!("{status}: {said}")));
+        let Some(ended) = ended else { return Ok(Outcome::Crashed(format!("no answer in {PATIENCE:?}"))) };
+        if !matches!(ended.code(), Some(0 | 1)) {
+            return Ok(Outcome::Crashed(format!("{ended}: {said}")));
         }
         let Some(summary) = said.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok())
         else {
@@ -86,9 +86,10 @@ impl Driver for Program {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for the program's end, or kills it.
+#[expect(clippy::disallowed_methods, reason = "a process has no `now`: it is waited for in the real time")]
 fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
     let mut child = command.spawn()?;
     let start = Instant::now();

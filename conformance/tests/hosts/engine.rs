@@ -91,13 +91,13 @@ fn run(case: &Case, config: &Config, encoding: Encoding) -> Outcome {
 /// What leaves.
 struct Lines {
     encoding: Encoding,
-    lines: Vec<Vec<u8>>,
+    written: Vec<Vec<u8>>,
     grouper: Option<Grouper>,
 }
 
 impl Lines {
     fn new(encoding: Encoding, shape: Shape) -> Self {
-        Self { encoding, lines: Vec::new(), grouper: (shape == Shape::Bulk).then(Grouper::default) }
+        Self { encoding, written: Vec::new(), grouper: (shape == Shape::Bulk).then(Grouper::default) }
     }
 
     fn take(&mut self, filter: &mut Filter, record: &Record, now: Time) -> String {
@@ -122,7 +122,7 @@ impl Lines {
             Verdict::Dropped(reason) => format!("dropped: {}", reason.label()),
             Verdict::Suppressed => "suppressed".to_owned(),
             Verdict::Passed => {
-                self.lines.push(record.bytes.clone());
+                self.written.push(record.bytes.clone());
                 "passed".to_owned()
             }
         }
@@ -130,7 +130,7 @@ impl Lines {
 
     fn entry(&mut self, entry: &Entry<'_>) {
         if let Some(grouper) = &mut self.grouper {
-            self.lines.extend(grouper.push(entry));
+            self.written.extend(grouper.push(entry));
             return;
         }
         let mut line = Vec::new();
@@ -141,14 +141,14 @@ impl Lines {
                 line = msgpack::decode(&line);
             }
         }
-        self.lines.push(line);
+        self.written.push(line);
     }
 
     fn finish(mut self) -> Vec<Vec<u8>> {
         while let Some(envelope) = self.grouper.as_mut().and_then(Grouper::close) {
-            self.lines.push(envelope);
+            self.written.push(envelope);
         }
-        self.lines
+        self.written
     }
 }
 
