@@ -106,12 +106,12 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// Takes the first member of that name out of a map.
-    pub(crate) fn remove(&mut self, name: &str) -> Option<Self> {
+    /// Takes the first member whose key is wanted out of a map.
+    fn remove(&mut self, wanted: impl Fn(&str) -> bool) -> Option<Self> {
         let mut depth = 0_usize;
         let at = self.events.iter().position(|event| {
             depth = after(depth, event);
-            depth == 1 && matches!(event, Event::Key(key) if key == name)
+            depth == 1 && matches!(event, Event::Key(key) if wanted(key))
         })?;
         let mut depth = 0_usize;
         let length = self.events.iter().skip(at).skip(1).position(|event| {
@@ -133,10 +133,10 @@ impl<'a> Tape<'a> {
         const EVENTS: usize = 64;
         const BYTES: usize = 1024;
         let mut first = None;
-        while let Some(value) = self.remove(super::OWN_KEY) {
+        while let Some(value) = self.remove(is_own) {
             first = first.or(Some(value));
         }
-        let value = first.unwrap_or_default();
+        let value = first.unwrap_or_else(|| Self { events: vec![Event::Null] });
         let bytes = value.events.iter().map(|event| match event {
             Event::Key(text) | Event::Str(text) => text.len(),
             Event::Number(Number::Raw(text)) => text.len(),
@@ -186,6 +186,11 @@ impl<'a> Tape<'a> {
             }
         }
     }
+}
+
+/// Whether a key is the filter's own, in either spelling: `keys: snake` would turn one into the other.
+fn is_own(key: &str) -> bool {
+    key.replace('-', "_") == crate::entry::OWN_KEY
 }
 
 /// The depth behind an event.
