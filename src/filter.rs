@@ -313,19 +313,23 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn take(&mut self, key: Text<'a>, value: Value<'a>) {
-        let meaning = match key {
-            Text::Plain(key) => Key::of(key.as_bytes()),
-            Text::Bytes(key) => Key::of(key),
-            Text::Escaped(_) => Key::of(key.decode(&mut String::new()).as_bytes()),
-        };
+    fn take(&mut self, meaning: Key, value: Value<'a>) {
         match (meaning, value) {
-            (Some(Key::Field(field)), _) => self.fields.offer(field, value),
-            (Some(Key::Line), Value::Text(text)) => self.line = self.line.or(Some(text)),
-            (Some(Key::Batch), Value::List) => self.batch = true,
-            (Some(Key::Own), _) => self.own = true,
+            (Key::Field(field), _) => self.fields.offer(field, value),
+            (Key::Line, Value::Text(text)) => self.line = self.line.or(Some(text)),
+            (Key::Batch, Value::List) => self.batch = true,
+            (Key::Own, _) => self.own = true,
             _ => (),
         }
+    }
+}
+
+/// What a key means, if anything.
+fn meaning(key: Text<'_>) -> Option<Key> {
+    match key {
+        Text::Plain(key) => Key::of(key.as_bytes()),
+        Text::Bytes(key) => Key::of(key),
+        Text::Escaped(_) => Key::of(key.decode(&mut String::new()).as_bytes()),
     }
 }
 
@@ -338,7 +342,7 @@ fn find<'a>(
     seen: &mut Seen<'a>,
     scratch: &'a mut String,
 ) -> Result<(Kind, Option<Json<'a>>), Option<Malformed>> {
-    record.scan(|key, value| seen.take(key, value)).map_err(Some)?;
+    record.scan(meaning, |key, value| seen.take(key, value)).map_err(Some)?;
     if let Some(kind) = seen.fields.kind() {
         return Ok((kind, None));
     }
@@ -349,7 +353,7 @@ fn find<'a>(
     let mut json = Json::new(line);
     let mut inside = Seen::default();
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
-    json.scan(|key, value| inside.take(key, value)).map_err(|_| None)?;
+    json.scan(meaning, |key, value| inside.take(key, value)).map_err(|_| None)?;
     let kind = inside.fields.kind().ok_or(None)?;
     *seen = inside;
     Ok((kind, Some(json)))

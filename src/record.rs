@@ -24,11 +24,23 @@ pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
 
 /// A view of one record: what the engine asks of a host's data.
 pub trait Record<'a> {
-    /// Visits every member of the top level, in order, and checks the whole record.
+    /// Takes the members of the top level whose key means something, in order, and checks the whole record.
     ///
     /// # Errors
     /// The record is not an object, or its encoding is broken.
-    fn scan(&mut self, visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), Malformed>;
+    fn scan<M>(
+        &mut self,
+        means: impl Fn(Text<'a>) -> Option<M>,
+        take: impl FnMut(M, Value<'a>),
+    ) -> Result<(), Malformed>;
+
+    /// Checks the whole record and takes nothing.
+    ///
+    /// # Errors
+    /// As [`Record::scan`].
+    fn check(&mut self) -> Result<(), Malformed> {
+        self.scan(|_| None, |(), _| ())
+    }
 
     /// Whether the body may leave as the bytes it came in; asked after a scan, and only of records that are kept. A
     /// body that is legal but that some reader would refuse (a lone surrogate, a key that is no string) may not.

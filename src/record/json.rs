@@ -22,7 +22,11 @@ impl<'a> Json<'a> {
 }
 
 impl<'a> Record<'a> for Json<'a> {
-    fn scan(&mut self, mut visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), Malformed> {
+    fn scan<M>(
+        &mut self,
+        means: impl Fn(Text<'a>) -> Option<M>,
+        mut take: impl FnMut(M, Value<'a>),
+    ) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(self.text);
         scanner.space();
         scanner.tidy = true;
@@ -33,8 +37,10 @@ impl<'a> Record<'a> for Json<'a> {
             scanner.step();
         } else {
             loop {
-                let key = scanner.key()?;
-                visit(key, scanner.shallow()?);
+                match means(scanner.key()?) {
+                    Some(meaning) => take(meaning, scanner.value()?),
+                    None => scanner.skip()?,
+                }
                 scanner.space();
                 match scanner.peek() {
                     Some(b',') => scanner.step(),
@@ -79,25 +85,47 @@ struct Scanner<'a> {
     tidy: bool,
 }
 
+/// Where a string's inside stands.
+struct Quoted {
+    start: usize,
+    end: usize,
+    escaped: bool,
+}
+
 impl<'a> Scanner<'a> {
     fn new(text: &'a str) -> Self {
         Self { text, at: 0, tidy: true }
     }
 
+    #[cold]
     fn malformed(&self, what: &'static str) -> Malformed {
         let what = if self.at >= self.text.len() { "the record ends early" } else { what };
         Malformed { offset: self.at, what }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     fn step(&mut self) {
-        self.at = self.at.saturating_add(1);
+        self.skip_bytes(1);
     }
 
+    /// A place within a text is far from the end of all numbers: nothing to check.
+    #[inline]
+    fn skip_bytes(&mut self, count: usize) {
+        self.at = self.at.wrapping_add(count);
+    }
+
+    #[inline]
     fn space(&mut self) {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.spaces();
+        }
+    }
+
+    fn spaces(&mut self) {
         while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.peek() {
             // An entry is one line; a body with a line break between its tokens is written anew.
             self.tidy &= !matches!(byte, b'\n' | b'\r');
@@ -105,6 +133,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Malformed> {
         if self.peek() != Some(byte) {
             return Err(self.malformed(what));
@@ -114,23 +143,45 @@ impl<'a> Scanner<'a> {
     }
 
     /// A key and its colon.
+    #[inline]
     fn key(&mut self) -> Result<Text<'a>, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(self.malformed("expected a key"));
         }
-        let key = self.string()?;
+        let key = self.quoted()?;
         // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
-        self.tidy &= matches!(key, Text::Plain(_));
+        self.tidy &= !key.escaped;
         self.space();
         self.expect(b':', "expected `:`")?;
         self.space();
-        Ok(key)
+        Ok(if key.escaped {
+            self.text(&key)
+        } else {
+            // A key is compared byte by byte; that it is whole characters is nobody's question.
+            Text::Bytes(self.text.as_bytes().get(key.start..key.end).unwrap_or_default())
+        })
     }
 
     /// One value; a nested one is checked and passed over.
-    fn shallow(&mut self) -> Result<Value<'a>, Malformed> {
+    #[inline]
+    fn value(&mut self) -> Result<Value<'a>, Malformed> {
+        if self.peek() == Some(b'"') {
+            let text = self.quoted()?;
+            return Ok(Value::Text(self.text(&text)));
+        }
+        self.unquoted()
+    }
+
+    /// One value that nobody wants.
+    #[inline]
+    fn skip(&mut self) -> Result<(), Malformed> {
+        if self.peek() == Some(b'"') { self.quoted().map(drop) } else { self.unquoted().map(drop) }
+    }
+
+    /// One value other than a string.
+    #[inline(never)]
+    fn unquoted(&mut self) -> Result<Value<'a>, Malformed> {
         Ok(match self.peek() {
-            Some(b'"') => Value::Text(self.string()?),
             Some(b'{') => {
                 self.walk_from(1, &mut |_| ())?;
                 Value::Map
@@ -217,7 +268,7 @@ impl<'a> Scanner<'a> {
         if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             return Err(self.malformed("expected a value"));
         }
-        self.at = self.at.saturating_add(word.len());
+        self.skip_bytes(word.len());
         Ok(event)
     }
 
@@ -264,26 +315,54 @@ impl<'a> Scanner<'a> {
 
     /// A string, from its opening quote to behind its closing one.
     fn string(&mut self) -> Result<Text<'a>, Malformed> {
+        let text = self.quoted()?;
+        Ok(self.text(&text))
+    }
+
+    fn text(&self, Quoted { start, end, escaped }: &Quoted) -> Text<'a> {
+        let text = self.text.get(*start..*end).unwrap_or_default();
+        if *escaped { Text::Escaped(text) } else { Text::Plain(text) }
+    }
+
+    #[inline(always)]
+    fn quoted(&mut self) -> Result<Quoted, Malformed> {
         self.step();
         let start = self.at;
-        let mut escaped = false;
+        self.plain();
+        if self.peek() == Some(b'"') {
+            let end = self.at;
+            self.step();
+            return Ok(Quoted { start, end, escaped: false });
+        }
+        let end = self.quoted_on()?;
+        Ok(Quoted { start, end, escaped: true })
+    }
+
+    /// Goes to the next byte of a string that is not plain.
+    #[inline]
+    fn plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.skip_bytes(plain_length(rest));
+    }
+
+    /// The rest of a string that has something to look at before its end; the place of the end.
+    #[inline(never)]
+    fn quoted_on(&mut self) -> Result<usize, Malformed> {
         loop {
-            self.at =
-                self.at.saturating_add(plain_length(self.text.as_bytes().get(self.at..).unwrap_or_default()));
             match self.peek() {
                 Some(b'"') => {
-                    let text = self.text.get(start..self.at).unwrap_or_default();
+                    let end = self.at;
                     self.step();
-                    return Ok(if escaped { Text::Escaped(text) } else { Text::Plain(text) });
+                    return Ok(end);
                 }
                 Some(b'\\') => {
-                    escaped = true;
                     self.step();
                     self.escape()?;
                 }
                 Some(_) => return Err(self.malformed("control character in a string")),
                 None => return Err(self.malformed("string without an end")),
             }
+            self.plain();
         }
     }
 
@@ -301,7 +380,7 @@ impl<'a> Scanner<'a> {
                             .and_then(hex4)
                             .is_some_and(|low| (0xDC00..=0xDFFF).contains(&low));
                         if paired {
-                            self.at = self.at.saturating_add(6);
+                            self.skip_bytes(6);
                         } else {
                             self.tidy = false;
                         }
@@ -321,7 +400,7 @@ impl<'a> Scanner<'a> {
             .get(self.at..)
             .and_then(hex4)
             .ok_or_else(|| self.malformed("expected four hex digits"))?;
-        self.at = self.at.saturating_add(4);
+        self.skip_bytes(4);
         Ok(code)
     }
 }
@@ -333,27 +412,33 @@ fn hex4(text: &str) -> Option<u32> {
 }
 
 /// How many bytes stand before the first quote, backslash or control character: eight at a time.
+#[inline(always)]
 fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     let mut length = 0_usize;
     let mut rest = bytes;
     while let Some((eight, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*eight);
-        let quote = zero_bytes(word ^ ONES.wrapping_mul(u64::from(b'"')));
-        let backslash = zero_bytes(word ^ ONES.wrapping_mul(u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word & HIGHS;
-        let stops = quote | backslash | control;
+        let stops = stops(u64::from_le_bytes(*eight));
         if stops != 0 {
-            // The lowest mark is exact; only those above it may be carried over from it.
-            return length.saturating_add((stops.trailing_zeros() / 8) as usize);
+            return length.wrapping_add((stops.trailing_zeros() / 8) as usize);
         }
-        length = length.saturating_add(8);
+        length = length.wrapping_add(8);
         rest = after;
     }
     let tail = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20);
-    length.saturating_add(tail.unwrap_or(rest.len()))
+    length.wrapping_add(tail.unwrap_or(rest.len()))
+}
+
+/// Marks the bytes that end a plain run with their highest bit. The lowest mark is exact; those above it may be carried
+/// over from it.
+#[inline(always)]
+fn stops(word: u64) -> u64 {
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    // With this bit turned, the quote and the control characters are those below 0x21.
+    let quote_or_control = (word ^ each(b'"' ^ 0x20)).wrapping_sub(each(0x21));
+    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
+    (quote_or_control | backslash) & !word & each(0x80)
 }
 
 /// Appends a checked string's inside with its escapes resolved; a lone surrogate becomes U+FFFD.

@@ -37,7 +37,11 @@ impl<'a> MsgPack<'a> {
 }
 
 impl<'a> Record<'a> for MsgPack<'a> {
-    fn scan(&mut self, mut visit: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), Malformed> {
+    fn scan<M>(
+        &mut self,
+        means: impl Fn(Text<'a>) -> Option<M>,
+        mut take: impl FnMut(M, Value<'a>),
+    ) -> Result<(), Malformed> {
         let mut reader = Reader::new(self.bytes);
         let Token::Map(members) = reader.token()? else {
             return Err(Malformed { offset: 0, what: NOT_AN_OBJECT });
@@ -50,17 +54,10 @@ impl<'a> Record<'a> for MsgPack<'a> {
                 _ => Text::Plain(""),
             };
             let token = reader.token()?;
-            let value = match &token {
-                Token::Bool(value) => Value::Bool(*value),
-                Token::Number(Number::Float(value)) if !value.is_finite() => Value::Null,
-                Token::Number(number) => Value::Number(*number),
-                Token::Str(bytes) => Value::Text(Text::Bytes(bytes)),
-                Token::Map(_) => Value::Map,
-                Token::List(_) => Value::List,
-                Token::Nil | Token::Bin(_) | Token::Ext(..) => Value::Null,
-            };
             reader.finish(&token)?;
-            visit(key, value);
+            if let Some(meaning) = means(key) {
+                take(meaning, token.into());
+            }
         }
         if reader.rest.is_empty() { Ok(()) } else { Err(reader.malformed("expected the end of the record")) }
     }
@@ -149,6 +146,19 @@ enum Token<'a> {
     Ext(i8, &'a [u8]),
     Map(u32),
     List(u32),
+}
+
+impl<'a> From<Token<'a>> for Value<'a> {
+    fn from(token: Token<'a>) -> Self {
+        match token {
+            Token::Bool(value) => Self::Bool(value),
+            Token::Number(number) if is_finite(number) => Self::Number(number),
+            Token::Str(bytes) => Self::Text(Text::Bytes(bytes)),
+            Token::Map(_) => Self::Map,
+            Token::List(_) => Self::List,
+            Token::Number(_) | Token::Nil | Token::Bin(_) | Token::Ext(..) => Self::Null,
+        }
+    }
 }
 
 enum Step<'a> {
