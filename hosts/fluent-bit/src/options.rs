@@ -195,9 +195,10 @@ fn document(given: &Instance) -> String {
         let members: Vec<_> = members.iter().map(|(key, value)| format!("{key}: {value}")).collect();
         format!("{{{}}}", members.join(", "))
     };
-    let by = given.property(RATE_LIMIT_BY).map(|by| ("by".to_owned(), quote(&by)));
-    let period = ("period".to_owned(), "1s".to_owned());
-    text += &format!("rate-limit: {}\n", map([period].into_iter().chain(by).collect()));
+    let limit = given.property(RATE_LIMIT).map(|limit| {
+        let by = given.property(RATE_LIMIT_BY).unwrap_or_else(|| "none".to_owned());
+        ("rate-limit".to_owned(), format!("{{limit: {}, period: 1s, by: {}}}", quote(&limit), quote(&by)))
+    });
     text += &format!("coralogix: {}\n", map(CORALOGIX.into_iter().filter_map(scalar).collect()));
     if let Some((key, value)) = scalar(UNRECOGNISED) {
         text += &format!("{key}: {value}\n");
@@ -206,7 +207,7 @@ fn document(given: &Instance) -> String {
     let target =
         [("target-type", "http-api"), ("http-api-uri", "https://ingress.coralogix.com/logs/v1/singles")];
     let target = target.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let target = map(target.into_iter().chain(scalar(RATE_LIMIT)).collect());
+    let target = map(target.into_iter().chain(limit).collect());
     text += "integrations:\n";
     for (kind, own) in [("detections", DETECTIONS.as_slice()), ("selections", &RULES), ("activity", &[])] {
         let entities = ENTITIES.into_iter().filter_map(scalar);
@@ -226,7 +227,8 @@ fn key(name: &CStr) -> String {
 fn option_of(path: &str) -> String {
     let path = path.split_once("data-filter.").map_or(path, |(_, field)| field);
     match path.rsplit_once('.') {
-        Some(("rate-limit", "by")) => spell(RATE_LIMIT_BY),
+        Some((table, "by")) if table.ends_with("rate-limit") => spell(RATE_LIMIT_BY),
+        Some((table, "limit")) if table.ends_with("rate-limit") => spell(RATE_LIMIT),
         Some((_, field)) => field.replace('-', "_"),
         None => path.split('[').next().unwrap_or_default().replace('-', "_"),
     }
