@@ -52,6 +52,12 @@ impl Plugin {
         let options = options::read(&host).map_err(fail).ok()?;
         let Options { config, warnings, file, reload_interval, stats_interval, stats_entry } = options;
         let filter = Filter::new(&config, seed()).map_err(|error| fail(vec![error.to_string()])).ok()?;
+        if host.properties().is_none() {
+            host.log(
+                Level::Warn,
+                "this Fluent Bit does not show its options, so a misspelt one is not noticed",
+            );
+        }
         warnings.iter().for_each(|line| host.log(Level::Warn, line));
         host.log(Level::Info, &format!("started: {}", describe(&config)));
         Some(Self {
@@ -115,15 +121,13 @@ impl Plugin {
         let latest = Time::from_nanos(i64::MAX);
         while self.filter.finish(latest).is_some() {}
         let after = self.filter.stats();
-        let (summaries, reports) = (after.summaries - before.summaries, after.reports - before.reports);
-        if summaries + reports > 0 {
-            let suppressed = after.summarised - before.summarised;
-            self.log(
-                Level::Warn,
-                &format!(
-                    "stopped before {summaries} summaries of {suppressed} suppressed findings and {reports} count reports could leave"
-                ),
+        let lost = after.since(&before);
+        if lost.summaries + lost.reports > 0 {
+            let line = format!(
+                "stopped before {} summaries of {} suppressed findings and {} reports of {} counted ones could leave",
+                lost.summaries, lost.summarised, lost.reports, lost.reported
             );
+            self.log(Level::Warn, &line);
         }
     }
 
