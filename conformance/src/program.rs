@@ -89,7 +89,7 @@ impl Driver for Program {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for the program's end, or kills it.
-fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
+pub(crate) fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
     let mut child = command.spawn()?;
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
