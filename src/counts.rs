@@ -91,6 +91,23 @@ impl<N> Counts<N> {
         &mut count.note
     }
 
+    /// Whether a count of this integration has not left yet.
+    pub fn owes(&self, integration: usize) -> bool {
+        self.buckets.keys().any(|bucket| bucket.integration == integration)
+    }
+
+    /// Takes over all counts of another table; `places` says which integration here is which there.
+    pub fn adopt(&mut self, mut old: Self, places: &[Option<usize>]) {
+        self.made = self.made.max(old.made);
+        for (due, mut bucket) in old.due {
+            let Some(count) = old.buckets.remove(&bucket) else { continue };
+            let Some(place) = places.get(bucket.integration).copied().flatten() else { continue };
+            bucket.integration = place;
+            self.buckets.insert(bucket.clone(), count);
+            self.due.insert(due, bucket);
+        }
+    }
+
     /// The next report whose time has come; with `all`, the next whatever its time.
     pub fn report(&mut self, now: Time, all: bool) -> Option<Report<N>> {
         let first = self.due.first_entry()?;

@@ -33,8 +33,10 @@ pub struct Filter {
     scratch: Scratch,
 }
 
+#[derive(PartialEq, Eq)]
 struct Integration {
     name: String,
+    kind: Kind,
     report: Report,
 }
 
@@ -100,6 +102,7 @@ impl Filter {
                 .iter()
                 .map(|integration| Integration {
                     name: integration.name.clone(),
+                    kind: integration.kind,
                     report: integration.filter.report,
                 })
                 .collect(),
@@ -127,6 +130,36 @@ impl Filter {
             stats: Stats::default(),
             scratch: Scratch::default(),
         })
+    }
+
+    /// Takes over another configuration. The counters go on. An integration that is still there with the same name,
+    /// type, report and limit keeps the state of its limit and its counts; what is owed of one that is not still
+    /// leaves when its time comes.
+    ///
+    /// # Errors
+    /// As [`Filter::new`]; the filter is then as it was.
+    pub fn replace(&mut self, config: &Config, seed: u64) -> Result<(), BuildError> {
+        let new = Self::new(config, seed)?;
+        let Self { integrations, limiter, counts, stats, .. } = core::mem::replace(self, new);
+        self.stats = stats;
+        let mut places = Vec::new();
+        for (index, integration) in integrations.into_iter().enumerate() {
+            let rule = limiter.rule(index);
+            let same = self.integrations.iter().enumerate().position(|(place, other)| {
+                *other == integration && self.limiter.rule(place) == rule && !places.contains(&Some(place))
+            });
+            places.push(same.or_else(|| {
+                // One that has gone has a place behind those that are matched, until nothing is owed of it.
+                let owes = limiter.owes(index) || counts.owes(index);
+                owes.then(|| {
+                    self.integrations.push(integration);
+                    self.integrations.len().saturating_sub(1)
+                })
+            }));
+        }
+        self.limiter.adopt(limiter, &places);
+        self.counts.adopt(counts, &places);
+        Ok(())
     }
 
     /// Decides what becomes of one record that arrived `now`.
@@ -164,7 +197,7 @@ impl Filter {
         let (name, report) = integrations
             .get(claimed)
             .map_or(("", Report::Details), |integration| (&*integration.name, integration.report));
-        let source = labels::Source { fields, kind: Some(kind), integration: name };
+        let source = labels::Source { fields, kind: Some(kind), other: "", integration: name };
         let severity_of = |count| {
             let non_authorized = fields.truth(Field::NonAuthorized) == Some(true);
             severity.of(&question, Flags { non_authorized, count })
@@ -228,6 +261,7 @@ impl Filter {
         }
         let report = self.counts.report(now, all)?;
         self.stats.reports = self.stats.reports.saturating_add(1);
+        self.stats.reported = self.stats.reported.saturating_add(report.count);
         Some(self.report(report, now))
     }
 
@@ -276,6 +310,29 @@ impl Filter {
         entry.mark("report", Tape::str("count"));
         entry.mark("integration", Tape::str(name.to_owned()));
         shaper.finish(&mut entry, true, false, Redaction::Done, stats);
+        entry
+    }
+
+    /// An entry that tells counters, such as those of the last minute ([`Stats::since`]); it is not counted itself.
+    pub fn statistics(&mut self, stats: &Stats, now: Time) -> Entry<'_> {
+        let Self { shaper, scratch, .. } = self;
+        let source =
+            labels::Source { fields: &Fields::default(), kind: None, other: "statistics", integration: "" };
+        shaper.namer.label(&source, &shaper.redactor, &mut scratch.labels);
+        let mut entry =
+            shaper.entry(now.millis(), Severity::Info, &scratch.labels, Body::Tape(Tape::map([])));
+        let mut told = Tape::map([]);
+        for (group, counters) in stats.counters() {
+            let mut tape = Tape::map([]);
+            for (name, count) in counters {
+                let tape = if group.is_empty() { &mut told } else { &mut tape };
+                tape.insert(name, Tape::uint(count));
+            }
+            if !group.is_empty() {
+                told.insert(group, tape);
+            }
+        }
+        entry.mark("statistics", told);
         entry
     }
 
@@ -384,7 +441,8 @@ fn wrap<'a>(
     // A broken record's fields are not believed.
     let none = Fields::default();
     let fields = if malformed.is_some() { &none } else { &seen.fields };
-    shaper.namer.label(&labels::Source { fields, kind: None, integration: "" }, &shaper.redactor, labels);
+    let source = labels::Source { fields, kind: None, other: "unrecognised", integration: "" };
+    shaper.namer.label(&source, &shaper.redactor, labels);
     let (body, clean, word) = match malformed {
         None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
         Some(error) => {

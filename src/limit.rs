@@ -112,6 +112,36 @@ impl<N> Limiter<N> {
         self.limits.get(integration)?.as_ref().map(|limit| limit.rule.by)
     }
 
+    /// This integration's limit.
+    pub fn rule(&self, integration: usize) -> Option<RateLimit> {
+        self.limits.get(integration)?.as_ref().map(|limit| limit.rule)
+    }
+
+    /// Whether a summary of this integration has not left yet.
+    pub fn owes(&self, integration: usize) -> bool {
+        self.due.iter().any(|due| due.integration == integration)
+    }
+
+    /// Takes over the states of another limiter; `places` says which integration here is which there. A place behind
+    /// all limits is made for what has gone but for its summaries.
+    pub fn adopt(&mut self, old: Self, places: &[Option<usize>]) {
+        for (limit, place) in old.limits.into_iter().zip(places) {
+            let Some(place) = place.filter(|_| limit.is_some()) else { continue };
+            if self.limits.len() <= place {
+                self.limits.resize_with(place.saturating_add(1), || None);
+            }
+            if let Some(slot) = self.limits.get_mut(place) {
+                *slot = limit;
+            }
+        }
+        self.keys = self.limits.iter().flatten().fold(0, |sum, limit| sum.saturating_add(limit.keyed.len()));
+        for due in old.due {
+            if let Some(integration) = places.get(due.integration).copied().flatten() {
+                self.due.push_back(Due { integration, ..due });
+            }
+        }
+    }
+
     /// Admits a finding, or counts it and gives its tally.
     pub fn admit(&mut self, integration: usize, key: &str, now: Time) -> Result<(), &mut Tally<N>> {
         let Some(limit) = self.limits.get(integration).and_then(Option::as_ref) else { return Ok(()) };

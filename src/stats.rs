@@ -73,7 +73,12 @@ pub struct Stats {
     pub summarised: u64,
     /// Count reports that left.
     pub reports: u64,
+    /// Counted findings that those reports speak of.
+    pub reported: u64,
 }
+
+/// Counters by their stable names, in groups; the group without a name comes first.
+pub type Counters = [(&'static str, Vec<(&'static str, u64)>); 3];
 
 impl Stats {
     pub(crate) fn drop(&mut self, reason: Reason) {
@@ -89,6 +94,55 @@ impl Stats {
         };
         if let Some(count) = count {
             *count = count.saturating_add(1);
+        }
+    }
+
+    /// All counters but those that are zero; `records` is always there.
+    pub fn counters(&self) -> Counters {
+        let all = [
+            ("suppressed", self.suppressed),
+            ("passed", self.passed),
+            ("clamped", self.clamped),
+            ("truncated", self.truncated),
+            ("redacted", self.redacted),
+            ("summaries", self.summaries),
+            ("summarised", self.summarised),
+            ("reports", self.reports),
+            ("reported", self.reported),
+        ];
+        let kept = Kind::ALL.iter().map(|&kind| (kind.word(), self.kept_of(kind)));
+        let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), self.dropped_for(reason)));
+        let told = |counters: &mut dyn Iterator<Item = (&'static str, u64)>| {
+            counters.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+        };
+        let mut top = vec![("records", self.records)];
+        top.extend(told(&mut all.into_iter()));
+        let kept = told(&mut kept.chain([("unrecognised", self.wrapped)]));
+        [("", top), ("kept", kept), ("dropped", told(&mut dropped.into_iter()))]
+    }
+
+    /// What was counted since an earlier moment of the same filter.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        fn each<const N: usize>(now: [u64; N], then: [u64; N]) -> [u64; N] {
+            let mut then = then.into_iter();
+            now.map(|count| count.saturating_sub(then.next().unwrap_or(0)))
+        }
+        let less = u64::saturating_sub;
+        Self {
+            records: less(self.records, earlier.records),
+            kept: each(self.kept, earlier.kept),
+            wrapped: less(self.wrapped, earlier.wrapped),
+            dropped: each(self.dropped, earlier.dropped),
+            suppressed: less(self.suppressed, earlier.suppressed),
+            passed: less(self.passed, earlier.passed),
+            clamped: less(self.clamped, earlier.clamped),
+            truncated: less(self.truncated, earlier.truncated),
+            redacted: less(self.redacted, earlier.redacted),
+            summaries: less(self.summaries, earlier.summaries),
+            summarised: less(self.summarised, earlier.summarised),
+            reports: less(self.reports, earlier.reports),
+            reported: less(self.reported, earlier.reported),
         }
     }
 

@@ -11,6 +11,7 @@
 pub mod case;
 pub mod contract;
 pub mod driver;
+pub mod fluent_bit;
 mod judge;
 pub mod program;
 pub mod suite;

@@ -14,6 +14,8 @@ pub(super) struct Source<'a> {
     pub fields: &'a Fields<'a>,
     /// `None`: the record is not a finding.
     pub kind: Option<Kind>,
+    /// What stands in the place of a finding's type when there is none.
+    pub other: &'static str,
     pub integration: &'a str,
 }
 
@@ -39,7 +41,7 @@ impl Namer {
         let name = |template: &Template, out: &mut String| {
             template.render(out, |placeholder, out| match placeholder {
                 Placeholder::Field(field) => push(field, source.fields, redactor, out),
-                Placeholder::Type => out.push_str(source.kind.map_or("unrecognised", Kind::word)),
+                Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
                 Placeholder::Integration => out.push_str(source.integration),
             });
         };

@@ -190,7 +190,7 @@ impl<'a> Tape<'a> {
 
 /// Whether a key is the filter's own, in either spelling: `keys: snake` would turn one into the other.
 fn is_own(key: &str) -> bool {
-    key.replace('-', "_") == crate::entry::OWN_KEY
+    key.replace('-', "_") == super::OWN_KEY
 }
 
 /// The depth behind an event.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::plugin;
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
 
 /// Something that users install: its name on this command line, the file under `dist/`, and how it is built.
@@ -13,7 +14,10 @@ struct Artefact {
     build: fn() -> Done<PathBuf>,
 }
 
-const ARTEFACTS: &[Artefact] = &[Artefact { name: "program", file: "kaudit-filter", build: program }];
+const ARTEFACTS: &[Artefact] = &[
+    Artefact { name: "program", file: "kaudit-filter", build: program },
+    Artefact { name: "plugin", file: "flb-filter_kaudit.so", build: plugin::build },
+];
 
 /// Builds the artefacts that are named, or all.
 pub fn run(names: &[String]) -> Done {

@@ -8,8 +8,10 @@
 mod demo;
 mod dist;
 mod lint;
+mod plugin;
 mod policy;
 mod shell;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -23,6 +25,11 @@ const TASKS: &[Task] = &[
     Task("demo", "build the program and show it at work on the example findings", demo::run),
     Task("dist", "build what users install into dist/; with names, only these artefacts", dist::run),
     Task("test", "build the artefacts and run every test", test::run),
+    Task(
+        "soak",
+        "run the released plugin long enough for a leak to show; with --valgrind under valgrind",
+        soak::run,
+    ),
     Task("lint", "formatting, clippy, documentation, and the policy of dependencies", lint::run),
     Task("ci", "lint, then test: what continuous integration runs", |arguments| {
         lint::run(arguments).and_then(|()| test::run(arguments))

@@ -3,9 +3,11 @@
 mod engine;
 mod msgpack;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use conformance::driver::Driver;
+use conformance::fluent_bit::FluentBit;
 use conformance::{case, suite};
 
 #[test]
@@ -15,6 +17,11 @@ fn every_case_on_every_host() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut drivers: Vec<Box<dyn Driver>> =
         vec![Box::new(engine::Engine::json()), Box::new(engine::Engine::msgpack())];
+    let built = build(&["kaudit-fluent-bit", "kaudit-fluent-bit-host"]);
+    let (driver, plugin) = (built.join("kaudit-fluent-bit-host"), built.join("libflb_filter_kaudit.so"));
+    for host in FluentBit::all(&driver, &plugin, scratch) {
+        drivers.push(Box::new(host));
+    }
     let only = std::env::var("KAUDIT_CASES").unwrap_or_default();
     let report = suite::run(&cases, &only, &mut drivers);
 
@@ -26,4 +33,14 @@ fn every_case_on_every_host() {
     assert!(report.chosen() > 0, "KAUDIT_CASES={only} chooses no case");
     assert_eq!(report.ran(), report.chosen(), "some case is skipped by every host:\n{table}");
     assert!(report.failures().is_empty(), "\n{}\nwritten to {}", report.failures(), file.display());
+}
+
+/// Builds packages whose files run on their own, and gives the directory with what was built.
+fn build(packages: &[&str]) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    assert!(cargo.status().expect("cargo runs").success(), "cannot build {packages:?}");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it stands in target");
+    target.join("debug")
 }

@@ -1,0 +1,140 @@
+//! Runs the plugin long enough for a leak to show: many starts and stops, many records, several threads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use crate::abi::{self, Library, Reply};
+use crate::events;
+
+/// How much.
+pub struct Plan {
+    cycles: u64,
+    records: u64,
+}
+
+impl Plan {
+    /// `CYCLES,RECORDS`.
+    pub fn read(text: &str) -> Option<Self> {
+        let (cycles, records) = text.split_once(',')?;
+        Some(Self { cycles: cycles.parse().ok()?, records: records.parse().ok()? })
+    }
+}
+
+/// Events in a chunk: about as many as Fluent Bit hands over of a busy file.
+const CHUNK: u64 = 2_000;
+/// Instances that run at the same time, each on a thread of its own, and threads that share one more instance.
+const THREADS: u64 = 2;
+/// Resident memory may grow by so much after the warming up: the allocator's own unevenness.
+const SLACK_KB: u64 = 4_096;
+
+/// Runs the plan; an error says what grew or what did not add up.
+pub fn run(library: &Library, plan: &Plan) -> Result<(), String> {
+    let start = 1_583_073_360_000_000_000;
+    abi::set_clock(start);
+    cycles(library, plan.cycles / 10)?;
+    let before = resident_kb()?;
+    cycles(library, plan.cycles)?;
+    let after = resident_kb()?;
+    println!("{} starts and stops: resident memory {before} kB before, {after} kB after", plan.cycles);
+    grown(before, after)?;
+
+    let mut memory = Vec::new();
+    let total = AtomicU64::new(0);
+    // The first tenth fills the limiter's bounded table of keys and the buffers.
+    for part in [plan.records / 10, plan.records] {
+        records(library, part, start, &total)?;
+        memory.push(resident_kb()?);
+    }
+    let records = total.load(Ordering::Relaxed);
+    println!("{records} records: resident memory {} kB before, {} kB after", memory[0], memory[1]);
+    grown(memory[0], memory[1])
+}
+
+fn grown(before: u64, after: u64) -> Result<(), String> {
+    if after > before + SLACK_KB {
+        return Err(format!("resident memory grew by {} kB, more than {SLACK_KB} kB", after - before));
+    }
+    Ok(())
+}
+
+fn options(limit: &str) -> Vec<(String, String)> {
+    let options = [
+        ("rate_limit", limit),
+        ("rate_limit_by", "entity"),
+        ("entity_no_match", "^system:"),
+        ("stats_interval", "1s"),
+        ("stats_entry", "on"),
+    ];
+    options.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
+}
+
+/// Starts, calls and stops, and now and then a start that is refused.
+fn cycles(library: &Library, count: u64) -> Result<(), String> {
+    let chunk = chunk(0, 20)?;
+    for cycle in 0..count {
+        let limit = if cycle % 10 == 9 { "none" } else { "5" };
+        match library.start(&options(limit)) {
+            Some(filter) => drop(filter.call(&chunk)),
+            None if limit == "none" => (),
+            None => return Err("the plugin refused to start".to_owned()),
+        }
+        abi::take_log();
+    }
+    Ok(())
+}
+
+/// Puts records through several instances at once, and through one that all threads share.
+fn records(library: &Library, count: u64, start: i64, total: &AtomicU64) -> Result<(), String> {
+    let shared = library.start(&options("100")).ok_or("the plugin refused to start")?;
+    let chunks = count / CHUNK / THREADS / 2;
+    let worker = |thread: u64| {
+        let own = library.start(&options("100")).ok_or("the plugin refused to start")?;
+        for number in 0..chunks {
+            // New entities all the time, so that the table of keys is full and swept.
+            let chunk = chunk(number * THREADS + thread, CHUNK)?;
+            abi::set_clock(start + i64::try_from(number).unwrap_or(0) * 50_000_000);
+            for filter in [&own, &shared] {
+                if let Reply::Replaced(bytes) = filter.call(&chunk) {
+                    check(&bytes)?;
+                }
+                total.fetch_add(CHUNK, Ordering::Relaxed);
+            }
+            abi::take_log();
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || worker(thread))).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().map_err(|_| "a thread panicked".to_owned())?)
+    })
+}
+
+/// Every thousandth chunk's bytes would do; a chunk is read to its end because a broken one is broken somewhere.
+fn check(mut bytes: &[u8]) -> Result<(), String> {
+    while !bytes.is_empty() {
+        rmpv::decode::read_value_ref(&mut bytes).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn chunk(number: u64, events: u64) -> Result<Vec<u8>, String> {
+    let mut chunk = Vec::new();
+    for event in 0..events {
+        let entity =
+            if event % 3 == 0 { format!("user-{}", number * 7 + event) } else { "system:node".to_owned() };
+        let body = format!(
+            r#"{{"eid":"{entity}","etype":"principal","category":"anomaly","confidence":"high","cluster":"c","time":1583073360000,"doc":"unusual change in count of unique remote commands","short-doc":"change in remote commands","context":{{"unusual-uri":["/a","/b"]}}}}"#
+        );
+        chunk.extend(events::event(1_583_073_360_000_000_000, &body)?);
+    }
+    Ok(chunk)
+}
+
+/// `VmRSS` of this process.
+fn resident_kb() -> Result<u64, String> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    line.trim().trim_end_matches("kB").trim().parse().map_err(|_| format!("not a number: {line}"))
+}

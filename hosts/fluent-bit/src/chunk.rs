@@ -1,0 +1,192 @@
+//! One chunk in, one chunk out.
+//!
+//! A chunk is a row of events in `MessagePack`: `[[timestamp, metadata], body]`, or `[timestamp, body]` of older
+//! inputs. An event that is kept leaves with its head (timestamp and metadata) as it came, to the byte, and an entry as
+//! its body. Group markers, the events that Fluent Bit puts around records of one origin, pass.
+//!
+//! The whole chunk is split into events before the first is decided upon, so that a chunk that is broken somewhere
+//! passes untouched as a whole, without a part of it having been charged to a rate limit.
+
+use kaudit_filter::bulk::Grouper;
+use kaudit_filter::config::Shape;
+use kaudit_filter::entry::{Entry, Out};
+use kaudit_filter::record::{Malformed, MsgPack};
+use kaudit_filter::{Filter, Time, Verdict};
+
+/// The keys of an envelope's event, for `out_http`'s `body_key` and `headers_key`.
+const BODY_KEY: &str = "body";
+const HEADERS_KEY: &str = "headers";
+
+/// What becomes of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stays as it is; whatever was written is thrown away.
+    Untouched,
+    /// It is dropped.
+    Dropped,
+    /// What was written takes its place.
+    Replaced,
+}
+
+/// One event, as places in the chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    start: usize,
+    body: usize,
+    end: usize,
+    marker: bool,
+}
+
+/// Finds the events of a chunk.
+pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), Malformed> {
+    events.clear();
+    let mut start = 0;
+    while start < chunk.len() {
+        let at = |error: Malformed| Malformed { offset: error.offset + start, ..error };
+        let (event, rest) = MsgPack::split(&chunk[start..]).map_err(at)?;
+        let not_an_event = at(Malformed { offset: 0, what: "expected an event" });
+        let inside = pair(event.bytes()).ok_or(not_an_event)?;
+        let (head, body) = MsgPack::split(inside).map_err(|_| not_an_event)?;
+        let timestamp = pair(head.bytes()).unwrap_or(head.bytes());
+        let end = chunk.len() - rest.len();
+        events.push(Event { start, body: end - body.len(), end, marker: is_marker(timestamp) });
+        start = end;
+    }
+    Ok(())
+}
+
+/// What stands in a list of two.
+fn pair(bytes: &[u8]) -> Option<&[u8]> {
+    let heads: [&[u8]; 3] = [&[0x92], &[0xdc, 0, 2], &[0xdd, 0, 0, 0, 2]];
+    heads.iter().find_map(|head| bytes.strip_prefix(*head))
+}
+
+/// A group begins at second −1 and ends at −2, in 32 bits without a sign, at no nanosecond.
+fn is_marker(timestamp: &[u8]) -> bool {
+    let time = timestamp.strip_prefix(&[0xd7, 0]).or(timestamp.strip_prefix(&[0xc7, 8, 0]));
+    time.and_then(|time| time.first_chunk()).is_some_and(|time| {
+        [[255, 255, 255, 255, 0, 0, 0, 0], [255, 255, 255, 254, 0, 0, 0, 0]].contains(time)
+    })
+}
+
+/// Puts a chunk's events through the filter; what leaves is written to `out`.
+pub struct Pass<'a, O> {
+    chunk: &'a [u8],
+    out: &'a mut O,
+    now: Time,
+    /// What stands in a chunk of only dropped records is not worth a chunk: whether there is anything else.
+    any: bool,
+    /// Until the first event that does not pass, nothing is copied.
+    touched: bool,
+    envelopes: Option<Grouper>,
+}
+
+impl<'a, O: Out> Pass<'a, O> {
+    /// A pass over one chunk, for entries of this shape.
+    pub fn new(chunk: &'a [u8], out: &'a mut O, shape: Shape, now: Time) -> Self {
+        let envelopes = (shape == Shape::Bulk).then(Grouper::default);
+        Self { chunk, out, now, any: false, touched: false, envelopes }
+    }
+
+    /// Decides upon every event.
+    pub fn events(&mut self, filter: &mut Filter, events: &[Event]) {
+        for event in events {
+            let Event { start, body, end, marker } = *event;
+            if marker {
+                self.copy(start..end);
+                continue;
+            }
+            match filter.process(&mut MsgPack::new(&self.chunk[body..end]), self.now) {
+                Verdict::Kept(entry) => {
+                    self.touch(start);
+                    self.keep(&self.chunk[start..body], &entry);
+                }
+                Verdict::Dropped(_) | Verdict::Suppressed => self.touch(start),
+                Verdict::Passed => {
+                    self.any = true;
+                    self.copy(start..end);
+                }
+            }
+        }
+    }
+
+    /// Appends an entry that stands for no event of the chunk.
+    pub fn own(&mut self, entry: &Entry<'_>) {
+        self.touch(self.chunk.len());
+        self.keep(&head(self.now), entry);
+    }
+
+    /// Writes what is still held back, and says what becomes of the chunk.
+    pub fn finish(mut self) -> Outcome {
+        while let Some(envelope) = self.envelopes.as_mut().and_then(Grouper::close) {
+            self.envelope(&envelope);
+        }
+        match (self.touched, self.any) {
+            (false, _) => Outcome::Untouched,
+            (true, false) => Outcome::Dropped,
+            (true, true) => Outcome::Replaced,
+        }
+    }
+
+    /// From here on the chunk is written anew; what came before passes.
+    fn touch(&mut self, start: usize) {
+        if !self.touched {
+            self.touched = true;
+            self.out.put(&self.chunk[..start]);
+        }
+    }
+
+    fn copy(&mut self, event: core::ops::Range<usize>) {
+        if self.touched {
+            self.out.put(&self.chunk[event]);
+        }
+    }
+
+    fn keep(&mut self, head: &[u8], entry: &Entry<'_>) {
+        match &mut self.envelopes {
+            None => {
+                self.any = true;
+                self.out.put(head);
+                entry.write_msgpack(self.out);
+            }
+            Some(envelopes) => {
+                if let Some(envelope) = envelopes.push(entry) {
+                    self.envelope(&envelope);
+                }
+            }
+        }
+    }
+
+    /// An envelope is an event that `out_http` sends as a request of its own.
+    fn envelope(&mut self, json: &[u8]) {
+        self.any = true;
+        self.out.put(&head(self.now));
+        self.out.put(&[0x82]);
+        string(BODY_KEY, self.out);
+        self.out.put(&[0xdb]);
+        self.out.put(&u32::try_from(json.len()).unwrap_or(0).to_be_bytes());
+        self.out.put(json);
+        string(HEADERS_KEY, self.out);
+        self.out.put(&[0x81]);
+        string("Content-Type", self.out);
+        string("application/json", self.out);
+    }
+}
+
+/// `[[now, {}], ` of an event; its body follows.
+fn head(now: Time) -> [u8; 13] {
+    let (seconds, nanos) = (now.nanos().div_euclid(1_000_000_000), now.nanos().rem_euclid(1_000_000_000));
+    // Event times have 32 bits without a sign, which reach to 2106.
+    let seconds = u32::try_from(seconds).unwrap_or(0).to_be_bytes();
+    let nanos = u32::try_from(nanos).unwrap_or(0).to_be_bytes();
+    let mut bytes = [0x92, 0x92, 0xd7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80];
+    bytes[4..8].copy_from_slice(&seconds);
+    bytes[8..12].copy_from_slice(&nanos);
+    bytes
+}
+
+/// A string of at most 31 bytes.
+fn string(text: &str, out: &mut impl Out) {
+    out.put(&[0xa0 | u8::try_from(text.len()).unwrap_or(0)]);
+    out.put(text.as_bytes());
+}

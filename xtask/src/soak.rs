@@ -1,0 +1,24 @@
+//! `cargo xtask soak`: the released plugin under a load that a leak or a race would not survive.
+
+use std::process::Command;
+
+use crate::dist;
+use crate::shell::{Done, cargo, root, run as sh, target_directory};
+
+/// Ten thousand starts and stops and ten million records; with `--valgrind` fewer of both, under valgrind's eyes.
+pub fn run(arguments: &[String]) -> Done {
+    dist::run(&["plugin".to_owned()])?;
+    sh(&mut cargo(&["build", "--release", "--locked", "--package", "kaudit-fluent-bit-host"]))?;
+    let driver = target_directory()?.join("release/kaudit-fluent-bit-host");
+    let plugin = root().join("dist/flb-filter_kaudit.so");
+    if arguments.iter().any(|argument| argument == "--valgrind") {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args([
+            "--error-exitcode=1",
+            "--leak-check=full",
+            "--errors-for-leak-kinds=definite,indirect",
+        ]);
+        return sh(valgrind.arg(driver).args(["--soak", "100,40000"]).arg(plugin));
+    }
+    sh(Command::new(driver).args(["--soak", "10000,10000000"]).arg(plugin))
+}
