@@ -144,7 +144,6 @@ struct RawTime {
 }
 
 // SAFETY: Fluent Bit's executable exports these functions with these signatures, 2.2 to 5.1.
-#[cfg(not(test))]
 unsafe extern "C" {
     fn flb_filter_get_property(key: *const c_char, instance: *const RawInstance) -> *const c_char;
     fn flb_filter_set_context(instance: *const RawInstance, context: *const c_void);
