@@ -6,5 +6,5 @@ use crate::shell::{Done, cargo, run as sh};
 /// Builds the artefacts, which some tests run, and runs every test of the workspace. Arguments go to `cargo test`.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&[])?;
-    sh(cargo(&["test", "--workspace", "--locked"]).args(arguments))
+    sh(cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]).args(arguments))
 }

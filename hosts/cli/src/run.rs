@@ -69,7 +69,7 @@ const EXAMPLES: &str = "Examples:
     kubectl logs -f deploy/kaudit | kaudit-filter run --config kaudit.yaml
 
   Count only, for a script:
-    kaudit-filter run --config kaudit.yaml --summary json findings.ndjson 2>&1 >/dev/null | jq .dropped
+    kaudit-filter run -c kaudit.yaml --summary json findings.ndjson 2>&1 >/dev/null | tail -n 1
 
 Exit codes:
   0  done
@@ -282,9 +282,13 @@ fn parse_time(text: &str) -> Result<Time, &'static str> {
 }
 
 fn open(file: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read>> {
-    let source: Box<dyn Read> =
-        if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(file)?) };
-    input::decompressed(progress.wrap_read(source))
+    if file != Path::new("-") {
+        return input::decompressed(progress.wrap_read(File::open(file)?));
+    }
+    if io::stdin().is_terminal() {
+        say(format_args!("reading records from the terminal; end with Ctrl-D, or name files"));
+    }
+    input::decompressed(io::stdin().lock())
 }
 
 /// A bar over the bytes of all files, where somebody watches and it is worth it.
