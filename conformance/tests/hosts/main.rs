@@ -8,6 +8,7 @@ use std::process::Command;
 
 use conformance::driver::Driver;
 use conformance::fluent_bit::FluentBit;
+use conformance::program::Program;
 use conformance::{case, suite};
 
 #[test]
@@ -17,7 +18,8 @@ fn every_case_on_every_host() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut drivers: Vec<Box<dyn Driver>> =
         vec![Box::new(engine::Engine::json()), Box::new(engine::Engine::msgpack())];
-    let built = build(&["kaudit-fluent-bit", "kaudit-fluent-bit-host"]);
+    let built = build(&["kaudit-filter-cli", "kaudit-fluent-bit", "kaudit-fluent-bit-host"]);
+    drivers.push(Box::new(Program::new(&built.join("kaudit-filter"), &scratch.join("program"))));
     let (driver, plugin) = (built.join("kaudit-fluent-bit-host"), built.join("libflb_filter_kaudit.so"));
     for host in FluentBit::all(&driver, &plugin, scratch) {
         drivers.push(Box::new(host));
