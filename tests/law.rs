@@ -54,24 +54,29 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every source file of the engine as its room and its text, without comments.
-fn sources() -> Vec<(String, PathBuf, String)> {
+/// Every Rust file below a folder of the repository, by its path from there, without comments.
+fn code(folder: &str) -> Vec<(PathBuf, String)> {
+    let top = root().join(folder);
     let mut found = Vec::new();
-    let mut folders = vec![root().join("src")];
+    let mut folders = vec![top.clone()];
     while let Some(folder) = folders.pop() {
         for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
             if file.is_dir() {
                 folders.push(file);
-                continue;
+            } else if file.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&file).unwrap();
+                let lines: Vec<&str> = text.lines().map(|line| line.split("//").next().unwrap()).collect();
+                found.push((file.strip_prefix(&top).unwrap().to_owned(), lines.join("\n")));
             }
-            let within = file.strip_prefix(root().join("src")).unwrap();
-            let room = within.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-            let text = fs::read_to_string(&file).unwrap();
-            let code = text.lines().map(|line| line.split("//").next().unwrap());
-            found.push((room, within.to_owned(), code.collect::<Vec<_>>().join("\n")));
         }
     }
     found
+}
+
+/// Every source file of the engine with the room it belongs to.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let room = |file: &Path| file.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+    code("src").into_iter().map(|(file, code)| (room(&file), file, code)).collect()
 }
 
 /// The names that stand behind `crate::`, those of a group included.
@@ -159,6 +164,26 @@ fn the_engine_touches_nothing_of_the_world() {
             assert!(!code.contains(word), "{}: `{word}` has no place in the engine", file.display());
         }
     }
+}
+
+#[test]
+fn only_an_abi_is_unsafe() {
+    let mut abis = 0;
+    for folder in ["conformance", "hosts", "src", "tests", "xtask"] {
+        for (file, code) in code(folder) {
+            let code = code.replace("forbid(unsafe_code)", "");
+            let word = |at: usize, len| {
+                let letter = |c: char| c.is_alphanumeric() || c == '_';
+                !code[..at].ends_with(letter) && !code[at + len..].starts_with(letter)
+            };
+            let quoted = |at: usize| code[..at].lines().last().unwrap_or_default().contains('"');
+            let found = code.match_indices("unsafe").any(|(at, text)| word(at, text.len()) && !quoted(at));
+            abis += usize::from(found);
+            let abi = folder == "hosts" && file.file_name().unwrap() == "abi.rs";
+            assert!(!found || abi, "{folder}/{}: `unsafe` belongs into a host's abi.rs", file.display());
+        }
+    }
+    assert!(abis > 0, "no abi.rs was found, or none is unsafe any more: mend this test");
 }
 
 /// Packages of the workspace: name, the folder relative to the root, and the names of the packages it depends on,

@@ -42,6 +42,7 @@ impl Account<'_> {
             "summaries": stats.summaries,
             "summarised": stats.summarised,
             "reports": stats.reports,
+            "reported": stats.reported,
             "clamped": stats.clamped,
             "truncated": stats.truncated,
             "redacted": stats.redacted,
@@ -86,7 +87,7 @@ impl Account<'_> {
         rows.push(Row(1, "of records", stats.kept(), String::new()));
         let findings = format!("of {} suppressed findings", stats.summarised);
         rows.push(Row(1, "summaries", stats.summaries, findings));
-        rows.push(Row(1, "reports", stats.reports, "of counted findings".to_owned()));
+        rows.push(Row(1, "reports", stats.reports, format!("of {} counted findings", stats.reported)));
         rows.push(Row(0, "clamped", stats.clamped, "to their time of arrival".to_owned()));
         rows.push(Row(0, "truncated", stats.truncated, "to the size allowed".to_owned()));
         rows.push(Row(0, "redacted", stats.redacted, "where a pattern was found".to_owned()));

@@ -125,6 +125,7 @@ fn the_examples_are_accounted_for() {
         assert_eq!(number("/entries"), number("/kept/total") + number("/summaries") + number("/reports"));
         assert_eq!(number("/entries"), ran.out.lines().count() as u64);
         assert_eq!(number("/summarised"), number("/suppressed"));
+        assert_eq!(number("/reported"), number("/dropped/counted"));
         assert!(
             number("/suppressed") > 0 && number("/dropped/stopped") > 0,
             "the examples show it: {account}"
