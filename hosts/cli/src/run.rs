@@ -187,14 +187,7 @@ impl<W: Write> Run<W> {
                 }
             };
             if let Some(fault) = &piece.fault {
-                self.malformed += 1;
-                self.outcome = self.outcome.max(Outcome::Mistakes);
-                if self.malformed <= MAX_REPORTED {
-                    self.fault(
-                        Outcome::Mistakes,
-                        format_args!("{name}:{}: malformed record: {fault}", piece.line),
-                    );
-                }
+                self.malformed(format_args!("{name}:{}: malformed record: {fault}", piece.line));
             }
             self.record(&piece.text)?;
             if records.is_drained() {
@@ -228,6 +221,15 @@ impl<W: Write> Run<W> {
             say(format_args!("and {more} more malformed records"));
         }
         Ok(())
+    }
+
+    /// Counts a malformed record, and reports it unless there have been many.
+    fn malformed(&mut self, line: std::fmt::Arguments<'_>) {
+        self.malformed += 1;
+        self.outcome = self.outcome.max(Outcome::Mistakes);
+        if self.malformed <= MAX_REPORTED {
+            self.fault(Outcome::Mistakes, line);
+        }
     }
 
     fn fault(&mut self, outcome: Outcome, line: std::fmt::Arguments<'_>) {
