@@ -3,6 +3,7 @@
 //! The scanner checks the full grammar (RFC 8259) as it goes, since the body leaves as it came: what a lenient scan
 //! let through, Coralogix would drop. It works on an explicit stack of [`MAX_DEPTH`] bits, never by recursion.
 
+use super::repeats::Repeats;
 use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Number, Record, Text, Value};
 
 /// One record as JSON text.
@@ -77,11 +78,12 @@ struct Scanner<'a> {
     at: usize,
     /// Whether all that was read may leave as it is.
     tidy: bool,
+    repeats: Repeats,
 }
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, at: 0, tidy: true }
+        Self { text, at: 0, tidy: true, repeats: Repeats::new() }
     }
 
     fn malformed(&self, what: &'static str) -> Malformed {
@@ -119,8 +121,11 @@ impl<'a> Scanner<'a> {
             return Err(self.malformed("expected a key"));
         }
         let key = self.string()?;
-        // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
-        self.tidy &= matches!(key, Text::Plain(_));
+        self.tidy &= match key {
+            Text::Plain(key) => self.tidy && self.repeats.is_new(key.as_bytes()),
+            // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
+            _ => false,
+        };
         self.space();
         self.expect(b':', "expected `:`")?;
         self.space();
@@ -185,6 +190,7 @@ impl<'a> Scanner<'a> {
                     (Some(b'}'), true) | (Some(b']'), false) => {
                         self.step();
                         stack.pop();
+                        self.repeats.close();
                         on(Event::End);
                     }
                     (_, true) => return Err(self.malformed("expected `,` or `}`")),
@@ -198,6 +204,7 @@ impl<'a> Scanner<'a> {
         if !stack.push(map) {
             return Err(self.malformed("nested too deep"));
         }
+        self.repeats.open();
         self.step();
         self.space();
         Ok(())
@@ -247,7 +254,7 @@ impl<'a> Scanner<'a> {
         let text = self.text.get(start..self.at).unwrap_or_default();
         // Some 300 digits without an exponent are beyond every reader's range, too.
         if exponent || text.len() > 300 {
-            self.tidy &= text.parse::<f64>().is_ok_and(f64::is_finite);
+            self.tidy &= is_finite(text);
         }
         Ok(text)
     }
@@ -324,6 +331,11 @@ impl<'a> Scanner<'a> {
         self.at = self.at.saturating_add(4);
         Ok(code)
     }
+}
+
+/// Whether a number is within a double's range, which is as far as readers agree.
+pub(super) fn is_finite(number: &str) -> bool {
+    number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn hex4(text: &str) -> Option<u32> {
