@@ -207,7 +207,7 @@ fn fit(pattern: &Pattern, line: &Line<'_>, place: &str, wrong: &mut Vec<String>)
         match get(found, path) {
             Some(Value::String(text)) if like.0.is_match(&text) => {}
             Some(value) => {
-                wrong.push(format!("{place}: {path}: expected a text like {}, is {}", like.0, short(&value)))
+                wrong.push(format!("{place}: {path}: expected a text like {}, is {}", like.0, short(&value)));
             }
             None => wrong.push(format!("{place}: {path}: expected a text like {}, is absent", like.0)),
         }

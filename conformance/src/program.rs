@@ -86,7 +86,7 @@ impl Driver for Program {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for the program's end, or kills it.
 fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {

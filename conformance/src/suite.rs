@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::case::Case;
+use crate::case::{Case, Need};
 use crate::driver::{Driver, Outcome};
 use crate::judge::judge;
 
@@ -45,7 +45,7 @@ fn is_chosen(name: &str, only: &str) -> bool {
 
 fn cell(case: &Case, driver: &mut dyn Driver) -> Cell {
     let missing = case.needs().into_iter().find(|need| !driver.capabilities().contains(need));
-    if let Some(reason) = missing.map(|need| need.reason()).or_else(|| driver.skips(case)) {
+    if let Some(reason) = missing.map(Need::reason).or_else(|| driver.skips(case)) {
         return Cell::Skipped(reason);
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| driver.run(case))).unwrap_or_else(|panic| {
@@ -151,7 +151,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Need, parse};
+    use crate::case::parse;
     use crate::driver::Run;
 
     /// A host that keeps nothing, panics at `panic` and refuses `refuse`.

@@ -13,10 +13,8 @@ fn every_case_on_every_host() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package stands in the workspace");
     let cases = case::load(&root.join("tests/data/cases")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let mut drivers: Vec<Box<dyn Driver>> = vec![
-        Box::new(engine::Engine::json()),
-        Box::new(engine::Engine::msgpack()),
-    ];
+    let mut drivers: Vec<Box<dyn Driver>> =
+        vec![Box::new(engine::Engine::json()), Box::new(engine::Engine::msgpack())];
     let only = std::env::var("KAUDIT_CASES").unwrap_or_default();
     let report = suite::run(&cases, &only, &mut drivers);
 
