@@ -5,6 +5,7 @@
 
 mod json;
 mod msgpack;
+mod repeats;
 mod tape;
 
 use core::fmt;

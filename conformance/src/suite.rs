@@ -151,7 +151,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Need, parse};
+    use crate::case::parse;
     use crate::driver::Run;
 
     /// A host that keeps nothing, panics at `panic` and refuses `refuse`.

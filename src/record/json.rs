@@ -3,6 +3,7 @@
 //! The scanner checks the full grammar (RFC 8259) as it goes, since the body leaves as it came: what a lenient scan
 //! let through, Coralogix would drop. It works on an explicit stack of [`MAX_DEPTH`] bits, never by recursion.
 
+use super::repeats::Repeats;
 use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Number, Record, Text, Value};
 
 /// One record as JSON text.
@@ -83,6 +84,7 @@ struct Scanner<'a> {
     at: usize,
     /// Whether all that was read may leave as it is.
     tidy: bool,
+    repeats: Repeats,
 }
 
 /// Where a string's inside stands.
@@ -94,7 +96,7 @@ struct Quoted {
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, at: 0, tidy: true }
+        Self { text, at: 0, tidy: true, repeats: Repeats::new() }
     }
 
     #[cold]
@@ -150,7 +152,7 @@ impl<'a> Scanner<'a> {
         }
         let key = self.quoted()?;
         // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
-        self.tidy &= !key.escaped;
+        self.tidy = self.tidy && !key.escaped && self.repeats.is_new(self.bytes(&key));
         self.space();
         self.expect(b':', "expected `:`")?;
         self.space();
@@ -158,7 +160,7 @@ impl<'a> Scanner<'a> {
             self.text(&key)
         } else {
             // A key is compared byte by byte; that it is whole characters is nobody's question.
-            Text::Bytes(self.text.as_bytes().get(key.start..key.end).unwrap_or_default())
+            Text::Bytes(self.bytes(&key))
         })
     }
 
@@ -236,6 +238,7 @@ impl<'a> Scanner<'a> {
                     (Some(b'}'), true) | (Some(b']'), false) => {
                         self.step();
                         stack.pop();
+                        self.repeats.close();
                         on(Event::End);
                     }
                     (_, true) => return Err(self.malformed("expected `,` or `}`")),
@@ -249,6 +252,7 @@ impl<'a> Scanner<'a> {
         if !stack.push(map) {
             return Err(self.malformed("nested too deep"));
         }
+        self.repeats.open();
         self.step();
         self.space();
         Ok(())
@@ -298,7 +302,7 @@ impl<'a> Scanner<'a> {
         let text = self.text.get(start..self.at).unwrap_or_default();
         // Some 300 digits without an exponent are beyond every reader's range, too.
         if exponent || text.len() > 300 {
-            self.tidy &= text.parse::<f64>().is_ok_and(f64::is_finite);
+            self.tidy &= is_finite(text);
         }
         Ok(text)
     }
@@ -317,6 +321,10 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<Text<'a>, Malformed> {
         let text = self.quoted()?;
         Ok(self.text(&text))
+    }
+
+    fn bytes(&self, quoted: &Quoted) -> &'a [u8] {
+        self.text.as_bytes().get(quoted.start..quoted.end).unwrap_or_default()
     }
 
     fn text(&self, Quoted { start, end, escaped }: &Quoted) -> Text<'a> {
@@ -403,6 +411,11 @@ impl<'a> Scanner<'a> {
         self.skip_bytes(4);
         Ok(code)
     }
+}
+
+/// Whether a number is within a double's range, which is as far as readers agree.
+pub(super) fn is_finite(number: &str) -> bool {
+    number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn hex4(text: &str) -> Option<u32> {

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::repeats::Repeats;
 use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Number, Record, Text, Value};
 
 /// One record as a `MessagePack` map.
@@ -64,9 +65,16 @@ impl<'a> Record<'a> for MsgPack<'a> {
 
     fn is_clean(&self) -> bool {
         let mut clean = true;
+        let mut repeats = Repeats::new();
         let walked = Reader::new(self.bytes).walk(&mut |step| {
+            match step {
+                Step::Value(Token::Map(_) | Token::List(_)) => repeats.open(),
+                Step::End => repeats.close(),
+                _ => (),
+            }
             clean &= match step {
-                Step::Key(Token::Str(bytes)) | Step::Value(Token::Str(bytes)) => is_utf8(bytes),
+                Step::Key(Token::Str(bytes)) => is_utf8(bytes) && repeats.is_new(bytes),
+                Step::Value(Token::Str(bytes)) => is_utf8(bytes),
                 Step::Key(_) | Step::Value(Token::Bin(_) | Token::Ext(..)) => false,
                 Step::Value(Token::Number(Number::Float(value))) => value.is_finite(),
                 Step::Value(_) | Step::End => true,

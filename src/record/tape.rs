@@ -2,6 +2,9 @@
 //! in whichever encoding the host wants.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+
+use foldhash::fast::FixedState;
 
 use super::{Number, Text, json, msgpack};
 
@@ -53,7 +56,13 @@ impl<'a> Tape<'a> {
     pub(super) fn from_json(text: &'a str) -> Self {
         let mut builder = Builder::default();
         // A scanned body is valid; were it not, what was read so far is closed below.
-        let _ = json::walk(text, |event| builder.push(event.map_text(owned)));
+        let _ = json::walk(text, |event| {
+            builder.push(match event.map_text(owned) {
+                // No reader has such a number; the text keeps what was meant.
+                Event::Number(Number::Raw(text)) if !json::is_finite(text) => Event::Str(text.into()),
+                event => event,
+            });
+        });
         builder.finish()
     }
 
@@ -168,6 +177,51 @@ impl<'a> Tape<'a> {
         }
     }
 
+    /// Drops each member whose key stood in its map before: the first counts, as it does in recognising a finding.
+    fn drop_repeated(&mut self) {
+        let mut open: Vec<(usize, Vec<usize>)> = Vec::new();
+        let mut dropped: Vec<(usize, usize)> = Vec::new();
+        for at in 0..self.events.len() {
+            match self.events.get(at) {
+                Some(Event::Map(_) | Event::List(_)) => open.push((at, Vec::new())),
+                Some(Event::Key(_)) => open.last_mut().into_iter().for_each(|(_, keys)| keys.push(at)),
+                Some(Event::End) => {
+                    let (map, keys) = open.pop().unwrap_or_default();
+                    let repeated = self.repeated(&keys, at);
+                    if let Some(Event::Map(count)) = self.events.get_mut(map) {
+                        *count = count.saturating_sub(u32::try_from(repeated.len()).unwrap_or(0));
+                    }
+                    dropped.extend(repeated);
+                }
+                _ => (),
+            }
+        }
+        // What is dropped may hold what would have been dropped in it.
+        dropped.sort_unstable();
+        let mut dropped = dropped.into_iter().peekable();
+        let mut at = 0_usize;
+        self.events.retain(|_| {
+            let here = at;
+            at = at.saturating_add(1);
+            while dropped.next_if(|(_, end)| *end <= here).is_some() {}
+            dropped.peek().is_none_or(|(begin, _)| here < *begin)
+        });
+    }
+
+    /// Of a map's keys, given by their places, those that repeat one before: where their members begin and end.
+    fn repeated(&self, keys: &[usize], end: usize) -> Vec<(usize, usize)> {
+        let name = |at: usize| match self.events.get(at) {
+            Some(Event::Key(key)) => key.as_ref(),
+            _ => "",
+        };
+        let ends = keys.iter().skip(1).copied().chain([end]);
+        let mut members: Vec<(usize, usize)> = keys.iter().copied().zip(ends).collect();
+        // Sorting, unlike hashing, has no keys that an attacker could choose to make it slow.
+        members.sort_by_key(|&(at, _)| name(at));
+        let pairs = members.iter().zip(members.iter().skip(1));
+        pairs.filter(|((one, _), (other, _))| name(*one) == name(*other)).map(|(_, &later)| later).collect()
+    }
+
     fn plan_renames(&self, keys: &[usize], renamed: &mut Vec<(usize, String)>) {
         let name = |&at: &usize| match self.events.get(at) {
             Some(Event::Key(key)) => Some(key.as_ref()),
@@ -176,7 +230,7 @@ impl<'a> Tape<'a> {
         if !keys.iter().filter_map(name).any(|key| key.contains('-')) {
             return;
         }
-        let mut taken: std::collections::HashSet<Cow<'_, str>, foldhash::fast::FixedState> =
+        let mut taken: HashSet<Cow<'_, str>, FixedState> =
             keys.iter().filter_map(name).map(Cow::Borrowed).collect();
         for at in keys {
             let Some(key) = name(at).filter(|key| key.contains('-')) else { continue };
@@ -241,7 +295,9 @@ impl<'a> Builder<'a> {
         while !self.open.is_empty() {
             self.close();
         }
-        Tape { events: self.events }
+        let mut tape = Tape { events: self.events };
+        tape.drop_repeated();
+        tape
     }
 }
 

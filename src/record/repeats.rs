@@ -1,0 +1,114 @@
+//! Notices keys that stand twice in one map.
+//!
+//! Such a body is legal, but readers differ: Elasticsearch refuses it, others take the last or the first. It is written
+//! anew, the first member of a name kept. Decision: hashes in a fixed array, looked through only where a small filter says
+//! that there may be an equal one; every key of every record comes by here, and a hash table would cost many times more.
+
+use super::MAX_DEPTH;
+
+/// How many keys are watched at once: those of all open maps together. kAudit's findings have some thirty.
+const ROOM: usize = 96;
+
+/// The keys of the maps that are open. It may suspect a key wrongly (equal hashes, no more room), which costs a body that
+/// is written anew and nothing else; it misses none.
+pub(super) struct Repeats {
+    hashes: [u32; ROOM],
+    used: usize,
+    /// A bit for each hash that was ever taken.
+    filter: [u64; 4],
+    /// Where the keys of each open map or list begin, but for the outermost.
+    begins: [u8; MAX_DEPTH],
+    depth: usize,
+}
+
+impl Repeats {
+    /// Nothing seen yet; the outermost map is open.
+    pub fn new() -> Self {
+        Self { hashes: [0; ROOM], used: 0, filter: [0; 4], begins: [0; MAX_DEPTH], depth: 0 }
+    }
+
+    /// A map or list begins.
+    pub fn open(&mut self) {
+        if let Some(begin) = self.begins.get_mut(self.depth) {
+            *begin = u8::try_from(self.used).unwrap_or(u8::MAX);
+        }
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    /// The innermost map or list ends.
+    pub fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.used = self.begins.get(self.depth).copied().map_or(0, usize::from);
+    }
+
+    /// Takes the next key of the innermost map; whether it is surely new there.
+    pub fn is_new(&mut self, key: &[u8]) -> bool {
+        let hash = hash(key);
+        let Some(slot) = self.hashes.get_mut(self.used) else { return false };
+        *slot = hash;
+        let seen = self.was_taken(hash) && self.among_innermost(hash);
+        self.used = self.used.saturating_add(1);
+        !seen
+    }
+
+    fn was_taken(&mut self, hash: u32) -> bool {
+        let bit = 1_u64.wrapping_shl(hash);
+        let Some(word) = self.filter.get_mut((hash >> 6 & 3) as usize) else { return true };
+        let taken = *word & bit != 0;
+        *word |= bit;
+        taken
+    }
+
+    fn among_innermost(&self, hash: u32) -> bool {
+        let outer = self.depth.checked_sub(1);
+        let begin = outer.and_then(|outer| self.begins.get(outer)).copied().map_or(0, usize::from);
+        self.hashes.get(begin..self.used).is_none_or(|before| before.contains(&hash))
+    }
+}
+
+/// Eight bytes at a time; the last may overlap those before.
+#[inline]
+fn hash(key: &[u8]) -> u32 {
+    // The golden ratio's odd neighbour: each bit of a word reaches the upper half of the product.
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(32);
+    let mut hash = key.len() as u64;
+    let mut rest = key;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        hash = mix(hash, u64::from_le_bytes(*word));
+        rest = after;
+    }
+    let four = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    let last = match (key.last_chunk::<8>(), rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        (Some(last), ..) => u64::from_le_bytes(*last),
+        (_, Some(first), Some(last)) => four(first) << 32 | four(last),
+        _ => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "any 32 bits will do")]
+    let hash = mix(hash, last) as u32;
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_new_once_in_each_map() {
+        let mut repeats = Repeats::new();
+        assert!(repeats.is_new(b"a") && repeats.is_new(b"b"));
+        repeats.open();
+        assert!(repeats.is_new(b"a") && !repeats.is_new(b"a"));
+        repeats.close();
+        assert!(!repeats.is_new(b"a") && repeats.is_new(b"c") && !repeats.is_new(b"b"));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_suspected() {
+        let mut repeats = Repeats::new();
+        let new = (0..1000_u32).filter(|key| repeats.is_new(&key.to_be_bytes())).count();
+        assert_eq!(new, ROOM);
+        repeats.open();
+        repeats.close();
+        assert!(!repeats.is_new(b"x"));
+    }
+}
