@@ -57,7 +57,9 @@ pub fn run(library: &Library, plan: &Plan) -> Result<(), String> {
     }
     let after = resident_kb()?;
     let records = total.load(Ordering::Relaxed);
-    println!("{records} records: resident memory {before} kB after three tenths of these, {after} kB at the end");
+    println!(
+        "{records} records: resident memory {before} kB after three tenths of these, {after} kB at the end"
+    );
     plan.grown(before, after)
 }
 
