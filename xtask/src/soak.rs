@@ -18,7 +18,9 @@ pub fn run(arguments: &[String]) -> Done {
             "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect",
         ]);
-        return sh(valgrind.arg(driver).args(["--soak", "100,40000"]).arg(plugin));
+        return sh(valgrind.arg(driver).args(["--soak", "100,40000,1000000"]).arg(plugin));
     }
-    sh(Command::new(driver).args(["--soak", "10000,10000000"]).arg(plugin))
+    let mut soak = Command::new(driver);
+    // One arena: how threads share several is the C library's own unevenness.
+    sh(soak.env("MALLOC_ARENA_MAX", "1").args(["--soak", "10000,10000000,1024"]).arg(plugin))
 }

@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use kaudit_filter::Time;
 use kaudit_filter::entry::Out;
 
-use crate::callbacks::Plugin;
+use crate::callbacks::Kaudit;
 use crate::chunk::Outcome;
 
 // ---- Raw declarations, by include/fluent-bit/flb_filter.h ----------------------------------------------------------
@@ -129,9 +129,9 @@ pub static filter_kaudit_plugin: RawPlugin = RawPlugin {
     description: c"Alcide kAudit findings as Coralogix log entries".as_ptr(),
     config_map: ptr::null(),
     cb_pre_run: None,
-    cb_init: Some(init),
-    cb_filter: Some(filter),
-    cb_exit: Some(exit),
+    cb_init: Some(init::<Kaudit>),
+    cb_filter: Some(filter::<Kaudit>),
+    cb_exit: Some(exit::<Kaudit>),
     cb_notification: None,
     zeros: [0; 8],
 };
@@ -154,19 +154,31 @@ unsafe extern "C" {
 
 // ---- The callbacks: pointers become safe types, and no panic leaves -------------------------------------------------
 
+/// What a plugin does, in safe terms.
+pub trait Plugin: Sized + Send {
+    /// `cb_init`; `None`: the host must not start, and the log says why.
+    fn start(host: Instance) -> Option<Self>;
+    /// `cb_filter`: what takes the chunk's place is written to `out`.
+    fn filter(&mut self, chunk: &[u8], now: Time, out: &mut Buffer) -> Outcome;
+    /// [`Plugin::filter`] panicked, and the chunk passed.
+    fn failed(&mut self, message: &str);
+    /// `cb_exit`.
+    fn stop(self);
+}
+
 /// What `flb_filter_set_context` is given: the plugin's state, behind a lock because a processor may call from other
 /// threads than the one that ran `cb_init`.
-type Context = Mutex<Plugin>;
+type Context<P> = Mutex<P>;
 
-unsafe extern "C" fn init(
+unsafe extern "C" fn init<P: Plugin>(
     instance: *const RawInstance,
     _config: *const c_void,
     _data: *const c_void,
 ) -> c_int {
     let Some(instance) = Instance::new(instance) else { return -1 };
-    match guarded(|| Plugin::start(instance)) {
+    match guarded(|| P::start(instance)) {
         Ok(Some(plugin)) => {
-            let context = Box::into_raw(Box::new(Context::new(plugin)));
+            let context = Box::into_raw(Box::new(Context::<P>::new(plugin)));
             // SAFETY: the instance is the one that the host is initialising. The context stays valid until `exit`.
             unsafe { flb_filter_set_context(instance.raw.as_ptr(), context.cast()) };
             0
@@ -179,7 +191,7 @@ unsafe extern "C" fn init(
     }
 }
 
-unsafe extern "C" fn filter(
+unsafe extern "C" fn filter<P: Plugin>(
     data: *const c_void,
     bytes: usize,
     _tag: *const c_char,
@@ -195,7 +207,7 @@ unsafe extern "C" fn filter(
         return NOT_TOUCHED;
     }
     // SAFETY: the context is the one that `init` made; the host passes it to no call after `exit`.
-    let context = unsafe { &*context.cast::<Context>() };
+    let context = unsafe { &*context.cast::<Context<P>>() };
     // SAFETY: the host owns `bytes` readable bytes at `data` and changes none of them during the call.
     let chunk = unsafe { slice::from_raw_parts(data.cast::<u8>(), bytes) };
     let mut plugin = context.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,10 +229,10 @@ unsafe extern "C" fn filter(
     MODIFIED
 }
 
-unsafe extern "C" fn exit(context: *mut c_void, _config: *const c_void) -> c_int {
+unsafe extern "C" fn exit<P: Plugin>(context: *mut c_void, _config: *const c_void) -> c_int {
     if !context.is_null() {
         // SAFETY: the context is the one that `init` made; the host calls `exit` once, and nothing after it.
-        let context = unsafe { Box::from_raw(context.cast::<Context>()) };
+        let context = unsafe { Box::from_raw(context.cast::<Context<P>>()) };
         let _ = guarded(|| context.into_inner().unwrap_or_else(PoisonError::into_inner).stop());
     }
     0
@@ -399,5 +411,117 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: `start` is null or was allocated here and not handed over.
         unsafe { libc::free(self.start.cast()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a plugin must never do, and this one does.
+    struct Broken;
+
+    static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    fn said() -> Vec<String> {
+        std::mem::take(&mut *LOG.lock().expect("nothing panics with the lock"))
+    }
+
+    impl Plugin for Broken {
+        fn start(host: Instance) -> Option<Self> {
+            assert!(host.property(c"start").is_some(), "at the start");
+            Some(Self)
+        }
+
+        fn filter(&mut self, chunk: &[u8], _: Time, out: &mut Buffer) -> Outcome {
+            out.put(chunk);
+            panic!("at byte {}", chunk.len());
+        }
+
+        fn failed(&mut self, message: &str) {
+            LOG.lock().expect("a lock").push(message.to_owned());
+            panic!("again");
+        }
+
+        fn stop(self) {
+            panic!("at the end");
+        }
+    }
+
+    #[test]
+    fn no_panic_leaves() {
+        let mut instance = std::mem::MaybeUninit::<RawInstance>::zeroed();
+        let raw: *const RawInstance = instance.as_mut_ptr();
+        let (mut out, mut length) = (ptr::null_mut(), 0);
+        let (chunk, none) = ([0_u8; 7], ptr::null());
+        // SAFETY: the callbacks are given what the host gives them; zeros are a valid instance.
+        unsafe {
+            assert_eq!(init::<Broken>(ptr::null(), none, none), -1, "no instance");
+            assert_eq!(init::<Broken>(raw, none, none), -1);
+            assert_eq!(said(), Vec::<String>::new(), "log_level is off");
+            (*instance.as_mut_ptr()).log_level = 1;
+            assert_eq!(init::<Broken>(raw, none, none), -1);
+            assert_eq!(said(), ["[filter:kaudit:broken.0] failed to start: at the start"]);
+            assert!((*raw).context.is_null(), "the host would call `cb_exit`");
+
+            (*instance.as_mut_ptr()).data = raw.cast();
+            assert_eq!(init::<Broken>(raw, none, none), 0);
+            let context = (*raw).context.cast_mut();
+            for _ in 0..2 {
+                let (data, tag) = (chunk.as_ptr().cast(), c"tag".as_ptr());
+                let (out, length) = (&raw mut out, &raw mut length);
+                let code = filter::<Broken>(data, 7, tag, 3, out, length, raw, none, context, none);
+                assert_eq!(code, NOT_TOUCHED, "the chunk passes");
+                assert_eq!(said(), ["at byte 7"]);
+            }
+            assert!(out.is_null() && length == 0);
+            assert_eq!(exit::<Broken>(context, none), 0);
+        }
+    }
+
+    #[test]
+    fn memory_that_runs_out_is_said() {
+        let mut buffer = Buffer::default();
+        buffer.put(b"text");
+        buffer.reserve(usize::MAX / 2);
+        assert!(buffer.failed());
+        buffer.put(b"more");
+        assert_eq!(buffer.length, 4, "nothing is written any more");
+    }
+
+    // The host's functions, as far as a test needs them: an option is set where the instance has `data`.
+
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn flb_filter_get_property(_: *const c_char, raw: *const RawInstance) -> *const c_char {
+        // SAFETY: the test passes its instance.
+        if unsafe { (*raw).data.is_null() } { ptr::null() } else { c"set".as_ptr() }
+    }
+
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn flb_filter_set_context(raw: *mut RawInstance, context: *const c_void) {
+        // SAFETY: the test passes its instance.
+        unsafe { (*raw).context = context };
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn flb_filter_name(_: *const RawInstance) -> *const c_char {
+        c"broken.0".as_ptr()
+    }
+
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn flb_log_print(
+        _: c_int,
+        _: *const c_char,
+        _: c_int,
+        _: *const c_char,
+        line: *const c_char,
+    ) {
+        // SAFETY: the format is `%s`.
+        LOG.lock().expect("a lock").extend(unsafe { text(line) });
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn flb_time_get(_: *mut RawTime) -> c_int {
+        0
     }
 }

@@ -17,12 +17,12 @@ use kaudit_filter::config::{By, Config, Report, Shape, Unrecognised};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Time};
 
-use crate::abi::{Buffer, Instance, Level};
+use crate::abi::{Buffer, Instance, Level, Plugin};
 use crate::chunk::{self, Event, Outcome, Pass};
 use crate::options::{self, Options, Source};
 
 /// One configured filter.
-pub struct Plugin {
+pub struct Kaudit {
     host: Instance,
     filter: Filter,
     shape: Shape,
@@ -45,9 +45,9 @@ struct Unfiltered {
     memory: u64,
 }
 
-impl Plugin {
+impl Plugin for Kaudit {
     /// Reads the options; logs what will be done, or every mistake.
-    pub fn start(host: Instance) -> Option<Self> {
+    fn start(host: Instance) -> Option<Self> {
         let fail = |mistakes: Vec<String>| mistakes.iter().for_each(|line| host.log(Level::Error, line));
         let options = options::read(&host).map_err(fail).ok()?;
         let Options { config, warnings, file, reload_interval, stats_interval, stats_entry } = options;
@@ -75,7 +75,7 @@ impl Plugin {
     }
 
     /// One chunk in; what takes its place is written to `out`.
-    pub fn filter(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
+    fn filter(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
         if self.look.is_due(now) {
             self.reload();
         }
@@ -107,7 +107,7 @@ impl Plugin {
     }
 
     /// The plugin's own code panicked, and a chunk passed.
-    pub fn failed(&mut self, message: &str) {
+    fn failed(&mut self, message: &str) {
         self.unfiltered.panicked += 1;
         if self.unfiltered.panicked == 1 {
             self.log(Level::Error, &format!("a defect of the filter; a chunk passes unfiltered: {message}"));
@@ -115,7 +115,7 @@ impl Plugin {
     }
 
     /// Tells what was not told yet, and what can no longer leave: after this there is no chunk to put it in.
-    pub fn stop(mut self) {
+    fn stop(mut self) {
         self.tell();
         let before = *self.filter.stats();
         let latest = Time::from_nanos(i64::MAX);
@@ -130,7 +130,9 @@ impl Plugin {
             self.log(Level::Warn, &line);
         }
     }
+}
 
+impl Kaudit {
     /// Takes over what the file says now, if that is another configuration and one without mistakes.
     fn reload(&mut self) {
         let Some(file) = &self.file else { return };

@@ -50,8 +50,7 @@ struct Arguments {
 
 impl Arguments {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        const USAGE: &str =
-            "usage: kaudit-fluent-bit-host [--layout 2.2|3.2|3.2-no-regex] [--soak CYCLES,RECORDS] FILE.so";
+        const USAGE: &str = "usage: kaudit-fluent-bit-host [--layout 2.2|3.2|3.2-no-regex] [--soak CYCLES,RECORDS,SLACK_KB] FILE.so";
         let (mut file, mut layout, mut soak) = (None, Layout::ALL[1].1, None);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(USAGE);
