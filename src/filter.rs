@@ -361,7 +361,7 @@ fn own_ms(fields: &Fields<'_>) -> Option<i64> {
 #[derive(Default)]
 struct Seen<'a> {
     fields: Fields<'a>,
-    /// The first text that may hold a whole finding: a log agent's line.
+    /// The first text that may hold a whole finding: a log agent's line that begins as an object does.
     line: Option<Text<'a>>,
     /// Whether a list stands where batches have theirs.
     batch: bool,
@@ -373,7 +373,7 @@ impl<'a> Seen<'a> {
     fn take(&mut self, meaning: Key, value: Value<'a>) {
         match (meaning, value) {
             (Key::Field(field), _) => self.fields.offer(field, value),
-            (Key::Line, Value::Text(text)) => self.line = self.line.or(Some(text)),
+            (Key::Line, Value::Text(text)) if begins_object(text) => self.line = self.line.or(Some(text)),
             (Key::Batch, Value::List) => self.batch = true,
             (Key::Own, _) => self.own = true,
             _ => (),
@@ -390,6 +390,16 @@ fn meaning(key: Text<'_>) -> Option<Key> {
     }
 }
 
+/// Whether a text may be an object, as far as can be seen without resolving escapes.
+fn begins_object(text: Text<'_>) -> bool {
+    let bytes = match text {
+        Text::Plain(text) | Text::Escaped(text) => text.as_bytes(),
+        Text::Bytes(bytes) => bytes,
+    };
+    // A line may begin with an escaped line break.
+    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'\\'))
+}
+
 /// Recognises a record as a finding, or as a line that holds one; `seen` is then the finding's.
 ///
 /// # Errors
@@ -404,9 +414,6 @@ fn find<'a>(
         return Ok((kind, None));
     }
     let line = seen.line.ok_or(None)?.decode(scratch).trim();
-    if !line.starts_with('{') {
-        return Err(None);
-    }
     let mut json = Json::new(line);
     let mut inside = Seen::default();
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
