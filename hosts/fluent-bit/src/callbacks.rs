@@ -48,17 +48,17 @@ struct Unfiltered {
 impl Plugin for Kaudit {
     /// Reads the options; logs what will be done, or every mistake.
     fn start(host: Instance) -> Option<Self> {
-        let fail = |mistakes: Vec<String>| mistakes.iter().for_each(|line| host.log(Level::Error, line));
-        let options = options::read(&host).map_err(fail).ok()?;
+        let refuse = |mistakes: Vec<String>| log_all(&host, Level::Error, &mistakes);
+        let options = options::read(&host).map_err(refuse).ok()?;
         let Options { config, warnings, file, reload_interval, stats_interval, stats_entry } = options;
-        let filter = Filter::new(&config, seed()).map_err(|error| fail(vec![error.to_string()])).ok()?;
+        let filter = Filter::new(&config, seed()).map_err(|error| refuse(vec![error.to_string()])).ok()?;
         if host.properties().is_none() {
             host.log(
                 Level::Warn,
                 "this Fluent Bit does not show its options, so a misspelt one is not noticed",
             );
         }
-        warnings.iter().for_each(|line| host.log(Level::Warn, line));
+        log_all(&host, Level::Warn, &warnings);
         host.log(Level::Info, &format!("started: {}", describe(&config)));
         Some(Self {
             host,
@@ -149,11 +149,11 @@ impl Kaudit {
         match replaced {
             Ok((config, warnings)) => {
                 self.shape = config.coralogix.shape;
-                warnings.iter().for_each(|line| self.log(Level::Warn, line));
+                log_all(&self.host, Level::Warn, &warnings);
                 self.log(Level::Info, &format!("reloaded: {}", describe(&config)));
             }
             Err(mistakes) => {
-                mistakes.iter().for_each(|line| self.log(Level::Error, line));
+                log_all(&self.host, Level::Error, &mistakes);
                 self.log(Level::Error, "not reloaded: the configuration before stays in use");
             }
         }
@@ -205,6 +205,12 @@ impl Timer {
             self.next = Some(Time::from_nanos(now.nanos().saturating_add(self.interval)));
         }
         due
+    }
+}
+
+fn log_all(host: &Instance, level: Level, lines: &[String]) {
+    for line in lines {
+        host.log(level, line);
     }
 }
 

@@ -184,7 +184,6 @@ fn inline(given: &Instance) -> Read {
 
 /// The document that says what the inline options say. A bare `rate_limit` counts findings a second.
 fn document(given: &Instance) -> String {
-    let mut text = String::from("use: all\n");
     let scalar = |name: &CStr| given.property(name).map(|value| (key(name), quote(&value)));
     let list = |name: &CStr| {
         let words = given.property(name)?;
@@ -199,23 +198,22 @@ fn document(given: &Instance) -> String {
         let by = given.property(RATE_LIMIT_BY).unwrap_or_else(|| "none".to_owned());
         ("rate-limit".to_owned(), format!("{{limit: {}, period: 1s, by: {}}}", quote(&limit), quote(&by)))
     });
-    text += &format!("coralogix: {}\n", map(CORALOGIX.into_iter().filter_map(scalar).collect()));
-    if let Some((key, value)) = scalar(UNRECOGNISED) {
-        text += &format!("{key}: {value}\n");
-    }
     // The agent sends; the target stands here only because kAudit's list asks for one.
     let target =
         [("target-type", "http-api"), ("http-api-uri", "https://ingress.coralogix.com/logs/v1/singles")];
     let target = target.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let target = map(target.into_iter().chain(limit).collect());
-    text += "integrations:\n";
+    let coralogix = map(CORALOGIX.into_iter().filter_map(scalar).collect());
+    let mut lines = vec!["use: all".to_owned(), format!("coralogix: {coralogix}")];
+    lines.extend(scalar(UNRECOGNISED).map(|(key, value)| format!("{key}: {value}")));
+    lines.push("integrations:".to_owned());
     for (kind, own) in [("detections", DETECTIONS.as_slice()), ("selections", &RULES), ("activity", &[])] {
         let entities = ENTITIES.into_iter().filter_map(scalar);
         let own = own.iter().filter_map(|name| if RULES.contains(name) { scalar(name) } else { list(name) });
         let filter = map(entities.chain(own).collect());
-        text += &format!("- {{name: {kind}, type: {kind}, target: {target}, data-filter: {filter}}}\n");
+        lines.push(format!("- {{name: {kind}, type: {kind}, target: {target}, data-filter: {filter}}}"));
     }
-    text
+    lines.join("\n")
 }
 
 /// The document's spelling of an option.

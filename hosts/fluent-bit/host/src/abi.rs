@@ -96,16 +96,6 @@ pub fn take_log() -> Vec<(i32, String)> {
     std::mem::take(&mut *LOG.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
-/// Keeps the functions in the executable: nothing in it calls them.
-#[used]
-static EXPORTED: (
-    unsafe extern "C" fn(*const c_char, *const RawInstance) -> *const c_char,
-    unsafe extern "C" fn(*mut RawInstance, *mut c_void),
-    unsafe extern "C" fn(*const RawInstance) -> *const c_char,
-    unsafe extern "C" fn(c_int, *const c_char, c_int, *const c_char, *const c_char),
-    unsafe extern "C" fn(*mut [i64; 2]) -> c_int,
-) = (flb_filter_get_property, flb_filter_set_context, flb_filter_name, flb_log_print, flb_time_get);
-
 /// As in Fluent Bit; keys are compared without regard to case.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn flb_filter_get_property(

@@ -48,9 +48,9 @@ pub fn unhex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.trim().as_bytes();
     let pair = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(pair).collect();
-    bytes.filter(|_| digits.len() % 2 == 0).ok_or_else(|| format!("not hexadecimal: `{text}`"))
+    bytes.filter(|_| digits.len().is_multiple_of(2)).ok_or_else(|| format!("not hexadecimal: `{text}`"))
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -132,7 +132,7 @@ impl Session<'_> {
         let mut answer = vec![word.to_owned()];
         match events::read(&left) {
             Ok(events) => {
-                answer.extend(events.into_iter().map(|(head, body)| format!("event {head} {body}")))
+                answer.extend(events.into_iter().map(|(head, body)| format!("event {head} {body}")));
             }
             // A chunk that was malformed and passed.
             Err(error) if word == "untouched" => answer.push(format!("malformed {error}")),

@@ -59,7 +59,9 @@ impl Host {
     }
 
     fn start(&mut self, options: &[&str]) -> String {
-        options.iter().for_each(|option| self.send(&format!("option {option}")));
+        for option in options {
+            self.send(&format!("option {option}"));
+        }
         self.send("start");
         self.answer()
     }
@@ -87,7 +89,9 @@ impl Host {
     }
 
     fn chunk(&mut self, requests: &[&str]) -> (String, Vec<(String, Value)>) {
-        requests.iter().for_each(|request| self.send(request));
+        for request in requests {
+            self.send(request);
+        }
         self.call()
     }
 
