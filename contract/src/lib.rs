@@ -140,7 +140,10 @@ fn check_schema(schema: &Validator, value: &Value, found: &mut Vec<Violation>) {
 fn check_values(entry: &Value, place: &str, limits: &Limits, found: &mut Vec<Violation>) {
     // A schema takes 4.0 for an integer; a reader of integers need not.
     if entry["severity"].is_number() && !entry["severity"].is_u64() {
-        found.push(Violation::new(format!("{place}severity is not written as an integer: {}", entry["severity"])));
+        found.push(Violation::new(format!(
+            "{place}severity is not written as an integer: {}",
+            entry["severity"]
+        )));
     }
     if let Some(timestamp) = entry["timestamp"].as_f64() {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time are far below 2^53")]
@@ -359,7 +362,8 @@ mod tests {
             let violations = check_envelope(envelope.to_string().as_bytes(), &Limits::at(NOW));
             let found = complaints(&violations);
             assert!(found.contains(complaint), "{found:?} does not complain of {complaint:?}");
-            let entry = complaint.contains("logEntries").then_some(0).filter(|_| *complaint != "/logEntries: ");
+            let entry =
+                complaint.contains("logEntries").then_some(0).filter(|_| *complaint != "/logEntries: ");
             assert!(violations.iter().any(|violation| violation.entry == entry), "{violations:?}: {entry:?}");
         }
     }
