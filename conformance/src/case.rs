@@ -316,7 +316,7 @@ impl RawRecord {
 
 impl RawPattern {
     fn finish(self) -> Result<Pattern, String> {
-        let whole = self.entry.map(|text| crate::contract::parse(text.as_bytes())).transpose()?;
+        let whole = self.entry.map(|text| contract::parse(text.as_bytes())).transpose()?;
         if whole.is_some() && !self.has.is_empty() {
             return Err("`entry` is the whole entry, and `has` would say part of it again".to_owned());
         }

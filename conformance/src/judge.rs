@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use contract::Limits;
 use serde_json::Value;
 
 use crate::case::{Case, Pattern, Record};
-use crate::contract::{self, Limits};
 use crate::driver::Run;
 
 /// Everything that is wrong with a run; empty: the host conforms.

@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 pub mod case;
-pub mod contract;
 pub mod driver;
 pub mod fluent_bit;
 mod judge;

@@ -5,7 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 mod config;
+mod endpoint;
 mod input;
 mod output;
 mod report;
@@ -41,6 +43,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Endpoint(endpoint::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -55,11 +58,13 @@ Next:
   kaudit-filter run findings.ndjson                        every finding as an entry, no filter
   kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
   kaudit-filter run --help                                 all about records, configuration and clocks
+  kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
 ";
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Endpoint(args)) => endpoint::run(args),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
     };
     let outcome = match ended {

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,7 +14,7 @@ use kaudit_filter::{Filter, Time, Verdict, time_of};
 use crate::input::{self, Records};
 use crate::output::Output;
 use crate::report::Account;
-use crate::{Outcome, config, say};
+use crate::{Outcome, clock, config, say};
 
 /// Runs the filter over files and writes the entries that Coralogix would receive
 ///
@@ -40,7 +39,7 @@ pub struct Args {
     config: Option<PathBuf>,
 
     /// Let every record arrive at this time: RFC 3339, or milliseconds since 1970
-    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "clock", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = clock::parse, conflicts_with = "clock", allow_negative_numbers = true)]
     now: Option<Time>,
 
     /// When records arrive
@@ -265,22 +264,9 @@ impl Arrival {
     fn last(&self) -> Time {
         match *self {
             Self::Fixed(now) | Self::Record(Some(now)) => now,
-            Self::Wall | Self::Record(None) => wall(),
+            Self::Wall | Self::Record(None) => clock::wall(),
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place of this host that reads the clock")]
-fn wall() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
-fn parse_time(text: &str) -> Result<Time, &'static str> {
-    let millis = text.parse().ok().map(Time::from_millis);
-    millis
-        .or_else(|| Time::parse(text))
-        .ok_or("expected RFC 3339, such as `2020-03-01T16:00:00Z`, or milliseconds since 1970")
 }
 
 fn open(file: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read>> {

@@ -2,7 +2,10 @@
 //!
 //! A rejection can hide behind a 200, or cost a whole chunk of entries, so the check is stricter than the endpoint
 //! where strictness costs a correct entry nothing. Sources of the numbers: Coralogix's REST pages, and IBM Cloud Logs
-//! where those are silent.
+//! where those are silent. Decision: a crate of its own, so that the suite that judges entries and the endpoint that
+//! receives them hold them against the same rules, and neither brings the other along.
+
+#![forbid(unsafe_code)]
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -38,11 +41,21 @@ impl Limits {
 
 /// One way in which bytes break the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation(String);
+pub struct Violation {
+    /// Which of an envelope's entries does, from 0; `None`: the single entry, or the envelope itself.
+    pub entry: Option<usize>,
+    what: String,
+}
+
+impl Violation {
+    fn new(what: impl Into<String>) -> Self {
+        Self { entry: None, what: what.into() }
+    }
+}
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
@@ -50,7 +63,7 @@ impl fmt::Display for Violation {
 pub fn check_entry(line: &[u8], limits: &Limits) -> Vec<Violation> {
     let mut found = Vec::new();
     if line.len() > limits.max_entry_bytes {
-        found.push(Violation(format!(
+        found.push(Violation::new(format!(
             "the entry has {} bytes, {} are allowed",
             line.len(),
             limits.max_entry_bytes
@@ -67,7 +80,7 @@ pub fn check_entry(line: &[u8], limits: &Limits) -> Vec<Violation> {
 pub fn check_envelope(line: &[u8], limits: &Limits) -> Vec<Violation> {
     let mut found = Vec::new();
     if line.len() >= MAX_REQUEST_BYTES {
-        found.push(Violation(format!(
+        found.push(Violation::new(format!(
             "the envelope has {} bytes, below {MAX_REQUEST_BYTES} are allowed",
             line.len()
         )));
@@ -75,14 +88,16 @@ pub fn check_envelope(line: &[u8], limits: &Limits) -> Vec<Violation> {
     let Some(envelope) = parse_line(line, &mut found) else { return found };
     check_schema(&ENVELOPE, &envelope, &mut found);
     for (index, entry) in envelope["logEntries"].as_array().into_iter().flatten().enumerate() {
+        let from = found.len();
         let size = entry.to_string().len();
         if size > limits.max_entry_bytes {
-            found.push(Violation(format!(
+            found.push(Violation::new(format!(
                 "logEntries.{index}: has {size} bytes, {} are allowed",
                 limits.max_entry_bytes
             )));
         }
         check_values(entry, &format!("logEntries.{index}: "), limits, &mut found);
+        found.iter_mut().skip(from).for_each(|violation| violation.entry = Some(index));
     }
     found
 }
@@ -96,9 +111,9 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
         .map_err(|error| format!("not strict JSON: {error}"))
 }
 
-static ENTRY: LazyLock<Validator> = LazyLock::new(|| schema(include_str!("../contract/entry.schema.json")));
+static ENTRY: LazyLock<Validator> = LazyLock::new(|| schema(include_str!("../schema/entry.schema.json")));
 static ENVELOPE: LazyLock<Validator> =
-    LazyLock::new(|| schema(include_str!("../contract/envelope.schema.json")));
+    LazyLock::new(|| schema(include_str!("../schema/envelope.schema.json")));
 
 fn schema(text: &str) -> Validator {
     let schema = serde_json::from_str(text).expect("a schema of this crate is JSON");
@@ -107,40 +122,44 @@ fn schema(text: &str) -> Validator {
 
 fn parse_line(line: &[u8], found: &mut Vec<Violation>) -> Option<Value> {
     if line.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-        found.push(Violation("the entry is more than one line".to_owned()));
+        found.push(Violation::new("the entry is more than one line"));
     }
-    parse(line).map_err(|what| found.push(Violation(what))).ok()
+    parse(line).map_err(|what| found.push(Violation::new(what))).ok()
 }
 
 fn check_schema(schema: &Validator, value: &Value, found: &mut Vec<Violation>) {
     found.extend(schema.iter_errors(value).map(|error| {
         let place = error.instance_path().to_string();
+        let entry = place.strip_prefix("/logEntries/").and_then(|rest| rest.split('/').next()?.parse().ok());
         // The message quotes the value, which may be 30 KB long.
         let what: String = error.to_string().chars().take(200).collect();
-        Violation(format!("{}: {what}", if place.is_empty() { "/" } else { &place }))
+        Violation { entry, what: format!("{}: {what}", if place.is_empty() { "/" } else { &place }) }
     }));
 }
 
 fn check_values(entry: &Value, place: &str, limits: &Limits, found: &mut Vec<Violation>) {
     // A schema takes 4.0 for an integer; a reader of integers need not.
     if entry["severity"].is_number() && !entry["severity"].is_u64() {
-        found.push(Violation(format!("{place}severity is not written as an integer: {}", entry["severity"])));
+        found.push(Violation::new(format!(
+            "{place}severity is not written as an integer: {}",
+            entry["severity"]
+        )));
     }
     if let Some(timestamp) = entry["timestamp"].as_f64() {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time are far below 2^53")]
         let (oldest, newest) = ((limits.now_ms - MAX_AGE_MS) as f64, (limits.now_ms + MAX_AHEAD_MS) as f64);
         if timestamp < oldest {
-            found.push(Violation(format!("{place}timestamp is more than 24 hours old: {timestamp}")));
+            found.push(Violation::new(format!("{place}timestamp is more than 24 hours old: {timestamp}")));
         }
         if timestamp > newest {
-            found.push(Violation(format!("{place}timestamp is more than 4 hours ahead: {timestamp}")));
+            found.push(Violation::new(format!("{place}timestamp is more than 4 hours ahead: {timestamp}")));
         }
     }
     // Coralogix parses a string that is JSON like an object: what holds for an object's bytes holds for the string's.
     if let Some(text) = entry["text"].as_str().filter(|text| text.starts_with('{'))
         && let Err(what) = parse(text.as_bytes())
     {
-        found.push(Violation(format!("{place}text looks like an object but is {what}")));
+        found.push(Violation::new(format!("{place}text looks like an object but is {what}")));
     }
 }
 
@@ -340,8 +359,12 @@ mod tests {
             (envelope(&vec![log.clone(); 50_000]), "below 2000000 are allowed"),
         ];
         for (envelope, complaint) in table {
-            let found = complaints(&check_envelope(envelope.to_string().as_bytes(), &Limits::at(NOW)));
+            let violations = check_envelope(envelope.to_string().as_bytes(), &Limits::at(NOW));
+            let found = complaints(&violations);
             assert!(found.contains(complaint), "{found:?} does not complain of {complaint:?}");
+            let entry =
+                complaint.contains("logEntries").then_some(0).filter(|_| *complaint != "/logEntries: ");
+            assert!(violations.iter().any(|violation| violation.entry == entry), "{violations:?}: {entry:?}");
         }
     }
 }

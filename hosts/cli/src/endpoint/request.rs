@@ -1,0 +1,174 @@
+//! A request to Coralogix's ingestion: who may send it, what entries are in it, and which of them the contract refuses.
+
+use std::io::Read;
+
+use contract::{Limits, MAX_REQUEST_BYTES};
+use flate2::read::MultiGzDecoder;
+use oxhttp::model::header::{AUTHORIZATION, CONTENT_ENCODING};
+use oxhttp::model::{Body, HeaderMap, Request};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Where entries are posted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A list of entries, or an entry a line.
+    Singles,
+    /// An envelope.
+    Bulk,
+    /// An envelope, which may carry the key as `privateKey`.
+    Old,
+}
+
+impl Route {
+    /// Every path with what is posted there.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("/logs/v1/singles", Self::Singles), ("/logs/v1/bulk", Self::Bulk), ("/api/v1/logs", Self::Old)];
+
+    /// What is posted to a path.
+    pub fn of(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == path).map(|(_, route)| route)
+    }
+}
+
+/// One entry of a request.
+pub struct Entry {
+    /// The entry, with the names of its envelope; what is no JSON, as the beginning of its text.
+    pub value: Value,
+    /// Bytes that it came in.
+    pub size: usize,
+    /// Why the contract refuses it; none: it is accepted.
+    pub reasons: Vec<String>,
+}
+
+/// Why nothing of a request is taken.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status of the answer.
+    pub status: u16,
+    /// One line for each reason.
+    pub reasons: Vec<String>,
+}
+
+impl Refusal {
+    fn new(status: u16, reason: impl Into<String>) -> Self {
+        Self { status, reasons: vec![reason.into()] }
+    }
+}
+
+/// Reads a request; `key` is the one that it must carry, `None` any.
+pub fn read(
+    route: Route,
+    request: &mut Request<Body>,
+    key: Option<&str>,
+    limits: &Limits,
+) -> Result<Vec<Entry>, Refusal> {
+    let mut given = bearer(request.headers());
+    // Who has no key at all need not be read, but where the body may bring it.
+    if route != Route::Old {
+        authorise(given.as_deref(), key)?;
+    }
+    let body = text(request)?;
+    if route == Route::Singles {
+        return singles(&body, limits);
+    }
+    let mut envelope = contract::parse(body.as_bytes()).map_err(|what| Refusal::new(400, what))?;
+    if route == Route::Old {
+        let private = envelope.as_object_mut().and_then(|envelope| envelope.remove("privateKey"));
+        given = given.or_else(|| Some(private?.as_str()?.to_owned()));
+        authorise(given.as_deref(), key)?;
+    }
+    bulk(&envelope, limits)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
+}
+
+fn authorise(given: Option<&str>, key: Option<&str>) -> Result<(), Refusal> {
+    match (given.filter(|given| !given.is_empty()), key) {
+        (None, _) => Err(Refusal::new(401, "no key: send the header `authorization: bearer` with one")),
+        (Some(given), Some(key)) if given != key => {
+            Err(Refusal::new(403, "the key is not the one that this endpoint was given"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The body, decompressed and no longer than the contract allows.
+fn text(request: &mut Request<Body>) -> Result<String, Refusal> {
+    const ENOUGH: u64 = MAX_REQUEST_BYTES as u64;
+    let encoding = request.headers().get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
+    let body = request.body_mut();
+    let mut bytes = Vec::new();
+    let read = match encoding.as_deref() {
+        None | Some(b"" | b"identity") => body.take(ENOUGH).read_to_end(&mut bytes),
+        Some(b"gzip") => MultiGzDecoder::new(body).take(ENOUGH).read_to_end(&mut bytes),
+        Some(_) => {
+            return Err(Refusal::new(415, "the body's encoding is not known: send it plain or as gzip"));
+        }
+    };
+    read.map_err(|error| Refusal::new(400, format!("the body cannot be read: {error}")))?;
+    if bytes.len() >= MAX_REQUEST_BYTES {
+        return Err(Refusal::new(413, format!("the body has not less than {MAX_REQUEST_BYTES} bytes")));
+    }
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return Err(Refusal::new(400, "the body is gzip, but no header `content-encoding: gzip` says so"));
+    }
+    String::from_utf8(bytes).map_err(|error| Refusal::new(400, format!("the body is not UTF-8: {error}")))
+}
+
+/// The entries of a list, or one a line.
+fn singles(body: &str, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
+    if body.trim_start().starts_with('[') {
+        let list: Vec<&RawValue> = serde_json::from_str(body)
+            .map_err(|error| Refusal::new(400, format!("the list is not JSON: {error}")))?;
+        return Ok(list.into_iter().map(|entry| single(entry.get(), limits)).collect());
+    }
+    if let Ok(one) = serde_json::from_str::<&RawValue>(body) {
+        return Ok(vec![single(one.get(), limits)]);
+    }
+    let lines = body.lines().filter(|line| !line.trim().is_empty());
+    Ok(lines.map(|line| single(line, limits)).collect())
+}
+
+fn single(text: &str, limits: &Limits) -> Entry {
+    // Within a list an entry may be printed over several lines.
+    let line = text.replace(['\n', '\r'], " ");
+    let reasons = contract::check_entry(line.as_bytes(), limits).iter().map(ToString::to_string).collect();
+    let mut value = contract::parse(line.as_bytes()).unwrap_or_else(|_| excerpt(&line));
+    // Where Coralogix's older endpoints had the key, it may still stand: it is refused, and shown to nobody.
+    if let Some(private) = value.get_mut("privateKey") {
+        *private = "***".into();
+    }
+    Entry { value, size: text.len(), reasons }
+}
+
+fn excerpt(text: &str) -> Value {
+    text.chars().take(300).collect::<String>().into()
+}
+
+/// The entries of an envelope, each with the envelope's names.
+fn bulk(envelope: &Value, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
+    let violations = contract::check_envelope(envelope.to_string().as_bytes(), limits);
+    let reasons = |entry| {
+        let those = violations.iter().filter(move |violation| violation.entry == entry);
+        those.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let whole = reasons(None);
+    if !whole.is_empty() {
+        return Err(Refusal { status: 400, reasons: whole });
+    }
+    let logs = envelope["logEntries"].as_array().into_iter().flatten().enumerate();
+    let entry = |(index, log): (usize, &Value)| {
+        let mut value = log.clone();
+        if let Some(entry) = value.as_object_mut() {
+            for name in ["applicationName", "subsystemName", "computerName"] {
+                entry.extend(envelope.get(name).map(|value| (name.to_owned(), value.clone())));
+            }
+        }
+        Entry { value, size: log.to_string().len(), reasons: reasons(Some(index)) }
+    };
+    Ok(logs.map(entry).collect())
+}

@@ -1,0 +1,167 @@
+//! What arrived: the last entries, and counts of all.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use kaudit_filter::Time;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::query::Query;
+use super::request::Entry;
+
+/// An entry as it arrived.
+struct Received {
+    /// From 1, in the order of arrival.
+    number: u64,
+    at: Time,
+    entry: Entry,
+}
+
+/// Counts of all that arrived, for as long as the endpoint runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Requests for ingestion.
+    pub requests: u64,
+    /// Requests of which nothing was taken, for what is wrong with them.
+    pub refused: u64,
+    /// Requests that met with a fault.
+    pub faults: u64,
+    /// Entries within the contract.
+    pub accepted: u64,
+    /// Entries against the contract.
+    pub rejected: u64,
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "requests   {:>9}", self.requests)?;
+        writeln!(f, "  refused  {:>9}   nothing of them was taken", self.refused)?;
+        writeln!(f, "  faults   {:>9}   as asked for", self.faults)?;
+        writeln!(f, "entries    {:>9}", self.accepted + self.rejected)?;
+        writeln!(f, "  accepted {:>9}", self.accepted)?;
+        write!(f, "  rejected {:>9}   coralogix would have dropped them while answering 200", self.rejected)
+    }
+}
+
+/// What arrived.
+pub struct Store {
+    /// So many of the last entries.
+    keep: usize,
+    entries: VecDeque<Received>,
+    bytes: usize,
+    /// Counts, those of entries included.
+    pub account: Account,
+}
+
+/// Entries are kept up to so many bytes, as they came, whatever their number.
+const MAX_BYTES: usize = 64 << 20;
+/// An answer has so many entries, the latest.
+const MAX_SHOWN: usize = 500;
+
+impl Store {
+    /// Keeps the last `keep` entries.
+    pub fn new(keep: usize) -> Self {
+        Self { keep, entries: VecDeque::new(), bytes: 0, account: Account::default() }
+    }
+
+    /// Takes an entry in.
+    pub fn push(&mut self, entry: Entry, at: Time) {
+        let counter =
+            if entry.reasons.is_empty() { &mut self.account.accepted } else { &mut self.account.rejected };
+        *counter += 1;
+        let number = self.account.accepted + self.account.rejected;
+        self.bytes += entry.size;
+        self.entries.push_back(Received { number, at, entry });
+        while self.entries.len() > self.keep || self.bytes > MAX_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { return };
+            self.bytes -= oldest.entry.size;
+        }
+    }
+
+    /// Entries that a query finds, the latest first: those accepted, for no query finds what was dropped. Without a
+    /// query, all.
+    pub fn search(&self, query: Option<&Query>) -> Value {
+        let found: Vec<&Received> = self
+            .entries
+            .iter()
+            .rev()
+            .filter(|received| {
+                query.is_none_or(|query| {
+                    received.entry.reasons.is_empty() && query.finds(&searchable(&received.entry.value))
+                })
+            })
+            .collect();
+        let shown = found.iter().take(MAX_SHOWN).map(|received| received.json());
+        json!({"found": found.len(), "kept": self.entries.len(), "entries": shown.collect::<Vec<_>>()})
+    }
+}
+
+impl Received {
+    fn json(&self) -> Value {
+        let Entry { value, reasons, .. } = &self.entry;
+        let verdict = if reasons.is_empty() { "accepted" } else { "rejected" };
+        json!({
+            "number": self.number,
+            "received": self.at.millis(),
+            "verdict": verdict,
+            "reasons": reasons,
+            "entry": value,
+        })
+    }
+}
+
+/// An entry as Coralogix searches it: the members of its text as they stand, and about the entry itself what is under
+/// `coralogix`.
+fn searchable(entry: &Value) -> Value {
+    let text = match &entry["text"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()),
+        text => text.clone(),
+    };
+    let mut document = match text {
+        Value::Object(members) => members,
+        text => Map::from_iter([("text".to_owned(), text)]),
+    };
+    let about = entry.as_object().into_iter().flatten().filter(|(name, _)| *name != "text");
+    let mut metadata: Map<String, Value> = about.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let timestamp = metadata.remove("timestamp");
+    document.insert("coralogix".to_owned(), json!({"metadata": metadata, "timestamp": timestamp}));
+    Value::Object(document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(text: Value, size: usize) -> Entry {
+        Entry { value: json!({"severity": 5, "text": text}), size, reasons: Vec::new() }
+    }
+
+    #[test]
+    fn the_last_are_kept_and_all_are_counted() {
+        let mut store = Store::new(3);
+        for number in 0..10 {
+            store.push(entry(json!({"n": number}), 100), Time::from_millis(0));
+        }
+        assert_eq!((store.account.accepted, store.entries.len(), store.bytes), (10, 3, 300));
+        assert_eq!(store.search(None)["entries"][0]["number"], 10);
+        store.push(entry(json!({"n": 11}), MAX_BYTES), Time::from_millis(0));
+        assert_eq!((store.account.accepted, store.entries.len(), store.bytes), (11, 1, MAX_BYTES));
+    }
+
+    #[test]
+    fn text_is_searched_in_every_form() {
+        for text in [json!({"eid": "johnD"}), json!("{\"eid\":\"johnD\"}")] {
+            let mut store = Store::new(10);
+            store.push(entry(text, 1), Time::from_millis(0));
+            let rejected = Entry { reasons: vec!["too old".to_owned()], ..entry(json!({"eid": "johnD"}), 1) };
+            store.push(rejected, Time::from_millis(0));
+            store.push(entry(json!("johnD was here"), 1), Time::from_millis(0));
+            let count = |query: &str| store.search(Some(&Query::parse(query).unwrap()))["found"].clone();
+            assert_eq!(count("eid:johnD"), 1);
+            assert_eq!(count("johnD"), 2);
+            assert_eq!(count("text:here AND coralogix.metadata.severity:5"), 1);
+            assert_eq!(store.search(None)["found"], 3);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! `kaudit-filter endpoint` as an agent and an operator meet it: what it answers, what it shows, what it says at the end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+/// The endpoint judges by this time, and the entries are of the same.
+const NOW: i64 = 1_773_748_800_000;
+
+struct Endpoint {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    url: String,
+}
+
+/// The exit code, and what was said since the start.
+type End = (Option<i32>, String);
+
+impl Endpoint {
+    fn start(arguments: &[&str]) -> Self {
+        let now = NOW.to_string();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+            .args(["endpoint", "--listen", "127.0.0.1:0", "--now", &now])
+            .args(arguments)
+            .env("TEST_KEY", "secret-key")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        log.read_line(&mut first).unwrap();
+        let url = first.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+        Self { child, log, url }
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Option<(i32, Value)> {
+        let request = minreq::post(format!("{}{path}", self.url)).with_headers(headers.iter().copied());
+        let response = request.with_body(body.into()).with_timeout(30).send().ok()?;
+        Some((response.status_code, serde_json::from_slice(response.as_bytes()).unwrap()))
+    }
+
+    fn get(&self, path: &str) -> (i32, Value) {
+        let response = minreq::get(format!("{}{path}", self.url)).with_timeout(30).send().unwrap();
+        (response.status_code, serde_json::from_slice(response.as_bytes()).unwrap())
+    }
+
+    fn search(&self, query: &str) -> (i32, Value) {
+        let request = minreq::get(format!("{}/entries", self.url)).with_param("query", query);
+        let response = request.with_timeout(30).send().unwrap();
+        (response.status_code, serde_json::from_slice(response.as_bytes()).unwrap())
+    }
+
+    /// Ctrl-C.
+    fn stop(mut self) -> End {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let mut said = String::new();
+        self.log.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+const KEY: (&str, &str) = ("Authorization", "Bearer secret-key");
+
+fn entry(eid: &str, short_doc: &str) -> Value {
+    json!({
+        "applicationName": "prod-eu", "subsystemName": "kaudit-detections", "severity": 5, "timestamp": NOW,
+        "text": {"eid": eid, "short-doc": short_doc, "category": "anomaly"},
+    })
+}
+
+fn log(text: &str) -> Value {
+    json!({"severity": 3, "timestamp": NOW, "text": text})
+}
+
+fn envelope(logs: &[Value]) -> Value {
+    json!({"applicationName": "prod-eu", "subsystemName": "kaudit-selections", "logEntries": logs})
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+const PATTERN: &str = "Change in usage pattern";
+
+#[test]
+fn good_entries_arrive_in_every_form_and_are_found() {
+    let endpoint = Endpoint::start(&["--key-env", "TEST_KEY"]);
+    let (john, jane) = (entry("johnD", PATTERN), entry("jane", PATTERN));
+    let both = json!([john, jane]);
+    let bulk = envelope(&[log(r#"{"rule":"exec into pod","principal":"johnD"}"#), log("plain words")]);
+    let mut old = bulk.clone();
+    old["privateKey"] = "secret-key".into();
+    let gzip = ("Content-Encoding", "gzip");
+    for (path, headers, body, accepted) in [
+        ("/logs/v1/singles", vec![KEY], both.to_string().into_bytes(), 2),
+        ("/logs/v1/singles", vec![KEY], format!("{both:#}").into_bytes(), 2),
+        ("/logs/v1/singles", vec![KEY], format!("{john}\n{jane}\r\n\n").into_bytes(), 2),
+        ("/logs/v1/singles", vec![KEY], format!("{john:#}").into_bytes(), 1),
+        ("/logs/v1/singles", vec![KEY, gzip], gzipped(&both.to_string()), 2),
+        ("/logs/v1/bulk", vec![KEY], bulk.to_string().into_bytes(), 2),
+        ("/logs/v1/bulk", vec![KEY, gzip], gzipped(&format!("{bulk:#}")), 2),
+        ("/api/v1/logs", vec![KEY], bulk.to_string().into_bytes(), 2),
+        ("/api/v1/logs", vec![], old.to_string().into_bytes(), 2),
+    ] {
+        let answer = endpoint.post(path, &headers, body).unwrap();
+        assert_eq!(answer, (200, json!({"accepted": accepted, "rejected": 0, "rejections": []})), "{path}");
+    }
+    for (query, found) in [
+        ("eid:johnD AND short-doc:\"Change in usage pattern\"", 5),
+        ("eid:JohnD AND short-doc: \u{201d}Change in usage pattern\u{201d}", 5),
+        ("short-doc:\"Change in usage pattern\"", 9),
+        ("rule:exec* AND principal:johnD", 4),
+        ("coralogix.metadata.subsystemName:\"kaudit-selections\" AND \"plain words\"", 4),
+        ("eid:nobody", 0),
+    ] {
+        let (status, answer) = endpoint.search(query);
+        assert_eq!((status, &answer["found"]), (200, &json!(found)), "{query}: {answer}");
+    }
+    let (status, answer) = endpoint.search("eid:[a TO b]");
+    assert_eq!(status, 400);
+    assert!(answer["reasons"][0].as_str().unwrap().starts_with("query: column 5: `[`"), "{answer}");
+
+    let (code, said) = endpoint.stop();
+    assert_eq!(code, Some(0), "{said}");
+    for row in ["requests           9", "accepted        17", "rejected         0"] {
+        assert!(said.contains(row), "no {row:?} in {said}");
+    }
+    assert!(!said.contains("secret-key"), "{said}");
+}
+
+#[test]
+fn what_coralogix_would_drop_is_told() {
+    let endpoint = Endpoint::start(&[]);
+    let good = entry("johnD", PATTERN);
+    let with = |member: &str, value: Value| {
+        let mut entry = good.clone();
+        entry[member] = value;
+        entry
+    };
+    let list = json!([
+        good,
+        with("severity", 7.into()),
+        with("timestamp", (NOW / 1000).into()),
+        with("privateKey", "hidden".into())
+    ]);
+    let (status, answer) = endpoint.post("/logs/v1/singles", &[KEY], list.to_string()).unwrap();
+    assert_eq!((status, &answer["accepted"], &answer["rejected"]), (200, &json!(1), &json!(3)));
+    let reasons = [
+        (0, 1, "/severity: "),
+        (1, 2, "timestamp is more than 24 hours old"),
+        (2, 3, "/: Additional properties are not allowed"),
+    ];
+    for (index, entry, reason) in reasons {
+        let rejection = &answer["rejections"][index];
+        assert_eq!(rejection["entry"], entry);
+        assert!(rejection["reasons"][0].as_str().unwrap().starts_with(reason), "{rejection}");
+    }
+
+    let lines = format!("{good}\nno json\n{}", with("text", "x".repeat(40_000).into()));
+    let (_, answer) = endpoint.post("/logs/v1/singles", &[KEY], lines).unwrap();
+    assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(1), &json!(2)), "{answer}");
+
+    let logs = [log("a"), json!({"severity": 9, "timestamp": NOW, "text": "b"}), log("c")];
+    let (_, answer) = endpoint.post("/logs/v1/bulk", &[KEY], envelope(&logs).to_string()).unwrap();
+    assert_eq!((&answer["accepted"], &answer["rejections"][0]["entry"]), (&json!(2), &json!(1)), "{answer}");
+
+    // A query finds what Coralogix has; the list shows what it has not, too.
+    assert_eq!(endpoint.search("eid:johnD").1["found"], 2);
+    let (_, all) = endpoint.get("/entries");
+    let rejected =
+        all["entries"].as_array().unwrap().iter().filter(|received| received["verdict"] == "rejected");
+    assert_eq!((all["found"].as_u64(), rejected.count()), (Some(10), 6));
+    assert!(!all.to_string().contains("hidden"), "{all}");
+    let account = json!({"requests": 3, "refused": 0, "faults": 0, "accepted": 4, "rejected": 6});
+    assert_eq!(endpoint.get("/account"), (200, account));
+
+    let (code, said) = endpoint.stop();
+    assert_eq!(code, Some(1));
+    assert_eq!(said.matches("coralogix would have dropped it while answering 200").count(), 6, "{said}");
+    assert!(said.contains("request 3, /logs/v1/bulk, entry 1: rejected: /logEntries/1/severity: "), "{said}");
+    assert!(!said.contains("hidden"), "{said}");
+}
+
+#[test]
+fn a_request_that_is_wrong_is_refused_whole() {
+    let endpoint = Endpoint::start(&["--key-env", "TEST_KEY"]);
+    let good = json!([entry("johnD", PATTERN)]).to_string();
+    let bulk = envelope(&[log("a")]).to_string();
+    let nameless = bulk.replace("prod-eu", " ");
+    let gzip = ("Content-Encoding", "gzip");
+    let long = format!("[{}]", vec![good.trim_matches(['[', ']']); 12_000].join(","));
+    let bomb = gzipped(&" ".repeat(10_000_000));
+    let other = [("Authorization", "Bearer other")];
+    let table: [(&str, &[(&str, &str)], Vec<u8>, i32, &str); 13] = [
+        ("/logs/v1/singles", &[], good.clone().into(), 401, "no key"),
+        ("/logs/v1/singles", &[("Authorization", "Bearer ")], good.clone().into(), 401, "no key"),
+        ("/logs/v1/singles", &other, good.clone().into(), 403, "the key is not the one"),
+        ("/api/v1/logs", &[], bulk.clone().into(), 401, "no key"),
+        ("/logs/v1/singles", &[KEY, gzip], good.clone().into(), 400, "the body cannot be read"),
+        ("/logs/v1/singles", &[KEY], gzipped(&good), 400, "the body is gzip"),
+        ("/logs/v1/singles", &[KEY, ("Content-Encoding", "br")], good.clone().into(), 415, "encoding"),
+        ("/logs/v1/singles", &[KEY], good[..50].into(), 400, "the list is not JSON: EOF"),
+        ("/logs/v1/singles", &[KEY], b"{\"text\":\"\xff\"}".to_vec(), 400, "the body is not UTF-8"),
+        ("/logs/v1/singles", &[KEY], long.into(), 413, "the body has not less than 2000000 bytes"),
+        ("/logs/v1/singles", &[KEY, gzip], bomb, 413, "the body has not less than 2000000 bytes"),
+        ("/logs/v1/bulk", &[KEY], nameless.into(), 400, "/applicationName: "),
+        ("/logs", &[KEY], good.clone().into(), 404, "entries are posted to /logs/v1/singles"),
+    ];
+    for (path, headers, body, status, reason) in table {
+        let (found, answer) = endpoint.post(path, headers, body).unwrap();
+        assert_eq!(found, status, "{path} {reason}: {answer}");
+        assert!(answer["reasons"][0].as_str().unwrap().starts_with(reason) || status == 415, "{answer}");
+    }
+    assert_eq!(endpoint.get("/logs/v1/bulk").0, 405);
+    let (_, account) = endpoint.get("/account");
+    assert_eq!(
+        (&account["refused"], &account["accepted"], &account["rejected"]),
+        (&json!(12), &json!(0), &json!(0))
+    );
+    let (code, said) = endpoint.stop();
+    assert_eq!(code, Some(1));
+    assert!(!said.contains("secret-key") && !said.contains("other"), "{said}");
+}
+
+#[test]
+fn faults_come_as_asked_for() {
+    let endpoint =
+        Endpoint::start(&["--fault", "429:1", "--fault", "503:1", "--fault", "reset:1", "--fault", "slow:1"]);
+    let good = json!([entry("johnD", PATTERN)]).to_string();
+    let post = || endpoint.post("/logs/v1/singles", &[KEY], good.clone());
+    let statuses: Vec<Option<i32>> = (0..5).map(|_| post().map(|(status, _)| status)).collect();
+    assert_eq!(statuses, [Some(429), Some(503), None, Some(200), Some(200)]);
+    let account = json!({"requests": 5, "refused": 0, "faults": 4, "accepted": 2, "rejected": 0});
+    assert_eq!(endpoint.get("/account"), (200, account));
+    let (code, said) = endpoint.stop();
+    assert_eq!(code, Some(0));
+    for line in ["answered with 429", "answered with 503", "connection cut", "answered after 3s"] {
+        assert!(said.contains(&format!("fault: {line}")), "no {line:?} in {said}");
+    }
+}
+
+#[test]
+fn only_the_last_are_kept() {
+    let endpoint = Endpoint::start(&["--keep", "2"]);
+    let three = json!([entry("a", "x"), entry("b", "x"), entry("c", "x")]).to_string();
+    endpoint.post("/logs/v1/singles", &[KEY], three).unwrap();
+    let (_, all) = endpoint.get("/entries");
+    assert_eq!((&all["found"], &all["entries"][0]["entry"]["text"]["eid"]), (&json!(2), &json!("c")));
+    assert_eq!(endpoint.get("/account").1["accepted"], 3);
+    assert_eq!(endpoint.stop().0, Some(0));
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_elsewhere() {
+    let endpoint = Endpoint::start(&[]);
+    let response = minreq::get(&endpoint.url).with_timeout(30).send().unwrap();
+    let page = response.as_str().unwrap();
+    assert_eq!(response.status_code, 200);
+    assert!(page.contains("test double"), "it says what it is");
+    for foreign in ["http://", "https://", "src=", "@import", "innerHTML"] {
+        assert!(!page.contains(foreign), "the page has {foreign}");
+    }
+    assert_eq!(endpoint.stop().0, Some(0));
+}
+
+#[test]
+fn wrong_usage_is_explained() {
+    for (arguments, expected) in [
+        (["--key-env", "NO_SUCH_VARIABLE"], "--key-env NO_SUCH_VARIABLE: the variable is not set"),
+        (["--fault", "fast:1"], "expected `429:10s`"),
+        (["--keep", "0"], "--keep"),
+        (["--listen", "203.0.113.1:80"], "--listen 203.0.113.1:80: cannot listen"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+            .arg("endpoint")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
