@@ -1,0 +1,177 @@
+//! The native steps: one event, changed in place, and its verdict; one entry of the filter's own.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use kaudit_filter::config::Shape;
+use kaudit_filter::entry::Entry;
+use kaudit_filter::finding::Kind;
+use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::stats::{Reason, Stats};
+use kaudit_filter::{Filter, Verdict};
+use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
+use mlua::{IntoLua as _, Lua};
+
+use crate::clock::{Calendar, Clock};
+use crate::options::{Options, Way};
+use crate::{pack, table};
+
+/// A filter and what stands between it and Lua.
+pub struct Step {
+    filter: Filter,
+    shape: Shape,
+    /// The way that was asked for; `None`: each event's own.
+    way: Option<Way>,
+    /// The way of the last event: that of the filter's own entries.
+    last: Way,
+    clock: Clock,
+    calendar: Calendar,
+    /// What is packed and written, from event to event.
+    packed: Vec<u8>,
+    written: Vec<u8>,
+}
+
+impl Step {
+    /// A filter from the options given to `kaudit.new`.
+    ///
+    /// # Errors
+    /// Every mistake, one a line.
+    pub fn new(lua: &Lua, options: LuaValue) -> Result<Self, String> {
+        let Options { config, now, way } = Options::read(&options)?;
+        let seed = RandomState::new().hash_one(0);
+        Ok(Self {
+            filter: Filter::new(&config, seed).map_err(|error| error.to_string())?,
+            shape: config.coralogix.shape,
+            way,
+            last: way.unwrap_or(Way::Text),
+            clock: Clock { own: now },
+            calendar: Calendar::new(lua).map_err(|error| error.to_string())?,
+            packed: Vec::new(),
+            written: Vec::new(),
+        })
+    }
+
+    /// Changes the event into its entry, where it is kept. Anything but a log passes.
+    fn process(&mut self, lua: &Lua, event: &LuaTable) -> LuaResult<(&'static str, Option<&'static str>)> {
+        let LuaValue::Table(log) = event.raw_get("log")? else { return Ok(PASSED) };
+        let message = match log.raw_get("message")? {
+            LuaValue::String(message) if self.way != Some(Way::Table) => Some(message),
+            _ => None,
+        };
+        match message {
+            Some(message) if holds_object(&message) || !is_finding(&log)? => self.text(lua, &log, &message),
+            _ => self.table(lua, event, &log),
+        }
+    }
+
+    fn text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<Answer> {
+        self.last = Way::Text;
+        let bytes = message.as_bytes();
+        let text = String::from_utf8_lossy(&bytes);
+        let verdict = self.filter.process(&mut Json::new(&text), self.clock.now()?);
+        if let Verdict::Kept(entry) = &verdict {
+            write(self.shape, entry, &mut self.written);
+            log.raw_set("message", lua.create_string(&self.written)?)?;
+        }
+        Ok(answer(&verdict))
+    }
+
+    fn table(&mut self, lua: &Lua, event: &LuaTable, log: &LuaTable) -> LuaResult<Answer> {
+        self.last = Way::Table;
+        self.packed.clear();
+        pack::table(log, &mut self.packed)?;
+        let verdict = self.filter.process(&mut MsgPack::new(&self.packed), self.clock.now()?);
+        if let Verdict::Kept(entry) = &verdict {
+            event.raw_set("log", table::entry(lua, &self.calendar, self.shape, entry, Some(log))?)?;
+        }
+        Ok(answer(&verdict))
+    }
+
+    /// The next entry that the filter owes of its own, as an event; with `all`, whatever its time.
+    fn own(&mut self, lua: &Lua, all: bool) -> LuaResult<Option<LuaTable>> {
+        let now = self.clock.now()?;
+        let entry = if all { self.filter.finish(now) } else { self.filter.due(now) };
+        let Some(entry) = entry else { return Ok(None) };
+        let log = match self.last {
+            Way::Table => table::entry(lua, &self.calendar, self.shape, &entry, None)?,
+            Way::Text => {
+                write(self.shape, &entry, &mut self.written);
+                lua.create_table_from([("message", lua.create_string(&self.written)?)])?
+            }
+        };
+        Ok(Some(lua.create_table_from([("log", log)])?))
+    }
+}
+
+type Answer = (&'static str, Option<&'static str>);
+
+const PASSED: Answer = ("passed", None);
+
+fn answer(verdict: &Verdict<'_>) -> Answer {
+    match verdict {
+        Verdict::Kept(_) => ("kept", None),
+        Verdict::Dropped(reason) => ("dropped", Some(reason.label())),
+        Verdict::Suppressed => ("suppressed", None),
+        Verdict::Passed => PASSED,
+    }
+}
+
+/// An entry as text, for either endpoint.
+fn write(shape: Shape, entry: &Entry<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    match shape {
+        Shape::Singles => entry.write_json(out),
+        Shape::Bulk => entry.write_bulk_item(out),
+    }
+}
+
+/// Whether a message begins as a JSON object does.
+fn holds_object(message: &LuaString) -> bool {
+    message.as_bytes().trim_ascii_start().first() == Some(&b'{')
+}
+
+/// Whether the log itself has a finding's key: each kind has one of these.
+fn is_finding(log: &LuaTable) -> LuaResult<bool> {
+    for key in ["eid", "rule", "verb"] {
+        if log.raw_get::<LuaValue>(key)? != LuaValue::Nil {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl LuaUserData for Step {
+    fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method_mut("process", |lua, step, event: LuaTable| step.process(lua, &event));
+        methods.add_method_mut("own", |lua, step, all: bool| step.own(lua, all));
+        methods.add_method("stats", |lua, step, ()| stats(lua, step.filter.stats()));
+    }
+}
+
+/// The counters as a table; a reason or kind without a record is left out.
+fn stats(lua: &Lua, stats: &Stats) -> LuaResult<LuaTable> {
+    let table = lua.create_table()?;
+    let counters = [
+        ("records", stats.records),
+        ("kept", stats.kept()),
+        ("wrapped", stats.wrapped),
+        ("dropped", stats.dropped()),
+        ("suppressed", stats.suppressed),
+        ("passed", stats.passed),
+        ("clamped", stats.clamped),
+        ("truncated", stats.truncated),
+        ("redacted", stats.redacted),
+        ("summaries", stats.summaries),
+        ("summarised", stats.summarised),
+        ("reports", stats.reports),
+    ];
+    for (name, count) in counters {
+        table.raw_set(name, count)?;
+    }
+    let reasons =
+        Reason::ALL.iter().map(|&reason| (format!("dropped.{}", reason.label()), stats.dropped_for(reason)));
+    let kinds = Kind::ALL.iter().map(|&kind| (format!("kept.{}", kind.word()), stats.kept_of(kind)));
+    for (name, count) in reasons.chain(kinds).filter(|(_, count)| *count > 0) {
+        table.raw_set(name, count.into_lua(lua)?)?;
+    }
+    Ok(table)
+}
