@@ -15,3 +15,4 @@ pub mod fluent_bit;
 mod judge;
 pub mod program;
 pub mod suite;
+pub mod vector;

@@ -9,7 +9,7 @@ use kaudit_filter::record::{Json, MsgPack};
 use kaudit_filter::stats::{Reason, Stats};
 use kaudit_filter::{Filter, Verdict};
 use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
-use mlua::{IntoLua as _, Lua};
+use mlua::Lua;
 
 use crate::clock::{Calendar, Clock};
 use crate::options::{Options, Way};
@@ -147,31 +147,24 @@ impl LuaUserData for Step {
     }
 }
 
-/// The counters as a table; a reason or kind without a record is left out.
+/// The counters as a table, named and nested as in the program's `--summary json`.
 fn stats(lua: &Lua, stats: &Stats) -> LuaResult<LuaTable> {
-    let table = lua.create_table()?;
-    let counters = [
+    let kept = Kind::ALL.iter().map(|&kind| (kind.word(), stats.kept_of(kind)));
+    let kept = kept.chain([("total", stats.kept()), ("unrecognised", stats.wrapped)]);
+    let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), stats.dropped_for(reason)));
+    let dropped = dropped.chain([("total", stats.dropped())]);
+    let table = lua.create_table_from([
         ("records", stats.records),
-        ("kept", stats.kept()),
-        ("wrapped", stats.wrapped),
-        ("dropped", stats.dropped()),
         ("suppressed", stats.suppressed),
         ("passed", stats.passed),
-        ("clamped", stats.clamped),
-        ("truncated", stats.truncated),
-        ("redacted", stats.redacted),
         ("summaries", stats.summaries),
         ("summarised", stats.summarised),
         ("reports", stats.reports),
-    ];
-    for (name, count) in counters {
-        table.raw_set(name, count)?;
-    }
-    let reasons =
-        Reason::ALL.iter().map(|&reason| (format!("dropped.{}", reason.label()), stats.dropped_for(reason)));
-    let kinds = Kind::ALL.iter().map(|&kind| (format!("kept.{}", kind.word()), stats.kept_of(kind)));
-    for (name, count) in reasons.chain(kinds).filter(|(_, count)| *count > 0) {
-        table.raw_set(name, count.into_lua(lua)?)?;
-    }
+        ("clamped", stats.clamped),
+        ("truncated", stats.truncated),
+        ("redacted", stats.redacted),
+    ])?;
+    table.raw_set("kept", lua.create_table_from(kept)?)?;
+    table.raw_set("dropped", lua.create_table_from(dropped)?)?;
     Ok(table)
 }

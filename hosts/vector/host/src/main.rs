@@ -20,10 +20,8 @@ struct Request {
     module: String,
     /// What `kaudit.new` is given; `now` is added here.
     options: Map<String, Value>,
-    /// The events in the order of their arrival.
+    /// The events in the order of their arrival; `flush` is called behind each, `shutdown` behind the last.
     events: Vec<Arrival>,
-    /// When `flush` and `shutdown` are called, epoch milliseconds.
-    end: i64,
 }
 
 /// One event.
@@ -31,7 +29,10 @@ struct Request {
 #[serde(deny_unknown_fields)]
 struct Arrival {
     /// The log, as Vector has it.
-    log: Value,
+    log: Map<String, Value>,
+    /// `log.message` as bytes, which need not be text.
+    #[serde(default)]
+    message: Option<Vec<u8>>,
     /// Arrival, epoch milliseconds.
     at: i64,
 }

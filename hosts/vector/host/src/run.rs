@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use mlua::{Function, Lua, LuaOptions, MultiValue, Result, StdLib, Table};
-use serde_json::Value;
-
-use crate::value::{from_lua, into_lua};
+use crate::value::{from_lua, object};
 use crate::{Answer, Request};
 
 /// How often Vector collects garbage: every so many calls.
@@ -40,7 +38,8 @@ struct Transform {
     emitted: Table,
     emit: Function,
     process: Function,
-    finish: Function,
+    flush: Function,
+    shutdown: Function,
     stats: Function,
 }
 
@@ -50,8 +49,8 @@ fn prepare(request: &Request) -> Result<Transform> {
     let directory = Path::new(&request.module).parent().unwrap_or(Path::new("."));
     let package: Table = lua.globals().get("package")?;
     package.set("cpath", directory.join("?.so").to_string_lossy())?;
-    lua.globals().set("arrival", request.events.first().map_or(request.end, |event| event.at))?;
-    let options = into_lua(&lua, &Value::Object(request.options.clone()))?;
+    lua.globals().set("arrival", 0)?;
+    let options = object(&lua, &request.options)?;
     let hooks: Table = lua.load(TRANSFORM).set_name("=transform").call(options)?;
     let emitted = lua.create_table()?;
     let emit = {
@@ -66,7 +65,8 @@ fn prepare(request: &Request) -> Result<Transform> {
         emitted,
         emit,
         process: hooks.get("process")?,
-        finish: hooks.get("finish")?,
+        flush: hooks.get("flush")?,
+        shutdown: hooks.get("shutdown")?,
         stats: hooks.get("stats")?,
         lua,
     })
@@ -78,16 +78,20 @@ impl Transform {
         for (index, arrival) in request.events.iter().enumerate() {
             self.lua.globals().set("arrival", arrival.at)?;
             let event = self.lua.create_table()?;
-            event.raw_set("log", into_lua(&self.lua, &arrival.log)?)?;
+            let log = object(&self.lua, &arrival.log)?;
+            if let Some(message) = &arrival.message {
+                log.raw_set("message", self.lua.create_string(message)?)?;
+            }
+            event.raw_set("log", log)?;
             let answer: MultiValue = self.process.call((event, &self.emit))?;
             let words = answer.iter().filter(|word| !word.is_nil()).map(mlua::Value::to_string);
             verdicts.push(words.collect::<Result<Vec<_>>>()?.join(": "));
+            self.flush.call::<()>(&self.emit)?;
             if index % GC_INTERVAL == 0 {
                 self.lua.gc_collect()?;
             }
         }
-        self.lua.globals().set("arrival", request.end)?;
-        self.finish.call::<()>(&self.emit)?;
+        self.shutdown.call::<()>(&self.emit)?;
         let stats = from_lua(&self.stats.call(())?)?;
         let events = self.emitted.sequence_values::<String>();
         let events = events.map(|event| serde_json::from_str(&event?).map_err(mlua::Error::external));

@@ -5,9 +5,7 @@ local filter = require("kaudit").new(options)
 
 return {
   process = function(event, emit) return filter:process(event, emit) end,
-  finish = function(emit)
-    filter:flush(emit)
-    filter:shutdown(emit)
-  end,
+  flush = function(emit) filter:flush(emit) end,
+  shutdown = function(emit) filter:shutdown(emit) end,
   stats = function() return filter:stats() end,
 }

@@ -7,7 +7,7 @@ use mlua::{IntoLua as _, Lua, Result, Table};
 use serde_json::{Map, Number, Value};
 
 /// A value on its way into Lua.
-pub fn into_lua(lua: &Lua, value: &Value) -> Result<mlua::Value> {
+fn into_lua(lua: &Lua, value: &Value) -> Result<mlua::Value> {
     match value {
         Value::Null => "".into_lua(lua),
         Value::Bool(value) => value.into_lua(lua),
@@ -20,14 +20,17 @@ pub fn into_lua(lua: &Lua, value: &Value) -> Result<mlua::Value> {
             let items = items.iter().map(|item| into_lua(lua, item)).collect::<Result<Vec<_>>>()?;
             lua.create_sequence_from(items)?.into_lua(lua)
         }
-        Value::Object(members) => {
-            let table = lua.create_table()?;
-            for (key, member) in members {
-                table.raw_set(key.as_str(), into_lua(lua, member)?)?;
-            }
-            table.into_lua(lua)
-        }
+        Value::Object(members) => object(lua, members)?.into_lua(lua),
     }
+}
+
+/// A map on its way into Lua.
+pub fn object(lua: &Lua, members: &Map<String, Value>) -> Result<Table> {
+    let table = lua.create_table()?;
+    for (key, member) in members {
+        table.raw_set(key.as_str(), into_lua(lua, member)?)?;
+    }
+    Ok(table)
 }
 
 /// A value on its way back.
