@@ -1,14 +1,15 @@
 //! Vector's module as a host: the built `kaudit.so` in a Lua configured as Vector configures it, in a process of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::case::{Case, Need};
+use crate::contract;
 use crate::driver::{Driver, Outcome, Run};
 use crate::program::flatten;
 
@@ -156,7 +157,11 @@ impl Driver for Vector {
     fn skips(&self, case: &Case) -> Option<&'static str> {
         match self.way {
             Way::Text => None,
-            Way::Table => case.records.iter().find_map(|record| foreign(&record.bytes)),
+            Way::Table => case.records.iter().find_map(|record| {
+                let by_letters = record.entry.like.contains_key("text");
+                let order = by_letters.then_some("a text is compared by its letters, and a table has no order");
+                order.or_else(|| foreign(&record.bytes))
+            }),
         }
     }
 
@@ -167,9 +172,10 @@ impl Driver for Vector {
 
 /// Why a record cannot reach the module as a table and be the same.
 fn foreign(record: &[u8]) -> Option<&'static str> {
-    match serde_json::from_slice::<Map<String, Value>>(record) {
-        Err(_) => Some("a record is no JSON object, and Vector's log is one"),
-        Ok(members) => members.values().find_map(foreign_value),
+    match contract::parse(record) {
+        Ok(value @ Value::Object(_)) => foreign_value(&value),
+        Ok(_) => Some("a record is no object, and Vector's log is one"),
+        Err(_) => Some("a record is not strict JSON, which a table cannot be"),
     }
 }
 
@@ -183,7 +189,12 @@ fn foreign_value(value: &Value) -> Option<&'static str> {
             Some("a record holds a whole number beyond Lua's")
         }
         Value::Array(items) => items.iter().find_map(foreign_value),
-        Value::Object(members) => members.values().find_map(foreign_value),
+        Value::Object(members) => {
+            let keys: BTreeSet<String> = members.keys().map(|key| key.replace('-', "_")).collect();
+            (keys.len() < members.len())
+                .then_some("a record has a key in both spellings, and a table has no first one")
+                .or_else(|| members.values().find_map(foreign_value))
+        }
         _ => None,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Two ways in. *Text*: the event holds an undecoded line in `log.message`, which leaves as the finished entry's text;
 //! nothing else of the event is touched. *Table*: other components decoded the event, and `log` itself is the record;
-//! the entry is built around it.
+//! the entry is built around it. For envelopes (`shape: bulk`) an entry is a table either way, since only from tables
+//! does Vector's sink build a list within an envelope.
 //!
 //! The native steps ([`step`]) change an event in place and say what became of it; `kaudit.lua`, compiled in, emits it
 //! and guards every step, so that no error loses an event. Decision: the guards are Lua rather than Rust, because an

@@ -58,19 +58,32 @@ impl Step {
             _ => None,
         };
         match message {
-            Some(message) if holds_object(&message) || !is_finding(&log)? => self.text(lua, &log, &message),
+            Some(message) if holds_object(&message) || !is_finding(&log)? => {
+                self.text(lua, event, &log, &message)
+            }
             _ => self.table(lua, event, &log),
         }
     }
 
-    fn text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<Answer> {
+    fn text(
+        &mut self,
+        lua: &Lua,
+        event: &LuaTable,
+        log: &LuaTable,
+        message: &LuaString,
+    ) -> LuaResult<Answer> {
         self.last = Way::Text;
         let bytes = message.as_bytes();
         let text = String::from_utf8_lossy(&bytes);
         let verdict = self.filter.process(&mut Json::new(&text), self.clock.now()?);
-        if let Verdict::Kept(entry) = &verdict {
-            write(self.shape, entry, &mut self.written);
-            log.raw_set("message", lua.create_string(&self.written)?)?;
+        match &verdict {
+            Verdict::Kept(entry) if self.shape == Shape::Singles => {
+                log.raw_set("message", written(lua, entry, &mut self.written)?)?;
+            }
+            Verdict::Kept(entry) => {
+                event.raw_set("log", table::entry(lua, &self.calendar, self.shape, entry, None)?)?;
+            }
+            _ => (),
         }
         Ok(answer(&verdict))
     }
@@ -91,12 +104,10 @@ impl Step {
         let now = self.clock.now()?;
         let entry = if all { self.filter.finish(now) } else { self.filter.due(now) };
         let Some(entry) = entry else { return Ok(None) };
-        let log = match self.last {
-            Way::Table => table::entry(lua, &self.calendar, self.shape, &entry, None)?,
-            Way::Text => {
-                write(self.shape, &entry, &mut self.written);
-                lua.create_table_from([("message", lua.create_string(&self.written)?)])?
-            }
+        let log = if self.last == Way::Text && self.shape == Shape::Singles {
+            lua.create_table_from([("message", written(lua, &entry, &mut self.written)?)])?
+        } else {
+            table::entry(lua, &self.calendar, self.shape, &entry, None)?
         };
         Ok(Some(lua.create_table_from([("log", log)])?))
     }
@@ -115,13 +126,11 @@ fn answer(verdict: &Verdict<'_>) -> Answer {
     }
 }
 
-/// An entry as text, for either endpoint.
-fn write(shape: Shape, entry: &Entry<'_>, out: &mut Vec<u8>) {
-    out.clear();
-    match shape {
-        Shape::Singles => entry.write_json(out),
-        Shape::Bulk => entry.write_bulk_item(out),
-    }
+/// An entry as text.
+fn written(lua: &Lua, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> LuaResult<LuaString> {
+    buffer.clear();
+    entry.write_json(buffer);
+    lua.create_string(&*buffer)
 }
 
 /// Whether a message begins as a JSON object does.
