@@ -70,9 +70,10 @@ impl Vector {
         fs::write(&config, &case.config)?;
         let (options, event): (Value, fn(&[u8]) -> Value) = match self.way {
             Way::Text => (json!({ "config_file": config }), |bytes| json!({ "log": {}, "message": bytes })),
-            Way::Table => (json!({ "config_file": config, "way": "table" }), |bytes| {
-                json!({ "log": serde_json::from_slice::<Value>(bytes).unwrap_or_default() })
-            }),
+            Way::Table => (
+                json!({ "config_file": config, "way": "table" }),
+                |bytes| json!({ "log": serde_json::from_slice::<Value>(bytes).unwrap_or_default() }),
+            ),
         };
         let events = case.records.iter().map(|record| {
             let mut event = event(&record.bytes);
@@ -159,7 +160,8 @@ impl Driver for Vector {
             Way::Text => None,
             Way::Table => case.records.iter().find_map(|record| {
                 let by_letters = record.entry.like.contains_key("text");
-                let order = by_letters.then_some("a text is compared by its letters, and a table has no order");
+                let order =
+                    by_letters.then_some("a text is compared by its letters, and a table has no order");
                 order.or_else(|| foreign(&record.bytes))
             }),
         }

@@ -8,6 +8,7 @@
 mod config;
 mod input;
 mod output;
+mod pipe;
 mod report;
 mod run;
 
@@ -41,6 +42,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Pipe(pipe::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -60,6 +62,7 @@ Next:
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Pipe(args)) => pipe::run(&args),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
     };
     let outcome = match ended {

@@ -270,8 +270,9 @@ impl Arrival {
     }
 }
 
+/// The time of the system's clock.
 #[expect(clippy::disallowed_methods, reason = "the one place of this host that reads the clock")]
-fn wall() -> Time {
+pub fn wall() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

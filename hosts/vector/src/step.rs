@@ -8,8 +8,8 @@ use kaudit_filter::finding::Kind;
 use kaudit_filter::record::{Json, MsgPack};
 use kaudit_filter::stats::{Reason, Stats};
 use kaudit_filter::{Filter, Verdict};
-use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
 use mlua::Lua;
+use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
 
 use crate::clock::{Calendar, Clock};
 use crate::options::{Options, Way};

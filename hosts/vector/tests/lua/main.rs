@@ -19,7 +19,8 @@ struct Built {
 /// Builds both: the module is a library of another build than this test, and the host excludes the module's features.
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the scratch directory stands in target");
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the scratch directory stands in target");
     let cargo = |arguments: &[&str], target: &Path| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.arg("build").args(arguments).current_dir(package).env("CARGO_TARGET_DIR", target);
