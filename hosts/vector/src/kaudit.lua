@@ -7,7 +7,7 @@ Filter.__index = Filter
 -- An event that failed on its way passes on, marked; one that Vector cannot take any more, as its message alone.
 local function rescue(self, event, emit, reason)
   self.failed = self.failed + 1
-  local mark = { error = tostring(reason) }
+  local mark = { error = reason }
   local log = type(event) == "table" and event.log
   if type(log) ~= "table" then
     return emit(event)
@@ -22,16 +22,17 @@ end
 -- Vector's `process` hook. Gives the verdict, and the reason of a drop.
 function Filter:process(event, emit)
   local ok, verdict, reason = pcall(self.step.process, self.step, event)
+  local failure = verdict
   if ok and (verdict == "kept" or verdict == "passed") then
-    ok, reason = pcall(emit, event)
-  elseif not ok then
-    reason = verdict
+    ok, failure = pcall(emit, event)
   end
-  if not ok then
-    rescue(self, event, emit, reason)
-    return "failed", tostring(reason)
+  if ok then
+    return verdict, reason
   end
-  return verdict, reason
+  -- The first line; a stack may follow.
+  failure = tostring(failure):match("^[^\n]*")
+  rescue(self, event, emit, failure)
+  return "failed", failure
 end
 
 local function emit_own(self, emit, all)

@@ -5,11 +5,16 @@ local filter = require("kaudit").new(options)
 
 return {
   process = function(event, emit)
-    -- What another transform's mistake may leave behind, and no event of Vector's can hold.
-    if event.log.refused then
-      event.log.refused = 0 / 0
+    -- What goes wrong elsewhere: another transform leaves what no event can hold, or the user's clock stops.
+    local spoil, now = event.log.spoil, arrival
+    if spoil == "event" then
+      event.log.spoil = 0 / 0
+    elseif spoil == "clock" then
+      arrival = "noon"
     end
-    return filter:process(event, emit)
+    local verdict, reason = filter:process(event, emit)
+    arrival = now
+    return verdict, reason
   end,
   flush = function(emit) filter:flush(emit) end,
   shutdown = function(emit) filter:shutdown(emit) end,
