@@ -43,17 +43,3 @@ impl Calendar {
         Ok(date)
     }
 }
-
-/// A date as RFC 3339; `None`: the table is none. Vector's own test is the same six keys.
-pub fn rfc3339(table: &LuaTable) -> LuaResult<Option<String>> {
-    let mut parts = [0_i64; 6];
-    for (part, key) in parts.iter_mut().zip(["year", "month", "day", "hour", "min", "sec"]) {
-        match table.raw_get::<Option<i64>>(key) {
-            Ok(Some(number)) => *part = number,
-            _ => return Ok(None),
-        }
-    }
-    let [year, month, day, hour, min, sec] = parts;
-    let nanos = table.raw_get::<Option<i64>>("nanosec")?.unwrap_or(0);
-    Ok(Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{min:02}:{sec:02}.{nanos:09}Z")))
-}

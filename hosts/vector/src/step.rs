@@ -90,8 +90,7 @@ impl Step {
 
     fn table(&mut self, lua: &Lua, event: &LuaTable, log: &LuaTable) -> LuaResult<Answer> {
         self.last = Way::Table;
-        self.packed.clear();
-        pack::table(log, &mut self.packed)?;
+        pack::table(lua, log, &mut self.packed)?;
         let verdict = self.filter.process(&mut MsgPack::new(&self.packed), self.clock.now()?);
         if let Verdict::Kept(entry) = &verdict {
             event.raw_set("log", table::entry(lua, &self.calendar, self.shape, entry, Some(log))?)?;
