@@ -26,8 +26,7 @@ pub enum Way {
 #[derive(Debug)]
 pub struct Vector {
     way: Way,
-    host: PathBuf,
-    module: PathBuf,
+    built: Built,
     scratch: PathBuf,
     /// Started at the first case, and again where a case ended it.
     process: Option<Process>,
@@ -40,11 +39,45 @@ struct Process {
     answers: BufReader<ChildStdout>,
 }
 
+/// Builds the module and the program that loads it, into the directory `target`: two builds, since the features of a
+/// Lua that is embedded exclude those of a module.
+///
+/// # Errors
+/// One of them cannot be built.
+pub fn build(target: &Path) -> io::Result<Built> {
+    let vector = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hosts/vector");
+    let cargo = |manifest: &str, target: &Path| {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "--locked", "--manifest-path", manifest, "--target-dir"]).arg(target);
+        let status = cargo.current_dir(&vector).status()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{cargo:?}: {status}"))) }
+    };
+    let host = target.join("vector-host");
+    cargo("Cargo.toml", target)?;
+    cargo("host/Cargo.toml", &host)?;
+    // The name by which Lua looks for the module.
+    let module = host.join("debug/lua/kaudit.so");
+    fs::create_dir_all(module.with_file_name(""))?;
+    // Beside and then in place: another test may have loaded the old one.
+    let fresh = module.with_extension(format!("{}", std::process::id()));
+    fs::copy(target.join("debug/libkaudit.so"), &fresh)?;
+    fs::rename(fresh, &module)?;
+    Ok(Built { module, host: host.join("debug/kaudit-vector-host") })
+}
+
+/// What [`build`] built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The module.
+    pub module: PathBuf,
+    /// The program that loads it.
+    pub host: PathBuf,
+}
+
 impl Vector {
-    /// The module, a file called `kaudit.so`, in the program `host`; files of the running case go into `scratch`.
-    pub fn new(way: Way, host: &Path, module: &Path, scratch: &Path) -> Self {
-        let [host, module, scratch] = [host, module, scratch].map(Path::to_owned);
-        Self { way, host, module, scratch, process: None }
+    /// The module in its program; files of the running case go into `scratch`.
+    pub fn new(way: Way, built: &Built, scratch: &Path) -> Self {
+        Self { way, built: built.clone(), scratch: scratch.to_owned(), process: None }
     }
 
     /// Puts one request to the host process, as `hosts/vector/host` describes it, and gives its answer.
@@ -52,10 +85,10 @@ impl Vector {
     /// # Errors
     /// The process cannot be started or died.
     pub fn ask(&mut self, options: Value, events: Vec<Value>) -> io::Result<Value> {
-        let request = json!({ "module": self.module, "options": options, "events": events });
+        let request = json!({ "module": self.built.module, "options": options, "events": events });
         let process = match &mut self.process {
             Some(process) => process,
-            none => none.insert(Process::start(&self.host)?),
+            none => none.insert(Process::start(&self.built.host)?),
         };
         let answer = process.ask(&request);
         if answer.is_err() {

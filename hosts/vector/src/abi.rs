@@ -9,9 +9,9 @@
 use std::ffi::c_int;
 use std::slice;
 
+use mlua::Lua;
 use mlua::ffi::{self, lua_State};
 use mlua::prelude::{LuaResult, LuaTable};
-use mlua::Lua;
 
 /// Opens the module.
 #[mlua::lua_module(name = "kaudit", skip_memory_check)]

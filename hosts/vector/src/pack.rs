@@ -61,7 +61,11 @@ impl Packer<'_> {
 
     fn count(&mut self, token: Token<'_>) {
         if let Some(Open { tokens: Some(tokens), date, .. }) = self.open.last_mut() {
-            if *tokens % 2 == 0 { date.key(token) } else { date.value(token) }
+            if *tokens % 2 == 0 {
+                date.key(token)
+            } else {
+                date.value(token)
+            }
             *tokens = tokens.saturating_add(1);
         }
     }
@@ -120,7 +124,8 @@ impl Date {
     }
 
     fn value(&mut self, value: Token<'_>) {
-        if let (Some(part), Token::Int(value)) = (self.next.and_then(|next| self.parts.get_mut(next)), value) {
+        if let (Some(part), Token::Int(value)) = (self.next.and_then(|next| self.parts.get_mut(next)), value)
+        {
             *part = Some(value);
         }
     }

@@ -4,6 +4,7 @@
 //! A process apart, so that a crash of the module is one lost answer. Events become tables and come back by Vector's
 //! rules ([`value`]).
 
+mod abi;
 mod run;
 mod value;
 

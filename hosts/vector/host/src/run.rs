@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use mlua::{Function, Lua, LuaOptions, MultiValue, Result, StdLib, Table};
+use crate::abi;
 use crate::value::{from_lua, object};
 use crate::{Answer, Request};
+use mlua::{Function, Lua, MultiValue, Result, Table};
 
 /// How often Vector collects garbage: every so many calls.
 const GC_INTERVAL: usize = 16;
@@ -44,8 +45,7 @@ struct Transform {
 }
 
 fn prepare(request: &Request) -> Result<Transform> {
-    // SAFETY: only the module under test is loaded; without this, as in Vector, Lua loads no C module.
-    let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL_SAFE, LuaOptions::default()) };
+    let lua = abi::lua();
     let directory = Path::new(&request.module).parent().unwrap_or(Path::new("."));
     let package: Table = lua.globals().get("package")?;
     package.set("cpath", directory.join("?.so").to_string_lossy())?;

@@ -38,9 +38,9 @@ pub fn from_lua(value: &mlua::Value) -> Result<Value> {
     match value {
         mlua::Value::String(text) => Ok(Value::String(text.to_string_lossy())),
         mlua::Value::Integer(whole) => Ok(Value::from(*whole)),
-        mlua::Value::Number(float) => {
-            Number::from_f64(*float).map(Value::Number).ok_or_else(|| mlua::Error::runtime("NaN not supported"))
-        }
+        mlua::Value::Number(float) => Number::from_f64(*float)
+            .map(Value::Number)
+            .ok_or_else(|| mlua::Error::runtime("NaN not supported")),
         mlua::Value::Boolean(value) => Ok(Value::Bool(*value)),
         mlua::Value::Table(table) => self::table(table),
         other => Err(mlua::Error::runtime(format!("unsupported Lua type {}", other.type_name()))),
@@ -76,8 +76,12 @@ fn timestamp(table: &Table) -> Result<Option<i64>> {
     let nanos: i64 = table.raw_get::<Option<i64>>("nanosec")?.unwrap_or(0);
     // The days since 1970 of a Gregorian date: years begin in March, so that the leap day is a year's last.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
-        + (month * 153 + 2) / 5 + day - 1 - 719_468;
+    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (month * 153 + 2) / 5
+        + day
+        - 1
+        - 719_468;
     Ok(Some((((days * 24 + hour) * 60 + min) * 60 + sec) * 1000 + nanos / 1_000_000))
 }
 
@@ -92,7 +96,10 @@ mod tests {
             (r#"{"a":1,"b":[1.5,"x",true],"c":{"d":"e"}}"#, r#"{"a":1,"b":[1.5,"x",true],"c":{"d":"e"}}"#),
             // What Lua cannot tell apart.
             (r#"{"none":null,"list":[],"map":{}}"#, r#"{"none":"","list":{},"map":{}}"#),
-            (r#"{"year":2020,"month":2,"day":29,"hour":16,"min":0,"sec":1,"nanosec":5000000}"#, "1582992001005"),
+            (
+                r#"{"year":2020,"month":2,"day":29,"hour":16,"min":0,"sec":1,"nanosec":5000000}"#,
+                "1582992001005",
+            ),
             (r#"{"year":1969,"month":12,"day":31,"hour":23,"min":59,"sec":59}"#, "-1000"),
         ] {
             let into: Value = serde_json::from_str(into).unwrap();

@@ -1,7 +1,25 @@
-//! What only this host has: its options, its two ways, and what happens when something fails.
+//! The built module in a Lua configured as Vector configures it: its options, its two ways, and what happens when
+//! something fails. The suite of cases runs with those of the other hosts.
 
-use conformance::vector::Way;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use conformance::vector::{self, Built, Vector, Way};
 use serde_json::{Value, json};
+
+static BUILT: LazyLock<Built> = LazyLock::new(|| {
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the scratch directory stands in target");
+    vector::build(target).expect("module and host can be built")
+});
+
+/// A directory of a test's own.
+fn scratch(test: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vector").join(test);
+    fs::create_dir_all(&directory).expect("the scratch directory can be made");
+    directory
+}
 
 const FINDING: &str = r#"{"etype":"principal","eid":"johnD","category":"incident","confidence":"high","cluster":"crm","time":1583078400000}"#;
 /// When it was found.
@@ -18,7 +36,7 @@ fn ask(test: &str, options: Value, events: Vec<Value>) -> Value {
         event
     };
     let events = events.into_iter().map(at).collect();
-    crate::vector(Way::Text, test).ask(options, events).expect("the host answers")
+    Vector::new(Way::Text, &BUILT, &scratch(test)).ask(options, events).expect("the host answers")
 }
 
 /// Runs events and gives what was emitted.
@@ -29,8 +47,8 @@ fn emitted(test: &str, options: Value, events: Vec<Value>) -> Vec<Value> {
 
 #[test]
 fn mistakes_are_told_all_at_once_and_stop_the_start() {
-    let file = crate::scratch("mistakes").join("kaudit.yaml");
-    std::fs::write(&file, "unrecognised: lose\nintegrations: []\n").expect("the file can be written");
+    let file = scratch("mistakes").join("kaudit.yaml");
+    fs::write(&file, "unrecognised: lose\nintegrations: []\n").expect("the file can be written");
     let at = |remark: &str| format!("kaudit: {}:{remark}", file.display());
     let table: &[(Value, &[&str])] = &[
         (
@@ -47,16 +65,26 @@ fn mistakes_are_told_all_at_once_and_stop_the_start() {
                 "kaudit: error: rate_limit: expected a whole number from 1 to 100000",
             ],
         ),
-        (json!({ "config_file": "nowhere.yaml" }), &["kaudit: error: config_file: `nowhere.yaml` cannot be read: "]),
+        (
+            json!({ "config_file": "nowhere.yaml" }),
+            &["kaudit: error: config_file: `nowhere.yaml` cannot be read: "],
+        ),
         (
             json!({ "config_file": "kaudit.yaml", "shape": "bulk" }),
             &["kaudit: error: shape: given beside `config_file`; write it in the file, or give no file"],
         ),
-        (json!({ "config_file": file }), &[&at("1:15: error: unrecognised: expected wrap, pass or drop"), &at("2:15: error: integrations: ")]),
+        (
+            json!({ "config_file": file }),
+            &[
+                &at("1:15: error: unrecognised: expected wrap, pass or drop"),
+                &at("2:15: error: integrations: "),
+            ],
+        ),
     ];
     for (options, expected) in table {
         let answer = ask("mistakes", options.clone(), Vec::new());
-        let mut lines: Vec<&str> = answer["refused"].as_str().unwrap_or_else(|| panic!("{answer}")).lines().collect();
+        let mut lines: Vec<&str> =
+            answer["refused"].as_str().unwrap_or_else(|| panic!("{answer}")).lines().collect();
         lines.sort_unstable();
         let mut expected = expected.to_vec();
         expected.sort_unstable();
@@ -104,9 +132,11 @@ fn an_event_goes_the_way_it_came() {
 
 #[test]
 fn tables_survive() {
-    let date = json!({ "year": 2020, "month": 3, "day": 1, "hour": 16, "min": 0, "sec": 0, "nanosec": 5_000_000 });
+    let date =
+        json!({ "year": 2020, "month": 3, "day": 1, "hour": 16, "min": 0, "sec": 0, "nanosec": 5_000_000 });
     let mut log = finding();
-    log["nested"] = json!({ "whole": 9_007_199_254_740_993_i64, "half": 0.5, "list": [1, [2, "x"], { "a": true }] });
+    log["nested"] =
+        json!({ "whole": 9_007_199_254_740_993_i64, "half": 0.5, "list": [1, [2, "x"], { "a": true }] });
     log["seen"] = date;
     // Lua has one empty table, and Vector no null for it.
     log["empty"] = json!([]);
@@ -154,7 +184,8 @@ fn what_is_suppressed_leaves_as_a_summary_in_the_way_of_the_last_event() {
     let options = json!({ "rate_limit": 1, "rate_limit_by": "entity" });
     let line = || json!({ "log": { "message": FINDING } });
     let left = emitted("summary", options.clone(), vec![line(), line(), line()]);
-    let summary: Value = serde_json::from_str(left[1]["message"].as_str().expect("a text")).expect("an entry");
+    let summary: Value =
+        serde_json::from_str(left[1]["message"].as_str().expect("a text")).expect("an entry");
     assert_eq!((left.len(), &summary["text"]["kaudit_filter"]["summary"]["suppressed"]), (2, &json!(2)));
 
     let table = || json!({ "log": finding() });
