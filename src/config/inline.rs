@@ -90,21 +90,23 @@ fn document(options: &[(&str, &str)]) -> String {
         });
         members.collect::<Vec<_>>().join(", ")
     };
-    let mut document = format!("coralogix: {{{}}}\n", section("coralogix.", None));
-    document.push_str(&format!("rate-limit: {{period: 1s, {}}}\n", section("rate-limit.", None)));
-    for (name, text) in options.iter().filter(|(name, _)| *name == "unrecognised") {
-        document.push_str(&format!("{name}: {}\n", scalar(text)));
-    }
-    document.push_str("use: all\nintegrations:\n");
-    for &kind in Kind::ALL {
-        let filter = section("integrations[].data-filter.", Some(kind));
-        let target = section("integrations[].target.", None);
+    let unrecognised = options.iter().filter(|(name, _)| *name == "unrecognised");
+    let integrations = Kind::ALL.iter().map(|kind| {
         let word = kind.word();
-        document.push_str(&format!(
-            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: {URI}, {target}}}, data-filter: {{{filter}}}}}\n"
-        ));
-    }
-    document
+        let target = section("integrations[].target.", None);
+        let filter = section("integrations[].data-filter.", Some(*kind));
+        format!(
+            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: {URI}, {target}}}, data-filter: {{{filter}}}}}"
+        )
+    });
+    let mut lines = vec![
+        format!("coralogix: {{{}}}", section("coralogix.", None)),
+        format!("rate-limit: {{period: 1s, {}}}", section("rate-limit.", None)),
+    ];
+    lines.extend(unrecognised.map(|(name, text)| format!("{name}: {}", scalar(text))));
+    lines.extend(["use: all".to_owned(), "integrations:".to_owned()]);
+    lines.extend(integrations);
+    lines.join("\n")
 }
 
 /// Any endpoint of Coralogix's: where entries go is the agent's business.
@@ -132,4 +134,60 @@ fn value(key: &str, text: &str) -> String {
 /// A text as YAML, in one line whatever is in it.
 fn scalar(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{By, Shape, Unrecognised};
+    use crate::finding::{Confidence, Etype};
+
+    #[test]
+    fn every_option_is_read_where_it_belongs() {
+        let options = INLINE.iter().map(|(name, _)| match *name {
+            "application_name" | "subsystem_name" => (*name, "it's {cluster|none}"),
+            "etype" => (*name, "principal, cluster"),
+            "category" => (*name, "incident"),
+            "confidence" => (*name, "high,1"),
+            "rate_limit" => (*name, "10"),
+            "rate_limit_by" => (*name, "rule"),
+            "unrecognised" => (*name, "drop"),
+            "shape" => (*name, "bulk"),
+            _ => (*name, r"^it's: \d#"),
+        });
+        let options: Vec<(&str, &str)> = options.collect();
+        let Reading { config, diagnostics } = inline(&options);
+        let config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        assert_eq!(diagnostics, []);
+        assert_eq!((config.coralogix.shape, config.unrecognised), (Shape::Bulk, Unrecognised::Drop));
+        let [detections, selections, activity] = &config.integrations[..] else { panic!("three types") };
+        for integration in [detections, selections, activity] {
+            assert!(integration.applies);
+            let limit = integration.rate_limit.unwrap();
+            assert_eq!((limit.limit, limit.period_ns, limit.by), (10, 1_000_000_000, By::Rule));
+            assert_eq!(integration.filter.entity_match.as_deref(), Some(r"^it's: \d#"));
+        }
+        assert_eq!(detections.filter.etype, [Etype::Principal, Etype::Cluster]);
+        assert_eq!(detections.filter.confidence, [Confidence::High, Confidence::Medium]);
+        assert_eq!(detections.filter.rules_match, None);
+        assert_eq!(selections.filter.rules_no_match.as_deref(), Some(r"^it's: \d#"));
+        assert_eq!(selections.filter.etype, []);
+    }
+
+    #[test]
+    fn mistakes_name_the_option_and_come_once() {
+        let cases = [
+            (("rate_limit", "ten"), "error: rate_limit: expected a whole number from 1 to 100000"),
+            (("entity_match", "("), "error: entity_match: unclosed group"),
+            (("etype", "principal,pod"), "error: etype: expected principal, resource or cluster"),
+            (("etype", "a\nb"), "error: etype: control character in the value"),
+            (("colour", "red"), "error: unknown option `colour`; known: application_name, "),
+        ];
+        for (option, expected) in cases {
+            let reading = inline(&[option]);
+            assert!(reading.config.is_none());
+            let [diagnostic] = &reading.diagnostics[..] else { panic!("{:?}", reading.diagnostics) };
+            assert!(diagnostic.to_string().starts_with(expected), "{diagnostic}");
+        }
+    }
 }
