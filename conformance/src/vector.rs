@@ -84,7 +84,7 @@ impl Vector {
     ///
     /// # Errors
     /// The process cannot be started or died.
-    pub fn ask(&mut self, options: Value, events: Vec<Value>) -> io::Result<Value> {
+    pub fn ask(&mut self, options: &Value, events: &[Value]) -> io::Result<Value> {
         let request = json!({ "module": self.built.module, "options": options, "events": events });
         let process = match &mut self.process {
             Some(process) => process,
@@ -113,7 +113,7 @@ impl Vector {
             event["at"] = record.at_ms.into();
             event
         });
-        let answer = self.ask(options, events.collect())?;
+        let answer = self.ask(&options, &events.collect::<Vec<_>>())?;
         Ok(self.outcome(&answer))
     }
 

@@ -284,13 +284,12 @@ impl Pipe {
         if self.lines.is_empty() {
             return Ok(());
         }
-        match &mut self.output {
-            Some(socket) => socket.write(&self.lines)?,
-            None => {
-                let mut out = io::stdout().lock();
-                out.write_all(&self.lines)?;
-                out.flush()?;
-            }
+        if let Some(socket) = &mut self.output {
+            socket.write(&self.lines)?;
+        } else {
+            let mut out = io::stdout().lock();
+            out.write_all(&self.lines)?;
+            out.flush()?;
         }
         self.lines.clear();
         Ok(())
@@ -326,7 +325,7 @@ impl Socket {
             let Err(error) = written else { return Ok(()) };
             *stream = None;
             if stop.load(Ordering::Relaxed) {
-                let lost = lines.iter().filter(|byte| **byte == b'\n').count();
+                let lost = lines.split_inclusive(|byte| *byte == b'\n').count();
                 return Err(io::Error::other(format!("{lost} lines not written to {address}: {error}")));
             }
             if !told {

@@ -64,8 +64,8 @@ unsafe fn table(state: *mut lua_State, depth: u32, on: &mut dyn FnMut(Token<'_>)
         let length = ffi::lua_rawlen(state, -1);
         if length > 0 {
             on(Token::List(length));
-            for index in 1..=length {
-                ffi::lua_rawgeti(state, -1, index as ffi::lua_Integer);
+            for index in 1..=ffi::lua_Integer::try_from(length).unwrap_or(0) {
+                ffi::lua_rawgeti(state, -1, index);
                 let whole = value(state, depth, on);
                 ffi::lua_pop(state, 1);
                 if !whole {

@@ -24,7 +24,7 @@ use step::Step;
 /// What `require("kaudit")` gives.
 fn open(lua: &Lua) -> LuaResult<LuaTable> {
     // A mistake is a value here, and becomes an error in Lua: so it is plain text, whoever shows it.
-    let new = lua.create_function(|lua, options: LuaValue| match Step::new(lua, options) {
+    let new = lua.create_function(|lua, options: LuaValue| match Step::new(&options) {
         Ok(step) => Ok((step.into_lua(lua)?, None)),
         Err(mistakes) => Ok((LuaValue::Nil, Some(mistakes))),
     })?;

@@ -61,7 +61,9 @@ impl Options {
         match reading.config {
             Some(config) if found.mistakes.is_empty() => {
                 // Vector's own log is on standard error, too.
-                warnings.into_iter().for_each(|warning| eprintln!("{}", remark(warning)));
+                for warning in warnings {
+                    eprintln!("{}", remark(warning));
+                }
                 Ok(Self { config, now: found.now, way: found.way })
             }
             _ => Err(found.mistakes.join("\n")),
@@ -80,19 +82,18 @@ impl Found {
             ("config_file", _) => self.wrong("config_file", "expected the path of a file, as a string"),
             ("now", _) => self.wrong("now", "expected a function that gives epoch milliseconds"),
             ("way", _) => self.wrong("way", "expected \"text\" or \"table\""),
-            (name, value) => match INLINE.iter().find(|(known, _)| *known == name) {
-                Some((known, _)) => match spelt(&value) {
+            (name, value) => {
+                let Some((known, _)) = INLINE.iter().find(|(known, _)| *known == name) else {
+                    let known: Vec<&str> = INLINE.iter().map(|(known, _)| *known).collect();
+                    let known = known.join(", ");
+                    return self
+                        .wrong(name, &format!("unknown option; known: config_file, now, way, {known}"));
+                };
+                match spelt(&value) {
                     Some(text) => self.inline.push((known, text)),
                     None => self.wrong(known, "expected a string, a number or a list of strings"),
-                },
-                None => {
-                    let known: Vec<&str> = INLINE.iter().map(|(known, _)| *known).collect();
-                    self.wrong(
-                        name,
-                        &format!("unknown option; known: config_file, now, way, {}", known.join(", ")),
-                    );
                 }
-            },
+            }
         }
     }
 

@@ -62,9 +62,9 @@ impl Packer<'_> {
     fn count(&mut self, token: Token<'_>) {
         if let Some(Open { tokens: Some(tokens), date, .. }) = self.open.last_mut() {
             if *tokens % 2 == 0 {
-                date.key(token)
+                date.key(token);
             } else {
-                date.value(token)
+                date.value(token);
             }
             *tokens = tokens.saturating_add(1);
         }

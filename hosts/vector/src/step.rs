@@ -11,7 +11,7 @@ use kaudit_filter::{Filter, Verdict};
 use mlua::Lua;
 use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
 
-use crate::clock::{Calendar, Clock};
+use crate::clock::Clock;
 use crate::options::{Options, Way};
 use crate::{pack, table};
 
@@ -24,7 +24,6 @@ pub struct Step {
     /// The way of the last event: that of the filter's own entries.
     last: Way,
     clock: Clock,
-    calendar: Calendar,
     /// What is packed and written, from event to event.
     packed: Vec<u8>,
     written: Vec<u8>,
@@ -35,8 +34,8 @@ impl Step {
     ///
     /// # Errors
     /// Every mistake, one a line.
-    pub fn new(lua: &Lua, options: LuaValue) -> Result<Self, String> {
-        let Options { config, now, way } = Options::read(&options)?;
+    pub fn new(options: &LuaValue) -> Result<Self, String> {
+        let Options { config, now, way } = Options::read(options)?;
         let seed = RandomState::new().hash_one(0);
         Ok(Self {
             filter: Filter::new(&config, seed).map_err(|error| error.to_string())?,
@@ -44,7 +43,6 @@ impl Step {
             way,
             last: way.unwrap_or(Way::Text),
             clock: Clock { own: now },
-            calendar: Calendar::new(lua).map_err(|error| error.to_string())?,
             packed: Vec::new(),
             written: Vec::new(),
         })
@@ -81,7 +79,7 @@ impl Step {
                 log.raw_set("message", written(lua, entry, &mut self.written)?)?;
             }
             Verdict::Kept(entry) => {
-                event.raw_set("log", table::entry(lua, &self.calendar, self.shape, entry, None)?)?;
+                event.raw_set("log", table::entry(lua, self.shape, entry, None)?)?;
             }
             _ => (),
         }
@@ -93,7 +91,7 @@ impl Step {
         pack::table(lua, log, &mut self.packed)?;
         let verdict = self.filter.process(&mut MsgPack::new(&self.packed), self.clock.now()?);
         if let Verdict::Kept(entry) = &verdict {
-            event.raw_set("log", table::entry(lua, &self.calendar, self.shape, entry, Some(log))?)?;
+            event.raw_set("log", table::entry(lua, self.shape, entry, Some(log))?)?;
         }
         Ok(answer(&verdict))
     }
@@ -106,7 +104,7 @@ impl Step {
         let log = if self.last == Way::Text && self.shape == Shape::Singles {
             lua.create_table_from([("message", written(lua, &entry, &mut self.written)?)])?
         } else {
-            table::entry(lua, &self.calendar, self.shape, &entry, None)?
+            table::entry(lua, self.shape, &entry, None)?
         };
         Ok(Some(lua.create_table_from([("log", log)])?))
     }

@@ -6,18 +6,12 @@ use kaudit_filter::record::{Body, Event, Number, Tape};
 use mlua::prelude::{LuaResult, LuaTable, LuaValue};
 use mlua::{IntoLua as _, Lua};
 
-use crate::clock::Calendar;
+use crate::clock;
 
 /// An entry as Vector's `log`. `record` is the table that the entry's record was read from.
-pub fn entry(
-    lua: &Lua,
-    calendar: &Calendar,
-    shape: Shape,
-    entry: &Entry<'_>,
-    record: Option<&LuaTable>,
-) -> LuaResult<LuaTable> {
+pub fn entry(lua: &Lua, shape: Shape, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<LuaTable> {
     let log = lua.create_table_with_capacity(0, 10)?;
-    log.raw_set("timestamp", calendar.date(entry.timestamp_ms())?)?;
+    log.raw_set("timestamp", clock::date(lua, entry.timestamp_ms())?)?;
     log.raw_set("severity", entry.severity() as u8)?;
     // The names of an envelope's items stand in the envelope.
     if shape == Shape::Singles {

@@ -30,18 +30,18 @@ fn finding() -> Value {
 }
 
 /// Runs events and gives what the host answers.
-fn ask(test: &str, options: Value, events: Vec<Value>) -> Value {
+fn ask(test: &str, options: &Value, events: Vec<Value>) -> Value {
     let at = |mut event: Value| {
         event["at"] = NOW.into();
         event
     };
-    let events = events.into_iter().map(at).collect();
-    Vector::new(Way::Text, &BUILT, &scratch(test)).ask(options, events).expect("the host answers")
+    let events: Vec<Value> = events.into_iter().map(at).collect();
+    Vector::new(Way::Text, &BUILT, &scratch(test)).ask(options, &events).expect("the host answers")
 }
 
 /// Runs events and gives what was emitted.
 fn emitted(test: &str, options: Value, events: Vec<Value>) -> Vec<Value> {
-    let answer = ask(test, options, events);
+    let answer = ask(test, &options, events);
     answer["ran"]["events"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
@@ -82,7 +82,7 @@ fn mistakes_are_told_all_at_once_and_stop_the_start() {
         ),
     ];
     for (options, expected) in table {
-        let answer = ask("mistakes", options.clone(), Vec::new());
+        let answer = ask("mistakes", options, Vec::new());
         let mut lines: Vec<&str> =
             answer["refused"].as_str().unwrap_or_else(|| panic!("{answer}")).lines().collect();
         lines.sort_unstable();
@@ -197,7 +197,7 @@ fn what_is_suppressed_leaves_as_a_summary_in_the_way_of_the_last_event() {
 fn no_error_loses_an_event() {
     let mut log = finding();
     log["spoil"] = "clock".into();
-    let answer = ask("errors", json!({}), vec![json!({ "log": log }), json!({ "log": finding() })]);
+    let answer = ask("errors", &json!({}), vec![json!({ "log": log }), json!({ "log": finding() })]);
     let ran = &answer["ran"];
     let verdict = ran["verdicts"][0].as_str().unwrap_or_default();
     let error = verdict.strip_prefix("failed: ").unwrap_or_else(|| panic!("{answer}"));
@@ -210,7 +210,7 @@ fn no_error_loses_an_event() {
 #[test]
 fn what_emit_refuses_passes_on_as_its_message() {
     let log = json!({ "message": FINDING, "spoil": "event" });
-    let answer = ask("refused", json!({}), vec![json!({ "log": log })]);
+    let answer = ask("refused", &json!({}), vec![json!({ "log": log })]);
     let ran = &answer["ran"];
     assert_eq!(ran["stats"]["failed"], 1, "{answer}");
     let left = &ran["events"][0];
