@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
 
+use super::repeats::Repeats;
 use super::{Number, Text, json, msgpack};
 
 /// One event of a body, in document order.
@@ -54,7 +55,7 @@ pub struct Tape<'a> {
 impl<'a> Tape<'a> {
     /// Reads a JSON value that was scanned before.
     pub(super) fn from_json(text: &'a str) -> Self {
-        let mut builder = Builder::default();
+        let mut builder = Builder::new();
         // A scanned body is valid; were it not, what was read so far is closed below.
         let _ = json::walk(text, |event| {
             builder.push(match event.map_text(owned) {
@@ -68,7 +69,7 @@ impl<'a> Tape<'a> {
 
     /// Reads a `MessagePack` value that was scanned before.
     pub(super) fn from_msgpack(bytes: &'a [u8]) -> Self {
-        let mut builder = Builder::default();
+        let mut builder = Builder::new();
         let _ = msgpack::walk(bytes, |event| builder.push(event));
         builder.finish()
     }
@@ -257,18 +258,24 @@ fn after(depth: usize, event: &Event<'_>) -> usize {
 }
 
 /// Collects events and fills in the counts of maps and lists.
-#[derive(Default)]
 struct Builder<'a> {
     events: Vec<Event<'a>>,
     /// Where each open container began, and how many members it has so far.
     open: Vec<(usize, u32)>,
+    repeats: Repeats,
+    /// Whether some key may stand twice in its map.
+    repeated: bool,
 }
 
 impl<'a> Builder<'a> {
+    fn new() -> Self {
+        Self { events: Vec::new(), open: Vec::new(), repeats: Repeats::new(), repeated: false }
+    }
+
     fn push(&mut self, event: Event<'a>) {
-        match event {
+        match &event {
             Event::End => return self.close(),
-            Event::Key(_) => (),
+            Event::Key(key) => self.repeated |= !self.repeats.is_new(key.as_bytes()),
             // Any other event is a value: a member of the list it stands in; in a map its key was not counted.
             _ => {
                 if let Some((_, count)) = self.open.last_mut() {
@@ -278,6 +285,7 @@ impl<'a> Builder<'a> {
         }
         if matches!(event, Event::Map(_) | Event::List(_)) {
             self.open.push((self.events.len(), 0));
+            self.repeats.open();
         }
         self.events.push(event);
     }
@@ -288,6 +296,7 @@ impl<'a> Builder<'a> {
                 *n = count;
             }
             self.events.push(Event::End);
+            self.repeats.close();
         }
     }
 
@@ -296,7 +305,9 @@ impl<'a> Builder<'a> {
             self.close();
         }
         let mut tape = Tape { events: self.events };
-        tape.drop_repeated();
+        if self.repeated {
+            tape.drop_repeated();
+        }
         tape
     }
 }

@@ -1,0 +1,193 @@
+//! What a record costs in allocations once the filter is warm: a dropped one none, a kept one few. A counting allocator
+//! stands in for the system's in this file's process, and counts for the thread that asks.
+
+use allocation_counter::measure;
+use kaudit_filter::record::{Json, MsgPack, Record};
+use kaudit_filter::{Filter, Time, Verdict, config};
+use serde_json::{Value, json};
+
+const NOW: Time = Time::from_millis(1_583_078_400_000);
+
+const CONFIG: &str = "
+rate-limit: {by: entity}
+integrations:
+- type: detections
+  target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles'}
+  data-filter: {etype: [principal], category: [anomaly], confidence: [0, 1], entity-match: '^[a-z]', entity-no-match: '^system:|^admin$'}
+- type: selections
+  target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles', rate-limit: 1}
+  data-filter: {rules-match: '^exec|unsafe$', rules-no-match: 'ok'}
+- type: detections
+  target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles', stopped: true}
+  data-filter: {etype: [resource]}
+";
+
+fn filter(sections: &str) -> Filter {
+    let reading = config::read("kaudit.yaml", &format!("{sections}{CONFIG}"), &config::NoFiles);
+    let remarks: Vec<String> = reading.diagnostics.iter().map(ToString::to_string).collect();
+    let config = reading.config.unwrap_or_else(|| panic!("{remarks:?}"));
+    Filter::new(&config, 7).expect("small patterns")
+}
+
+/// A detection as kAudit writes it, with members that the filter has no name for, escapes and nesting.
+fn detection(members: &Value) -> Value {
+    let mut finding = json!({
+        "eid": "ops \"é\" \n", "cluster": "crm", "period": 180_000, "confidence": "high", "project": "shop",
+        "reasons": [{"values": {"high": [6]}, "doc": "change in count", "period": 180_000, "direction": "write"}],
+        "short-doc": "change in access tool", "context": {"unusual-uri": ["a/25", "a/24"], "ua_kubectl": "v1.14.10"},
+        "doc": "unusual change", "etype": "principal", "time": 1_583_078_400_000_i64, "category": "anomaly",
+        "timestamp": "2020-03-01T16:00:00+0000", "direction": "write", "ok": true, "nothing": null, "half": 0.5
+    });
+    merge(&mut finding, members);
+    finding
+}
+
+fn selection(members: &Value) -> Value {
+    let mut finding = json!({
+        "rule": "exec into pod", "id": "7f1c", "verb": "create", "principal": "ops", "cluster": "crm",
+        "resource_type": "pods", "uri": "/api/v1/namespaces/shop/pods/a/exec?command=ls", "non_authorized": false,
+        "time": "1583078400000", "ua_kubectl": "v1.14.10"
+    });
+    merge(&mut finding, members);
+    finding
+}
+
+fn merge(finding: &mut Value, members: &Value) {
+    let (Some(finding), Some(members)) = (finding.as_object_mut(), members.as_object()) else { return };
+    finding.extend(members.clone());
+}
+
+fn packed(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, &rmpv::ext::to_value(value).expect("JSON fits"))
+        .expect("a vector takes all");
+    bytes
+}
+
+/// Allocations of one record in a warm filter, with its verdict; the entry is written into a buffer that has room.
+fn cost<'a, R: Record<'a>>(
+    filter: &'a mut Filter,
+    record: &mut R,
+    msgpack: bool,
+    out: &mut Vec<u8>,
+) -> (String, u64) {
+    out.clear();
+    let mut verdict = "";
+    let allocated = measure(|| {
+        verdict = match filter.process(record, NOW) {
+            Verdict::Kept(entry) if msgpack => {
+                entry.write_msgpack(out);
+                "kept"
+            }
+            Verdict::Kept(entry) => {
+                entry.write_json(out);
+                "kept"
+            }
+            Verdict::Dropped(reason) => reason.label(),
+            Verdict::Suppressed => "suppressed",
+            Verdict::Passed => "passed",
+        };
+    });
+    (verdict.to_owned(), allocated.count_total)
+}
+
+/// The second of two equal records, over JSON and over `MessagePack`.
+fn costs(sections: &str, record: &Value) -> [(String, u64); 2] {
+    let text = record.to_string();
+    let bytes = packed(record);
+    let mut out = Vec::with_capacity(1 << 16);
+    [false, true].map(|msgpack| {
+        let mut filter = filter(sections);
+        let mut last = (String::new(), 0);
+        // A first record fills buffers and caches, a second meets a limit, the third is in the steady state.
+        for _ in 0..3 {
+            last = if msgpack {
+                cost(&mut filter, &mut MsgPack::new(&bytes), true, &mut out)
+            } else {
+                cost(&mut filter, &mut Json::new(&text), false, &mut out)
+            };
+        }
+        last
+    })
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(measure(|| drop(std::hint::black_box(vec![1_u8; 100]))).count_total, 1);
+    assert_eq!(measure(|| ()).count_total, 0);
+}
+
+#[test]
+fn a_record_that_does_not_leave_costs_no_allocation() {
+    let table = [
+        ("no-integration", "", json!({"id": "1", "verb": "get", "principal": "ops"})),
+        ("stopped", "", detection(&json!({"etype": "resource"}))),
+        ("etype", "", detection(&json!({"etype": "cluster"}))),
+        ("category", "", detection(&json!({"category": "incident"}))),
+        ("confidence", "", detection(&json!({"confidence": 2}))),
+        ("entity-match", "", detection(&json!({"eid": "10.0.0.1"}))),
+        ("entity-no-match", "", detection(&json!({"eid": "system:node:é"}))),
+        ("rules-match", "", selection(&json!({"rule": "pod creation"}))),
+        ("rules-no-match", "", selection(&json!({"rule": "exec, but ok"}))),
+        ("stale", "guard: {on-stale: drop}\n", detection(&json!({"time": 5}))),
+        (
+            "stale",
+            "guard: {on-stale: drop}\n",
+            detection(&json!({"time": null, "timestamp": "2019-03-01T16:00:00+0000"})),
+        ),
+        ("unrecognised", "unrecognised: drop\n", json!({"log": "started", "stream": "stdout"})),
+        (
+            "unrecognised",
+            "unrecognised: drop\n",
+            json!({"log": "{\"level\": \"info\", \"line\": \"started\"}"}),
+        ),
+        ("passed", "unrecognised: pass\n", json!({"log": "started", "stream": "stdout"})),
+        ("suppressed", "", selection(&json!({}))),
+        ("entity-no-match", "", json!({"log": detection(&json!({"eid": "system:x"})).to_string() + "\n"})),
+    ];
+    let mut wrong = Vec::new();
+    for (verdict, sections, record) in table {
+        for (view, cost) in ["JSON", "MessagePack"].into_iter().zip(costs(sections, &record)) {
+            if cost != (verdict.to_owned(), 0) {
+                wrong.push(format!("{view}, {verdict}: {cost:?}: {record}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a kept finding may cost that leaves as it came, however large it is: its entity, if that is in escapes, is
+/// resolved once for the question and once for the label.
+const KEPT: u64 = 2;
+/// What one with a mark (clamped, without a time) may cost: the mark's few events.
+const MARKED: u64 = 8;
+/// What one may cost that changes its encoding: a line of JSON in a MessagePack event, or an object that becomes a string.
+const REWRITTEN: u64 = 20;
+
+#[test]
+fn a_kept_record_costs_few() {
+    let wide: Value = (0..50).map(|n| (format!("ua_product-{n}"), json!(["v1", n]))).collect();
+    let table = [
+        (KEPT, "", detection(&json!({}))),
+        (KEPT, "", detection(&json!({"time": null}))),
+        (KEPT, "", detection(&wide)),
+        (REWRITTEN, "", json!({"log": detection(&json!({})).to_string()})),
+        (
+            REWRITTEN,
+            "coralogix: {text: string, application-name: '{cluster}-{type}'}\n",
+            detection(&json!({})),
+        ),
+        (MARKED, "", detection(&json!({"time": 5}))),
+        (MARKED, "", detection(&json!({"time": null, "timestamp": null}))),
+        (MARKED, "", json!({"level": "info", "line": "started"})),
+    ];
+    let mut wrong = Vec::new();
+    for (most, sections, record) in table {
+        for (view, (verdict, count)) in ["JSON", "MessagePack"].into_iter().zip(costs(sections, &record)) {
+            if verdict != "kept" || count > most {
+                wrong.push(format!("{view}: {verdict}, {count} of at most {most}: {record}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
