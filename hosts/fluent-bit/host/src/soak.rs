@@ -15,7 +15,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// `CYCLES,RECORDS,SLACK`.
+    /// `CYCLES,RECORDS,SLACK`; of records there are at least a chunk for each instance and part of the run.
     pub fn read(text: &str) -> Option<Self> {
         let numbers: Result<Vec<u64>, _> = text.split(',').map(str::parse).collect();
         let [cycles, records, slack] = numbers.ok()?.try_into().ok()?;
@@ -92,7 +92,7 @@ fn cycles(library: &Library, count: u64) -> Result<(), String> {
 /// Puts records through several instances at once, and through one that all threads share.
 fn records(library: &Library, count: u64, start: i64, total: &AtomicU64) -> Result<(), String> {
     let shared = library.start(&options("100")).ok_or("the plugin refused to start")?;
-    let chunks = count / CHUNK / THREADS / 2;
+    let chunks = (count / CHUNK / THREADS / 2).max(1);
     let worker = |thread: u64| {
         let own = library.start(&options("100")).ok_or("the plugin refused to start")?;
         for number in 0..chunks {

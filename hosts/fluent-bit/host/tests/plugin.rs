@@ -415,7 +415,7 @@ fn the_file_exports_the_plugin_and_nothing_else() {
 fn it_bears_many_starts_many_records_and_several_threads() {
     let output = Command::new(env!("CARGO_BIN_EXE_kaudit-fluent-bit-host"))
         .env("MALLOC_ARENA_MAX", "1")
-        .args(["--soak", "300,40000,4096"])
+        .args(["--soak", "300,1000,4096"])
         .arg(plugin())
         .output()
         .expect("the driver starts");
