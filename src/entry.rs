@@ -90,6 +90,31 @@ impl<'a> Entry<'a> {
         &self.labels.computer
     }
 
+    /// `category`, `className`, `methodName` and `threadId`, by these names; an empty one the entry does not have.
+    pub fn labels(&self) -> [(&'static str, &str); 4] {
+        self.labels.named()
+    }
+
+    /// What `text` is to be.
+    pub fn text_form(&self) -> TextForm {
+        self.text
+    }
+
+    /// The finding: the record's own bytes, or a tape where something had to change.
+    pub fn body(&self) -> &Body<'a> {
+        &self.body
+    }
+
+    /// What the filter adds to the body under [`OWN_KEY`]: a map, or an empty tape for nothing.
+    pub fn marks(&self) -> &Tape<'a> {
+        &self.marks
+    }
+
+    /// Appends the text, body and marks, as JSON.
+    pub fn write_text(&self, out: &mut impl Out) {
+        json::text(self, out);
+    }
+
     /// Appends the entry as one line of JSON, without the line's end.
     pub fn write_json(&self, out: &mut impl Out) {
         json::entry(self, out);
