@@ -8,6 +8,7 @@
 
 mod dialect;
 mod endpoint;
+mod inline;
 mod integrations;
 mod options;
 mod patterns;
@@ -22,6 +23,7 @@ use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
 pub use crate::error::{Diagnostic, Level};
+pub use inline::{INLINE, inline};
 pub use options::{OPTIONS, OptionDoc};
 pub use read::{Files, NoFiles, Reading, read};
 

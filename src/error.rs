@@ -88,7 +88,11 @@ impl fmt::Display for Diagnostic {
             Level::Warning => "warning",
             Level::Error => "error",
         };
-        write!(f, "{}:{}:{}: {level}: ", self.file, self.line, self.column)?;
+        // Inline options stand in no file.
+        if !self.file.is_empty() {
+            write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        }
+        write!(f, "{level}: ")?;
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }

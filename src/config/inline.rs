@@ -1,0 +1,193 @@
+//! The common options, given one by one in an agent's own configuration instead of a file.
+//!
+//! They are written out as the filter's own document and read like any other, so that they mean the same and are
+//! refused in the same words. One integration of each type stands for them: an option applies to every type that has it.
+
+use super::read::{NoFiles, Reading, read};
+use super::report::quote;
+use crate::error::{Diagnostic, Level};
+use crate::finding::Kind;
+
+/// The inline options and where each stands in the document, in the order of the reference.
+pub const INLINE: &[(&str, &str)] = &[
+    ("application_name", "coralogix.application-name"),
+    ("subsystem_name", "coralogix.subsystem-name"),
+    ("entity_match", "integrations[].data-filter.entity-match"),
+    ("entity_no_match", "integrations[].data-filter.entity-no-match"),
+    ("rules_match", "integrations[].data-filter.rules-match"),
+    ("rules_no_match", "integrations[].data-filter.rules-no-match"),
+    ("etype", "integrations[].data-filter.etype"),
+    ("category", "integrations[].data-filter.category"),
+    ("confidence", "integrations[].data-filter.confidence"),
+    ("rate_limit", "integrations[].target.rate-limit"),
+    ("rate_limit_by", "rate-limit.by"),
+    ("unrecognised", "unrecognised"),
+    ("shape", "coralogix.shape"),
+];
+
+/// Reads inline options: a name and its text; several words of a list are separated by commas.
+///
+/// Diagnostics have no file; their path is the option's name.
+pub fn inline(options: &[(&str, &str)]) -> Reading {
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    for &(name, text) in options {
+        match INLINE.iter().find(|(option, _)| *option == name) {
+            None => {
+                let names: Vec<&str> = INLINE.iter().map(|(option, _)| *option).collect();
+                let message = format!("unknown option {}", quote(name));
+                diagnostics
+                    .push(remark(Level::Error, "").says(message, format!("known: {}", names.join(", "))));
+            }
+            Some(_) if known.iter().any(|(other, _)| *other == name) => {
+                diagnostics.push(remark(Level::Error, name).says("given twice", "remove one of the two"));
+            }
+            Some(_) if text.contains(char::is_control) => {
+                let message = "control character in the value";
+                diagnostics
+                    .push(remark(Level::Error, name).says(message, "write it as an escape, such as `\\n`"));
+            }
+            Some(_) => known.push((name, text)),
+        }
+    }
+    let Reading { config, diagnostics: remarks } = read("", &document(&known), &NoFiles);
+    for found in remarks {
+        let of_option = remark(found.level(), option_of(found.path())).says(found.message(), found.help());
+        // The same mistake, once for each type.
+        if !diagnostics.contains(&of_option) {
+            diagnostics.push(of_option);
+        }
+    }
+    let sound = diagnostics.iter().all(|diagnostic| diagnostic.level() == Level::Warning);
+    Reading { config: config.filter(|_| sound), diagnostics }
+}
+
+fn remark(level: Level, option: &str) -> Diagnostic {
+    Diagnostic::new(level, "", (0, 0), option)
+}
+
+/// The option that stands at a path of the document.
+fn option_of(path: &str) -> &'static str {
+    let mut place = String::new();
+    let mut index = false;
+    for char in path.chars() {
+        index = (index || char == '[') && char != ']';
+        if !index || char == '[' {
+            place.push(char);
+        }
+    }
+    let place = place.trim_end_matches("[]");
+    INLINE.iter().find(|(_, at)| *at == place).map_or("", |(option, _)| option)
+}
+
+/// The document that says the same.
+fn document(options: &[(&str, &str)]) -> String {
+    let section = |prefix: &str, kind: Option<Kind>| -> String {
+        let at = |name: &str| INLINE.iter().find(|(option, _)| *option == name).map_or("", |(_, at)| at);
+        let members = options.iter().filter_map(|&(name, text)| {
+            let key = at(name).strip_prefix(prefix)?;
+            belongs(key, kind).then(|| format!("{key}: {}", value(key, text)))
+        });
+        members.collect::<Vec<_>>().join(", ")
+    };
+    let unrecognised = options.iter().filter(|(name, _)| *name == "unrecognised");
+    let integrations = Kind::ALL.iter().map(|kind| {
+        let word = kind.word();
+        let target = section("integrations[].target.", None);
+        let filter = section("integrations[].data-filter.", Some(*kind));
+        format!(
+            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: {URI}, {target}}}, data-filter: {{{filter}}}}}"
+        )
+    });
+    let mut lines = vec![
+        format!("coralogix: {{{}}}", section("coralogix.", None)),
+        format!("rate-limit: {{period: 1s, {}}}", section("rate-limit.", None)),
+    ];
+    lines.extend(unrecognised.map(|(name, text)| format!("{name}: {}", scalar(text))));
+    lines.extend(["use: all".to_owned(), "integrations:".to_owned()]);
+    lines.extend(integrations);
+    lines.join("\n")
+}
+
+/// Any endpoint of Coralogix's: where entries go is the agent's business.
+const URI: &str = "'https://ingress.eu1.coralogix.com/logs/v1/singles'";
+
+/// Whether an integration of this type has the key.
+fn belongs(key: &str, kind: Option<Kind>) -> bool {
+    match key {
+        "etype" | "category" | "confidence" => kind == Some(Kind::Detection),
+        "rules-match" | "rules-no-match" => kind == Some(Kind::Selection),
+        _ => true,
+    }
+}
+
+fn value(key: &str, text: &str) -> String {
+    match key {
+        "etype" | "category" | "confidence" => {
+            let words: Vec<String> = text.split(',').map(|word| scalar(word.trim())).collect();
+            format!("[{}]", words.join(", "))
+        }
+        _ => scalar(text),
+    }
+}
+
+/// A text as YAML, in one line whatever is in it.
+fn scalar(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{By, Shape, Unrecognised};
+    use crate::finding::{Confidence, Etype};
+
+    #[test]
+    fn every_option_is_read_where_it_belongs() {
+        let options = INLINE.iter().map(|(name, _)| match *name {
+            "application_name" | "subsystem_name" => (*name, "it's {cluster|none}"),
+            "etype" => (*name, "principal, cluster"),
+            "category" => (*name, "incident"),
+            "confidence" => (*name, "high,1"),
+            "rate_limit" => (*name, "10"),
+            "rate_limit_by" => (*name, "rule"),
+            "unrecognised" => (*name, "drop"),
+            "shape" => (*name, "bulk"),
+            _ => (*name, r"^it's: \d#"),
+        });
+        let options: Vec<(&str, &str)> = options.collect();
+        let Reading { config, diagnostics } = inline(&options);
+        let config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        assert_eq!(diagnostics, []);
+        assert_eq!((config.coralogix.shape, config.unrecognised), (Shape::Bulk, Unrecognised::Drop));
+        let [detections, selections, activity] = &config.integrations[..] else { panic!("three types") };
+        for integration in [detections, selections, activity] {
+            assert!(integration.applies);
+            let limit = integration.rate_limit.unwrap();
+            assert_eq!((limit.limit, limit.period_ns, limit.by), (10, 1_000_000_000, By::Rule));
+            assert_eq!(integration.filter.entity_match.as_deref(), Some(r"^it's: \d#"));
+        }
+        assert_eq!(detections.filter.etype, [Etype::Principal, Etype::Cluster]);
+        assert_eq!(detections.filter.confidence, [Confidence::High, Confidence::Medium]);
+        assert_eq!(detections.filter.rules_match, None);
+        assert_eq!(selections.filter.rules_no_match.as_deref(), Some(r"^it's: \d#"));
+        assert_eq!(selections.filter.etype, []);
+    }
+
+    #[test]
+    fn mistakes_name_the_option_and_come_once() {
+        let cases = [
+            (("rate_limit", "ten"), "error: rate_limit: expected a whole number from 1 to 100000"),
+            (("entity_match", "("), "error: entity_match: unclosed group"),
+            (("etype", "principal,pod"), "error: etype: expected principal, resource or cluster"),
+            (("etype", "a\nb"), "error: etype: control character in the value"),
+            (("colour", "red"), "error: unknown option `colour`; known: application_name, "),
+        ];
+        for (option, expected) in cases {
+            let reading = inline(&[option]);
+            assert!(reading.config.is_none());
+            let [diagnostic] = &reading.diagnostics[..] else { panic!("{:?}", reading.diagnostics) };
+            assert!(diagnostic.to_string().starts_with(expected), "{diagnostic}");
+        }
+    }
+}
