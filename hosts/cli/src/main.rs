@@ -10,6 +10,7 @@ mod config;
 mod endpoint;
 mod input;
 mod output;
+mod pipe;
 mod report;
 mod run;
 
@@ -44,6 +45,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Endpoint(endpoint::Args),
+    Pipe(pipe::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
+        Some(Command::Pipe(args)) => pipe::run(&args),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
     };
     let outcome = match ended {

@@ -1,0 +1,111 @@
+//! `kaudit-filter pipe` between two sockets, and between two pipes.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+const FINDING: &str =
+    r#"{"etype":"principal","eid":"johnD","confidence":"high","cluster":"crm","time":1583078400000}"#;
+
+const CONFIG: &str = "
+rate-limit: {period: 1h, by: entity}
+integrations:
+- type: detections
+  target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles', rate-limit: 1}
+";
+
+fn scratch(test: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pipe").join(test);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("kaudit.yaml"), CONFIG).unwrap();
+    directory
+}
+
+fn pipe(directory: &Path, arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
+    command.args(["pipe", "--config", "kaudit.yaml"]).args(arguments).current_dir(directory);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn entries(lines: impl std::io::Read) -> Vec<Value> {
+    BufReader::new(lines).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn a_line_in_is_a_line_out_at_once() {
+    let mut child = pipe(&scratch("lines"), &[]);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for who in ["johnD", "alice"] {
+        writeln!(stdin, "{}", FINDING.replace("johnD", who)).unwrap();
+        let entry: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(entry["threadId"], who);
+    }
+    // Suppressed: it leaves as a summary when the input ends.
+    write!(stdin, "\n{FINDING}").unwrap();
+    drop(stdin);
+    let summary: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(summary["text"]["kaudit_filter"]["summary"]["suppressed"], 1);
+    assert!(lines.next().is_none());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn sockets_are_connected_when_they_are_there() {
+    let directory = scratch("sockets");
+    let (from, to) = (directory.join("from.sock"), directory.join("to.sock"));
+    // What a program that died left behind.
+    let _ = fs::remove_file(&from);
+    drop(UnixListener::bind(&from).unwrap());
+    let _ = fs::remove_file(&to);
+    let mut child = pipe(&directory, &["--listen", "unix:from.sock", "--connect", "unix:to.sock"]);
+    let mut source = loop {
+        // Refused until the program listens.
+        match UnixStream::connect(&from) {
+            Ok(source) => break source,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    writeln!(source, "{FINDING}").unwrap();
+    // It waits for whoever takes the lines, and says so.
+    let mut told = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.starts_with("kaudit-filter: cannot write to unix:to.sock: "), "{told}");
+    assert!(told.ends_with("; lines wait\n"), "{told}");
+    let listener = UnixListener::bind(&to).unwrap();
+    let (sink, _) = listener.accept().unwrap();
+    writeln!(source, "{FINDING}").unwrap();
+    drop(source);
+    // Told to stop, it hands over what it still owes.
+    let mut lines = BufReader::new(sink).lines();
+    let entry: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(entry["threadId"], "johnD");
+    let stopped = Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(stopped.success());
+    let rest: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0]["text"]["kaudit_filter"]["summary"]["suppressed"], 1);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn mistakes_end_it_at_the_start() {
+    let directory = scratch("mistakes");
+    fs::write(directory.join("kaudit.yaml"), "integrations: 1\n").unwrap();
+    let cases: [(&[&str], i32, &str); 3] = [
+        (&[], 1, "kaudit.yaml:1:15: error: integrations: "),
+        (&["--listen", "from.sock"], 2, "expected `unix:PATH` or `tcp:HOST:PORT`"),
+        (&["--config", "nowhere.yaml"], 2, ""),
+    ];
+    for (arguments, code, said) in cases {
+        let output = pipe(&directory, arguments).wait_with_output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains(said), "{error}");
+        assert_eq!(entries(&output.stdout[..]).len(), 0);
+    }
+}
