@@ -14,3 +14,4 @@ pub mod fluent_bit;
 mod judge;
 pub mod program;
 pub mod suite;
+pub mod vector;

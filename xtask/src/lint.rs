@@ -2,11 +2,13 @@
 
 use crate::policy;
 use crate::shell::{Done, cargo, read, run as sh};
+use crate::vector;
 
 /// Formatting, clippy, documentation with private items, and the policy of dependencies; all without warnings.
 pub fn run(_: &[String]) -> Done {
     sh(&mut cargo(&["fmt", "--all", "--check"]))?;
     sh(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
+    vector::lint()?;
     document(&[
         "rustdoc",
         "--package",

@@ -28,28 +28,25 @@ const LIBC: [&str; 6] = [
     "ld-linux-aarch64.so.1",
 ];
 
-/// Builds the released file and reads what it asks of a system.
+/// Builds the released file.
 pub fn build() -> Done<PathBuf> {
+    portable("kaudit-fluent-bit", "libflb_filter_kaudit.so", "filter_kaudit_plugin")
+}
+
+/// Builds a package's shared object, which exports this one symbol, and reads what it asks of a system.
+pub fn portable(package: &str, library: &str, export: &str) -> Done<PathBuf> {
     let target = target_directory()?;
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let tools = tools(&target.join("tools"))?;
     let mut command = Command::new(tools.join("bin/cargo-zigbuild"));
-    command.args([
-        "rustc",
-        "--release",
-        "--locked",
-        "--package",
-        "kaudit-fluent-bit",
-        "--crate-type",
-        "cdylib",
-    ]);
+    command.args(["rustc", "--release", "--locked", "--package", package, "--crate-type", "cdylib"]);
     command.args(["--target", &format!("{triple}.{}.{}", GLIBC.0, GLIBC.1)]);
     command
         .env("CARGO_ZIGBUILD_ZIG_PATH", tools.join("python/ziglang/zig"))
         .current_dir(crate::shell::root());
     sh(&mut command)?;
-    let file = target.join(triple).join("release/libflb_filter_kaudit.so");
-    check(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let file = target.join(triple).join("release").join(library);
+    check(&file, export).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(file)
 }
 
@@ -67,11 +64,11 @@ fn tools(directory: &Path) -> Done<PathBuf> {
     Ok(directory.to_owned())
 }
 
-/// Refuses a file that exports more than the plugin, or asks for more than an old C library.
-fn check(path: &Path) -> Done {
+/// Refuses a file that exports more than one symbol, or asks for more than an old C library.
+fn check(path: &Path, export: &str) -> Done {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let Needs { exports, libraries, newest } = needs(&bytes).map_err(|error| error.to_string())?;
-    if exports != ["filter_kaudit_plugin"] {
+    if exports != [export] {
         return Err(format!("exports {}", exports.join(", ")));
     }
     if let Some(library) = libraries.iter().find(|library| !LIBC.contains(&library.as_str())) {

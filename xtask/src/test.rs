@@ -2,9 +2,11 @@
 
 use crate::dist;
 use crate::shell::{Done, cargo, run as sh};
+use crate::vector;
 
 /// Builds the artefacts, which some tests run, and runs every test of the workspace. Arguments go to `cargo test`.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&[])?;
+    vector::test()?;
     sh(cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]).args(arguments))
 }

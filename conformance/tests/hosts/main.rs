@@ -9,7 +9,7 @@ use std::process::Command;
 use conformance::driver::Driver;
 use conformance::fluent_bit::FluentBit;
 use conformance::program::Program;
-use conformance::{case, suite};
+use conformance::{case, suite, vector};
 
 #[test]
 fn every_case_on_every_host() {
@@ -23,6 +23,11 @@ fn every_case_on_every_host() {
     let (driver, plugin) = (built.join("kaudit-fluent-bit-host"), built.join("libflb_filter_kaudit.so"));
     for host in FluentBit::all(&driver, &plugin, scratch) {
         drivers.push(Box::new(host));
+    }
+    let target = scratch.parent().expect("the scratch directory stands in target");
+    let module = vector::build(target).expect("Vector's module and its host can be built");
+    for way in [vector::Way::Text, vector::Way::Table] {
+        drivers.push(Box::new(vector::Vector::new(way, &module, &scratch.join("vector"))));
     }
     let only = std::env::var("KAUDIT_CASES").unwrap_or_default();
     let report = suite::run(&cases, &only, &mut drivers);

@@ -1,0 +1,64 @@
+//! Runs events through the built `kaudit.so`, in a Lua configured as Vector configures it.
+//!
+//! A line of JSON in, a line of JSON out; each line is a run of its own, in a Lua of its own: [`Request`], [`Answer`].
+//! A process apart, so that a crash of the module is one lost answer. Events become tables and come back by Vector's
+//! rules ([`value`]).
+
+mod abi;
+mod run;
+mod value;
+
+use std::io::{self, BufRead as _, Write as _};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What is to be run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    /// Where `kaudit.so` is.
+    module: String,
+    /// What `kaudit.new` is given; `now` is added here.
+    options: Map<String, Value>,
+    /// The events in the order of their arrival; `flush` is called behind each, `shutdown` behind the last.
+    events: Vec<Arrival>,
+}
+
+/// One event.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Arrival {
+    /// The log, as Vector has it.
+    log: Map<String, Value>,
+    /// `log.message` as bytes, which need not be text.
+    #[serde(default)]
+    message: Option<Vec<u8>>,
+    /// Arrival, epoch milliseconds.
+    at: i64,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    /// Every event that was emitted, the verdicts and the counters.
+    Ran { events: Vec<Value>, verdicts: Vec<String>, stats: Value },
+    /// The error of `require` or `kaudit.new`.
+    Refused(String),
+    /// Another error.
+    Failed(String),
+}
+
+fn main() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let answer = match serde_json::from_str::<Request>(&line?) {
+            Ok(request) => run::answer(&request),
+            Err(error) => Answer::Failed(format!("not a request: {error}")),
+        };
+        writeln!(out, "{}", serde_json::to_string(&answer)?)?;
+        out.flush()?;
+    }
+    Ok(())
+}

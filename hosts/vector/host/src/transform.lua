@@ -1,0 +1,22 @@
+-- What a pipeline's `source` holds, with a clock that the test sets.
+local options = ...
+options.now = function() return arrival end
+local filter = require("kaudit").new(options)
+
+return {
+  process = function(event, emit)
+    -- What goes wrong elsewhere: another transform leaves what no event can hold, or the user's clock stops.
+    local spoil, now = event.log.spoil, arrival
+    if spoil == "event" then
+      event.log.spoil = 0 / 0
+    elseif spoil == "clock" then
+      arrival = "noon"
+    end
+    local verdict, reason = filter:process(event, emit)
+    arrival = now
+    return verdict, reason
+  end,
+  flush = function(emit) filter:flush(emit) end,
+  shutdown = function(emit) filter:shutdown(emit) end,
+  stats = function() return filter:stats() end,
+}

@@ -1,0 +1,74 @@
+-- The module's face: emits what the native steps made of an event, and guards them, so that no error loses one.
+local new_step = ...
+
+local Filter = {}
+Filter.__index = Filter
+
+-- An event that failed on its way passes on, marked; one that Vector cannot take any more, as its message alone.
+local function rescue(self, event, emit, reason)
+  self.failed = self.failed + 1
+  local mark = { error = reason }
+  local log = type(event) == "table" and event.log
+  if type(log) ~= "table" then
+    return emit(event)
+  end
+  log.kaudit_filter = mark
+  if not pcall(emit, event) then
+    local message = log.message
+    emit({ log = { message = type(message) == "string" and message or nil, kaudit_filter = mark } })
+  end
+end
+
+-- Vector's `process` hook. Gives the verdict, and the reason of a drop.
+function Filter:process(event, emit)
+  local ok, verdict, reason = pcall(self.step.process, self.step, event)
+  local failure = verdict
+  if ok and (verdict == "kept" or verdict == "passed") then
+    ok, failure = pcall(emit, event)
+  end
+  if ok then
+    return verdict, reason
+  end
+  -- The first line; a stack may follow.
+  failure = tostring(failure):match("^[^\n]*")
+  rescue(self, event, emit, failure)
+  return "failed", failure
+end
+
+local function emit_own(self, emit, all)
+  local event = self.step:own(all)
+  while event do
+    emit(event)
+    event = self.step:own(all)
+  end
+end
+
+-- For a timer: the summaries and count reports whose time has come.
+function Filter:flush(emit)
+  emit_own(self, emit, false)
+end
+
+-- Vector's `shutdown` hook: what the filter still owes.
+function Filter:shutdown(emit)
+  emit_own(self, emit, true)
+end
+
+-- The counters since the filter was made.
+function Filter:stats()
+  local stats = self.step:stats()
+  stats.failed = self.failed
+  return stats
+end
+
+local kaudit = {}
+
+-- Makes a filter, or raises an error that lists every mistake of the options and the file they name.
+function kaudit.new(options)
+  local step, mistakes = new_step(options)
+  if not step then
+    error(mistakes, 0)
+  end
+  return setmetatable({ step = step, failed = 0 }, Filter)
+end
+
+return kaudit

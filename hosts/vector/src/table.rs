@@ -1,0 +1,115 @@
+//! Builds entries as Lua tables. A body that did not change is the event's own table, moved; one that did is built anew.
+
+use kaudit_filter::config::{Shape, TextForm};
+use kaudit_filter::entry::{Entry, OWN_KEY};
+use kaudit_filter::record::{Body, Event, Number, Tape};
+use mlua::prelude::{LuaResult, LuaTable, LuaValue};
+use mlua::{IntoLua as _, Lua};
+
+use crate::clock;
+
+/// An entry as Vector's `log`. `record` is the table that the entry's record was read from.
+pub fn entry(lua: &Lua, shape: Shape, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<LuaTable> {
+    let log = lua.create_table_with_capacity(0, 10)?;
+    log.raw_set("timestamp", clock::date(lua, entry.timestamp_ms())?)?;
+    log.raw_set("severity", entry.severity() as u8)?;
+    // The names of an envelope's items stand in the envelope.
+    if shape == Shape::Singles {
+        log.raw_set("applicationName", entry.application())?;
+        log.raw_set("subsystemName", entry.subsystem())?;
+        if !entry.computer().is_empty() {
+            log.raw_set("computerName", entry.computer())?;
+        }
+    }
+    for (name, label) in entry.labels() {
+        if !label.is_empty() {
+            log.raw_set(name, label)?;
+        }
+    }
+    log.raw_set("text", text(lua, entry, record)?)?;
+    Ok(log)
+}
+
+fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<LuaValue> {
+    if entry.text_form() == TextForm::String {
+        let mut text = Vec::new();
+        entry.write_text(&mut text);
+        return lua.create_string(text)?.into_lua(lua);
+    }
+    let body = match (entry.body(), record) {
+        // The record as it came: what was packed is what the table still holds.
+        (Body::MsgPack(_), Some(record)) => record.clone(),
+        (body, _) => map(lua, &body.clone().into_tape())?,
+    };
+    if !entry.marks().events.is_empty() {
+        body.raw_set(OWN_KEY, map(lua, entry.marks())?)?;
+    }
+    body.into_lua(lua)
+}
+
+/// A map's events as a table. What Vector's tables have no word for, null, is the empty string, as Vector itself has it.
+fn map(lua: &Lua, tape: &Tape<'_>) -> LuaResult<LuaTable> {
+    let mut open: Vec<Open> = vec![Open { table: lua.create_table()?, key: LuaValue::Nil }];
+    let mut events = tape.events.iter();
+    // The outermost map is open already.
+    events.next();
+    for event in events {
+        let value = match event {
+            Event::Key(key) => {
+                if let Some(open) = open.last_mut() {
+                    open.key = key.as_ref().into_lua(lua)?;
+                }
+                continue;
+            }
+            Event::Map(_) | Event::List(_) => {
+                open.push(Open { table: lua.create_table()?, key: LuaValue::Nil });
+                continue;
+            }
+            Event::End => match open.pop() {
+                Some(done) if open.is_empty() => return Ok(done.table),
+                Some(done) => done.table.into_lua(lua)?,
+                None => break,
+            },
+            Event::Str(text) => text.as_ref().into_lua(lua)?,
+            Event::Number(value) => number(lua, *value)?,
+            Event::Bool(value) => LuaValue::Boolean(*value),
+            Event::Null => "".into_lua(lua)?,
+        };
+        if let Some(open) = open.last_mut() {
+            open.put(value)?;
+        }
+    }
+    lua.create_table()
+}
+
+/// A table under construction.
+struct Open {
+    table: LuaTable,
+    /// The key of a map's next value; nil in a list.
+    key: LuaValue,
+}
+
+impl Open {
+    fn put(&mut self, value: LuaValue) -> LuaResult<()> {
+        match core::mem::replace(&mut self.key, LuaValue::Nil) {
+            LuaValue::Nil => self.table.raw_push(value),
+            key => self.table.raw_set(key, value),
+        }
+    }
+}
+
+/// Whole numbers stay whole while Lua's integers hold them.
+fn number(lua: &Lua, number: Number<'_>) -> LuaResult<LuaValue> {
+    match number {
+        Number::Int(value) => Ok(LuaValue::Integer(value)),
+        Number::Float(value) => Ok(LuaValue::Number(value)),
+        Number::Uint(_) | Number::Raw(_) => {
+            let text = number.to_string();
+            match (text.parse(), text.parse()) {
+                (Ok(whole), _) => Ok(LuaValue::Integer(whole)),
+                (_, Ok(float)) => Ok(LuaValue::Number(float)),
+                _ => text.into_lua(lua),
+            }
+        }
+    }
+}

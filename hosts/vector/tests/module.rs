@@ -1,0 +1,220 @@
+//! The built module in a Lua configured as Vector configures it: its options, its two ways, and what happens when
+//! something fails. The suite of cases runs with those of the other hosts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use conformance::vector::{self, Built, Vector, Way};
+use serde_json::{Value, json};
+
+static BUILT: LazyLock<Built> = LazyLock::new(|| {
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the scratch directory stands in target");
+    vector::build(target).expect("module and host can be built")
+});
+
+/// A directory of a test's own.
+fn scratch(test: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vector").join(test);
+    fs::create_dir_all(&directory).expect("the scratch directory can be made");
+    directory
+}
+
+const FINDING: &str = r#"{"etype":"principal","eid":"johnD","category":"incident","confidence":"high","cluster":"crm","time":1583078400000}"#;
+/// When it was found.
+const NOW: i64 = 1_583_078_400_000;
+
+fn finding() -> Value {
+    serde_json::from_str(FINDING).expect("the finding is JSON")
+}
+
+/// Runs events and gives what the host answers.
+fn ask(test: &str, options: &Value, events: Vec<Value>) -> Value {
+    let at = |mut event: Value| {
+        event["at"] = NOW.into();
+        event
+    };
+    let events: Vec<Value> = events.into_iter().map(at).collect();
+    Vector::new(Way::Text, &BUILT, &scratch(test)).ask(options, &events).expect("the host answers")
+}
+
+/// Runs events and gives what was emitted.
+fn emitted(test: &str, options: Value, events: Vec<Value>) -> Vec<Value> {
+    let answer = ask(test, &options, events);
+    answer["ran"]["events"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+#[test]
+fn mistakes_are_told_all_at_once_and_stop_the_start() {
+    let file = scratch("mistakes").join("kaudit.yaml");
+    fs::write(&file, "unrecognised: lose\nintegrations: []\n").expect("the file can be written");
+    let at = |remark: &str| format!("kaudit: {}:{remark}", file.display());
+    let table: &[(Value, &[&str])] = &[
+        (
+            json!({
+                "colour": "red", "way": "fast", "entity_match": "(", "rate_limit": "ten", "etype": ["principal", "pod"],
+                "shape": true,
+            }),
+            &[
+                "kaudit: error: colour: unknown option; known: config_file, now, way, application_name, ",
+                "kaudit: error: shape: expected a string, a number or a list of strings",
+                "kaudit: error: way: expected \"text\" or \"table\"",
+                "kaudit: error: entity_match: unclosed group",
+                "kaudit: error: etype: expected principal, resource or cluster, or a list of them, found `pod`",
+                "kaudit: error: rate_limit: expected a whole number from 1 to 100000",
+            ],
+        ),
+        (
+            json!({ "config_file": "nowhere.yaml" }),
+            &["kaudit: error: config_file: `nowhere.yaml` cannot be read: "],
+        ),
+        (
+            json!({ "config_file": "kaudit.yaml", "shape": "bulk" }),
+            &["kaudit: error: shape: given beside `config_file`; write it in the file, or give no file"],
+        ),
+        (
+            json!({ "config_file": file }),
+            &[
+                &at("1:15: error: unrecognised: expected wrap, pass or drop"),
+                &at("2:15: error: integrations: "),
+            ],
+        ),
+    ];
+    for (options, expected) in table {
+        let answer = ask("mistakes", options, Vec::new());
+        let mut lines: Vec<&str> =
+            answer["refused"].as_str().unwrap_or_else(|| panic!("{answer}")).lines().collect();
+        lines.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+        for (line, start) in lines.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line}\nexpected {start}");
+        }
+    }
+}
+
+#[test]
+fn an_event_goes_the_way_it_came() {
+    let with_message = |message: &str| {
+        let mut log = finding();
+        log["message"] = message.into();
+        json!({ "log": log })
+    };
+    let text = |event: Value| ("text", event);
+    let table = |event: Value| ("table", event);
+    for (way, event) in [
+        text(json!({ "log": { "message": FINDING, "host": "node-1" } })),
+        // A decoded finding may have a text of its own beside its fields; a line that holds one decides.
+        text(with_message(FINDING)),
+        text(json!({ "log": { "message": "starting up", "host": "node-1" } })),
+        table(with_message("starting up")),
+        table(json!({ "log": finding() })),
+        table(json!({ "log": { "level": "info" } })),
+        table(json!({ "log": { "message": 7 } })),
+        table(json!({ "log": {} })),
+    ] {
+        let left = &emitted("ways", json!({}), vec![event.clone()])[0];
+        let entry = match way {
+            "text" => serde_json::from_str(left["message"].as_str().unwrap_or_default()).unwrap_or_default(),
+            _ => left.clone(),
+        };
+        assert_eq!(entry["timestamp"], NOW, "{event} left as {left}");
+        assert!(entry["text"].is_object(), "{event} left as {left}");
+        // The text way leaves the rest of the event alone.
+        assert_eq!(left.get("host"), event["log"].get("host"));
+        // In a pipeline of tables, everything is one.
+        let left = &emitted("ways", json!({ "way": "table" }), vec![event])[0];
+        assert_eq!((&left["timestamp"], left["text"].is_object()), (&json!(NOW), true), "{left}");
+    }
+}
+
+#[test]
+fn tables_survive() {
+    let date =
+        json!({ "year": 2020, "month": 3, "day": 1, "hour": 16, "min": 0, "sec": 0, "nanosec": 5_000_000 });
+    let mut log = finding();
+    log["nested"] =
+        json!({ "whole": 9_007_199_254_740_993_i64, "half": 0.5, "list": [1, [2, "x"], { "a": true }] });
+    log["seen"] = date;
+    // Lua has one empty table, and Vector no null for it.
+    log["empty"] = json!([]);
+    log["none"] = Value::Null;
+    let mut text = log.clone();
+    text["seen"] = (NOW + 5).into();
+    text["empty"] = json!({});
+    text["none"] = "".into();
+    let left = emitted("tables", json!({}), vec![json!({ "log": log })]);
+    assert_eq!(left[0]["text"], text);
+
+    // A text that has to change is built anew; only a date in it is a string now.
+    log["kaudit_filter"] = json!({ "mine": 1 });
+    text["seen"] = "2020-03-01T16:00:00.005000000Z".into();
+    text["kaudit_filter"] = json!({ "previous": { "mine": 1 } });
+    let left = emitted("tables", json!({}), vec![json!({ "log": log })]);
+    assert_eq!(left[0]["text"], text);
+}
+
+#[test]
+fn the_time_of_a_finding_may_be_a_date() {
+    let mut log = finding();
+    log.as_object_mut().expect("an object").remove("time");
+    log["timestamp"] = json!({ "year": 2020, "month": 3, "day": 1, "hour": 15, "min": 59, "sec": 59 });
+    assert_eq!(emitted("dates", json!({}), vec![json!({ "log": log })])[0]["timestamp"], NOW - 1000);
+}
+
+#[test]
+fn envelopes_are_left_to_the_sink() {
+    for log in [json!({ "message": FINDING, "host": "node-1" }), finding()] {
+        let mut left = emitted("bulk", json!({ "shape": "bulk" }), vec![json!({ "log": log })]).remove(0);
+        let text = left["text"].take();
+        let text: Value = serde_json::from_str(text.as_str().expect("a string")).expect("JSON in it");
+        assert_eq!(text, finding());
+        let item = json!({
+            "timestamp": NOW, "severity": 6, "category": "incident", "className": "principal", "threadId": "johnD",
+            "text": null,
+        });
+        assert_eq!(left, item);
+    }
+}
+
+#[test]
+fn what_is_suppressed_leaves_as_a_summary_in_the_way_of_the_last_event() {
+    let options = json!({ "rate_limit": 1, "rate_limit_by": "entity" });
+    let line = || json!({ "log": { "message": FINDING } });
+    let left = emitted("summary", options.clone(), vec![line(), line(), line()]);
+    let summary: Value =
+        serde_json::from_str(left[1]["message"].as_str().expect("a text")).expect("an entry");
+    assert_eq!((left.len(), &summary["text"]["kaudit_filter"]["summary"]["suppressed"]), (2, &json!(2)));
+
+    let table = || json!({ "log": finding() });
+    let left = emitted("summary", options, vec![table(), table(), table()]);
+    assert_eq!((left.len(), &left[1]["text"]["kaudit_filter"]["summary"]["key"]), (2, &json!("johnD")));
+}
+
+#[test]
+fn no_error_loses_an_event() {
+    let mut log = finding();
+    log["spoil"] = "clock".into();
+    let answer = ask("errors", &json!({}), vec![json!({ "log": log }), json!({ "log": finding() })]);
+    let ran = &answer["ran"];
+    let verdict = ran["verdicts"][0].as_str().unwrap_or_default();
+    let error = verdict.strip_prefix("failed: ").unwrap_or_else(|| panic!("{answer}"));
+    log["kaudit_filter"] = json!({ "error": error });
+    assert_eq!(ran["events"][0], log);
+    assert_eq!(ran["verdicts"][1], "kept");
+    assert_eq!((&ran["stats"]["failed"], &ran["stats"]["records"]), (&json!(1), &json!(1)));
+}
+
+#[test]
+fn what_emit_refuses_passes_on_as_its_message() {
+    let log = json!({ "message": FINDING, "spoil": "event" });
+    let answer = ask("refused", &json!({}), vec![json!({ "log": log })]);
+    let ran = &answer["ran"];
+    assert_eq!(ran["stats"]["failed"], 1, "{answer}");
+    let left = &ran["events"][0];
+    let entry: Value = serde_json::from_str(left["message"].as_str().expect("a text")).expect("an entry");
+    assert_eq!(entry["threadId"], "johnD");
+    assert_eq!(left["kaudit_filter"]["error"], "runtime error: NaN not supported");
+}
