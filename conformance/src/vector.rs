@@ -9,7 +9,6 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::case::{Case, Need};
-use crate::contract;
 use crate::driver::{Driver, Outcome, Run};
 use crate::program::flatten;
 
