@@ -180,7 +180,13 @@ fn only_an_abi_is_unsafe() {
             let found = code.match_indices("unsafe").any(|(at, text)| word(at, text.len()) && !quoted(at));
             abis += usize::from(found);
             let abi = folder == "hosts" && file.file_name().unwrap() == "abi.rs";
-            assert!(!found || abi, "{folder}/{}: `unsafe` belongs into a host's abi.rs", file.display());
+            // An allocator that counts is an unsafe trait; no host links it.
+            let allocator = folder == "tests" && file == Path::new("allocations.rs");
+            assert!(
+                !found || abi || allocator,
+                "{folder}/{}: `unsafe` belongs into a host's abi.rs",
+                file.display()
+            );
         }
     }
     assert!(abis > 0, "no abi.rs was found, or none is unsafe any more: mend this test");
