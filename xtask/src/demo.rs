@@ -1,11 +1,22 @@
-//! `cargo xtask demo`: the program at work on the example findings, its entries printed for people.
+//! `cargo xtask demo`: the example findings through the built Fluent Bit plugin to an endpoint that judges as Coralogix
+//! does, and the queries that find them there.
+//!
+//! The demo is a check as well: it fails when an entry is rejected, when the account does not close, or when a query
+//! finds nothing. Decision: the plugin is built the usual way for release, for this machine; the file that
+//! `cargo xtask dist plugin` makes for older systems is of the same code, but needs further tools.
 
+mod agent;
+mod endpoint;
+
+use std::fs;
 use std::io::IsTerminal;
-use std::process::Command;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::shell::{Done, cargo, read, root, run as sh, show, target_directory};
+use crate::shell::{Done, cargo, root, run as sh, target_directory};
+use agent::Ran;
+use endpoint::Endpoint;
 
 /// A configuration to run with, and what is to be seen in it.
 struct Act {
@@ -30,35 +41,143 @@ const FINDINGS: &[&str] = &["detections", "selections", "selection-counts", "act
 
 /// The day of the example findings, at noon.
 const NOW: &str = "2026-03-17T12:00:00Z";
+const NOW_MS: i64 = 1_773_748_800_000;
 
-/// Builds the program and runs it once for each act.
-pub fn run(_: &[String]) -> Done {
-    sh(&mut cargo(&["build", "--quiet", "--locked", "--package", "kaudit-filter-cli"]))?;
-    let program = target_directory()?.join("debug").join("kaudit-filter");
+/// What an analyst asks.
+const QUERIES: &[&str] = &[
+    "eid:johnD AND short-doc:\"Change in usage pattern\"",
+    "short-doc:\"Change in usage pattern\" AND NOT eid:johnD",
+    "category:incident AND confidence:high",
+    "kaudit_filter.summary:*",
+];
+
+/// Builds everything and runs the demo. With `--page` the endpoint stays, so that its page can be looked at.
+pub fn run(arguments: &[String]) -> Done {
+    let stays = match arguments {
+        [] => false,
+        [option] if option == "--page" => true,
+        _ => return Err("the only option is --page".to_owned()),
+    };
+    let Built { program, driver, plugin } = build()?;
+    let records = records()?;
+    let endpoint = Endpoint::start(&program, NOW)?;
+    unfiltered(&endpoint, &records)?;
+
     let mut shown = None;
-    for act in ACTS {
-        let mut command = Command::new(&program);
-        command.args(["run", "--config", act.config, "--now", NOW]).current_dir(root());
-        command.args(FINDINGS.iter().map(|kind| format!("examples/findings/{kind}.ndjson")));
-        let output = read(&mut command)?;
-        let mut first = None;
-        println!(
-            "\n{}\n\n$ {}\n",
-            paint(BOLD, act.title),
-            show(&command).replace(" examples/findings", " \\\n    examples/findings")
-        );
-        for line in String::from_utf8_lossy(&output.stdout).lines() {
-            let entry: Value =
-                serde_json::from_str(line).map_err(|error| format!("not an entry: {error}: {line}"))?;
-            println!("{}", row(&entry));
-            first.get_or_insert(entry);
+    for Act { config, title } in ACTS {
+        headline(title);
+        println!("{} records, one chunk; libflb_filter_kaudit.so with config_file {config}\n", records.len());
+        let ran = agent::run(&driver, &plugin, config, &records, NOW_MS)?;
+        for chunk in &ran.chunks {
+            deliver(&endpoint, chunk)?;
         }
-        shown = first;
-        print!("{}", String::from_utf8_lossy(&output.stderr));
+        account(&ran)?;
+        shown = ran.chunks.into_iter().flatten().next();
     }
-    let shown = shown.ok_or("the program wrote no entry")?;
-    println!("\n{}\n\n{shown:#}", paint(BOLD, "One entry, as Coralogix receives it"));
+
+    headline("What an analyst finds");
+    for query in QUERIES {
+        search(&endpoint, query)?;
+    }
+    let shown = shown.ok_or("the plugin left no entry")?;
+    headline("One entry, as it arrives");
+    println!("{shown:#}");
+    if stays {
+        println!("\nThe page is at {}; end with Ctrl-C.", endpoint.url);
+        return endpoint.wait();
+    }
+    println!("\nThe endpoint has a page for this: cargo xtask demo --page");
     Ok(())
+}
+
+/// What the demo runs.
+struct Built {
+    program: PathBuf,
+    driver: PathBuf,
+    plugin: PathBuf,
+}
+
+fn build() -> Done<Built> {
+    sh(&mut cargo(&["build", "--quiet", "--locked", "--release", "--package", "kaudit-fluent-bit"]))?;
+    let others = ["--package", "kaudit-filter-cli", "--package", "kaudit-fluent-bit-host"];
+    sh(cargo(&["build", "--quiet", "--locked"]).args(others))?;
+    let target = target_directory()?;
+    Ok(Built {
+        program: target.join("debug/kaudit-filter"),
+        driver: target.join("debug/kaudit-fluent-bit-host"),
+        plugin: target.join("release/libflb_filter_kaudit.so"),
+    })
+}
+
+/// The example findings, a record a line.
+fn records() -> Done<Vec<String>> {
+    let mut records = Vec::new();
+    for kind in FINDINGS {
+        let file = format!("examples/findings/{kind}.ndjson");
+        let text = fs::read_to_string(root().join(&file)).map_err(|error| format!("{file}: {error}"))?;
+        records.extend(text.lines().map(str::to_owned));
+    }
+    Ok(records)
+}
+
+/// What would become of the findings without the filter.
+fn unfiltered(endpoint: &Endpoint, records: &[String]) -> Done {
+    headline("Without the filter: the findings as an agent reads them, posted to the endpoint");
+    let records: Result<Vec<Value>, _> = records.iter().map(|record| serde_json::from_str(record)).collect();
+    let answer = endpoint.post(&records.map_err(|error| format!("not a record: {error}"))?)?;
+    println!("  answered with 200: {} accepted, {} rejected", answer["accepted"], answer["rejected"]);
+    for reason in answer["rejections"][0]["reasons"].as_array().into_iter().flatten() {
+        let reason: String = reason.as_str().unwrap_or_default().chars().take(100).collect();
+        println!("  {}", paint(DIM, &reason));
+    }
+    Ok(())
+}
+
+/// Posts what left with a chunk, and prints each entry with what the endpoint says of it.
+fn deliver(endpoint: &Endpoint, entries: &[Value]) -> Done {
+    let answer = endpoint.post(entries)?;
+    let rejections = answer["rejections"].as_array().cloned().unwrap_or_default();
+    for (index, entry) in entries.iter().enumerate() {
+        match rejections.iter().find(|rejection| rejection["entry"] == index) {
+            None => println!("{} {}", paint(GREEN, "accepted"), row(entry)),
+            Some(rejection) => println!("{} {}\n{rejection}", paint(RED, "rejected"), row(entry)),
+        }
+    }
+    if rejections.is_empty() { Ok(()) } else { Err(format!("{} entries were rejected", rejections.len())) }
+}
+
+/// Prints what the plugin counted, and sees that it closes.
+fn account(ran: &Ran) -> Done {
+    let [records, kept, dropped, suppressed, passed] =
+        ["records", "kept", "dropped", "suppressed", "passed"].map(|name| ran.count(name));
+    let [summaries, reports] = ["summaries", "reports"].map(|name| ran.count(name));
+    let entries = ran.chunks.iter().flatten().count();
+    println!(
+        "\n{records} records = {kept} kept + {dropped} dropped + {suppressed} suppressed + {passed} passed\n{entries} \
+         entries = {kept} of kept records + {summaries} summaries + {reports} reports, all accepted"
+    );
+    let details = ran.statistics.iter().filter(|(name, _)| name.contains('.'));
+    let details: Vec<_> = details.map(|(name, count)| format!("{name} {count}")).collect();
+    println!("{}", paint(DIM, &details.join(", ")));
+    let left = kept + summaries + reports + passed;
+    if records == kept + dropped + suppressed + passed && usize::try_from(left) == Ok(entries) {
+        return Ok(());
+    }
+    Err("the account does not close".to_owned())
+}
+
+fn search(endpoint: &Endpoint, query: &str) -> Done {
+    let answer = endpoint.search(query)?;
+    println!("{} {query}\n  {} found", paint(BOLD, "?"), answer["found"]);
+    let found = answer["entries"].as_array().cloned().unwrap_or_default();
+    for received in &found {
+        println!("  {}", row(&received["entry"]));
+    }
+    if found.is_empty() { Err(format!("`{query}` finds nothing")) } else { Ok(()) }
+}
+
+fn headline(text: &str) {
+    println!("\n{}\n", paint(BOLD, text));
 }
 
 /// An entry on a line, and what the filter did to it on the next.

@@ -23,7 +23,11 @@ use shell::Done;
 struct Task(&'static str, &'static str, fn(&[String]) -> Done);
 
 const TASKS: &[Task] = &[
-    Task("demo", "build the program and show it at work on the example findings", demo::run),
+    Task(
+        "demo",
+        "send the example findings through the built plugin to a test double of Coralogix; with --page its page stays",
+        demo::run,
+    ),
     Task("dist", "build what users install into dist/; with names, only these artefacts", dist::run),
     Task("test", "build the artefacts and run every test", test::run),
     Task(

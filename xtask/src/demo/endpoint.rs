@@ -1,0 +1,70 @@
+//! Coralogix's place in the demo: `kaudit-filter endpoint`, started, posted to and asked.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::shell::Done;
+
+/// The endpoint at work; it ends with this value.
+pub struct Endpoint {
+    child: Child,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Endpoint {
+    /// Starts it; it judges the age of entries as of `now`.
+    pub fn start(program: &Path, now: &str) -> Done<Self> {
+        let mut command = Command::new(program);
+        command.args(["endpoint", "--listen", "127.0.0.1:0", "--now", now]).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("cannot run the endpoint: {error}"))?;
+        let log = child.stderr.take().ok_or("the endpoint has no log")?;
+        let mut lines = BufReader::new(log).lines().map_while(Result::ok);
+        let first = lines.next().unwrap_or_default();
+        // What it rejects stands in its answers as well; its log is read so that it can go on writing.
+        std::thread::spawn(move || lines.for_each(drop));
+        match first.strip_prefix("listening on ") {
+            Some(url) => Ok(Self { child, url: url.to_owned() }),
+            None => Err(format!("the endpoint did not start: {first}")),
+        }
+    }
+
+    /// Posts entries as a list; answers with what it says of them.
+    pub fn post(&self, entries: &[Value]) -> Done<Value> {
+        let body = Value::from(entries.to_vec()).to_string();
+        let request = minreq::post(format!("{}/logs/v1/singles", self.url));
+        json(request.with_header("Authorization", "Bearer demo").with_body(body))
+    }
+
+    /// What a query finds.
+    pub fn search(&self, query: &str) -> Done<Value> {
+        let query: String =
+            form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+        json(minreq::get(format!("{}/entries?{query}", self.url)))
+    }
+
+    /// Leaves it running until it is ended from outside.
+    pub fn wait(mut self) -> Done {
+        self.child.wait().map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn json(request: minreq::Request) -> Done<Value> {
+    let response = request.with_timeout(60).send().map_err(|error| format!("the endpoint: {error}"))?;
+    let body = response.as_bytes();
+    if response.status_code != 200 {
+        let text = String::from_utf8_lossy(body);
+        return Err(format!("the endpoint answers with {}: {text}", response.status_code));
+    }
+    serde_json::from_slice(body).map_err(|error| format!("the endpoint's answer: {error}"))
+}
