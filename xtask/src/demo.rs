@@ -125,7 +125,10 @@ fn unfiltered(endpoint: &Endpoint, records: &[String]) -> Done {
     headline("Without the filter: the findings as an agent reads them, posted to the endpoint");
     let records: Result<Vec<Value>, _> = records.iter().map(|record| serde_json::from_str(record)).collect();
     let answer = endpoint.post(&records.map_err(|error| format!("not a record: {error}"))?)?;
-    println!("  answered with 200: {} accepted, {} rejected", answer["accepted"], answer["rejected"]);
+    println!(
+        "  answered with 200, as Coralogix does: {} accepted, {} rejected",
+        answer["accepted"], answer["rejected"]
+    );
     for reason in answer["rejections"][0]["reasons"].as_array().into_iter().flatten() {
         let reason: String = reason.as_str().unwrap_or_default().chars().take(100).collect();
         println!("  {}", paint(DIM, &reason));

@@ -31,12 +31,13 @@ use query::Query;
 use request::{Refusal, Route};
 use store::Store;
 
-/// Takes entries as Coralogix would, and tells what it would have dropped
+/// Takes entries as Coralogix would, and tells what it would have dropped or spoilt
 ///
 /// A test double of Coralogix's published ingestion contract: point an agent at it before you point it at Coralogix.
 /// It takes /logs/v1/singles (a list, or an entry a line), /logs/v1/bulk and the older /api/v1/logs, plain or gzipped.
-/// As Coralogix does, it answers 200 even where it rejects entries; unlike Coralogix, it says so: on standard error, in
-/// the answer's body, and on its page.
+/// As Coralogix does, it answers 200 even where it rejects entries; unlike Coralogix, it says why: on standard error, in
+/// the answer's body, and on its page. It also rejects what Coralogix would take but spoil: an entry without severity,
+/// for one, becomes Debug there.
 ///
 /// The PAGE at / lists what arrived, and searches it with a small part of Lucene's query language: field:word,
 /// field:"some words", bare words, word*, AND, OR, NOT and parentheses. The page has it from /entries?query=...; counts
@@ -218,8 +219,8 @@ impl Endpoint {
             if !entry.reasons.is_empty() {
                 let reasons = entry.reasons.join("; ");
                 say(format_args!(
-                    "request {number}, {path}, entry {index}: rejected: {reasons}; coralogix would have dropped it \
-                     while answering 200"
+                    "request {number}, {path}, entry {index}: rejected: {reasons}; coralogix would have dropped or \
+                     spoilt it while answering 200"
                 ));
                 rejections.push(json!({"entry": index, "reasons": entry.reasons}));
             }

@@ -40,7 +40,11 @@ impl fmt::Display for Account {
         writeln!(f, "  faults   {:>9}   as asked for", self.faults)?;
         writeln!(f, "entries    {:>9}", self.accepted + self.rejected)?;
         writeln!(f, "  accepted {:>9}", self.accepted)?;
-        write!(f, "  rejected {:>9}   coralogix would have dropped them while answering 200", self.rejected)
+        write!(
+            f,
+            "  rejected {:>9}   coralogix would have dropped or spoilt them while answering 200",
+            self.rejected
+        )
     }
 }
 
@@ -79,7 +83,7 @@ impl Store {
         }
     }
 
-    /// Entries that a query finds, the latest first: those accepted, for no query finds what was dropped. Without a
+    /// Entries that a query finds, the latest first: those accepted, for a query finds nothing that was dropped. Without a
     /// query, all.
     pub fn search(&self, query: Option<&Query>) -> Value {
         let found: Vec<&Received> = self
