@@ -200,6 +200,9 @@ fn what_coralogix_would_drop_or_spoil_is_told() {
     assert!(!said.contains("hidden"), "{said}");
 }
 
+/// A path, headers and a body; the status and the reason they are answered with.
+type Wrong<'a> = (&'a str, &'a [(&'a str, &'a str)], Vec<u8>, u16, &'a str);
+
 #[test]
 fn a_request_that_is_wrong_is_refused_whole() {
     let endpoint = Endpoint::start(&["--key-env", "TEST_KEY"]);
@@ -210,7 +213,7 @@ fn a_request_that_is_wrong_is_refused_whole() {
     let long = format!("[{}]", vec![good.trim_matches(['[', ']']); 12_000].join(","));
     let bomb = gzipped(&" ".repeat(10_000_000));
     let other = [("Authorization", "Bearer other")];
-    let table: [(&str, &[(&str, &str)], Vec<u8>, u16, &str); 13] = [
+    let table: [Wrong<'_>; 13] = [
         ("/logs/v1/singles", &[], good.clone().into(), 401, "no key"),
         ("/logs/v1/singles", &[("Authorization", "Bearer ")], good.clone().into(), 401, "no key"),
         ("/logs/v1/singles", &other, good.clone().into(), 403, "the key is not the one"),

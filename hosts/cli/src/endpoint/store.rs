@@ -137,7 +137,7 @@ fn searchable(entry: &Value) -> Value {
 mod tests {
     use super::*;
 
-    fn entry(text: Value, size: usize) -> Entry {
+    fn entry(text: &Value, size: usize) -> Entry {
         Entry { value: json!({"severity": 5, "text": text}), size, reasons: Vec::new() }
     }
 
@@ -145,11 +145,11 @@ mod tests {
     fn the_last_are_kept_and_all_are_counted() {
         let mut store = Store::new(3);
         for number in 0..10 {
-            store.push(entry(json!({"n": number}), 100), Time::from_millis(0));
+            store.push(entry(&json!({"n": number}), 100), Time::from_millis(0));
         }
         assert_eq!((store.account.accepted, store.entries.len(), store.bytes), (10, 3, 300));
         assert_eq!(store.search(None)["entries"][0]["number"], 10);
-        store.push(entry(json!({"n": 11}), MAX_BYTES), Time::from_millis(0));
+        store.push(entry(&json!({"n": 11}), MAX_BYTES), Time::from_millis(0));
         assert_eq!((store.account.accepted, store.entries.len(), store.bytes), (11, 1, MAX_BYTES));
     }
 
@@ -157,10 +157,11 @@ mod tests {
     fn text_is_searched_in_every_form() {
         for text in [json!({"eid": "johnD"}), json!("{\"eid\":\"johnD\"}")] {
             let mut store = Store::new(10);
-            store.push(entry(text, 1), Time::from_millis(0));
-            let rejected = Entry { reasons: vec!["too old".to_owned()], ..entry(json!({"eid": "johnD"}), 1) };
+            store.push(entry(&text, 1), Time::from_millis(0));
+            let rejected =
+                Entry { reasons: vec!["too old".to_owned()], ..entry(&json!({"eid": "johnD"}), 1) };
             store.push(rejected, Time::from_millis(0));
-            store.push(entry(json!("johnD was here"), 1), Time::from_millis(0));
+            store.push(entry(&json!("johnD was here"), 1), Time::from_millis(0));
             let count = |query: &str| store.search(Some(&Query::parse(query).unwrap()))["found"].clone();
             assert_eq!(count("eid:johnD"), 1);
             assert_eq!(count("johnD"), 2);
