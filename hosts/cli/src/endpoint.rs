@@ -86,7 +86,7 @@ Exit codes:
   2  wrong usage, or the address cannot be used";
 
 /// A connection that says nothing for so long is closed.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// So many connections at a time; further ones wait.
 const CONNECTIONS: usize = 64;
 /// How late a slow answer is.

@@ -206,6 +206,7 @@ fn a_request_that_is_wrong_is_refused_whole() {
     let long = format!("[{}]", vec![good.trim_matches(['[', ']']); 12_000].join(","));
     let bomb = gzipped(&" ".repeat(10_000_000));
     let other = [("Authorization", "Bearer other")];
+    #[expect(clippy::type_complexity, reason = "a table, and its only one of this form")]
     let table: [(&str, &[(&str, &str)], Vec<u8>, u16, &str); 13] = [
         ("/logs/v1/singles", &[], good.clone().into(), 401, "no key"),
         ("/logs/v1/singles", &[("Authorization", "Bearer ")], good.clone().into(), 401, "no key"),

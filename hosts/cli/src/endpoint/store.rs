@@ -133,6 +133,7 @@ fn searchable(entry: &Value) -> Value {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "the calls read better")]
     fn entry(text: Value, size: usize) -> Entry {
         Entry { value: json!({"severity": 5, "text": text}), size, reasons: Vec::new() }
     }
