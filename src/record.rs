@@ -100,14 +100,11 @@ impl<'a> Text<'a> {
                 json::unescape(text, scratch);
                 scratch
             }
-            Self::Bytes(bytes) => match core::str::from_utf8(bytes) {
-                Ok(text) => text,
-                Err(_) => {
-                    scratch.clear();
-                    push_lossy(bytes, scratch);
-                    scratch
-                }
-            },
+            Self::Bytes(bytes) => core::str::from_utf8(bytes).unwrap_or_else(|_| {
+                scratch.clear();
+                push_lossy(bytes, scratch);
+                scratch
+            }),
         }
     }
 

@@ -40,6 +40,7 @@ fn ask(test: &str, options: &Value, events: Vec<Value>) -> Value {
 }
 
 /// Runs events and gives what was emitted.
+#[expect(clippy::needless_pass_by_value, reason = "the calls read better")]
 fn emitted(test: &str, options: Value, events: Vec<Value>) -> Vec<Value> {
     let answer = ask(test, &options, events);
     answer["ran"]["events"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
