@@ -382,11 +382,11 @@ impl<'a> Seen<'a> {
 }
 
 /// What a key means, if anything.
+#[inline]
 fn meaning(key: Text<'_>) -> Option<Key> {
-    match key {
-        Text::Plain(key) => Key::of(key.as_bytes()),
-        Text::Bytes(key) => Key::of(key),
-        Text::Escaped(_) => Key::of(key.decode(&mut String::new()).as_bytes()),
+    match key.bytes() {
+        Some(key) => Key::of(key),
+        None => meaning_of_escaped(key),
     }
 }
 
@@ -398,6 +398,11 @@ fn begins_object(text: Text<'_>) -> bool {
     };
     // A line may begin with an escaped line break.
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'\\'))
+}
+
+#[cold]
+fn meaning_of_escaped(key: Text<'_>) -> Option<Key> {
+    Key::of(key.decode(&mut String::new()).as_bytes())
 }
 
 /// Recognises a record as a finding, or as a line that holds one; `seen` is then the finding's.

@@ -28,8 +28,27 @@ macro_rules! fields {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
+
+            /// The name in both spellings: kAudit's own, and with underscores.
+            const fn spellings(self) -> [&'static [u8]; 2] {
+                match self {
+                    $(Self::$variant => [$name.as_bytes(), &const { snake::<{ $name.len() }>($name) }],)*
+                }
+            }
         }
     };
+}
+
+/// A name with underscores for its hyphens.
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
+const fn snake<const N: usize>(name: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut at = 0;
+    while at < N {
+        bytes[at] = if name.as_bytes()[at] == b'-' { b'_' } else { name.as_bytes()[at] };
+        at += 1;
+    }
+    bytes
 }
 
 fields! {
@@ -87,7 +106,16 @@ macro_rules! words {
 
             /// The value a record or configuration means by this word.
             pub fn of(word: &str) -> Option<Self> {
-                match word { $($($word)|+ => Some(Self::$variant),)* _ => None }
+                Self::of_bytes(word.as_bytes())
+            }
+
+            /// The same of a word that need not be characters.
+            #[inline]
+            pub(crate) fn of_bytes(word: &[u8]) -> Option<Self> {
+                $(if $(word == $word.as_bytes())||+ {
+                    return Some(Self::$variant);
+                })*
+                None
             }
 
             /// The word itself.
@@ -225,26 +253,27 @@ impl<'a> Fields<'a> {
 
     /// A detection's `etype`, when it is one of the three known.
     pub fn etype(&self) -> Option<Etype> {
-        self.word(Field::Etype, Etype::of)
+        self.word(Field::Etype, Etype::of_bytes)
     }
 
     /// A detection's `category`, when it is one of the two known.
     pub fn category(&self) -> Option<Category> {
-        self.word(Field::Category, Category::of)
+        self.word(Field::Category, Category::of_bytes)
     }
 
     /// A detection's `confidence`, when it is one of the three known.
     pub fn confidence(&self) -> Option<Confidence> {
-        self.word(Field::Confidence, Confidence::of)
+        self.word(Field::Confidence, Confidence::of_bytes)
     }
 
-    fn word<T>(&self, field: Field, of: fn(&str) -> Option<T>) -> Option<T> {
+    #[inline]
+    fn word<T>(&self, field: Field, of: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
         match self.get(field) {
-            Value::Text(text) => of(text.plain()?),
+            Value::Text(text) => of(text.bytes()?),
             Value::Number(number) => of(match number.as_i64()? {
-                0 => "0",
-                1 => "1",
-                2 => "2",
+                0 => b"0",
+                1 => b"1",
+                2 => b"2",
                 _ => return None,
             }),
             _ => None,

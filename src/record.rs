@@ -5,6 +5,7 @@
 
 mod json;
 mod msgpack;
+mod plain;
 mod repeats;
 mod tape;
 
@@ -12,6 +13,7 @@ use core::fmt;
 
 pub use json::Json;
 pub use msgpack::MsgPack;
+pub(crate) use plain::plain_length;
 pub use tape::{Event, Tape};
 
 /// The key under which everything stands that the filter adds to a text.
@@ -117,6 +119,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The string's bytes, unless it takes work to see them.
+    pub(crate) fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Plain(text) => Some(text.as_bytes()),
+            Self::Escaped(_) => None,
+            Self::Bytes(bytes) => Some(bytes),
+        }
+    }
+
     /// Whether the string has no character.
     pub fn is_empty(self) -> bool {
         match self {
@@ -172,9 +183,19 @@ impl Number<'_> {
             Self::Int(value) => Some(value),
             Self::Uint(value) => i64::try_from(value).ok(),
             Self::Float(value) => truncate(value),
-            Self::Raw(text) => text.parse().ok().or_else(|| truncate(text.parse().ok()?)),
+            Self::Raw(text) => {
+                digits(text).or_else(|| text.parse().ok()).or_else(|| truncate(text.parse().ok()?))
+            }
         }
     }
+}
+
+/// A plain number of at most 18 digits, which no `i64` is too small for.
+fn digits(text: &str) -> Option<i64> {
+    let digit = |byte: &u8| byte.is_ascii_digit();
+    (text.len() <= 18 && !text.is_empty() && text.as_bytes().iter().all(digit)).then(|| {
+        text.bytes().fold(0_i64, |sum, byte| sum.wrapping_mul(10).wrapping_add(i64::from(byte & 15)))
+    })
 }
 
 /// Beyond 2^53 a float no longer holds every whole number, and no time or count of ours is that large.

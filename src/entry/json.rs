@@ -2,47 +2,50 @@
 
 use super::{Entry, OWN_KEY, Out};
 use crate::config::TextForm;
-use crate::record::{Body, Event, Number, Tape};
+use crate::record::{Body, Event, Number, Tape, plain_length};
 
 /// A whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
-    out.put(br#"{"timestamp":"#);
-    int(entry.timestamp_ms, out);
-    out.put(br#","severity":"#);
-    int(i64::from(entry.severity as u8), out);
-    for (key, name) in [("applicationName", entry.application()), ("subsystemName", entry.subsystem())] {
-        member(key, name, out);
-    }
-    if !entry.computer().is_empty() {
-        member("computerName", entry.computer(), out);
-    }
+    head(entry, out);
+    member(br#","applicationName":""#, entry.application(), out);
+    names(entry, out);
     tail(entry, entry.text, out);
 }
 
 /// An envelope's names, and the beginning of its items.
 pub(super) fn bulk_head(entry: &Entry<'_>, out: &mut impl Out) {
-    out.put(br#"{"applicationName":"#);
-    string(entry.application(), out);
-    member("subsystemName", entry.subsystem(), out);
-    if !entry.computer().is_empty() {
-        member("computerName", entry.computer(), out);
-    }
+    member(br#"{"applicationName":""#, entry.application(), out);
+    names(entry, out);
     out.put(br#","logEntries":["#);
 }
 
 /// An item of an envelope, whose names stand outside.
 pub(super) fn bulk_item(entry: &Entry<'_>, out: &mut impl Out) {
+    head(entry, out);
+    tail(entry, TextForm::String, out);
+}
+
+fn head(entry: &Entry<'_>, out: &mut impl Out) {
     out.put(br#"{"timestamp":"#);
     int(entry.timestamp_ms, out);
     out.put(br#","severity":"#);
     int(i64::from(entry.severity as u8), out);
-    tail(entry, TextForm::String, out);
+}
+
+/// The names behind the first.
+fn names(entry: &Entry<'_>, out: &mut impl Out) {
+    member(br#","subsystemName":""#, entry.subsystem(), out);
+    if !entry.computer().is_empty() {
+        member(br#","computerName":""#, entry.computer(), out);
+    }
 }
 
 fn tail(entry: &Entry<'_>, form: TextForm, out: &mut impl Out) {
-    for (key, label) in entry.labels.named() {
+    const LEADS: [&[u8]; 4] =
+        [br#","category":""#, br#","className":""#, br#","methodName":""#, br#","threadId":""#];
+    for (lead, (_, label)) in LEADS.into_iter().zip(entry.labels.named()) {
         if !label.is_empty() {
-            member(key, label, out);
+            member(lead, label, out);
         }
     }
     out.put(br#","text":"#);
@@ -127,11 +130,12 @@ pub(super) fn events(events: &[Event<'_>], out: &mut impl Out) {
     }
 }
 
-fn member(key: &str, value: &str, out: &mut impl Out) {
-    out.put(b",\"");
-    out.put(key.as_bytes());
-    out.put(b"\":");
-    string(value, out);
+/// A member, whose `lead` is all up to the value's opening quote.
+#[inline]
+fn member(lead: &[u8], value: &str, out: &mut impl Out) {
+    out.put(lead);
+    escape(value.as_bytes(), out);
+    out.put(b"\"");
 }
 
 fn string(text: &str, out: &mut impl Out) {
@@ -156,8 +160,8 @@ fn int(value: i64, out: &mut impl Out) {
 /// Writes what stands inside a JSON string.
 fn escape(text: &[u8], out: &mut impl Out) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20) {
-        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+    loop {
+        let (plain, from) = rest.split_at_checked(plain_length(rest)).unwrap_or((rest, &[]));
         out.put(plain);
         let Some((&byte, after)) = from.split_first() else { return };
         match byte {
@@ -174,7 +178,6 @@ fn escape(text: &[u8], out: &mut impl Out) {
         }
         rest = after;
     }
-    out.put(rest);
 }
 
 /// Escapes what is written through it, for JSON within a JSON string.

@@ -24,34 +24,40 @@ const LINES: [&str; 4] = ["log", "message", "msg", "MESSAGE"];
 const BATCHES: [&str; 8] =
     ["items", "findings", "records", "entries", "logEntries", "detections", "selections", "activity"];
 
-const FREE: (&str, Key) = ("", Key::Own);
+/// A name in either spelling, the same one twice where they are equal.
+struct Name {
+    spellings: [&'static [u8]; 2],
+    meaning: Key,
+}
+
+const FREE: Name = Name { spellings: [b""; 2], meaning: Key::Own };
 
 /// Each name at its place. Two names that meet do not compile: other factors in [`mix`] will do.
-static TABLE: [(&str, Key); 256] = {
+static TABLE: [Name; 256] = {
     let mut table = [FREE; 256];
     let mut fields = Field::ALL;
     while let [field, rest @ ..] = fields {
-        put(&mut table, field.name(), Key::Field(*field));
+        put(&mut table, field.spellings(), Key::Field(*field));
         fields = rest;
     }
     put_all(&mut table, &LINES, Key::Line);
     put_all(&mut table, &BATCHES, Key::Batch);
-    put(&mut table, OWN_KEY, Key::Own);
+    put_all(&mut table, &[OWN_KEY], Key::Own);
     table
 };
 
-const fn put_all(table: &mut [(&'static str, Key); 256], mut names: &[&'static str], key: Key) {
+const fn put_all(table: &mut [Name; 256], mut names: &[&'static str], meaning: Key) {
     while let [name, rest @ ..] = names {
-        put(table, name, key);
+        put(table, [name.as_bytes(); 2], meaning);
         names = rest;
     }
 }
 
 #[expect(clippy::indexing_slicing, clippy::panic, reason = "evaluated by the compiler, which reports either")]
-const fn put(table: &mut [(&'static str, Key); 256], name: &'static str, key: Key) {
-    let Some(place) = place(name.as_bytes()) else { panic!("a name needs two letters") };
-    assert!(table[place as usize].0.is_empty(), "two names meet");
-    table[place as usize] = (name, key);
+const fn put(table: &mut [Name; 256], spellings: [&'static [u8]; 2], meaning: Key) {
+    let Some(place) = place(spellings[0]) else { panic!("a name needs two letters") };
+    assert!(table[place as usize].spellings[0].is_empty(), "two names meet");
+    table[place as usize] = Name { spellings, meaning };
 }
 
 const fn mix(first: u8, last_but_one: u8, last: u8) -> u8 {
@@ -70,10 +76,10 @@ const fn place(key: &[u8]) -> Option<u8> {
 
 impl Key {
     /// What a key means, in either spelling.
+    #[inline]
     pub fn of(key: &[u8]) -> Option<Self> {
-        let (name, meaning) = TABLE.get(usize::from(place(key)?))?;
-        let same = |(a, b): (&u8, &u8)| a == b || (matches!(a, b'-' | b'_') && matches!(b, b'-' | b'_'));
-        (name.len() == key.len() && name.bytes().zip(key).all(|(a, b)| same((&a, b)))).then_some(*meaning)
+        let Name { spellings: [kaudit, snake], meaning } = TABLE.get(usize::from(place(key)?))?;
+        (*kaudit == key || *snake == key).then_some(*meaning)
     }
 }
 

@@ -3,6 +3,9 @@
 //! The scanner checks the full grammar (RFC 8259) as it goes, since the body leaves as it came: what a lenient scan
 //! let through, Coralogix would drop. It works on an explicit stack of [`MAX_DEPTH`] bits, never by recursion.
 
+#![expect(clippy::inline_always, reason = "a member of a record costs a call less, measured")]
+
+use super::plain::plain_length;
 use super::repeats::Repeats;
 use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Number, Record, Text, Value};
 
@@ -31,7 +34,7 @@ impl<'a> Record<'a> for Json<'a> {
         let mut scanner = Scanner::new(self.text);
         scanner.space();
         scanner.tidy = true;
-        let start = scanner.at;
+        let start = scanner.at();
         scanner.expect(b'{', NOT_AN_OBJECT)?;
         scanner.space();
         if scanner.peek() == Some(b'}') {
@@ -51,7 +54,7 @@ impl<'a> Record<'a> for Json<'a> {
                 scanner.space();
             }
         }
-        self.body = self.text.get(start..scanner.at).unwrap_or_default();
+        self.body = self.text.get(start..scanner.at()).unwrap_or_default();
         self.clean = scanner.tidy;
         scanner.space();
         match scanner.peek() {
@@ -81,43 +84,41 @@ pub(super) fn walk<'a>(text: &'a str, on: impl FnMut(Event<'a, Text<'a>>)) -> Re
 
 struct Scanner<'a> {
     text: &'a str,
-    at: usize,
+    /// What is still to be read: the end of `text`.
+    rest: &'a [u8],
     /// Whether all that was read may leave as it is.
     tidy: bool,
     repeats: Repeats,
 }
 
-/// Where a string's inside stands.
-struct Quoted {
-    start: usize,
-    end: usize,
-    escaped: bool,
-}
-
 impl<'a> Scanner<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, at: 0, tidy: true, repeats: Repeats::new() }
+        Self { text, rest: text.as_bytes(), tidy: true, repeats: Repeats::new() }
+    }
+
+    fn at(&self) -> usize {
+        self.text.len().wrapping_sub(self.rest.len())
     }
 
     #[cold]
     fn malformed(&self, what: &'static str) -> Malformed {
-        let what = if self.at >= self.text.len() { "the record ends early" } else { what };
-        Malformed { offset: self.at, what }
+        let what = if self.rest.is_empty() { "the record ends early" } else { what };
+        Malformed { offset: self.at(), what }
     }
 
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.rest.first().copied()
     }
 
-    fn step(&mut self) {
-        self.skip_bytes(1);
-    }
-
-    /// A place within a text is far from the end of all numbers: nothing to check.
     #[inline]
-    fn skip_bytes(&mut self, count: usize) {
-        self.at = self.at.wrapping_add(count);
+    fn step(&mut self) {
+        self.advance(1);
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
     #[inline]
@@ -127,6 +128,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(never)]
     fn spaces(&mut self) {
         while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.peek() {
             // An entry is one line; a body with a line break between its tokens is written anew.
@@ -145,39 +147,56 @@ impl<'a> Scanner<'a> {
     }
 
     /// A key and its colon.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Result<Text<'a>, Malformed> {
+        if let [b'"', inside @ ..] = self.rest
+            && let Some((key, [b':', rest @ ..])) = plain_string(inside)
+        {
+            self.rest = rest;
+            self.space();
+            self.tidy = self.tidy && self.repeats.is_new(key);
+            // Whether it is whole characters is nobody's question: it is only compared.
+            return Ok(Text::Bytes(key));
+        }
+        self.odd_key()
+    }
+
+    /// A key with escapes in it or space behind it, or none.
+    #[inline(never)]
+    fn odd_key(&mut self) -> Result<Text<'a>, Malformed> {
         if self.peek() != Some(b'"') {
             return Err(self.malformed("expected a key"));
         }
-        let key = self.quoted()?;
+        let key = self.string()?;
         // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
-        self.tidy = self.tidy && !key.escaped && self.repeats.is_new(self.bytes(&key));
+        self.tidy = self.tidy && matches!(key, Text::Plain(key) if self.repeats.is_new(key.as_bytes()));
         self.space();
         self.expect(b':', "expected `:`")?;
         self.space();
-        Ok(if key.escaped {
-            self.text(&key)
-        } else {
-            // A key is compared byte by byte; that it is whole characters is nobody's question.
-            Text::Bytes(self.bytes(&key))
-        })
+        Ok(key)
     }
 
     /// One value; a nested one is checked and passed over.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self) -> Result<Value<'a>, Malformed> {
-        if self.peek() == Some(b'"') {
-            let text = self.quoted()?;
-            return Ok(Value::Text(self.text(&text)));
-        }
-        self.unquoted()
+        if self.peek() == Some(b'"') { Ok(Value::Text(self.string()?)) } else { self.unquoted() }
     }
 
     /// One value that nobody wants.
-    #[inline]
+    #[inline(always)]
     fn skip(&mut self) -> Result<(), Malformed> {
-        if self.peek() == Some(b'"') { self.quoted().map(drop) } else { self.unquoted().map(drop) }
+        if let [b'"', inside @ ..] = self.rest
+            && let Some((_, rest)) = plain_string(inside)
+        {
+            self.rest = rest;
+            return Ok(());
+        }
+        self.odd_skip()
+    }
+
+    #[inline(never)]
+    fn odd_skip(&mut self) -> Result<(), Malformed> {
+        self.value().map(drop)
     }
 
     /// One value other than a string.
@@ -269,15 +288,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn literal(&mut self, word: &str, event: Event<'a, Text<'a>>) -> Result<Event<'a, Text<'a>>, Malformed> {
-        if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
-            return Err(self.malformed("expected a value"));
-        }
-        self.skip_bytes(word.len());
+        self.rest =
+            self.rest.strip_prefix(word.as_bytes()).ok_or_else(|| self.malformed("expected a value"))?;
         Ok(event)
     }
 
     fn number(&mut self) -> Result<&'a str, Malformed> {
-        let start = self.at;
+        let start = self.at();
         if self.peek() == Some(b'-') {
             self.step();
         }
@@ -299,7 +316,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        let text = self.text.get(start..self.at).unwrap_or_default();
+        let text = self.text.get(start..self.at()).unwrap_or_default();
         // Some 300 digits without an exponent are beyond every reader's range, too.
         if exponent || text.len() > 300 {
             self.tidy &= is_finite(text);
@@ -318,50 +335,29 @@ impl<'a> Scanner<'a> {
     }
 
     /// A string, from its opening quote to behind its closing one.
-    fn string(&mut self) -> Result<Text<'a>, Malformed> {
-        let text = self.quoted()?;
-        Ok(self.text(&text))
-    }
-
-    fn bytes(&self, quoted: &Quoted) -> &'a [u8] {
-        self.text.as_bytes().get(quoted.start..quoted.end).unwrap_or_default()
-    }
-
-    fn text(&self, Quoted { start, end, escaped }: &Quoted) -> Text<'a> {
-        let text = self.text.get(*start..*end).unwrap_or_default();
-        if *escaped { Text::Escaped(text) } else { Text::Plain(text) }
-    }
-
     #[inline(always)]
-    fn quoted(&mut self) -> Result<Quoted, Malformed> {
+    fn string(&mut self) -> Result<Text<'a>, Malformed> {
         self.step();
-        let start = self.at;
-        self.plain();
-        if self.peek() == Some(b'"') {
-            let end = self.at;
-            self.step();
-            return Ok(Quoted { start, end, escaped: false });
+        let start = self.at();
+        if let Some((inside, rest)) = plain_string(self.rest) {
+            self.rest = rest;
+            let end = start.wrapping_add(inside.len());
+            return Ok(Text::Plain(self.text.get(start..end).unwrap_or_default()));
         }
-        let end = self.quoted_on()?;
-        Ok(Quoted { start, end, escaped: true })
+        self.odd_string()
     }
 
-    /// Goes to the next byte of a string that is not plain.
-    #[inline]
-    fn plain(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        self.skip_bytes(plain_length(rest));
-    }
-
-    /// The rest of a string that has something to look at before its end; the place of the end.
+    /// A string with escapes in it, or none, from behind its opening quote.
     #[inline(never)]
-    fn quoted_on(&mut self) -> Result<usize, Malformed> {
+    fn odd_string(&mut self) -> Result<Text<'a>, Malformed> {
+        let start = self.at();
         loop {
+            self.advance(plain_length(self.rest));
             match self.peek() {
                 Some(b'"') => {
-                    let end = self.at;
+                    let text = self.text.get(start..self.at()).unwrap_or_default();
                     self.step();
-                    return Ok(end);
+                    return Ok(Text::Escaped(text));
                 }
                 Some(b'\\') => {
                     self.step();
@@ -370,7 +366,6 @@ impl<'a> Scanner<'a> {
                 Some(_) => return Err(self.malformed("control character in a string")),
                 None => return Err(self.malformed("string without an end")),
             }
-            self.plain();
         }
     }
 
@@ -382,13 +377,13 @@ impl<'a> Scanner<'a> {
                 self.step();
                 match self.hex()? {
                     0xD800..=0xDBFF => {
-                        let rest = self.text.get(self.at..).unwrap_or_default();
-                        let paired = rest
-                            .strip_prefix("\\u")
+                        let paired = self
+                            .rest
+                            .strip_prefix(b"\\u")
                             .and_then(hex4)
                             .is_some_and(|low| (0xDC00..=0xDFFF).contains(&low));
                         if paired {
-                            self.skip_bytes(6);
+                            self.advance(6);
                         } else {
                             self.tidy = false;
                         }
@@ -403,12 +398,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn hex(&mut self) -> Result<u32, Malformed> {
-        let code = self
-            .text
-            .get(self.at..)
-            .and_then(hex4)
-            .ok_or_else(|| self.malformed("expected four hex digits"))?;
-        self.skip_bytes(4);
+        let code = hex4(self.rest).ok_or_else(|| self.malformed("expected four hex digits"))?;
+        self.advance(4);
         Ok(code)
     }
 }
@@ -418,40 +409,16 @@ pub(super) fn is_finite(number: &str) -> bool {
     number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-fn hex4(text: &str) -> Option<u32> {
-    let digits = text.get(..4)?;
-    // `from_str_radix` would take a sign.
-    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?
+fn hex4(text: &[u8]) -> Option<u32> {
+    let digits = text.first_chunk::<4>()?;
+    digits.iter().try_fold(0_u32, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
 }
 
-/// How many bytes stand before the first quote, backslash or control character: eight at a time.
+/// A string without escapes, from behind its opening quote: its inside, and what follows its closing quote.
 #[inline(always)]
-fn plain_length(bytes: &[u8]) -> usize {
-    let mut length = 0_usize;
-    let mut rest = bytes;
-    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
-        let stops = stops(u64::from_le_bytes(*eight));
-        if stops != 0 {
-            return length.wrapping_add((stops.trailing_zeros() / 8) as usize);
-        }
-        length = length.wrapping_add(8);
-        rest = after;
-    }
-    let tail = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20);
-    length.wrapping_add(tail.unwrap_or(rest.len()))
-}
-
-/// Marks the bytes that end a plain run with their highest bit. The lowest mark is exact; those above it may be carried
-/// over from it.
-#[inline(always)]
-fn stops(word: u64) -> u64 {
-    const fn each(byte: u8) -> u64 {
-        u64::from_ne_bytes([byte; 8])
-    }
-    // With this bit turned, the quote and the control characters are those below 0x21.
-    let quote_or_control = (word ^ each(b'"' ^ 0x20)).wrapping_sub(each(0x21));
-    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
-    (quote_or_control | backslash) & !word & each(0x80)
+fn plain_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (inside, rest) = bytes.split_at_checked(plain_length(bytes))?;
+    Some((inside, rest.strip_prefix(b"\"")?))
 }
 
 /// Appends a checked string's inside with its escapes resolved; a lone surrogate becomes U+FFFD.
@@ -480,10 +447,11 @@ pub(super) fn unescape(text: &str, out: &mut String) {
 }
 
 fn unescape_unicode<'a>(text: &'a str, out: &mut String) -> &'a str {
-    let code = hex4(text).unwrap_or(0xFFFD);
+    let code = hex4(text.as_bytes()).unwrap_or(0xFFFD);
     let rest = text.get(4..).unwrap_or_default();
     if (0xD800..=0xDBFF).contains(&code) {
-        let low = rest.strip_prefix("\\u").and_then(hex4).filter(|low| (0xDC00..=0xDFFF).contains(low));
+        let low =
+            rest.as_bytes().strip_prefix(b"\\u").and_then(hex4).filter(|low| (0xDC00..=0xDFFF).contains(low));
         if let Some(low) = low {
             let pair = ((code & 0x3FF) << 10 | (low & 0x3FF)).wrapping_add(0x1_0000);
             out.push(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER));

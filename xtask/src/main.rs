@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod demo;
 mod dist;
 mod lint;
@@ -35,6 +36,7 @@ const TASKS: &[Task] = &[
         "run the released plugin long enough for a leak to show; with --valgrind under valgrind",
         soak::run,
     ),
+    Task("bench", "measure, and write the report; --instructions: guard against slower code", bench::run),
     Task("lint", "formatting, clippy, documentation, and the policy of dependencies", lint::run),
     Task("ci", "lint, then test: what continuous integration runs", |arguments| {
         lint::run(arguments).and_then(|()| test::run(arguments))

@@ -1,0 +1,79 @@
+//! How the cost of a record grows with the work: integrations, entities, and the record's length.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use kaudit_bench::records::{Profile, Records};
+use kaudit_bench::{Batch, Encoding, JOB, Worker};
+
+const ENCODING: Encoding = Encoding::MsgPack;
+
+/// From one integration to a thousand, of which the last accepts: each has patterns of its own.
+fn integrations(criterion: &mut Criterion) {
+    let records = Records::new(Profile::Selections, 1000, 1).take(200).map(|text| ENCODING.of(&text));
+    let batch = Batch { encoding: ENCODING, records: records.collect() };
+    let mut group = criterion.benchmark_group("scaling-integrations");
+    group.throughput(Throughput::Elements(batch.records.len() as u64));
+    for count in [1, 10, 100, 1000] {
+        let mut worker = Worker::new(&job_of(count));
+        assert_eq!(worker.all(&batch), batch.records.len());
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter(|| worker.all(&batch));
+        });
+    }
+}
+
+fn job_of(integrations: usize) -> String {
+    let mut job = "guard: {max-age: 87600h, max-ahead: 87600h}\nintegrations:\n".to_owned();
+    let target = r#"target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}"#;
+    for number in 1..integrations {
+        let _ = writeln!(
+            job,
+            "  - {{type: selections, {target}, data-filter: {{entity-match: '^team-{number}:', rules-match: 'rule {number}$'}}}}"
+        );
+    }
+    let _ = writeln!(job, "  - {{type: selections, {target}}}");
+    job
+}
+
+/// From ten entities to a million, each with a limit of its own, all of them known to the limiter already.
+fn entities(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("scaling-entities");
+    for entities in [10, 1_000, 100_000, 1_000_000] {
+        let mut worker = Worker::new(JOB);
+        let mut records = Records::new(Profile::Selections, entities, 1);
+        for text in records.by_ref().take(usize::try_from(entities).unwrap_or(usize::MAX)) {
+            let record = Batch { encoding: ENCODING, records: vec![ENCODING.of(&text)] };
+            worker.all(&record);
+        }
+        let records = records.take(2_000).map(|text| ENCODING.of(&text));
+        let batch = Batch { encoding: ENCODING, records: records.collect() };
+        group.throughput(Throughput::Elements(batch.records.len() as u64));
+        group.bench_function(BenchmarkId::from_parameter(entities), |bencher| {
+            bencher.iter(|| worker.all(&batch));
+        });
+    }
+}
+
+/// From a usual record to a megabyte.
+fn length(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("scaling-bytes");
+    for bytes in [500, 1_000, 10_000, 100_000, 1_000_000] {
+        let batch = Batch::of(ENCODING, true, bytes, (2_000_000 / bytes).min(200));
+        let mut worker = Worker::new(JOB);
+        group.throughput(Throughput::Elements(batch.records.len() as u64));
+        group.bench_function(BenchmarkId::from_parameter(bytes), |bencher| {
+            bencher.iter(|| worker.all(&batch));
+        });
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1)).sample_size(30);
+    targets = integrations, entities, length
+}
+criterion_main!(benches);

@@ -1,0 +1,32 @@
+//! Does the same work again and again, for a tool that counts instructions: `instructions CASE ROUNDS`.
+//!
+//! Two runs with different rounds differ by the work alone; without arguments it prints the cases, each with the
+//! number of records in a round.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use kaudit_bench::{JOB, Worker, counted};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [wanted, rounds] = arguments.as_slice() else {
+        for (name, batch) in counted() {
+            println!("{name} {}", batch.records.len());
+        }
+        return ExitCode::SUCCESS;
+    };
+    let Ok(rounds) = rounds.parse::<usize>() else {
+        eprintln!("expected a number of rounds, found `{rounds}`");
+        return ExitCode::from(2);
+    };
+    let Some((_, batch)) = counted().into_iter().find(|(name, _)| name == wanted) else {
+        eprintln!("unknown case `{wanted}`");
+        return ExitCode::from(2);
+    };
+    let mut worker = Worker::new(JOB);
+    let kept: usize = (0..rounds).map(|_| worker.all(&batch)).sum();
+    println!("{wanted}: {kept} kept");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,148 @@
+//! What the benchmarks share: records made by seed, and the job to be done on them.
+
+#![forbid(unsafe_code)]
+
+pub mod records;
+
+use kaudit_filter::config::{self, Config, NoFiles};
+use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::{Filter, Time, Verdict};
+
+use records::{Profile, Records, START_MS};
+
+/// The job as the operator would write it.
+pub const JOB: &str = include_str!("../job.yaml");
+
+/// A configuration that is known to be right.
+///
+/// # Panics
+/// It has a mistake.
+pub fn config(text: &str) -> Config {
+    let reading = config::read("job.yaml", text, &NoFiles);
+    reading.config.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
+}
+
+/// A filter at work: its clock goes on by a millisecond with each record, so that no limit of the job is ever reached.
+pub struct Worker {
+    filter: Filter,
+    now_ms: i64,
+    out: Vec<u8>,
+}
+
+impl Worker {
+    /// A filter for a configuration that is known to be right; the first record arrives an hour after it was made.
+    ///
+    /// # Panics
+    /// It has a mistake.
+    pub fn new(job: &str) -> Self {
+        let filter = Filter::new(&config(job), 7).expect("small patterns");
+        Self { filter, now_ms: START_MS + 3_600_000, out: Vec::with_capacity(4 << 20) }
+    }
+
+    /// Decides on one record, and writes its entry behind those before; whether there is one.
+    ///
+    /// # Panics
+    /// A record that should be JSON is no text.
+    pub fn process(&mut self, encoding: Encoding, record: &[u8]) -> bool {
+        self.now_ms += 1;
+        let now = Time::from_millis(self.now_ms);
+        match encoding {
+            Encoding::Json => {
+                let text = std::str::from_utf8(record).expect("made as text");
+                let Verdict::Kept(entry) = self.filter.process(&mut Json::new(text), now) else {
+                    return false;
+                };
+                entry.write_json(&mut self.out);
+            }
+            Encoding::MsgPack => {
+                let Verdict::Kept(entry) = self.filter.process(&mut MsgPack::new(record), now) else {
+                    return false;
+                };
+                entry.write_msgpack(&mut self.out);
+            }
+        }
+        true
+    }
+
+    /// Decides on each record of a batch, into a buffer that is emptied first; how many were kept.
+    pub fn all(&mut self, batch: &Batch) -> usize {
+        self.out.clear();
+        batch.records.iter().filter(|record| self.process(batch.encoding, record)).count()
+    }
+}
+
+/// A record's encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON text, in and out.
+    Json,
+    /// MessagePack, in and out.
+    MsgPack,
+}
+
+impl Encoding {
+    /// Both, by name.
+    pub const ALL: [(&str, Self); 2] = [("json", Self::Json), ("msgpack", Self::MsgPack)];
+
+    /// A record of JSON text in this encoding.
+    ///
+    /// # Panics
+    /// The text is no JSON.
+    pub fn of(self, text: &str) -> Vec<u8> {
+        match self {
+            Self::Json => text.as_bytes().to_vec(),
+            Self::MsgPack => {
+                let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+                rmp_serde::to_vec(&value).expect("MessagePack")
+            }
+        }
+    }
+}
+
+/// Records of one fate and encoding, which take turns.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Their encoding.
+    pub encoding: Encoding,
+    /// The records.
+    pub records: Vec<Vec<u8>>,
+}
+
+impl Batch {
+    /// The first `count` mixed records that the job keeps, or those that it drops; each at least `bytes` long as JSON.
+    pub fn of(encoding: Encoding, kept: bool, bytes: usize, count: usize) -> Self {
+        let mut worker = Worker::new(JOB);
+        let records = Records::new(Profile::Mixed, 1000, 1).of_bytes(bytes);
+        let records = records.map(|text| encoding.of(&text));
+        let records = records.filter(|record| {
+            worker.out.clear();
+            worker.process(encoding, record) == kept
+        });
+        Self { encoding, records: records.take(count).collect() }
+    }
+}
+
+/// What the guard against slower code counts: name and records.
+pub fn counted() -> Vec<(String, Batch)> {
+    let mut cases = Vec::new();
+    for (name, encoding) in Encoding::ALL {
+        for (fate, kept) in [("kept", true), ("dropped", false)] {
+            cases.push((format!("{name}-{fate}"), Batch::of(encoding, kept, 0, 50)));
+        }
+    }
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_the_fate_it_was_chosen_for() {
+        for (name, batch) in counted() {
+            let kept = Worker::new(JOB).all(&batch);
+            let all = batch.records.len();
+            assert_eq!((kept, all), (if name.ends_with("kept") { all } else { 0 }, 50), "{name}");
+        }
+    }
+}
