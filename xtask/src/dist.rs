@@ -19,6 +19,9 @@ const ARTEFACTS: &[Artefact] = &[
     Artefact { name: "program", file: "kaudit-filter", build: program },
     Artefact { name: "plugin", file: "flb-filter_kaudit.so", build: plugin::build },
     Artefact { name: "module", file: "kaudit.so", build: vector::build },
+    // The drivers of `run --via`, which look for the plugins beside them.
+    Artefact { name: "plugin-driver", file: "kaudit-fluent-bit-host", build: plugin_driver },
+    Artefact { name: "module-driver", file: "kaudit-vector-host", build: vector::driver },
 ];
 
 /// Builds the artefacts that are named, or all.
@@ -52,6 +55,15 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
 }
 
 fn program() -> Done<PathBuf> {
-    sh(&mut cargo(&["build", "--release", "--locked", "--package", "kaudit-filter-cli"]))?;
-    Ok(target_directory()?.join("release").join("kaudit-filter"))
+    released("kaudit-filter-cli", "kaudit-filter")
+}
+
+fn plugin_driver() -> Done<PathBuf> {
+    released("kaudit-fluent-bit-host", "kaudit-fluent-bit-host")
+}
+
+/// Builds a package's program for this system.
+fn released(package: &str, program: &str) -> Done<PathBuf> {
+    sh(&mut cargo(&["build", "--release", "--locked", "--package", package]))?;
+    Ok(target_directory()?.join("release").join(program))
 }

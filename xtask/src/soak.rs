@@ -3,14 +3,13 @@
 use std::process::Command;
 
 use crate::dist;
-use crate::shell::{Done, cargo, root, run as sh, target_directory};
+use crate::shell::{Done, root, run as sh};
 
 /// Ten thousand starts and stops and ten million records; with `--valgrind` a hundred and a hundred thousand, under
 /// valgrind's eyes.
 pub fn run(arguments: &[String]) -> Done {
-    dist::run(&["plugin".to_owned()])?;
-    sh(&mut cargo(&["build", "--release", "--locked", "--package", "kaudit-fluent-bit-host"]))?;
-    let driver = target_directory()?.join("release/kaudit-fluent-bit-host");
+    dist::run(&["plugin".to_owned(), "plugin-driver".to_owned()])?;
+    let driver = root().join("dist/kaudit-fluent-bit-host");
     let plugin = root().join("dist/flb-filter_kaudit.so");
     if arguments.iter().any(|argument| argument == "--valgrind") {
         let mut valgrind = Command::new("valgrind");

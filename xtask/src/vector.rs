@@ -1,5 +1,5 @@
-//! Vector's module, and the program that loads it in tests. That program is a workspace of its own, since it embeds the
-//! Lua that the module must not have.
+//! Vector's module, and the program that loads it, in tests and for `run --via vector`. That program is a workspace of
+//! its own, since it embeds the Lua that the module must not have.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,12 @@ const HOST: &str = "hosts/vector/host/Cargo.toml";
 /// Builds the module, for every C library that Vector's own gnu builds run on.
 pub fn build() -> Done<PathBuf> {
     plugin::portable("kaudit-vector", "libkaudit.so", "luaopen_kaudit")
+}
+
+/// Builds the program that loads it.
+pub fn driver() -> Done<PathBuf> {
+    host(&["build", "--release", "--locked"], &[])?;
+    Ok(target_directory()?.join("vector-host/release/kaudit-vector-host"))
 }
 
 /// Runs the host's own tests; the module's are the workspace's.

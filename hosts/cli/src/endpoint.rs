@@ -13,7 +13,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
@@ -24,6 +23,8 @@ use oxhttp::Server;
 use oxhttp::model::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use oxhttp::model::{Body, Method, Request, Response};
 use serde_json::{Value, json};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::{Outcome, clock, say};
 use fault::{Fault, Kind, Plan};
@@ -102,12 +103,8 @@ pub fn run(args: Args) -> io::Result<Outcome> {
         plan: Mutex::new(Plan::new(args.faults)),
         store: Mutex::new(Store::new(args.keep.get())),
     });
-    let (stop, stopped) = channel();
-    let handler = ctrlc::set_handler(move || {
-        // Whoever asks again while the account is written is heard already.
-        let _ = stop.send(());
-    });
-    handler.map_err(io::Error::other)?;
+    // From here on a signal waits for whoever asks.
+    let mut stop = Signals::new([SIGINT, SIGTERM])?;
     let shared = Arc::clone(&endpoint);
     let started = port(args.listen).and_then(|address| {
         let server = Server::new(move |request| shared.answer(request)).bind(address);
@@ -123,7 +120,7 @@ pub fn run(args: Args) -> io::Result<Outcome> {
             return Ok(Outcome::Failed);
         }
     }
-    stopped.recv().map_err(io::Error::other)?;
+    stop.forever().next();
     let account = endpoint.store().account;
     say(format_args!("\n{account}"));
     Ok(if account.rejected + account.refused == 0 { Outcome::Done } else { Outcome::Mistakes })

@@ -13,6 +13,7 @@ mod output;
 mod pipe;
 mod report;
 mod run;
+mod via;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

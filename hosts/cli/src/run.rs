@@ -1,5 +1,6 @@
 //! `kaudit-filter run`: records in, entries out, the accounting at the end.
 
+use std::fmt;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
@@ -10,10 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kaudit_filter::config::Shape;
 use kaudit_filter::record::Json;
 use kaudit_filter::{Filter, Time, Verdict, time_of};
+use serde_json::Value;
 
 use crate::input::{self, Records};
 use crate::output::Output;
 use crate::report::Account;
+use crate::via::{self, Via};
 use crate::{Outcome, clock, config, say};
 
 /// Runs the filter over files and writes the entries that Coralogix would receive
@@ -31,6 +34,11 @@ use crate::{Outcome, clock, config, say};
 ///
 /// TIME matters twice: rate limits count arrivals, and entries that are too old for Coralogix are clamped to their
 /// time of arrival. Say with --now or --clock when records arrive.
+///
+/// A PLUGIN may filter in the engine's place: with --via, records go through the very file that an agent loads, in a
+/// driver program that loads it as the agent does; both stand beside this program, where `cargo xtask dist` puts them.
+/// Counts are then the plugin's own: Fluent Bit's tells them where something was dropped or suppressed. Through
+/// Vector's, a line in shape bulk is an item of an envelope, since the agent makes the envelopes.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -49,6 +57,14 @@ pub struct Args {
     /// The endpoint's shape, instead of the configuration's coralogix.shape
     #[arg(long, value_enum)]
     shape: Option<ShapeArg>,
+
+    /// What filters: the engine in this program, or an agent's plugin
+    #[arg(long, value_enum, default_value_t = Via::Engine)]
+    via: Via,
+
+    /// The plugin's file, instead of the one beside this program
+    #[arg(long, value_name = "FILE")]
+    plugin: Option<PathBuf>,
 
     /// How the accounting is written to standard error
     #[arg(long, value_enum, default_value_t = SummaryForm::Table)]
@@ -107,6 +123,27 @@ const LONG: u64 = 32 << 20;
 
 /// Runs the command. An error is one of writing the entries.
 pub fn run(args: &Args) -> io::Result<Outcome> {
+    let ended = if args.via == Via::Engine { by_engine(args) } else { by_plugin(args) };
+    match ended {
+        Ok(outcome) => Ok(outcome),
+        Err(Halt::Write(error)) => Err(error),
+        Err(Halt::Failed(message)) => {
+            say(format_args!("kaudit-filter: {message}"));
+            Ok(Outcome::Failed)
+        }
+        Err(Halt::Refused(mistakes)) => {
+            mistakes.iter().for_each(|line| say(format_args!("{line}")));
+            Ok(Outcome::Mistakes)
+        }
+    }
+}
+
+fn by_engine(args: &Args) -> Result<Outcome, Halt> {
+    if args.plugin.is_some() {
+        return Err(Halt::Failed(
+            "--plugin: the engine loads none; say --via fluent-bit or vector".to_owned(),
+        ));
+    }
     let mut config = match config::load(args.config.as_deref()) {
         Ok(config) => config,
         Err(outcome) => return Ok(outcome),
@@ -117,52 +154,127 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
             ShapeArg::Bulk => Shape::Bulk,
         };
     }
-    let filter = match Filter::new(&config, RandomState::new().hash_one(0)) {
-        Ok(filter) => filter,
-        Err(error) => {
-            say(format_args!("kaudit-filter: {error}"));
-            return Ok(Outcome::Mistakes);
-        }
-    };
     let shape = config.coralogix.shape;
-    let mut run = Run {
-        filter,
-        output: Output::new(BufWriter::new(io::stdout().lock()), shape),
-        arrival: Arrival::new(args),
-        progress: progress(&args.files),
-        malformed: 0,
-        outcome: Outcome::Done,
-    };
-    for file in &args.files {
-        run.file(file)?;
-    }
-    run.finish()?;
+    let filter = Filter::new(&config, RandomState::new().hash_one(0))
+        .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
+    let mut engine = Engine { filter, output: Output::new(BufWriter::new(io::stdout().lock()), shape) };
+    let (outcome, malformed) = Run::over(args, &mut engine)?;
     let account = Account {
-        stats: run.filter.stats(),
-        entries: run.output.entries,
-        envelopes: (shape == Shape::Bulk).then_some(run.output.envelopes),
-        malformed: run.malformed,
+        stats: engine.filter.stats(),
+        entries: engine.output.entries,
+        envelopes: (shape == Shape::Bulk).then_some(engine.output.envelopes),
+        malformed,
     };
-    match args.summary {
-        SummaryForm::Table => say(format_args!("\n{}", account.to_string().trim_end())),
-        SummaryForm::Json => say(format_args!("{}", account.json())),
+    summary(args.summary, &account, &account.json());
+    Ok(outcome)
+}
+
+fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
+    if args.shape.is_some() {
+        let message =
+            "--shape: the plugin reads it in the configuration; write it there, as `coralogix.shape`";
+        return Err(Halt::Failed(message.to_owned()));
     }
-    Ok(run.outcome)
+    let out = BufWriter::new(io::stdout().lock());
+    let mut plugin = via::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
+    let (outcome, _) = Run::over(args, &mut *plugin)?;
+    let told = plugin.told();
+    summary(args.summary, &told, &told.json());
+    Ok(outcome)
+}
+
+fn summary(form: SummaryForm, table: &dyn fmt::Display, json: &Value) {
+    match form {
+        SummaryForm::Table => say(format_args!("\n{}", table.to_string().trim_end())),
+        SummaryForm::Json => say(format_args!("{json}")),
+    }
+}
+
+/// What takes records and writes entries.
+pub trait Sink {
+    /// Takes a record that arrives `now`; it is `sound` where it is JSON.
+    fn record(&mut self, text: &str, sound: bool, now: Time) -> Result<(), Halt>;
+
+    /// Hands on what is buffered: the next record has to be waited for.
+    fn flush(&mut self) -> Result<(), Halt>;
+
+    /// Writes what is still owed.
+    fn finish(&mut self, now: Time) -> Result<Outcome, Halt>;
+}
+
+/// Why a run ends early.
+#[derive(Debug)]
+pub enum Halt {
+    /// Entries cannot be written.
+    Write(io::Error),
+    /// What should filter fails, or is not there.
+    Failed(String),
+    /// The configuration has these mistakes.
+    Refused(Vec<String>),
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+/// The engine in this process.
+struct Engine<W: Write> {
+    filter: Filter,
+    output: Output<W>,
+}
+
+impl<W: Write> Sink for Engine<W> {
+    fn record(&mut self, text: &str, _: bool, now: Time) -> Result<(), Halt> {
+        match self.filter.process(&mut Json::new(text), now) {
+            Verdict::Kept(entry) => self.output.entry(&entry)?,
+            Verdict::Passed => self.output.passed(text)?,
+            Verdict::Dropped(_) | Verdict::Suppressed => {}
+        }
+        while let Some(entry) = self.filter.due(now) {
+            self.output.entry(&entry)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Halt> {
+        Ok(self.output.flush()?)
+    }
+
+    fn finish(&mut self, now: Time) -> Result<Outcome, Halt> {
+        while let Some(entry) = self.filter.finish(now) {
+            self.output.entry(&entry)?;
+        }
+        self.output.finish()?;
+        Ok(Outcome::Done)
+    }
 }
 
 /// A run under way.
-struct Run<W: Write> {
-    filter: Filter,
-    output: Output<W>,
+struct Run<'a, S: ?Sized> {
+    sink: &'a mut S,
     arrival: Arrival,
     progress: ProgressBar,
     malformed: u64,
     outcome: Outcome,
 }
 
-impl<W: Write> Run<W> {
+impl<'a, S: Sink + ?Sized> Run<'a, S> {
+    /// Runs over all files; how it ended, and how many records were malformed.
+    fn over(args: &Args, sink: &'a mut S) -> Result<(Outcome, u64), Halt> {
+        let progress = progress(&args.files);
+        let mut run =
+            Self { sink, arrival: Arrival::new(args), progress, malformed: 0, outcome: Outcome::Done };
+        for file in &args.files {
+            run.file(file)?;
+        }
+        run.finish()?;
+        Ok((run.outcome, run.malformed))
+    }
+
     /// Runs over one file. One that cannot be read is reported, and the others are run over all the same.
-    fn file(&mut self, file: &Path) -> io::Result<()> {
+    fn file(&mut self, file: &Path) -> Result<(), Halt> {
         let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
         let source = match open(file, &self.progress) {
             Ok(source) => source,
@@ -188,33 +300,17 @@ impl<W: Write> Run<W> {
             if let Some(fault) = &piece.fault {
                 self.malformed(format_args!("{name}:{}: malformed record: {fault}", piece.line));
             }
-            self.record(&piece.text)?;
+            self.sink.record(&piece.text, piece.fault.is_none(), self.arrival.of(&piece.text))?;
             if records.is_drained() {
-                self.output.flush()?;
+                self.sink.flush()?;
             }
         }
     }
 
-    fn record(&mut self, text: &str) -> io::Result<()> {
-        let now = self.arrival.of(text);
-        match self.filter.process(&mut Json::new(text), now) {
-            Verdict::Kept(entry) => self.output.entry(&entry)?,
-            Verdict::Passed => self.output.passed(text)?,
-            Verdict::Dropped(_) | Verdict::Suppressed => {}
-        }
-        while let Some(entry) = self.filter.due(now) {
-            self.output.entry(&entry)?;
-        }
-        Ok(())
-    }
-
-    /// Writes what the filter still owes.
-    fn finish(&mut self) -> io::Result<()> {
-        let now = self.arrival.last();
-        while let Some(entry) = self.filter.finish(now) {
-            self.output.entry(&entry)?;
-        }
-        self.output.finish()?;
+    /// Lets what is still owed leave.
+    fn finish(&mut self) -> Result<(), Halt> {
+        let ended = self.sink.finish(self.arrival.last())?;
+        self.outcome = self.outcome.max(ended);
         self.progress.finish_and_clear();
         if let Some(more @ 1..) = self.malformed.checked_sub(MAX_REPORTED) {
             say(format_args!("and {more} more malformed records"));

@@ -1,13 +1,13 @@
 //! What the user wrote: the options of the `[FILTER]` section, and the file that `config_file` names.
 //!
-//! Inline options become a document of the filter's own dialect, so that they are checked by the same reader and
-//! refused in the same words as a file; a remark about the document is one about the option it came from.
+//! The options in place of a file are the engine's ([`INLINE`]), the same for every agent; this host adds those about
+//! itself.
 
 use std::cell::RefCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::path::Path;
 
-use kaudit_filter::config::{self, Config, Files, Level, NoFiles};
+use kaudit_filter::config::{self, Config, Diagnostic, Files, INLINE, Level};
 
 use crate::abi::Instance;
 
@@ -22,15 +22,6 @@ const STATS_ENTRY: &CStr = c"stats_entry";
 
 /// Options about the host, which go with a file as well.
 const HOST: [&CStr; 4] = [CONFIG_FILE, RELOAD_INTERVAL, STATS_INTERVAL, STATS_ENTRY];
-
-/// Options in place of a file, by where their values stand in a document.
-const CORALOGIX: [&CStr; 3] = [c"application_name", c"subsystem_name", c"shape"];
-const DETECTIONS: [&CStr; 3] = [c"etype", c"category", c"confidence"];
-const ENTITIES: [&CStr; 2] = [c"entity_match", c"entity_no_match"];
-const RULES: [&CStr; 2] = [c"rules_match", c"rules_no_match"];
-const RATE_LIMIT: &CStr = c"rate_limit";
-const RATE_LIMIT_BY: &CStr = c"rate_limit_by";
-const UNRECOGNISED: &CStr = c"unrecognised";
 
 /// What Fluent Bit itself reads among a filter's options.
 const FLUENT_BIT: [&str; 2] = ["active", "condition"];
@@ -156,24 +147,16 @@ fn reason(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
-/// The options given in place of a file, read as a document.
+/// The options given in place of a file.
 fn inline(given: &Instance) -> Read {
-    let text = document(given);
-    let config::Reading { config, diagnostics } = config::read("", &text, &NoFiles);
-    let lines = |level| {
-        let mut lines = Vec::new();
-        for remark in diagnostics.iter().filter(|remark| remark.level() == level) {
-            let help = if remark.help().is_empty() { String::new() } else { format!("; {}", remark.help()) };
-            let line = format!("{}: {}{help}", option_of(remark.path()), remark.message());
-            // An option that stands in more than one integration is one mistake.
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-        lines
-    };
-    let mut mistakes = lines(Level::Error);
-    if given.property(RATE_LIMIT_BY).is_some() && given.property(RATE_LIMIT).is_none() {
+    let options: Vec<(&str, String)> =
+        INLINE.iter().filter_map(|&(name, _)| Some((name, property(given, name)?))).collect();
+    let options: Vec<(&str, &str)> = options.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let config::Reading { config, diagnostics } = config::inline(&options);
+    let lines = |level| diagnostics.iter().filter(move |remark| remark.level() == level).map(line).collect();
+    let mut mistakes: Vec<String> = lines(Level::Error);
+    let is_set = |name| options.iter().any(|(option, _)| *option == name);
+    if is_set("rate_limit_by") && !is_set("rate_limit") {
         mistakes.push("rate_limit_by: has no effect without `rate_limit`; set both or neither".to_owned());
     }
     match config {
@@ -182,59 +165,15 @@ fn inline(given: &Instance) -> Read {
     }
 }
 
-/// The document that says what the inline options say. A bare `rate_limit` counts findings a second.
-fn document(given: &Instance) -> String {
-    let scalar = |name: &CStr| given.property(name).map(|value| (key(name), quote(&value)));
-    let list = |name: &CStr| {
-        let words = given.property(name)?;
-        let words: Vec<_> = words.split(',').map(|word| quote(word.trim())).collect();
-        Some((key(name), format!("[{}]", words.join(", "))))
-    };
-    let map = |members: Vec<(String, String)>| {
-        let members: Vec<_> = members.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-        format!("{{{}}}", members.join(", "))
-    };
-    let limit = given.property(RATE_LIMIT).map(|limit| {
-        let by = given.property(RATE_LIMIT_BY).unwrap_or_else(|| "none".to_owned());
-        ("rate-limit".to_owned(), format!("{{limit: {}, period: 1s, by: {}}}", quote(&limit), quote(&by)))
-    });
-    // The agent sends; the target stands here only because kAudit's list asks for one.
-    let target =
-        [("target-type", "http-api"), ("http-api-uri", "https://ingress.coralogix.com/logs/v1/singles")];
-    let target = target.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let target = map(target.into_iter().chain(limit).collect());
-    let coralogix = map(CORALOGIX.into_iter().filter_map(scalar).collect());
-    let mut lines = vec!["use: all".to_owned(), format!("coralogix: {coralogix}")];
-    lines.extend(scalar(UNRECOGNISED).map(|(key, value)| format!("{key}: {value}")));
-    lines.push("integrations:".to_owned());
-    for (kind, own) in [("detections", DETECTIONS.as_slice()), ("selections", &RULES), ("activity", &[])] {
-        let entities = ENTITIES.into_iter().filter_map(scalar);
-        let own = own.iter().filter_map(|name| if RULES.contains(name) { scalar(name) } else { list(name) });
-        let filter = map(entities.chain(own).collect());
-        lines.push(format!("- {{name: {kind}, type: {kind}, target: {target}, data-filter: {filter}}}"));
-    }
-    lines.join("\n")
+/// A remark without its level, which the log has.
+fn line(remark: &Diagnostic) -> String {
+    let help = if remark.help().is_empty() { String::new() } else { format!("; {}", remark.help()) };
+    format!("{}: {}{help}", remark.path(), remark.message())
 }
 
-/// The document's spelling of an option.
-fn key(name: &CStr) -> String {
-    spell(name).replace('_', "-")
-}
-
-/// The option that a place in the document stands for.
-fn option_of(path: &str) -> String {
-    let path = path.split_once("data-filter.").map_or(path, |(_, field)| field);
-    match path.rsplit_once('.') {
-        Some((table, "by")) if table.ends_with("rate-limit") => spell(RATE_LIMIT_BY),
-        Some((table, "limit")) if table.ends_with("rate-limit") => spell(RATE_LIMIT),
-        Some((_, field)) => field.replace('-', "_"),
-        None => path.split('[').next().unwrap_or_default().replace('-', "_"),
-    }
-}
-
-/// A string between single quotes, in which YAML knows no escape but for the quote itself.
-fn quote(value: &str) -> String {
-    format!("'{}'", value.replace('\'', "''"))
+/// An option by a name that is known to the engine.
+fn property(given: &Instance, name: &str) -> Option<String> {
+    given.property(&CString::new(name).ok()?)
 }
 
 /// Options that neither the plugin nor Fluent Bit knows, and those that are set twice.
@@ -242,10 +181,10 @@ fn unknown(names: &[String]) -> Vec<String> {
     let mut mistakes = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let lower = name.to_ascii_lowercase();
-        let known = HOST.into_iter().chain(options()).any(|option| spell(option) == lower);
+        let known = all().contains(&lower);
         let foreign = FLUENT_BIT.contains(&&*lower) || lower.starts_with('_');
         if !known && !foreign {
-            mistakes.push(format!("{name}: unknown option; one of {}", all()));
+            mistakes.push(format!("{name}: unknown option; one of {}", all().join(", ")));
         } else if names[..index].iter().any(|other| other.eq_ignore_ascii_case(name)) {
             mistakes.push(format!("{name}: set more than once; remove all but one"));
         }
@@ -255,18 +194,14 @@ fn unknown(names: &[String]) -> Vec<String> {
 
 /// Options that a configuration file excludes.
 fn beside_a_file(given: &Instance) -> Vec<String> {
-    let set = options().filter(|option| given.property(option).is_some());
-    set.map(|option| format!("{}: excluded by `config_file`; write it in the file", spell(option))).collect()
+    let set = INLINE.iter().filter(|(name, _)| property(given, name).is_some());
+    set.map(|(name, _)| format!("{name}: excluded by `config_file`; write it in the file")).collect()
 }
 
-/// The options in place of a file.
-fn options() -> impl Iterator<Item = &'static CStr> {
-    let rest = [RATE_LIMIT, RATE_LIMIT_BY, UNRECOGNISED];
-    CORALOGIX.into_iter().chain(ENTITIES).chain(RULES).chain(DETECTIONS).chain(rest)
-}
-
-fn all() -> String {
-    HOST.into_iter().chain(options()).map(spell).collect::<Vec<_>>().join(", ")
+/// Every option's name.
+fn all() -> Vec<String> {
+    let inline = INLINE.iter().map(|(name, _)| (*name).to_owned());
+    HOST.into_iter().map(spell).chain(inline).collect()
 }
 
 fn spell(option: &CStr) -> String {
