@@ -1,8 +1,8 @@
 //! The view over `MessagePack`, the encoding of Fluent Bit's events.
 //!
-//! A scan checks the structure, and whether the record is what nearly all are: strings of ASCII, numbers and the like.
-//! A second look, at kept records only, tells whether any key stands twice, and of an uncommon record whether each string
-//! is UTF-8 and each key a string ([`Record::is_clean`]).
+//! A scan checks the structure, and whether the record is what most are: a flat map of ASCII strings, numbers and the
+//! like. A second look, at kept records only ([`Record::is_clean`]), tells whether a key stands twice, and of any other
+//! record whether each string is UTF-8 and each key a string.
 
 #![expect(clippy::inline_always, reason = "a member of a record costs a call less, measured")]
 
@@ -36,8 +36,14 @@ impl<'a> MsgPack<'a> {
         Ok((Self::new(bytes.get(..length).unwrap_or_default()), reader.rest))
     }
 
-    fn is_text(&self, bytes: &[u8]) -> bool {
-        self.common || core::str::from_utf8(bytes).is_ok()
+    /// Whether no key stands twice in a flat map.
+    fn keys_are_new(&self) -> bool {
+        let mut reader = Reader::new(self.bytes);
+        let Ok(Token::Map(members)) = reader.token() else { return false };
+        let mut repeats = Repeats::new();
+        (0..members).all(|_| {
+            matches!(reader.key(), Ok(Text::Bytes(key)) if repeats.is_new(key)) && reader.pass().is_ok()
+        })
     }
 
     /// The value's bytes.
@@ -67,6 +73,9 @@ impl<'a> Record<'a> for MsgPack<'a> {
     }
 
     fn is_clean(&self) -> bool {
+        if self.common {
+            return self.keys_are_new();
+        }
         let mut clean = true;
         let mut repeats = Repeats::new();
         let walked = Reader::new(self.bytes).walk(&mut |step| {
@@ -76,8 +85,8 @@ impl<'a> Record<'a> for MsgPack<'a> {
                 _ => (),
             }
             clean &= match step {
-                Step::Key(Token::Str(bytes)) => self.is_text(bytes) && repeats.is_new(bytes),
-                Step::Value(Token::Str(bytes)) => self.is_text(bytes),
+                Step::Key(Token::Str(bytes)) => core::str::from_utf8(bytes).is_ok() && repeats.is_new(bytes),
+                Step::Value(Token::Str(bytes)) => core::str::from_utf8(bytes).is_ok(),
                 Step::Key(_) | Step::Value(Token::Bin(_) | Token::Ext(..)) => false,
                 Step::Value(Token::Number(Number::Float(value))) => value.is_finite(),
                 Step::Value(_) | Step::End => true,
@@ -176,7 +185,7 @@ enum Step<'a> {
 struct Reader<'a> {
     all: &'a [u8],
     rest: &'a [u8],
-    /// Whether all that was read is what nearly all is: strings of ASCII, numbers and the like.
+    /// Whether all that was read is what nearly all is: nothing nested, strings of ASCII, numbers and the like.
     common: bool,
 }
 
@@ -221,6 +230,7 @@ impl<'a> Reader<'a> {
     fn odd_value(&mut self) -> Result<Value<'a>, Malformed> {
         let token = self.token()?;
         if let Some(frame) = Frame::of(&token) {
+            self.common = false;
             self.inside(frame, 1, &mut |_| ())?;
         }
         Ok(token.into())
@@ -398,7 +408,6 @@ impl<'a> Reader<'a> {
                 if opened.is_some() {
                     return Err(self.malformed(NESTED_KEY));
                 }
-                self.common &= matches!(token, Token::Str(_));
                 on(Step::Key(token));
                 continue;
             }
