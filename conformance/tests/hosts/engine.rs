@@ -9,14 +9,16 @@ use kaudit_filter::config::{self, Config, Shape};
 use kaudit_filter::entry::Entry;
 use kaudit_filter::record::{Json, MsgPack};
 use kaudit_filter::stats::{Reason, Stats};
-use kaudit_filter::{Filter, Time, Verdict};
+use kaudit_filter::{BuildError, Filter, Time, Verdict};
 
 use crate::msgpack;
 
 /// How records go in and entries come out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Encoding {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON text.
     Json,
+    /// `MessagePack`, as a log agent has it.
     MsgPack,
 }
 
@@ -48,16 +50,29 @@ impl Driver for Engine {
     fn capabilities(&self) -> &'static [Need] {
         match self.encoding {
             Encoding::Json => &[Need::Arrival, Need::Text, Need::Bounds, Need::Bulk, Need::Own],
-            // Envelopes are JSON.
-            Encoding::MsgPack => &[Need::Arrival, Need::Bounds, Need::Own],
+            Encoding::MsgPack => &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own],
         }
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
-        match read(&case.config) {
-            Ok(config) => run(case, &config, self.encoding),
-            Err(remarks) => Outcome::Refused(remarks),
-        }
+        let config = match read(&case.config) {
+            Ok(config) => config,
+            Err(remarks) => return Outcome::Refused(remarks),
+        };
+        let encode = |record: &Record| match self.encoding {
+            Encoding::Json => record.bytes.clone(),
+            Encoding::MsgPack => msgpack::encode(&record.bytes),
+        };
+        let records: Vec<_> = case.records.iter().map(|record| (encode(record), record.at_ms)).collect();
+        let fed = match feed(&config, self.encoding, &records) {
+            Ok(fed) => fed,
+            Err(error) => return Outcome::Refused(vec![error.to_string()]),
+        };
+        let lines = fed.left.into_iter().map(|left| match self.encoding {
+            Encoding::MsgPack if left.passed => msgpack::decode(&left.bytes),
+            _ => left.bytes,
+        });
+        Outcome::Ran(Run { lines: lines.collect(), verdicts: Some(fed.verdicts), stats: Some(fed.stats) })
     }
 }
 
@@ -67,52 +82,60 @@ pub fn read(text: &str) -> Result<Config, Vec<String>> {
     reading.config.ok_or_else(|| reading.diagnostics.iter().map(ToString::to_string).collect())
 }
 
-fn run(case: &Case, config: &Config, encoding: Encoding) -> Outcome {
-    let mut filter = match Filter::new(config, 0) {
-        Ok(filter) => filter,
-        Err(error) => return Outcome::Refused(vec![error.to_string()]),
-    };
-    let mut lines = Lines::new(encoding, config.coralogix.shape);
+/// What became of records that were fed to a filter.
+pub struct Fed {
+    /// What left, in order.
+    pub left: Vec<Left>,
+    /// Each record's verdict.
+    pub verdicts: Vec<String>,
+    /// The filter's counters.
+    pub stats: BTreeMap<String, u64>,
+}
+
+/// A line that left.
+pub struct Left {
+    /// An entry or envelope as JSON, or the bytes of a record that passed.
+    pub bytes: Vec<u8>,
+    /// When it left, epoch milliseconds.
+    pub at_ms: i64,
+    /// Whether it is a record that passed.
+    pub passed: bool,
+}
+
+/// Feeds records, each with its arrival, to a new filter.
+pub fn feed(config: &Config, encoding: Encoding, records: &[(Vec<u8>, i64)]) -> Result<Fed, BuildError> {
+    let mut filter = Filter::new(config, 0)?;
+    let grouper = (config.coralogix.shape == Shape::Bulk).then(Grouper::default);
+    let mut lines = Lines { encoding, at_ms: 0, left: Vec::new(), grouper };
     let mut verdicts = Vec::new();
-    let mut now = Time::from_millis(case.end_ms());
-    for record in &case.records {
-        now = Time::from_millis(record.at_ms);
-        verdicts.push(lines.take(&mut filter, record, now));
-        while let Some(entry) = filter.due(now) {
+    for (bytes, at_ms) in records {
+        lines.at_ms = *at_ms;
+        verdicts.push(lines.take(&mut filter, bytes));
+        while let Some(entry) = filter.due(Time::from_millis(*at_ms)) {
             lines.entry(&entry);
         }
     }
-    while let Some(entry) = filter.finish(now) {
+    while let Some(entry) = filter.finish(Time::from_millis(lines.at_ms)) {
         lines.entry(&entry);
     }
-    Outcome::Ran(Run { lines: lines.finish(), verdicts: Some(verdicts), stats: Some(stats(filter.stats())) })
+    Ok(Fed { left: lines.finish(), verdicts, stats: stats(filter.stats()) })
 }
 
-/// What leaves.
 struct Lines {
     encoding: Encoding,
-    written: Vec<Vec<u8>>,
+    at_ms: i64,
+    left: Vec<Left>,
     grouper: Option<Grouper>,
 }
 
 impl Lines {
-    fn new(encoding: Encoding, shape: Shape) -> Self {
-        Self { encoding, written: Vec::new(), grouper: (shape == Shape::Bulk).then(Grouper::default) }
-    }
-
-    fn take(&mut self, filter: &mut Filter, record: &Record, now: Time) -> String {
-        let text;
-        let encoded;
+    fn take(&mut self, filter: &mut Filter, bytes: &[u8]) -> String {
+        let now = Time::from_millis(self.at_ms);
+        // What is no UTF-8 is the host's to mend: JSON is text.
+        let text = String::from_utf8_lossy(bytes);
         let verdict = match self.encoding {
-            Encoding::Json => {
-                // What is no UTF-8 is the host's to mend: JSON is text.
-                text = String::from_utf8_lossy(&record.bytes);
-                filter.process(&mut Json::new(&text), now)
-            }
-            Encoding::MsgPack => {
-                encoded = msgpack::encode(&record.bytes);
-                filter.process(&mut MsgPack::new(&encoded), now)
-            }
+            Encoding::Json => filter.process(&mut Json::new(&text), now),
+            Encoding::MsgPack => filter.process(&mut MsgPack::new(bytes), now),
         };
         match verdict {
             Verdict::Kept(entry) => {
@@ -122,33 +145,38 @@ impl Lines {
             Verdict::Dropped(reason) => format!("dropped: {}", reason.label()),
             Verdict::Suppressed => "suppressed".to_owned(),
             Verdict::Passed => {
-                self.written.push(record.bytes.clone());
+                self.left.push(Left { bytes: bytes.to_owned(), at_ms: self.at_ms, passed: true });
                 "passed".to_owned()
             }
         }
     }
 
     fn entry(&mut self, entry: &Entry<'_>) {
-        if let Some(grouper) = &mut self.grouper {
-            self.written.extend(grouper.push(entry));
-            return;
-        }
-        let mut line = Vec::new();
-        match self.encoding {
-            Encoding::Json => entry.write_json(&mut line),
-            Encoding::MsgPack => {
-                entry.write_msgpack(&mut line);
-                line = msgpack::decode(&line);
+        let line = match (&mut self.grouper, self.encoding) {
+            (Some(grouper), _) => grouper.push(entry),
+            (None, Encoding::Json) => {
+                let mut line = Vec::new();
+                entry.write_json(&mut line);
+                Some(line)
             }
-        }
-        self.written.push(line);
+            (None, Encoding::MsgPack) => {
+                let mut line = Vec::new();
+                entry.write_msgpack(&mut line);
+                Some(msgpack::decode(&line))
+            }
+        };
+        self.leave(line);
     }
 
-    fn finish(mut self) -> Vec<Vec<u8>> {
+    fn leave(&mut self, line: Option<Vec<u8>>) {
+        self.left.extend(line.map(|bytes| Left { bytes, at_ms: self.at_ms, passed: false }));
+    }
+
+    fn finish(mut self) -> Vec<Left> {
         while let Some(envelope) = self.grouper.as_mut().and_then(Grouper::close) {
-            self.written.push(envelope);
+            self.leave(Some(envelope));
         }
-        self.written
+        self.left
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod engine;
 mod msgpack;
+mod random;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

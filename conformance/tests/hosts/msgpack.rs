@@ -19,8 +19,8 @@ pub fn encode(json: &[u8]) -> Vec<u8> {
 /// # Panics
 /// The bytes are not one `MessagePack` value.
 pub fn decode(mut bytes: &[u8]) -> Vec<u8> {
-    let value = rmpv::decode::read_value(&mut bytes).expect("an entry is MessagePack");
-    assert!(bytes.is_empty(), "{} bytes behind the entry", bytes.len());
+    let value = rmpv::decode::read_value(&mut bytes).expect("what leaves is MessagePack");
+    assert!(bytes.is_empty(), "{} bytes behind what leaves", bytes.len());
     let mut json = Vec::new();
     write(&value, &mut json);
     json
