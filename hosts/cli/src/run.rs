@@ -38,7 +38,8 @@ use crate::{Outcome, clock, config, say};
 /// A PLUGIN may filter in the engine's place: with --via, records go through the very file that an agent loads, in a
 /// driver program that loads it as the agent does; both stand beside this program, where `cargo xtask dist` puts them.
 /// Counts are then the plugin's own: Fluent Bit's tells them where something was dropped or suppressed. Through
-/// Vector's, a line in shape bulk is an item of an envelope, since the agent makes the envelopes.
+/// Vector's, all records are held in memory until the input ends, and a line in shape bulk is an item of an envelope,
+/// since the agent makes the envelopes. At the end Fluent Bit's clock is set on, so that what is owed leaves.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -132,7 +133,9 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
             Ok(Outcome::Failed)
         }
         Err(Halt::Refused(mistakes)) => {
-            mistakes.iter().for_each(|line| say(format_args!("{line}")));
+            for line in &mistakes {
+                say(format_args!("{line}"));
+            }
             Ok(Outcome::Mistakes)
         }
     }

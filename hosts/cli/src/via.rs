@@ -174,6 +174,12 @@ pub struct Told {
 }
 
 impl Told {
+    /// Records of which the plugin tells nothing: Fluent Bit's is silent about an interval in which nothing was dropped or
+    /// suppressed.
+    fn untold(&self) -> u64 {
+        self.records.saturating_sub(self.statistics.get("records").copied().unwrap_or(0))
+    }
+
     /// One line of JSON.
     pub fn json(&self) -> Value {
         let mut plugin = Map::new();
@@ -184,13 +190,16 @@ impl Told {
                 }
                 None => (Some(&mut plugin), name.as_str()),
             };
-            members.into_iter().for_each(|members| drop(members.insert(name.to_owned(), json!(count))));
+            if let Some(members) = members {
+                members.insert(name.to_owned(), json!(count));
+            }
         }
         json!({
             "via": self.via,
             "records": self.records,
             "lines": self.lines,
             "malformed": self.malformed,
+            "untold": self.untold(),
             "plugin": (!plugin.is_empty()).then_some(plugin),
         })
     }
@@ -209,8 +218,13 @@ impl fmt::Display for Told {
         for (name, count) in self.statistics.iter().filter(|(_, count)| **count > 0) {
             row(2, name, *count, "")?;
         }
-        if self.statistics.is_empty() {
-            writeln!(f, "the plugin tells no statistics, as nothing was dropped or suppressed")?;
+        if self.untold() > 0 {
+            row(
+                2,
+                "untold",
+                self.untold(),
+                "by the plugin, in a time in which nothing was dropped or suppressed",
+            )?;
         }
         Ok(())
     }

@@ -44,11 +44,10 @@ impl<W: Write> FluentBit<W> {
             statistics: BTreeMap::new(),
             failed: false,
         };
-        let mut requests = String::from("option stats_interval 1d\noption reload_interval 1d\n");
-        if let Some(config) = config {
-            requests += &format!("option config_file {}\n", config.display());
-        }
-        host.driver.send((requests + "start\n").as_bytes())?;
+        let file =
+            config.map(|config| format!("option config_file {}\n", config.display())).unwrap_or_default();
+        let requests = format!("option stats_interval 1d\noption reload_interval 1d\n{file}start\n");
+        host.driver.send(requests.as_bytes())?;
         let mut logged = Vec::new();
         let word = loop {
             let line = host.driver.line()?;
@@ -60,7 +59,9 @@ impl<W: Write> FluentBit<W> {
         };
         match word.as_str() {
             "started" => {
-                logged.iter().for_each(|line| say(format_args!("{line}")));
+                for line in &logged {
+                    say(format_args!("{line}"));
+                }
                 Ok(host)
             }
             "refused" => Err(Halt::Refused(logged)),
