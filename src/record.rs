@@ -11,6 +11,7 @@ mod tape;
 use core::fmt;
 
 pub use json::Json;
+pub(crate) use json::plain_length;
 pub use msgpack::MsgPack;
 pub use tape::{Event, Tape};
 

@@ -2,7 +2,7 @@
 
 use super::{Entry, OWN_KEY, Out};
 use crate::config::TextForm;
-use crate::record::{Body, Event, Number, Tape};
+use crate::record::{Body, Event, Number, Tape, plain_length};
 
 /// A whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
@@ -156,8 +156,8 @@ fn int(value: i64, out: &mut impl Out) {
 /// Writes what stands inside a JSON string.
 fn escape(text: &[u8], out: &mut impl Out) {
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20) {
-        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+    loop {
+        let (plain, from) = rest.split_at_checked(plain_length(rest)).unwrap_or((rest, &[]));
         out.put(plain);
         let Some((&byte, after)) = from.split_first() else { return };
         match byte {
@@ -174,7 +174,6 @@ fn escape(text: &[u8], out: &mut impl Out) {
         }
         rest = after;
     }
-    out.put(rest);
 }
 
 /// Escapes what is written through it, for JSON within a JSON string.

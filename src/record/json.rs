@@ -426,7 +426,7 @@ fn hex4(text: &str) -> Option<u32> {
 
 /// How many bytes stand before the first quote, backslash or control character: eight at a time.
 #[inline(always)]
-fn plain_length(bytes: &[u8]) -> usize {
+pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     let mut length = 0_usize;
     let mut rest = bytes;
     while let Some((eight, after)) = rest.split_first_chunk::<8>() {

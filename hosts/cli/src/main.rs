@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod bake;
 mod config;
 mod endpoint;
 mod input;
@@ -44,6 +45,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Endpoint(endpoint::Args),
+    Bake(bake::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
+        Some(Command::Bake(args)) => Ok(bake::run(&args)),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
     };
     let outcome = match ended {
