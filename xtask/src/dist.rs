@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::plugin;
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
+use crate::wasm;
 
 /// Something that users install: its name on this command line, the file under `dist/`, and how it is built.
 struct Artefact {
@@ -17,6 +18,8 @@ struct Artefact {
 const ARTEFACTS: &[Artefact] = &[
     Artefact { name: "program", file: "kaudit-filter", build: program },
     Artefact { name: "plugin", file: "flb-filter_kaudit.so", build: plugin::build },
+    Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
+    Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
 ];
 
 /// Builds the artefacts that are named, or all.

@@ -13,6 +13,7 @@ mod policy;
 mod shell;
 mod soak;
 mod test;
+mod wasm;
 
 use std::process::ExitCode;
 
