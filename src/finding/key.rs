@@ -24,6 +24,9 @@ const LINES: [&str; 4] = ["log", "message", "msg", "MESSAGE"];
 const BATCHES: [&str; 8] =
     ["items", "findings", "records", "entries", "logEntries", "detections", "selections", "activity"];
 
+/// The filter's own key; `keys: snake` would turn the first spelling into the second.
+const OWN: [&[u8]; 2] = [b"kaudit-filter", OWN_KEY.as_bytes()];
+
 /// A name in either spelling, the same one twice where they are equal.
 struct Name {
     spellings: [&'static [u8]; 2],
@@ -42,7 +45,7 @@ static TABLE: [Name; 256] = {
     }
     put_all(&mut table, &LINES, Key::Line);
     put_all(&mut table, &BATCHES, Key::Batch);
-    put_all(&mut table, &[OWN_KEY], Key::Own);
+    put(&mut table, OWN, Key::Own);
     table
 };
 
@@ -98,6 +101,9 @@ mod tests {
         }
         for name in LINES {
             assert_eq!(Key::of(name.as_bytes()), Some(Key::Line), "{name}");
+        }
+        for name in OWN {
+            assert_eq!(Key::of(name), Some(Key::Own));
         }
         for name in ["", "x", "xy", "Log", "cluste", "eidd", "lo-"] {
             assert_eq!(Key::of(name.as_bytes()), None, "{name}");
