@@ -108,6 +108,12 @@ impl<N> Counts<N> {
         }
     }
 
+    /// The next report whose time came as long ago as a late one waits.
+    pub fn overdue(&mut self, now: Time) -> Option<Report<N>> {
+        let waits = now.nanos().saturating_sub(self.due.first_key_value()?.0.0.nanos());
+        if waits < self.wait { None } else { self.report(now, false) }
+    }
+
     /// The next report whose time has come; with `all`, the next whatever its time.
     pub fn report(&mut self, now: Time, all: bool) -> Option<Report<N>> {
         let first = self.due.first_entry()?;

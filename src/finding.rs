@@ -16,6 +16,7 @@ macro_rules! fields {
         /// A top-level field of a finding that the filter knows by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
+        #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
         pub enum Field {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
         }
@@ -97,6 +98,7 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
+        #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
         #[expect(missing_docs, reason = "the words are kAudit's own")]
         pub enum $type { $($variant,)* }
 

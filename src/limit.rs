@@ -107,6 +107,11 @@ impl<N> Limiter<N> {
         }
     }
 
+    /// Whether there is a limit at all.
+    pub fn is_needed(&self) -> bool {
+        self.limits.iter().any(Option::is_some)
+    }
+
     /// What shares a limit within this integration; `None`: it has no limit.
     pub fn by(&self, integration: usize) -> Option<By> {
         self.limits.get(integration)?.as_ref().map(|limit| limit.rule.by)
@@ -176,6 +181,12 @@ impl<N> Limiter<N> {
         tally.count = tally.count.saturating_add(1);
         tally.last = now;
         Err(tally)
+    }
+
+    /// The next summary whose time came a whole interval ago.
+    pub fn overdue(&mut self, now: Time) -> Option<Summary<N>> {
+        let waits = now.nanos().saturating_sub(self.due.front()?.at.nanos());
+        if waits < self.summary_every { None } else { self.summary(now, false) }
     }
 
     /// The next summary whose time has come; with `all`, the next whatever its time.

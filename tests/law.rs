@@ -30,10 +30,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "filter",
         &[
-            "config", "counts", "entry", "finding", "limit", "matcher", "record", "redact", "severity",
-            "stats", "template", "time",
+            "config", "counts", "entry", "finding", "limit", "matcher", "pattern", "record", "redact",
+            "severity", "stats", "template", "time",
         ],
     ),
+    ("baked", &["config", "filter", "pattern"]),
 ];
 
 /// What the engine does not touch, so that it runs in any agent and its answers depend on its arguments alone.

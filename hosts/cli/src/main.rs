@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod bake;
 mod config;
 mod endpoint;
 mod input;
@@ -47,6 +48,7 @@ enum Command {
     Run(run::Args),
     Endpoint(endpoint::Args),
     Pipe(pipe::Args),
+    Bake(bake::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
+        Some(Command::Bake(args)) => Ok(bake::run(&args)),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
     };
     let outcome = match ended {
