@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::plugin;
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
 use crate::vector;
+use crate::wasm;
 
 /// Something that users install: its name on this command line, the file under `dist/`, and how it is built.
 struct Artefact {
@@ -22,6 +23,8 @@ const ARTEFACTS: &[Artefact] = &[
     // The drivers of `run --via`, which look for the plugins beside them.
     Artefact { name: "plugin-driver", file: "kaudit-fluent-bit-host", build: plugin_driver },
     Artefact { name: "module-driver", file: "kaudit-vector-host", build: vector::driver },
+    Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
+    Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
 ];
 
 /// Builds the artefacts that are named, or all.

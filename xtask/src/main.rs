@@ -15,6 +15,7 @@ mod shell;
 mod soak;
 mod test;
 mod vector;
+mod wasm;
 
 use std::process::ExitCode;
 
