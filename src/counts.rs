@@ -92,11 +92,13 @@ impl<N> Counts<N> {
     }
 
     /// Whether a count of this integration has not left yet.
+    #[cfg(feature = "compile")]
     pub fn owes(&self, integration: usize) -> bool {
         self.buckets.keys().any(|bucket| bucket.integration == integration)
     }
 
     /// Takes over all counts of another table; `places` says which integration here is which there.
+    #[cfg(feature = "compile")]
     pub fn adopt(&mut self, mut old: Self, places: &[Option<usize>]) {
         self.made = self.made.max(old.made);
         for (due, mut bucket) in old.due {

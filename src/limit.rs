@@ -118,17 +118,20 @@ impl<N> Limiter<N> {
     }
 
     /// This integration's limit.
+    #[cfg(feature = "compile")]
     pub fn rule(&self, integration: usize) -> Option<RateLimit> {
         self.limits.get(integration)?.as_ref().map(|limit| limit.rule)
     }
 
     /// Whether a summary of this integration has not left yet.
+    #[cfg(feature = "compile")]
     pub fn owes(&self, integration: usize) -> bool {
         self.due.iter().any(|due| due.integration == integration)
     }
 
     /// Takes over the states of another limiter; `places` says which integration here is which there. A place behind
     /// all limits is made for what has gone but for its summaries.
+    #[cfg(feature = "compile")]
     pub fn adopt(&mut self, old: Self, places: &[Option<usize>]) {
         for (limit, place) in old.limits.into_iter().zip(places) {
             let Some(place) = place.filter(|_| limit.is_some()) else { continue };

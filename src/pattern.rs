@@ -45,7 +45,7 @@ pub(crate) enum Test {
     #[cfg(feature = "compile")]
     Compiled(compile::Regex),
     #[cfg(feature = "tables")]
-    Table(table::Dfa),
+    Table(Box<table::Dfa>),
 }
 
 impl Test {
@@ -64,7 +64,7 @@ pub(crate) enum Find {
     #[cfg(feature = "compile")]
     Compiled(compile::Regex),
     #[cfg(feature = "tables")]
-    Table(table::Regex),
+    Table(Box<table::Regex>),
 }
 
 impl Find {
@@ -87,9 +87,9 @@ pub(crate) struct Set {
 
 enum Automaton {
     #[cfg(feature = "compile")]
-    Compiled(compile::Regex, compile::Cache),
+    Compiled(compile::Regex, Box<compile::Cache>),
     #[cfg(feature = "tables")]
-    Table(table::Dfa),
+    Table(Box<table::Dfa>),
 }
 
 impl Set {

@@ -44,7 +44,7 @@ impl Source for Compile {
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
         let regex = set(patterns)?;
-        let (cache, found) = (regex.create_cache(), PatternSet::new(regex.pattern_len()));
+        let (cache, found) = (Box::new(regex.create_cache()), PatternSet::new(regex.pattern_len()));
         Ok(Set { automaton: Automaton::Compiled(regex, cache), found })
     }
 }

@@ -105,17 +105,17 @@ impl Tables {
 
 impl Source for Tables {
     fn test(&mut self, _: &str) -> Result<Test, BuildError> {
-        self.next().map(Test::Table).ok_or_else(damaged)
+        self.next().map(Box::new).map(Test::Table).ok_or_else(damaged)
     }
 
     fn find(&mut self, _: &str) -> Result<Find, BuildError> {
         let builder = regex::Builder::new();
         match (self.next(), self.next()) {
             (Some(Dfa::Dense(end)), Some(Dfa::Dense(start))) => {
-                Ok(Find::Table(Regex::Dense(builder.build_from_dfas(end, start))))
+                Ok(Find::Table(Box::new(Regex::Dense(builder.build_from_dfas(end, start)))))
             }
             (Some(Dfa::Sparse(end)), Some(Dfa::Sparse(start))) => {
-                Ok(Find::Table(Regex::Sparse(builder.build_from_dfas(end, start))))
+                Ok(Find::Table(Box::new(Regex::Sparse(builder.build_from_dfas(end, start)))))
             }
             _ => Err(damaged()),
         }
@@ -123,7 +123,7 @@ impl Source for Tables {
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
         let dfa = self.next().filter(|dfa| dfa.patterns() == patterns.len()).ok_or_else(damaged)?;
-        Ok(Set { automaton: Automaton::Table(dfa), found: PatternSet::new(patterns.len()) })
+        Ok(Set { automaton: Automaton::Table(Box::new(dfa)), found: PatternSet::new(patterns.len()) })
     }
 }
 

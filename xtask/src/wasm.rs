@@ -5,6 +5,7 @@
 //! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
 //! `wasm-ld`: rustup's components where they are installed, else Debian's packages.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,6 +14,9 @@ use crate::shell::{Done, read, root, run, target_directory};
 /// What every Fluent Bit from 2.2 on understands.
 const FLAGS: &str =
     "-C target-cpu=mvp -C target-feature=+bulk-memory,+mutable-globals,+sign-ext -C panic=abort";
+
+/// Where cargo puts a module, below its target directory.
+const OUTPUT: &str = "wasm32-unknown-unknown/guest";
 
 const DEBIAN: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rust-web-dev", "lld"];
 
@@ -27,7 +31,7 @@ pub fn base() -> Done<PathBuf> {
 }
 
 fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
-    let target = target_directory()?.join("guest").join(kind);
+    let target = target_directory()?.join("guest");
     let mut cargo = toolchain()?;
     cargo
         .args([
@@ -46,7 +50,10 @@ fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
         // The library can be built along with a stable compiler, too, when it is asked like this.
         .env("RUSTC_BOOTSTRAP", "1");
     run(&mut cargo)?;
-    Ok(target.join("wasm32-unknown-unknown").join("guest").join("kaudit.wasm"))
+    // The next kind is built in the same place, where the standard library is.
+    let [built, kept] = ["kaudit", kind].map(|name| target.join(OUTPUT).join(name).with_extension("wasm"));
+    fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+    Ok(kept)
 }
 
 /// The `cargo` that can build the guest.

@@ -5,8 +5,8 @@
 
 #![forbid(unsafe_code)]
 
-mod clock;
 mod bake;
+mod clock;
 mod config;
 mod endpoint;
 mod input;
