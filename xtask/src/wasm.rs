@@ -51,7 +51,8 @@ fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
         .env("RUSTC_BOOTSTRAP", "1");
     run(&mut cargo)?;
     // The next kind is built in the same place, where the standard library is.
-    let [built, kept] = ["kaudit", kind].map(|name| target.join(OUTPUT).join(name).with_extension("wasm"));
+    let [built, kept] =
+        ["kaudit_wasm", kind].map(|name| target.join(OUTPUT).join(name).with_extension("wasm"));
     fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
     Ok(kept)
 }

@@ -4,7 +4,7 @@
 //! object, or with the empty text that means "drop". What can go wrong goes wrong in `_initialize`, which keeps Fluent
 //! Bit from starting.
 //!
-//! [`reply`] makes the answer, [`setup`] the filter; `abi` alone knows that there is a host, and exists on WebAssembly
+//! `reply` makes the answer, `setup` the filter; `abi` alone knows that there is a host, and exists on WebAssembly
 //! only. Decision: no `wasm32-wasip1` and no C library: the few functions of WASI that every Fluent Bit from 2.2 on
 //! offers are imported by hand, which keeps the module small and its imports known.
 

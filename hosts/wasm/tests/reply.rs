@@ -1,8 +1,8 @@
 //! The guest's answers: always a JSON object or nothing, whatever the record, and nothing that was held back is lost.
 
-use kaudit::reply::Guest;
 use kaudit_filter::config::{self, NoFiles};
 use kaudit_filter::{Filter, Time};
+use kaudit_wasm::reply::Guest;
 use serde_json::Value;
 
 const START_MS: i64 = 1_583_073_360_000;
