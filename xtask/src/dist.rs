@@ -70,3 +70,23 @@ fn released(package: &str, program: &str) -> Done<PathBuf> {
     sh(&mut cargo(&["build", "--release", "--locked", "--package", package]))?;
     Ok(target_directory()?.join("release").join(program))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_manifest_has_what_is_built_here() {
+        let manifest = fs::read_to_string(root().join("plugin-manifest/manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        let told = manifest["artefacts"].as_array().unwrap().iter();
+        let told: Vec<Value> = told.map(|artefact| json!([artefact["name"], artefact["file"]])).collect();
+        let here: Vec<Value> =
+            ARTEFACTS.iter().map(|artefact| json!([artefact.name, artefact.file])).collect();
+        for artefact in here.iter().chain(&told) {
+            assert!(here.contains(artefact) && told.contains(artefact), "{artefact} is not in both");
+        }
+    }
+}
