@@ -7,6 +7,8 @@
 //! of marked nodes instead.
 
 #[cfg(feature = "compile")]
+mod advice;
+#[cfg(feature = "compile")]
 mod dialect;
 #[cfg(feature = "compile")]
 mod endpoint;
@@ -35,13 +37,13 @@ use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
 #[cfg(feature = "compile")]
-pub use crate::error::{Diagnostic, Level};
+pub use crate::error::{Code, Diagnostic, Level};
 #[cfg(feature = "compile")]
 pub use inline::{INLINE, inline};
 #[cfg(feature = "compile")]
 pub use options::{OPTIONS, OptionDoc};
 #[cfg(feature = "compile")]
-pub use read::{Files, NoFiles, Reading, read};
+pub use read::{Checked, Files, NoFiles, Reading, check, may_be_configuration, read};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]

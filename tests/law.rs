@@ -170,7 +170,7 @@ fn the_engine_touches_nothing_of_the_world() {
 #[test]
 fn only_an_abi_is_unsafe() {
     let mut abis = 0;
-    for folder in ["conformance", "contract", "hosts", "src", "tests", "xtask"] {
+    for folder in ["conformance", "contract", "hosts", "src", "tests", "workbench", "xtask"] {
         for (file, code) in code(folder) {
             let code = code.replace("forbid(unsafe_code)", "");
             let word = |at: usize, len| {

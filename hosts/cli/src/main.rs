@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bake;
+mod check;
 mod clock;
 mod config;
 mod endpoint;
@@ -45,6 +46,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Args),
     Run(run::Args),
     Endpoint(endpoint::Args),
     Pipe(pipe::Args),
@@ -62,12 +64,14 @@ kaudit-filter shows what Coralogix would receive of your kAudit findings.
 Next:
   kaudit-filter run findings.ndjson                        every finding as an entry, no filter
   kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
+  kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
   kaudit-filter run --help                                 all about records, configuration and clocks
   kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
 ";
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
