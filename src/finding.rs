@@ -9,7 +9,7 @@ use core::fmt::Write as _;
 
 pub(crate) use key::Key;
 
-use crate::record::{Number, Value};
+use crate::record::{Name, Number, Value};
 
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
@@ -86,8 +86,8 @@ fields! {
 impl Field {
     /// The field a key names, in either spelling.
     pub fn of(key: &[u8]) -> Option<Self> {
-        match Key::of(key) {
-            Some(Key::Field(field)) => Some(field),
+        match Key::of(&Name::of(key)) {
+            Some((Key::Field(field), _)) => Some(field),
             _ => None,
         }
     }
