@@ -3,6 +3,8 @@
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's own buffers, so
 //! a dropped record costs no allocation and a kept one none but what its change (redaction, truncation) needs.
 
+#![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
+
 mod labels;
 
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
@@ -378,23 +380,30 @@ struct Seen<'a> {
     batch: bool,
     /// Whether the filter's own key is there already.
     own: bool,
-    /// A bit for each name that was there.
-    names: [u64; 4],
+    /// A bit for each name that was there, other than a field's.
+    others: [u64; 4],
 }
 
 impl<'a> Seen<'a> {
     /// Takes a value; whether its key was not there before.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, (meaning, name): (Key, u8), value: Value<'a>) -> bool {
+        match meaning {
+            Key::Field(field) => self.fields.offer(field, value),
+            _ => self.take_other(meaning, name, value),
+        }
+    }
+
+    #[cold]
+    fn take_other(&mut self, meaning: Key, name: u8, value: Value<'a>) -> bool {
         match (meaning, value) {
-            (Key::Field(field), _) => self.fields.offer(field, value),
             (Key::Line, Value::Text(text)) if begins_object(text) => self.line = self.line.or(Some(text)),
             (Key::Batch, Value::List) => self.batch = true,
             (Key::Own, _) => self.own = true,
             _ => (),
         }
         let [word, bit] = [name / 64, name % 64].map(usize::from);
-        let Some(word) = self.names.get_mut(word) else { return false };
+        let Some(word) = self.others.get_mut(word) else { return false };
         let new = *word >> bit & 1 == 0;
         *word |= 1 << bit;
         new

@@ -96,17 +96,18 @@ impl<'a> Record<'a> for MsgPack<'a> {
             if meaning.is_none() {
                 suspicion.take(&name);
             }
-            let value;
             if let Some((text, after, structure)) = string(rest) {
-                value = Value::Text(Text::Bytes(text));
                 (rest, high) = (after, high.wrapping_add(structure));
+                if let Some(meaning) = meaning {
+                    suspicion.note(!take(meaning, Value::Text(Text::Bytes(text))));
+                }
             } else {
                 reader.rest = rest;
-                value = reader.odd_value(&mut suspicion)?;
+                let value = reader.odd_value(&mut suspicion)?;
                 rest = reader.rest;
-            }
-            if let Some(meaning) = meaning {
-                suspicion.note(!take(meaning, value));
+                if let Some(meaning) = meaning {
+                    suspicion.note(!take(meaning, value));
+                }
             }
         }
         self.scanned = if reader.odd || suspicion.any() {
