@@ -3,6 +3,8 @@
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's own buffers, so
 //! a dropped record costs no allocation and a kept one none but what its change (redaction, truncation) needs.
 
+#![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
+
 mod labels;
 
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
@@ -378,26 +380,33 @@ struct Seen<'a> {
     batch: bool,
     /// Whether the filter's own key is there already.
     own: bool,
+    /// A bit for each name that was there, other than a field's.
+    others: [u64; 4],
 }
 
 impl<'a> Seen<'a> {
-    fn take(&mut self, meaning: Key, value: Value<'a>) {
+    /// Takes a value; whether its key was not there before.
+    #[inline(always)]
+    fn take(&mut self, (meaning, name): (Key, u8), value: Value<'a>) -> bool {
+        match meaning {
+            Key::Field(field) => self.fields.offer(field, value),
+            _ => self.take_other(meaning, name, value),
+        }
+    }
+
+    #[cold]
+    fn take_other(&mut self, meaning: Key, name: u8, value: Value<'a>) -> bool {
         match (meaning, value) {
-            (Key::Field(field), _) => self.fields.offer(field, value),
             (Key::Line, Value::Text(text)) if begins_object(text) => self.line = self.line.or(Some(text)),
             (Key::Batch, Value::List) => self.batch = true,
             (Key::Own, _) => self.own = true,
             _ => (),
         }
-    }
-}
-
-/// What a key means, if anything.
-#[inline]
-fn meaning(key: Text<'_>) -> Option<Key> {
-    match key.bytes() {
-        Some(key) => Key::of(key),
-        None => meaning_of_escaped(key),
+        let [word, bit] = [name / 64, name % 64].map(usize::from);
+        let Some(word) = self.others.get_mut(word) else { return false };
+        let new = *word >> bit & 1 == 0;
+        *word |= 1 << bit;
+        new
     }
 }
 
@@ -411,11 +420,6 @@ fn begins_object(text: Text<'_>) -> bool {
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'\\'))
 }
 
-#[cold]
-fn meaning_of_escaped(key: Text<'_>) -> Option<Key> {
-    Key::of(key.decode(&mut String::new()).as_bytes())
-}
-
 /// Recognises a record as a finding, or as a line that holds one; `seen` is then the finding's.
 ///
 /// # Errors
@@ -425,7 +429,7 @@ fn find<'a>(
     seen: &mut Seen<'a>,
     scratch: &'a mut String,
 ) -> Result<(Kind, Option<Json<'a>>), Option<Malformed>> {
-    record.scan(meaning, |key, value| seen.take(key, value)).map_err(Some)?;
+    record.scan(Key::of, |key, value| seen.take(key, value)).map_err(Some)?;
     if let Some(kind) = seen.fields.kind() {
         return Ok((kind, None));
     }
@@ -433,7 +437,7 @@ fn find<'a>(
     let mut json = Json::new(line);
     let mut inside = Seen::default();
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
-    json.scan(meaning, |key, value| inside.take(key, value)).map_err(|_| None)?;
+    json.scan(Key::of, |key, value| inside.take(key, value)).map_err(|_| None)?;
     let kind = inside.fields.kind().ok_or(None)?;
     *seen = inside;
     Ok((kind, Some(json)))
