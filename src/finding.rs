@@ -162,8 +162,9 @@ pub(crate) struct Question<'a> {
     pub etype: Option<Etype>,
     pub category: Option<Category>,
     pub confidence: Option<Confidence>,
-    pub entity: &'a str,
-    pub rule: &'a str,
+    /// UTF-8, as is the rule.
+    pub entity: &'a [u8],
+    pub rule: &'a [u8],
 }
 
 /// The known top-level fields of one record. The default is an empty set.
@@ -232,6 +233,18 @@ impl<'a> Fields<'a> {
             Value::Null | Value::Map | Value::List => return None,
         };
         (!text.is_empty()).then_some(text)
+    }
+
+    /// The same as bytes, which are UTF-8.
+    pub(crate) fn utf8<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s [u8]>
+    where
+        'a: 's,
+    {
+        match self.get(field) {
+            Value::Text(text) if self.has(field) => Some(text.utf8(scratch)),
+            Value::Null | Value::Text(_) => None,
+            _ => self.text(field, scratch).map(str::as_bytes),
+        }
     }
 
     /// The field as a whole number, given as a number or as a string.
