@@ -384,20 +384,22 @@ impl<'a> Seen<'a> {
     /// Takes a value; whether its key was not there before.
     #[inline(always)]
     fn take(&mut self, (meaning, name): (Key, u8), value: Value<'a>) -> bool {
-        match meaning {
-            Key::Field(field) => self.fields.offer(field, value),
-            _ => self.take_other(meaning, name, value),
-        }
-    }
-
-    #[cold]
-    fn take_other(&mut self, meaning: Key, name: u8, value: Value<'a>) -> bool {
         match (meaning, value) {
-            (Key::Line, Value::Text(text)) if begins_object(text) => self.line = self.line.or(Some(text)),
+            (Key::Field(field), _) => return self.fields.offer(field, value),
+            (Key::Line, Value::Text(text)) => {
+                if self.line.is_none() && begins_object(text) {
+                    self.line = Some(text);
+                }
+            }
             (Key::Batch, Value::List) => self.batch = true,
             (Key::Own, _) => self.own = true,
             _ => (),
         }
+        self.is_new(name)
+    }
+
+    #[cold]
+    fn is_new(&mut self, name: u8) -> bool {
         let [word, bit] = [name / 64, name % 64].map(usize::from);
         let Some(word) = self.others.get_mut(word) else { return false };
         let new = *word >> bit & 1 == 0;

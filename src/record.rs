@@ -15,6 +15,7 @@ use core::fmt;
 pub use json::Json;
 pub use msgpack::MsgPack;
 pub use name::Name;
+pub(crate) use name::Words;
 pub(crate) use plain::plain_length;
 pub use tape::{Event, Tape};
 
