@@ -5,6 +5,8 @@
 
 #![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
 
+#[cfg(feature = "compile")]
+pub mod explain;
 mod labels;
 
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};

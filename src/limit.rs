@@ -75,6 +75,18 @@ pub(crate) struct Tally<N> {
     pub note: Option<N>,
 }
 
+/// What a limit has left for a key.
+#[cfg(feature = "compile")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// How many pass at this moment.
+    pub free: u32,
+    /// How long until one passes, nanoseconds.
+    pub wait_ns: u64,
+    /// How many were suppressed since the last summary.
+    pub suppressed: u64,
+}
+
 /// What a summary tells.
 pub(crate) struct Summary<N> {
     pub integration: usize,
@@ -192,6 +204,24 @@ impl<N> Limiter<N> {
         if waits < self.summary_every { None } else { self.summary(now, false) }
     }
 
+    /// What a finding of this key would meet, were it to come now.
+    #[cfg(feature = "compile")]
+    pub fn look(&self, integration: usize, key: &str, now: Time) -> Room {
+        let Some(limit) = self.limits.get(integration).and_then(Option::as_ref) else {
+            return Room::default();
+        };
+        let new = State::default();
+        let state = match limit.rule.by {
+            By::None => &limit.whole,
+            _ => limit.keyed.get(clip(key)).unwrap_or(if self.keys < self.max_keys {
+                &new
+            } else {
+                &limit.others
+            }),
+        };
+        state.room(&limit.rule, now)
+    }
+
     /// The next summary whose time has come; with `all`, the next whatever its time.
     pub fn summary(&mut self, now: Time, all: bool) -> Option<Summary<N>> {
         loop {
@@ -246,6 +276,24 @@ impl<N> State<N> {
         let admitted = next.saturating_sub(now) <= full;
         self.arrival = if admitted { next } else { arrival };
         admitted
+    }
+}
+
+#[cfg(feature = "compile")]
+impl<N> State<N> {
+    fn room(&self, rule: &RateLimit, now: Time) -> Room {
+        let now = now.nanos();
+        let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(u64::MAX);
+        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
+        let full = interval.saturating_mul(i64::from(rule.burst));
+        let spent = self.arrival.clamp(now, now.saturating_add(full)).saturating_sub(now);
+        let free = full.saturating_sub(spent).checked_div(interval).unwrap_or(0);
+        let wait = spent.saturating_add(interval).saturating_sub(full).max(0);
+        Room {
+            free: u32::try_from(free).unwrap_or(u32::MAX),
+            wait_ns: u64::try_from(wait).unwrap_or(0),
+            suppressed: self.tally.as_ref().map_or(0, |tally| tally.count),
+        }
     }
 }
 

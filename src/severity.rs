@@ -62,9 +62,17 @@ struct Row {
 impl Table {
     /// The operator's rows, then the built-in ones.
     pub fn new(rows: &[SeverityRow], source: &mut impl Source) -> Result<Self, BuildError> {
+        Self::of_rows(rows.iter().cloned().chain(builtin()), source)
+    }
+
+    /// These rows and no others.
+    pub fn of_rows(
+        rows: impl Iterator<Item = SeverityRow>,
+        source: &mut impl Source,
+    ) -> Result<Self, BuildError> {
         let mut compile =
             |pattern: &Option<String>| pattern.as_deref().map(|pattern| source.test(pattern)).transpose();
-        let rows = rows.iter().cloned().chain(builtin()).map(|clauses| {
+        let rows = rows.map(|clauses| {
             Ok::<_, BuildError>(Row {
                 entity: compile(&clauses.entity)?,
                 rule: compile(&clauses.rule)?,
