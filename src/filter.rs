@@ -5,6 +5,8 @@
 
 #![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
 
+#[cfg(feature = "compile")]
+pub mod explain;
 mod labels;
 
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
@@ -315,7 +317,8 @@ impl Filter {
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
         let text = Shaper::report_text(start_ms, dimensions, count);
         let time = shaper.placed(start_ms, now);
-        let mut entry = shaper.entry(time.entry_ms, note.severity, Labels::from(&scratch.noted), Body::Tape(text));
+        let mut entry =
+            shaper.entry(time.entry_ms, note.severity, Labels::from(&scratch.noted), Body::Tape(text));
         time.mark(&mut entry, stats);
         entry.mark("report", Tape::str("count"));
         entry.mark("integration", Tape::str(name.to_owned()));

@@ -85,6 +85,18 @@ pub(crate) struct Tally<N> {
     pub note: Option<N>,
 }
 
+/// What a limit has left for a key.
+#[cfg(feature = "compile")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// How many pass at this moment.
+    pub free: u32,
+    /// How long until one passes, nanoseconds.
+    pub wait_ns: u64,
+    /// How many were suppressed since the last summary.
+    pub suppressed: u64,
+}
+
 /// What a summary tells.
 pub(crate) struct Summary<N> {
     pub integration: usize,
@@ -221,6 +233,24 @@ impl<N> Limiter<N> {
         if waits < self.summary_every { None } else { self.summary(now, false) }
     }
 
+    /// What a finding of this key would meet, were it to come now.
+    #[cfg(feature = "compile")]
+    pub fn look(&self, integration: usize, key: &[u8], now: Time) -> Room {
+        let Some(limit) = self.limits.get(integration).and_then(Option::as_ref) else {
+            return Room::default();
+        };
+        let new = State::default();
+        let state = match limit.rule.by {
+            By::None => &limit.whole,
+            _ => limit.keyed.get(clip(key)).unwrap_or(if self.keys < self.max_keys {
+                &new
+            } else {
+                &limit.others
+            }),
+        };
+        state.room(limit.pace, now)
+    }
+
     /// The next summary whose time has come; with `all`, the next whatever its time.
     pub fn summary(&mut self, now: Time, all: bool) -> Option<Summary<N>> {
         loop {
@@ -234,9 +264,7 @@ impl<N> Limiter<N> {
             let (state, key) = match place {
                 Place::Whole => (Some(&mut limit.whole), None),
                 Place::Others => (Some(&mut limit.others), Some(OTHERS.into())),
-                Place::Keyed(key) => {
-                    (limit.keyed.get_mut(&key), Some(String::from_utf8_lossy(&key).into()))
-                }
+                Place::Keyed(key) => (limit.keyed.get_mut(&key), Some(String::from_utf8_lossy(&key).into())),
             };
             if let Some(tally) = state.and_then(|state| state.tally.take()) {
                 return Some(Summary { integration, by: limit.rule.by, key, tally: *tally });
@@ -275,6 +303,21 @@ impl<N> State<N> {
         let admitted = next.saturating_sub(now) <= full;
         self.arrival = if admitted { next } else { arrival };
         admitted
+    }
+}
+
+#[cfg(feature = "compile")]
+impl<N> State<N> {
+    fn room(&self, Pace { interval, full }: Pace, now: Time) -> Room {
+        let now = now.nanos();
+        let spent = self.arrival.clamp(now, now.saturating_add(full)).saturating_sub(now);
+        let free = full.saturating_sub(spent).checked_div(interval).unwrap_or(0);
+        let wait = spent.saturating_add(interval).saturating_sub(full).max(0);
+        Room {
+            free: u32::try_from(free).unwrap_or(u32::MAX),
+            wait_ns: u64::try_from(wait).unwrap_or(0),
+            suppressed: self.tally.as_ref().map_or(0, |tally| tally.count),
+        }
     }
 }
 
