@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod clock;
 mod config;
 mod endpoint;
@@ -45,6 +46,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Bench(bench::Args),
     Endpoint(endpoint::Args),
     Pipe(pipe::Args),
 }
@@ -61,12 +63,14 @@ Next:
   kaudit-filter run findings.ndjson                        every finding as an entry, no filter
   kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
   kaudit-filter run --help                                 all about records, configuration and clocks
+  kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
   kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
 ";
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
