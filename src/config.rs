@@ -6,29 +6,48 @@
 //! Decision: no serde here. A derived deserialiser stops at the first error and forgets lines; the reader walks a tree
 //! of marked nodes instead.
 
+#[cfg(feature = "compile")]
+mod advice;
+#[cfg(feature = "compile")]
 mod dialect;
+#[cfg(feature = "compile")]
 mod endpoint;
+#[cfg(feature = "compile")]
 mod inline;
+#[cfg(feature = "compile")]
 mod integrations;
+#[cfg(feature = "compile")]
 mod options;
+#[cfg(feature = "compile")]
 mod patterns;
+#[cfg(feature = "compile")]
 mod read;
+#[cfg(feature = "compile")]
 mod report;
+#[cfg(feature = "compile")]
 mod section;
+#[cfg(feature = "compile")]
 mod target;
+#[cfg(feature = "compile")]
 mod values;
+#[cfg(feature = "compile")]
 mod yaml;
 
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
-pub use crate::error::{Diagnostic, Level};
+#[cfg(feature = "compile")]
+pub use crate::error::{Code, Diagnostic, Level};
+#[cfg(feature = "compile")]
 pub use inline::{INLINE, inline};
+#[cfg(feature = "compile")]
 pub use options::{OPTIONS, OptionDoc};
-pub use read::{Files, NoFiles, Reading, read};
+#[cfg(feature = "compile")]
+pub use read::{Checked, Files, NoFiles, Reading, check, may_be_configuration, read};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// Names, shape and spelling of entries.
     pub coralogix: Coralogix,
@@ -48,6 +67,7 @@ pub struct Config {
 
 /// Section `coralogix`: how an entry is named and shaped.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Coralogix {
     /// `application-name`; default `{cluster|kaudit}`.
     pub application_name: Template,
@@ -65,6 +85,7 @@ pub struct Coralogix {
 
 /// `coralogix.shape`: which of Coralogix's two endpoints the output is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Shape {
     /// One entry a record, for `/logs/v1/singles`.
     #[default]
@@ -75,6 +96,7 @@ pub enum Shape {
 
 /// `coralogix.text`: what an entry's `text` is. In envelopes (`shape: bulk`) it is always a string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum TextForm {
     /// The finding as a JSON object.
     #[default]
@@ -85,6 +107,7 @@ pub enum TextForm {
 
 /// `coralogix.keys`: the spelling of the finding's keys in `text`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Keys {
     /// As they came.
     #[default]
@@ -95,6 +118,7 @@ pub enum Keys {
 
 /// A Coralogix severity, 1 to 6. Any other number makes Coralogix drop the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names are Coralogix's own")]
 pub enum Severity {
@@ -108,6 +132,7 @@ pub enum Severity {
 
 /// One row of `severity`: every clause that is given must hold.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct SeverityRow {
     /// `type`: the kinds of finding; empty: any.
     pub kinds: Vec<Kind>,
@@ -131,6 +156,7 @@ pub struct SeverityRow {
 
 /// Section `guard`: what Coralogix would silently drop, the guard mends or refuses.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Guard {
     /// `max-age`, milliseconds; default 24 h, 1 s to 3650 d.
     pub max_age_ms: i64,
@@ -144,6 +170,7 @@ pub struct Guard {
 
 /// `guard.on-stale`: what becomes of a finding outside `max-age` and `max-ahead`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum OnStale {
     /// Its entry takes the time of arrival and says so; the text keeps the original.
     #[default]
@@ -154,6 +181,7 @@ pub enum OnStale {
 
 /// Section `rate-limit`: what a bare number in an integration means, and how limits are kept.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateLimits {
     /// `period`, nanoseconds; default 1 s, 1 ms to 1 d. A bare `rate-limit: 10` means ten in this period.
     pub period_ns: u64,
@@ -169,6 +197,7 @@ pub struct RateLimits {
 
 /// `rate-limit.by`: what shares one limit within an integration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum By {
     /// The whole integration.
     #[default]
@@ -183,6 +212,7 @@ pub enum By {
 
 /// `unrecognised`: what becomes of a record that is not a finding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Unrecognised {
     /// It leaves as a valid entry, marked.
     #[default]
@@ -195,6 +225,7 @@ pub enum Unrecognised {
 
 /// One item of `redact`.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Redaction {
     /// `field`: the name in either spelling; a nested field's keys joined by `.`, `-` or `_`. The same name inside a
     /// detection's `context` is meant too.
@@ -207,6 +238,7 @@ pub struct Redaction {
 
 /// One item of kAudit's list.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Integration {
     /// `name`, or the type and the place in the list: `detections-1`.
     pub name: String,
@@ -227,6 +259,7 @@ pub struct Integration {
 
 /// A limit, all defaults applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateLimit {
     /// How many in a period; 1 to 100000.
     pub limit: u32,
@@ -240,6 +273,7 @@ pub struct RateLimit {
 
 /// `data-filter` of an integration; an empty list or an absent pattern accepts all.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the names are kAudit's own, described in the option table")]
 pub struct DataFilter {
     pub etype: Vec<Etype>,
@@ -254,6 +288,7 @@ pub struct DataFilter {
 
 /// `data-filter.report` of a selections integration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Report {
     /// Each finding is sent.
     #[default]

@@ -92,11 +92,13 @@ impl<N> Counts<N> {
     }
 
     /// Whether a count of this integration has not left yet.
+    #[cfg(feature = "compile")]
     pub fn owes(&self, integration: usize) -> bool {
         self.buckets.keys().any(|bucket| bucket.integration == integration)
     }
 
     /// Takes over all counts of another table; `places` says which integration here is which there.
+    #[cfg(feature = "compile")]
     pub fn adopt(&mut self, mut old: Self, places: &[Option<usize>]) {
         self.made = self.made.max(old.made);
         for (due, mut bucket) in old.due {
@@ -106,6 +108,12 @@ impl<N> Counts<N> {
             self.buckets.insert(bucket.clone(), count);
             self.due.insert(due, bucket);
         }
+    }
+
+    /// The next report whose time came as long ago as a late one waits.
+    pub fn overdue(&mut self, now: Time) -> Option<Report<N>> {
+        let waits = now.nanos().saturating_sub(self.due.first_key_value()?.0.0.nanos());
+        if waits < self.wait { None } else { self.report(now, false) }
     }
 
     /// The next report whose time has come; with `all`, the next whatever its time.

@@ -3,9 +3,9 @@
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's own buffers, so
 //! a dropped record costs no allocation and a kept one none but what its change (redaction, truncation) needs.
 
-mod labels;
+#![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
 
-use std::fmt;
+mod labels;
 
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
 use crate::counts::{self, Counts};
@@ -13,6 +13,7 @@ use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields, Key, Kind, Question};
 use crate::limit::{Limiter, Summary};
 use crate::matcher::Matcher;
+use crate::pattern::{BuildError, Source};
 use crate::record::{Body, Json, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
 use crate::redact::Redactor;
 use crate::severity::{Flags, Table};
@@ -29,6 +30,8 @@ pub struct Filter {
     counts: Counts<Note>,
     shaper: Shaper,
     unrecognised: Unrecognised,
+    one_slot: bool,
+    keeps: bool,
     stats: Stats,
     scratch: Scratch,
 }
@@ -51,24 +54,6 @@ pub enum Verdict<'a> {
     Suppressed,
     /// It is not a finding and stays in the stream as it is.
     Passed,
-}
-
-/// Why a filter cannot be built although its configuration was read without a mistake.
-#[derive(Debug)]
-pub struct BuildError(Box<regex_automata::meta::BuildError>);
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the patterns are too large together: {}", self.0)
-    }
-}
-
-impl std::error::Error for BuildError {}
-
-impl From<Box<regex_automata::meta::BuildError>> for BuildError {
-    fn from(error: Box<regex_automata::meta::BuildError>) -> Self {
-        Self(error)
-    }
 }
 
 /// What a summary or report remembers of the findings it speaks of.
@@ -94,7 +79,13 @@ impl Filter {
     ///
     /// # Errors
     /// The patterns are too large together; one that is too large alone was reported when the configuration was read.
+    #[cfg(feature = "compile")]
     pub fn new(config: &Config, seed: u64) -> Result<Self, BuildError> {
+        Self::build(config, seed, &mut crate::pattern::Compile)
+    }
+
+    /// Builds a filter with patterns from wherever they come.
+    pub(crate) fn build(config: &Config, seed: u64, source: &mut impl Source) -> Result<Self, BuildError> {
         let limits = &config.rate_limit;
         Ok(Self {
             integrations: config
@@ -106,8 +97,8 @@ impl Filter {
                     report: integration.filter.report,
                 })
                 .collect(),
-            matcher: Matcher::new(&config.integrations)?,
-            severity: Table::new(&config.severity)?,
+            matcher: Matcher::new(&config.integrations, source)?,
+            severity: Table::new(&config.severity, source)?,
             limiter: Limiter::new(
                 config.integrations.iter().map(|integration| integration.rate_limit),
                 limits.max_keys,
@@ -117,7 +108,7 @@ impl Filter {
             counts: Counts::new(limits.max_keys, limits.summary_every_ns, seed),
             shaper: Shaper {
                 namer: Namer::new(&config.coralogix),
-                redactor: Redactor::new(&config.redact)?,
+                redactor: Redactor::new(&config.redact, source)?,
                 guard: config.guard.clone(),
                 keys: config.coralogix.keys,
                 text: match config.coralogix.shape {
@@ -127,6 +118,8 @@ impl Filter {
                 },
             },
             unrecognised: config.unrecognised,
+            one_slot: false,
+            keeps: true,
             stats: Stats::default(),
             scratch: Scratch::default(),
         })
@@ -138,10 +131,12 @@ impl Filter {
     ///
     /// # Errors
     /// As [`Filter::new`]; the filter is then as it was.
+    #[cfg(feature = "compile")]
     pub fn replace(&mut self, config: &Config, seed: u64) -> Result<(), BuildError> {
         let new = Self::new(config, seed)?;
-        let Self { integrations, limiter, counts, stats, .. } = core::mem::replace(self, new);
-        self.stats = stats;
+        let Self { integrations, limiter, counts, stats, one_slot, keeps, .. } =
+            core::mem::replace(self, new);
+        (self.stats, self.one_slot, self.keeps) = (stats, one_slot, keeps);
         let mut places = Vec::new();
         for (index, integration) in integrations.into_iter().enumerate() {
             let rule = limiter.rule(index);
@@ -162,10 +157,40 @@ impl Filter {
         Ok(())
     }
 
+    /// Tells the filter that its host gives back at most one entry for a record. A summary or report that has waited
+    /// for a dropped record's slot for as long as `summary-every` then leaves on the next finding that is kept, as a
+    /// remark in its text.
+    pub fn one_slot(&mut self) {
+        self.one_slot = true;
+    }
+
+    /// Tells the filter whether it will live to speak of what it keeps back: if not, no limit applies, and what would
+    /// be counted is sent. A new filter keeps.
+    pub fn keep_back(&mut self, keeps: bool) {
+        self.keeps = keeps;
+    }
+
+    /// Whether the configuration has the filter keep anything back: limits or count reports.
+    pub fn may_keep_back(&self) -> bool {
+        let counts = |integration: &Integration| integration.report == Report::Count;
+        self.limiter.is_needed() || self.integrations.iter().any(counts)
+    }
+
     /// Decides what becomes of one record that arrived `now`.
     pub fn process<'a>(&'a mut self, record: &mut impl Record<'a>, now: Time) -> Verdict<'a> {
-        let Self { integrations, matcher, severity, limiter, counts, shaper, unrecognised, stats, scratch } =
-            self;
+        let Self {
+            integrations,
+            matcher,
+            severity,
+            limiter,
+            counts,
+            shaper,
+            unrecognised,
+            stats,
+            scratch,
+            one_slot,
+            keeps,
+        } = self;
         stats.records = stats.records.saturating_add(1);
         let Scratch { inner, entity, rule, key, labels } = scratch;
         let mut seen = Seen::default();
@@ -204,7 +229,7 @@ impl Filter {
         };
         let is_count = kind == Kind::Selection && fields.is_count();
 
-        if report == Report::Count && kind == Kind::Selection && !is_count {
+        if *keeps && report == Report::Count && kind == Kind::Selection && !is_count {
             let dimensions = shaper.dimensions(fields);
             let dimensions = dimensions.each_ref().map(String::as_str);
             let severity = severity_of(true);
@@ -220,7 +245,7 @@ impl Filter {
             Some(By::Cluster) => fields.text(Field::Cluster, key).unwrap_or_default(),
             Some(By::None) | None => "",
         };
-        if let Err(tally) = limiter.admit(claimed, key, now) {
+        if *keeps && let Err(tally) = limiter.admit(claimed, key, now) {
             let severity = severity_of(is_count);
             let note = tally.note.get_or_insert_with(|| shaper.note(&source, severity));
             note.severity = note.severity.max(severity);
@@ -236,6 +261,18 @@ impl Filter {
         };
         let mut entry = shaper.entry(time.entry_ms, severity, labels, body);
         time.mark(&mut entry, stats);
+        if *one_slot {
+            if let Some(summary) = limiter.overdue(now) {
+                stats.summarise(summary.tally.count);
+                if let Some((text, ..)) = shaper.summary_text(integrations, summary) {
+                    entry.mark("summary", text);
+                }
+            }
+            if let Some(report) = counts.overdue(now) {
+                stats.report(report.count);
+                entry.mark("counted", Shaper::report_text(report.start_ms, report.dimensions, report.count));
+            }
+        }
         shaper.finish(&mut entry, clean, seen.own, Redaction::Fields, stats);
         stats.keep(Some(kind));
         Verdict::Kept(entry)
@@ -255,33 +292,20 @@ impl Filter {
 
     fn own(&mut self, now: Time, all: bool) -> Option<Entry<'_>> {
         if let Some(summary) = self.limiter.summary(now, all) {
-            self.stats.summaries = self.stats.summaries.saturating_add(1);
-            self.stats.summarised = self.stats.summarised.saturating_add(summary.tally.count);
+            self.stats.summarise(summary.tally.count);
             return self.summary(summary, now);
         }
         let report = self.counts.report(now, all)?;
-        self.stats.reports = self.stats.reports.saturating_add(1);
-        self.stats.reported = self.stats.reported.saturating_add(report.count);
+        self.stats.report(report.count);
         Some(self.report(report, now))
     }
 
     fn summary(&mut self, summary: Summary<Note>, now: Time) -> Option<Entry<'_>> {
         let Self { integrations, shaper, stats, scratch, .. } = self;
-        let Summary { integration, by, key, tally } = summary;
-        let note = tally.note?;
-        scratch.labels = note.labels;
-        let name = integrations.get(integration).map_or("", |integration| &integration.name);
-        let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
-        if let Some(mut key) = key.map(String::from) {
-            shaper.redactor.everything_in(&mut key);
-            text.insert("key", Tape::str(key));
-        }
-        text.insert("suppressed", Tape::uint(tally.count));
-        text.insert("first", Tape::int(tally.first.millis()));
-        text.insert("last", Tape::int(tally.last.millis()));
-        text.insert("sample", note.sample);
+        let (text, severity, labels) = shaper.summary_text(integrations, summary)?;
+        scratch.labels = labels;
         let body = Body::Tape(Tape::map([]));
-        let mut entry = shaper.entry(now.millis(), note.severity, &scratch.labels, body);
+        let mut entry = shaper.entry(now.millis(), severity, &scratch.labels, body);
         entry.mark("summary", text);
         shaper.finish(&mut entry, true, false, Redaction::Done, stats);
         Some(entry)
@@ -292,18 +316,7 @@ impl Filter {
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
         scratch.labels = note.labels;
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
-        let mut text = Tape::map([]);
-        // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
-        let keys = ["cluster", "principal", "rule", "resource_namespace"];
-        for (key, value) in keys.into_iter().zip(dimensions) {
-            if !value.is_empty() {
-                text.insert(key, Tape::str(String::from(value)));
-            }
-        }
-        text.insert("time", Tape::int(start_ms));
-        text.insert("timestamp", Tape::str(time::format(start_ms)));
-        text.insert("count", Tape::uint(count));
-        text.insert("count-period", Tape::int(counts::PERIOD_MS));
+        let text = Shaper::report_text(start_ms, dimensions, count);
         let time = shaper.placed(start_ms, now);
         let mut entry = shaper.entry(time.entry_ms, note.severity, &scratch.labels, Body::Tape(text));
         time.mark(&mut entry, stats);
@@ -367,26 +380,33 @@ struct Seen<'a> {
     batch: bool,
     /// Whether the filter's own key is there already.
     own: bool,
+    /// A bit for each name that was there, other than a field's.
+    others: [u64; 4],
 }
 
 impl<'a> Seen<'a> {
-    fn take(&mut self, meaning: Key, value: Value<'a>) {
+    /// Takes a value; whether its key was not there before.
+    #[inline(always)]
+    fn take(&mut self, (meaning, name): (Key, u8), value: Value<'a>) -> bool {
+        match meaning {
+            Key::Field(field) => self.fields.offer(field, value),
+            _ => self.take_other(meaning, name, value),
+        }
+    }
+
+    #[cold]
+    fn take_other(&mut self, meaning: Key, name: u8, value: Value<'a>) -> bool {
         match (meaning, value) {
-            (Key::Field(field), _) => self.fields.offer(field, value),
             (Key::Line, Value::Text(text)) if begins_object(text) => self.line = self.line.or(Some(text)),
             (Key::Batch, Value::List) => self.batch = true,
             (Key::Own, _) => self.own = true,
             _ => (),
         }
-    }
-}
-
-/// What a key means, if anything.
-#[inline]
-fn meaning(key: Text<'_>) -> Option<Key> {
-    match key.bytes() {
-        Some(key) => Key::of(key),
-        None => meaning_of_escaped(key),
+        let [word, bit] = [name / 64, name % 64].map(usize::from);
+        let Some(word) = self.others.get_mut(word) else { return false };
+        let new = *word >> bit & 1 == 0;
+        *word |= 1 << bit;
+        new
     }
 }
 
@@ -400,11 +420,6 @@ fn begins_object(text: Text<'_>) -> bool {
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'\\'))
 }
 
-#[cold]
-fn meaning_of_escaped(key: Text<'_>) -> Option<Key> {
-    Key::of(key.decode(&mut String::new()).as_bytes())
-}
-
 /// Recognises a record as a finding, or as a line that holds one; `seen` is then the finding's.
 ///
 /// # Errors
@@ -414,7 +429,7 @@ fn find<'a>(
     seen: &mut Seen<'a>,
     scratch: &'a mut String,
 ) -> Result<(Kind, Option<Json<'a>>), Option<Malformed>> {
-    record.scan(meaning, |key, value| seen.take(key, value)).map_err(Some)?;
+    record.scan(Key::of, |key, value| seen.take(key, value)).map_err(Some)?;
     if let Some(kind) = seen.fields.kind() {
         return Ok((kind, None));
     }
@@ -422,7 +437,7 @@ fn find<'a>(
     let mut json = Json::new(line);
     let mut inside = Seen::default();
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
-    json.scan(meaning, |key, value| inside.take(key, value)).map_err(|_| None)?;
+    json.scan(Key::of, |key, value| inside.take(key, value)).map_err(|_| None)?;
     let kind = inside.fields.kind().ok_or(None)?;
     *seen = inside;
     Ok((kind, Some(json)))
@@ -523,6 +538,44 @@ impl Shaper {
             labels::push(field, fields, &self.redactor, &mut text);
             text
         })
+    }
+
+    /// What a summary says, the highest severity of what it speaks of, and the labels of the first.
+    fn summary_text(
+        &self,
+        integrations: &[Integration],
+        summary: Summary<Note>,
+    ) -> Option<(Tape<'static>, Severity, Labels)> {
+        let Summary { integration, by, key, tally } = summary;
+        let Note { severity, labels, sample } = tally.note?;
+        let name = integrations.get(integration).map_or("", |integration| &integration.name);
+        let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
+        if let Some(mut key) = key.map(String::from) {
+            self.redactor.everything_in(&mut key);
+            text.insert("key", Tape::str(key));
+        }
+        text.insert("suppressed", Tape::uint(tally.count));
+        text.insert("first", Tape::int(tally.first.millis()));
+        text.insert("last", Tape::int(tally.last.millis()));
+        text.insert("sample", sample);
+        Some((text, severity, labels))
+    }
+
+    /// A count report as kAudit writes them.
+    fn report_text(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Tape<'static> {
+        let mut text = Tape::map([]);
+        // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
+        let keys = ["cluster", "principal", "rule", "resource_namespace"];
+        for (key, value) in keys.into_iter().zip(dimensions) {
+            if !value.is_empty() {
+                text.insert(key, Tape::str(String::from(value)));
+            }
+        }
+        text.insert("time", Tape::int(start_ms));
+        text.insert("timestamp", Tape::str(time::format(start_ms)));
+        text.insert("count", Tape::uint(count));
+        text.insert("count-period", Tape::int(counts::PERIOD_MS));
+        text
     }
 
     fn time(&self, fields: &Fields<'_>, now: Time) -> Placed {

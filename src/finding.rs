@@ -3,19 +3,22 @@
 //! It looks at top-level keys only and never at the order they come in. Keys are read in either spelling (`short-doc`,
 //! `short_doc`). Decision: the first of two equal keys counts, so that a scan may stop early.
 
+#![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
+
 mod key;
 
 use core::fmt::Write as _;
 
 pub(crate) use key::Key;
 
-use crate::record::{Number, Value};
+use crate::record::{Name, Number, Value};
 
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
         /// A top-level field of a finding that the filter knows by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
+        #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
         pub enum Field {
             $(#[doc = concat!("`", $name, "`")] $variant,)*
         }
@@ -83,10 +86,14 @@ fields! {
 }
 
 impl Field {
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     /// The field a key names, in either spelling.
     pub fn of(key: &[u8]) -> Option<Self> {
-        match Key::of(key) {
-            Some(Key::Field(field)) => Some(field),
+        match Key::of(&Name::of(key)) {
+            Some((Key::Field(field), _)) => Some(field),
             _ => None,
         }
     }
@@ -97,6 +104,7 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
+        #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
         #[expect(missing_docs, reason = "the words are kAudit's own")]
         pub enum $type { $($variant,)* }
 
@@ -161,26 +169,48 @@ pub(crate) struct Question<'a> {
 /// The known top-level fields of one record. The default is an empty set.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
-    slots: [Value<'a>; Field::ALL.len()],
+    /// A power of two, so that a masked number is in range without a look.
+    slots: [Value<'a>; 32],
+    /// A bit for each field that was offered.
+    offered: u32,
+    /// A bit for each field that says something: a text that is not empty, a number or a boolean.
+    telling: u32,
 }
+
+const _: () = assert!(Field::ALL.len() <= 32, "each field has a slot and a bit");
 
 impl Default for Fields<'_> {
     fn default() -> Self {
-        Self { slots: [Value::Null; Field::ALL.len()] }
+        Self { slots: [Value::Null; 32], offered: 0, telling: 0 }
     }
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a value unless the field already has one.
-    pub fn offer(&mut self, field: Field, value: Value<'a>) {
-        if let Some(slot @ Value::Null) = self.slots.get_mut(field as usize) {
+    /// Takes a value unless the field already has one; whether it is the first that was offered.
+    #[inline(always)]
+    pub fn offer(&mut self, field: Field, value: Value<'a>) -> bool {
+        let new = self.offered & field.bit() == 0;
+        if !new && !matches!(self.get(field), Value::Null) {
+            return false;
+        }
+        self.offered |= field.bit();
+        let tells = match value {
+            Value::Text(text) => !text.is_empty(),
+            Value::Bool(_) | Value::Number(_) => true,
+            Value::Null | Value::Map | Value::List => false,
+        };
+        if tells {
+            self.telling |= field.bit();
+        }
+        if let Some(slot) = self.slots.get_mut(field as usize & 31) {
             *slot = value;
         }
+        new
     }
 
     /// The field's value; `Null` when the record has none.
     pub fn get(&self, field: Field) -> Value<'a> {
-        self.slots.get(field as usize).copied().unwrap_or(Value::Null)
+        self.slots.get(field as usize & 31).copied().unwrap_or(Value::Null)
     }
 
     /// The field as text, a number or boolean spelled out; `None` when absent, null, empty or nested.
@@ -227,11 +257,7 @@ impl<'a> Fields<'a> {
     }
 
     fn has(&self, field: Field) -> bool {
-        match self.get(field) {
-            Value::Text(text) => !text.is_empty(),
-            Value::Bool(_) | Value::Number(_) => true,
-            Value::Null | Value::Map | Value::List => false,
-        }
+        self.telling & field.bit() != 0
     }
 
     /// Which kind of finding these fields make, if any.

@@ -21,10 +21,13 @@
     )
 )]
 
+#[cfg(feature = "tables")]
+mod baked;
 pub mod bulk;
 pub mod config;
 mod counts;
 pub mod entry;
+#[cfg(feature = "compile")]
 mod error;
 mod filter;
 pub mod finding;
@@ -38,5 +41,8 @@ pub mod stats;
 pub mod template;
 mod time;
 
-pub use filter::{BuildError, Filter, Verdict, time_of};
+#[cfg(feature = "bake")]
+pub use baked::bake;
+pub use filter::{Filter, Verdict, time_of};
+pub use pattern::BuildError;
 pub use time::Time;

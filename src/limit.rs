@@ -107,23 +107,31 @@ impl<N> Limiter<N> {
         }
     }
 
+    /// Whether there is a limit at all.
+    pub fn is_needed(&self) -> bool {
+        self.limits.iter().any(Option::is_some)
+    }
+
     /// What shares a limit within this integration; `None`: it has no limit.
     pub fn by(&self, integration: usize) -> Option<By> {
         self.limits.get(integration)?.as_ref().map(|limit| limit.rule.by)
     }
 
     /// This integration's limit.
+    #[cfg(feature = "compile")]
     pub fn rule(&self, integration: usize) -> Option<RateLimit> {
         self.limits.get(integration)?.as_ref().map(|limit| limit.rule)
     }
 
     /// Whether a summary of this integration has not left yet.
+    #[cfg(feature = "compile")]
     pub fn owes(&self, integration: usize) -> bool {
         self.due.iter().any(|due| due.integration == integration)
     }
 
     /// Takes over the states of another limiter; `places` says which integration here is which there. A place behind
     /// all limits is made for what has gone but for its summaries.
+    #[cfg(feature = "compile")]
     pub fn adopt(&mut self, old: Self, places: &[Option<usize>]) {
         for (limit, place) in old.limits.into_iter().zip(places) {
             let Some(place) = place.filter(|_| limit.is_some()) else { continue };
@@ -176,6 +184,12 @@ impl<N> Limiter<N> {
         tally.count = tally.count.saturating_add(1);
         tally.last = now;
         Err(tally)
+    }
+
+    /// The next summary whose time came a whole interval ago.
+    pub fn overdue(&mut self, now: Time) -> Option<Summary<N>> {
+        let waits = now.nanos().saturating_sub(self.due.front()?.at.nanos());
+        if waits < self.summary_every { None } else { self.summary(now, false) }
     }
 
     /// The next summary whose time has come; with `all`, the next whatever its time.

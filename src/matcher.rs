@@ -6,12 +6,9 @@
 //! which would run the same patterns again and again and grow with the list; here all patterns over one field are one
 //! automaton, and a thousand integrations are sixteen words.
 
-use regex_automata::meta::{BuildError, Cache, Regex};
-use regex_automata::{Input, PatternSet};
-
 use crate::config::{DataFilter, Integration};
 use crate::finding::{Category, Confidence, Etype, Kind, Question};
-use crate::pattern;
+use crate::pattern::{self, BuildError, Source};
 use crate::stats::Reason;
 
 /// The compiled data filters of all integrations.
@@ -29,7 +26,7 @@ pub(crate) struct Matcher {
 
 impl Matcher {
     /// Compiles the integrations that apply; the answer to a question is an index into `integrations`.
-    pub fn new(integrations: &[Integration]) -> Result<Self, Box<BuildError>> {
+    pub fn new(integrations: &[Integration], source: &mut impl Source) -> Result<Self, BuildError> {
         let size = integrations.len();
         let mut matcher = Self {
             running: Kinds::new(size),
@@ -37,10 +34,12 @@ impl Matcher {
             etype: Words::new(size),
             category: Words::new(size),
             confidence: Words::new(size),
-            entity: Patterns::new(size, integrations, |filter| {
+            entity: Patterns::new(integrations, source, |filter| {
                 [&filter.entity_match, &filter.entity_no_match]
             })?,
-            rule: Patterns::new(size, integrations, |filter| [&filter.rules_match, &filter.rules_no_match])?,
+            rule: Patterns::new(integrations, source, |filter| {
+                [&filter.rules_match, &filter.rules_no_match]
+            })?,
             standing: Set::new(size),
         };
         for (index, integration) in
@@ -155,9 +154,7 @@ struct Patterns {
 }
 
 struct Search {
-    regex: Regex,
-    cache: Cache,
-    found: PatternSet,
+    patterns: pattern::Set,
     /// For each pattern, the integrations whose `…-match` it is, and whose `…-no-match`.
     uses: Vec<[Set; 2]>,
     /// Integrations with either clause.
@@ -166,10 +163,11 @@ struct Search {
 
 impl Patterns {
     fn new(
-        size: usize,
         integrations: &[Integration],
+        source: &mut impl Source,
         clauses: impl Fn(&DataFilter) -> [&Option<String>; 2],
-    ) -> Result<Self, Box<BuildError>> {
+    ) -> Result<Self, BuildError> {
+        let size = integrations.len();
         let mut patterns: Vec<&str> = Vec::new();
         let mut uses: Vec<[Set; 2]> = Vec::new();
         let mut without_match = Set::new(size);
@@ -195,9 +193,7 @@ impl Patterns {
         let search = if patterns.is_empty() {
             None
         } else {
-            let regex = pattern::set(&patterns)?;
-            let (cache, found) = (regex.create_cache(), PatternSet::new(regex.pattern_len()));
-            Some(Search { regex, cache, found, uses, asking })
+            Some(Search { patterns: source.set(&patterns)?, uses, asking })
         };
         Ok(Self { search, without_match, accepted: Set::new(size), refused: Set::new(size) })
     }
@@ -208,23 +204,10 @@ impl Patterns {
         if !standing.meets(&search.asking) {
             return Ok(());
         }
-        search.found.clear();
-        // One pattern is answered by the quickest engine; of several, each that occurs is wanted.
-        if search.regex.pattern_len() == 1 {
-            if search.regex.search_half_with(&mut search.cache, &Input::new(text).earliest(true)).is_some() {
-                search.found.insert(regex_automata::PatternID::ZERO);
-            }
-        } else {
-            search.regex.which_overlapping_matches_with(
-                &mut search.cache,
-                &Input::new(text),
-                &mut search.found,
-            );
-        }
         accepted.copy_from(without_match);
         refused.clear();
-        for pattern in search.found.iter() {
-            if let Some([matching, not_matching]) = search.uses.get(pattern.as_usize()) {
+        for pattern in search.patterns.which(text) {
+            if let Some([matching, not_matching]) = search.uses.get(pattern) {
                 accepted.add(matching);
                 refused.add(not_matching);
             }

@@ -1,30 +1,107 @@
-//! How the operator's regular expressions are compiled: the one place of settings.
+//! How the operator's regular expressions are searched: the one place of settings.
 //!
 //! Patterns search, as kAudit does (unanchored). Time is linear in the text whatever the pattern, and memory is
 //! bounded, so neither an operator's pattern nor an attacker's entity can stall the agent.
+//!
+//! A [`Source`] gives a filter under construction its patterns: compiled there and then (`compile`), or as tables that
+//! were compiled before (`table`), for a guest that has neither the stack nor the time to compile.
 
-use regex_automata::MatchKind;
-use regex_automata::meta::{BuildError, Config, Regex};
+#[cfg(feature = "compile")]
+mod compile;
+#[cfg(feature = "tables")]
+pub(crate) mod table;
 
-/// A compiled pattern may take so much; a repetition such as `(\w{1000}){1000}` is refused instead.
-const SIZE_LIMIT: usize = 10 << 20;
+use core::fmt;
+use core::ops::Range;
 
-/// What a lazy automaton may keep of its states before it starts anew.
-const CACHE: usize = 2 << 20;
+#[cfg(feature = "compile")]
+pub(crate) use compile::{Compile, set, single};
+use regex_automata::PatternSet;
 
-fn config() -> Config {
-    Config::new()
-        .nfa_size_limit(Some(SIZE_LIMIT))
-        .onepass_size_limit(Some(1 << 20))
-        .hybrid_cache_capacity(CACHE)
+/// Where a filter under construction has its patterns from.
+pub(crate) trait Source {
+    /// A pattern that is to be found, or not.
+    fn test(&mut self, pattern: &str) -> Result<Test, BuildError>;
+    /// A pattern whose places are to be found.
+    fn find(&mut self, pattern: &str) -> Result<Find, BuildError>;
+    /// Many patterns, of which a search tells all that occur.
+    fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError>;
 }
 
-/// A pattern to search for, or to replace.
-pub(crate) fn single(pattern: &str) -> Result<Regex, Box<BuildError>> {
-    Regex::builder().configure(config()).build(pattern).map_err(Box::new)
+/// Why a filter cannot be built although its configuration was read without a mistake.
+#[derive(Clone, Debug)]
+pub struct BuildError(pub(crate) String);
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
-/// Many patterns, of which a search tells all that occur.
-pub(crate) fn set<P: AsRef<str>>(patterns: &[P]) -> Result<Regex, Box<BuildError>> {
-    Regex::builder().configure(config().match_kind(MatchKind::All)).build_many(patterns).map_err(Box::new)
+impl std::error::Error for BuildError {}
+
+/// Whether a pattern occurs.
+pub(crate) enum Test {
+    #[cfg(feature = "compile")]
+    Compiled(compile::Regex),
+    #[cfg(feature = "tables")]
+    Table(Box<table::Dfa>),
+}
+
+impl Test {
+    pub fn is_match(&self, text: &str) -> bool {
+        match self {
+            #[cfg(feature = "compile")]
+            Self::Compiled(regex) => regex.is_match(text),
+            #[cfg(feature = "tables")]
+            Self::Table(dfa) => dfa.is_match(text),
+        }
+    }
+}
+
+/// Where a pattern occurs.
+pub(crate) enum Find {
+    #[cfg(feature = "compile")]
+    Compiled(compile::Regex),
+    #[cfg(feature = "tables")]
+    Table(Box<table::Regex>),
+}
+
+impl Find {
+    /// Each place, from left to right; no two overlap.
+    pub fn each(&self, text: &str, on: impl FnMut(Range<usize>)) {
+        match self {
+            #[cfg(feature = "compile")]
+            Self::Compiled(regex) => regex.find_iter(text).map(|found| found.range()).for_each(on),
+            #[cfg(feature = "tables")]
+            Self::Table(regex) => regex.each(text, on),
+        }
+    }
+}
+
+/// Which of several patterns occur.
+pub(crate) struct Set {
+    automaton: Automaton,
+    found: PatternSet,
+}
+
+enum Automaton {
+    #[cfg(feature = "compile")]
+    Compiled(compile::Regex, Box<compile::Cache>),
+    #[cfg(feature = "tables")]
+    Table(Box<table::Dfa>),
+}
+
+impl Set {
+    /// The patterns that occur, by their place in the list.
+    pub fn which(&mut self, text: &str) -> impl Iterator<Item = usize> {
+        self.found.clear();
+        match &mut self.automaton {
+            #[cfg(feature = "compile")]
+            Automaton::Compiled(regex, cache) => compile::which(regex, cache, text, &mut self.found),
+            #[cfg(feature = "tables")]
+            Automaton::Table(dfa) => dfa.which(text, &mut self.found),
+        }
+        self.found.iter().map(|pattern| pattern.as_usize())
+    }
 }

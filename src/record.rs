@@ -5,6 +5,7 @@
 
 mod json;
 mod msgpack;
+mod name;
 mod plain;
 mod repeats;
 mod tape;
@@ -13,6 +14,7 @@ use core::fmt;
 
 pub use json::Json;
 pub use msgpack::MsgPack;
+pub use name::Name;
 pub(crate) use plain::plain_length;
 pub use tape::{Event, Tape};
 
@@ -27,14 +29,15 @@ pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
 
 /// A view of one record: what the engine asks of a host's data.
 pub trait Record<'a> {
-    /// Takes the members of the top level whose key means something, in order, and checks the whole record.
+    /// Takes the members of the top level whose key means something, in order, and checks the whole record. `take`
+    /// says whether that key is new; that of all others is known here.
     ///
     /// # Errors
     /// The record is not an object, or its encoding is broken.
     fn scan<M>(
         &mut self,
-        means: impl Fn(Text<'a>) -> Option<M>,
-        take: impl FnMut(M, Value<'a>),
+        means: impl Fn(&Name<'_>) -> Option<M>,
+        take: impl FnMut(M, Value<'a>) -> bool,
     ) -> Result<(), Malformed>;
 
     /// Checks the whole record and takes nothing.
@@ -42,7 +45,7 @@ pub trait Record<'a> {
     /// # Errors
     /// As [`Record::scan`].
     fn check(&mut self) -> Result<(), Malformed> {
-        self.scan(|_| None, |(), _| ())
+        self.scan(|_| None, |(), _| true)
     }
 
     /// Whether the body may leave as the bytes it came in; asked after a scan, and only of records that are kept. A

@@ -6,11 +6,10 @@
 use std::borrow::Cow;
 
 use memchr::memmem::Finder;
-use regex_automata::meta::{BuildError, Regex};
 
 use crate::config::Redaction;
 use crate::finding::Field;
-use crate::pattern;
+use crate::pattern::{BuildError, Find, Source};
 use crate::record::{Body, Event, Tape};
 
 /// The compiled rules.
@@ -25,21 +24,21 @@ struct Rule {
     field: Option<Field>,
     /// The path's last word, which stands in the body's bytes in every spelling.
     word: Finder<'static>,
-    regex: Regex,
+    pattern: Find,
     replacement: String,
 }
 
 impl Redactor {
     /// Compiles the rules.
-    pub fn new(rules: &[Redaction]) -> Result<Self, Box<BuildError>> {
+    pub fn new(rules: &[Redaction], source: &mut impl Source) -> Result<Self, BuildError> {
         let rules = rules.iter().map(|rule| {
             let mut path = String::new();
             fold(&rule.field, &mut path);
             let word = path.rsplit('_').next().unwrap_or_default();
-            Ok::<_, Box<BuildError>>(Rule {
+            Ok::<_, BuildError>(Rule {
                 word: Finder::new(word).into_owned(),
                 field: Field::of(path.as_bytes()),
-                regex: pattern::single(&rule.pattern)?,
+                pattern: source.find(&rule.pattern)?,
                 replacement: rule.replacement.clone(),
                 path,
             })
@@ -129,11 +128,11 @@ impl Rule {
     fn replace(&self, text: &str) -> Option<String> {
         let mut new = String::new();
         let mut end = 0;
-        for found in self.regex.find_iter(text) {
-            new.push_str(text.get(end..found.start()).unwrap_or_default());
+        self.pattern.each(text, |found| {
+            new.push_str(text.get(end..found.start).unwrap_or_default());
             new.push_str(&self.replacement);
-            end = found.end();
-        }
+            end = found.end;
+        });
         if new.is_empty() && end == 0 {
             return None;
         }

@@ -1,10 +1,8 @@
 //! A finding's severity: the first row of the table that fits.
 
-use regex_automata::meta::{BuildError, Regex};
-
 use crate::config::{Severity, SeverityRow};
 use crate::finding::{Category, Confidence, Kind, Question};
-use crate::pattern;
+use crate::pattern::{BuildError, Source, Test};
 
 /// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),
 /// selections by authorisation and rule, their counts lower, activity by authorisation.
@@ -56,17 +54,18 @@ pub(crate) struct Flags {
 
 struct Row {
     clauses: SeverityRow,
-    entity: Option<Regex>,
-    rule: Option<Regex>,
+    entity: Option<Test>,
+    rule: Option<Test>,
     severity: Severity,
 }
 
 impl Table {
     /// The operator's rows, then the built-in ones.
-    pub fn new(rows: &[SeverityRow]) -> Result<Self, Box<BuildError>> {
-        let compile = |pattern: &Option<String>| pattern.as_deref().map(pattern::single).transpose();
+    pub fn new(rows: &[SeverityRow], source: &mut impl Source) -> Result<Self, BuildError> {
+        let mut compile =
+            |pattern: &Option<String>| pattern.as_deref().map(|pattern| source.test(pattern)).transpose();
         let rows = rows.iter().cloned().chain(builtin()).map(|clauses| {
-            Ok::<_, Box<BuildError>>(Row {
+            Ok::<_, BuildError>(Row {
                 entity: compile(&clauses.entity)?,
                 rule: compile(&clauses.rule)?,
                 severity: clauses.severity.unwrap_or(Severity::Info),
@@ -95,7 +94,7 @@ impl Row {
             && lists(&clauses.confidence, question.confidence)
             && clauses.non_authorized.is_none_or(|wanted| wanted == flags.non_authorized)
             && clauses.count.is_none_or(|wanted| wanted == flags.count)
-            && self.entity.as_ref().is_none_or(|regex| regex.is_match(question.entity))
-            && self.rule.as_ref().is_none_or(|regex| regex.is_match(question.rule))
+            && self.entity.as_ref().is_none_or(|test| test.is_match(question.entity))
+            && self.rule.as_ref().is_none_or(|test| test.is_match(question.rule))
     }
 }

@@ -146,6 +146,18 @@ impl Stats {
         }
     }
 
+    /// Counts a summary that speaks of so many suppressed findings.
+    pub(crate) fn summarise(&mut self, suppressed: u64) {
+        self.summaries = self.summaries.saturating_add(1);
+        self.summarised = self.summarised.saturating_add(suppressed);
+    }
+
+    /// Counts a report that adds up so many selections.
+    pub(crate) fn report(&mut self, counted: u64) {
+        self.reports = self.reports.saturating_add(1);
+        self.reported = self.reported.saturating_add(counted);
+    }
+
     /// Findings and other records that left as entries.
     pub fn kept(&self) -> u64 {
         self.kept.iter().fold(self.wrapped, |sum, count| sum.saturating_add(*count))

@@ -6,11 +6,13 @@ use crate::finding::Field;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Template {
     parts: Vec<Part>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 enum Part {
     Literal(String),
     Placeholder { name: Placeholder, default: String },
@@ -18,6 +20,7 @@ enum Part {
 
 /// What a placeholder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Placeholder {
     /// A field of the finding.
     Field(Field),

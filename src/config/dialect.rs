@@ -5,6 +5,7 @@
 use super::report::{Place, Report, quote};
 use super::section::shape;
 use super::yaml::{self, Document, Member, Node, Origin, Value};
+use crate::error::Code;
 
 /// The key of kAudit's list in its `ConfigMap`.
 pub(super) const LIST_KEY: &str = "audit-integration";
@@ -20,7 +21,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    fn at(&self) -> Place {
+    pub(super) fn at(&self) -> Place {
         match self {
             Self::List(node) | Self::Own(node, _) => node.at,
         }
@@ -29,29 +30,51 @@ impl Source {
 
 /// Finds the one configuration of a text, or reports why there is none.
 pub(super) fn locate(report: &mut Report, file: usize, text: &str) -> Option<Source> {
+    let mut sources = sources(report, file, text).into_iter();
+    let first = sources.next();
+    if let (Some(first), Some(second)) = (&first, sources.next()) {
+        let message = format!("a second configuration; the first begins on line {}", first.at().line);
+        report.say(Code::SecondConfiguration, second.at(), "", message, "give the filter one of them");
+    }
+    first
+}
+
+/// Whether a text looks as if it were meant for the filter, readable or not.
+pub(super) fn likely(text: &str) -> bool {
+    let mut unheard = Report::default();
+    let file = unheard.file("");
+    let Some(documents) = yaml::parse(text, Origin::file(file), &mut unheard) else {
+        return text.contains(LIST_KEY) || text.contains("target-type");
+    };
+    documents.iter().any(|document| match &document.root.value {
+        Value::Map(_) if is_manifest(&document.root) => concerns(&document.root),
+        Value::Map(_) => {
+            ["integrations", "integrations-file"].iter().any(|key| document.root.get(key).is_some())
+        }
+        Value::List(items) => items.iter().any(|item| item.get("target").is_some()),
+        Value::Scalar(_) | Value::Bad => false,
+    })
+}
+
+/// Finds the configurations of a text, or reports why there is none.
+pub(super) fn sources(report: &mut Report, file: usize, text: &str) -> Vec<Source> {
     let begin = Origin::file(file).place(1, 0);
-    let documents = yaml::parse(text, Origin::file(file), report)?;
+    let Some(documents) = yaml::parse(text, Origin::file(file), report) else { return Vec::new() };
     if documents.is_empty() {
         let help = "expected a ConfigMap, a list of integrations or the filter's own document";
-        report.error(begin, "", "the file is empty", help);
-        return None;
+        report.say(Code::NotAConfiguration, begin, "", "the file is empty", help);
+        return Vec::new();
     }
     let errors = report.errors();
     let mut sources = Vec::new();
     for document in documents {
         of_document(report, document, &mut sources);
     }
-    let mut sources = sources.into_iter();
-    let first = sources.next();
-    if let (Some(first), Some(second)) = (&first, sources.next()) {
-        let message = format!("a second configuration; the first begins on line {}", first.at().line);
-        report.error(second.at(), "", message, "give the filter one of them");
-    }
-    if first.is_none() && report.errors() == errors {
+    if sources.is_empty() && report.errors() == errors {
         let message = format!("no ConfigMap here has the key `{LIST_KEY}` or `{OWN_KEY}`");
-        report.error(begin, "", message, format!("looked for `data.{LIST_KEY}`"));
+        report.say(Code::NoConfigMap, begin, "", message, format!("looked for `data.{LIST_KEY}`"));
     }
-    first
+    sources
 }
 
 fn of_document(report: &mut Report, document: Document, sources: &mut Vec<Source>) {
@@ -70,7 +93,13 @@ fn of_document(report: &mut Report, document: Document, sources: &mut Vec<Source
         Value::Scalar(_) => {
             let root = document.accept(report);
             let help = "expected a ConfigMap, a list of integrations or the filter's own document";
-            report.error(root.at, "", format!("{} is no configuration", shape(&root)), help);
+            report.say(
+                Code::NotAConfiguration,
+                root.at,
+                "",
+                format!("{} is no configuration", shape(&root)),
+                help,
+            );
         }
     }
 }
@@ -107,7 +136,13 @@ fn of_manifest(report: &mut Report, manifest: &Node, sources: &mut Vec<Source>) 
     }
     for key in [LIST_KEY, OWN_KEY] {
         if let Some(member) = manifest.get(key) {
-            report.error(member.at, "", format!("`{key}` belongs under `data`"), "indent it");
+            report.say(
+                Code::NotUnderData,
+                member.at,
+                "",
+                format!("`{key}` belongs under `data`"),
+                "indent it",
+            );
         }
     }
     let Some(data) = manifest.get("data").map(|data| &data.node) else { return };
@@ -127,19 +162,25 @@ pub(super) fn text_of(report: &mut Report, member: &Member) -> Option<Node> {
         _ => {
             let message = format!("expected a text, found {}", shape(&member.node));
             let help = format!("write `{}: |` and indent what is below it", member.key);
-            report.error(member.node.at, &path, message, help);
+            report.say(Code::DataNotText, member.node.at, &path, message, help);
             return None;
         }
     };
     let origin = scalar.inside.unwrap_or(Origin::Fixed(member.at));
     let mut documents = yaml::parse(&scalar.text, origin, report)?.into_iter();
     let Some(document) = documents.next() else {
-        report.error(member.at, &path, "the key is empty", "expected a list of integrations");
+        report.say(Code::DataEmpty, member.at, &path, "the key is empty", "expected a list of integrations");
         return None;
     };
     if let Some(second) = documents.next() {
         let second = second.accept(report);
-        report.error(second.at, &path, "a second document under one key", "remove the line `---`");
+        report.say(
+            Code::SecondDocument,
+            second.at,
+            &path,
+            "a second document under one key",
+            "remove the line `---`",
+        );
     }
     Some(document.accept(report))
 }
@@ -158,7 +199,7 @@ pub(super) fn list_from(
         Ok(text) => text,
         Err(reason) => {
             let message = format!("{} cannot be read: {reason}", quote(name));
-            report.error(at, "integrations-file", message, "");
+            report.say(Code::FileUnreadable, at, "integrations-file", message, "");
             return None;
         }
     };
@@ -167,7 +208,7 @@ pub(super) fn list_from(
         Source::List(list) => Some(list),
         Source::Own(node, _) => {
             let message = "expected a list of integrations, found a map";
-            report.error(node.at, "", message, "begin each integration with `- `");
+            report.say(Code::NotAList, node.at, "", message, "begin each integration with `- `");
             None
         }
     }

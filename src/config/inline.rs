@@ -5,7 +5,7 @@
 
 use super::read::{NoFiles, Reading, read};
 use super::report::quote;
-use crate::error::{Diagnostic, Level};
+use crate::error::{Code, Diagnostic, Level};
 use crate::finding::Kind;
 
 /// The inline options and where each stands in the document, in the order of the reference.
@@ -19,7 +19,7 @@ pub const INLINE: &[(&str, &str)] = &[
     ("etype", "integrations[].data-filter.etype"),
     ("category", "integrations[].data-filter.category"),
     ("confidence", "integrations[].data-filter.confidence"),
-    ("rate_limit", "integrations[].target.rate-limit"),
+    ("rate_limit", "integrations[].target.rate-limit.limit"),
     ("rate_limit_by", "rate-limit.by"),
     ("unrecognised", "unrecognised"),
     ("shape", "coralogix.shape"),
@@ -37,22 +37,25 @@ pub fn inline(options: &[(&str, &str)]) -> Reading {
                 let names: Vec<&str> = INLINE.iter().map(|(option, _)| *option).collect();
                 let message = format!("unknown option {}", quote(name));
                 diagnostics
-                    .push(remark(Level::Error, "").says(message, format!("known: {}", names.join(", "))));
+                    .push(remark(Code::UnknownKey, "").says(message, format!("known: {}", names.join(", "))));
             }
             Some(_) if known.iter().any(|(other, _)| *other == name) => {
-                diagnostics.push(remark(Level::Error, name).says("given twice", "remove one of the two"));
+                diagnostics
+                    .push(remark(Code::DuplicateKey, name).says("given twice", "remove one of the two"));
             }
             Some(_) if text.contains(char::is_control) => {
                 let message = "control character in the value";
-                diagnostics
-                    .push(remark(Level::Error, name).says(message, "write it as an escape, such as `\\n`"));
+                diagnostics.push(
+                    remark(Code::ControlCharacter, name)
+                        .says(message, "write it as an escape, such as `\\n`"),
+                );
             }
             Some(_) => known.push((name, text)),
         }
     }
     let Reading { config, diagnostics: remarks } = read("", &document(&known), &NoFiles);
     for found in remarks {
-        let of_option = remark(found.level(), option_of(found.path())).says(found.message(), found.help());
+        let of_option = remark(found.code(), option_of(found.path())).says(found.message(), found.help());
         // The same mistake, once for each type.
         if !diagnostics.contains(&of_option) {
             diagnostics.push(of_option);
@@ -62,8 +65,8 @@ pub fn inline(options: &[(&str, &str)]) -> Reading {
     Reading { config: config.filter(|_| sound), diagnostics }
 }
 
-fn remark(level: Level, option: &str) -> Diagnostic {
-    Diagnostic::new(level, "", (0, 0), option)
+fn remark(code: Code, option: &str) -> Diagnostic {
+    Diagnostic::new(code, "", (0, 0, 1), option)
 }
 
 /// The option that stands at a path of the document.
@@ -86,7 +89,11 @@ fn document(options: &[(&str, &str)]) -> String {
         let at = |name: &str| INLINE.iter().find(|(option, _)| *option == name).map_or("", |(_, at)| at);
         let members = options.iter().filter_map(|&(name, text)| {
             let key = at(name).strip_prefix(prefix)?;
-            belongs(key, kind).then(|| format!("{key}: {}", value(key, text)))
+            let value = value(key, text);
+            belongs(key, kind).then(|| match key.split_once('.') {
+                Some((key, inner)) => format!("{key}: {{{inner}: {value}}}"),
+                None => format!("{key}: {value}"),
+            })
         });
         members.collect::<Vec<_>>().join(", ")
     };
@@ -177,7 +184,10 @@ mod tests {
     #[test]
     fn mistakes_name_the_option_and_come_once() {
         let cases = [
-            (("rate_limit", "ten"), "error: rate_limit: expected a whole number from 1 to 100000"),
+            (
+                ("rate_limit", "ten"),
+                "error: rate_limit: expected a whole number from 1 to 100000, found `ten`",
+            ),
             (("entity_match", "("), "error: entity_match: unclosed group"),
             (("etype", "principal,pod"), "error: etype: expected principal, resource or cluster"),
             (("etype", "a\nb"), "error: etype: control character in the value"),

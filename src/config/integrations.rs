@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::advice::{self, Placed};
 use super::patterns::Purpose;
 use super::read::Reader;
 use super::report::{Place, Report, quote};
@@ -10,6 +11,7 @@ use super::target::{self, Bare, Target};
 use super::values::{among, spell};
 use super::yaml::{Node, Value};
 use super::{DataFilter, Integration, RateLimits, Report as Reported};
+use crate::error::Code;
 use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// The path of the list, in the table and in messages of every dialect.
@@ -32,12 +34,16 @@ pub(super) struct Defaults<'d> {
     pub(super) limits: &'d RateLimits,
     /// `rate-limit.period` is given.
     pub(super) period_stated: bool,
+    /// A finding's keys become fields of the store.
+    pub(super) fields: bool,
 }
 
 /// An integration whose target is not yet decided.
 struct Draft {
     path: String,
+    begins: Place,
     integration: Integration,
+    /// Where its name stands.
     at: Place,
     targets: Vec<Target>,
 }
@@ -60,12 +66,22 @@ pub(super) fn read(
     unique_names(report, &drafts);
     let sound = report.errors() == errors;
     if sound && drafts.is_empty() {
-        report.error(list.at, PATH, "the list has no integration", "each needs `type` and `target`");
+        report.say(
+            Code::NoIntegration,
+            list.at,
+            PATH,
+            "the list has no integration",
+            "each needs `type` and `target`",
+        );
     }
     known_names(report, &drafts, chosen, sound);
+    let begins: Vec<_> = drafts.iter().map(|draft| (draft.begins, draft.path.clone())).collect();
     let integrations: Vec<_> = drafts.into_iter().map(|draft| decide(report, draft, chosen)).collect();
     if sound {
         something_applies(report, list, &integrations);
+        let placed = begins.into_iter().zip(&integrations);
+        let placed = placed.map(|((at, path), integration)| Placed { at, path, integration });
+        advice::integrations(reader, &placed.collect::<Vec<_>>(), defaults.fields);
     }
     integrations
 }
@@ -107,7 +123,7 @@ fn draft(
         line: item.at.line,
     };
     let at = section.get("name").map_or(item.at, |field| field.node.at);
-    Some(Draft { path: section.path_of("name"), integration, at, targets })
+    Some(Draft { path: section.path, begins: item.at, integration, at, targets })
 }
 
 fn name(text: &str) -> Option<String> {
@@ -138,12 +154,13 @@ fn filter(reader: &mut Reader, integration: &Section<'_>, kind: Option<Kind>) ->
 fn unique_names(report: &mut Report, drafts: &[Draft]) {
     let mut seen = HashMap::new();
     for Draft { path, integration, at, .. } in drafts {
+        let path = &format!("{path}.name");
         if let Some(first) = seen.insert(integration.name.as_str(), integration.line) {
             let message = format!(
                 "two integrations are called {}, the other on line {first}",
                 quote(&integration.name)
             );
-            report.error(*at, path, message, "give each a `name` of its own");
+            report.say(Code::SameName, *at, path, message, "give each a `name` of its own");
         }
     }
 }
@@ -155,7 +172,7 @@ fn known_names(report: &mut Report, drafts: &[Draft], chosen: &Use, sound: bool)
         if !drafts.iter().any(|draft| draft.integration.name == *name) {
             let known: Vec<_> = drafts.iter().map(|draft| quote(&draft.integration.name)).collect();
             let message = format!("no integration is called {}", quote(name));
-            report.error(*at, "use", message, format!("the list has {}", known.join(", ")));
+            report.say(Code::UnknownName, *at, "use", message, format!("the list has {}", known.join(", ")));
         }
     }
 }
@@ -179,7 +196,13 @@ fn decide(report: &mut Report, draft: Draft, chosen: &Use) -> Integration {
     {
         let message =
             format!("`{}` means {0} per {}, the default period", limit.limit, spell(limit.period_ns));
-        report.warn(at, &path, message, "say so in section `rate-limit`: `{period: 1s}`");
+        report.say(
+            Code::UnstatedPeriod,
+            at,
+            &path,
+            message,
+            "say so in section `rate-limit`: `{period: 1s}`",
+        );
     }
     integration
 }
@@ -190,11 +213,11 @@ fn something_applies(report: &mut Report, list: &Node, integrations: &[Integrati
         if !integrations.is_empty() {
             let message = "no integration applies: none has an `http-api` target of Coralogix's";
             let help = "choose with `use: all`, or `use:` and a list of names, in the filter's own document";
-            report.error(list.at, PATH, message, help);
+            report.say(Code::NothingApplies, list.at, PATH, message, help);
         }
     } else if applying.all(|integration| integration.stopped) {
         let message = "every integration that applies is stopped, so no finding is sent";
-        report.warn(list.at, PATH, message, "remove `stopped: true` from one of them");
+        report.say(Code::AllStopped, list.at, PATH, message, "remove `stopped: true` from one of them");
     }
 }
 

@@ -4,12 +4,17 @@
 //! has words of its own. Decision: the syntax tree is walked instead of the text, so that `[++]` is no possessive
 //! quantifier.
 
-use regex_syntax::ast::{self, AssertionKind, Ast, ClassSet, ClassSetBinaryOpKind, RepetitionKind, Span};
-use regex_syntax::hir::Hir;
+use core::convert::Infallible;
+use core::ops::Range;
+
+use regex_syntax::ast::{
+    self, AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSet, ClassSetBinaryOpKind, RepetitionKind, Span,
+};
 use regex_syntax::hir::translate::Translator;
+use regex_syntax::hir::{Dot, Hir, HirKind, Look};
 
 use super::report::quote;
-use crate::error::Level;
+use crate::error::Code;
 use crate::pattern;
 
 /// What all patterns of a configuration may take together, in bytes: a bound on the filter's memory, and on the time
@@ -20,9 +25,9 @@ const NEST_LIMIT: u32 = 64;
 
 /// What is to be said about a pattern.
 pub(super) struct Remark {
-    pub(super) level: Level,
-    /// The byte of the pattern.
-    pub(super) offset: usize,
+    pub(super) code: Code,
+    /// The bytes of the pattern.
+    pub(super) span: Range<usize>,
     pub(super) message: String,
     pub(super) help: String,
 }
@@ -61,7 +66,7 @@ impl Budget {
         self.left = left.checked_sub(size);
         self.left.is_none().then(|| {
             let message = "with this pattern the configuration's patterns are too large".to_owned();
-            error(0, message, "at most 10 MiB for one and 32 MiB for all when compiled; shorten counted repetitions such as `{1,1000}`")
+            remark(Code::LargePattern, 0..text.len(), message, "at most 10 MiB for one and 32 MiB for all when compiled; shorten counted repetitions such as `{1,1000}`")
         })
     }
 }
@@ -73,23 +78,39 @@ pub(super) fn check(pattern: &str, purpose: Purpose, literal: bool, budget: &mut
         Err(remark) => return vec![remark],
     };
     let properties = hir.properties();
-    let everywhere = properties.minimum_len() == Some(0) && properties.look_set().is_empty();
     let mut walk = Walk { pattern, lines: properties.look_set().contains_anchor_line(), remarks: Vec::new() };
     walk.visit(&ast, false, false);
     let mut remarks = walk.remarks;
     if literal {
         remarks.extend(doubled_backslash(pattern));
     }
-    if everywhere && purpose == Purpose::Reject {
-        remarks.push(warning(
-            0,
-            "the pattern occurs in every text, so nothing is accepted".to_owned(),
+    let everywhere = everywhere(&hir, true);
+    let of_all = |code, message: &str, help| remark(code, 0..pattern.len(), message.to_owned(), help);
+    match purpose {
+        Purpose::Accept if everywhere => remarks.push(of_all(
+            Code::AcceptsAll,
+            "the pattern occurs in every text, so all is accepted",
+            "leave it out; or look for a `|` too many",
+        )),
+        Purpose::Reject if everywhere => remarks.push(of_all(
+            Code::MatchesAll,
+            "the pattern occurs in every text, so nothing is accepted",
             "look for a `|` too many",
+        )),
+        Purpose::Accept | Purpose::Reject => remarks.extend(java_class(&ast)),
+        Purpose::Overwrite => {}
+    }
+    if properties.minimum_len().is_none() {
+        remarks.push(of_all(
+            Code::NeverMatches,
+            "the pattern can never match",
+            "a class has no character in it, as `[a&&b]` has none",
         ));
     }
     if properties.minimum_len() == Some(0) && purpose == Purpose::Overwrite {
-        remarks.push(error(
-            0,
+        remarks.push(remark(
+            Code::MatchesNothing,
+            0..pattern.len(),
             "the pattern matches the empty text, so it occurs everywhere".to_owned(),
             "use `+` instead of `*`",
         ));
@@ -106,16 +127,16 @@ fn parse(pattern: &str) -> Result<(Ast, Hir), Remark> {
         .map_err(|error| explain(&error))?;
     let hir = Translator::new()
         .translate(pattern, &ast)
-        .map_err(|found| error(found.span().start.offset, lower(&found.kind().to_string()), ""))?;
+        .map_err(|found| remark(Code::Pattern, bytes(found.span()), lower(&found.kind().to_string()), ""))?;
     Ok((ast, hir))
 }
 
-fn error(offset: usize, message: String, help: impl Into<String>) -> Remark {
-    Remark { level: Level::Error, offset, message, help: help.into() }
+fn remark(code: Code, span: Range<usize>, message: String, help: impl Into<String>) -> Remark {
+    Remark { code, span, message, help: help.into() }
 }
 
-fn warning(offset: usize, message: String, help: impl Into<String>) -> Remark {
-    Remark { level: Level::Warning, offset, message, help: help.into() }
+fn bytes(span: &Span) -> Range<usize> {
+    span.start.offset..span.end.offset
 }
 
 fn lower(text: &str) -> String {
@@ -124,34 +145,42 @@ fn lower(text: &str) -> String {
 
 /// The parser's error, with words of its own for what is Java's alone.
 fn explain(found: &ast::Error) -> Remark {
-    let Span { start, end } = *found.span();
-    let at = found.pattern().get(start.offset..end.offset).unwrap_or("");
-    let before = found.pattern().get(..start.offset).unwrap_or("");
-    let (message, help) = match (found.kind(), at) {
+    let span = bytes(found.span());
+    let at = found.pattern().get(span.clone()).unwrap_or("");
+    let before = found.pattern().get(..span.start).unwrap_or("");
+    let (code, message, help) = match (found.kind(), at) {
         (ast::ErrorKind::UnsupportedLookAround, at) => (
+            Code::JavaPattern,
             format!(
                 "{} `{at}…)` is not supported",
                 if at.contains('<') { "look-behind" } else { "look-ahead" }
             ),
             "what must not occur is said by `entity-no-match` or `rules-no-match`",
         ),
-        (ast::ErrorKind::UnsupportedBackreference, r"\0") => {
-            ("octal escapes are not supported".to_owned(), r"write the character's number as `\x{…}`")
-        }
-        (ast::ErrorKind::UnsupportedBackreference, at) => {
-            (format!("the back-reference `{at}` is not supported"), "write out what it repeats")
-        }
+        (ast::ErrorKind::UnsupportedBackreference, r"\0") => (
+            Code::JavaPattern,
+            "octal escapes are not supported".to_owned(),
+            r"write the character's number as `\x{…}`",
+        ),
+        (ast::ErrorKind::UnsupportedBackreference, at) => (
+            Code::JavaPattern,
+            format!("the back-reference `{at}` is not supported"),
+            "write out what it repeats",
+        ),
         (ast::ErrorKind::FlagUnrecognized, ">") if before.ends_with("(?") => (
+            Code::JavaPattern,
             "atomic groups `(?>…)` are not supported".to_owned(),
             "write `(?:…)`; a search here never backtracks",
         ),
         (ast::ErrorKind::NestLimitExceeded(limit), _) => {
-            (format!("nested more than {limit} deep"), "no pattern needs that")
+            (Code::TooLarge, format!("nested more than {limit} deep"), "no pattern needs that")
         }
-        (ast::ErrorKind::EscapeUnrecognized, at) => (format!("`{at}` is not supported"), instead_of(at)),
-        (kind, _) => (lower(&kind.to_string()), ""),
+        (ast::ErrorKind::EscapeUnrecognized, at) => {
+            (Code::JavaPattern, format!("`{at}` is not supported"), instead_of(at))
+        }
+        (kind, _) => (Code::Pattern, lower(&kind.to_string()), ""),
     };
-    error(start.offset, message, help)
+    remark(code, span, message, help)
 }
 
 /// What to write for an escape of Java's.
@@ -208,7 +237,9 @@ impl Walk<'_> {
             let end = matches!(ast, Ast::Assertion(assertion) if assertion.kind == AssertionKind::EndLine);
             if doubled && end {
                 let message = "`$$` is no more than `$`".to_owned();
-                self.remarks.push(warning(ast.span().start.offset, message, "write one `$`"));
+                let span = bytes(ast.span());
+                let span = span.start.saturating_sub(1)..span.end;
+                self.remarks.push(remark(Code::DoubledEnd, span, message, "write one `$`"));
             }
             doubled = end;
         }
@@ -221,8 +252,9 @@ impl Walk<'_> {
             let start = inner.op.span.start.offset;
             let written = self.pattern.get(start..repetition.op.span.end.offset).unwrap_or("");
             let message = format!("the possessive quantifier `{written}` is not supported");
-            self.remarks.push(error(
-                start,
+            self.remarks.push(remark(
+                Code::JavaPattern,
+                start..repetition.op.span.end.offset,
                 message,
                 "leave the last `+` out; a search here never backtracks",
             ));
@@ -230,24 +262,30 @@ impl Walk<'_> {
     }
 
     fn assertion(&mut self, assertion: &ast::Assertion, before: bool, after: bool) {
-        let (message, help) = match assertion.kind {
+        let (code, message, help) = match assertion.kind {
             AssertionKind::StartLine | AssertionKind::StartText if before && !self.lines => (
+                Code::NeverMatches,
                 "`^` after other text can never match",
                 "`^` is the beginning of the text; `\\^` is the character",
             ),
             AssertionKind::EndLine | AssertionKind::EndText if after && !self.lines => (
+                Code::NeverMatches,
                 "`$` before other text can never match",
                 "`$` is the end of the text; `\\$` is the character",
             ),
-            AssertionKind::WordBoundaryStartAngle => {
-                ("`\\<` is the beginning of a word here, in Java the character", "write `<` or `\\b`")
-            }
-            AssertionKind::WordBoundaryEndAngle => {
-                ("`\\>` is the end of a word here, in Java the character", "write `>` or `\\b`")
-            }
+            AssertionKind::WordBoundaryStartAngle => (
+                Code::WordEdge,
+                "`\\<` is the beginning of a word here, in Java the character",
+                "write `<` or `\\b`",
+            ),
+            AssertionKind::WordBoundaryEndAngle => (
+                Code::WordEdge,
+                "`\\>` is the end of a word here, in Java the character",
+                "write `>` or `\\b`",
+            ),
             _ => return,
         };
-        self.remarks.push(warning(assertion.span.start.offset, message.to_owned(), help));
+        self.remarks.push(remark(code, bytes(&assertion.span), message.to_owned(), help));
     }
 
     fn class(&mut self, set: &ClassSet) {
@@ -263,7 +301,9 @@ impl Walk<'_> {
                     let message =
                         format!("`{sign}` in a class takes sets apart here, in Java it is two characters");
                     let help = "put a backslash before each of the two";
-                    self.remarks.push(warning(operation.span.start.offset, message, help));
+                    let at = operation.lhs.span().end.offset;
+                    let span = at..at.saturating_add(sign.len());
+                    self.remarks.push(remark(Code::ClassOperator, span, message, help));
                 }
                 self.class(&operation.lhs);
                 self.class(&operation.rhs);
@@ -276,6 +316,89 @@ impl Walk<'_> {
             ast::ClassSetItem::Bracketed(class) => self.class(&class.kind),
             ast::ClassSetItem::Union(union) => union.items.iter().for_each(|item| self.class_item(item)),
             _ => {}
+        }
+    }
+}
+
+/// Whether a pattern that can be read occurs in every text.
+pub(super) fn occurs_everywhere(pattern: &str) -> bool {
+    parse(pattern).is_ok_and(|(_, hir)| everywhere(&hir, true))
+}
+
+/// Whether a match is found in every text: at its beginning without any character, or to its end with `.*`.
+fn everywhere(hir: &Hir, start: bool) -> bool {
+    match hir.kind() {
+        HirKind::Empty => true,
+        HirKind::Literal(_) | HirKind::Class(_) => false,
+        HirKind::Look(look) => start && matches!(look, Look::Start | Look::StartLF | Look::StartCRLF),
+        HirKind::Repetition(repetition) => repetition.min == 0 || everywhere(&repetition.sub, start),
+        HirKind::Capture(capture) => everywhere(&capture.sub, start),
+        HirKind::Alternation(hirs) => hirs.iter().any(|hir| everywhere(hir, start)),
+        HirKind::Concat(hirs) => {
+            let mut rest = false;
+            hirs.iter().all(|hir| {
+                let end = matches!(hir.kind(), HirKind::Look(Look::End | Look::EndLF));
+                let fits = everywhere(hir, start) || end && rest;
+                rest = takes_all(hir) || end && rest;
+                fits
+            })
+        }
+    }
+}
+
+/// Whether this is `.*`, in a group or not.
+fn takes_all(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Capture(capture) => takes_all(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let any = [Dot::AnyChar, Dot::AnyCharExceptLF].map(Hir::dot);
+            repetition.min == 0 && repetition.max.is_none() && any.contains(&repetition.sub)
+        }
+        _ => false,
+    }
+}
+
+/// The first `\w` or `\W`: letters of all scripts here, of ASCII in Java. Of `\d` and `\s` nobody sees the difference in
+/// the names that are looked at.
+fn java_class(ast: &Ast) -> Option<Remark> {
+    let Ok(class) = ast::visit(ast, Words(None));
+    let class = class?;
+    let sign = if class.negated { "\\W" } else { "\\w" };
+    let message = format!("`{sign}` knows the letters of every script, in Java those of ASCII");
+    let help = "to be exact write `[A-Za-z0-9_]`; for ASCII names there is no difference";
+    Some(remark(Code::JavaClass, bytes(&class.span), message, help))
+}
+
+/// Finds the first class of word characters.
+struct Words(Option<ClassPerl>);
+
+impl ast::Visitor for Words {
+    type Output = Option<ClassPerl>;
+    type Err = Infallible;
+
+    fn finish(self) -> Result<Self::Output, Infallible> {
+        Ok(self.0)
+    }
+
+    fn visit_pre(&mut self, ast: &Ast) -> Result<(), Infallible> {
+        if let Ast::ClassPerl(class) = ast {
+            self.take(class);
+        }
+        Ok(())
+    }
+
+    fn visit_class_set_item_pre(&mut self, item: &ast::ClassSetItem) -> Result<(), Infallible> {
+        if let ast::ClassSetItem::Perl(class) = item {
+            self.take(class);
+        }
+        Ok(())
+    }
+}
+
+impl Words {
+    fn take(&mut self, class: &ClassPerl) {
+        if class.kind == ClassPerlKind::Word && self.0.is_none() {
+            self.0 = Some(class.clone());
         }
     }
 }
@@ -317,7 +440,7 @@ fn doubled_backslash(pattern: &str) -> Option<Remark> {
             let wrong = quote(&format!("\\\\{next}"));
             let message = format!("{wrong} means a backslash and then `{next}`");
             let help = format!("in a value without double quotes write `\\{next}`");
-            return Some(warning(offset, message, help));
+            return Some(remark(Code::DoubledBackslash, offset..offset.saturating_add(3), message, help));
         }
     }
     None

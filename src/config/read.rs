@@ -2,6 +2,7 @@
 
 use saphyr_parser::ScalarStyle;
 
+use super::advice;
 use super::dialect::{self, LIST_KEY, OWN_KEY, Source};
 use super::integrations::{self, Defaults, Use};
 use super::patterns::{self, Budget, Purpose};
@@ -13,7 +14,7 @@ use super::{
     By, Config, Coralogix, Guard, Keys, OnStale, RateLimits, Redaction, SeverityRow, Shape, TextForm,
     Unrecognised,
 };
-use crate::error::{Diagnostic, Level};
+use crate::error::{Code, Diagnostic, Level};
 use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// What reading a configuration gives.
@@ -51,7 +52,41 @@ pub fn read(name: &str, text: &str, files: &dyn Files) -> Reading {
     let config = dialect::locate(&mut reader.report, file, text)
         .and_then(|source| reader.source(source, files))
         .filter(|_| reader.report.errors() == 0);
-    Reading { config, diagnostics: reader.report.finish() }
+    let mut diagnostics = reader.report.finish();
+    diagnostics.retain(|diagnostic| diagnostic.level() > Level::Advice);
+    Reading { config, diagnostics }
+}
+
+/// What looking at a file gives.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// How many configurations the file has.
+    pub configurations: usize,
+    /// Errors, warnings and advice, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Looks at every configuration of a text, such as a rendered chart's, and says all there is to say.
+pub fn check(name: &str, text: &str, files: &dyn Files) -> Checked {
+    let mut reader = Reader::default();
+    let file = reader.report.file(name);
+    let sources = dialect::sources(&mut reader.report, file, text);
+    let configurations = sources.len();
+    for (number, source) in sources.into_iter().enumerate() {
+        if number == 1 {
+            let message = format!("{configurations} configurations in one file");
+            let help = "a file that the filter itself reads has one";
+            reader.report.say(Code::SeveralConfigurations, source.at(), "", message, help);
+        }
+        reader.budget = Budget::default();
+        reader.source(source, files);
+    }
+    Checked { configurations, diagnostics: reader.report.finish() }
+}
+
+/// Whether a text may be, or hold, a configuration: what to look at in a folder of other manifests and values.
+pub fn may_be_configuration(text: &str) -> bool {
+    dialect::likely(text)
 }
 
 /// What reading keeps in mind from one section to the next.
@@ -66,7 +101,7 @@ impl Reader {
         match source {
             Source::List(list) => {
                 let config = Config::default();
-                let defaults = Defaults { limits: &config.rate_limit, period_stated: false };
+                let defaults = Defaults { limits: &config.rate_limit, period_stated: false, fields: true };
                 let integrations = integrations::read(self, &list, &[&list], &defaults, &Use::Coralogix);
                 Some(Config { integrations, ..config })
             }
@@ -94,7 +129,9 @@ impl Reader {
             (None, None) => return None,
         };
         let period_stated = root.get("rate-limit").is_some_and(|field| field.node.get("period").is_some());
-        let defaults = Defaults { limits: &config.rate_limit, period_stated };
+        let Coralogix { shape, text, .. } = config.coralogix;
+        let fields = shape == Shape::Singles && text == TextForm::Object;
+        let defaults = Defaults { limits: &config.rate_limit, period_stated, fields };
         config.integrations = integrations::read(self, list, &[node, list], &defaults, &chosen);
         Some(config)
     }
@@ -104,17 +141,24 @@ impl Reader {
         let report = &mut self.report;
         match (root.get("integrations"), root.get("integrations-file")) {
             (None, None) => {
-                report.error(root.at, "", "the list of integrations is missing", ONE_LIST);
+                report.say(Code::Lists, root.at, "", "the list of integrations is missing", ONE_LIST);
                 None
             }
             (Some(_), Some(field)) => {
-                report.error(field.at, "integrations-file", "`integrations` is given too", ONE_LIST);
+                report.say(
+                    Code::Lists,
+                    field.at,
+                    "integrations-file",
+                    "`integrations` is given too",
+                    ONE_LIST,
+                );
                 None
             }
             (Some(_), None) => {
                 if let Some(list) = siblings.and_then(|data| data.get(LIST_KEY)) {
                     let message = format!("this list is not read, as `{OWN_KEY}` has its own");
-                    report.warn(
+                    report.say(
+                        Code::ListNotRead,
                         list.at,
                         "",
                         message,
@@ -185,6 +229,7 @@ impl Reader {
         section.set(report, "max-ahead", &mut guard.max_ahead_ms, age);
         section.set(report, "max-entry-bytes", &mut guard.max_entry_bytes, whole(16_384..=1_000_000));
         section.set(report, "on-stale", &mut guard.on_stale, among(ON_STALE));
+        advice::guard(report, &section, &guard);
         guard
     }
 
@@ -254,11 +299,8 @@ impl Reader {
             matches!(&node.value, Value::Scalar(scalar) if scalar.style != ScalarStyle::DoubleQuoted);
         let path = section.path_of(key);
         for remark in patterns::check(&pattern, purpose, literal, &mut self.budget) {
-            let at = node.place_of(remark.offset);
-            match remark.level {
-                Level::Error => self.report.error(at, &path, remark.message, remark.help),
-                Level::Warning => self.report.warn(at, &path, remark.message, remark.help),
-            }
+            let at = node.place_of(remark.span);
+            self.report.say(remark.code, at, &path, remark.message, remark.help);
         }
         Some(pattern)
     }

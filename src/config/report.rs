@@ -2,9 +2,9 @@
 
 use core::cmp::Ordering;
 
-use crate::error::{Diagnostic, Level};
+use crate::error::{Code, Diagnostic, Level};
 
-/// So many errors, or so many warnings, are one mistake made often, or an attack on who reads them.
+/// So many remarks of one level are one mistake made often, or an attack on who reads them.
 const MAX_REMARKS: usize = 100;
 /// Characters of the user's text that a message repeats.
 const MAX_QUOTED: usize = 40;
@@ -18,6 +18,8 @@ pub(super) struct Place {
     pub(super) line: usize,
     /// In characters, from 1.
     pub(super) column: usize,
+    /// How many characters of the line are meant; at least 1.
+    pub(super) width: usize,
 }
 
 /// The remarks so far.
@@ -27,6 +29,7 @@ pub(super) struct Report {
     remarks: Vec<(Place, Diagnostic)>,
     errors: usize,
     warnings: usize,
+    advice: usize,
 }
 
 impl Report {
@@ -41,46 +44,32 @@ impl Report {
         self.errors
     }
 
-    /// The configuration cannot be used.
-    pub(super) fn error(
+    /// A remark, as bad as its code says.
+    pub(super) fn say(
         &mut self,
+        code: Code,
         at: Place,
         path: &str,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.errors = self.errors.saturating_add(1);
-        self.remark(Level::Error, self.errors, at, path, (message.into(), help.into()));
-    }
-
-    /// Legal, but surely not meant, or worth knowing.
-    pub(super) fn warn(
-        &mut self,
-        at: Place,
-        path: &str,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        self.warnings = self.warnings.saturating_add(1);
-        self.remark(Level::Warning, self.warnings, at, path, (message.into(), help.into()));
-    }
-
-    fn remark(
-        &mut self,
-        level: Level,
-        number: usize,
-        at: Place,
-        path: &str,
-        (message, help): (String, String),
-    ) {
-        let file = self.files.get(at.file).map_or("", String::as_str);
-        let diagnostic = |path: &str| Diagnostic::new(level, file, (at.line, at.column), &one_line(path));
-        let diagnostic = match number.cmp(&MAX_REMARKS) {
-            Ordering::Less => diagnostic(path).says(one_line(&message), one_line(&help)),
-            Ordering::Equal => diagnostic("").says("too many remarks of this kind", "mend the others first"),
+        let count = match code.level() {
+            Level::Error => &mut self.errors,
+            Level::Warning => &mut self.warnings,
+            Level::Advice => &mut self.advice,
+        };
+        *count = count.saturating_add(1);
+        let (code, path, message, help) = match (*count).cmp(&MAX_REMARKS) {
+            Ordering::Less => (code, path, message.into(), help.into()),
+            Ordering::Equal => {
+                let message = "too many remarks of this kind".to_owned();
+                (Code::TooMany, "", message, "mend the others first".to_owned())
+            }
             Ordering::Greater => return,
         };
-        self.remarks.push((at, diagnostic));
+        let file = self.files.get(at.file).map_or("", String::as_str);
+        let diagnostic = Diagnostic::new(code, file, (at.line, at.column, at.width), &one_line(path));
+        self.remarks.push((at, diagnostic.says(one_line(&message), one_line(&help))));
     }
 
     /// All remarks, sorted by place.

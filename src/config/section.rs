@@ -5,6 +5,7 @@ use saphyr_parser::ScalarStyle;
 use super::options;
 use super::report::{Place, Report, quote};
 use super::yaml::{Member, Node, Scalar, Value};
+use crate::error::Code;
 use crate::template::Template;
 
 /// No value of a configuration is longer; a text of megabytes is no pattern.
@@ -45,7 +46,7 @@ impl<'n> Section<'n> {
         match &node.value {
             Value::Map(members) if members.len() > MAX_ITEMS => {
                 let message = format!("a map of {} keys", members.len());
-                report.error(node.at, &path, message, format!("at most {MAX_ITEMS}"));
+                report.say(Code::TooLarge, node.at, &path, message, format!("at most {MAX_ITEMS}"));
                 None
             }
             Value::Map(members) => {
@@ -54,7 +55,7 @@ impl<'n> Section<'n> {
             Value::Bad => None,
             _ if node.is_null() => Some(Self::of(Vec::new(), node.at, table, path)),
             _ => {
-                report.error(node.at, &path, format!("expected a map, found {}", shape(node)), "");
+                report.say(Code::Shape, node.at, &path, format!("expected a map, found {}", shape(node)), "");
                 None
             }
         }
@@ -77,11 +78,11 @@ impl<'n> Section<'n> {
                 None if field.secret && !is_word(field.key) => {
                     // `{http-api-token: a,b}` makes a key of half a secret.
                     let message = "an unknown key, which may be a part of a value";
-                    report.error(field.at, &self.path, message, "put the value in quotes");
+                    report.say(Code::LooseSecret, field.at, &self.path, message, "put the value in quotes");
                 }
                 None => {
                     let message = format!("unknown key {}", quote(field.key));
-                    report.error(field.at, &path, message, self.advice(field.key, kind));
+                    report.say(Code::UnknownKey, field.at, &path, message, self.advice(field.key, kind));
                 }
                 Some(option) => {
                     let Some(kind) =
@@ -90,7 +91,8 @@ impl<'n> Section<'n> {
                         continue;
                     };
                     let message = format!("{} does not belong to {kind}", quote(field.key));
-                    report.error(
+                    report.say(
+                        Code::OtherType,
                         field.at,
                         &path,
                         message,
@@ -160,7 +162,8 @@ impl<'n> Section<'n> {
 
     /// Reports that a key is not there.
     pub(super) fn missing(&self, report: &mut Report, key: &str) {
-        report.error(
+        report.say(
+            Code::Missing,
             self.at,
             &self.path,
             format!("`{key}` is missing"),
@@ -189,7 +192,7 @@ impl<'n> Section<'n> {
             _ => shape(node).to_owned(),
         };
         let message = format!("expected {}, found {found}", self.kind(field.key));
-        report.error(node.at, &self.path_of(field.key), message, "");
+        report.say(Code::Value, node.at, &self.path_of(field.key), message, "");
     }
 
     /// One value; `read` gives `None` for what is not allowed.
@@ -242,7 +245,7 @@ impl<'n> Section<'n> {
             Value::Scalar(scalar) if !node.is_null() => {
                 if scalar.text.len() > MAX_VALUE_BYTES {
                     let message = format!("a value of {} bytes", scalar.text.len());
-                    report.error(node.at, &self.path_of(field.key), message, "at most 16384");
+                    report.say(Code::TooLarge, node.at, &self.path_of(field.key), message, "at most 16384");
                     return None;
                 }
                 read(&scalar.text)
@@ -265,8 +268,11 @@ impl<'n> Section<'n> {
         match Template::parse(&text) {
             Ok(template) => Some(template),
             Err(error) => {
-                let at = self.get(key).map_or(self.at, |field| field.node.place_of(error.offset));
-                report.error(at, &self.path_of(key), error.message, error.help);
+                // From its brace to the one that closes it.
+                let end = text.get(error.offset..).and_then(|rest| rest.find('}'));
+                let end = end.map_or(text.len(), |end| error.offset.saturating_add(end).saturating_add(1));
+                let at = self.get(key).map_or(self.at, |field| field.node.place_of(error.offset..end));
+                report.say(Code::Template, at, &self.path_of(key), error.message, error.help);
                 None
             }
         }
@@ -278,12 +284,13 @@ pub(super) fn items<'n>(report: &mut Report, node: &'n Node, path: &str, kind: &
     match &node.value {
         Value::List(items) if items.len() > MAX_ITEMS => {
             let message = format!("a list of {} items", items.len());
-            report.error(node.at, path, message, format!("at most {MAX_ITEMS}"));
+            report.say(Code::TooLarge, node.at, path, message, format!("at most {MAX_ITEMS}"));
         }
         Value::List(items) => return items,
         Value::Bad => {}
         _ if node.is_null() => {}
-        _ => report.error(
+        _ => report.say(
+            Code::Shape,
             node.at,
             path,
             format!("expected {kind}, found {}", shape(node)),

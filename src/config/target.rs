@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::RateLimit;
+use super::advice;
 use super::endpoint::{self, Endpoint};
 use super::integrations::Defaults;
 use super::read::BY;
@@ -12,6 +13,7 @@ use super::report::{Place, Report, quote};
 use super::section::{Field, Section, nearest, shape};
 use super::values::{COUNT, PERIODS, among, boolean, duration, whole};
 use super::yaml::{Member, Node, Value};
+use crate::error::Code;
 
 /// Values without secrets: these are repeated in messages.
 const PLAIN: &[&str] = &["rate-limit", "stopped", "syslog-port", "syslog-tcp"];
@@ -95,14 +97,14 @@ fn group<'n>(report: &mut Report, items: &'n [Node], path: &str) -> Vec<Vec<Fiel
         };
         if fields.is_empty() {
             let message = format!("expected a map of one key or a pair, found {}", shape(item));
-            report.error(item.at, path, message, "write the target as one map");
+            report.say(Code::TargetList, item.at, path, message, "write the target as one map");
         }
         for field in fields {
             match groups.last_mut() {
                 Some(group) if field.key != "target-type" || !group.iter().any(is_type) => {
                     if group.iter().any(|other| other.key == field.key) {
                         let message = format!("duplicate key {}", quote(field.key));
-                        report.error(field.at, path, message, "remove one of the two");
+                        report.say(Code::DuplicateKey, field.at, path, message, "remove one of the two");
                     } else {
                         group.push(field);
                     }
@@ -138,6 +140,10 @@ fn resolve<'n>(
     secrets: &HashMap<&str, &'n Node>,
 ) -> Option<Field<'n>> {
     let Some(key) = field.key.strip_prefix("ref/") else {
+        if let Value::Scalar(scalar) = &field.node.value {
+            let path = format!("{path}.{}", field.key);
+            advice::secret(report, &path, field.key, field.node.at, &scalar.text);
+        }
         return Some(Field { secret: !PLAIN.contains(&field.key), ..field });
     };
     let path = format!("{path}.ref/{key}");
@@ -145,13 +151,20 @@ fn resolve<'n>(
         Value::Scalar(scalar) if scalar.text.starts_with("val-") => scalar.text.as_str(),
         _ => {
             let message = format!("expected the name of a `val-…` key, found {}", shape(field.node));
-            report.error(field.node.at, &path, message, "write `ref/http-api-token: val-token`");
+            report.say(
+                Code::Reference,
+                field.node.at,
+                &path,
+                message,
+                "write `ref/http-api-token: val-token`",
+            );
             return None;
         }
     };
     let Some(node) = secrets.get(name) else {
         let message = format!("no key {} is found, so the field stays unset", quote(name));
-        report.warn(
+        report.say(
+            Code::ReferenceUnset,
             field.node.at,
             &path,
             message,
@@ -159,6 +172,9 @@ fn resolve<'n>(
         );
         return None;
     };
+    if let Value::Scalar(scalar) = &node.value {
+        advice::secret(report, &path, key, node.at, &scalar.text);
+    }
     Some(Field { key, at: field.at, node, secret: true })
 }
 
@@ -197,7 +213,13 @@ fn target_type(report: &mut Report, section: &Section<'_>) -> Option<&'static st
         let help = nearest(&scalar.text, TYPES.iter().copied());
         let help = help
             .map_or_else(|| format!("one of {}", TYPES.join(", ")), |near| format!("did you mean `{near}`?"));
-        report.error(field.node.at, &section.path_of("target-type"), "unknown type of target", help);
+        report.say(
+            Code::TargetType,
+            field.node.at,
+            &section.path_of("target-type"),
+            "unknown type of target",
+            help,
+        );
     }
     kind
 }
@@ -217,7 +239,8 @@ fn is_coralogix(report: &mut Report, section: &Section<'_>, promised: bool) -> b
     let path = section.path_of("http-api-uri");
     if placeholder {
         let message = "`<domain>` has to be replaced";
-        report.warn(
+        report.say(
+            Code::Placeholder,
             field.node.at,
             &path,
             message,
@@ -226,7 +249,13 @@ fn is_coralogix(report: &mut Report, section: &Section<'_>, promised: bool) -> b
     }
     if let Some(modern) = modern {
         let message = "an old form of Coralogix's endpoint";
-        report.warn(field.node.at, &path, message, format!("let the agent send to `{modern}`"));
+        report.say(
+            Code::OldEndpoint,
+            field.node.at,
+            &path,
+            message,
+            format!("let the agent send to `{modern}`"),
+        );
     }
     true
 }
@@ -270,7 +299,13 @@ fn limit_of(report: &mut Report, section: &Section<'_>, key: &str) -> Option<u32
         Some(Value::Scalar(scalar)) if zero(&scalar.text) => {
             let at = section.get(key).map_or(section.at, |field| field.node.at);
             let message = "a limit of 0 lets nothing pass";
-            report.error(at, &section.path_of(key), message, "to send nothing write `stopped: true`");
+            report.say(
+                Code::ZeroLimit,
+                at,
+                &section.path_of(key),
+                message,
+                "to send nothing write `stopped: true`",
+            );
             None
         }
         _ => section.value(report, key, whole(COUNT)),

@@ -4,11 +4,13 @@
 //! texts. Decision: saphyr's events instead of a deserialiser, for their places and for the style of a scalar: whether a
 //! pattern was quoted decides what its backslashes mean.
 
+use core::ops::Range;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
 use super::report::{Place, Report};
+use crate::error::Code;
 
 /// What etcd, and so a `ConfigMap`, holds at most.
 pub(super) const MAX_BYTES: usize = 1 << 20;
@@ -16,6 +18,9 @@ pub(super) const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 /// A chart of hundreds of manifests is split; a bomb of `---` lines is not.
 const MAX_DOCUMENTS: usize = 1000;
+
+/// What is no longer is worth counting the characters of, for each of its scalars.
+const MAX_LINE: usize = 4096;
 
 const NO_ALIASES: &str = "anchors and aliases are not supported here";
 const WRITE_OUT: &str = "write the value out, or in quotes if it begins with `*` or `&`";
@@ -70,6 +75,7 @@ pub(super) struct Document {
 }
 
 struct Complaint {
+    code: Code,
     at: Place,
     message: String,
     help: &'static str,
@@ -88,6 +94,7 @@ impl Origin {
                 file,
                 line: line.saturating_add(lines),
                 column: column.saturating_add(columns).saturating_add(1),
+                width: 1,
             },
             Self::Fixed(place) => place,
         }
@@ -124,12 +131,14 @@ impl Node {
         }
     }
 
-    /// The place of a byte of this scalar's text, or of its beginning where that cannot be told.
-    pub(super) fn place_of(&self, offset: usize) -> Place {
+    /// The place of some bytes of this scalar's text, or of all of it where that cannot be told.
+    pub(super) fn place_of(&self, span: Range<usize>) -> Place {
         let mut place = self.at;
         if let Value::Scalar(Scalar { text, lead: Some(lead), .. }) = &self.value {
-            let before = text.char_indices().take_while(|(at, _)| *at < offset).count();
+            let chars = |end: usize| text.char_indices().take_while(|(at, _)| *at < end).count();
+            let before = chars(span.start);
             place.column = place.column.saturating_add(*lead).saturating_add(before);
+            place.width = chars(span.end).saturating_sub(before).max(1);
         }
         place
     }
@@ -138,8 +147,8 @@ impl Node {
 impl Document {
     /// The document, with its complaints made.
     pub(super) fn accept(self, report: &mut Report) -> Node {
-        for Complaint { at, message, help } in self.complaints {
-            report.error(at, "", message, help);
+        for Complaint { code, at, message, help } in self.complaints {
+            report.say(code, at, "", message, help);
         }
         self.root
     }
@@ -151,7 +160,7 @@ pub(super) fn parse(text: &str, origin: Origin, report: &mut Report) -> Option<V
         Ok(documents) => return Some(documents),
         Err(complaint) => complaint,
     };
-    report.error(complaint.at, "", complaint.message, complaint.help);
+    report.say(complaint.code, complaint.at, "", complaint.message, complaint.help);
     None
 }
 
@@ -159,14 +168,20 @@ fn documents(text: &str, origin: Origin) -> Result<Vec<Document>, Complaint> {
     admissible(text, origin)?;
     let mut parser = Parser::new_from_str(text);
     let mut documents = Vec::new();
-    let mut builder = Builder::new(origin);
+    let lines: Vec<&str> = text.split('\n').collect();
+    let mut builder = Builder::new(&lines, origin);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| syntax(text, origin, &error))?;
         if let Event::DocumentEnd = event {
-            documents.extend(core::mem::replace(&mut builder, Builder::new(origin)).finish());
+            documents.extend(core::mem::replace(&mut builder, Builder::new(&lines, origin)).finish());
             if documents.len() > MAX_DOCUMENTS {
                 let message = format!("more than {MAX_DOCUMENTS} documents in one file");
-                return Err(Complaint { at: origin.at(span.start), message, help: "split the file" });
+                return Err(Complaint {
+                    code: Code::TooLarge,
+                    at: origin.at(span.start),
+                    message,
+                    help: "split the file",
+                });
             }
         }
         builder.event(event, span)?;
@@ -178,13 +193,23 @@ fn documents(text: &str, origin: Origin) -> Result<Vec<Document>, Complaint> {
 fn admissible(text: &str, origin: Origin) -> Result<(), Complaint> {
     if text.len() > MAX_BYTES {
         let message = format!("{} bytes are too many for a configuration", text.len());
-        return Err(Complaint { at: origin.place(1, 0), message, help: "at most 1 MiB, as in a ConfigMap" });
+        return Err(Complaint {
+            code: Code::TooLarge,
+            at: origin.place(1, 0),
+            message,
+            help: "at most 1 MiB, as in a ConfigMap",
+        });
     }
     for (line, content) in (1..).zip(text.split('\n')) {
         let stray = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\u{85}');
         if let Some((column, c)) = content.chars().enumerate().find(|&(_, c)| stray(c)) {
             let message = format!("the control character U+{:04X} is not allowed", u32::from(c));
-            return Err(Complaint { at: origin.place(line, column), message, help: "remove it" });
+            return Err(Complaint {
+                code: Code::ControlCharacter,
+                at: origin.place(line, column),
+                message,
+                help: "remove it",
+            });
         }
     }
     Ok(())
@@ -195,7 +220,7 @@ fn syntax(text: &str, origin: Origin, error: &ScanError) -> Complaint {
     let marker = *error.marker();
     let at = origin.at(marker);
     if error.info().contains("unknown anchor") {
-        return Complaint { at, message: NO_ALIASES.to_owned(), help: WRITE_OUT };
+        return Complaint { code: Code::Alias, at, message: NO_ALIASES.to_owned(), help: WRITE_OUT };
     }
     if error.info().contains("recursion limit") {
         return too_deep(at);
@@ -206,7 +231,12 @@ fn syntax(text: &str, origin: Origin, error: &ScanError) -> Complaint {
     if let Some((line, content)) = tab.into_iter().find(|(_, content)| indented_by_tab(content)) {
         let column = content.find('\t').unwrap_or(0);
         let message = "a tab is used for indentation".to_owned();
-        return Complaint { at: origin.place(line, column), message, help: "indent with spaces" };
+        return Complaint {
+            code: Code::Tab,
+            at: origin.place(line, column),
+            message,
+            help: "indent with spaces",
+        };
     }
     // This one message holds a character of the user's.
     let reason =
@@ -223,16 +253,17 @@ fn syntax(text: &str, origin: Origin, error: &ScanError) -> Complaint {
     } else {
         "check the indentation and the quotes on this line and the one before"
     };
-    Complaint { at, message, help }
+    Complaint { code: Code::Syntax, at, message, help }
 }
 
 fn too_deep(at: Place) -> Complaint {
     let message = format!("nested more than {MAX_DEPTH} deep");
-    Complaint { at, message, help: "no configuration needs that" }
+    Complaint { code: Code::TooLarge, at, message, help: "no configuration needs that" }
 }
 
 /// Events to a tree.
-struct Builder {
+struct Builder<'t> {
+    lines: &'t [&'t str],
     origin: Origin,
     open: Vec<(Place, Open)>,
     root: Option<Node>,
@@ -252,9 +283,9 @@ enum Key {
     Bad,
 }
 
-impl Builder {
-    fn new(origin: Origin) -> Self {
-        Self { origin, open: Vec::new(), root: None, complaints: Vec::new() }
+impl<'t> Builder<'t> {
+    fn new(lines: &'t [&'t str], origin: Origin) -> Self {
+        Self { lines, origin, open: Vec::new(), root: None, complaints: Vec::new() }
     }
 
     fn finish(self) -> Option<Document> {
@@ -266,6 +297,7 @@ impl Builder {
         let at = self.origin.at(span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let at = self.wide(span);
                 self.refuse(at, anchor, tag.is_some());
                 let scalar = self.scalar(text.into_owned(), style, span);
                 self.add(Node { at, value: Value::Scalar(scalar) });
@@ -280,7 +312,7 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(_) => {
-                self.complain(at, NO_ALIASES.to_owned(), WRITE_OUT);
+                self.complain(Code::Alias, at, NO_ALIASES.to_owned(), WRITE_OUT);
                 self.add(Node { at, value: Value::Bad });
             }
             Event::Nothing
@@ -292,6 +324,43 @@ impl Builder {
         Ok(())
     }
 
+    /// A scalar's place, as wide as it is, if it is on one line.
+    fn wide(&self, span: Span) -> Place {
+        let at = self.origin.at(span.start);
+        match self.origin {
+            Origin::Moved { .. } => Place { width: self.written(span).unwrap_or(1).max(1), ..at },
+            Origin::Fixed(_) => at,
+        }
+    }
+
+    /// How many characters a scalar takes on its line; `None`: it is on several. To the parser the blanks and the
+    /// comment behind a quoted one belong to it.
+    fn written(&self, span: Span) -> Option<usize> {
+        let line = self.lines.get(span.start.line().saturating_sub(1))?;
+        if span.start.line() != span.end.line() {
+            return None;
+        }
+        if line.len() > MAX_LINE {
+            return Some(span.len());
+        }
+        let mut chars = line.chars().skip(span.start.col()).take(span.len());
+        let quote = chars.next().filter(|c| matches!(c, '\'' | '"'));
+        let Some(quote) = quote else { return Some(span.len()) };
+        let mut length = 1_usize;
+        while let Some(c) = chars.next() {
+            length = length.saturating_add(1);
+            let doubled = || quote == '\'' && chars.clone().next() == Some('\'');
+            if c == quote && !doubled() {
+                break;
+            }
+            if c == quote || c == '\\' && quote == '"' {
+                chars.next();
+                length = length.saturating_add(1);
+            }
+        }
+        Some(length)
+    }
+
     fn scalar(&self, text: String, style: ScalarStyle, span: Span) -> Scalar {
         let quotes = match style {
             ScalarStyle::Plain => Some(0),
@@ -300,7 +369,7 @@ impl Builder {
         };
         let as_written = |quotes: &usize| {
             let width = text.chars().count().saturating_add(*quotes).saturating_add(*quotes);
-            span.start.line() == span.end.line() && span.len() == width
+            self.written(span) == Some(width)
         };
         let fixed = matches!(self.origin, Origin::Fixed(_));
         let lead = quotes.filter(|_| !fixed).filter(as_written);
@@ -310,10 +379,11 @@ impl Builder {
 
     fn refuse(&mut self, at: Place, anchor: usize, tag: bool) {
         if anchor != 0 {
-            self.complain(at, NO_ALIASES.to_owned(), WRITE_OUT);
+            self.complain(Code::Alias, at, NO_ALIASES.to_owned(), WRITE_OUT);
         }
         if tag {
             self.complain(
+                Code::Tag,
                 at,
                 "tags are not supported here".to_owned(),
                 "write the value without its `!`, or in quotes",
@@ -347,7 +417,12 @@ impl Builder {
                     let at = node.at;
                     let (next, complaint) = as_key(node, seen);
                     *key = next;
-                    self.complaints.extend(complaint.map(|(message, help)| Complaint { at, message, help }));
+                    self.complaints.extend(complaint.map(|(code, message, help)| Complaint {
+                        code,
+                        at,
+                        message,
+                        help,
+                    }));
                 }
                 Key::Some(key, at) => members.push(Member { key, at, node }),
                 Key::Bad => {}
@@ -355,24 +430,30 @@ impl Builder {
         }
     }
 
-    fn complain(&mut self, at: Place, message: String, help: &'static str) {
-        self.complaints.push(Complaint { at, message, help });
+    fn complain(&mut self, code: Code, at: Place, message: String, help: &'static str) {
+        self.complaints.push(Complaint { code, at, message, help });
     }
 }
 
 /// A node in a key's place, and what is wrong with it.
-fn as_key(node: Node, seen: &mut HashMap<String, usize>) -> (Key, Option<(String, &'static str)>) {
+fn as_key(node: Node, seen: &mut HashMap<String, usize>) -> (Key, Option<(Code, String, &'static str)>) {
     let Value::Scalar(Scalar { text, .. }) = node.value else {
-        let complaint =
-            ("a key must be a text".to_owned(), "a `{` or `[` at the beginning of a value needs quotes");
+        let complaint = (
+            Code::KeyNotText,
+            "a key must be a text".to_owned(),
+            "a `{` or `[` at the beginning of a value needs quotes",
+        );
         return (Key::Bad, Some(complaint));
     };
     if text == "<<" {
-        return (Key::Bad, Some(("merge keys are not supported here".to_owned(), "write the values out")));
+        return (
+            Key::Bad,
+            Some((Code::Alias, "merge keys are not supported here".to_owned(), "write the values out")),
+        );
     }
     if let Some(first) = seen.get(&text) {
         let message = format!("duplicate key {}, first on line {first}", super::report::quote(&text));
-        return (Key::Bad, Some((message, "remove one of the two")));
+        return (Key::Bad, Some((Code::DuplicateKey, message, "remove one of the two")));
     }
     seen.insert(text.clone(), node.at.line);
     (Key::Some(text, node.at), None)

@@ -1,11 +1,11 @@
 //! Which of a record's keys mean something: one look into a table that is made while compiling.
 //!
-//! Most keys of a record mean nothing to the filter, and each costs a look. Decision: a hash of three bytes under which
-//! no two names meet, so that one comparison settles it; a `match` over the names compares a key with every name of its
-//! length.
+//! Most keys of a record mean nothing to the filter, and each costs a look. Decision: a place for each name that none
+//! shares, by the upper bits of a key's hash, so that one comparison settles it; a `match` over the names compares a key
+//! with every name of its length.
 
 use super::Field;
-use crate::record::OWN_KEY;
+use crate::record::{Name, OWN_KEY};
 
 /// What a top-level key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,64 +25,54 @@ const BATCHES: [&str; 8] =
     ["items", "findings", "records", "entries", "logEntries", "detections", "selections", "activity"];
 
 /// The filter's own key; `keys: snake` would turn the first spelling into the second.
-const OWN: [&[u8]; 2] = [b"kaudit-filter", OWN_KEY.as_bytes()];
+const OWN: [&str; 2] = ["kaudit-filter", OWN_KEY];
 
-/// A name in either spelling, the same one twice where they are equal.
-struct Name {
-    spellings: [&'static [u8]; 2],
-    meaning: Key,
-}
-
-const FREE: Name = Name { spellings: [b""; 2], meaning: Key::Own };
-
-/// Each name at its place. Two names that meet do not compile: other factors in [`mix`] will do.
-static TABLE: [Name; 256] = {
-    let mut table = [FREE; 256];
+/// Each name at its place.
+static TABLE: [Option<(Name<'static>, Key)>; 256] = {
+    let mut table = [None; 256];
     let mut fields = Field::ALL;
     while let [field, rest @ ..] = fields {
-        put(&mut table, field.spellings(), Key::Field(*field));
+        let [name, snake] = field.spellings();
+        put(&mut table, name, Key::Field(*field));
+        if !Name::of(name).seems(&Name::of(snake)) {
+            put(&mut table, snake, Key::Field(*field));
+        }
         fields = rest;
     }
     put_all(&mut table, &LINES, Key::Line);
     put_all(&mut table, &BATCHES, Key::Batch);
-    put(&mut table, OWN, Key::Own);
+    put_all(&mut table, &OWN, Key::Own);
     table
 };
 
-const fn put_all(table: &mut [Name; 256], mut names: &[&'static str], meaning: Key) {
+const fn put_all(table: &mut [Option<(Name<'static>, Key)>; 256], mut names: &[&'static str], meaning: Key) {
     while let [name, rest @ ..] = names {
-        put(table, [name.as_bytes(); 2], meaning);
+        put(table, name.as_bytes(), meaning);
         names = rest;
     }
 }
 
-#[expect(clippy::indexing_slicing, clippy::panic, reason = "evaluated by the compiler, which reports either")]
-const fn put(table: &mut [Name; 256], spellings: [&'static [u8]; 2], meaning: Key) {
-    let Some(place) = place(spellings[0]) else { panic!("a name needs two letters") };
-    assert!(table[place as usize].spellings[0].is_empty(), "two names meet");
-    table[place as usize] = Name { spellings, meaning };
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which reports what is out of range")]
+const fn put(table: &mut [Option<(Name<'static>, Key)>; 256], name: &'static [u8], meaning: Key) {
+    let name = Name::of(name);
+    let place = place(&name) as usize;
+    assert!(table[place].is_none(), "two names meet: the hash of names needs another factor");
+    table[place] = Some((name, meaning));
 }
 
-const fn mix(first: u8, last_but_one: u8, last: u8) -> u8 {
-    first.wrapping_mul(4).wrapping_add(last_but_one.wrapping_mul(25)).wrapping_add(last)
-}
-
-/// The first, last but one and last byte, mixed.
-const fn place(key: &[u8]) -> Option<u8> {
-    match key {
-        // In a key of two letters the first is the last but one as well.
-        [first, last] => Some(mix(*first, *first, *last)),
-        [first, .., last_but_one, last] => Some(mix(*first, *last_but_one, *last)),
-        _ => None,
-    }
+#[inline]
+const fn place(name: &Name<'_>) -> u8 {
+    let [.., upper] = name.hash().to_le_bytes();
+    upper
 }
 
 impl Key {
-    /// What a key means, in either spelling.
+    /// What a key means, in either spelling, and the number of that spelling.
     #[inline]
-    pub fn of(key: &[u8]) -> Option<Self> {
-        let Name { spellings: [kaudit, snake], meaning } = TABLE.get(usize::from(place(key)?))?;
-        (*kaudit == key || *snake == key).then_some(*meaning)
+    pub fn of(key: &Name<'_>) -> Option<(Self, u8)> {
+        let place = place(key);
+        let (name, meaning) = TABLE.get(usize::from(place))?.as_ref()?;
+        name.is(key).then_some((*meaning, place))
     }
 }
 
@@ -90,23 +80,27 @@ impl Key {
 mod tests {
     use super::*;
 
+    fn of(name: &str) -> Option<Key> {
+        Key::of(&Name::of(name.as_bytes())).map(|(key, _)| key)
+    }
+
     #[test]
     fn knows_each_name_in_either_spelling_and_no_other() {
         for &field in Field::ALL {
             for name in [field.name().to_owned(), field.name().replace('-', "_")] {
-                assert_eq!(Key::of(name.as_bytes()), Some(Key::Field(field)), "{name}");
-                assert_eq!(Key::of(format!("{name}x").as_bytes()), None);
-                assert_eq!(Key::of(name.to_uppercase().as_bytes()), None);
+                assert_eq!(of(&name), Some(Key::Field(field)), "{name}");
+                assert_eq!(of(&format!("{name}x")), None);
+                assert_eq!(of(&name.to_uppercase()), None);
             }
         }
         for name in LINES {
-            assert_eq!(Key::of(name.as_bytes()), Some(Key::Line), "{name}");
+            assert_eq!(of(name), Some(Key::Line), "{name}");
         }
         for name in OWN {
-            assert_eq!(Key::of(name), Some(Key::Own));
+            assert_eq!(of(name), Some(Key::Own));
         }
         for name in ["", "x", "xy", "Log", "cluste", "eidd", "lo-"] {
-            assert_eq!(Key::of(name.as_bytes()), None, "{name}");
+            assert_eq!(of(name), None, "{name}");
         }
     }
 }

@@ -5,57 +5,113 @@
 
 #![expect(clippy::inline_always, reason = "a member of a record costs a call less, measured")]
 
-use super::plain::plain_length;
-use super::repeats::Repeats;
-use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Number, Record, Text, Value};
+use core::ops::Range;
+
+use super::plain::plain_end;
+use super::repeats::{Inside, Repeats, Suspicion};
+use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
 
 /// One record as JSON text.
 #[derive(Clone, Debug)]
 pub struct Json<'a> {
     text: &'a str,
     body: &'a str,
-    clean: bool,
+    /// Whether the body may leave as it came, if no key stands twice in it.
+    tidy: bool,
+    /// Whether some key may stand twice.
+    suspected: bool,
 }
 
 impl<'a> Json<'a> {
     /// A view of `text`, which may have white space around it. A host that has bytes makes them text first
     /// (`String::from_utf8_lossy`).
     pub fn new(text: &'a str) -> Self {
-        Self { text, body: text, clean: false }
+        Self { text, body: text, tidy: false, suspected: false }
+    }
+
+    fn has_repeats(&self) -> bool {
+        let mut repeats = Repeats::new();
+        let mut any = false;
+        // The outermost map is open from the beginning.
+        let mut depth = 0_usize;
+        let walked = walk(self.body, |event| match event {
+            Event::Map(_) | Event::List(_) => {
+                if depth > 0 {
+                    repeats.open();
+                }
+                depth = depth.saturating_add(1);
+            }
+            Event::End => {
+                depth = depth.saturating_sub(1);
+                repeats.close();
+            }
+            Event::Key(key) => any |= key.bytes().is_none_or(|key| !repeats.is_new(key)),
+            _ => (),
+        });
+        any || walked.is_err()
     }
 }
 
 impl<'a> Record<'a> for Json<'a> {
     fn scan<M>(
         &mut self,
-        means: impl Fn(Text<'a>) -> Option<M>,
-        mut take: impl FnMut(M, Value<'a>),
+        means: impl Fn(&Name<'_>) -> Option<M>,
+        mut take: impl FnMut(M, Value<'a>) -> bool,
     ) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(self.text);
+        let mut suspicion = Suspicion::new();
         scanner.space();
         scanner.tidy = true;
-        let start = scanner.at();
+        let start = scanner.at;
         scanner.expect(b'{', NOT_AN_OBJECT)?;
         scanner.space();
         if scanner.peek() == Some(b'}') {
             scanner.step();
         } else {
+            // Where the next token begins; the scanner knows it only while it is asked.
+            let mut at = scanner.at;
             loop {
-                match means(scanner.key()?) {
-                    Some(meaning) => take(meaning, scanner.value()?),
-                    None => scanner.skip()?,
+                let meaning;
+                if let Some((key, behind)) = scanner.plain_key(at) {
+                    at = behind;
+                    let name = Name::of(key);
+                    meaning = means(&name);
+                    if meaning.is_none() {
+                        suspicion.take(&name);
+                    }
+                } else {
+                    scanner.at = at;
+                    meaning = scanner.odd_key_at_top(&means, &mut suspicion)?;
+                    at = scanner.at;
                 }
-                scanner.space();
-                match scanner.peek() {
-                    Some(b',') => scanner.step(),
-                    Some(b'}') => break scanner.step(),
-                    _ => return Err(scanner.malformed("expected `,` or `}`")),
+                if let Some(inside) = scanner.plain_string(at) {
+                    at = inside.end.wrapping_add(1);
+                    if let Some(meaning) = meaning {
+                        let text = scanner.text.get(inside).unwrap_or_default();
+                        suspicion.note(!take(meaning, Value::Text(Text::Plain(text))));
+                    }
+                } else {
+                    scanner.at = at;
+                    let value = scanner.odd_value(&mut suspicion)?;
+                    at = scanner.at;
+                    if let Some(meaning) = meaning {
+                        suspicion.note(!take(meaning, value));
+                    }
                 }
-                scanner.space();
+                if scanner.next(at) == Some(b",\"") {
+                    at = at.wrapping_add(1);
+                    continue;
+                }
+                scanner.at = at;
+                if scanner.ends_or_goes_on()? {
+                    break;
+                }
+                at = scanner.at;
             }
         }
-        self.body = self.text.get(start..scanner.at()).unwrap_or_default();
-        self.clean = scanner.tidy;
+        self.body = self.text.get(start..scanner.at).unwrap_or_default();
+        self.tidy = scanner.tidy;
+        self.suspected = suspicion.any();
         scanner.space();
         match scanner.peek() {
             None => Ok(()),
@@ -64,7 +120,7 @@ impl<'a> Record<'a> for Json<'a> {
     }
 
     fn is_clean(&self) -> bool {
-        self.clean
+        self.tidy && !(self.suspected && self.has_repeats())
     }
 
     fn body(&self) -> Body<'a> {
@@ -84,41 +140,42 @@ pub(super) fn walk<'a>(text: &'a str, on: impl FnMut(Event<'a, Text<'a>>)) -> Re
 
 struct Scanner<'a> {
     text: &'a str,
-    /// What is still to be read: the end of `text`.
-    rest: &'a [u8],
+    /// Where the next byte to be read stands.
+    at: usize,
     /// Whether all that was read may leave as it is.
     tidy: bool,
-    repeats: Repeats,
 }
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, rest: text.as_bytes(), tidy: true, repeats: Repeats::new() }
-    }
-
-    fn at(&self) -> usize {
-        self.text.len().wrapping_sub(self.rest.len())
+        Self { text, at: 0, tidy: true }
     }
 
     #[cold]
     fn malformed(&self, what: &'static str) -> Malformed {
-        let what = if self.rest.is_empty() { "the record ends early" } else { what };
-        Malformed { offset: self.at(), what }
+        let what = if self.at >= self.text.len() { "the record ends early" } else { what };
+        Malformed { offset: self.at.min(self.text.len()), what }
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    /// The next bytes, as many as asked for.
+    #[inline(always)]
+    fn next<const N: usize>(&self, at: usize) -> Option<&'a [u8; N]> {
+        self.bytes().get(at..)?.first_chunk()
     }
 
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.rest.first().copied()
+        self.bytes().get(self.at).copied()
     }
 
     #[inline]
     fn step(&mut self) {
-        self.advance(1);
-    }
-
-    #[inline]
-    fn advance(&mut self, count: usize) {
-        self.rest = self.rest.get(count..).unwrap_or_default();
+        self.at = self.at.wrapping_add(1);
     }
 
     #[inline]
@@ -146,15 +203,38 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A key and its colon.
+    /// A string without escapes from its opening quote: where its inside stands.
     #[inline(always)]
+    fn plain_string(&self, at: usize) -> Option<Range<usize>> {
+        let bytes = self.bytes();
+        if bytes.get(at) != Some(&b'"') {
+            return None;
+        }
+        let start = at.wrapping_add(1);
+        let end = plain_end(bytes, start);
+        (bytes.get(end) == Some(&b'"')).then_some(start..end)
+    }
+
+    /// A key without escapes and its colon, without space between: itself, and where its value begins.
+    #[inline(always)]
+    fn plain_key(&self, at: usize) -> Option<(&'a [u8], usize)> {
+        let bytes = self.bytes();
+        if bytes.get(at) != Some(&b'"') {
+            return None;
+        }
+        let start = at.wrapping_add(1);
+        let end = plain_end(bytes, start);
+        if self.next(end) != Some(b"\":") {
+            return None;
+        }
+        Some((bytes.get(start..end)?, end.wrapping_add(2)))
+    }
+
+    /// Any key and its colon.
     fn key(&mut self) -> Result<Text<'a>, Malformed> {
-        if let [b'"', inside @ ..] = self.rest
-            && let Some((key, [b':', rest @ ..])) = plain_string(inside)
-        {
-            self.rest = rest;
+        if let Some((key, behind)) = self.plain_key(self.at) {
+            self.at = behind;
             self.space();
-            self.tidy = self.tidy && self.repeats.is_new(key);
             // Whether it is whole characters is nobody's question: it is only compared.
             return Ok(Text::Bytes(key));
         }
@@ -169,46 +249,42 @@ impl<'a> Scanner<'a> {
         }
         let key = self.string()?;
         // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
-        self.tidy = self.tidy && matches!(key, Text::Plain(key) if self.repeats.is_new(key.as_bytes()));
+        self.tidy &= matches!(key, Text::Plain(_));
         self.space();
         self.expect(b':', "expected `:`")?;
         self.space();
         Ok(key)
     }
 
-    /// One value; a nested one is checked and passed over.
-    #[inline(always)]
-    fn value(&mut self) -> Result<Value<'a>, Malformed> {
-        if self.peek() == Some(b'"') { Ok(Value::Text(self.string()?)) } else { self.unquoted() }
-    }
-
-    /// One value that nobody wants.
-    #[inline(always)]
-    fn skip(&mut self) -> Result<(), Malformed> {
-        if let [b'"', inside @ ..] = self.rest
-            && let Some((_, rest)) = plain_string(inside)
-        {
-            self.rest = rest;
-            return Ok(());
+    /// Such a key of the top level, and what it means.
+    #[inline(never)]
+    fn odd_key_at_top<M>(
+        &mut self,
+        means: &impl Fn(&Name<'_>) -> Option<M>,
+        suspicion: &mut Suspicion,
+    ) -> Result<Option<M>, Malformed> {
+        let key = self.odd_key()?;
+        let mut scratch = String::new();
+        let name = Name::of(key.decode(&mut scratch).as_bytes());
+        let meaning = means(&name);
+        if meaning.is_none() {
+            suspicion.take(&name);
         }
-        self.odd_skip()
+        Ok(meaning)
     }
 
+    /// One value of the top level other than a string without escapes; a nested one is checked and passed over.
     #[inline(never)]
-    fn odd_skip(&mut self) -> Result<(), Malformed> {
-        self.value().map(drop)
-    }
-
-    /// One value other than a string.
-    #[inline(never)]
-    fn unquoted(&mut self) -> Result<Value<'a>, Malformed> {
+    fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
+        self.space();
         Ok(match self.peek() {
+            Some(b'"') => Value::Text(self.string()?),
             Some(b'{') => {
-                self.walk_from(1, &mut |_| ())?;
+                self.nested(&mut suspicion.inside())?;
                 Value::Map
             }
             Some(b'[') => {
-                self.walk_from(1, &mut |_| ())?;
+                self.nested(&mut suspicion.inside())?;
                 Value::List
             }
             _ => match self.scalar()? {
@@ -217,6 +293,32 @@ impl<'a> Scanner<'a> {
                 _ => Value::Null,
             },
         })
+    }
+
+    fn nested(&mut self, keys: &mut Inside<'_>) -> Result<(), Malformed> {
+        self.walk_from(1, &mut |event| match event {
+            Event::Map(_) | Event::List(_) => keys.open(),
+            Event::End => keys.close(),
+            // A key in escapes is seen by the second look, which an untidy record takes anyway.
+            Event::Key(key) => key.bytes().into_iter().for_each(|key| keys.take(key)),
+            _ => (),
+        })
+    }
+
+    /// What stands behind a member: the end of the map, or a comma and another.
+    #[inline(never)]
+    fn ends_or_goes_on(&mut self) -> Result<bool, Malformed> {
+        self.space();
+        let ends = match self.peek() {
+            Some(b',') => false,
+            Some(b'}') => true,
+            _ => return Err(self.malformed("expected `,` or `}`")),
+        };
+        self.step();
+        if !ends {
+            self.space();
+        }
+        Ok(ends)
     }
 
     /// One value that stands `depth` levels down, event by event. The counts of maps and lists are not known yet and given as 0.
@@ -257,7 +359,6 @@ impl<'a> Scanner<'a> {
                     (Some(b'}'), true) | (Some(b']'), false) => {
                         self.step();
                         stack.pop();
-                        self.repeats.close();
                         on(Event::End);
                     }
                     (_, true) => return Err(self.malformed("expected `,` or `}`")),
@@ -271,7 +372,6 @@ impl<'a> Scanner<'a> {
         if !stack.push(map) {
             return Err(self.malformed("nested too deep"));
         }
-        self.repeats.open();
         self.step();
         self.space();
         Ok(())
@@ -288,13 +388,16 @@ impl<'a> Scanner<'a> {
     }
 
     fn literal(&mut self, word: &str, event: Event<'a, Text<'a>>) -> Result<Event<'a, Text<'a>>, Malformed> {
-        self.rest =
-            self.rest.strip_prefix(word.as_bytes()).ok_or_else(|| self.malformed("expected a value"))?;
+        let rest = self.bytes().get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(self.malformed("expected a value"));
+        }
+        self.at = self.at.wrapping_add(word.len());
         Ok(event)
     }
 
     fn number(&mut self) -> Result<&'a str, Malformed> {
-        let start = self.at();
+        let start = self.at;
         if self.peek() == Some(b'-') {
             self.step();
         }
@@ -316,7 +419,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        let text = self.text.get(start..self.at()).unwrap_or_default();
+        let text = self.text.get(start..self.at).unwrap_or_default();
         // Some 300 digits without an exponent are beyond every reader's range, too.
         if exponent || text.len() > 300 {
             self.tidy &= is_finite(text);
@@ -335,27 +438,25 @@ impl<'a> Scanner<'a> {
     }
 
     /// A string, from its opening quote to behind its closing one.
-    #[inline(always)]
+    #[inline]
     fn string(&mut self) -> Result<Text<'a>, Malformed> {
-        self.step();
-        let start = self.at();
-        if let Some((inside, rest)) = plain_string(self.rest) {
-            self.rest = rest;
-            let end = start.wrapping_add(inside.len());
-            return Ok(Text::Plain(self.text.get(start..end).unwrap_or_default()));
+        if let Some(inside) = self.plain_string(self.at) {
+            self.at = inside.end.wrapping_add(1);
+            return Ok(Text::Plain(self.text.get(inside).unwrap_or_default()));
         }
         self.odd_string()
     }
 
-    /// A string with escapes in it, or none, from behind its opening quote.
+    /// A string with escapes in it, or none, from its opening quote.
     #[inline(never)]
     fn odd_string(&mut self) -> Result<Text<'a>, Malformed> {
-        let start = self.at();
+        self.step();
+        let start = self.at;
         loop {
-            self.advance(plain_length(self.rest));
+            self.at = plain_end(self.bytes(), self.at);
             match self.peek() {
                 Some(b'"') => {
-                    let text = self.text.get(start..self.at()).unwrap_or_default();
+                    let text = self.text.get(start..self.at).unwrap_or_default();
                     self.step();
                     return Ok(Text::Escaped(text));
                 }
@@ -377,13 +478,10 @@ impl<'a> Scanner<'a> {
                 self.step();
                 match self.hex()? {
                     0xD800..=0xDBFF => {
-                        let paired = self
-                            .rest
-                            .strip_prefix(b"\\u")
-                            .and_then(hex4)
-                            .is_some_and(|low| (0xDC00..=0xDFFF).contains(&low));
-                        if paired {
-                            self.advance(6);
+                        let rest = self.bytes().get(self.at..).unwrap_or_default();
+                        let low = rest.strip_prefix(b"\\u").and_then(hex4);
+                        if low.is_some_and(|low| (0xDC00..=0xDFFF).contains(&low)) {
+                            self.at = self.at.wrapping_add(6);
                         } else {
                             self.tidy = false;
                         }
@@ -398,8 +496,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn hex(&mut self) -> Result<u32, Malformed> {
-        let code = hex4(self.rest).ok_or_else(|| self.malformed("expected four hex digits"))?;
-        self.advance(4);
+        let rest = self.bytes().get(self.at..).unwrap_or_default();
+        let code = hex4(rest).ok_or_else(|| self.malformed("expected four hex digits"))?;
+        self.at = self.at.wrapping_add(4);
         Ok(code)
     }
 }
@@ -412,13 +511,6 @@ pub(super) fn is_finite(number: &str) -> bool {
 fn hex4(text: &[u8]) -> Option<u32> {
     let digits = text.first_chunk::<4>()?;
     digits.iter().try_fold(0_u32, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
-}
-
-/// A string without escapes, from behind its opening quote: its inside, and what follows its closing quote.
-#[inline(always)]
-fn plain_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (inside, rest) = bytes.split_at_checked(plain_length(bytes))?;
-    Some((inside, rest.strip_prefix(b"\"")?))
 }
 
 /// Appends a checked string's inside with its escapes resolved; a lone surrogate becomes U+FFFD.

@@ -1,28 +1,35 @@
 //! The view over `MessagePack`, the encoding of Fluent Bit's events.
 //!
-//! A scan checks the structure, and whether the record is what most are: a flat map of ASCII strings, numbers and the
-//! like. A second look, at kept records only ([`Record::is_clean`]), tells whether a key stands twice, and of any other
-//! record whether each string is UTF-8 and each key a string.
+//! A scan checks the structure and counts the bytes of it that have their highest bit set. Where a record that is kept
+//! has no more of them, all its strings are ASCII; only where it has more, [`Record::is_clean`] looks at each string.
 
 #![expect(clippy::inline_always, reason = "a member of a record costs a call less, measured")]
 
 use std::borrow::Cow;
 
-use super::repeats::Repeats;
-use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Number, Record, Text, Value};
+use super::repeats::{Repeats, Suspicion};
+use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
 
 /// One record as a `MessagePack` map.
 #[derive(Clone, Debug)]
 pub struct MsgPack<'a> {
     bytes: &'a [u8],
-    /// Whether a scan found nothing but the common.
-    common: bool,
+    scanned: Scanned,
+}
+
+/// What a scan found out besides.
+#[derive(Clone, Copy, Debug)]
+enum Scanned {
+    /// Every byte with its highest bit set is one of the structure, if there are so many of them; no key stands twice.
+    Common { high: usize },
+    /// There is something that takes a second look.
+    Odd,
 }
 
 impl<'a> MsgPack<'a> {
     /// A view of exactly one value.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, common: false }
+        Self { bytes, scanned: Scanned::Odd }
     }
 
     /// Splits the first value off, its inside passed over.
@@ -36,46 +43,12 @@ impl<'a> MsgPack<'a> {
         Ok((Self::new(bytes.get(..length).unwrap_or_default()), reader.rest))
     }
 
-    /// Whether no key stands twice in a flat map.
-    fn keys_are_new(&self) -> bool {
-        let mut reader = Reader::new(self.bytes);
-        let Ok(Token::Map(members)) = reader.token() else { return false };
-        let mut repeats = Repeats::new();
-        (0..members).all(|_| {
-            matches!(reader.key(), Ok(Text::Bytes(key)) if repeats.is_new(key)) && reader.pass().is_ok()
-        })
-    }
-
     /// The value's bytes.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
-}
 
-impl<'a> Record<'a> for MsgPack<'a> {
-    fn scan<M>(
-        &mut self,
-        means: impl Fn(Text<'a>) -> Option<M>,
-        mut take: impl FnMut(M, Value<'a>),
-    ) -> Result<(), Malformed> {
-        let mut reader = Reader::new(self.bytes);
-        let Token::Map(members) = reader.token()? else {
-            return Err(Malformed { offset: 0, what: NOT_AN_OBJECT });
-        };
-        for _ in 0..members {
-            match means(reader.key()?) {
-                Some(meaning) => take(meaning, reader.value()?),
-                None => reader.pass()?,
-            }
-        }
-        self.common = reader.common;
-        if reader.rest.is_empty() { Ok(()) } else { Err(reader.malformed("expected the end of the record")) }
-    }
-
-    fn is_clean(&self) -> bool {
-        if self.common {
-            return self.keys_are_new();
-        }
+    fn is_clean_at_second_look(&self) -> bool {
         let mut clean = true;
         let mut repeats = Repeats::new();
         let walked = Reader::new(self.bytes).walk(&mut |step| {
@@ -94,6 +67,63 @@ impl<'a> Record<'a> for MsgPack<'a> {
         });
         clean && walked.is_ok()
     }
+}
+
+impl<'a> Record<'a> for MsgPack<'a> {
+    fn scan<M>(
+        &mut self,
+        means: impl Fn(&Name<'_>) -> Option<M>,
+        mut take: impl FnMut(M, Value<'a>) -> bool,
+    ) -> Result<(), Malformed> {
+        let mut reader = Reader::new(self.bytes);
+        let Token::Map(members) = reader.token()? else {
+            return Err(Malformed { offset: 0, what: NOT_AN_OBJECT });
+        };
+        let mut suspicion = Suspicion::new();
+        // What is still to be read, and counted so far; the reader has them only while it is asked.
+        let (mut rest, mut high) = (reader.rest, 0_usize);
+        for _ in 0..members {
+            let key;
+            if let Some((text, after, structure)) = string(rest) {
+                (key, rest, high) = (text, after, high.wrapping_add(structure));
+            } else {
+                reader.rest = rest;
+                key = reader.odd_key()?;
+                rest = reader.rest;
+            }
+            let name = Name::of(key);
+            let meaning = means(&name);
+            if meaning.is_none() {
+                suspicion.take(&name);
+            }
+            if let Some((text, after, structure)) = string(rest) {
+                (rest, high) = (after, high.wrapping_add(structure));
+                if let Some(meaning) = meaning {
+                    suspicion.note(!take(meaning, Value::Text(Text::Bytes(text))));
+                }
+            } else {
+                reader.rest = rest;
+                let value = reader.odd_value(&mut suspicion)?;
+                rest = reader.rest;
+                if let Some(meaning) = meaning {
+                    suspicion.note(!take(meaning, value));
+                }
+            }
+        }
+        self.scanned = if reader.odd || suspicion.any() {
+            Scanned::Odd
+        } else {
+            Scanned::Common { high: reader.high.wrapping_add(high) }
+        };
+        if rest.is_empty() { Ok(()) } else { Err(reader.malformed("expected the end of the record")) }
+    }
+
+    fn is_clean(&self) -> bool {
+        match self.scanned {
+            Scanned::Common { high } if high_bytes(self.bytes) == high => true,
+            _ => self.is_clean_at_second_look(),
+        }
+    }
 
     fn body(&self) -> Body<'a> {
         Body::MsgPack(self.bytes)
@@ -106,6 +136,47 @@ impl<'a> Record<'a> for MsgPack<'a> {
             _ => hex(self.bytes),
         }
     }
+}
+
+/// A string of less than 256 bytes, which most keys and values are: itself, what follows it, and how many of the bytes
+/// before it have their highest bit set.
+#[inline(always)]
+fn string(bytes: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    match *bytes {
+        [head @ 0xa0..=0xbf, ref rest @ ..] => {
+            let (text, rest) = rest.split_at_checked(usize::from(head & 0x1f))?;
+            Some((text, rest, 1))
+        }
+        [0xd9, length, ref rest @ ..] => {
+            let (text, rest) = rest.split_at_checked(usize::from(length))?;
+            Some((text, rest, usize::from(length >> 7).wrapping_add(1)))
+        }
+        _ => None,
+    }
+}
+
+const LOW_BITS: u64 = u64::from_ne_bytes([1; 8]);
+
+/// For each of a word's bytes 1 where its highest bit is set.
+#[inline(always)]
+fn high_bits(word: u64) -> u64 {
+    word >> 7 & LOW_BITS
+}
+
+/// How many bytes have their highest bit set.
+fn high_bytes(bytes: &[u8]) -> usize {
+    let mut count = 0_usize;
+    // A byte of the sum counts up to 255 words.
+    for words in bytes.chunks(255 * 8) {
+        let (words, tail) = words.as_chunks();
+        let sum = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(high_bits(u64::from_ne_bytes(*word))));
+        // Two neighbours may be more than a byte can hold.
+        let pairs = (sum & 0x00ff_00ff_00ff_00ff).wrapping_add(sum >> 8 & 0x00ff_00ff_00ff_00ff);
+        let tail = tail.iter().fold(0, |sum: usize, byte| sum.wrapping_add(usize::from(byte >> 7)));
+        let sum = (pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48) as usize;
+        count = count.wrapping_add(sum).wrapping_add(tail);
+    }
+    count
 }
 
 /// Walks a value known to be valid, such as a body that was scanned. What JSON has no word for becomes a string: keys
@@ -185,86 +256,67 @@ enum Step<'a> {
 struct Reader<'a> {
     all: &'a [u8],
     rest: &'a [u8],
-    /// Whether all that was read is what nearly all is: nothing nested, strings of ASCII, numbers and the like.
-    common: bool,
+    /// How many bytes of the structure have their highest bit set.
+    high: usize,
+    /// Whether there was something that such a count does not cover, or that JSON has no word for.
+    odd: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { all: bytes, rest: bytes, common: true }
+        Self { all: bytes, rest: bytes, high: 0, odd: false }
     }
 
-    /// A key. One that is no string names no field; it is passed over.
-    #[inline(always)]
-    fn key(&mut self) -> Result<Text<'a>, Malformed> {
-        if let Some(bytes) = self.short() {
-            return Ok(Text::Bytes(bytes));
-        }
-        self.odd_key()
-    }
-
-    /// A key other than a short string.
+    /// A key other than a short string. One that is no string names no field; it is passed over.
     #[inline(never)]
-    fn odd_key(&mut self) -> Result<Text<'a>, Malformed> {
+    fn odd_key(&mut self) -> Result<&'a [u8], Malformed> {
         match self.token()? {
-            Token::Str(bytes) => Ok(Text::Bytes(bytes)),
+            Token::Str(bytes) => Ok(bytes),
             Token::Map(_) | Token::List(_) => Err(self.malformed(NESTED_KEY)),
             _ => {
-                self.common = false;
-                Ok(Text::Plain(""))
+                self.odd = true;
+                Ok(&[])
             }
         }
     }
 
-    /// One value; a nested one is checked and passed over.
-    #[inline(always)]
-    fn value(&mut self) -> Result<Value<'a>, Malformed> {
-        if let Some(bytes) = self.short() {
-            return Ok(Value::Text(Text::Bytes(bytes)));
-        }
-        self.odd_value()
-    }
-
-    /// One value other than a short string.
+    /// One value other than a short string; a nested one is checked and passed over.
     #[inline(never)]
-    fn odd_value(&mut self) -> Result<Value<'a>, Malformed> {
+    fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
         let token = self.token()?;
         if let Some(frame) = Frame::of(&token) {
-            self.common = false;
-            self.inside(frame, 1, &mut |_| ())?;
+            self.nested(frame, suspicion)?;
         }
         Ok(token.into())
     }
 
-    /// One value that nobody wants.
-    #[inline(always)]
-    fn pass(&mut self) -> Result<(), Malformed> {
-        if self.short().is_some() { Ok(()) } else { self.odd_value().map(drop) }
-    }
-
-    /// A string of less than 32 bytes: what most keys and values are.
-    #[inline(always)]
-    fn short(&mut self) -> Option<&'a [u8]> {
-        let (head @ 0xa0..=0xbf, rest) = self.rest.split_first()? else { return None };
-        let (text, rest) = rest.split_at_checked(usize::from(head & 0x1f))?;
-        self.common &= is_ascii(text);
-        self.rest = rest;
-        Some(text)
+    #[inline(never)]
+    fn nested(&mut self, frame: Frame, suspicion: &mut Suspicion) -> Result<(), Malformed> {
+        let mut keys = suspicion.inside();
+        let mut odd = false;
+        keys.open();
+        self.inside(frame, 1, &mut |step| match step {
+            Step::Value(Token::Map(_) | Token::List(_)) => keys.open(),
+            Step::End => keys.close(),
+            Step::Key(Token::Str(key)) => keys.take(key),
+            Step::Key(_) => odd = true,
+            Step::Value(_) => (),
+        })?;
+        self.odd |= odd;
+        Ok(())
     }
 
     fn str(&mut self, length: u32) -> Result<Token<'a>, Malformed> {
-        let bytes = self.bytes(length)?;
-        self.common &= is_ascii(bytes);
-        Ok(Token::Str(bytes))
+        self.bytes(length).map(Token::Str)
     }
 
     fn bin(&mut self, length: u32) -> Result<Token<'a>, Malformed> {
-        self.common = false;
+        self.odd = true;
         self.bytes(length).map(Token::Bin)
     }
 
     fn float(&mut self, value: f64) -> Token<'a> {
-        self.common &= value.is_finite();
+        self.odd |= !value.is_finite();
         Token::Number(Number::Float(value))
     }
 
@@ -275,6 +327,10 @@ impl<'a> Reader<'a> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| self.malformed(ENDS))?;
         self.rest = rest;
+        let mut word = [0; 8];
+        word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        let high = high_bits(u64::from_ne_bytes(word)).wrapping_mul(LOW_BITS) >> 56;
+        self.high = self.high.wrapping_add(high as usize);
         Ok(*bytes)
     }
 
@@ -349,7 +405,7 @@ impl<'a> Reader<'a> {
     }
 
     fn ext(&mut self, length: u32) -> Result<Token<'a>, Malformed> {
-        self.common = false;
+        self.odd = true;
         let [kind] = self.array()?;
         Ok(Token::Ext(i8::from_be_bytes([kind]), self.bytes(length)?))
     }
@@ -426,22 +482,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a string is ASCII. Most are short: two overlapping reads see them whole.
-#[inline]
-fn is_ascii(bytes: &[u8]) -> bool {
-    let high = |word: u64| word & u64::from_ne_bytes([0x80; 8]);
-    if bytes.len() > 16 {
-        return bytes.is_ascii();
-    }
-    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return high(u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) == 0;
-    }
-    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return high(u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))) == 0;
-    }
-    bytes.iter().all(u8::is_ascii)
-}
-
 const ENDS: &str = "the record ends early";
 const NESTED_KEY: &str = "a key that is a map or list";
 
@@ -452,15 +492,15 @@ fn unsigned(value: u64) -> Number<'static> {
 /// An open map or list: how many keys and values are still to come.
 #[derive(Clone, Copy, Default)]
 struct Frame {
-    left: u64,
+    left: u32,
     map: bool,
 }
 
 impl Frame {
     fn of(head: &Token<'_>) -> Option<Self> {
         match *head {
-            Token::Map(count) => Some(Self { left: u64::from(count).saturating_mul(2), map: true }),
-            Token::List(count) => Some(Self { left: u64::from(count), map: false }),
+            Token::Map(count) => Some(Self { left: count.saturating_mul(2), map: true }),
+            Token::List(count) => Some(Self { left: count, map: false }),
             _ => None,
         }
     }

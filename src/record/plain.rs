@@ -10,13 +10,20 @@ use imp::{WIDTH, first_stop};
 /// How many bytes stand before the first quote, backslash or control character.
 #[inline(always)]
 pub(crate) fn plain_length(bytes: &[u8]) -> usize {
-    let (blocks, tail) = bytes.as_chunks::<WIDTH>();
-    for (index, block) in blocks.iter().enumerate() {
+    plain_end(bytes, 0)
+}
+
+/// Where the first quote, backslash or control character stands from a place on; the end where there is none.
+#[inline(always)]
+pub(super) fn plain_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         if let Some(stop) = first_stop(*block) {
-            return index.wrapping_mul(WIDTH).wrapping_add(stop);
+            return at.wrapping_add(stop);
         }
+        at = at.wrapping_add(WIDTH);
     }
-    bytes.len().wrapping_sub(tail.len()).wrapping_add(tail_length(tail))
+    at.wrapping_add(tail_length(bytes.get(at..).unwrap_or_default()))
 }
 
 /// The same for less than a block, in a block of its own.

@@ -1,10 +1,91 @@
 //! Notices keys that stand twice in one map.
 //!
 //! Such a body is legal, but readers differ: Elasticsearch refuses it, others take the last or the first. It is written
-//! anew, the first member of a name kept. Decision: hashes in a fixed array, looked through only where a small filter says
-//! that there may be an equal one; every key of every record comes by here, and a hash table would cost many times more.
+//! anew, the first member of a name kept. Decision: two looks. While a record is scanned, [`Suspicion`] sets a bit for
+//! each key; only where a bit was set already, and only of a record that is kept, [`Repeats`] looks at all keys again.
 
-use super::MAX_DEPTH;
+#![expect(clippy::inline_always, reason = "every key comes by here, measured")]
+
+use super::{MAX_DEPTH, Name};
+
+/// Bits for the keys of one record: a first look, which suspects a few keys wrongly and misses none.
+pub(super) struct Suspicion {
+    bits: [u64; 16],
+    /// Whether a bit was wanted twice.
+    any: bool,
+    /// How many maps and lists were opened so far.
+    opened: u16,
+}
+
+impl Suspicion {
+    /// Nothing seen yet; the outermost map is open.
+    pub fn new() -> Self {
+        Self { bits: [0; 16], any: false, opened: 0 }
+    }
+
+    /// Whether some key may have stood twice.
+    pub fn any(&self) -> bool {
+        self.any
+    }
+
+    /// What is known without a look: whether a key stood there before.
+    #[inline(always)]
+    pub fn note(&mut self, repeated: bool) {
+        self.any |= repeated;
+    }
+
+    /// Takes a key of the outermost map.
+    #[inline(always)]
+    pub fn take(&mut self, key: &Name<'_>) {
+        self.set(key.whole_hash());
+    }
+
+    /// For the keys of a nested value.
+    pub fn inside(&mut self) -> Inside<'_> {
+        Inside { suspicion: self, open: [0; MAX_DEPTH], depth: 0 }
+    }
+
+    #[inline(always)]
+    fn set(&mut self, hash: u64) {
+        // Ten bits below those by which the names that mean something are told apart.
+        let bit = 1_u64.wrapping_shl((hash >> 50 & 63) as u32);
+        let Some(word) = self.bits.get_mut((hash >> 46 & 15) as usize) else { return };
+        self.any |= *word & bit != 0;
+        *word |= bit;
+    }
+}
+
+/// The maps and lists that are open around a key of a nested value: the same key in another map is another key.
+pub(super) struct Inside<'s> {
+    suspicion: &'s mut Suspicion,
+    /// The number of each.
+    open: [u16; MAX_DEPTH],
+    depth: usize,
+}
+
+impl Inside<'_> {
+    /// A map or list begins.
+    pub fn open(&mut self) {
+        // After 65,535 of them two may share a number, which makes a key suspected at worst.
+        self.suspicion.opened = self.suspicion.opened.wrapping_add(1);
+        self.depth = self.depth.saturating_add(1);
+        if let Some(number) = self.open.get_mut(self.depth) {
+            *number = self.suspicion.opened;
+        }
+    }
+
+    /// The innermost map or list ends.
+    pub fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Takes a key of the innermost map.
+    pub fn take(&mut self, key: &[u8]) {
+        let number = self.open.get(self.depth).copied().map_or(0, u64::from);
+        let hash = Name::of(key).whole_hash().wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        self.suspicion.set(hash);
+    }
+}
 
 /// How many keys are watched at once: those of all open maps together. kAudit's findings have some thirty.
 const ROOM: usize = 96;
@@ -91,6 +172,41 @@ fn hash(key: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn suspicion_misses_no_key_and_suspects_few() {
+        let long = "k".repeat(100);
+        let mut wrongly = 0;
+        for number in 0..100 {
+            let mut suspicion = Suspicion::new();
+            let keys: Vec<String> = (0..10).map(|key| format!("key_{number}_{key}")).collect();
+            keys.iter().for_each(|key| suspicion.take(&Name::of(key.as_bytes())));
+            wrongly += u32::from(suspicion.any());
+            let mut inside = suspicion.inside();
+            for _ in 0..10 {
+                inside.open();
+                inside.take(b"doc");
+                inside.take(long.as_bytes());
+                inside.close();
+            }
+            for key in [&keys[number % 10], &long] {
+                let mut suspicion = Suspicion::new();
+                let mut inside = suspicion.inside();
+                inside.open();
+                inside.take(key.as_bytes());
+                inside.open();
+                inside.take(b"doc");
+                inside.close();
+                inside.take(key.as_bytes());
+                assert!(suspicion.any());
+                let mut suspicion = Suspicion::new();
+                suspicion.take(&Name::of(key.as_bytes()));
+                suspicion.take(&Name::of(key.as_bytes()));
+                assert!(suspicion.any());
+            }
+        }
+        assert!(wrongly < 15, "{wrongly}");
+    }
 
     #[test]
     fn a_key_is_new_once_in_each_map() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::plugin;
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
 use crate::vector;
+use crate::wasm;
 
 /// Something that users install: its name on this command line, the file under `dist/`, and how it is built.
 struct Artefact {
@@ -22,6 +23,8 @@ const ARTEFACTS: &[Artefact] = &[
     // The drivers of `run --via`, which look for the plugins beside them.
     Artefact { name: "plugin-driver", file: "kaudit-fluent-bit-host", build: plugin_driver },
     Artefact { name: "module-driver", file: "kaudit-vector-host", build: vector::driver },
+    Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
+    Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
 ];
 
 /// Builds the artefacts that are named, or all.
@@ -66,4 +69,24 @@ fn plugin_driver() -> Done<PathBuf> {
 fn released(package: &str, program: &str) -> Done<PathBuf> {
     sh(&mut cargo(&["build", "--release", "--locked", "--package", package]))?;
     Ok(target_directory()?.join("release").join(program))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_manifest_has_what_is_built_here() {
+        let manifest = fs::read_to_string(root().join("plugin-manifest/manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        let told = manifest["artefacts"].as_array().unwrap().iter();
+        let told: Vec<Value> = told.map(|artefact| json!([artefact["name"], artefact["file"]])).collect();
+        let here: Vec<Value> =
+            ARTEFACTS.iter().map(|artefact| json!([artefact.name, artefact.file])).collect();
+        for artefact in here.iter().chain(&told) {
+            assert!(here.contains(artefact) && told.contains(artefact), "{artefact} is not in both");
+        }
+    }
 }

@@ -8,6 +8,7 @@
 mod bench;
 mod demo;
 mod dist;
+mod kubernetes;
 mod lint;
 mod plugin;
 mod policy;
@@ -15,6 +16,7 @@ mod shell;
 mod soak;
 mod test;
 mod vector;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,11 @@ const TASKS: &[Task] = &[
         "soak",
         "run the released plugin long enough for a leak to show; with --valgrind under valgrind",
         soak::run,
+    ),
+    Task(
+        "kubernetes",
+        "render a kustomization as kustomize does, and print its resources as JSON",
+        kubernetes::run,
     ),
     Task("bench", "measure, and write the report; --instructions: guard against slower code", bench::run),
     Task("lint", "formatting, clippy, documentation, and the policy of dependencies", lint::run),
@@ -63,6 +70,6 @@ fn main() -> ExitCode {
 }
 
 fn help() -> String {
-    let tasks = TASKS.iter().map(|Task(name, does, _)| format!("  {name:<6} {does}\n"));
+    let tasks = TASKS.iter().map(|Task(name, does, _)| format!("  {name:<10} {does}\n"));
     format!("Usage: cargo xtask TASK\n\nTasks:\n{}", tasks.collect::<String>())
 }

@@ -30,7 +30,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
 }
 
 /// The files that a configuration names stand beside it.
-struct Beside<'a>(&'a Path);
+pub struct Beside<'a>(pub &'a Path);
 
 impl Files for Beside<'_> {
     fn load(&self, path: &str) -> Result<String, String> {
@@ -39,7 +39,7 @@ impl Files for Beside<'_> {
 }
 
 /// A text file; the words of an error are for the user.
-fn read(file: &Path) -> io::Result<String> {
+pub fn read(file: &Path) -> io::Result<String> {
     String::from_utf8(fs::read(file)?).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.split(|byte| *byte == b'\n').count();

@@ -5,7 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+mod bake;
 mod bench;
+mod check;
 mod clock;
 mod config;
 mod endpoint;
@@ -45,10 +47,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Args),
     Run(run::Args),
     Bench(bench::Args),
     Endpoint(endpoint::Args),
     Pipe(pipe::Args),
+    Bake(bake::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -62,6 +66,7 @@ kaudit-filter shows what Coralogix would receive of your kAudit findings.
 Next:
   kaudit-filter run findings.ndjson                        every finding as an entry, no filter
   kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
+  kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
   kaudit-filter run --help                                 all about records, configuration and clocks
   kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
   kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
@@ -69,10 +74,12 @@ Next:
 
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
+        Some(Command::Bake(args)) => Ok(bake::run(&args)),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
     };
     let outcome = match ended {

@@ -1,0 +1,97 @@
+//! `kaudit-filter check` as a user runs it: what it looks at, what it prints, and the exit code. What it says of each
+//! mistake is tested where it is said.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// The exit code, standard output and standard error.
+type Ran = (Option<i32>, String, String);
+
+fn ran(arguments: &[&str], stdin: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .arg("check")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One that reads nothing may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+const WARNED: &str = "- {type: detections, target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/bulk', rate-limit: 10}}\n";
+
+#[test]
+fn exit_codes() {
+    let table: [(&[&str], &str, i32); 8] = [
+        (&["examples/kaudit.yaml"], "", 0),
+        (&["-"], WARNED, 0),
+        (&["-", "--strict"], WARNED, 1),
+        (&["tests/data/config/six-mistakes.yaml"], "", 1),
+        (&["nowhere.yaml"], "", 2),
+        (&["examples/findings"], "", 2),
+        (&[], "", 2),
+        (&["--explain", "K999"], "", 2),
+    ];
+    for (arguments, stdin, code) in table {
+        let (found, out, err) = ran(arguments, stdin);
+        assert_eq!(found, Some(code), "{arguments:?}: {out}{err}");
+        assert_eq!(out.is_empty(), code == 2, "{arguments:?}: {out}");
+    }
+}
+
+#[test]
+fn a_folder_is_searched_and_a_file_is_named() {
+    let (code, out, err) = ran(&["examples", "tests/data/config/six-mistakes.yaml", "--format", "json"], "");
+    assert_eq!((code, err.as_str()), (Some(1), ""));
+    let report: Value = serde_json::from_str(&out).unwrap();
+    // Two configurations of the examples; agents' own files are none.
+    assert_eq!(report["files"], 3);
+    assert_eq!(report["errors"], 6);
+    assert_eq!(report["remarks"][0]["file"], "examples/audit-integration.yaml");
+}
+
+#[test]
+fn no_colour_where_nobody_sees_it() {
+    let (_, out, _) = ran(&["tests/data/config/six-mistakes.yaml"], "");
+    assert!(out.contains("error[K021]") && !out.contains('\u{1b}'), "{out}");
+}
+
+#[test]
+fn formats_are_what_they_say() {
+    let (_, out, _) = ran(&["-", "--format", "github"], WARNED);
+    assert!(out.starts_with("::warning file=stdin,line=1,col="), "{out}");
+    let (_, out, _) = ran(&["-", "--format", "sarif"], WARNED);
+    let sarif: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(sarif.pointer("/runs/0/results/0/ruleId"), sarif.pointer("/runs/0/tool/driver/rules/0/id"));
+}
+
+#[test]
+fn codes_are_explained() {
+    let (code, out, _) = ran(&["--explain", "k047"], "");
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("K047: "), "{out}");
+    let (_, all, _) = ran(&["--explain", "all"], "");
+    assert!(all.lines().count() > 50 && all.contains("K047"), "{all}");
+}
+
+#[test]
+fn the_readme_shows_what_it_prints() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let (_, console) = readme.split_once("$ dist/kaudit-filter check ").unwrap();
+    let (arguments, console) = console.split_once('\n').unwrap();
+    let (console, _) = console.split_once("```").unwrap();
+    let (_, out, _) = ran(&[arguments], "");
+    for block in console.split('…').map(str::trim).filter(|block| !block.is_empty()) {
+        assert!(out.contains(block), "not printed:\n{block}\nbut:\n{out}");
+    }
+}

@@ -1,0 +1,213 @@
+//! The boundary to the host: WASI's functions, the exports Fluent Bit calls, and the memory they share.
+//!
+//! The only room with `unsafe`. A WebAssembly instance has one thread, so its state is thread-local.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::slice;
+
+use kaudit_filter::Time;
+
+use crate::reply::Guest;
+use crate::setup;
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
+    fn fd_write(fd: u32, parts: *const Part, count: u32, written: *mut u32) -> u32;
+    fn random_get(bytes: *mut u8, length: u32) -> u32;
+}
+
+#[cfg(feature = "file")]
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn fd_close(fd: u32) -> u32;
+    fn fd_prestat_get(fd: u32, prestat: *mut [u32; 2]) -> u32;
+    fn fd_read(fd: u32, parts: *const Part, count: u32, read: *mut u32) -> u32;
+    fn path_open(
+        directory: u32,
+        follow: u32,
+        path: *const u8,
+        length: usize,
+        how: u32,
+        rights: u64,
+        inherited: u64,
+        flags: u32,
+        fd: *mut u32,
+    ) -> u32;
+}
+
+/// WASI's `ciovec`.
+#[repr(C)]
+struct Part {
+    start: *const u8,
+    length: usize,
+}
+
+const STANDARD_ERROR: u32 = 2;
+const REALTIME: u32 = 0;
+/// A microsecond: what the clock may be off.
+const PRECISION: u64 = 1_000;
+
+/// What the guest is called, in its messages.
+const NAME: &str = "kaudit";
+
+thread_local! {
+    static INBOX: RefCell<Inbox> = const { RefCell::new(Inbox { buffers: Vec::new(), used: 0 }) };
+    static GUEST: RefCell<Option<Guest>> = const { RefCell::new(None) };
+}
+
+/// Where the host puts its arguments: a few buffers that are used again for every record. Decision: not the allocator.
+/// Fluent Bit before 4.1 frees nothing until a chunk ends, and calling the allocator twice for each record costs more
+/// than looking at a list.
+struct Inbox {
+    buffers: Vec<Vec<u64>>,
+    used: usize,
+}
+
+impl Inbox {
+    fn take(&mut self, bytes: usize) -> *mut u64 {
+        if self.used == self.buffers.len() {
+            self.buffers.push(Vec::new());
+        }
+        let buffer = &mut self.buffers[self.used];
+        self.used += 1;
+        buffer.clear();
+        buffer.reserve(bytes.div_ceil(8).max(1));
+        buffer.as_mut_ptr()
+    }
+}
+
+/// The host asks for memory for an argument. It stays the host's until the next answer is given.
+#[unsafe(no_mangle)]
+extern "C" fn malloc(size: usize) -> *mut u64 {
+    INBOX.with_borrow_mut(|inbox| inbox.take(size))
+}
+
+/// The host gives memory back; the inbox keeps it for the next record.
+#[unsafe(no_mangle)]
+extern "C" fn free(_: *mut u64) {}
+
+/// Runs when the instance starts. A guest that cannot get ready says why and traps, so that Fluent Bit refuses to start
+/// instead of losing records.
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    std::panic::set_hook(Box::new(|panic| say(format_args!("{panic}"))));
+    match setup::guest() {
+        Ok(guest) => {
+            if let Some(notice) = guest.notice() {
+                say(format_args!("{notice}"));
+            }
+            GUEST.set(Some(guest));
+        }
+        Err(mistakes) => {
+            for mistake in mistakes.lines() {
+                say(format_args!("{mistake}"));
+            }
+            core::arch::wasm32::unreachable()
+        }
+    }
+}
+
+/// The filter function: a record of JSON text in, a JSON object or the empty text out, ended by a NUL.
+///
+/// # Safety
+/// Fluent Bit's promise: `record` points at `length` bytes that it has written into memory it got from [`malloc`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn kaudit(
+    _: *const u8,
+    _: u32,
+    _: u32,
+    _: u32,
+    record: *const u8,
+    length: usize,
+) -> *const u8 {
+    // SAFETY: on Fluent Bit's promise; a null pointer, which it passes when it found no memory, comes without bytes.
+    let record = if record.is_null() { &[] } else { unsafe { slice::from_raw_parts(record, length) } };
+    INBOX.with_borrow_mut(|inbox| inbox.used = 0);
+    GUEST.with_borrow_mut(|guest| match guest {
+        Some(guest) => guest.answer(record, now()).as_ptr(),
+        None => c"{}".as_ptr().cast(),
+    })
+}
+
+/// The wall clock.
+pub(crate) fn now() -> Time {
+    let mut nanos = 0;
+    // SAFETY: WASI writes eight bytes, which are ours. A clock that fails leaves 1970.
+    unsafe { clock_time_get(REALTIME, PRECISION, &raw mut nanos) };
+    Time::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+}
+
+/// A number that nobody can guess, for the tables of limiter keys.
+pub(crate) fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    // SAFETY: WASI writes as many bytes as it is told, which are ours. Without randomness the seed is zero.
+    unsafe { random_get(bytes.as_mut_ptr(), 8) };
+    u64::from_le_bytes(bytes)
+}
+
+/// A line on the agent's standard error.
+pub(crate) fn say(message: std::fmt::Arguments<'_>) {
+    let mut line = String::new();
+    // Writing into a string cannot fail.
+    let _ = writeln!(line, "{NAME}: {message}");
+    let part = Part { start: line.as_ptr(), length: line.len() };
+    let mut written = 0;
+    // SAFETY: WASI reads one part, whose bytes are the line's, and writes four bytes. Nobody is left to tell when it fails.
+    unsafe { fd_write(STANDARD_ERROR, &raw const part, 1, &raw mut written) };
+}
+
+/// The file of that name in the first accessible directory that has one.
+#[cfg(feature = "file")]
+pub(crate) fn file(name: &str) -> Option<Vec<u8>> {
+    /// WASI's first descriptor behind the three standard ones.
+    const FIRST: u32 = 3;
+    let is_directory = |fd: &u32| {
+        let mut prestat = [0; 2];
+        // SAFETY: WASI writes eight bytes, which are ours.
+        unsafe { fd_prestat_get(*fd, &raw mut prestat) == 0 }
+    };
+    (FIRST..).take_while(is_directory).find_map(|directory| read(directory, name))
+}
+
+#[cfg(feature = "file")]
+fn read(directory: u32, name: &str) -> Option<Vec<u8>> {
+    const FOLLOW_LINKS: u32 = 1;
+    const RIGHT_TO_READ: u64 = 1 << 1;
+    let mut fd = 0;
+    // SAFETY: WASI reads the name, which is ours, and writes four bytes.
+    let error = unsafe {
+        path_open(directory, FOLLOW_LINKS, name.as_ptr(), name.len(), 0, RIGHT_TO_READ, 0, 0, &raw mut fd)
+    };
+    if error != 0 {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let part = Part { start: buffer.as_mut_ptr(), length: buffer.len() };
+        let mut read = 0;
+        // SAFETY: WASI writes at most the buffer's length into the buffer, and four bytes.
+        let error = unsafe { fd_read(fd, &raw const part, 1, &raw mut read) };
+        let read = buffer.get(..read as usize).filter(|read| error == 0 && !read.is_empty());
+        let Some(read) = read else { break };
+        bytes.extend_from_slice(read);
+    }
+    // SAFETY: the descriptor is ours and not used again.
+    unsafe { fd_close(fd) };
+    Some(bytes)
+}
+
+/// Where `bake` writes the address and the length of a configuration; zero: nothing is baked in.
+#[unsafe(no_mangle)]
+static kaudit_baked: [usize; 2] = [0, 0];
+
+/// The baked configuration.
+pub(crate) fn baked() -> Option<&'static [u8]> {
+    // SAFETY: a static may be read; volatile, since the module's data is changed behind the compiler's back.
+    let [start, length] = unsafe { (&raw const kaudit_baked).read_volatile() };
+    // SAFETY: on the promise of `bake`, which put so many bytes there, in memory that nobody else has, before the
+    // instance was made.
+    (start != 0).then(|| unsafe { slice::from_raw_parts(start as *const u8, length) })
+}

@@ -1,0 +1,97 @@
+//! One record's answer: at most one JSON object.
+
+use std::borrow::Cow;
+
+use kaudit_filter::bulk::Grouper;
+use kaudit_filter::config::Shape;
+use kaudit_filter::entry::Entry;
+use kaudit_filter::record::{Json, Record as _};
+use kaudit_filter::{Filter, Time, Verdict};
+
+/// What an operator has to know when limits or count reports are configured. It is printed when an instance starts, so
+/// once from Fluent Bit 4.1 on, and for every chunk by an older one.
+pub const NOTICE: &str = "rate limits and count reports begin a second after the start; Fluent Bit before 4.1 starts \
+                          this filter anew for each chunk, so there all findings pass";
+
+/// How old an instance must be to keep a finding back, nanoseconds. Fluent Bit before 4.1 throws an instance away with
+/// its chunk, some milliseconds after its start, and with it what it kept back; nothing tells a guest which Fluent Bit
+/// it is in, but no chunk takes so long.
+const SETTLED_NS: i64 = 1_000_000_000;
+
+/// The guest's heart: a filter and the buffer of its last answer.
+pub struct Guest {
+    filter: Filter,
+    shape: Shape,
+    started: Time,
+    settled: bool,
+    reply: Vec<u8>,
+}
+
+impl Guest {
+    /// A guest around a filter, started `now`.
+    pub fn new(mut filter: Filter, shape: Shape, now: Time) -> Self {
+        filter.one_slot();
+        filter.keep_back(false);
+        Self { filter, shape, started: now, settled: false, reply: Vec::new() }
+    }
+
+    /// What the operator has to know at the start, if anything.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.filter.may_keep_back().then_some(NOTICE)
+    }
+
+    /// The answer to one record that arrived `now`: a JSON object, or nothing, and the NUL that ends it.
+    ///
+    /// A dropped record leaves its slot to an entry of the filter's own that is due.
+    pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
+        if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
+            self.settled = true;
+            self.filter.keep_back(true);
+        }
+        let Self { filter, shape, reply, .. } = self;
+        reply.clear();
+        let text = match std::str::from_utf8(record) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(record),
+        };
+        match filter.process(&mut Json::new(&text), now) {
+            Verdict::Kept(entry) => write(&entry, *shape, reply),
+            Verdict::Passed => pass(&text, reply),
+            Verdict::Dropped(_) | Verdict::Suppressed => {
+                if let Some(entry) = filter.due(now) {
+                    write(&entry, *shape, reply);
+                }
+            }
+        }
+        reply.push(0);
+        reply
+    }
+}
+
+/// An entry, or an envelope of one.
+fn write(entry: &Entry<'_>, shape: Shape, reply: &mut Vec<u8>) {
+    match shape {
+        Shape::Singles => entry.write_json(reply),
+        Shape::Bulk => {
+            let mut envelope = Grouper::default();
+            envelope.push(entry);
+            reply.extend(envelope.close().unwrap_or_default());
+        }
+    }
+}
+
+/// A record that stays as it is. Fluent Bit would lose what is no JSON object, so that becomes a text in one.
+fn pass(text: &str, reply: &mut Vec<u8>) {
+    if Json::new(text).check().is_ok() {
+        return reply.extend_from_slice(text.as_bytes());
+    }
+    reply.extend_from_slice(br#"{"message":""#);
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => reply.extend([b'\\', character as u8]),
+            '\0'..='\x1f' => reply.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes()),
+            _ => reply.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    reply.extend_from_slice(br#""}"#);
+}

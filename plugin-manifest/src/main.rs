@@ -1,0 +1,40 @@
+//! Prints the manifest; with the names of files of a release as `PLATFORM SHA256 BYTES PATH` lines on standard input and
+//! the argument `release`, the manifest of that release.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use plugin_manifest::File;
+
+fn main() -> ExitCode {
+    let made = match std::env::args().nth(1).as_deref() {
+        None => plugin_manifest::manifest(),
+        Some("release") => io::read_to_string(io::stdin())
+            .map_err(|error| error.to_string())
+            .and_then(|lines| lines.lines().map(file).collect::<Result<Vec<_>, _>>())
+            .and_then(|files| plugin_manifest::of_release(&files)),
+        Some(other) => Err(format!("`{other}` is none of its arguments; give `release` or nothing")),
+    };
+    let printed = made.and_then(|manifest| {
+        let text = plugin_manifest::text(&manifest);
+        io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
+    });
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(mistake) => {
+            eprintln!("plugin-manifest: {mistake}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn file(line: &str) -> Result<File, String> {
+    let words: Vec<&str> = line.splitn(4, ' ').collect();
+    let [platform, sha256, bytes, path] = words[..] else {
+        return Err(format!("expected `PLATFORM SHA256 BYTES PATH`, found `{line}`"));
+    };
+    let bytes = bytes.parse().map_err(|_| format!("expected a number of bytes, found `{bytes}`"))?;
+    Ok(File { path: path.to_owned(), platform: platform.to_owned(), sha256: sha256.to_owned(), bytes })
+}

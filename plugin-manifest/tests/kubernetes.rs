@@ -1,0 +1,632 @@
+//! `examples/kubernetes`: rendered by kustomize, held against Kubernetes' schemas, and followed as an agent follows it:
+//! from a container's arguments to the files they name, through mounts, to what an init container copied there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use kaudit_filter::config::{self, Config, Files};
+use kaudit_filter::record::Json;
+use kaudit_filter::{Filter, Time, Verdict};
+use serde_json::{Value, json};
+
+/// A ConfigMap's data and binary data together have at most so many bytes.
+const MAX_CONFIG_MAP: usize = 1 << 20;
+
+fn examples(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path)
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(examples(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn manifest() -> Value {
+    plugin_manifest::manifest().unwrap()
+}
+
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}
+
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The resources of every kustomization, by the folder's name.
+static RENDERED: LazyLock<BTreeMap<&str, Vec<Value>>> = LazyLock::new(|| {
+    // A module is no file of the repository; one as large as a real one stands in for it.
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes");
+    let _ = fs::remove_dir_all(&scratch);
+    copy(&examples("kubernetes"), &scratch);
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    module.resize(400_000, 0xfe);
+    fs::write(scratch.join("wasm/kaudit.wasm"), module).unwrap();
+
+    let folders = ["config", "overlays/fluent-bit", "overlays/vector", "overlays/wasm", "aggregator"];
+    let mut xtask = Command::new(env!("CARGO"));
+    xtask.args(["run", "--quiet", "--package", "xtask", "--", "kubernetes"]);
+    xtask.args(folders.map(|folder| scratch.join(folder))).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = xtask.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let rendered = lines.lines().map(|line| serde_json::from_str(line).unwrap());
+    folders.into_iter().zip(rendered).collect()
+});
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+/// What each chart makes of our values, as far as they go: the pod of its template with the values in their places.
+/// Decision: the charts themselves are in no registry of packages, so what their templates do with these values is
+/// written down here, and nothing is said of the rest of what they render.
+fn charts() -> Vec<(&'static str, Vec<Value>)> {
+    let values = |chart: &str| -> Value {
+        serde_saphyr::from_str(&text(&format!("kubernetes/values/{chart}.yaml"))).unwrap()
+    };
+    let fluent_bit = values("fluent-bit");
+    let known =
+        ["initContainers", "securityContext", "env", "args", "extraVolumes", "extraVolumeMounts", "config"];
+    assert_known(&fluent_bit, &known);
+    assert_known(&fluent_bit["config"], &["service", "inputs", "filters", "outputs"]);
+    let parts = ["service", "inputs", "filters", "outputs"].map(|part| word(&fluent_bit["config"][part]));
+    let filled = parts.join("\n").replace("{{ .Values.flush }}", "1");
+    let filled =
+        filled.replace("{{ .Values.logLevel }}", "info").replace("{{ .Values.metricsPort }}", "2020");
+    assert!(!filled.contains("{{"), "{filled}");
+    let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fluent-bit"},
+        "data": {"fluent-bit.conf": filled}});
+    let mounts = [
+        json!({"name": "config", "mountPath": "/fluent-bit/etc/conf"}),
+        json!({"name": "varlog", "mountPath": "/var/log"}),
+    ];
+    let volumes = [
+        json!({"name": "config", "configMap": {"name": "fluent-bit"}}),
+        json!({"name": "varlog", "hostPath": {"path": "/var/log"}}),
+    ];
+    let fluent_bit = vec![config, daemon_set("fluent-bit", &fluent_bit, &mounts, &volumes)];
+
+    let vector = values("vector");
+    let known = [
+        "role",
+        "initContainers",
+        "securityContext",
+        "env",
+        "args",
+        "extraVolumes",
+        "extraVolumeMounts",
+        "customConfig",
+    ];
+    assert_known(&vector, &known);
+    assert_eq!(vector["role"], "Agent");
+    let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "vector"},
+        "data": {"vector.yaml": vector["customConfig"].to_string()}});
+    let mounts = [
+        json!({"name": "data", "mountPath": vector["customConfig"]["data_dir"]}),
+        json!({"name": "config", "mountPath": "/etc/vector/", "readOnly": true}),
+    ];
+    let volumes = [
+        json!({"name": "data", "hostPath": {"path": "/var/lib/vector"}}),
+        json!({"name": "config", "projected": {"sources": [{"configMap": {"name": "vector"}}]}}),
+    ];
+    let vector = vec![config, daemon_set("vector", &vector, &mounts, &volumes)];
+    let shared = || RENDERED["config"].iter().cloned();
+    vec![
+        ("values/fluent-bit.yaml", fluent_bit.into_iter().chain(shared()).collect()),
+        ("values/vector.yaml", vector.into_iter().chain(shared()).collect()),
+    ]
+}
+
+fn assert_known(values: &Value, known: &[&str]) {
+    for key in values.as_object().unwrap().keys() {
+        assert!(known.contains(&key.as_str()), "the chart's pod has no place for `{key}`");
+    }
+}
+
+fn daemon_set(name: &str, values: &Value, mounts: &[Value], volumes: &[Value]) -> Value {
+    let with = |own: &[Value], more: &Value| own.iter().chain(list(more)).cloned().collect::<Vec<_>>();
+    let labels = json!({"app.kubernetes.io/name": name});
+    json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": name}, "spec": {
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {
+            "initContainers": values["initContainers"],
+            "containers": [{
+                "name": name, "image": "chart", "args": values["args"], "env": values["env"],
+                "securityContext": values["securityContext"],
+                "volumeMounts": with(mounts, &values["extraVolumeMounts"]),
+            }],
+            "volumes": with(volumes, &values["extraVolumes"]),
+        }},
+    }})
+}
+
+/// All that is deployed: folders and values files with their resources.
+fn deployments() -> Vec<(&'static str, Vec<Value>)> {
+    let rendered = RENDERED.iter().filter(|(folder, _)| **folder != "config");
+    rendered.map(|(folder, resources)| (*folder, resources.clone())).chain(charts()).collect()
+}
+
+/// A pod, and the `ConfigMap`s beside it.
+struct Pod<'a> {
+    spec: &'a Value,
+    claims: Vec<&'a str>,
+    config_maps: BTreeMap<&'a str, &'a Value>,
+}
+
+/// What a path in a container is.
+#[derive(Debug, PartialEq)]
+enum Place {
+    /// A text of a ConfigMap's.
+    Text(String),
+    /// A ConfigMap's binary data, or what an init container copied.
+    Binary,
+    /// Writable, and outlives the pod or not.
+    State,
+    /// A mounted directory, with the files of its `ConfigMap`s.
+    Directory(BTreeMap<String, Place>),
+    /// A part of the image, or of the node.
+    Other,
+}
+
+impl<'a> Pod<'a> {
+    /// The one pod of a deployment.
+    fn of(resources: &'a [Value]) -> Self {
+        let mut workloads = resources.iter().filter(|resource| resource.pointer("/spec/template").is_some());
+        let workload = workloads.next().expect("something runs pods");
+        assert_eq!(workloads.next(), None);
+        let config_maps = resources.iter().filter(|resource| resource["kind"] == "ConfigMap");
+        Self {
+            spec: at(workload, "/spec/template/spec"),
+            claims: list(at(workload, "/spec/volumeClaimTemplates"))
+                .map(|claim| word(at(claim, "/metadata/name")))
+                .collect(),
+            config_maps: config_maps.map(|map| (word(at(map, "/metadata/name")), map)).collect(),
+        }
+    }
+
+    fn containers(&self) -> impl Iterator<Item = &'a Value> {
+        list(at(self.spec, "/initContainers")).chain(list(at(self.spec, "/containers")))
+    }
+
+    /// The agent's container.
+    fn agent(&self) -> &'a Value {
+        at(self.spec, "/containers/0")
+    }
+
+    /// The volume of this name; `None`: a claim's.
+    fn volume(&self, name: &str) -> Option<&'a Value> {
+        let volume = list(at(self.spec, "/volumes")).find(|volume| volume["name"] == name);
+        assert!(volume.is_some() || self.claims.contains(&name), "no volume `{name}`");
+        volume
+    }
+
+    /// What is in a volume of `ConfigMap`s, by the names of files; `None`: another volume.
+    fn files(&self, volume: &Value) -> Option<BTreeMap<String, Place>> {
+        let sources: Vec<&Value> = match (&volume["configMap"], at(volume, "/projected/sources")) {
+            (Value::Null, Value::Null) => return None,
+            (Value::Null, sources) => list(sources).map(|source| &source["configMap"]).collect(),
+            (source, _) => vec![source],
+        };
+        let mut files = BTreeMap::new();
+        for source in sources {
+            let name = word(&source["name"]);
+            let map = self.config_maps.get(name).unwrap_or_else(|| panic!("no ConfigMap `{name}`"));
+            let data = |key: &str| {
+                let text = map["data"][key].as_str().map(|text| Place::Text(text.to_owned()));
+                let found = text.or_else(|| map["binaryData"][key].as_str().map(|_| Place::Binary));
+                found.unwrap_or_else(|| panic!("ConfigMap `{name}` has no key `{key}`"))
+            };
+            if source["items"].is_null() {
+                let members = [&map["data"], &map["binaryData"]].into_iter().filter_map(Value::as_object);
+                files.extend(members.flat_map(|map| map.keys()).map(|key| (key.clone(), data(key))));
+            }
+            files.extend(
+                list(&source["items"]).map(|item| (word(&item["path"]).to_owned(), data(word(&item["key"])))),
+            );
+        }
+        Some(files)
+    }
+
+    /// The names of what init containers copy into a volume.
+    fn copied(&self, volume: &str) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        for init in list(at(self.spec, "/initContainers")) {
+            let command: Vec<&str> = list(&init["command"]).map(word).collect();
+            let ["cp", from @ .., to] = &command[..] else { panic!("{command:?}") };
+            let mount =
+                list(&init["volumeMounts"]).find(|mount| to.trim_end_matches('/') == mount["mountPath"]);
+            if mount.unwrap_or_else(|| panic!("nothing is mounted at {to}"))["name"] == volume {
+                names.extend(from.iter().filter_map(|path| path.strip_prefix("/kaudit/")));
+            }
+        }
+        names
+    }
+
+    /// What a path is in the agent's container.
+    fn look(&self, path: &str) -> Place {
+        let mounts = list(at(self.agent(), "/volumeMounts"));
+        let below = |mount: &&Value| Path::new(path).starts_with(word(&mount["mountPath"]));
+        let Some(mount) = mounts.filter(below).max_by_key(|mount| word(&mount["mountPath"]).len()) else {
+            assert!(!path.starts_with("/kaudit"), "nothing is mounted for {path}");
+            return Place::Other;
+        };
+        let name = word(&mount["name"]);
+        let rest = Path::new(path).strip_prefix(word(&mount["mountPath"])).unwrap().to_str().unwrap();
+        let volume = self.volume(name);
+        let files = volume.and_then(|volume| self.files(volume));
+        if rest.is_empty() {
+            return Place::Directory(files.unwrap_or_default());
+        }
+        if let Some(mut files) = files {
+            // A default that the environment replaces may name another place.
+            let missing = || assert!(!path.starts_with("/kaudit"), "{path}: `{name}` has no such file");
+            return files.remove(rest).unwrap_or_else(|| {
+                missing();
+                Place::Other
+            });
+        }
+        if volume.is_some_and(|volume| !volume["emptyDir"].is_null()) && mount["readOnly"] == true {
+            assert!(self.copied(name).contains(&rest), "{path}: nobody copies it");
+            return Place::Binary;
+        }
+        if mount["readOnly"] == true { Place::Other } else { Place::State }
+    }
+
+    /// Everything that the agent's arguments and environment lead to, through the texts that they name.
+    fn reached(&self) -> BTreeMap<String, Place> {
+        let words =
+            list(&self.agent()["args"]).chain(list(&self.agent()["env"]).map(|variable| &variable["value"]));
+        let mut texts: Vec<String> = words.map(|text| word(text).to_owned()).collect();
+        let mut found = BTreeMap::new();
+        while let Some(text) = texts.pop() {
+            self.assert_variables(&text);
+            for path in paths(&text) {
+                if found.contains_key(&path) {
+                    continue;
+                }
+                let place = self.look(&path);
+                match &place {
+                    Place::Text(text) => texts.push(text.clone()),
+                    Place::Directory(files) => texts.extend(files.values().filter_map(Place::text)),
+                    _ => {}
+                }
+                found.insert(path, place);
+            }
+        }
+        found
+    }
+
+    /// Every `${NAME}` of a text is set, or has a default.
+    fn assert_variables(&self, text: &str) {
+        for rest in without_comments(text).split("${").skip(1) {
+            let name = rest.split('}').next().unwrap_or_default();
+            let given = list(&self.agent()["env"]).any(|variable| variable["name"] == name);
+            assert!(given || name.contains(":-"), "`${{{name}}}` is not set");
+        }
+    }
+}
+
+impl Place {
+    fn text(&self) -> Option<String> {
+        if let Self::Text(text) = self { Some(text.clone()) } else { None }
+    }
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n")
+}
+
+/// Absolute paths in a text.
+fn paths(text: &str) -> BTreeSet<String> {
+    let text = without_comments(text);
+    let words = text.split(|c: char| c.is_whitespace() || "\"'=,()[]{}".contains(c));
+    let paths = words.filter(|word| word.starts_with('/') && word.len() > 1 && !word.starts_with("//"));
+    paths.map(|path| path.trim_end_matches('/').to_owned()).collect()
+}
+
+#[test]
+fn every_resource_meets_kubernetes_schemas() {
+    let deployments = deployments();
+    let schemas = fs::read_to_string(target().join("tools/kubernetes/schemas.json")).unwrap();
+    let schemas: Value = serde_json::from_str(&schemas).unwrap();
+    let validate = |resource: &Value| -> Vec<String> {
+        let group = match word(&resource["apiVersion"]) {
+            "v1" => "core.v1".to_owned(),
+            version => version.replace('/', "."),
+        };
+        let name = format!("io.k8s.api.{group}.{}", word(&resource["kind"]));
+        assert!(!schemas["$defs"][&name].is_null(), "kubernetes has no {name}");
+        let schema = json!({"$ref": format!("#/$defs/{name}"), "$defs": schemas["$defs"]});
+        let schema = jsonschema::validator_for(&schema).unwrap();
+        schema
+            .iter_errors(resource)
+            .map(|error| format!("{name}{}: {error}", error.instance_path()))
+            .collect()
+    };
+    for (name, resources) in &deployments {
+        for resource in resources {
+            assert_eq!(validate(resource), Vec::<String>::new(), "{name}");
+        }
+    }
+    // What is wrong is seen: a misspelt field, a type, a field that must be there.
+    let (_, resources) = &deployments[0];
+    let workload = resources.iter().find(|resource| resource.pointer("/spec/template").is_some()).unwrap();
+    for (pointer, wrong) in [
+        ("/spec/template/spec", json!({"containers": [], "volume": []})),
+        ("/spec/template/spec/containers/0/volumeMounts/0", json!({"name": "a", "mountpath": "/a"})),
+        ("/spec/template/spec/containers/0/args", json!("-e")),
+        ("/spec", json!({"template": {}})),
+    ] {
+        let mut spoilt = workload.clone();
+        *spoilt.pointer_mut(pointer).unwrap() = wrong;
+        assert_ne!(validate(&spoilt), Vec::<String>::new(), "{pointer}");
+    }
+}
+
+#[test]
+fn arguments_lead_to_files_that_are_there() {
+    let manifest = manifest();
+    let file = |name: &str| {
+        let artefact = list(&manifest["artefacts"]).find(|artefact| artefact["name"] == name).unwrap();
+        format!("/kaudit/lib/{}", word(&artefact["file"]))
+    };
+    let expected: BTreeMap<&str, Vec<String>> = [
+        (
+            "overlays/fluent-bit",
+            vec![
+                file("plugin"),
+                "/kaudit/etc/kaudit.yaml".into(),
+                "/kaudit/state/kaudit.db".into(),
+                "/kaudit/state/storage".into(),
+            ],
+        ),
+        (
+            "values/fluent-bit.yaml",
+            vec![
+                file("plugin"),
+                "/kaudit/etc/kaudit.yaml".into(),
+                "/kaudit/state/kaudit.db".into(),
+                "/kaudit/state/storage".into(),
+            ],
+        ),
+        (
+            "aggregator",
+            vec![file("plugin"), "/kaudit/etc/kaudit.yaml".into(), "/kaudit/state/storage".into()],
+        ),
+        (
+            "overlays/vector",
+            vec![
+                "/kaudit/lib".into(),
+                "/kaudit/etc/kaudit.yaml".into(),
+                "/kaudit/etc/singles.yaml".into(),
+                "/kaudit/etc/source-kubernetes.yaml".into(),
+            ],
+        ),
+        (
+            "values/vector.yaml",
+            vec![
+                "/kaudit/lib".into(),
+                "/kaudit/etc/kaudit.yaml".into(),
+                "/kaudit/etc/singles.yaml".into(),
+                "/kaudit/etc/source-kubernetes.yaml".into(),
+            ],
+        ),
+        (
+            "overlays/wasm",
+            vec![
+                "/kaudit/etc/kaudit.wasm".into(),
+                "/kaudit/state/kaudit.db".into(),
+                "/kaudit/state/storage".into(),
+            ],
+        ),
+    ]
+    .into();
+    for (name, resources) in deployments() {
+        let pod = Pod::of(&resources);
+        let reached = pod.reached();
+        let ours: Vec<&String> = reached.keys().filter(|path| path.starts_with("/kaudit/")).collect();
+        for path in &expected[name] {
+            assert!(ours.contains(&path), "{name}: nothing leads to {path}: {ours:?}");
+        }
+        for path in ours.iter().filter(|path| path.starts_with("/kaudit/state")) {
+            assert_eq!(reached[*path], Place::State, "{name}: {path}");
+        }
+        if name.contains("vector") {
+            assert_eq!(pod.look(&file("module")), Place::Binary, "{name}");
+        }
+    }
+}
+
+#[test]
+fn mounts_and_volumes_belong_together() {
+    for (name, resources) in deployments() {
+        let pod = Pod::of(&resources);
+        let mounted: BTreeSet<&str> = pod
+            .containers()
+            .flat_map(|container| list(&container["volumeMounts"]))
+            .map(|mount| word(&mount["name"]))
+            .collect();
+        let volumes: BTreeSet<&str> = list(at(pod.spec, "/volumes"))
+            .map(|volume| word(&volume["name"]))
+            .chain(pod.claims.iter().copied())
+            .collect();
+        assert_eq!(mounted, volumes, "{name}");
+        for volume in list(at(pod.spec, "/volumes")) {
+            pod.files(volume);
+        }
+    }
+}
+
+#[test]
+fn images_are_this_version_s_and_what_is_copied_is_an_artefact() {
+    let manifest = manifest();
+    let files: Vec<&str> = list(&manifest["artefacts"]).map(|artefact| word(&artefact["file"])).collect();
+    let image = format!("registry.example.com/kaudit-filter:{}", word(&manifest["version"]));
+    for (name, resources) in deployments() {
+        let pod = Pod::of(&resources);
+        let inits: Vec<&Value> = list(at(pod.spec, "/initContainers")).collect();
+        assert_eq!(inits.len(), usize::from(name != "overlays/wasm"), "{name}");
+        for init in inits {
+            assert_eq!(init["image"], image, "{name}");
+            let copied = pod.copied("kaudit-lib");
+            assert!(
+                !copied.is_empty() && copied.iter().all(|file| files.contains(file)),
+                "{name}: {copied:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_gains_a_privilege_and_no_key_is_written_down() {
+    let readme = text("kubernetes/README.md");
+    assert!(readme.contains("create secret generic coralogix --from-literal=send-your-data="), "{readme}");
+    for (name, resources) in deployments() {
+        let pod = Pod::of(&resources);
+        for forbidden in ["hostNetwork", "hostPID", "hostIPC"] {
+            assert_ne!(pod.spec[forbidden], true, "{name}: {forbidden}");
+        }
+        for container in pod.containers() {
+            let context = &container["securityContext"];
+            assert_eq!(context["readOnlyRootFilesystem"], true, "{name}: {}", container["name"]);
+            assert_eq!(context["allowPrivilegeEscalation"], false, "{name}: {}", container["name"]);
+            assert_ne!(context["privileged"], true, "{name}");
+            assert_eq!(at(context, "/capabilities/add"), &Value::Null, "{name}");
+        }
+        for init in list(at(pod.spec, "/initContainers")) {
+            let context = |key: &str| match &init["securityContext"][key] {
+                Value::Null => at(pod.spec, &format!("/securityContext/{key}")),
+                own => own,
+            };
+            assert_eq!(context("runAsNonRoot"), true, "{name}");
+            assert_eq!(at(init, "/securityContext/capabilities/drop"), &json!(["ALL"]), "{name}");
+            assert_eq!(context("seccompProfile")["type"], "RuntimeDefault", "{name}");
+        }
+        let key = list(&pod.agent()["env"]).find(|variable| variable["name"] == "CORALOGIX_KEY").unwrap();
+        assert_eq!(
+            at(key, "/valueFrom/secretKeyRef"),
+            &json!({"name": "coralogix", "key": "send-your-data"}),
+            "{name}"
+        );
+        assert!(resources.iter().all(|resource| resource["kind"] != "Secret"), "{name}");
+    }
+}
+
+/// The files beside a configuration, as they are mounted.
+struct Beside<'a>(&'a BTreeMap<String, Place>);
+
+impl Files for Beside<'_> {
+    fn load(&self, name: &str) -> Result<String, String> {
+        match self.0.get(name) {
+            Some(Place::Text(text)) => Ok(text.clone()),
+            other => Err(format!("{other:?}")),
+        }
+    }
+}
+
+#[test]
+fn the_configuration_is_read_with_kaudit_s_own_list() {
+    let mut configured = 0;
+    for (name, resources) in deployments() {
+        let pod = Pod::of(&resources);
+        let Some(volume) = list(at(pod.spec, "/volumes")).find(|volume| volume["name"] == "kaudit-config")
+        else {
+            assert_eq!(name, "overlays/wasm", "only a module has its configuration in it");
+            continue;
+        };
+        let files = pod.files(volume).unwrap();
+        let Place::Text(text) = &files["kaudit.yaml"] else { panic!("{name}") };
+        let reading = config::read("kaudit.yaml", text, &Beside(&files));
+        let remarks: Vec<String> = reading.diagnostics.iter().map(ToString::to_string).collect();
+        let config = reading.config.unwrap_or_else(|| panic!("{name}: {remarks:?}"));
+        assert!(config.integrations.iter().any(|integration| integration.applies), "{name}: {remarks:?}");
+        configured += 1;
+    }
+    assert_eq!(configured, 5);
+}
+
+#[test]
+fn copies_are_those_of_the_other_examples() {
+    for (copy, original) in [
+        ("kubernetes/config/audit-integration.yaml", "audit-integration.yaml"),
+        ("kubernetes/config/source-kubernetes.yaml", "vector/source-kubernetes.yaml"),
+        ("kubernetes/config/singles.yaml", "vector/singles.yaml"),
+        ("kubernetes/overlays/wasm/existing.yaml", "kubernetes/overlays/fluent-bit/existing.yaml"),
+    ] {
+        assert!(text(copy) == text(original), "examples/{copy} differs from examples/{original}");
+    }
+    let output = |file: &str| {
+        let text = text(file);
+        let output = without_comments(&text[text.find("[OUTPUT]").unwrap()..]);
+        output.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    for file in ["config/fluent-bit.conf", "config/aggregator.conf", "wasm/fluent-bit.conf"] {
+        assert_eq!(output(&format!("kubernetes/{file}")), output("fluent-bit/tail.conf"), "{file}");
+    }
+}
+
+#[test]
+fn a_config_map_takes_a_module() {
+    let map = RENDERED["overlays/wasm"].iter().find(|resource| !resource["binaryData"].is_null()).unwrap();
+    let data = map["data"].as_object().unwrap().values().map(|text| word(text).len()).sum::<usize>();
+    let module =
+        word(&map["binaryData"]["kaudit.wasm"]).split_whitespace().map(str::len).sum::<usize>() / 4 * 3;
+    assert!(module >= 400_000 && data + module < MAX_CONFIG_MAP, "{module} + {data}");
+}
+
+#[test]
+fn the_image_has_what_is_copied_from_it() {
+    let dockerfile = text("kubernetes/Dockerfile");
+    let version = format!("ARG VERSION={}", word(&manifest()["version"]));
+    assert!(dockerfile.lines().any(|line| line == version), "{dockerfile}");
+    let added = "ADD kaudit-filter-${VERSION}-linux-${TARGETARCH}.tar.gz /";
+    assert!(dockerfile.lines().any(|line| line == added), "{dockerfile}");
+    assert!(dockerfile.lines().any(|line| line.starts_with("USER 65532")), "{dockerfile}");
+}
+
+/// How many findings of one busy entity leave when they are spread evenly over some filters: 600 in a minute.
+fn kept(config: &Config, filters: usize) -> usize {
+    let mut filters: Vec<Filter> = (0..filters).map(|_| Filter::new(config, 0).unwrap()).collect();
+    let count = filters.len();
+    let finding =
+        r#"{"principal":"ci-deployer","rule":"exec into pod","cluster":"prod-eu","id":"a","verb":"create"}"#;
+    let mut keeps = |number: usize| {
+        let now = Time::from_millis(1_773_748_800_000 + i64::try_from(number).unwrap() * 100);
+        matches!(filters[number % count].process(&mut Json::new(finding), now), Verdict::Kept(_))
+    };
+    (0..600).filter(|number| keeps(*number)).count()
+}
+
+#[test]
+fn the_readme_s_figures_of_limits_are_the_engine_s() {
+    let text = text("kubernetes/config/kaudit.yaml");
+    let list = self::text("audit-integration.yaml");
+    let list = list.split_once("audit-integration: |").unwrap().1.to_owned();
+    let files = BTreeMap::from([("audit-integration".to_owned(), Place::Text(list))]);
+    let config = config::read("kaudit.yaml", &text, &Beside(&files)).config.unwrap();
+    let readme = self::text("kubernetes/README.md");
+    let figures = [1, 3, 50].map(|filters| {
+        let kept = kept(&config, filters);
+        format!("| {filters} | {kept} | {} |", 600 - kept)
+    });
+    assert!(readme.contains(&figures.join("\n")), "README.md has not:\n{}", figures.join("\n"));
+}

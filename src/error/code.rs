@@ -1,0 +1,287 @@
+//! The numbers of remarks: one table, from which the reader takes how bad a remark is and the tools what it means.
+//!
+//! A number is never given twice, and one that is gone is not used again: scripts and notes hold on to them.
+
+use super::Level;
+
+macro_rules! codes {
+    ($($variant:ident $label:literal $level:ident $title:literal $explanation:literal;)*) => {
+        /// What kind of remark a [`super::Diagnostic`] is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Code {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, by number.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable number: `K012`.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)* }
+            }
+
+            /// How bad it is.
+            pub fn level(self) -> Level {
+                match self { $(Self::$variant => Level::$level,)* }
+            }
+
+            /// What it is about, in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// What is wrong, why it matters and what to do, in a few sentences; examples are indented lines.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => $explanation,)* }
+            }
+        }
+    };
+}
+
+impl Code {
+    /// The code of a number, as `K012`, `k012` or `12`.
+    pub fn of(text: &str) -> Option<Self> {
+        let digits = text.trim().trim_start_matches(['K', 'k']);
+        let number: u8 = digits.parse().ok()?;
+        Self::ALL.iter().find(|code| code.label() == format!("K{number:03}")).copied()
+    }
+}
+
+codes! {
+    // The text.
+    Syntax "K001" Error "not valid YAML"
+"The text cannot be read as YAML at all, so nothing else in it was looked at. The place is where the reader gave up;
+the cause often stands on the line before: a quote that is not closed, or a line that is indented too little.
+
+A value that holds `: ` or ends with `:` needs quotes, as a pattern such as `^system:` does:
+
+    entity-no-match: '^system:'";
+    Tab "K002" Error "a tab is used for indentation"
+"YAML indents with spaces alone. Some editors show a tab as if it were spaces; let yours insert spaces in YAML files.";
+    ControlCharacter "K003" Error "a control character"
+"A character that cannot be seen, such as one left by copying from a terminal, stands in the text. Where a value needs
+one, write it as an escape in double quotes, such as \"\\t\".";
+    TooLarge "K004" Error "too large"
+"The configuration is larger than any that is meant: a file above 1 MiB (a ConfigMap holds no more), a value above 16 KiB,
+a list or map of more than 1000 items, more than 32 levels, or more than 1000 documents in one file. The bounds keep
+reading quick and the agent's memory small whatever it is given.";
+    Alias "K005" Error "anchors, aliases and merge keys"
+"`&name`, `*name` and `<<` let YAML repeat a part of itself, and let a small text become an enormous one. The filter reads
+none of them. Write the values out. A pattern that begins with `*` or `&` needs quotes.";
+    Tag "K006" Error "a tag"
+"A value that begins with `!` is a YAML tag, which has no meaning here. Put the value in quotes if the `!` belongs to it.";
+    KeyNotText "K007" Error "a key that is no text"
+"Keys are words. This happens to a value that begins with `{` or `[` and has no quotes, as Helm's `{{ … }}` has when it is
+not rendered. Put the value in quotes, or render the chart first:
+
+    helm template . | kaudit-filter check -";
+    DuplicateKey "K008" Error "the same key twice"
+"Of two equal keys in one map only one could count, and readers of YAML differ in which. Remove one of the two.";
+    NotAConfiguration "K009" Error "no configuration"
+"The text is empty, or a single value. A configuration is one of these:
+
+    a ConfigMap with the key `audit-integration` (kAudit's list) or `kaudit.yaml` (the filter's own document),
+    the list that stands under `audit-integration`,
+    the filter's own document, with `integrations` or `integrations-file`.";
+    NoConfigMap "K010" Error "no ConfigMap with the key"
+"The file holds Kubernetes manifests, but none of them is a ConfigMap whose `data` has `audit-integration` or
+`kaudit.yaml`. kAudit's own is called `kaudit-integration-<cluster>`:
+
+    kubectl -n alcide-kaudit get configmap kaudit-integration-<cluster> -o yaml";
+    SecondConfiguration "K011" Error "a second configuration in one file"
+"The filter runs with one configuration, and the file has several. Give each a file of its own.";
+    SeveralConfigurations "K012" Advice "several configurations in one file"
+"`check` looks at each of them, which is right for a rendered chart. A file that the filter itself is to read
+(`config_file`, `--config`) holds one.";
+    NotUnderData "K013" Error "a ConfigMap's key outside `data`"
+"Kubernetes takes the texts of a ConfigMap from under `data`. Indent the key below it:
+
+    data:
+      audit-integration: |
+        - type: detections";
+    DataNotText "K014" Error "a ConfigMap's value that is no text"
+"The values of a ConfigMap are texts, even where the text is YAML. Begin it with `|` and indent what is below:
+
+    data:
+      audit-integration: |
+        - type: detections";
+    DataEmpty "K015" Error "a ConfigMap's key is empty"
+"There is nothing, or nothing but comments, under the key.";
+    SecondDocument "K016" Error "a second document under one key"
+"A line `---` divides the text of the key in two. Remove it.";
+    ListNotRead "K017" Warning "a list that is not read"
+"The ConfigMap has kAudit's list under `audit-integration`, and a `kaudit.yaml` with a list of its own, which is the one
+that counts. To read kAudit's, write in `kaudit.yaml`:
+
+    integrations-file: audit-integration";
+    Lists "K018" Error "not exactly one list of integrations"
+"The filter's own document has kAudit's list under `integrations`, or names with `integrations-file` where it stands: a
+file beside it, or another key of the same ConfigMap. Give one of the two.";
+    FileUnreadable "K019" Error "the integrations' file cannot be read"
+"`integrations-file` names a file beside the configuration, or a key of the same ConfigMap.";
+    NotAList "K020" Error "no list of integrations in the file"
+"What `integrations-file` names is to hold kAudit's list, or its ConfigMap; it may not be another document of the filter's.";
+
+    // Keys and values.
+    UnknownKey "K021" Error "an unknown key"
+"No option has this name here. Often it is misspelt, or stands at another depth than it should: in kAudit's list
+`rate-limit` and `stopped` belong to `target`, and `entity-match` to `data-filter`. `kaudit-filter options` lists all.";
+    OtherType "K022" Error "a key of another type of integration"
+"`etype`, `category` and `confidence` are clauses of detections; `rules-match`, `rules-no-match` and `report` of
+selections. kAudit ignores such a key, so the filter would accept more than the configuration says. Remove the key, or
+give it to the integration that it is meant for. `report: count` on detections is of this kind: only policy selections
+are counted.";
+    Missing "K023" Error "a key is missing"
+"The key has no default: what it says cannot be guessed.";
+    Value "K024" Error "a value that is not allowed"
+"The message says what the key takes and what was found. Durations have a unit (`30s`, `24h`); numbers have bounds.";
+    Shape "K025" Error "a map or a list is expected"
+"A map is `key: value` lines below the key, a list `- ` lines. Check the indentation: a list of integrations begins each
+with `- `.";
+    LooseSecret "K026" Error "an unknown key that may be part of a value"
+"In `{…}` a comma ends a value, so half of a token may have become a key. It is not repeated here, as it may be secret. Put
+the value in quotes.";
+    Template "K027" Error "a broken template"
+"Names are templates: `{field}` stands for a field of the finding, `{field|default}` has what to take when there is none,
+and `{{` and `}}` are braces. The message lists the fields.";
+    SameName "K028" Error "two integrations of one name"
+"Names tell integrations apart in summaries, in statistics and in `use`. An integration without a name is called by its
+type and its place in the list, such as `detections-1`.";
+    UnknownName "K029" Error "`use` names no integration"
+"`use` chooses by name the integrations that the filter stands in for. An integration without a name is called by its
+type and its place in the list, such as `detections-1`.";
+    NoIntegration "K030" Error "an empty list of integrations"
+"Without an integration no finding would be sent. The least is:
+
+    integrations:
+      - type: detections
+        target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"}";
+    NothingApplies "K031" Error "no integration applies"
+"The filter stands in for the integrations that send to Coralogix: those with an `http-api` target whose URI is
+Coralogix's. None has one. Where the URI is a proxy's, choose the integrations yourself:
+
+    use: all";
+    AllStopped "K032" Warning "every integration is stopped"
+"With `stopped: true` an integration sends nothing, and each that applies has it. Every finding is dropped as `stopped`.";
+    TooMany "K033" Warning "too many remarks"
+"After a hundred errors, and after a hundred warnings, no more are told: it is one mistake made often, or another kind of
+file altogether.";
+
+    // Targets.
+    TargetList "K034" Error "a target that is neither map nor list of pairs"
+"kAudit's older dialect gives a target as a list, of maps with one key each or of pairs. A map says the same:
+
+    target:
+      target-type: http-api
+      http-api-uri: https://ingress.eu2.coralogix.com/logs/v1/singles";
+    TargetType "K035" Error "an unknown type of target"
+"The types are http-api, slack, syslog, kafka, azure, aws-security-hub and aws-s3. The value is not repeated, as in the
+older dialect a token may stand in its place.";
+    Reference "K036" Error "a reference without a name"
+"`ref/http-api-token: val-x` takes the value that stands under the key `val-x` elsewhere in the document. The name begins
+with `val-`.";
+    ReferenceUnset "K037" Warning "a reference to nothing"
+"No key of that name is in the document, so the field stays unset. In a cluster the value may stand in a Secret; the filter
+needs none of the tokens.";
+    Placeholder "K038" Warning "the domain is still a placeholder"
+"`<domain>` is what Coralogix's documentation writes for the domain of your account's region, such as `eu2.coralogix.com`.";
+    OldEndpoint "K039" Warning "an old form of Coralogix's endpoint"
+"Coralogix takes logs at `https://ingress.<domain>/logs/v1/singles` and `/logs/v1/bulk`. The older hosts and paths are known
+here, so that the integration applies; but the filter's entries are made for the present ones. The filter sends nothing
+itself: set the address in the agent's output.";
+    UnstatedPeriod "K040" Warning "a rate limit whose period is not stated"
+"kAudit's `rate-limit: 10` has no unit, and its documentation names none. The filter takes it for ten a second, unless the
+configuration says otherwise. Say it once:
+
+    rate-limit: {period: 1m}
+
+or in the integration:
+
+    rate-limit: {limit: 10, period: 1m}";
+    ZeroLimit "K041" Error "a limit of 0"
+"A limit of 0 would let nothing pass, which is said by `stopped: true`. For no limit leave the key out.";
+    PlainSecret "K042" Advice "a secret in plain text"
+"The token stands in the file, and in every copy of it: a repository, a ConfigMap that many may read. The filter needs none,
+as the agent sends. Remove it, or refer to it and keep the value elsewhere:
+
+    ref/http-api-token: val-coralogix";
+
+    // Patterns.
+    Pattern "K043" Error "a broken pattern"
+"The regular expression cannot be read; the caret is where it goes wrong. A character that has a meaning of its own, such
+as `(` or `[`, is itself with a backslash: `\\(`.";
+    JavaPattern "K044" Error "a pattern in Java's syntax"
+"kAudit runs on the JVM, whose patterns may look around, refer back and forbid backtracking. The filter's search takes time
+in proportion to the text and nothing more, whatever the pattern, and does without these. What must not occur is said
+by `entity-no-match` or `rules-no-match`; a possessive quantifier can drop its `+`; the message says what to write.";
+    LargePattern "K045" Error "patterns that are too large"
+"Compiled, one pattern may take 10 MiB and all together 32 MiB. Counted repetitions multiply: `\\w{1,1000}` is a thousand
+copies of a class with tens of thousands of letters. `[a-z]` is smaller than `\\w`, and `+` than `{1,1000}`.";
+    DoubledBackslash "K046" Warning "a doubled backslash"
+"In double quotes YAML reads `\\\\.` as `\\.`; without them, or in single quotes, both backslashes stay, and the pattern looks
+for a backslash in the text. No entity has one, so the pattern never matches. kAudit's own sample has this slip. Write
+one backslash:
+
+    entity-no-match: '^10\\.0\\.'";
+    DoubledEnd "K047" Warning "`$$`"
+"`$` is the end of the text, and so is `$$`. It is what is left of a template that doubled its dollars. Write one `$`; for the
+character write `\\$`.";
+    NeverMatches "K048" Warning "a pattern that can never match"
+"`^` is the beginning of the text and `$` its end: with other text before `^`, or after `$`, nothing is ever found. An
+integration with such an `entity-match` accepts nothing, and with such an `entity-no-match` it refuses nothing. For the
+characters themselves write `\\^` and `\\$`; for `starts with a, or with b` write `^a|^b`.";
+    MatchesAll "K049" Warning "a pattern that occurs in every text"
+"A pattern that also matches nothing at all, as `^system:|` does with the empty part after its `|`, is found in every text.
+In a `no-match` clause it refuses all findings.";
+    MatchesNothing "K050" Error "a pattern that matches the empty text"
+"What a redaction overwrites is found between any two characters, and the replacement would stand there again and again.
+Use `+` instead of `*`.";
+    ClassOperator "K051" Warning "`--` or `~~` in a class"
+"In a class `--` takes one set from another and `~~` keeps what is in one of two sets; in Java they are two characters. Put a
+backslash before each: `[a-z\\-\\-]`.";
+    WordEdge "K052" Warning "`\\<` or `\\>`"
+"Here `\\<` and `\\>` are the edges of a word; in Java they are the characters `<` and `>`.";
+    AcceptsAll "K053" Advice "a clause that accepts everything"
+"The pattern occurs in every text, so the clause is as good as absent. Leave it out; or look for a `|` too many, or for
+`.*`, which any text matches.";
+    JavaClass "K054" Advice "`\\d`, `\\w` and `\\s` know all scripts"
+"In Java `\\d` is 0 to 9 and `\\w` the letters of ASCII, unless told otherwise; here they are the digits and letters of every
+script. For names of accounts and addresses the two agree, but an entity with a digit of another script is matched here
+and was not by kAudit. To be exact write `[0-9]` and `[A-Za-z0-9_]`, or `(?-u:\\d)`.";
+
+    // What the whole means.
+    Shadowed "K055" Advice "an integration that an earlier one shadows"
+"The first integration that accepts a finding claims it. An earlier one of the same type accepts everything that this one
+does, so nothing is left for it: its limit, its `report` and its name are never used. Put the narrower one first.";
+    DynamicFields "K056" Advice "more fields than a store will index"
+"Raw activity, and selections in detail, have keys that depend on the finding: one `ua_…` for each product in a user agent,
+one position for each reason. As an object (`text: object`) every one of them becomes a field, and a store indexes some
+thousand in a day, first come. The integration has no filter and no limit, so any client fills them. Filter it, count it
+(`report: count`), or send its text as a string:
+
+    coralogix: {text: string}";
+    LateForStore "K057" Advice "a finding that Coralogix drops"
+"Coralogix drops entries older than 24 hours, and such as lie more than 4 hours ahead, and answers 200 all the same. With a
+longer `guard.max-age` or `max-ahead` the guard lets them through with their own time instead of clamping them to the time
+of arrival.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn numbers_are_in_order_and_words_are_there() {
+        for (number, code) in (1..).zip(Code::ALL) {
+            assert_eq!(code.label(), format!("K{number:03}"));
+            assert_eq!(Code::of(code.label()), Some(*code));
+            assert!(!code.title().ends_with('.') && !code.title().contains('\n'), "{}", code.label());
+            assert!(code.explanation().lines().all(|line| line.chars().count() <= 130), "{}", code.label());
+            assert!(code.explanation().len() > 40, "{}", code.label());
+        }
+        assert_eq!(Code::of("12"), Code::of("k012"));
+        assert_eq!(Code::of("K999"), None);
+    }
+}

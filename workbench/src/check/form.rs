@@ -1,0 +1,181 @@
+//! The forms of a report: text with the lines it is about, JSON, SARIF, and the commands of GitHub's workflows.
+
+use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
+use kaudit_filter::config::{Code, Diagnostic, Level};
+use serde_json::{Value, json};
+
+use super::{Report, mask};
+
+/// Where the codes are explained to those who follow a link.
+const HELP: &str = "https://github.com/kaudit-filter/kaudit-filter#check";
+
+impl Report {
+    /// Each remark under the line that it is about, and a line that sums up.
+    pub fn text(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for remark in &self.remarks {
+            out.push_str(&self.shown(remark, &renderer));
+            out.push_str("\n\n");
+        }
+        out.push_str(&self.summary());
+        out.push('\n');
+        if let Some(worst) = self.remarks.iter().rev().max_by_key(|remark| remark.level()) {
+            let label = worst.code().label();
+            out += &["`check --explain ", label, "` says more, of any code\n"].concat();
+        }
+        out
+    }
+
+    fn shown(&self, remark: &Diagnostic, renderer: &Renderer) -> String {
+        let title = match remark.level() {
+            Level::Error => Title::ERROR,
+            Level::Warning => Title::WARNING,
+            Level::Advice => Title::NOTE.with_name("advice"),
+        };
+        let text = self.texts.get(remark.file()).map_or("", String::as_str);
+        let line = text.lines().nth(remark.line().saturating_sub(1)).unwrap_or_default();
+        let line = mask::line(line.trim_start_matches('\u{feff}').trim_end(), remark);
+        let span = bytes(&line, remark.column().saturating_sub(1), remark.width());
+        let label = if remark.path().is_empty() { "here" } else { remark.path() };
+        let snippet = Snippet::source(line.as_str())
+            .line_start(remark.line())
+            .path(remark.file())
+            .annotation(AnnotationKind::Primary.span(span).label(label));
+        let mut group = Group::with_title(title.primary_title(remark.message()).id(remark.code().label()))
+            .element(snippet);
+        if !remark.help().is_empty() {
+            group = group.element(Title::HELP.message(remark.help()));
+        }
+        renderer.render(&[group])
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        let remarks = self.remarks.iter().map(|remark| {
+            json!({
+                "code": remark.code().label(),
+                "level": remark.level().word(),
+                "title": remark.code().title(),
+                "file": remark.file(),
+                "line": remark.line(),
+                "column": remark.column(),
+                "width": remark.width(),
+                "path": remark.path(),
+                "message": remark.message(),
+                "help": remark.help(),
+            })
+        });
+        json!({
+            "files": self.files,
+            "configurations": self.configurations,
+            "errors": self.count(Level::Error),
+            "warnings": self.count(Level::Warning),
+            "advice": self.count(Level::Advice),
+            "remarks": remarks.collect::<Vec<_>>(),
+        })
+    }
+
+    /// SARIF 2.1.0, which code scanners exchange.
+    pub fn sarif(&self) -> Value {
+        let mut used: Vec<Code> = self.remarks.iter().map(Diagnostic::code).collect();
+        used.sort_unstable();
+        used.dedup();
+        let rules = used.iter().map(|code| {
+            json!({
+                "id": code.label(),
+                "shortDescription": {"text": code.title()},
+                "fullDescription": {"text": code.explanation()},
+                "helpUri": HELP,
+                "defaultConfiguration": {"level": sarif_level(code.level())},
+            })
+        });
+        let results = self.remarks.iter().map(|remark| {
+            json!({
+                "ruleId": remark.code().label(),
+                "ruleIndex": used.binary_search(&remark.code()).unwrap_or_default(),
+                "level": sarif_level(remark.level()),
+                "message": {"text": said(remark)},
+                "locations": [{
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": remark.file()},
+                        "region": {
+                            "startLine": remark.line(),
+                            "startColumn": remark.column(),
+                            "endColumn": remark.column() + remark.width(),
+                        },
+                    },
+                    "logicalLocations": [{"fullyQualifiedName": remark.path()}],
+                }],
+            })
+        });
+        json!({
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{
+                "tool": {"driver": {
+                    "name": "kaudit-filter check",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "informationUri": HELP,
+                    "rules": rules.collect::<Vec<_>>(),
+                }},
+                "columnKind": "unicodeCodePoints",
+                "results": results.collect::<Vec<_>>(),
+            }],
+        })
+    }
+
+    /// Commands of GitHub's workflows, one a line, which annotate a change.
+    pub fn github(&self) -> String {
+        self.remarks.iter().map(command).collect()
+    }
+}
+
+fn command(remark: &Diagnostic) -> String {
+    let level = match remark.level() {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Advice => "notice",
+    };
+    format!(
+        "::{level} file={},line={},col={},endColumn={},title={} {}::{}\n",
+        property(remark.file()),
+        remark.line(),
+        remark.column(),
+        remark.column() + remark.width(),
+        remark.code().label(),
+        property(remark.code().title()),
+        data(&said(remark)),
+    )
+}
+
+/// Path, message and help in one line.
+fn said(remark: &Diagnostic) -> String {
+    let path = if remark.path().is_empty() { String::new() } else { format!("{}: ", remark.path()) };
+    let help = if remark.help().is_empty() { String::new() } else { format!("; {}", remark.help()) };
+    [&path, remark.message(), &help].concat()
+}
+
+fn sarif_level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Advice => "note",
+    }
+}
+
+/// GitHub takes these characters apart in a command's data.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// And these as well in its properties.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// The bytes of so many characters of a line.
+fn bytes(line: &str, start: usize, width: usize) -> std::ops::Range<usize> {
+    let byte = |chars: usize| line.char_indices().nth(chars).map_or(line.len(), |(byte, _)| byte);
+    byte(start)..byte(start + width)
+}

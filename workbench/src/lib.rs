@@ -1,0 +1,8 @@
+//! What operators ask of a configuration before it runs: [`check`] says what is wrong with it.
+//!
+//! Text in, text out: no file is read here, and nothing printed, so that the program and a page in a browser give the
+//! same answers. The engine decides what is a mistake; here it gets its form.
+
+#![forbid(unsafe_code)]
+
+pub mod check;

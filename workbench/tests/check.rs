@@ -1,0 +1,108 @@
+//! Configurations as data: `tests/data/check/NAME.yaml` is looked at, and `NAME.txt` is what an operator reads of it.
+//! `BLESS=1` writes the expectations anew; look at what you bless.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kaudit_filter::config::{Code, Files, NoFiles};
+use kaudit_workbench::check::{self, Report};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/check")
+}
+
+struct Folder;
+
+impl Files for Folder {
+    fn load(&self, path: &str) -> Result<String, String> {
+        fs::read_to_string(folder().join(path)).map_err(|_| "there is no such file".to_owned())
+    }
+}
+
+fn report(name: &str) -> Report {
+    let text = fs::read_to_string(folder().join(name)).unwrap();
+    let mut report = Report::default();
+    report.file(name, &text, &Folder);
+    report
+}
+
+fn cases() -> Vec<String> {
+    let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = files
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Compares with a file, or writes it.
+fn expect(file: &str, found: &str, failed: &mut Vec<String>) {
+    let path = folder().join(file);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path, found).unwrap();
+    } else if fs::read_to_string(path).unwrap_or_default() != found {
+        failed.push(format!("{file} would be:\n{found}"));
+    }
+}
+
+#[test]
+fn every_remark_is_shown_under_its_line() {
+    let mut failed = Vec::new();
+    for name in cases() {
+        let text = report(&name).text(false);
+        assert!(
+            !text.to_lowercase().contains("notrepeatme") && !text.contains("do-not"),
+            "{name} tells a secret:\n{text}"
+        );
+        expect(&name.replace(".yaml", ".txt"), &text, &mut failed);
+    }
+    let all = report("mistakes.yaml");
+    expect("mistakes.json", &format!("{:#}\n", all.json()), &mut failed);
+    expect("mistakes.sarif", &format!("{:#}\n", all.sarif()), &mut failed);
+    expect("mistakes.github.txt", &all.github(), &mut failed);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// What is said to `config::read` alone, or only of what no file of ours would hold.
+const ELSEWHERE: [Code; 2] = [Code::SecondConfiguration, Code::TooMany];
+
+#[test]
+fn every_code_has_a_case() {
+    let found: BTreeSet<Code> =
+        cases().iter().flat_map(|name| report(name).remarks().to_vec()).map(|remark| remark.code()).collect();
+    let missing: Vec<_> =
+        Code::ALL.iter().filter(|code| !found.contains(code) && !ELSEWHERE.contains(code)).collect();
+    assert!(missing.is_empty(), "no case of {missing:?}");
+
+    let keys = (0..200).map(|number| format!("k{number}: 1\n")).collect::<Vec<_>>().concat();
+    let mut many = Report::default();
+    many.file("many", &keys, &NoFiles);
+    assert!(many.remarks().iter().any(|remark| remark.code() == Code::TooMany));
+    let chart = fs::read_to_string(folder().join("chart.yaml")).unwrap();
+    let reading = kaudit_filter::config::read("chart", &chart, &NoFiles);
+    assert!(reading.diagnostics.iter().any(|remark| remark.code() == Code::SecondConfiguration));
+}
+
+#[test]
+fn an_agent_hears_no_advice() {
+    let name = "advice.yaml";
+    let reading =
+        kaudit_filter::config::read(name, &fs::read_to_string(folder().join(name)).unwrap(), &NoFiles);
+    let heard: Vec<&str> = reading.diagnostics.iter().map(|remark| remark.level().word()).collect();
+    assert!(!heard.is_empty() && heard.iter().all(|word| *word == "warning"), "{heard:?}");
+}
+
+#[test]
+fn colours_only_when_asked_for() {
+    let report = report("mistakes.yaml");
+    assert!(report.text(true).contains("\u{1b}["));
+    assert!(!report.text(false).contains('\u{1b}'));
+}
+
+#[test]
+fn codes_are_explained() {
+    let text = check::explain(Code::DoubledEnd);
+    assert!(text.starts_with(&format!("{}: `$$` (warning)\n\n", Code::DoubledEnd.label())), "{text}");
+    assert_eq!(check::codes().lines().count(), Code::ALL.len());
+}

@@ -1,0 +1,98 @@
+//! Builds the WASM guest: `kaudit.wasm`, which reads a file, and `kaudit-base.wasm`, into which `kaudit-filter bake` puts
+//! a configuration.
+//!
+//! One module has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
+//! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
+//! `wasm-ld`: rustup's components where they are installed, else Debian's packages.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::shell::{Done, read, root, run, target_directory};
+
+/// What every Fluent Bit from 2.2 on understands.
+const FLAGS: &str =
+    "-C target-cpu=mvp -C target-feature=+bulk-memory,+mutable-globals,+sign-ext -C panic=abort";
+
+/// Where cargo puts a module, below its target directory.
+const OUTPUT: &str = "wasm32-unknown-unknown/guest";
+
+const DEBIAN: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rust-web-dev", "lld"];
+
+/// The guest that reads its configuration from a file.
+pub fn file() -> Done<PathBuf> {
+    build("file", &["--features", "file"])
+}
+
+/// The guest that waits for a configuration.
+pub fn base() -> Done<PathBuf> {
+    build("base", &[])
+}
+
+fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
+    let target = target_directory()?.join("guest");
+    let mut cargo = toolchain()?;
+    cargo
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "kaudit-wasm",
+            "--no-default-features",
+            "--profile",
+            "guest",
+        ])
+        .args(features)
+        .args(["-Z", "build-std=std,panic_abort", "--target", "wasm32-unknown-unknown", "--target-dir"])
+        .arg(&target)
+        .current_dir(root())
+        // The library can be built along with a stable compiler, too, when it is asked like this.
+        .env("RUSTC_BOOTSTRAP", "1");
+    run(&mut cargo)?;
+    // The next kind is built in the same place, where the standard library is.
+    let [built, kept] =
+        ["kaudit_wasm", kind].map(|name| target.join(OUTPUT).join(name).with_extension("wasm"));
+    fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+    Ok(kept)
+}
+
+/// The `cargo` that can build the guest.
+fn toolchain() -> Done<Command> {
+    let sysroot = read(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
+    if sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists() {
+        let mut cargo = Command::new("cargo");
+        cargo.env("RUSTFLAGS", FLAGS);
+        return Ok(cargo);
+    }
+    if !debian_is_complete() {
+        install()?;
+    }
+    let mut cargo = Command::new("/usr/bin/cargo");
+    let path = std::env::var("PATH").unwrap_or_default();
+    cargo.env("PATH", format!("/usr/bin:{path}")).env("RUSTFLAGS", format!("{FLAGS} -C linker=wasm-ld"));
+    // Set by the cargo that runs this task, for another toolchain.
+    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
+        cargo.env_remove(variable);
+    }
+    Ok(cargo)
+}
+
+fn debian_is_complete() -> bool {
+    ["/usr/bin/cargo", "/usr/bin/wasm-ld", "/usr/lib/rustlib/src/rust/library/std/Cargo.toml"]
+        .iter()
+        .all(|file| std::path::Path::new(file).exists())
+}
+
+fn install() -> Done {
+    let advice = format!(
+        "the WASM guest needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
+         root, `apt-get install {}`",
+        DEBIAN.join(" ")
+    );
+    let install = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));
+    install(&["update"])
+        .and_then(|()| install(&[&["install", "-y", "--no-install-recommends"][..], &DEBIAN].concat()))
+        .map_err(|error| format!("{advice} ({error})"))
+}
