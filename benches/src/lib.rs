@@ -1,8 +1,9 @@
-//! What the benchmarks share: records made by seed, and the job to be done on them.
+//! What measuring shares, here and in the program: records made by seed, the job to be done on them, and rounds.
 
 #![forbid(unsafe_code)]
 
 pub mod records;
+pub mod rounds;
 
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::record::{Json, MsgPack};
@@ -45,20 +46,32 @@ impl Worker {
     /// A record that should be JSON is no text.
     pub fn process(&mut self, encoding: Encoding, record: &[u8]) -> bool {
         self.now_ms += 1;
-        let now = Time::from_millis(self.now_ms);
+        let mut out = std::mem::take(&mut self.out);
+        let kept = self.decide(encoding, record, self.now_ms, &mut out);
+        self.out = out;
+        kept
+    }
+
+    /// Decides on a record that arrives at this time, and writes its entry behind what is in the buffer; whether there
+    /// is one.
+    ///
+    /// # Panics
+    /// A record that should be JSON is no text.
+    pub fn decide(&mut self, encoding: Encoding, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> bool {
+        let now = Time::from_millis(now_ms);
         match encoding {
             Encoding::Json => {
                 let text = std::str::from_utf8(record).expect("made as text");
                 let Verdict::Kept(entry) = self.filter.process(&mut Json::new(text), now) else {
                     return false;
                 };
-                entry.write_json(&mut self.out);
+                entry.write_json(out);
             }
             Encoding::MsgPack => {
                 let Verdict::Kept(entry) = self.filter.process(&mut MsgPack::new(record), now) else {
                     return false;
                 };
-                entry.write_msgpack(&mut self.out);
+                entry.write_msgpack(out);
             }
         }
         true
@@ -91,12 +104,14 @@ impl Encoding {
     pub fn of(self, text: &str) -> Vec<u8> {
         match self {
             Self::Json => text.as_bytes().to_vec(),
-            Self::MsgPack => {
-                let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
-                rmp_serde::to_vec(&value).expect("MessagePack")
-            }
+            Self::MsgPack => msgpack(text).expect("JSON"),
         }
     }
+}
+
+/// JSON text as `MessagePack`; `None`: it is no JSON.
+pub fn msgpack(text: &str) -> Option<Vec<u8>> {
+    rmp_serde::to_vec(&serde_json::from_str::<serde_json::Value>(text).ok()?).ok()
 }
 
 /// Records of one fate and encoding, which take turns.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bake;
+mod bench;
 mod check;
 mod clock;
 mod config;
@@ -50,6 +51,7 @@ enum Command {
     Check(check::Args),
     Explain(explain::Args),
     Run(run::Args),
+    Bench(bench::Args),
     Endpoint(endpoint::Args),
     Pipe(pipe::Args),
     Bake(bake::Args),
@@ -69,6 +71,7 @@ Next:
   kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
   kaudit-filter explain --config kaudit.yaml findings.ndjson   why each record is kept or not
   kaudit-filter run --help                                 all about records, configuration and clocks
+  kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
   kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
 ";
 
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
         Some(Command::Bake(args)) => Ok(bake::run(&args)),

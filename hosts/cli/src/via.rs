@@ -39,6 +39,11 @@ impl Via {
             Self::Vector => Some(("vector", "kaudit-vector-host", "kaudit.so")),
         }
     }
+
+    /// The word of the command line.
+    pub fn word(self) -> &'static str {
+        self.names().map_or("engine", |(word, ..)| word)
+    }
 }
 
 /// A plugin in its driver.
@@ -47,16 +52,21 @@ pub trait Plugin: Sink {
     fn told(&self) -> Told;
 }
 
-/// Starts the driver with the plugin, `file` or the one beside this program. Lines leave to `out`.
+/// A driver program and the plugin that it loads.
+pub struct Found {
+    /// The word of the command line.
+    pub word: &'static str,
+    /// The driver program.
+    pub driver: PathBuf,
+    /// The plugin.
+    pub plugin: PathBuf,
+}
+
+/// Finds the driver and the plugin, `file` or the one beside this program.
 ///
 /// # Errors
-/// A file is missing, or the plugin refuses the configuration.
-pub fn start<'a>(
-    via: Via,
-    file: Option<&Path>,
-    config: Option<&Path>,
-    out: impl Write + 'a,
-) -> Result<Box<dyn Plugin + 'a>, Halt> {
+/// One of them is missing.
+pub fn find(via: Via, file: Option<&Path>) -> Result<Found, Halt> {
     let Some((word, driver, plugin)) = via.names() else {
         return Err(Halt::Failed("--via engine: loads no plugin".to_owned()));
     };
@@ -77,33 +87,45 @@ pub fn start<'a>(
     if !file.is_file() {
         return Err(absent("plugin", &file));
     }
+    if via == Via::Vector && !file.ends_with(plugin) {
+        let message =
+            format!("--plugin {}: expected a file `{plugin}`, by which Lua finds it", file.display());
+        return Err(Halt::Failed(message));
+    }
+    Ok(Found { word, driver, plugin: file })
+}
+
+/// Starts the driver with the plugin, `file` or the one beside this program. Lines leave to `out`.
+///
+/// # Errors
+/// A file is missing, or the plugin refuses the configuration.
+pub fn start<'a>(
+    via: Via,
+    file: Option<&Path>,
+    config: Option<&Path>,
+    out: impl Write + 'a,
+) -> Result<Box<dyn Plugin + 'a>, Halt> {
+    let Found { word, driver, plugin } = find(via, file)?;
     let lines = Lines { out, count: 0 };
-    Ok(match via {
-        Via::Vector if !file.ends_with(plugin) => {
-            let message =
-                format!("--plugin {}: expected a file `{plugin}`, by which Lua finds it", file.display());
-            return Err(Halt::Failed(message));
-        }
-        Via::Vector => {
-            Box::new(vector::Vector::new(Driver::start(word, &driver, &[])?, &file, config, lines))
-        }
-        _ => {
-            let driver = Driver::start(word, &driver, &[file])?;
-            Box::new(fluent_bit::FluentBit::start(driver, config, lines)?)
-        }
-    })
+    if via == Via::Vector {
+        return Ok(Box::new(vector::Vector::new(Driver::start(word, &driver, &[])?, &plugin, config, lines)));
+    }
+    let driver = Driver::start(word, &driver, &[plugin])?;
+    Ok(Box::new(fluent_bit::FluentBit::start(driver, config, lines)?))
 }
 
 /// A driver's process.
-struct Driver {
-    word: &'static str,
+pub struct Driver {
+    /// The word of the command line.
+    pub word: &'static str,
     child: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
 impl Driver {
-    fn start(word: &'static str, program: &Path, arguments: &[PathBuf]) -> Result<Self, Halt> {
+    /// Starts the program.
+    pub fn start(word: &'static str, program: &Path, arguments: &[PathBuf]) -> Result<Self, Halt> {
         let start = || {
             let mut command = Command::new(program);
             let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
@@ -118,12 +140,12 @@ impl Driver {
     }
 
     /// Sends requests. Where the driver is gone, its status tells more than the broken pipe.
-    fn send(&mut self, requests: &[u8]) -> Result<(), Halt> {
+    pub fn send(&mut self, requests: &[u8]) -> Result<(), Halt> {
         self.requests.write_all(requests).and_then(|()| self.requests.flush()).map_err(|_| self.dead())
     }
 
     /// The next line of an answer.
-    fn line(&mut self) -> Result<String, Halt> {
+    pub fn line(&mut self) -> Result<String, Halt> {
         let mut line = String::new();
         match self.answers.read_line(&mut line) {
             Ok(length) if length > 0 && line.ends_with('\n') => {
@@ -140,7 +162,8 @@ impl Driver {
         Halt::Failed(format!("--via {}: the driver program ended amid the run: {how}", self.word))
     }
 
-    fn strange(&self, answer: &str) -> Halt {
+    /// An answer that no driver gives.
+    pub fn strange(&self, answer: &str) -> Halt {
         Halt::Failed(format!("--via {}: unexpected answer of the driver program: `{answer}`", self.word))
     }
 }

@@ -189,3 +189,22 @@ fn malformed_records_and_those_on_many_lines_go_through() {
         assert_eq!((&told["records"], &told["lines"], &told["malformed"]), (&3.into(), &3.into(), &2.into()));
     }
 }
+
+#[test]
+fn a_bench_takes_the_same_through_every_door() {
+    let json = directory("bench").join("report.json");
+    let arguments =
+        ["--config", "examples/kaudit.yaml", "--via", "all", "--generate", "3000", "--rounds", "1"];
+    let mut command = Command::new(dist().join("kaudit-filter"));
+    command.current_dir(root()).arg("bench").args(arguments).args(["--json", json.to_str().unwrap()]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+    let doors = report["configurations"][0]["through"].as_array().unwrap();
+    let told: Vec<_> = doors.iter().map(|door| (door["name"].as_str().unwrap(), &door["left"])).collect();
+    for door in DRIVERS.iter().map(|(via, ..)| *via).chain(["engine, MessagePack"]) {
+        let (_, left) = told.iter().find(|(name, _)| *name == door).unwrap_or_else(|| panic!("{told:?}"));
+        assert_eq!(*left, told[0].1, "{told:?}");
+    }
+    assert!(doors.iter().all(|door| door["ns"].as_f64().unwrap() > 0.0));
+}

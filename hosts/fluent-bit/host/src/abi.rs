@@ -162,14 +162,37 @@ pub struct Library {
 }
 
 /// What became of a chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Reply {
     /// It stays as it is.
     Untouched,
     /// It is dropped.
     Dropped,
     /// This takes its place.
-    Replaced(Vec<u8>),
+    Replaced(Bytes),
+}
+
+/// Bytes that the plugin gave, the host's to free.
+#[derive(Debug)]
+pub struct Bytes {
+    start: *mut c_void,
+    length: usize,
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the plugin gave so many bytes, and they are nobody else's.
+        unsafe { std::slice::from_raw_parts(self.start.cast::<u8>(), self.length) }
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        // SAFETY: the plugin allocated them with `malloc`, as Fluent Bit asks, and this is their one owner.
+        unsafe { libc::free(self.start) };
+    }
 }
 
 impl Library {
@@ -264,7 +287,7 @@ unsafe impl Send for Filter {}
 unsafe impl Sync for Filter {}
 
 impl Filter {
-    /// Calls the filter with a chunk, as `flb_filter_do` does, and frees what it gives.
+    /// Calls the filter with a chunk, as `flb_filter_do` does.
     pub fn call(&self, chunk: &[u8]) -> Reply {
         let (mut out, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the chunk is readable for the call, and the two places are writable; the context is the plugin's own.
@@ -287,15 +310,7 @@ impl Filter {
         match code {
             2 => Reply::Untouched,
             1 if length == 0 => Reply::Dropped,
-            1 => {
-                // SAFETY: the plugin gave `length` bytes that are the host's now, allocated with `malloc`.
-                let bytes = unsafe {
-                    let bytes = std::slice::from_raw_parts(out.cast::<u8>(), length).to_vec();
-                    libc::free(out);
-                    bytes
-                };
-                Reply::Replaced(bytes)
-            }
+            1 => Reply::Replaced(Bytes { start: out, length }),
             code => panic!("cb_filter returned {code}"),
         }
     }

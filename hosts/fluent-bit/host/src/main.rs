@@ -12,11 +12,14 @@
 //! | `call` | `cb_filter`; answered with `untouched`, `dropped` or `replaced`, then an `event HEAD JSON` for each event that the host goes on with, then `done` |
 //! | `stop` | `cb_exit`; answered with `stopped` |
 //!
+//! With `--rounds` it is timed instead: [`rounds`].
+//!
 //! What the plugin logs comes before the answer, as `log LEVEL TEXT`, level 1 being an error. A crash of the plugin ends
 //! this process, not the one that asked.
 
 mod abi;
 mod events;
+mod rounds;
 mod soak;
 
 use std::io::{BufRead, Write};
@@ -28,9 +31,10 @@ use abi::{Filter, Layout, Library, Reply};
 fn main() -> ExitCode {
     let result = Arguments::read(std::env::args().skip(1)).and_then(|arguments| {
         let library = Library::open(&arguments.file, arguments.layout)?;
-        match arguments.soak {
-            Some(soak) => soak::run(&library, &soak),
-            None => serve(&library),
+        match arguments {
+            Arguments { soak: Some(soak), .. } => soak::run(&library, &soak),
+            Arguments { rounds: true, config, .. } => rounds::serve(&library, config),
+            _ => serve(&library),
         }
     });
     match result {
@@ -46,12 +50,15 @@ struct Arguments {
     file: PathBuf,
     layout: Layout,
     soak: Option<soak::Plan>,
+    rounds: bool,
+    config: Option<String>,
 }
 
 impl Arguments {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        const USAGE: &str = "usage: kaudit-fluent-bit-host [--layout 2.2|3.2|3.2-no-regex] [--soak CYCLES,RECORDS,SLACK_KB] FILE.so";
+        const USAGE: &str = "usage: kaudit-fluent-bit-host [--layout 2.2|3.2|3.2-no-regex] [--soak CYCLES,RECORDS,SLACK_KB | --rounds [--config FILE]] FILE.so";
         let (mut file, mut layout, mut soak) = (None, Layout::ALL[1].1, None);
+        let (mut rounds, mut config) = (false, None);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(USAGE);
             match argument.as_str() {
@@ -60,10 +67,12 @@ impl Arguments {
                     layout = Layout::ALL.iter().find(|(known, _)| *known == name).ok_or(USAGE)?.1;
                 }
                 "--soak" => soak = Some(soak::Plan::read(&value()?).ok_or(USAGE)?),
+                "--rounds" => rounds = true,
+                "--config" => config = Some(value()?),
                 _ => file = Some(PathBuf::from(argument)),
             }
         }
-        Ok(Self { file: file.ok_or(USAGE)?, layout, soak })
+        Ok(Self { file: file.ok_or(USAGE)?, layout, soak, rounds, config })
     }
 }
 
@@ -127,7 +136,7 @@ impl Session<'_> {
         let (word, left) = match filter.call(&chunk) {
             Reply::Untouched => ("untouched", chunk),
             Reply::Dropped => ("dropped", Vec::new()),
-            Reply::Replaced(bytes) => ("replaced", bytes),
+            Reply::Replaced(bytes) => ("replaced", bytes.to_vec()),
         };
         let mut answer = vec![word.to_owned()];
         match events::read(&left) {

@@ -140,7 +140,7 @@ fn chunk(number: u64, events: u64) -> Result<Vec<u8>, String> {
 }
 
 /// `VmRSS` of this process.
-fn resident_kb() -> Result<u64, String> {
+pub fn resident_kb() -> Result<u64, String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     line.trim().trim_end_matches("kB").trim().parse().map_err(|_| format!("not a number: {line}"))

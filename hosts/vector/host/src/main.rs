@@ -1,14 +1,18 @@
 //! Runs events through the built `kaudit.so`, in a Lua configured as Vector configures it.
 //!
 //! A line of JSON in, a line of JSON out; each line is a run of its own, in a Lua of its own: [`Request`], [`Answer`].
+//! With `--rounds` the module is timed instead ([`rounds`]).
+//!
 //! A process apart, so that a crash of the module is one lost answer. Events become tables and come back by Vector's
 //! rules ([`value`]).
 
 mod abi;
+mod rounds;
 mod run;
 mod value;
 
 use std::io::{self, BufRead as _, Write as _};
+use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -50,7 +54,25 @@ enum Answer {
     Failed(String),
 }
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let served = match arguments[..] {
+        [] => serve().map_err(|error| error.to_string()),
+        ["--rounds", module] => rounds::serve(module, None),
+        ["--rounds", "--config", config, module] => rounds::serve(module, Some(config)),
+        _ => Err("usage: kaudit-vector-host [--rounds [--config FILE] kaudit.so]".to_owned()),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("kaudit-vector-host: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let answer = match serde_json::from_str::<Request>(&line?) {

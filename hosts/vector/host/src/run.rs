@@ -6,6 +6,7 @@ use crate::abi;
 use crate::value::{from_lua, object};
 use crate::{Answer, Request};
 use mlua::{Function, Lua, MultiValue, Result, Table};
+use serde_json::{Map, Value};
 
 /// How often Vector collects garbage: every so many calls.
 const GC_INTERVAL: usize = 16;
@@ -25,7 +26,7 @@ pub fn answer(request: &Request) -> Answer {
 }
 
 /// The words of an error that Lua raised, without the stack that mlua puts behind them.
-fn words(error: &mlua::Error) -> String {
+pub fn words(error: &mlua::Error) -> String {
     let text = match error {
         mlua::Error::RuntimeError(text) => text.clone(),
         mlua::Error::CallbackError { cause, .. } => words(cause),
@@ -44,14 +45,20 @@ struct Transform {
     stats: Function,
 }
 
-fn prepare(request: &Request) -> Result<Transform> {
+/// A Lua with the transform's hooks.
+pub fn hooks(module: &str, options: &Map<String, Value>) -> Result<(Lua, Table)> {
     let lua = abi::lua();
-    let directory = Path::new(&request.module).parent().unwrap_or(Path::new("."));
+    let directory = Path::new(module).parent().unwrap_or(Path::new("."));
     let package: Table = lua.globals().get("package")?;
     package.set("cpath", directory.join("?.so").to_string_lossy())?;
     lua.globals().set("arrival", 0)?;
-    let options = object(&lua, &request.options)?;
-    let hooks: Table = lua.load(TRANSFORM).set_name("=transform").call(options)?;
+    let options = object(&lua, options)?;
+    let hooks = lua.load(TRANSFORM).set_name("=transform").call(options)?;
+    Ok((lua, hooks))
+}
+
+fn prepare(request: &Request) -> Result<Transform> {
+    let (lua, hooks) = hooks(&request.module, &request.options)?;
     let emitted = lua.create_table()?;
     let emit = {
         let emitted = emitted.clone();

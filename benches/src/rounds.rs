@@ -1,0 +1,166 @@
+//! Measuring on a machine that others use, too: what is compared takes turns, and medians and intervals are told that
+//! no assumption about the noise goes into.
+//!
+//! Decision: time of this thread on a processor instead of time on a clock, since a thread that waits for its turn costs
+//! nothing; of single records, which are shorter than that clock is exact, the least of several times.
+
+use std::time::Instant;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// How long this thread has been at work, in nanoseconds.
+pub fn cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let part = |part: i64| u64::try_from(part).unwrap_or(0);
+    part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
+}
+
+/// The clock for what is shorter than a microsecond.
+#[expect(clippy::disallowed_methods, reason = "measuring time is what this is for")]
+pub fn clock() -> Instant {
+    Instant::now()
+}
+
+/// The order of a round's turns: forwards, backwards, forwards…
+pub fn turns(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |turn| if round.is_multiple_of(2) { turn } else { count - 1 - turn })
+}
+
+/// One number of each round.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series(Vec<f64>);
+
+impl Series {
+    /// Adds a round's.
+    pub fn push(&mut self, number: f64) {
+        self.0.push(number);
+    }
+
+    /// The numbers in the order of the rounds.
+    pub fn rounds(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// The middle one; NaN where there is none.
+    pub fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The number that this share of the rounds is below, between two of them by proportion.
+    pub fn quantile(&self, share: f64) -> f64 {
+        quantile(&self.sorted(), share)
+    }
+
+    fn sorted(&self) -> Vec<f64> {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    }
+}
+
+/// The number that this share of sorted numbers is below, between two of them by proportion; NaN where there is none.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a place among fewer than 2^52 numbers"
+)]
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = share.clamp(0.0, 1.0) * last as f64;
+    let (below, above) = (place.floor() as usize, place.ceil() as usize);
+    sorted[below] + (sorted[above] - sorted[below]) * place.fract()
+}
+
+/// By how much one of two series that took turns exceeds the other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// The median of the rounds' differences, as a share of the first.
+    pub median: f64,
+    /// Between which shares the true median lies with 95 % confidence; `None`: too few rounds to tell.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Difference {
+    /// Of two series of the same rounds.
+    pub fn of(first: &Series, second: &Series) -> Self {
+        let mut shares = Series::default();
+        first.0.iter().zip(&second.0).for_each(|(first, second)| shares.push(second / first - 1.0));
+        let sorted = shares.sorted();
+        let cut = trimmed(sorted.len());
+        let interval = cut.map(|cut| (sorted[cut], sorted[sorted.len() - 1 - cut]));
+        Self { median: shares.median(), interval }
+    }
+
+    /// Whether it is one at all, and no accident.
+    pub fn is_beyond_noise(&self) -> bool {
+        self.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+    }
+}
+
+/// How many of so many sorted numbers may be left out at either end for the rest to span the median with 95 %
+/// confidence: the sign test, which asks for nothing but independent rounds. Six rounds are the fewest.
+#[expect(clippy::cast_precision_loss, reason = "few rounds")]
+fn trimmed(count: usize) -> Option<usize> {
+    // The chance that the first `cut + 1` of a sorted series all lie on one side of the median.
+    let mut ways = 1.0;
+    let mut chance = 0.0;
+    let mut found = None;
+    for cut in 0..count {
+        chance += ways * 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
+        if 2.0 * chance > 0.05 {
+            break;
+        }
+        found = Some(cut);
+        ways *= (count - cut) as f64 / (cut + 1) as f64;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(numbers: impl IntoIterator<Item = f64>) -> Series {
+        Series(numbers.into_iter().collect())
+    }
+
+    #[test]
+    fn quantiles_lie_between() {
+        let series = series([4.0, 1.0, 3.0, 2.0]);
+        assert_eq!([0.0, 0.5, 1.0].map(|share| series.quantile(share).to_string()), ["1", "2.5", "4"]);
+        assert!(Series::default().median().is_nan());
+    }
+
+    #[test]
+    fn intervals_are_those_of_the_sign_test() {
+        // From the binomial distribution: 2 · 0.5^6 = 0.031; of eleven, 2 · (1 + 11) / 2^11 = 0.012 and with 55 more 0.065.
+        for (count, cut) in
+            [(5, None), (6, Some(0)), (8, Some(0)), (9, Some(1)), (11, Some(1)), (12, Some(2))]
+        {
+            assert_eq!(trimmed(count), cut, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_difference_is_told_from_noise() {
+        let drifting = |factor: f64| series((0..11).map(|round| factor * (100.0 + f64::from(round))));
+        let slower = Difference::of(&drifting(1.0), &drifting(1.1));
+        assert!(slower.is_beyond_noise() && (slower.median - 0.1).abs() < 1e-9, "{slower:?}");
+        let uneven = series((0..11).map(|round| if round % 2 == 0 { 90.0 } else { 112.0 }));
+        assert!(!Difference::of(&series([100.0; 11]), &uneven).is_beyond_noise());
+        assert_eq!(Difference::of(&series([1.0]), &series([2.0])).interval, None);
+    }
+
+    #[test]
+    fn every_other_round_goes_backwards() {
+        assert_eq!(turns(0, 3).chain(turns(1, 3)).collect::<Vec<_>>(), [0, 1, 2, 2, 1, 0]);
+    }
+
+    #[test]
+    fn work_takes_time() {
+        let before = cpu_ns();
+        let sum: u64 = std::hint::black_box((0..2_000_000_u64).map(std::hint::black_box).sum());
+        assert!(sum > 0 && cpu_ns() > before);
+    }
+}

@@ -1,0 +1,268 @@
+//! The engine in this process, over either encoding: its rounds, and each record by itself.
+
+use kaudit_bench::Encoding;
+use kaudit_bench::rounds::{clock, cpu_ns};
+use kaudit_filter::config::Config;
+use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::stats::Reason;
+use kaudit_filter::{Filter, Time, Verdict};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use super::corpus::{Corpus, Record};
+use super::door::{Door, Round};
+use crate::run::Halt;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
+
+/// How far back a filter is warmed up: whatever a limit remembers is forgotten after so many years.
+const BEFORE_MS: i64 = 10 * 365 * 86_400_000;
+/// How many records warm a filter up.
+const WARM: usize = 20_000;
+/// What takes less is repeated, with a new filter each time, until it has taken so long, or with the making of filters
+/// five times as long.
+const SHORT_NS: u64 = 20_000_000;
+/// How often single records are measured; the least counts.
+const SINGLES: usize = 5;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It left as an entry.
+    Kept,
+    /// It was dropped, for the reason of this number in `Reason::ALL`.
+    Dropped(usize),
+    /// A limit held it back.
+    Suppressed,
+    /// It passed as it is.
+    Passed,
+}
+
+impl Fate {
+    /// The words for it.
+    pub fn words(self) -> String {
+        match self {
+            Self::Kept => "kept".to_owned(),
+            Self::Dropped(reason) => {
+                format!("dropped: {}", Reason::ALL.get(reason).map_or("", |reason| reason.label()))
+            }
+            Self::Suppressed => "suppressed".to_owned(),
+            Self::Passed => "passed".to_owned(),
+        }
+    }
+}
+
+/// A filter, and where it writes.
+pub struct Worker<'c> {
+    filter: Filter,
+    corpus: &'c Corpus,
+    encoding: Encoding,
+    out: Vec<u8>,
+}
+
+impl<'c> Worker<'c> {
+    /// A filter in working order: it has seen records of ten years ago, and owes nothing.
+    pub fn warm(config: &Config, corpus: &'c Corpus, encoding: Encoding) -> Result<Self, Halt> {
+        let mut worker = Self::cold(config, corpus, encoding)?;
+        let mut end = Time::from_millis(0);
+        for (record, at) in corpus.each().take(WARM) {
+            end = Time::from_millis(at.millis() - BEFORE_MS);
+            worker.out.clear();
+            worker.process(record, end);
+        }
+        while worker.filter.finish(end).is_some() {}
+        Ok(worker)
+    }
+
+    /// A new filter.
+    pub fn cold(config: &Config, corpus: &'c Corpus, encoding: Encoding) -> Result<Self, Halt> {
+        // Any seed; always the same, so that rounds are alike.
+        let filter =
+            Filter::new(config, 7).map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
+        Ok(Self { filter, corpus, encoding, out: Vec::with_capacity(4 << 20) })
+    }
+
+    fn process(&mut self, record: &Record, now: Time) -> Fate {
+        match self.encoding {
+            Encoding::Json => match self.filter.process(&mut Json::new(&record.json), now) {
+                Verdict::Kept(entry) => {
+                    entry.write_json(&mut self.out);
+                    Fate::Kept
+                }
+                Verdict::Passed => {
+                    self.out.extend_from_slice(record.json.as_bytes());
+                    Fate::Passed
+                }
+                Verdict::Dropped(reason) => Fate::Dropped(reason as usize),
+                Verdict::Suppressed => Fate::Suppressed,
+            },
+            Encoding::MsgPack => match self.filter.process(&mut MsgPack::new(&record.msgpack), now) {
+                Verdict::Kept(entry) => {
+                    entry.write_msgpack(&mut self.out);
+                    Fate::Kept
+                }
+                Verdict::Passed => {
+                    self.out.extend_from_slice(&record.msgpack);
+                    Fate::Passed
+                }
+                Verdict::Dropped(reason) => Fate::Dropped(reason as usize),
+                Verdict::Suppressed => Fate::Suppressed,
+            },
+        }
+    }
+
+    /// All records once, chunk by chunk; what left: entries, the filter's own among them, and records that passed.
+    fn pass(&mut self) -> u64 {
+        let mut left = 0;
+        for chunk in &self.corpus.chunks {
+            self.out.clear();
+            for record in &chunk.records {
+                left += u64::from(matches!(self.process(record, chunk.at), Fate::Kept | Fate::Passed));
+            }
+            left += self.due(chunk.at);
+        }
+        left
+    }
+
+    fn due(&mut self, now: Time) -> u64 {
+        let mut own = 0;
+        while let Some(entry) = self.filter.due(now) {
+            match self.encoding {
+                Encoding::Json => entry.write_json(&mut self.out),
+                Encoding::MsgPack => entry.write_msgpack(&mut self.out),
+            }
+            own += 1;
+        }
+        own
+    }
+}
+
+/// The engine as a door like others.
+pub struct Engine<'c> {
+    pub config: &'c Config,
+    pub corpus: &'c Corpus,
+    pub encoding: Encoding,
+}
+
+impl Door for Engine<'_> {
+    fn round(&mut self) -> Result<Round, Halt> {
+        let (mut spent, mut passes, mut left) = (0, 0, 0);
+        let began = cpu_ns();
+        while passes == 0 || (spent < SHORT_NS && cpu_ns() - began < 5 * SHORT_NS) {
+            let mut worker = Worker::warm(self.config, self.corpus, self.encoding)?;
+            let start = cpu_ns();
+            left = worker.pass();
+            spent += cpu_ns() - start;
+            passes += 1;
+        }
+        Ok(Round { ns: per(spent, self.corpus.records * passes), left, resident_kb: None })
+    }
+}
+
+/// Copying the records' bytes and nothing more.
+pub fn copy(corpus: &Corpus) -> f64 {
+    let mut out: Vec<u8> = Vec::with_capacity(4 << 20);
+    let start = cpu_ns();
+    let (mut spent, mut passes) = (0, 0);
+    while passes == 0 || spent < SHORT_NS {
+        for chunk in &corpus.chunks {
+            out.clear();
+            for record in &chunk.records {
+                out.extend_from_slice(std::hint::black_box(record.json.as_bytes()));
+            }
+            std::hint::black_box(&mut out);
+        }
+        passes += 1;
+        spent = cpu_ns() - start;
+    }
+    per(spent, corpus.records * passes)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
+fn per(ns: u64, records: usize) -> f64 {
+    ns as f64 / records as f64
+}
+
+/// One record by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Single {
+    /// What became of it.
+    pub fate: Fate,
+    /// The least that it took, in nanoseconds, the clock's own time taken away.
+    pub ns: f64,
+}
+
+/// Each record by itself, in order. The filter's own entries are not among them.
+pub fn singles(config: &Config, corpus: &Corpus, encoding: Encoding) -> Result<Vec<Single>, Halt> {
+    let mut singles: Vec<Single> = Vec::with_capacity(corpus.records);
+    let idle = clock_ns();
+    for pass in 0..SINGLES {
+        let mut worker = Worker::warm(config, corpus, encoding)?;
+        let mut number = 0;
+        for chunk in &corpus.chunks {
+            worker.out.clear();
+            for record in &chunk.records {
+                let start = clock();
+                let fate = worker.process(record, chunk.at);
+                let ns = (start.elapsed().as_secs_f64() * 1e9 - idle).max(0.0);
+                match singles.get_mut(number) {
+                    Some(single) => single.ns = single.ns.min(ns),
+                    None => singles.push(Single { fate, ns }),
+                }
+                number += 1;
+            }
+            worker.due(chunk.at);
+        }
+        debug_assert!(pass == 0 || number == singles.len());
+    }
+    Ok(singles)
+}
+
+/// What it takes to read the clock.
+fn clock_ns() -> f64 {
+    let idle = (0..10_000).map(|_| clock().elapsed().as_secs_f64() * 1e9);
+    idle.fold(f64::MAX, f64::min)
+}
+
+/// What the engine takes of the allocator.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Memory {
+    /// Bytes of a new filter: the compiled configuration.
+    pub filter_bytes: usize,
+    /// The most bytes that it held between two records: its tables of limits and counts, caches and buffers included.
+    pub held_bytes: usize,
+    /// Allocations for each record.
+    pub allocations_per_record: f64,
+}
+
+/// Counts what the allocator is asked for while a new filter is made and sees all records.
+pub fn memory(config: &Config, corpus: &Corpus, encoding: Encoding) -> Result<Memory, Halt> {
+    let held = || {
+        let stats = ALLOCATOR.stats();
+        let bytes = stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated);
+        bytes.wrapping_add_signed(stats.bytes_reallocated)
+    };
+    let mut out = Vec::with_capacity(4 << 20);
+    let before = held();
+    let mut worker = Worker::cold(config, corpus, encoding)?;
+    // The host's buffer is not the engine's.
+    std::mem::swap(&mut worker.out, &mut out);
+    drop(out);
+    let made = held().wrapping_sub(before);
+    let (mut most, start) = (made, ALLOCATOR.stats());
+    for chunk in &corpus.chunks {
+        worker.out.clear();
+        for record in &chunk.records {
+            worker.process(record, chunk.at);
+            most = most.max(held().wrapping_sub(before));
+        }
+        worker.due(chunk.at);
+    }
+    let end = ALLOCATOR.stats();
+    let asked = (end.allocations - start.allocations) + (end.reallocations - start.reallocations);
+    Ok(Memory {
+        filter_bytes: made,
+        held_bytes: most,
+        allocations_per_record: per(asked as u64, corpus.records),
+    })
+}
