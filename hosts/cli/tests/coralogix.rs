@@ -1,0 +1,413 @@
+//! `examples/coralogix`: every query in it is asked of entries that the filter made, through the endpoint's search. A
+//! field that is no longer emitted changes what is found, and what is found is written down here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// The day of the example findings, at noon.
+const NOW: &str = "2026-03-17T12:00:00Z";
+
+/// What the examples do not have: successful authentications, which take a rule of one's own.
+const MORE: &str = r#"{"principal":"kubernetes-admin","rule":"admin authentication success","cluster":"prod-eu","verb":"get","id":"a","time":1773735400007}
+{"principal":"johnD","rule":"admin authentication success","cluster":"staging-us","verb":"get","id":"b","time":1773735400007}
+{"principal":"johnD","rule":"admin authentication failure","cluster":"prod-eu","verb":"get","id":"c","time":1773735400007}
+"#;
+
+/// How many entries each query finds, those of the labels that stand beside it.
+const FOUND: &[(&str, usize)] = &[
+    ("alert kAudit: critical finding", 7),
+    ("alert kAudit: admin authentication failures", 2),
+    ("alert kAudit: ratio of failed to successful admin authentications, numerator", 2),
+    ("alert kAudit: ratio of failed to successful admin authentications, denominator", 3),
+    ("alert kAudit: more admin authentication failures than usual", 2),
+    ("alert kAudit: new principal", 26),
+    ("view kAudit: detections", 9),
+    ("view kAudit: incidents", 4),
+    ("view kAudit: changes in usage patterns", 3),
+    ("view kAudit: policy findings", 22),
+    ("view kAudit: counts of policy findings", 4),
+    ("view kAudit: activity", 3),
+    ("view kAudit: suppressed by rate limits", 1),
+    ("view kAudit: mended by the filter", 4),
+    ("metric kaudit_findings", 40),
+    ("widget Findings over time", 39),
+    ("widget Findings by cluster", 39),
+    ("widget Findings by principal", 39),
+    ("widget Policy findings by rule", 22),
+    ("widget Detections by what was detected", 9),
+    ("widget Detections by confidence", 9),
+    ("widget Suppressed over time", 1),
+    ("widget Suppressed by whom the limit held back", 1),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn text(file: &str) -> String {
+    fs::read_to_string(root().join("examples/coralogix").join(file)).unwrap()
+}
+
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn documents(file: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&text(file)).unwrap()
+}
+
+/// Terraform's resources of a type, by their names there.
+fn terraform(kind: &str) -> BTreeMap<String, Value> {
+    let file: Value = hcl::from_str(&text("main.tf")).unwrap();
+    serde_json::from_value(file["resource"][kind].clone()).unwrap()
+}
+
+/// What Coralogix is asked.
+#[derive(Clone, Debug, PartialEq)]
+struct Question {
+    query: String,
+    /// One of these is the subsystem's name, or its beginning where it ends in a hyphen. None: any.
+    subsystems: Vec<String>,
+    /// `None`: any.
+    severity: Option<u64>,
+    /// Fields that are counted, grouped by or tracked: paths below `text`, or a label of the entry.
+    fields: Vec<String>,
+}
+
+impl Question {
+    fn new(query: &Value) -> Self {
+        let query = query.as_str().expect("a query").to_owned();
+        Self { query, subsystems: Vec::new(), severity: None, fields: Vec::new() }
+    }
+
+    fn takes(&self, entry: &Value) -> bool {
+        let name = word(&entry["subsystemName"]);
+        let mut subsystems = self.subsystems.iter();
+        let named = self.subsystems.is_empty()
+            || subsystems.any(|one| name == one || one.ends_with('-') && name.starts_with(one));
+        named && self.severity.is_none_or(|severity| entry["severity"] == severity)
+    }
+}
+
+/// A filter of logs in an alert; operator and Terraform spell the same.
+fn simple_filter(filter: &Value) -> Question {
+    let either = |value: &Value, names: [&str; 2]| {
+        names.into_iter().map(|name| value[name].clone()).find(|value| !value.is_null()).unwrap_or_default()
+    };
+    let filter = either(filter, ["simpleFilter", "simple_filter"]);
+    let labels = either(&filter, ["labelFilters", "label_filters"]);
+    let subsystems = either(&labels, ["subsystemName", "subsystem_name"]);
+    let subsystem = word(at(&subsystems, "/0/value")).to_owned();
+    let starts = word(at(&subsystems, "/0/operation")).to_lowercase().replace('_', "") == "startswith";
+    assert_eq!(starts, subsystem.ends_with('-'), "{subsystem}");
+    let severity = match word(at(&either(&labels, ["severity", "severities"]), "/0")).to_lowercase().as_str()
+    {
+        "" => None,
+        "critical" => Some(6),
+        other => panic!("severity {other}"),
+    };
+    Question {
+        subsystems: vec![subsystem],
+        severity,
+        ..Question::new(&either(&filter, ["luceneQuery", "lucene_query"]))
+    }
+}
+
+/// An alert's questions, and its threshold, window and what it tracks, spelt alike.
+fn alert(name: &str, kind: &Value) -> (Vec<(String, Question)>, Vec<String>) {
+    let (kind, alert) = kind.as_object().unwrap().iter().next().unwrap();
+    let filters = [
+        ("", "logsFilter"),
+        ("", "logs_filter"),
+        (", numerator", "numerator"),
+        (", denominator", "denominator"),
+    ];
+    let filters = filters.into_iter().filter(|(_, key)| !alert[key].is_null());
+    let tracked =
+        ["keypathToTrack", "keypath_to_track"].map(|key| at(alert, &format!("/rules/0/condition/{key}")));
+    let tracked: Vec<String> = tracked.into_iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let questions = filters.map(|(part, key)| {
+        (format!("alert {name}{part}"), Question { fields: tracked.clone(), ..simple_filter(&alert[key]) })
+    });
+    let condition = at(alert, "/rules/0/condition");
+    let mut settings = vec![kind.to_lowercase().replace('_', "")];
+    for keys in [["threshold", "minimumThreshold", "minimum_threshold"], ["timeWindow", "time_window", ""]] {
+        let value = keys.iter().map(|key| &condition[*key]).find(|value| !value.is_null());
+        let value = value.map(|value| if value.is_object() { &value["specificValue"] } else { value });
+        let value = value.map_or_else(String::new, |value| {
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        });
+        let spelt = [("_MINUTES", "m"), ("_HOUR", "h"), ("_MONTHS", "mo")];
+        settings.push(spelt.iter().fold(value, |value, (long, short)| value.replace(long, short)));
+    }
+    (questions.collect(), settings)
+}
+
+/// Every question of the folder, by what asks it.
+fn questions() -> Vec<(String, Question)> {
+    let mut all = Vec::new();
+    for document in documents("alerts.yaml") {
+        all.extend(alert(word(at(&document, "/spec/name")), at(&document, "/spec/alertType")).0);
+    }
+    for document in documents("views.yaml").iter().filter(|document| document["kind"] == "View") {
+        let filters = list(at(document, "/spec/filters/filters"));
+        let subsystems = filters.flat_map(|filter| {
+            assert_eq!(filter["name"], "subsystemName");
+            filter["selectedValues"].as_object().unwrap().keys().cloned()
+        });
+        let question = Question {
+            subsystems: subsystems.collect(),
+            ..Question::new(at(document, "/spec/searchQuery/query"))
+        };
+        all.push((format!("view {}", word(at(document, "/spec/name"))), question));
+    }
+    for document in documents("events2metrics.yaml") {
+        let spec = &document["spec"];
+        let fields = list(&spec["metricLabels"]).chain(list(&spec["metricFields"]));
+        let question = Question {
+            subsystems: vec![
+                word(at(spec, "/query/logs/subsystemNameFilters/0")).replace("filter:startsWith:", ""),
+            ],
+            fields: fields.map(|field| word(&field["sourceField"]).to_owned()).collect(),
+            ..Question::new(at(spec, "/query/logs/lucene"))
+        };
+        all.push((format!("metric {}", word(&spec["name"])), question));
+    }
+    all.extend(widgets());
+    all
+}
+
+fn widgets() -> Vec<(String, Question)> {
+    let dashboard: Value = serde_json::from_str(&text("dashboard.json")).unwrap();
+    let rows = list(at(&dashboard, "/layout/sections/0/rows"));
+    let widgets = rows.flat_map(|row| list(&row["widgets"]));
+    let field = |field: &Value| match (
+        word(&field["scope"]),
+        list(&field["keypath"]).map(word).collect::<Vec<_>>(),
+    ) {
+        ("DATASET_SCOPE_USER_DATA", path) => path.join("."),
+        ("DATASET_SCOPE_LABEL", path) => format!("label {}", path.join(".")),
+        other => panic!("{other:?}"),
+    };
+    let question = |widget: &Value| {
+        let definition = &widget["definition"];
+        let logs = [
+            at(definition, "/lineChart/queryDefinitions/0/query/logs"),
+            at(definition, "/horizontalBarChart/query/logs"),
+        ];
+        let logs = logs.into_iter().find(|logs| !logs.is_null()).expect("a query of logs");
+        let groups = list(&logs["groupBys"]).chain(list(&logs["groupNamesFields"]));
+        let sums =
+            [at(logs, "/aggregation/sum/observationField"), at(logs, "/aggregations/0/sum/observationField")];
+        let fields = groups.chain(sums.into_iter().filter(|sum| !sum.is_null())).map(field);
+        let question = Question { fields: fields.collect(), ..Question::new(at(logs, "/luceneQuery/value")) };
+        (format!("widget {}", word(&widget["title"])), question)
+    };
+    widgets.map(question).collect()
+}
+
+/// The endpoint with what the filter made of the example findings.
+struct Endpoint {
+    child: Child,
+    url: String,
+}
+
+impl Endpoint {
+    fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+            .args(["endpoint", "--listen", "127.0.0.1:0", "--now", NOW])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut first).unwrap();
+        let url = first.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{first}")).to_owned();
+        Self { child, url }
+    }
+
+    /// Posts lines of entries.
+    fn post(&self, entries: &[u8]) {
+        let request = minreq::post(format!("{}/logs/v1/singles", self.url));
+        let request = request.with_header("Authorization", "Bearer key").with_body(entries);
+        let answer: Value = serde_json::from_slice(request.send().unwrap().as_bytes()).unwrap();
+        assert_eq!(answer["rejected"], 0, "{answer}");
+    }
+
+    fn search(&self, query: &str) -> Vec<Value> {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+        let answer = minreq::get(format!("{}/entries?{query}", self.url)).send().unwrap();
+        let answer: Value = serde_json::from_slice(answer.as_bytes()).unwrap();
+        assert_eq!(answer["reasons"], Value::Null, "{query}: {answer}");
+        list(&answer["entries"]).map(|received| received["entry"].clone()).collect()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The entries of the example findings, and of some more.
+fn entries() -> Vec<u8> {
+    let examples = root().join("examples");
+    let findings = ["detections", "selections", "selection-counts", "activity"];
+    let findings = findings.map(|kind| examples.join(format!("findings/{kind}.ndjson")));
+    let mut run = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
+    run.args(["run", "--now", NOW, "--config"]).arg(examples.join("kaudit.yaml")).args(findings).arg("-");
+    let mut child = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(MORE.as_bytes()).unwrap();
+    // One that has to be cut.
+    let uris = "/api/v1/namespaces/crm/pods ".repeat(2_000);
+    writeln!(stdin, "{}", MORE.lines().next().unwrap().replace("\"get\"", &json!(uris).to_string())).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap().stdout
+}
+
+/// Whether the entry has a field that a question names.
+fn has(entry: &Value, field: &str) -> bool {
+    match field.strip_prefix("label ") {
+        Some(label) => entry.as_object().unwrap().keys().any(|key| key.eq_ignore_ascii_case(label)),
+        None => !at(&entry["text"], &format!("/{}", field.replace('.', "/"))).is_null(),
+    }
+}
+
+#[test]
+fn every_query_finds_what_it_is_for() {
+    let endpoint = Endpoint::start();
+    endpoint.post(&entries());
+    let mut found = Vec::new();
+    for (name, question) in questions() {
+        let entries = endpoint.search(&question.query);
+        let entries: Vec<&Value> = entries.iter().filter(|entry| question.takes(entry)).collect();
+        assert!(!entries.is_empty(), "{name} finds nothing");
+        for field in &question.fields {
+            assert!(entries.iter().any(|entry| has(entry, field)), "{name}: no entry has `{field}`");
+        }
+        found.push((name, entries.len()));
+    }
+    let expected: Vec<(String, usize)> =
+        FOUND.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_groups_a_widget_is_in_every_finding_that_it_counts() {
+    let endpoint = Endpoint::start();
+    endpoint.post(&entries());
+    for (name, question) in widgets() {
+        let mut entries = endpoint.search(&question.query);
+        entries.retain(|entry| entry["subsystemName"] != "kaudit-unrecognised");
+        for field in &question.fields {
+            assert!(entries.iter().all(|entry| has(entry, field)), "{name}: an entry has no `{field}`");
+        }
+    }
+}
+
+#[test]
+fn terraform_says_what_the_operator_says() {
+    let spelt = |name: &str, description: &Value, priority: &Value, kind: &Value| {
+        let (questions, settings) = alert(name, kind);
+        (name.to_owned(), (description.clone(), word(priority).to_lowercase(), questions, settings))
+    };
+    let operator: BTreeMap<_, _> = documents("alerts.yaml")
+        .iter()
+        .map(|document| &document["spec"])
+        .map(|spec| spelt(word(&spec["name"]), &spec["description"], &spec["priority"], &spec["alertType"]))
+        .collect();
+    let terraformed: BTreeMap<_, _> = terraform("coralogix_alert")
+        .values()
+        .map(|alert| {
+            spelt(word(&alert["name"]), &alert["description"], &alert["priority"], &alert["type_definition"])
+        })
+        .collect();
+    assert_eq!(operator, terraformed);
+    assert_eq!(operator.len(), 5);
+
+    let metric = &terraform("coralogix_events2metric")["findings"];
+    let spec = &documents("events2metrics.yaml")[0]["spec"];
+    let labels = list(&spec["metricLabels"])
+        .map(|label| (word(&label["targetLabel"]).to_owned(), label["sourceField"].clone()));
+    assert_eq!(metric["name"], spec["name"]);
+    assert_eq!(at(metric, "/logs_query/lucene"), at(spec, "/query/logs/lucene"));
+    assert_eq!(at(metric, "/logs_query/subsystems"), at(spec, "/query/logs/subsystemNameFilters"));
+    assert_eq!(metric["metric_labels"], Value::Object(labels.collect()));
+    assert_eq!(at(metric, "/metric_fields/suppressed/source_field"), at(spec, "/metricFields/0/sourceField"));
+
+    // One dashboard for both.
+    let dashboard = &terraform("coralogix_dashboard")["kaudit"]["content_json"];
+    assert!(dashboard.to_string().contains("dashboard.json"), "{dashboard}");
+    assert_eq!(documents("dashboard.yaml")[0]["spec"]["configMapRef"]["key"], "dashboard.json");
+}
+
+#[test]
+fn alerts_are_as_the_operator_wants_them() {
+    for document in documents("alerts.yaml") {
+        let spec = &document["spec"];
+        assert_eq!(document["apiVersion"], "coralogix.com/v1beta1");
+        assert!(["p1", "p2", "p3", "p4", "p5"].contains(&word(&spec["priority"])), "{spec}");
+        let kind = spec["alertType"].as_object().unwrap();
+        assert_eq!(kind.len(), 1);
+        if kind.contains_key("logsImmediate") {
+            assert_eq!(spec["groupByKeys"], Value::Null);
+        }
+        let condition =
+            at(&spec["alertType"], &format!("/{}/rules/0/condition", kind.keys().next().unwrap()));
+        for key in ["threshold", "minimumThreshold"] {
+            assert!(
+                condition[key].is_null() || condition[key].is_string(),
+                "a threshold is quoted: {condition}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_version_tag_is_one_request_and_its_key_no_argument() {
+    // In place of curl, a script that tells what it was asked.
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("version-tag");
+    fs::create_dir_all(&scratch).unwrap();
+    let curl = scratch.join("curl");
+    fs::write(&curl, "#!/bin/sh\nprintf '%s\\n' \"$@\"\necho --stdin--\ncat\n").unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(&curl).status().unwrap().success());
+    let path = format!("{}:{}", scratch.display(), std::env::var("PATH").unwrap());
+    let tag = |arguments: &[&str]| {
+        let mut script = Command::new("sh");
+        script.arg(root().join("examples/coralogix/version-tag.sh")).args(arguments).env("PATH", &path);
+        script
+            .env("CORALOGIX_DOMAIN", "eu2.coralogix.com")
+            .env("CORALOGIX_API_KEY", "secret")
+            .output()
+            .unwrap()
+    };
+    let output = tag(&["crm \"4.7.1\"", "prod-eu", "staging us"]);
+    let output = String::from_utf8(output.stdout).unwrap();
+    let (arguments, stdin) = output.split_once("--stdin--\n").unwrap();
+    assert!(!arguments.contains("secret"), "{arguments}");
+    assert_eq!(stdin, "header = \"Authorization: Bearer secret\"\n");
+    let lines: Vec<&str> = arguments.lines().collect();
+    assert_eq!(lines.last(), Some(&"https://api.eu2.coralogix.com/api/v1/external/tags"));
+    let body = lines[lines.iter().position(|line| *line == "--data").unwrap() + 1];
+    let body: Value = serde_json::from_str(body).unwrap();
+    let subsystems = ["kaudit-detections", "kaudit-selections", "kaudit-activity"];
+    assert_eq!(
+        body,
+        json!({"name": "crm \"4.7.1\"", "application": ["prod-eu", "staging us"], "subsystem": subsystems})
+    );
+    assert_eq!(tag(&["crm"]).status.code(), Some(2));
+}
