@@ -1,5 +1,5 @@
 //! What operators ask of a configuration before it runs: [`check`] says what is wrong with it, [`explain`] why a record
-//! is kept or not.
+//! is kept or not, [`suite`] whether tests of it pass.
 //!
 //! Text in, text out: no file is read here, and nothing printed, so that the program and a page in a browser give the
 //! same answers. The engine decides what is a mistake and what becomes of a record; here it gets its form.
@@ -9,3 +9,4 @@
 pub mod check;
 pub mod explain;
 mod style;
+pub mod suite;

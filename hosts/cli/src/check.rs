@@ -121,7 +121,7 @@ fn look(path: &Path, report: &mut Report) -> Outcome {
         return look_at(path, report);
     }
     let mut found = Vec::new();
-    if let Err(error) = walk(path, &mut found) {
+    if let Err(error) = walk(path, &may_be_configuration, &mut found) {
         say(format_args!("{}: cannot read: {error}", path.display()));
         return Outcome::Failed;
     }
@@ -156,8 +156,8 @@ fn look_at(file: &Path, report: &mut Report) -> Outcome {
     }
 }
 
-/// The YAML files below a folder that may be configurations, by name. Hidden ones are an editor's or version control's.
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+/// The YAML files below a folder whose text is wanted, by name. Hidden ones are an editor's or version control's.
+pub fn walk(folder: &Path, wanted: &dyn Fn(&str) -> bool, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     paths.sort();
@@ -168,8 +168,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
             continue;
         }
         if path.is_dir() && !path.is_symlink() {
-            walk(&path, found)?;
-        } else if yaml && config::read(&path).is_ok_and(|text| may_be_configuration(&text)) {
+            walk(&path, wanted, found)?;
+        } else if yaml && config::read(&path).is_ok_and(|text| wanted(&text)) {
             found.push(path);
         }
     }

@@ -17,6 +17,7 @@ mod output;
 mod pipe;
 mod report;
 mod run;
+mod test;
 mod via;
 
 use std::io::{self, Write};
@@ -25,8 +26,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// How a command ended; the number is the exit code, the worst counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
+    #[default]
     Done = 0,
     /// The input or the configuration has errors.
     Mistakes = 1,
@@ -50,6 +52,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Explain(explain::Args),
+    Test(test::Args),
     Run(run::Args),
     Bench(bench::Args),
     Endpoint(endpoint::Args),
@@ -70,6 +73,7 @@ Next:
   kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
   kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
   kaudit-filter explain --config kaudit.yaml findings.ndjson   why each record is kept or not
+  kaudit-filter test tests/                                unit tests of a configuration
   kaudit-filter run --help                                 all about records, configuration and clocks
   kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
   kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Test(args)) => test::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),

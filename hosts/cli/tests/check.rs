@@ -1,6 +1,7 @@
 //! `kaudit-filter check` as a user runs it: what it looks at, what it prints, and the exit code. What it says of each
 //! mistake is tested where it is said.
 
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -50,13 +51,23 @@ fn exit_codes() {
 
 #[test]
 fn a_folder_is_searched_and_a_file_is_named() {
-    let (code, out, err) = ran(&["examples", "tests/data/config/six-mistakes.yaml", "--format", "json"], "");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check");
+    fs::create_dir_all(folder.join("below")).unwrap();
+    for (name, text) in [
+        ("below/list.yml", WARNED),
+        ("values.yaml", "replicas: 2\n"),
+        ("template.yaml", "{{ .Values }}: [\n"),
+        (".list.yaml", WARNED),
+        ("list.json", WARNED),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let folder = folder.to_str().unwrap();
+    let (code, out, err) = ran(&[folder, "tests/data/config/six-mistakes.yaml", "--format", "json"], "");
     assert_eq!((code, err.as_str()), (Some(1), ""));
     let report: Value = serde_json::from_str(&out).unwrap();
-    // Two configurations of the examples; agents' own files are none.
-    assert_eq!(report["files"], 3);
-    assert_eq!(report["errors"], 6);
-    assert_eq!(report["remarks"][0]["file"], "examples/audit-integration.yaml");
+    assert_eq!((&report["files"], &report["errors"]), (&Value::from(2), &Value::from(6)));
+    assert_eq!(report["remarks"][0]["file"], format!("{folder}/below/list.yml"));
 }
 
 #[test]
@@ -85,8 +96,7 @@ fn codes_are_explained() {
 
 #[test]
 fn the_readme_shows_what_it_prints() {
-    let readme =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
     let (_, console) = readme.split_once("$ dist/kaudit-filter check ").unwrap();
     let (arguments, console) = console.split_once('\n').unwrap();
     let (console, _) = console.split_once("```").unwrap();

@@ -1,0 +1,73 @@
+//! `kaudit-filter test` as a user runs it: on the shipped tests, on failing ones, on files with mistakes. `BLESS=1` writes
+//! the expectations anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FAILING: &str = "hosts/cli/tests/data/tests/failing.yaml";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn ran(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+        .current_dir(root())
+        .arg("test")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn expect(file: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tests").join(file);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path, found).unwrap();
+    } else {
+        assert_eq!(fs::read_to_string(path).unwrap_or_default(), found, "{file}");
+    }
+}
+
+#[test]
+fn the_shipped_tests_pass_and_what_they_leave_out_is_named() {
+    let (code, out, err) = ran(&["examples/tests"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("7 tests, all passed"), "{out}");
+    assert!(out.contains("never: `watched` (line 72), `everything` (line 79)"), "{out}");
+}
+
+#[test]
+fn what_differs_is_shown_and_why() {
+    let junit = Path::new(env!("CARGO_TARGET_TMPDIR")).join("junit.xml");
+    let (code, out, err) = ran(&[FAILING, "--junit", junit.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (Some(1), ""));
+    expect("failing.txt", &out);
+    expect("failing.junit.xml", &fs::read_to_string(junit).unwrap());
+}
+
+#[test]
+fn mistakes_are_told_all_at_once() {
+    let (code, out, err) = ran(&["hosts/cli/tests/data/tests/mistakes.yaml"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    expect("mistakes.txt", &err);
+    assert_eq!(ran(&["examples/findings"]).0, Some(2));
+    assert_eq!(ran(&["nowhere.yaml"]).0, Some(2));
+}
+
+#[test]
+fn what_is_blessed_passes_and_keeps_its_comments() {
+    let text = fs::read_to_string(root().join(FAILING)).unwrap();
+    let text = text.replace("../../../../../examples", root().join("examples").to_str().unwrap());
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("blessed.yaml");
+    fs::write(&file, &text).unwrap();
+    let (code, out, err) = ran(&["--bless", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let blessed = fs::read_to_string(&file).unwrap();
+    assert_eq!(blessed.lines().next(), text.lines().next(), "the comment is gone");
+    let found: Vec<&str> = blessed.lines().filter(|line| !text.lines().any(|old| old == *line)).collect();
+    expect("blessed.txt", &(found.join("\n") + "\n"));
+    assert_eq!(ran(&[file.to_str().unwrap()]).0, Some(0));
+}

@@ -1,0 +1,77 @@
+//! What tests exercise of a configuration, and what none does.
+
+use std::collections::BTreeSet;
+
+use kaudit_filter::config::{Config, Integration};
+use kaudit_filter::explain::{Explanation, Stands};
+
+/// What the tests of one configuration exercised.
+#[derive(Debug, Default)]
+pub struct Coverage {
+    claims: BTreeSet<usize>,
+    refusals: BTreeSet<(usize, &'static str)>,
+    rows: BTreeSet<usize>,
+}
+
+impl Coverage {
+    pub(super) fn note(&mut self, told: &Explanation) {
+        for step in &told.integrations {
+            if matches!(step.stands, Stands::Claims | Stands::Stopped) {
+                self.claims.insert(step.index);
+            }
+            self.refusals.extend(
+                step.clauses.iter().filter(|clause| !clause.holds).map(|clause| (step.index, clause.name)),
+            );
+        }
+        self.rows.extend(told.severity.as_ref().and_then(|chosen| chosen.row));
+    }
+
+    /// What was exercised, and by name what was not.
+    pub fn text(&self, name: &str, config: &Config) -> String {
+        let integrations: Vec<(usize, &Integration)> =
+            config.integrations.iter().enumerate().filter(|(_, integration)| integration.applies).collect();
+        let clauses: Vec<(usize, &'static str)> = integrations
+            .iter()
+            .flat_map(|(index, integration)| clauses(integration).into_iter().map(|clause| (*index, clause)))
+            .collect();
+        let mut rows = vec![format!("coverage of {name}")];
+        let called =
+            |index: usize| config.integrations.get(index).map_or("", |integration| &integration.name);
+        let missing = integrations.iter().filter(|(index, _)| !self.claims.contains(index));
+        let missing =
+            missing.map(|(_, integration)| format!("`{}` (line {})", integration.name, integration.line));
+        rows.push(row("integrations", "claim a finding", integrations.len(), &missing.collect::<Vec<_>>()));
+        let missing = clauses.iter().filter(|clause| !self.refusals.contains(clause));
+        let missing = missing.map(|(index, clause)| format!("{clause} of `{}`", called(*index)));
+        rows.push(row("clauses", "refuse a finding", clauses.len(), &missing.collect::<Vec<_>>()));
+        let missing = (0..config.severity.len()).filter(|row| !self.rows.contains(row));
+        rows.push(row(
+            "severity rows",
+            "fire",
+            config.severity.len(),
+            &missing.map(|row| format!("severity[{row}]")).collect::<Vec<_>>(),
+        ));
+        rows.join("\n") + "\n"
+    }
+}
+
+fn row(what: &str, do_what: &str, all: usize, missing: &[String]) -> String {
+    let covered = all - missing.len();
+    let never = if missing.is_empty() { String::new() } else { format!("; never: {}", missing.join(", ")) };
+    format!("  {what:<14}{covered} of {all} {do_what}{never}")
+}
+
+/// The clauses that an integration has.
+fn clauses(integration: &Integration) -> Vec<&'static str> {
+    let filter = &integration.filter;
+    let has = [
+        ("etype", !filter.etype.is_empty()),
+        ("category", !filter.category.is_empty()),
+        ("confidence", !filter.confidence.is_empty()),
+        ("entity-match", filter.entity_match.is_some()),
+        ("entity-no-match", filter.entity_no_match.is_some()),
+        ("rules-match", filter.rules_match.is_some()),
+        ("rules-no-match", filter.rules_no_match.is_some()),
+    ];
+    has.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
+}

@@ -1,0 +1,335 @@
+//! Reads a file of tests; all its mistakes at once, each with its place.
+
+use kaudit_filter::Time;
+use kaudit_filter::config::Files;
+use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use serde_json::{Map, Number, Value};
+
+use super::{At, Case, Expected, Place, Source, Step, Suite};
+
+type Node<'s> = MarkedYaml<'s>;
+type Members<'n, 's> = Vec<(&'n str, &'n Node<'s>, &'n Node<'s>)>;
+
+const SUITE: &[&str] = &["config", "now", "tests"];
+const CASE: &[&str] = &["name", "steps"];
+const INPUT: &[&str] = &["at", "record", "records", "file", "times"];
+const EXPECTED: &[&str] = &["kept", "dropped", "suppressed", "passed", "summary", "report"];
+
+impl Suite {
+    /// Reads a file of tests; `files` loads the records that it names.
+    ///
+    /// # Errors
+    /// Every mistake, as `file:line:column: error: …`.
+    pub fn read(name: &str, text: &str, files: &dyn Files) -> Result<Self, Vec<String>> {
+        let mut reader = Reader { name, files, mistakes: Vec::new(), now: Time::from_millis(0) };
+        let suite = match Node::load_from_str(text) {
+            Ok(documents) => {
+                let suite = documents.first().and_then(|root| reader.suite(root));
+                if documents.is_empty() {
+                    let message = "the file is empty; it holds `config`, `now` and `tests`";
+                    reader.mistakes.push(format!("{name}:1:1: error: {message}"));
+                }
+                suite
+            }
+            Err(error) => {
+                let (line, column) = (error.marker().line(), error.marker().col() + 1);
+                reader
+                    .mistakes
+                    .push(format!("{name}:{line}:{column}: error: not valid YAML: {}", error.info()));
+                None
+            }
+        };
+        suite.filter(|_| reader.mistakes.is_empty()).ok_or(reader.mistakes)
+    }
+}
+
+struct Reader<'r> {
+    name: &'r str,
+    files: &'r dyn Files,
+    mistakes: Vec<String>,
+    now: Time,
+}
+
+impl Reader<'_> {
+    fn mistake(&mut self, node: &Node<'_>, message: &str) {
+        let start = node.span.start;
+        self.mistakes.push(format!("{}:{}:{}: error: {message}", self.name, start.line(), start.col() + 1));
+    }
+
+    fn suite(&mut self, root: &Node<'_>) -> Option<Suite> {
+        let members = self.members(root, &[SUITE])?;
+        let get = |key: &str| members.iter().find(|(name, ..)| *name == key).map(|(_, _, node)| *node);
+        let config = match get("config").map(scalar) {
+            Some(Some(Value::String(text))) if text.contains('\n') => Some(Source::Inline(text)),
+            Some(Some(Value::String(path))) => Some(Source::File(path)),
+            _ => {
+                self.mistake(
+                    root,
+                    "`config` is missing; it names the configuration's file, or holds it as a text",
+                );
+                None
+            }
+        };
+        match get("now").and_then(scalar) {
+            Some(Value::String(text)) if Time::parse(&text).is_some() => self.now = Time::parse(&text)?,
+            _ => self.mistake(
+                root,
+                "`now` is missing or no time; it is the time of the first step, such as `2026-03-17T12:00:00Z`",
+            ),
+        }
+        let Some(tests) = get("tests") else {
+            self.mistake(root, "`tests` is missing; it is a list of tests, each with `name` and `steps`");
+            return None;
+        };
+        let cases = self.items(tests).iter().filter_map(|test| self.case(test)).collect();
+        Some(Suite { name: self.name.to_owned(), config: config?, cases })
+    }
+
+    fn case(&mut self, node: &Node<'_>) -> Option<Case> {
+        let members = self.members(node, &[CASE])?;
+        let get = |key: &str| members.iter().find(|(name, ..)| *name == key).map(|(_, _, node)| *node);
+        let Some(Value::String(name)) = get("name").and_then(scalar) else {
+            self.mistake(node, "`name` is missing: what the test is to show");
+            return None;
+        };
+        let steps = get("steps").map(|steps| self.items(steps).to_vec()).unwrap_or_default();
+        if steps.is_empty() {
+            self.mistake(node, "`steps` is missing; each has records, and what must become of them");
+        }
+        let mut last = self.now;
+        let steps = steps.iter().filter_map(|step| {
+            let step = self.step(step, last)?;
+            if let At::Time(time) = step.at {
+                last = time;
+            }
+            Some(step)
+        });
+        Some(Case { name, line: node.span.start.line(), steps: steps.collect() })
+    }
+
+    fn step(&mut self, node: &Node<'_>, last: Time) -> Option<Step> {
+        let members = self.members(node, &[INPUT, EXPECTED])?;
+        let mut step = Step {
+            place: place(node, &members),
+            at: At::Time(last),
+            records: Vec::new(),
+            expected: Expected::default(),
+        };
+        let mut times = 1;
+        for (key, name, value) in members {
+            match key {
+                "at" => step.at = self.at(value).unwrap_or(step.at),
+                "record" => step.records.push(record(value)),
+                "records" => step.records.extend(self.items(value).iter().map(record)),
+                "file" => step.records.extend(self.file(value)),
+                "times" => match scalar(value) {
+                    Some(Value::Number(number)) if number.as_u64().is_some_and(|times| times <= 100_000) => {
+                        times = number.as_u64().unwrap_or(1);
+                    }
+                    _ => self.mistake(value, "expected how often the records arrive, at most 100000"),
+                },
+                _ => self.expected(key, name, value, &mut step.expected),
+            }
+        }
+        let once = step.records.clone();
+        for _ in 1..times {
+            step.records.extend(once.iter().cloned());
+        }
+        step.expected.unstated = step.place.expectations.is_empty();
+        if step.records.is_empty() && step.expected.unstated && matches!(step.at, At::Time(_)) {
+            self.mistake(node, "a step has `record`, `records` or `file`, and what must become of it");
+        }
+        Some(step)
+    }
+
+    /// A time, or so long after the test's beginning.
+    fn at(&mut self, node: &Node<'_>) -> Option<At> {
+        let text = match scalar(node) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        if text == "end" {
+            return Some(At::End);
+        }
+        let time = Time::parse(&text).or_else(|| {
+            let after = duration(text.trim_start_matches('+'))?;
+            Some(Time::from_nanos(self.now.nanos().checked_add(after)?))
+        });
+        if time.is_none() {
+            self.mistake(
+                node,
+                "expected a time after `now` such as `90s` or `2h`, an RFC 3339 time, or `end`",
+            );
+        }
+        time.map(At::Time)
+    }
+
+    fn file(&mut self, node: &Node<'_>) -> Vec<String> {
+        let Some(Value::String(path)) = scalar(node) else {
+            self.mistake(node, "expected the name of a file, one record a line");
+            return Vec::new();
+        };
+        match self.files.load(&path) {
+            Ok(text) => text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
+            Err(reason) => {
+                self.mistake(node, &format!("`{path}` cannot be read: {reason}"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn expected(&mut self, key: &str, name: &Node<'_>, node: &Node<'_>, to: &mut Expected) {
+        let value = json(node);
+        let fields = |value: &Value| -> Option<Vec<(String, Value)>> {
+            Some(value.as_object()?.iter().map(|(path, value)| (path.clone(), value.clone())).collect())
+        };
+        let all_or_count = |value: &Value| match value {
+            Value::Null => Some(None),
+            Value::String(word) if word == "all" => Some(None),
+            value => value.as_u64().map(Some),
+        };
+        let understood = match (key, &value) {
+            ("kept", Value::Object(_)) => {
+                to.kept = fields(&value).unwrap_or_default();
+                to.verdicts.insert("kept".to_owned(), None);
+                true
+            }
+            ("kept" | "suppressed" | "passed", value) => {
+                all_or_count(value).map(|count| to.verdicts.insert(key.to_owned(), count)).is_some()
+            }
+            ("dropped", Value::String(reason)) if known(reason) => {
+                to.verdicts.insert(format!("dropped: {reason}"), None);
+                true
+            }
+            ("dropped", Value::Object(reasons)) => reasons.iter().all(|(reason, count)| {
+                let count = count.as_u64().filter(|_| known(reason));
+                count.map(|count| to.verdicts.insert(format!("dropped: {reason}"), Some(count))).is_some()
+            }),
+            ("summary" | "report", value) => {
+                let list = if key == "summary" { &mut to.summaries } else { &mut to.reports };
+                let items = value.as_array().map_or_else(|| vec![value.clone()], Clone::clone);
+                items.iter().all(|item| fields(item).map(|fields| list.push(fields)).is_some())
+            }
+            _ => false,
+        };
+        if !understood {
+            let help = match key {
+                "dropped" => {
+                    "expected a reason, such as `entity-no-match`, or reasons and how often: `{etype: 2}`"
+                }
+                "summary" | "report" => "expected a map of values, or a list of such",
+                "kept" => "expected a map of the entry's values, how many are kept, or `all`",
+                _ => "expected how many, or `all`",
+            };
+            self.mistake(name, &format!("`{key}`: {help}"));
+        }
+    }
+
+    /// The members of a map whose keys are known; others are reported.
+    fn members<'n, 's>(&mut self, node: &'n Node<'s>, known: &[&[&str]]) -> Option<Members<'n, 's>> {
+        let YamlData::Mapping(members) = &node.data else {
+            self.mistake(node, "expected a map");
+            return None;
+        };
+        let mut found = Members::new();
+        for (key, value) in members {
+            match &key.data {
+                YamlData::Value(Scalar::String(name)) if known.iter().any(|keys| keys.contains(&&**name)) => {
+                    found.push((name, key, value));
+                }
+                _ => {
+                    let keys: Vec<&str> = known.iter().flat_map(|keys| keys.iter().copied()).collect();
+                    self.mistake(key, &format!("unknown key; known are {}", keys.join(", ")));
+                }
+            }
+        }
+        Some(found)
+    }
+
+    fn items<'n, 's>(&mut self, node: &'n Node<'s>) -> &'n [Node<'s>] {
+        if let YamlData::Sequence(items) = &node.data {
+            return items;
+        }
+        self.mistake(node, "expected a list; begin each item with `- `");
+        &[]
+    }
+}
+
+/// Where a step's keys stand.
+fn place(node: &Node<'_>, members: &Members<'_, '_>) -> Place {
+    let line = |name: &Node<'_>| name.span.start.line();
+    let columns: Vec<usize> = members.iter().map(|(_, name, _)| name.span.start.col()).collect();
+    let lines: Vec<usize> = members.iter().map(|(_, name, _)| line(name)).collect();
+    // In a block every key begins a line of its own, in one column.
+    let block =
+        columns.windows(2).all(|pair| pair[0] == pair[1]) && lines.windows(2).all(|pair| pair[0] < pair[1]);
+    let own = lines.first().is_some_and(|first| *first == node.span.start.line())
+        && columns.first() == Some(&node.span.start.col());
+    Place {
+        line: node.span.start.line(),
+        column: columns.first().copied().filter(|_| block && own),
+        expectations: members
+            .iter()
+            .filter(|(key, ..)| EXPECTED.contains(key))
+            .map(|(_, name, _)| line(name))
+            .collect(),
+        last: lines.last().copied().unwrap_or(node.span.start.line()),
+    }
+}
+
+fn known(reason: &str) -> bool {
+    kaudit_filter::stats::Reason::ALL.iter().any(|known| known.label() == reason)
+}
+
+/// A record: a map as JSON, or a text as it stands.
+fn record(node: &Node<'_>) -> String {
+    match json(node) {
+        Value::String(text) => text,
+        value => value.to_string(),
+    }
+}
+
+fn scalar(node: &Node<'_>) -> Option<Value> {
+    match &node.data {
+        YamlData::Value(_) => Some(json(node)),
+        _ => None,
+    }
+}
+
+/// A node as JSON.
+fn json(node: &Node<'_>) -> Value {
+    match &node.data {
+        YamlData::Value(Scalar::Boolean(value)) => Value::Bool(*value),
+        YamlData::Value(Scalar::Integer(value)) => Value::from(*value),
+        YamlData::Value(Scalar::FloatingPoint(value)) => {
+            Number::from_f64(value.into_inner()).map_or(Value::Null, Value::Number)
+        }
+        YamlData::Value(Scalar::String(text)) => Value::from(text.as_ref()),
+        YamlData::Sequence(items) => items.iter().map(json).collect(),
+        YamlData::Mapping(members) => {
+            let members = members.iter().map(|(key, value)| {
+                let key = match json(key) {
+                    Value::String(key) => key,
+                    other => other.to_string(),
+                };
+                (key, json(value))
+            });
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        _ => Value::Null,
+    }
+}
+
+/// `90s`, `1500ms`, `2h` in nanoseconds.
+fn duration(text: &str) -> Option<i64> {
+    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
+    let unit: i64 = match unit {
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(unit)
+}
