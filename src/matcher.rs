@@ -206,12 +206,13 @@ impl Patterns {
         }
         accepted.copy_from(without_match);
         refused.clear();
-        for pattern in search.patterns.which(text) {
-            if let Some([matching, not_matching]) = search.uses.get(pattern) {
+        let uses = &search.uses;
+        search.patterns.which(text, |pattern| {
+            if let Some([matching, not_matching]) = uses.get(pattern) {
                 accepted.add(matching);
                 refused.add(not_matching);
             }
-        }
+        });
         standing.keep(accepted, no)?;
         standing.drop(refused, yes)
     }

@@ -8,6 +8,7 @@
 
 #[cfg(feature = "compile")]
 mod compile;
+mod literal;
 #[cfg(feature = "tables")]
 pub(crate) mod table;
 
@@ -16,6 +17,7 @@ use core::ops::Range;
 
 #[cfg(feature = "compile")]
 pub(crate) use compile::{Compile, set, single};
+use literal::Literals;
 use regex_automata::PatternSet;
 
 /// Where a filter under construction has its patterns from.
@@ -42,6 +44,7 @@ impl std::error::Error for BuildError {}
 
 /// Whether a pattern occurs.
 pub(crate) enum Test {
+    Literals(Literals),
     #[cfg(feature = "compile")]
     Compiled(compile::Regex),
     #[cfg(feature = "tables")]
@@ -51,6 +54,7 @@ pub(crate) enum Test {
 impl Test {
     pub fn is_match(&self, text: &[u8]) -> bool {
         match self {
+            Self::Literals(literals) => literals.is_match(text),
             #[cfg(feature = "compile")]
             Self::Compiled(regex) => regex.is_match(text),
             #[cfg(feature = "tables")]
@@ -86,6 +90,7 @@ pub(crate) struct Set {
 }
 
 enum Automaton {
+    Literals(Literals),
     #[cfg(feature = "compile")]
     Compiled(compile::Regex, Box<compile::Cache>),
     #[cfg(feature = "tables")]
@@ -93,15 +98,19 @@ enum Automaton {
 }
 
 impl Set {
-    /// The patterns that occur, by their place in the list.
-    pub fn which(&mut self, text: &[u8]) -> impl Iterator<Item = usize> {
+    /// Tells the patterns that occur, by their place in the list.
+    pub fn which(&mut self, text: &[u8], on: impl FnMut(usize)) {
+        if let Automaton::Literals(literals) = &self.automaton {
+            return literals.which(text, on);
+        }
         self.found.clear();
         match &mut self.automaton {
+            Automaton::Literals(_) => (),
             #[cfg(feature = "compile")]
             Automaton::Compiled(regex, cache) => compile::which(regex, cache, text, &mut self.found),
             #[cfg(feature = "tables")]
             Automaton::Table(dfa) => dfa.which(text, &mut self.found),
         }
-        self.found.iter().map(|pattern| pattern.as_usize())
+        self.found.iter().map(|pattern| pattern.as_usize()).for_each(on);
     }
 }

@@ -228,10 +228,37 @@ impl Number<'_> {
 
 /// A plain number of at most 18 digits, which no `i64` is too small for.
 fn digits(text: &str) -> Option<i64> {
-    let digit = |byte: &u8| byte.is_ascii_digit();
-    (text.len() <= 18 && !text.is_empty() && text.as_bytes().iter().all(digit)).then(|| {
-        text.bytes().fold(0_i64, |sum, byte| sum.wrapping_mul(10).wrapping_add(i64::from(byte & 15)))
-    })
+    if text.is_empty() || text.len() > 18 {
+        return None;
+    }
+    let mut value = 0_i64;
+    let mut rest = text.as_bytes();
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*eight);
+        if plain::digits_of(word) < 8 {
+            return None;
+        }
+        value = value.wrapping_mul(100_000_000).wrapping_add(eight_digits(word));
+        rest = after;
+    }
+    for byte in rest {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
+    }
+    Some(value)
+}
+
+/// Eight digits, the first in the lowest byte: pairs of neighbours are put together, three times.
+fn eight_digits(word: u64) -> i64 {
+    let pair = |word: u64, tens: u64, width: u32, mask: u64| {
+        (word & mask).wrapping_mul(tens).wrapping_add(word >> width & mask)
+    };
+    let twos = pair(word & 0x0f0f_0f0f_0f0f_0f0f, 10, 8, 0x00ff_00ff_00ff_00ff);
+    let fours = pair(twos, 100, 16, 0x0000_ffff_0000_ffff);
+    pair(fours, 10_000, 32, 0xffff_ffff).cast_signed()
 }
 
 /// Beyond 2^53 a float no longer holds every whole number, and no time or count of ours is that large.

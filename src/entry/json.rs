@@ -160,7 +160,12 @@ fn int(value: i64, out: &mut impl Out) {
 }
 
 /// Writes what stands inside a JSON string.
+#[inline]
 fn escape(text: &[u8], out: &mut impl Out) {
+    if plain_length(text) == text.len() { out.put(text) } else { escape_odd(text, out) }
+}
+
+fn escape_odd(text: &[u8], out: &mut impl Out) {
     let mut rest = text;
     loop {
         let (plain, from) = rest.split_at_checked(plain_length(rest)).unwrap_or((rest, &[]));

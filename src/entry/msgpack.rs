@@ -124,9 +124,16 @@ fn str(text: &str, out: &mut impl Out) {
     out.put(text.as_bytes());
 }
 
+#[inline]
 fn str_head(length: usize, out: &mut impl Out) {
+    match u8::try_from(length) {
+        Ok(length @ 0..=31) => out.put(&[0xa0 | length]),
+        _ => long_str_head(length, out),
+    }
+}
+
+fn long_str_head(length: usize, out: &mut impl Out) {
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length @ 0..=31), _) => out.put(&[0xa0 | length]),
         (Ok(length), _) => out.put(&[0xd9, length]),
         (_, Ok(length)) => head(0xda, length.to_be_bytes(), out),
         // An entry is at most a megabyte.

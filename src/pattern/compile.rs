@@ -3,6 +3,7 @@
 use regex_automata::meta::{self, Config};
 use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 
+use super::literal::Literals;
 use super::{Automaton, BuildError, Find, Set, Source, Test};
 
 pub(super) use regex_automata::meta::{Cache, Regex};
@@ -35,7 +36,10 @@ pub(crate) struct Compile;
 
 impl Source for Compile {
     fn test(&mut self, pattern: &str) -> Result<Test, BuildError> {
-        Ok(Test::Compiled(single(pattern)?))
+        match Literals::of(&[pattern]) {
+            Some(literals) => Ok(Test::Literals(literals)),
+            None => Ok(Test::Compiled(single(pattern)?)),
+        }
     }
 
     fn find(&mut self, pattern: &str) -> Result<Find, BuildError> {
@@ -43,6 +47,9 @@ impl Source for Compile {
     }
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
+        if let Some(literals) = Literals::of(patterns) {
+            return Ok(literals.into());
+        }
         let regex = set(patterns)?;
         let (cache, found) = (Box::new(regex.create_cache()), PatternSet::new(regex.pattern_len()));
         Ok(Set { automaton: Automaton::Compiled(regex, cache), found })

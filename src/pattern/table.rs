@@ -9,10 +9,13 @@ use regex_automata::dfa::{Automaton as _, dense, regex, sparse};
 use regex_automata::util::iter::Searcher;
 use regex_automata::{Input, PatternID, PatternSet};
 
+use super::literal::Literals;
 use super::{Automaton, BuildError, Find, Set, Source, Test};
 
 const DENSE: u32 = 0;
 const SPARSE: u32 = 1;
+/// Words, which need no automaton.
+const LITERALS: u32 = 2;
 
 /// One automaton.
 pub(crate) enum Dfa {
@@ -85,13 +88,14 @@ impl Tables {
         Self { rest: bytes }
     }
 
-    fn next(&mut self) -> Option<Dfa> {
+    fn next(&mut self) -> Option<Table> {
         let form = u32::from_le_bytes(*self.take(4)?.first_chunk()?);
         let length = usize::try_from(u32::from_le_bytes(*self.take(4)?.first_chunk()?)).ok()?;
         let bytes = self.take(length.checked_next_multiple_of(4)?)?.get(..length)?;
         match form {
-            DENSE => dense::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Dfa::Dense(dfa)),
-            SPARSE => sparse::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Dfa::Sparse(dfa)),
+            DENSE => dense::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Dfa::Dense(dfa))),
+            SPARSE => sparse::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Dfa::Sparse(dfa))),
+            LITERALS => Literals::from_bytes(bytes).map(Table::Literals),
             _ => None,
         }
     }
@@ -103,18 +107,28 @@ impl Tables {
     }
 }
 
+/// What one table is of.
+enum Table {
+    Dfa(Dfa),
+    Literals(Literals),
+}
+
 impl Source for Tables {
     fn test(&mut self, _: &str) -> Result<Test, BuildError> {
-        self.next().map(Box::new).map(Test::Table).ok_or_else(damaged)
+        match self.next() {
+            Some(Table::Dfa(dfa)) => Ok(Test::Table(Box::new(dfa))),
+            Some(Table::Literals(literals)) => Ok(Test::Literals(literals)),
+            None => Err(damaged()),
+        }
     }
 
     fn find(&mut self, _: &str) -> Result<Find, BuildError> {
         let builder = regex::Builder::new();
         match (self.next(), self.next()) {
-            (Some(Dfa::Dense(end)), Some(Dfa::Dense(start))) => {
+            (Some(Table::Dfa(Dfa::Dense(end))), Some(Table::Dfa(Dfa::Dense(start)))) => {
                 Ok(Find::Table(Box::new(Regex::Dense(builder.build_from_dfas(end, start)))))
             }
-            (Some(Dfa::Sparse(end)), Some(Dfa::Sparse(start))) => {
+            (Some(Table::Dfa(Dfa::Sparse(end))), Some(Table::Dfa(Dfa::Sparse(start)))) => {
                 Ok(Find::Table(Box::new(Regex::Sparse(builder.build_from_dfas(end, start)))))
             }
             _ => Err(damaged()),
@@ -122,8 +136,13 @@ impl Source for Tables {
     }
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-        let dfa = self.next().filter(|dfa| dfa.patterns() == patterns.len()).ok_or_else(damaged)?;
-        Ok(Set { automaton: Automaton::Table(Box::new(dfa)), found: PatternSet::new(patterns.len()) })
+        match self.next() {
+            Some(Table::Dfa(dfa)) if dfa.patterns() == patterns.len() => {
+                Ok(Set { automaton: Automaton::Table(Box::new(dfa)), found: PatternSet::new(patterns.len()) })
+            }
+            Some(Table::Literals(literals)) => Ok(literals.into()),
+            _ => Err(damaged()),
+        }
     }
 }
 
@@ -143,7 +162,7 @@ mod bake {
 
     use crate::pattern::compile::{Compile, SIZE_LIMIT};
 
-    use super::{BuildError, DENSE, Find, SPARSE, Set, Source, Test};
+    use super::{BuildError, DENSE, Find, LITERALS, Literals, SPARSE, Set, Source, Test};
 
     /// A larger automaton is written in the sparse form.
     const DENSE_LIMIT: usize = 16 << 10;
@@ -219,7 +238,10 @@ mod bake {
 
     impl Source for Bake {
         fn test(&mut self, pattern: &str) -> Result<Test, BuildError> {
-            self.write(&[&all(&[pattern])?])?;
+            match Literals::of(&[pattern]) {
+                Some(literals) => self.append(LITERALS, &literals.to_bytes()),
+                None => self.write(&[&all(&[pattern])?])?,
+            }
             Compile.test(pattern)
         }
 
@@ -234,7 +256,10 @@ mod bake {
         }
 
         fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-            self.write(&[&all(patterns)?])?;
+            match Literals::of(patterns) {
+                Some(literals) => self.append(LITERALS, &literals.to_bytes()),
+                None => self.write(&[&all(patterns)?])?,
+            }
             Compile.set(patterns)
         }
     }

@@ -7,7 +7,7 @@
 
 use core::ops::Range;
 
-use super::plain::plain_end;
+use super::plain::{digits_from, plain_end};
 use super::repeats::{Inside, Repeats, Suspicion};
 use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
 
@@ -276,6 +276,16 @@ impl<'a> Scanner<'a> {
     /// One value of the top level other than a string without escapes; a nested one is checked and passed over.
     #[inline(never)]
     fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
+        // What most values other than strings are: whole numbers.
+        if let Some(b'1'..=b'9') = self.peek() {
+            let end = self.at.wrapping_add(digits_from(self.bytes(), self.at));
+            if let Some(b',' | b'}') = self.bytes().get(end)
+                && let Some(number) = self.text.get(self.at..end).filter(|number| number.len() < 300)
+            {
+                self.at = end;
+                return Ok(Value::Number(Number::Raw(number)));
+            }
+        }
         self.space();
         Ok(match self.peek() {
             Some(b'"') => Value::Text(self.string()?),
@@ -428,8 +438,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn digits(&mut self) -> Result<(), Malformed> {
-        let rest = self.bytes().get(self.at..).unwrap_or_default();
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = digits_from(self.bytes(), self.at);
         if count == 0 {
             return Err(self.malformed("expected a digit"));
         }

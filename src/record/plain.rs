@@ -49,6 +49,31 @@ fn is_stop(byte: u8) -> bool {
     byte ^ TURN < BELOW || byte == b'\\'
 }
 
+/// How many of a word's bytes, from the lowest on, are digits.
+#[inline(always)]
+pub(super) fn digits_of(word: u64) -> u32 {
+    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    // Below `0` the difference has its highest bit set, above `9` the sum has; what is carried on comes from a byte that
+    // is none already.
+    let others = (word.wrapping_sub(each(b'0')) | word.wrapping_add(each(0x7f - b'9')) | word) & each(0x80);
+    others.trailing_zeros() / 8
+}
+
+/// How many digits stand from a place on.
+#[inline]
+pub(super) fn digits_from(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let digits = digits_of(u64::from_le_bytes(*word));
+        at = at.wrapping_add(digits as usize);
+        if digits < 8 {
+            return at.wrapping_sub(from);
+        }
+    }
+    let tail = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit());
+    at.wrapping_add(tail.count()).wrapping_sub(from)
+}
+
 /// Where a byte is less than the one taken away, its highest bit is set; a borrow may set those above it, too, but the
 /// lowest is exact.
 #[inline(always)]
