@@ -169,7 +169,8 @@ fn high_bytes(bytes: &[u8]) -> usize {
     // A byte of the sum counts up to 255 words.
     for words in bytes.chunks(255 * 8) {
         let (words, tail) = words.as_chunks();
-        let sum = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(high_bits(u64::from_ne_bytes(*word))));
+        let sum =
+            words.iter().fold(0_u64, |sum, word| sum.wrapping_add(high_bits(u64::from_ne_bytes(*word))));
         // Two neighbours may be more than a byte can hold.
         let pairs = (sum & 0x00ff_00ff_00ff_00ff).wrapping_add(sum >> 8 & 0x00ff_00ff_00ff_00ff);
         let tail = tail.iter().fold(0, |sum: usize, byte| sum.wrapping_add(usize::from(byte >> 7)));
