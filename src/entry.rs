@@ -21,47 +21,49 @@ pub(crate) const LABEL_CHARS: usize = 256;
 pub struct Entry<'a> {
     pub(crate) timestamp_ms: i64,
     pub(crate) severity: Severity,
-    pub(crate) labels: &'a Labels,
+    pub(crate) labels: Labels<'a>,
     pub(crate) text: TextForm,
     pub(crate) body: Body<'a>,
     /// What the filter adds under [`OWN_KEY`]: a map, or an empty tape for nothing.
     pub(crate) marks: Tape<'a>,
 }
 
-/// Names and labels of an entry; an empty label is left out. Each is at most [`LABEL_CHARS`] long.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Labels {
-    pub application: String,
-    pub subsystem: String,
-    pub computer: String,
-    pub category: String,
-    pub class: String,
-    pub method: String,
-    pub thread: String,
+/// Names and labels of an entry, in UTF-8; an empty label is left out. Each is at most [`LABEL_CHARS`] long.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Labels<'a> {
+    pub application: &'a [u8],
+    pub subsystem: &'a [u8],
+    pub computer: &'a [u8],
+    pub category: &'a [u8],
+    pub class: &'a [u8],
+    pub method: &'a [u8],
+    pub thread: &'a [u8],
 }
 
-impl Labels {
-    pub(crate) fn each(&mut self) -> [&mut String; 7] {
+impl<'a> Labels<'a> {
+    /// All of them, in the order of [`Labels::from`].
+    pub(crate) fn each(self) -> [&'a [u8]; 7] {
         let Self { application, subsystem, computer, category, class, method, thread } = self;
         [application, subsystem, computer, category, class, method, thread]
     }
 
-    /// The labels below the names, by Coralogix's names for them.
-    fn named(&self) -> [(&'static str, &str); 4] {
-        [
-            ("category", &self.category),
-            ("className", &self.class),
-            ("methodName", &self.method),
-            ("threadId", &self.thread),
-        ]
-    }
-
     /// An upper bound of what names and labels take in JSON: each byte may become `\u00XX`.
-    fn json_bound(&self) -> usize {
-        let lengths = [&self.application, &self.subsystem, &self.computer];
-        let named = self.named().map(|(_, label)| label.len());
-        lengths.iter().map(|name| name.len()).chain(named).sum::<usize>().saturating_mul(6)
+    fn json_bound(self) -> usize {
+        self.each().iter().fold(0, |sum: usize, label| sum.saturating_add(label.len())).saturating_mul(6)
     }
+}
+
+impl<'a, T: AsRef<[u8]>> From<&'a [T; 7]> for Labels<'a> {
+    fn from(each: &'a [T; 7]) -> Self {
+        let [application, subsystem, computer, category, class, method, thread] =
+            each.each_ref().map(T::as_ref);
+        Self { application, subsystem, computer, category, class, method, thread }
+    }
+}
+
+/// A label as a string; it is one, whatever it was made of.
+fn text(label: &[u8]) -> &str {
+    core::str::from_utf8(label).unwrap_or_default()
 }
 
 impl<'a> Entry<'a> {
@@ -77,22 +79,28 @@ impl<'a> Entry<'a> {
 
     /// `applicationName`, never empty.
     pub fn application(&self) -> &str {
-        &self.labels.application
+        text(self.labels.application)
     }
 
     /// `subsystemName`, never empty.
     pub fn subsystem(&self) -> &str {
-        &self.labels.subsystem
+        text(self.labels.subsystem)
     }
 
     /// `computerName`; empty: the entry has none.
     pub fn computer(&self) -> &str {
-        &self.labels.computer
+        text(self.labels.computer)
     }
 
     /// `category`, `className`, `methodName` and `threadId`, by these names; an empty one the entry does not have.
     pub fn labels(&self) -> [(&'static str, &str); 4] {
-        self.labels.named()
+        let Labels { category, class, method, thread, .. } = self.labels;
+        [
+            ("category", text(category)),
+            ("className", text(class)),
+            ("methodName", text(method)),
+            ("threadId", text(thread)),
+        ]
     }
 
     /// What `text` is to be.

@@ -5,6 +5,8 @@
 
 #![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
 
+#[cfg(feature = "compile")]
+pub mod explain;
 mod labels;
 
 use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
@@ -19,7 +21,7 @@ use crate::redact::Redactor;
 use crate::severity::{Flags, Table};
 use crate::stats::{Reason, Stats};
 use crate::time::{self, Time};
-use labels::Namer;
+use labels::{Namer, Texts};
 
 /// The engine, built from a checked configuration.
 pub struct Filter {
@@ -59,7 +61,7 @@ pub enum Verdict<'a> {
 /// What a summary or report remembers of the findings it speaks of.
 struct Note {
     severity: Severity,
-    labels: Labels,
+    labels: [Box<[u8]>; 7],
     sample: Tape<'static>,
 }
 
@@ -70,7 +72,9 @@ struct Scratch {
     entity: String,
     rule: String,
     key: String,
-    labels: Labels,
+    labels: Texts,
+    /// The labels of what a summary or report speaks of.
+    noted: [Box<[u8]>; 7],
 }
 
 impl Filter {
@@ -192,7 +196,7 @@ impl Filter {
             keeps,
         } = self;
         stats.records = stats.records.saturating_add(1);
-        let Scratch { inner, entity, rule, key, labels } = scratch;
+        let Scratch { inner, entity, rule, key, labels, .. } = scratch;
         let mut seen = Seen::default();
         let (kind, embedded) = match find(record, &mut seen, inner) {
             Ok(found) => found,
@@ -204,26 +208,22 @@ impl Filter {
             etype: fields.etype(),
             category: fields.category(),
             confidence: fields.confidence(),
-            entity: fields.text(fields.entity_field(kind), entity).unwrap_or_default(),
-            rule: fields.text(Field::Rule, rule).unwrap_or_default(),
+            entity: fields.utf8(fields.entity_field(kind), entity).unwrap_or_default(),
+            rule: fields.utf8(Field::Rule, rule).unwrap_or_default(),
+        };
+        let claimed = match matcher.claim(&question) {
+            Ok(claimed) => claimed,
+            Err(reason) => return dropped(reason, stats),
         };
         let time = shaper.time(fields, now);
-        let claimed = match matcher.claim(&question) {
-            Ok(_) if time.off.is_some() && shaper.guard.on_stale == OnStale::Drop => Err(Reason::Stale),
-            claim => claim,
-        };
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
-            Err(reason) => {
-                stats.drop(reason);
-                return Verdict::Dropped(reason);
-            }
-        };
+        if time.off.is_some() && shaper.guard.on_stale == OnStale::Drop {
+            return dropped(Reason::Stale, stats);
+        }
         let (name, report) = integrations
             .get(claimed)
             .map_or(("", Report::Details), |integration| (&*integration.name, integration.report));
         let source = labels::Source { fields, kind: Some(kind), other: "", integration: name };
-        let severity_of = |count| {
+        let mut severity_of = |count| {
             let non_authorized = fields.truth(Field::NonAuthorized) == Some(true);
             severity.of(&question, Flags { non_authorized, count })
         };
@@ -236,14 +236,13 @@ impl Filter {
             let new = || shaper.note(&source, severity);
             let note = counts.add(claimed, dimensions, time.finding_ms, now, new);
             note.severity = note.severity.max(severity);
-            stats.drop(Reason::Counted);
-            return Verdict::Dropped(Reason::Counted);
+            return dropped(Reason::Counted, stats);
         }
         let key = match limiter.by(claimed) {
             Some(By::Entity) => question.entity,
-            Some(By::Rule) => fields.text(kind.subject_field(), key).unwrap_or_default(),
-            Some(By::Cluster) => fields.text(Field::Cluster, key).unwrap_or_default(),
-            Some(By::None) | None => "",
+            Some(By::Rule) => fields.utf8(kind.subject_field(), key).unwrap_or_default(),
+            Some(By::Cluster) => fields.utf8(Field::Cluster, key).unwrap_or_default(),
+            Some(By::None) | None => b"",
         };
         if *keeps && let Err(tally) = limiter.admit(claimed, key, now) {
             let severity = severity_of(is_count);
@@ -254,7 +253,7 @@ impl Filter {
         }
 
         let severity = severity_of(is_count);
-        shaper.namer.label(&source, &shaper.redactor, labels);
+        let labels = shaper.namer.label(&source, &shaper.redactor, labels);
         let (body, clean) = match &embedded {
             Some(json) => (json.body(), json.is_clean()),
             None => (record.body(), record.is_clean()),
@@ -303,9 +302,9 @@ impl Filter {
     fn summary(&mut self, summary: Summary<Note>, now: Time) -> Option<Entry<'_>> {
         let Self { integrations, shaper, stats, scratch, .. } = self;
         let (text, severity, labels) = shaper.summary_text(integrations, summary)?;
-        scratch.labels = labels;
+        scratch.noted = labels;
         let body = Body::Tape(Tape::map([]));
-        let mut entry = shaper.entry(now.millis(), severity, &scratch.labels, body);
+        let mut entry = shaper.entry(now.millis(), severity, Labels::from(&scratch.noted), body);
         entry.mark("summary", text);
         shaper.finish(&mut entry, true, false, Redaction::Done, stats);
         Some(entry)
@@ -314,11 +313,12 @@ impl Filter {
     fn report(&mut self, report: counts::Report<Note>, now: Time) -> Entry<'_> {
         let Self { integrations, shaper, stats, scratch, .. } = self;
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
-        scratch.labels = note.labels;
+        scratch.noted = note.labels;
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
         let text = Shaper::report_text(start_ms, dimensions, count);
         let time = shaper.placed(start_ms, now);
-        let mut entry = shaper.entry(time.entry_ms, note.severity, &scratch.labels, Body::Tape(text));
+        let mut entry =
+            shaper.entry(time.entry_ms, note.severity, Labels::from(&scratch.noted), Body::Tape(text));
         time.mark(&mut entry, stats);
         entry.mark("report", Tape::str("count"));
         entry.mark("integration", Tape::str(name.to_owned()));
@@ -331,9 +331,8 @@ impl Filter {
         let Self { shaper, scratch, .. } = self;
         let source =
             labels::Source { fields: &Fields::default(), kind: None, other: "statistics", integration: "" };
-        shaper.namer.label(&source, &shaper.redactor, &mut scratch.labels);
-        let mut entry =
-            shaper.entry(now.millis(), Severity::Info, &scratch.labels, Body::Tape(Tape::map([])));
+        let labels = shaper.namer.label(&source, &shaper.redactor, &mut scratch.labels);
+        let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Tape(Tape::map([])));
         let mut told = Tape::map([]);
         for (group, counters) in stats.counters() {
             let mut tape = Tape::map([]);
@@ -388,20 +387,22 @@ impl<'a> Seen<'a> {
     /// Takes a value; whether its key was not there before.
     #[inline(always)]
     fn take(&mut self, (meaning, name): (Key, u8), value: Value<'a>) -> bool {
-        match meaning {
-            Key::Field(field) => self.fields.offer(field, value),
-            _ => self.take_other(meaning, name, value),
-        }
-    }
-
-    #[cold]
-    fn take_other(&mut self, meaning: Key, name: u8, value: Value<'a>) -> bool {
         match (meaning, value) {
-            (Key::Line, Value::Text(text)) if begins_object(text) => self.line = self.line.or(Some(text)),
+            (Key::Field(field), _) => return self.fields.offer(field, value),
+            (Key::Line, Value::Text(text)) => {
+                if self.line.is_none() && begins_object(text) {
+                    self.line = Some(text);
+                }
+            }
             (Key::Batch, Value::List) => self.batch = true,
             (Key::Own, _) => self.own = true,
             _ => (),
         }
+        self.is_new(name)
+    }
+
+    #[cold]
+    fn is_new(&mut self, name: u8) -> bool {
         let [word, bit] = [name / 64, name % 64].map(usize::from);
         let Some(word) = self.others.get_mut(word) else { return false };
         let new = *word >> bit & 1 == 0;
@@ -443,15 +444,20 @@ fn find<'a>(
     Ok((kind, Some(json)))
 }
 
+fn dropped<'a>(reason: Reason, stats: &mut Stats) -> Verdict<'a> {
+    stats.drop(reason);
+    Verdict::Dropped(reason)
+}
+
 #[expect(clippy::too_many_arguments, reason = "the filter's parts, each borrowed on its own")]
 fn wrap<'a>(
     record: &impl Record<'a>,
-    seen: &Seen<'_>,
+    seen: &Seen<'a>,
     malformed: Option<Malformed>,
     policy: Unrecognised,
-    shaper: &Shaper,
+    shaper: &'a Shaper,
     stats: &mut Stats,
-    labels: &'a mut Labels,
+    texts: &'a mut Texts,
     now: Time,
 ) -> Verdict<'a> {
     match policy {
@@ -469,7 +475,7 @@ fn wrap<'a>(
     let none = Fields::default();
     let fields = if malformed.is_some() { &none } else { &seen.fields };
     let source = labels::Source { fields, kind: None, other: "unrecognised", integration: "" };
-    shaper.namer.label(&source, &shaper.redactor, labels);
+    let labels = shaper.namer.label(&source, &shaper.redactor, texts);
     let (body, clean, word) = match malformed {
         None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
         Some(error) => {
@@ -545,7 +551,7 @@ impl Shaper {
         &self,
         integrations: &[Integration],
         summary: Summary<Note>,
-    ) -> Option<(Tape<'static>, Severity, Labels)> {
+    ) -> Option<(Tape<'static>, Severity, [Box<[u8]>; 7])> {
         let Summary { integration, by, key, tally } = summary;
         let Note { severity, labels, sample } = tally.note?;
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
@@ -602,7 +608,7 @@ impl Shaper {
         &self,
         timestamp_ms: i64,
         severity: Severity,
-        labels: &'a Labels,
+        labels: Labels<'a>,
         body: Body<'a>,
     ) -> Entry<'a> {
         Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Tape::default() }

@@ -162,8 +162,9 @@ pub(crate) struct Question<'a> {
     pub etype: Option<Etype>,
     pub category: Option<Category>,
     pub confidence: Option<Confidence>,
-    pub entity: &'a str,
-    pub rule: &'a str,
+    /// UTF-8, as is the rule.
+    pub entity: &'a [u8],
+    pub rule: &'a [u8],
 }
 
 /// The known top-level fields of one record. The default is an empty set.
@@ -173,15 +174,13 @@ pub struct Fields<'a> {
     slots: [Value<'a>; 32],
     /// A bit for each field that was offered.
     offered: u32,
-    /// A bit for each field that says something: a text that is not empty, a number or a boolean.
-    telling: u32,
 }
 
 const _: () = assert!(Field::ALL.len() <= 32, "each field has a slot and a bit");
 
 impl Default for Fields<'_> {
     fn default() -> Self {
-        Self { slots: [Value::Null; 32], offered: 0, telling: 0 }
+        Self { slots: [Value::Null; 32], offered: 0 }
     }
 }
 
@@ -189,19 +188,11 @@ impl<'a> Fields<'a> {
     /// Takes a value unless the field already has one; whether it is the first that was offered.
     #[inline(always)]
     pub fn offer(&mut self, field: Field, value: Value<'a>) -> bool {
-        let new = self.offered & field.bit() == 0;
-        if !new && !matches!(self.get(field), Value::Null) {
+        if self.offered & field.bit() != 0 && !matches!(self.get(field), Value::Null) {
             return false;
         }
+        let new = self.offered & field.bit() == 0;
         self.offered |= field.bit();
-        let tells = match value {
-            Value::Text(text) => !text.is_empty(),
-            Value::Bool(_) | Value::Number(_) => true,
-            Value::Null | Value::Map | Value::List => false,
-        };
-        if tells {
-            self.telling |= field.bit();
-        }
         if let Some(slot) = self.slots.get_mut(field as usize & 31) {
             *slot = value;
         }
@@ -234,6 +225,18 @@ impl<'a> Fields<'a> {
         (!text.is_empty()).then_some(text)
     }
 
+    /// The same as bytes, which are UTF-8.
+    pub(crate) fn utf8<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s [u8]>
+    where
+        'a: 's,
+    {
+        match self.get(field) {
+            Value::Text(text) if self.has(field) => Some(text.utf8(scratch)),
+            Value::Null | Value::Text(_) => None,
+            _ => self.text(field, scratch).map(str::as_bytes),
+        }
+    }
+
     /// The field as a whole number, given as a number or as a string.
     pub fn integer(&self, field: Field) -> Option<i64> {
         match self.get(field) {
@@ -256,8 +259,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether a field says something: a text that is not empty, a number or a boolean.
     fn has(&self, field: Field) -> bool {
-        self.telling & field.bit() != 0
+        self.offered & field.bit() != 0
+            && match self.slots.get(field as usize & 31) {
+                Some(Value::Text(text)) => !text.is_empty(),
+                Some(Value::Bool(_) | Value::Number(_)) => true,
+                _ => false,
+            }
     }
 
     /// Which kind of finding these fields make, if any.

@@ -43,6 +43,8 @@ mod time;
 
 #[cfg(feature = "bake")]
 pub use baked::bake;
+#[cfg(feature = "compile")]
+pub use filter::explain;
 pub use filter::{Filter, Verdict, time_of};
 pub use pattern::BuildError;
 pub use time::Time;

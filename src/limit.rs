@@ -33,9 +33,19 @@ pub(crate) struct Limiter<N> {
 
 struct Limit<N> {
     rule: RateLimit,
+    pace: Pace,
     whole: State<N>,
-    keyed: HashMap<Box<str>, State<N>, FixedState>,
+    keyed: HashMap<Box<[u8]>, State<N>, FixedState>,
     others: State<N>,
+}
+
+/// A rule in nanoseconds.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// From one finding to the next.
+    interval: i64,
+    /// What a whole burst takes to refill.
+    full: i64,
 }
 
 struct State<N> {
@@ -47,7 +57,7 @@ struct State<N> {
 struct Due {
     at: Time,
     integration: usize,
-    place: Place<Box<str>>,
+    place: Place<Box<[u8]>>,
 }
 
 /// Which of an integration's states a finding falls under.
@@ -57,8 +67,8 @@ enum Place<K> {
     Others,
 }
 
-impl Place<&str> {
-    fn to_owned(&self) -> Place<Box<str>> {
+impl Place<&[u8]> {
+    fn to_owned(&self) -> Place<Box<[u8]>> {
         match *self {
             Self::Whole => Place::Whole,
             Self::Keyed(key) => Place::Keyed(key.into()),
@@ -73,6 +83,18 @@ pub(crate) struct Tally<N> {
     pub first: Time,
     pub last: Time,
     pub note: Option<N>,
+}
+
+/// What a limit has left for a key.
+#[cfg(feature = "compile")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// How many pass at this moment.
+    pub free: u32,
+    /// How long until one passes, nanoseconds.
+    pub wait_ns: u64,
+    /// How many were suppressed since the last summary.
+    pub suppressed: u64,
 }
 
 /// What a summary tells.
@@ -92,6 +114,7 @@ impl<N> Limiter<N> {
         seed: u64,
     ) -> Self {
         let limit = |rule| Limit {
+            pace: Pace::of(&rule),
             rule,
             whole: State::default(),
             keyed: HashMap::with_hasher(FixedState::with_seed(seed)),
@@ -151,10 +174,27 @@ impl<N> Limiter<N> {
     }
 
     /// Admits a finding, or counts it and gives its tally.
-    pub fn admit(&mut self, integration: usize, key: &str, now: Time) -> Result<(), &mut Tally<N>> {
-        let Some(limit) = self.limits.get(integration).and_then(Option::as_ref) else { return Ok(()) };
+    pub fn admit(&mut self, integration: usize, key: &[u8], now: Time) -> Result<(), &mut Tally<N>> {
+        let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { return Ok(()) };
         let key = clip(key);
-        let new = limit.rule.by != By::None && !limit.keyed.contains_key(key);
+        let keyed = limit.rule.by != By::None;
+        let known = if keyed { limit.keyed.get_mut(key) } else { None };
+        let new = keyed && known.is_none();
+        // The usual way: one look into the table.
+        if known.is_some_and(|state| state.admit(limit.pace, now)) {
+            return Ok(());
+        }
+        self.admit_other(integration, key, new, now)
+    }
+
+    /// Admits a finding under a key that is new, or without one; or counts it.
+    fn admit_other(
+        &mut self,
+        integration: usize,
+        key: &[u8],
+        new: bool,
+        now: Time,
+    ) -> Result<(), &mut Tally<N>> {
         if new && self.keys >= self.max_keys {
             self.sweep(now);
         }
@@ -171,7 +211,8 @@ impl<N> Limiter<N> {
             }
             (limit.keyed.get_mut(key).unwrap_or(&mut limit.others), Place::Keyed(key))
         };
-        if state.admit(&limit.rule, now) {
+        // A key that was refused above is refused again.
+        if state.admit(limit.pace, now) {
             return Ok(());
         }
         if state.tally.is_none() {
@@ -192,6 +233,24 @@ impl<N> Limiter<N> {
         if waits < self.summary_every { None } else { self.summary(now, false) }
     }
 
+    /// What a finding of this key would meet, were it to come now.
+    #[cfg(feature = "compile")]
+    pub fn look(&self, integration: usize, key: &[u8], now: Time) -> Room {
+        let Some(limit) = self.limits.get(integration).and_then(Option::as_ref) else {
+            return Room::default();
+        };
+        let new = State::default();
+        let state = match limit.rule.by {
+            By::None => &limit.whole,
+            _ => limit.keyed.get(clip(key)).unwrap_or(if self.keys < self.max_keys {
+                &new
+            } else {
+                &limit.others
+            }),
+        };
+        state.room(limit.pace, now)
+    }
+
     /// The next summary whose time has come; with `all`, the next whatever its time.
     pub fn summary(&mut self, now: Time, all: bool) -> Option<Summary<N>> {
         loop {
@@ -205,7 +264,7 @@ impl<N> Limiter<N> {
             let (state, key) = match place {
                 Place::Whole => (Some(&mut limit.whole), None),
                 Place::Others => (Some(&mut limit.others), Some(OTHERS.into())),
-                Place::Keyed(key) => (limit.keyed.get_mut(&key), Some(key)),
+                Place::Keyed(key) => (limit.keyed.get_mut(&key), Some(String::from_utf8_lossy(&key).into())),
             };
             if let Some(tally) = state.and_then(|state| state.tally.take()) {
                 return Some(Summary { integration, by: limit.rule.by, key, tally: *tally });
@@ -235,11 +294,9 @@ impl<N> Default for State<N> {
 }
 
 impl<N> State<N> {
-    fn admit(&mut self, rule: &RateLimit, now: Time) -> bool {
+    #[inline]
+    fn admit(&mut self, Pace { interval, full }: Pace, now: Time) -> bool {
         let now = now.nanos();
-        let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(u64::MAX);
-        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
-        let full = interval.saturating_mul(i64::from(rule.burst));
         // Never further ahead than a burst spent at this moment: so a step back in time heals at once.
         let arrival = self.arrival.clamp(now, now.saturating_add(full));
         let next = arrival.saturating_add(interval);
@@ -249,12 +306,34 @@ impl<N> State<N> {
     }
 }
 
-/// The key's beginning.
-fn clip(key: &str) -> &str {
-    if key.len() <= KEY_BYTES {
-        return key;
+#[cfg(feature = "compile")]
+impl<N> State<N> {
+    fn room(&self, Pace { interval, full }: Pace, now: Time) -> Room {
+        let now = now.nanos();
+        let spent = self.arrival.clamp(now, now.saturating_add(full)).saturating_sub(now);
+        let free = full.saturating_sub(spent).checked_div(interval).unwrap_or(0);
+        let wait = spent.saturating_add(interval).saturating_sub(full).max(0);
+        Room {
+            free: u32::try_from(free).unwrap_or(u32::MAX),
+            wait_ns: u64::try_from(wait).unwrap_or(0),
+            suppressed: self.tally.as_ref().map_or(0, |tally| tally.count),
+        }
     }
-    key.get(..key.floor_char_boundary(KEY_BYTES)).unwrap_or(key)
+}
+
+impl Pace {
+    fn of(rule: &RateLimit) -> Self {
+        let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(u64::MAX);
+        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
+        Self { interval, full: interval.saturating_mul(i64::from(rule.burst)) }
+    }
+}
+
+/// The key's beginning, without a part of a character at its end.
+fn clip(key: &[u8]) -> &[u8] {
+    let Some(begin) = key.get(..KEY_BYTES).filter(|begin| begin.len() < key.len()) else { return key };
+    let whole = begin.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+    begin.get(..whole).unwrap_or(begin)
 }
 
 #[cfg(test)]
@@ -291,12 +370,12 @@ mod tests {
             let mut limiter = limiter(limit, burst, By::None, 1);
             let admitted: String = times
                 .iter()
-                .map(|&time| if limiter.admit(0, "", at(time)).is_ok() { '+' } else { '-' })
+                .map(|&time| if limiter.admit(0, b"", at(time)).is_ok() { '+' } else { '-' })
                 .collect();
             assert_eq!(admitted, expected, "{limit}/s, burst {burst}, {times:?}");
         }
         assert!(
-            (0..1000).all(|_| limiter(1, 1, By::None, 1).admit(1, "", at(0.0)).is_ok()),
+            (0..1000).all(|_| limiter(1, 1, By::None, 1).admit(1, b"", at(0.0)).is_ok()),
             "no limit, all pass"
         );
     }
@@ -305,12 +384,12 @@ mod tests {
     fn keys_are_limited_apart_and_bounded_together() {
         let mut limiter = limiter(1, 1, By::Entity, 3);
         for key in ["a", "b", "c"] {
-            assert!(limiter.admit(0, key, at(0.0)).is_ok(), "{key}");
-            assert!(limiter.admit(0, key, at(0.0)).is_err(), "{key}");
+            assert!(limiter.admit(0, key.as_bytes(), at(0.0)).is_ok(), "{key}");
+            assert!(limiter.admit(0, key.as_bytes(), at(0.0)).is_err(), "{key}");
         }
         // The table is full of keys that have something to tell: all others share one state.
-        assert!(limiter.admit(0, OTHERS, at(0.0)).is_ok());
-        assert!(limiter.admit(0, "e", at(0.0)).is_err());
+        assert!(limiter.admit(0, OTHERS.as_bytes(), at(0.0)).is_ok());
+        assert!(limiter.admit(0, b"e", at(0.0)).is_err());
         assert_eq!(limiter.keys, 3);
         let mut told = Vec::new();
         while let Some(summary) = limiter.summary(at(60.0), false) {
@@ -320,10 +399,10 @@ mod tests {
             [("a", 1), ("b", 1), ("c", 1), (OTHERS, 1)].map(|(key, count)| (key.to_owned(), count));
         assert_eq!(told, expected);
         // Told and idle, they make room.
-        assert!(limiter.admit(0, "f", at(61.0)).is_ok());
+        assert!(limiter.admit(0, b"f", at(61.0)).is_ok());
         assert_eq!(limiter.keys, 1);
         let long = "x".repeat(100_000);
-        assert!(limiter.admit(0, &long, at(61.0)).is_ok());
+        assert!(limiter.admit(0, long.as_bytes(), at(61.0)).is_ok());
         assert!(
             limiter
                 .limits
@@ -337,7 +416,7 @@ mod tests {
     #[test]
     fn summaries_leave_on_time_or_at_the_end() {
         let mut limiter = limiter(1, 1, By::Entity, 10);
-        let mut suppress = |key, time| limiter.admit(0, key, at(time)).is_err();
+        let mut suppress = |key: &str, time| limiter.admit(0, key.as_bytes(), at(time)).is_err();
         assert_eq!(
             [
                 suppress("a", 0.0),
@@ -353,7 +432,7 @@ mod tests {
         assert!(limiter.summary(at(60.0), false).is_none());
         // An hour back: what waits further ahead than an interval is told now rather than in an hour.
         assert!(limiter.summary(Time::from_nanos(-3600 * SECOND), false).is_some());
-        assert!(limiter.admit(0, "a", at(30.6)).is_err());
+        assert!(limiter.admit(0, b"a", at(30.6)).is_err());
         assert!(limiter.summary(at(30.6), false).is_none());
         assert!(limiter.summary(at(30.6), true).is_some());
         assert!(limiter.summary(at(1e6), true).is_none());

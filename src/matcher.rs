@@ -112,7 +112,7 @@ impl Kinds {
     }
 
     fn any(&self, kind: Kind) -> bool {
-        self.of(kind).first().is_some()
+        self.of(kind).any()
     }
 }
 
@@ -199,7 +199,7 @@ impl Patterns {
     }
 
     /// Keeps those whose match clause is found in the text and whose no-match clause is not.
-    fn ask(&mut self, text: &str, standing: &mut Set, no: Reason, yes: Reason) -> Result<(), Reason> {
+    fn ask(&mut self, text: &[u8], standing: &mut Set, no: Reason, yes: Reason) -> Result<(), Reason> {
         let Self { search: Some(search), without_match, accepted, refused } = self else { return Ok(()) };
         if !standing.meets(&search.asking) {
             return Ok(());
@@ -217,58 +217,73 @@ impl Patterns {
     }
 }
 
-/// A set of integrations, by index.
+/// A set of integrations, by index. Nearly all configurations have fewer than 64, which are the first word.
 #[derive(Clone)]
-struct Set(Box<[u64]>);
+struct Set {
+    first: u64,
+    rest: Box<[u64]>,
+}
 
 impl Set {
     fn new(size: usize) -> Self {
-        Self(vec![0; size.div_ceil(64)].into_boxed_slice())
+        Self { first: 0, rest: vec![0; size.saturating_sub(1) / 64].into_boxed_slice() }
     }
 
     fn insert(&mut self, index: usize) {
-        if let Some(word) = self.0.get_mut(index / 64) {
+        let word = match (index / 64).checked_sub(1) {
+            None => Some(&mut self.first),
+            Some(word) => self.rest.get_mut(word),
+        };
+        if let Some(word) = word {
             *word |= 1 << (index % 64);
         }
     }
 
     fn clear(&mut self) {
-        self.0.fill(0);
+        self.first = 0;
+        self.rest.fill(0);
     }
 
     fn copy_from(&mut self, other: &Self) {
-        self.0.copy_from_slice(&other.0);
+        self.combine(other, |_, other| other);
     }
 
     fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+        self.combine(other, |word, other| word | other);
     }
 
     /// Keeps the members that `accepting` has, too; when none is left, that is the reason.
     fn keep(&mut self, accepting: &Self, otherwise: Reason) -> Result<(), Reason> {
-        self.edit(|word, index| word & accepting.0.get(index).copied().unwrap_or(0), otherwise)
+        self.combine(accepting, |word, accepting| word & accepting);
+        self.any().then_some(()).ok_or(otherwise)
     }
 
     /// Takes away the members that `refusing` has.
     fn drop(&mut self, refusing: &Self, otherwise: Reason) -> Result<(), Reason> {
-        self.edit(|word, index| word & !refusing.0.get(index).copied().unwrap_or(0), otherwise)
+        self.combine(refusing, |word, refusing| word & !refusing);
+        self.any().then_some(()).ok_or(otherwise)
     }
 
-    fn edit(&mut self, change: impl Fn(u64, usize) -> u64, otherwise: Reason) -> Result<(), Reason> {
-        let mut any = 0;
-        for (index, word) in self.0.iter_mut().enumerate() {
-            *word = change(*word, index);
-            any |= *word;
+    #[inline]
+    fn combine(&mut self, other: &Self, change: impl Fn(u64, u64) -> u64) {
+        self.first = change(self.first, other.first);
+        for (word, other) in self.rest.iter_mut().zip(&other.rest) {
+            *word = change(*word, *other);
         }
-        if any == 0 { Err(otherwise) } else { Ok(()) }
+    }
+
+    fn any(&self) -> bool {
+        self.first != 0 || self.rest.iter().any(|word| *word != 0)
     }
 
     fn meets(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).any(|(word, other)| word & other != 0)
+        self.first & other.first != 0
+            || self.rest.iter().zip(&other.rest).any(|(word, other)| word & other != 0)
     }
 
     fn first(&self) -> Option<usize> {
-        let (index, word) = self.0.iter().enumerate().find(|(_, word)| **word != 0)?;
+        let words = core::iter::once(&self.first).chain(&self.rest);
+        let (index, word) = words.enumerate().find(|(_, word)| **word != 0)?;
         Some(index.saturating_mul(64).saturating_add(word.trailing_zeros() as usize))
     }
 }

@@ -49,7 +49,7 @@ pub(crate) enum Test {
 }
 
 impl Test {
-    pub fn is_match(&self, text: &str) -> bool {
+    pub fn is_match(&self, text: &[u8]) -> bool {
         match self {
             #[cfg(feature = "compile")]
             Self::Compiled(regex) => regex.is_match(text),
@@ -94,7 +94,7 @@ enum Automaton {
 
 impl Set {
     /// The patterns that occur, by their place in the list.
-    pub fn which(&mut self, text: &str) -> impl Iterator<Item = usize> {
+    pub fn which(&mut self, text: &[u8]) -> impl Iterator<Item = usize> {
         self.found.clear();
         match &mut self.automaton {
             #[cfg(feature = "compile")]

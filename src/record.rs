@@ -15,6 +15,7 @@ use core::fmt;
 pub use json::Json;
 pub use msgpack::MsgPack;
 pub use name::Name;
+pub(crate) use name::Words;
 pub(crate) use plain::plain_length;
 pub use tape::{Event, Tape};
 
@@ -113,6 +114,19 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The string's bytes, which are UTF-8: as [`Text::decode`], but what is ASCII is not read twice.
+    #[inline]
+    pub(crate) fn utf8<'s>(self, scratch: &'s mut String) -> &'s [u8]
+    where
+        'a: 's,
+    {
+        match self {
+            Self::Plain(text) => text.as_bytes(),
+            Self::Bytes(bytes) if is_ascii(bytes) => bytes,
+            _ => self.decode(scratch).as_bytes(),
+        }
+    }
+
     /// The string itself, unless it takes work to see it.
     pub fn plain(self) -> Option<&'a str> {
         match self {
@@ -138,6 +152,25 @@ impl<'a> Text<'a> {
             Self::Bytes(bytes) => bytes.is_empty(),
         }
     }
+}
+
+/// Whether a string is ASCII. Most are short: two overlapping reads see them whole.
+#[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    let high = |word: u64| word & u64::from_ne_bytes([0x80; 8]);
+    if bytes.len() > 16 {
+        let (words, _) = bytes.as_chunks();
+        let all = words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word));
+        let last = bytes.last_chunk().copied().map_or(0, u64::from_ne_bytes);
+        return high(all | last) == 0;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return high(u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) == 0;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return high(u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))) == 0;
+    }
+    bytes.iter().fold(0, |all, byte| all | byte) < 0x80
 }
 
 fn push_lossy(bytes: &[u8], out: &mut String) {

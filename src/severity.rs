@@ -1,7 +1,7 @@
 //! A finding's severity: the first row of the table that fits.
 
 use crate::config::{Severity, SeverityRow};
-use crate::finding::{Category, Confidence, Kind, Question};
+use crate::finding::{Category, Confidence, Etype, Kind, Question};
 use crate::pattern::{BuildError, Source, Test};
 
 /// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),
@@ -43,6 +43,29 @@ const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|pri
 /// The compiled table.
 pub(crate) struct Table {
     rows: Vec<Row>,
+    /// For each combination of all that is not a pattern, the first row that fits it, once it was asked for. Decision:
+    /// not all at the start; a guest of WebAssembly may start anew for each chunk.
+    first: Box<[Option<u16>]>,
+}
+
+/// How many combinations there are: each word of a closed list, or none of them, and both flags.
+const COMBINATIONS: usize = place(Kind::ALL.len() - 1, [Some(2), Some(1), Some(2)], [true, true]) + 1;
+
+/// A combination's place among all.
+const fn place(kind: usize, [etype, category, confidence]: [Option<usize>; 3], flags: [bool; 2]) -> usize {
+    const fn digit(before: usize, word: Option<usize>, words: usize) -> usize {
+        let digit = match word {
+            Some(word) => word.wrapping_add(1),
+            None => 0,
+        };
+        before.wrapping_mul(words.wrapping_add(1)).wrapping_add(digit)
+    }
+    let words = digit(
+        digit(digit(kind, etype, Etype::ALL.len()), category, Category::ALL.len()),
+        confidence,
+        Confidence::ALL.len(),
+    );
+    words.wrapping_mul(4).wrapping_add(flags[0] as usize * 2).wrapping_add(flags[1] as usize)
 }
 
 /// What a finding's severity depends on besides the question.
@@ -62,9 +85,17 @@ struct Row {
 impl Table {
     /// The operator's rows, then the built-in ones.
     pub fn new(rows: &[SeverityRow], source: &mut impl Source) -> Result<Self, BuildError> {
+        Self::of_rows(rows.iter().cloned().chain(builtin()), source)
+    }
+
+    /// These rows and no others.
+    pub fn of_rows(
+        rows: impl Iterator<Item = SeverityRow>,
+        source: &mut impl Source,
+    ) -> Result<Self, BuildError> {
         let mut compile =
             |pattern: &Option<String>| pattern.as_deref().map(|pattern| source.test(pattern)).transpose();
-        let rows = rows.iter().cloned().chain(builtin()).map(|clauses| {
+        let rows = rows.map(|clauses| {
             Ok::<_, BuildError>(Row {
                 entity: compile(&clauses.entity)?,
                 rule: compile(&clauses.rule)?,
@@ -72,17 +103,41 @@ impl Table {
                 clauses,
             })
         });
-        Ok(Self { rows: rows.collect::<Result<_, _>>()? })
+        Ok(Self { rows: rows.collect::<Result<_, _>>()?, first: vec![None; COMBINATIONS].into_boxed_slice() })
     }
 
     /// The severity of a finding.
-    pub fn of(&self, question: &Question<'_>, flags: Flags) -> Severity {
-        let fits = |row: &&Row| row.fits(question, flags);
-        self.rows.iter().find(fits).map_or(Severity::Info, |row| row.severity)
+    pub fn of(&mut self, question: &Question<'_>, flags: Flags) -> Severity {
+        let first = self.first(question, flags);
+        let mut rows = self.rows.get(first..).unwrap_or_default().iter();
+        // Of the first it is known but for its patterns.
+        let fits = rows.next().filter(|row| row.finds(question));
+        let fits = fits.or_else(|| rows.find(|row| row.fits(question, flags) && row.finds(question)));
+        fits.map_or(Severity::Info, |row| row.severity)
+    }
+
+    /// The first row that fits but for its patterns.
+    fn first(&mut self, question: &Question<'_>, flags: Flags) -> usize {
+        let Question { kind, etype, category, confidence, .. } = *question;
+        let words = [
+            etype.map(|word| word as usize),
+            category.map(|word| word as usize),
+            confidence.map(|word| word as usize),
+        ];
+        let known = self.first.get_mut(place(kind as usize, words, [flags.non_authorized, flags.count]));
+        if let Some(Some(first)) = known {
+            return usize::from(*first);
+        }
+        let first = self.rows.iter().position(|row| row.fits(question, flags)).unwrap_or(self.rows.len());
+        if let Some(known) = known {
+            *known = u16::try_from(first).ok();
+        }
+        first
     }
 }
 
 impl Row {
+    /// Whether the finding is one of those that the row speaks of, but for its patterns.
     fn fits(&self, question: &Question<'_>, flags: Flags) -> bool {
         fn lists<T: PartialEq>(words: &[T], word: Option<T>) -> bool {
             words.is_empty() || word.is_some_and(|word| words.contains(&word))
@@ -94,7 +149,10 @@ impl Row {
             && lists(&clauses.confidence, question.confidence)
             && clauses.non_authorized.is_none_or(|wanted| wanted == flags.non_authorized)
             && clauses.count.is_none_or(|wanted| wanted == flags.count)
-            && self.entity.as_ref().is_none_or(|test| test.is_match(question.entity))
+    }
+
+    fn finds(&self, question: &Question<'_>) -> bool {
+        self.entity.as_ref().is_none_or(|test| test.is_match(question.entity))
             && self.rule.as_ref().is_none_or(|test| test.is_match(question.rule))
     }
 }

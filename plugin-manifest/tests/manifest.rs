@@ -185,6 +185,36 @@ fn the_built_files_have_the_interfaces_and_options_that_it_names() {
     assert_eq!(defined("function kaudit."), words(&described["interface"]["functions"]));
 }
 
+#[test]
+fn the_guest_s_interface_is_that_of_its_source() {
+    // Building a guest takes a toolchain of its own; what crosses the border is in one file.
+    let source = fs::read_to_string(here("../hosts/wasm/src/abi.rs")).unwrap();
+    let name = |line: &str| {
+        let (_, rest) = line.split_once("fn ").or_else(|| line.split_once("static "))?;
+        Some(rest.split(['(', ':']).next()?.to_owned())
+    };
+    let blocks: Vec<&str> = source.split("\n#[").collect();
+    let mut exports: Vec<String> = blocks
+        .iter()
+        .filter_map(|block| name(block.strip_prefix("unsafe(no_mangle)]\n")?.lines().next()?))
+        .collect();
+    exports.sort();
+    let imports = |file_only: bool| -> Vec<String> {
+        let linked = blocks.windows(2).filter(|pair| pair[1].starts_with("link("));
+        let chosen = linked.filter(|pair| !pair[0].starts_with("cfg(feature = \"file\")") || file_only);
+        let body = chosen.filter_map(|pair| pair[1].split_once("{\n")?.1.split("\n}").next());
+        let mut names: Vec<String> = body.flat_map(str::lines).filter_map(name).collect();
+        names.sort();
+        names
+    };
+    let manifest = committed();
+    for (artefact_name, file) in [("wasm", true), ("wasm-base", false)] {
+        let interface = &artefact(&manifest, artefact_name)["interface"];
+        assert_eq!(words(&interface["exports"]), exports, "{artefact_name}");
+        assert_eq!(words(&interface["imports"]), imports(file), "{artefact_name}");
+    }
+}
+
 /// The symbols that a shared object gives.
 fn exports(library: &Path) -> Vec<String> {
     let bytes = fs::read(library).unwrap();

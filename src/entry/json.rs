@@ -7,14 +7,14 @@ use crate::record::{Body, Event, Number, Tape, plain_length};
 /// A whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     head(entry, out);
-    member(br#","applicationName":""#, entry.application(), out);
+    member(br#","applicationName":""#, entry.labels.application, out);
     names(entry, out);
     tail(entry, entry.text, out);
 }
 
 /// An envelope's names, and the beginning of its items.
 pub(super) fn bulk_head(entry: &Entry<'_>, out: &mut impl Out) {
-    member(br#"{"applicationName":""#, entry.application(), out);
+    member(br#"{"applicationName":""#, entry.labels.application, out);
     names(entry, out);
     out.put(br#","logEntries":["#);
 }
@@ -34,20 +34,15 @@ fn head(entry: &Entry<'_>, out: &mut impl Out) {
 
 /// The names behind the first.
 fn names(entry: &Entry<'_>, out: &mut impl Out) {
-    member(br#","subsystemName":""#, entry.subsystem(), out);
-    if !entry.computer().is_empty() {
-        member(br#","computerName":""#, entry.computer(), out);
-    }
+    member(br#","subsystemName":""#, entry.labels.subsystem, out);
+    label(br#","computerName":""#, entry.labels.computer, out);
 }
 
 fn tail(entry: &Entry<'_>, form: TextForm, out: &mut impl Out) {
-    const LEADS: [&[u8]; 4] =
-        [br#","category":""#, br#","className":""#, br#","methodName":""#, br#","threadId":""#];
-    for (lead, (_, label)) in LEADS.into_iter().zip(entry.labels.named()) {
-        if !label.is_empty() {
-            member(lead, label, out);
-        }
-    }
+    label(br#","category":""#, entry.labels.category, out);
+    label(br#","className":""#, entry.labels.class, out);
+    label(br#","methodName":""#, entry.labels.method, out);
+    label(br#","threadId":""#, entry.labels.thread, out);
     out.put(br#","text":"#);
     match form {
         TextForm::Object => text(entry, out),
@@ -131,11 +126,18 @@ pub(super) fn events(events: &[Event<'_>], out: &mut impl Out) {
 }
 
 /// A member, whose `lead` is all up to the value's opening quote.
-#[inline]
-fn member(lead: &[u8], value: &str, out: &mut impl Out) {
+fn member(lead: &[u8], value: &[u8], out: &mut impl Out) {
     out.put(lead);
-    escape(value.as_bytes(), out);
+    escape(value, out);
     out.put(b"\"");
+}
+
+/// The same, where there is a value.
+#[inline]
+fn label(lead: &[u8], value: &[u8], out: &mut impl Out) {
+    if !value.is_empty() {
+        member(lead, value, out);
+    }
 }
 
 fn string(text: &str, out: &mut impl Out) {

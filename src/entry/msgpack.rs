@@ -1,33 +1,26 @@
 //! The `MessagePack` encoder, for Fluent Bit.
 
-use super::{Entry, Length, OWN_KEY, Out, json};
+use super::{Entry, Labels, Length, OWN_KEY, Out, json};
 use crate::config::TextForm;
 use crate::record::{Body, Event, Number};
 
 /// A whole entry.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
-    let labels = entry.labels.named();
-    let present = labels.iter().filter(|(_, label)| !label.is_empty()).count();
-    let members = present.saturating_add(if entry.computer().is_empty() { 5 } else { 6 });
-    map(u32::try_from(members).unwrap_or(0), out);
-    str("timestamp", out);
+    let Labels { application, subsystem, computer, category, class, method, thread } = entry.labels;
+    let optional = [computer, category, class, method, thread];
+    let members = optional.iter().fold(5, |sum: u8, label| sum.wrapping_add(u8::from(!label.is_empty())));
+    out.put(&[0x80 | members]);
+    out.put(b"\xa9timestamp");
     int(entry.timestamp_ms, out);
-    str("severity", out);
+    out.put(b"\xa8severity");
     int(i64::from(entry.severity as u8), out);
-    str("applicationName", out);
-    str(entry.application(), out);
-    str("subsystemName", out);
-    str(entry.subsystem(), out);
-    if !entry.computer().is_empty() {
-        str("computerName", out);
-        str(entry.computer(), out);
-    }
-    for (key, label) in labels {
-        if !label.is_empty() {
-            str(key, out);
-            str(label, out);
-        }
-    }
+    member(b"\xafapplicationName", application, out);
+    member(b"\xadsubsystemName", subsystem, out);
+    label(b"\xaccomputerName", computer, out);
+    label(b"\xa8category", category, out);
+    label(b"\xa9className", class, out);
+    label(b"\xaamethodName", method, out);
+    label(b"\xa8threadId", thread, out);
     str("text", out);
     match entry.text {
         TextForm::Object => text(entry, out),
@@ -38,6 +31,21 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
             str_head(length.0, out);
             json::text(entry, out);
         }
+    }
+}
+
+/// A member whose key is written already.
+fn member(key: &[u8], value: &[u8], out: &mut impl Out) {
+    out.put(key);
+    str_head(value.len(), out);
+    out.put(value);
+}
+
+/// The same, where there is a value.
+#[inline]
+fn label(key: &[u8], value: &[u8], out: &mut impl Out) {
+    if !value.is_empty() {
+        member(key, value, out);
     }
 }
 

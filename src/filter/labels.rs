@@ -10,8 +10,8 @@ use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
 
 /// What names are taken from.
-pub(super) struct Source<'a> {
-    pub fields: &'a Fields<'a>,
+pub(super) struct Source<'s, 'a> {
+    pub fields: &'s Fields<'a>,
     /// `None`: the record is not a finding.
     pub kind: Option<Kind>,
     /// What stands in the place of a finding's type when there is none.
@@ -19,61 +19,139 @@ pub(super) struct Source<'a> {
     pub integration: &'a str,
 }
 
+/// Where texts stand that are not the record's own, a label each.
+pub(super) type Texts = [String; 7];
+
 /// The name templates.
 pub(super) struct Namer {
-    application: Template,
-    subsystem: Template,
-    computer: Template,
+    application: Name,
+    subsystem: Name,
+    computer: Name,
+}
+
+/// A template, prepared.
+enum Name {
+    /// A field's text, or else a default.
+    Field(Field, String),
+    /// A text for each kind of finding; of other records as the template says.
+    Type([String; Kind::ALL.len()], Template),
+    Template(Template),
 }
 
 impl Namer {
     pub fn new(config: &Coralogix) -> Self {
         Self {
-            application: config.application_name.clone(),
-            subsystem: config.subsystem_name.clone(),
-            computer: config.computer_name.clone(),
+            application: Name::new(&config.application_name),
+            subsystem: Name::new(&config.subsystem_name),
+            computer: Name::new(&config.computer_name),
         }
     }
 
-    /// Fills in names and labels.
-    pub fn label(&self, source: &Source<'_>, redactor: &Redactor, labels: &mut Labels) {
-        labels.each().into_iter().for_each(String::clear);
-        let name = |template: &Template, out: &mut String| {
-            template.render(out, |placeholder, out| match placeholder {
-                Placeholder::Field(field) => push(field, source.fields, redactor, out),
-                Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
-                Placeholder::Integration => out.push_str(source.integration),
-            });
+    /// Names and labels, taken from the record as they stand there, or from `texts`.
+    pub fn label<'a>(
+        &'a self,
+        source: &Source<'_, 'a>,
+        redactor: &Redactor,
+        texts: &'a mut Texts,
+    ) -> Labels<'a> {
+        let [application, subsystem, computer, category, class, method, thread] = texts;
+        let mut labels = Labels {
+            application: self.application.text(source, redactor, application),
+            subsystem: self.subsystem.text(source, redactor, subsystem),
+            computer: self.computer.text(source, redactor, computer),
+            ..Labels::default()
         };
-        name(&self.application, &mut labels.application);
-        name(&self.subsystem, &mut labels.subsystem);
-        name(&self.computer, &mut labels.computer);
-        if let Some(kind) = source.kind {
-            let fields = source.fields;
-            match kind {
-                Kind::Detection => push(Field::Category, fields, redactor, &mut labels.category),
-                Kind::Selection => labels.category.push_str("selection"),
-                Kind::Activity => labels.category.push_str("activity"),
-            }
-            let class = if kind == Kind::Detection { Field::Etype } else { Field::ResourceType };
-            push(class, fields, redactor, &mut labels.class);
-            push(kind.subject_field(), fields, redactor, &mut labels.method);
-            push(fields.entity_field(kind), fields, redactor, &mut labels.thread);
-        }
-        for label in labels.each() {
-            clip(label);
-            // What nobody can see is nothing to search for.
-            if label.trim().is_empty() {
-                label.clear();
-            }
-        }
+        // Coralogix refuses an entry without a name.
         for required in [&mut labels.application, &mut labels.subsystem] {
             if required.is_empty() {
-                // Coralogix refuses an entry without a name.
-                required.push_str("kaudit");
+                *required = b"kaudit";
             }
         }
+        if let Some(kind) = source.kind {
+            let label = |field, scratch: &'a mut String| {
+                shown(value(field, source.fields, redactor, scratch).unwrap_or_default())
+            };
+            let class_field = if kind == Kind::Detection { Field::Etype } else { Field::ResourceType };
+            labels.category = match kind {
+                Kind::Detection => label(Field::Category, category),
+                Kind::Selection => b"selection",
+                Kind::Activity => b"activity",
+            };
+            labels.class = label(class_field, class);
+            labels.method = label(kind.subject_field(), method);
+            labels.thread = label(source.fields.entity_field(kind), thread);
+        }
+        labels
     }
+}
+
+impl Name {
+    fn new(template: &Template) -> Self {
+        match template.alone() {
+            Some((Placeholder::Field(field), default)) => Self::Field(field, default.to_owned()),
+            _ if template.is_of_type() => {
+                let texts = core::array::from_fn(|index| {
+                    let kind = Kind::ALL.get(index).map_or("", |kind| kind.word());
+                    let mut text = String::new();
+                    template.render(&mut text, |_, out| out.push_str(kind));
+                    text
+                });
+                Self::Type(texts, template.clone())
+            }
+            _ => Self::Template(template.clone()),
+        }
+    }
+
+    fn text<'a>(&'a self, source: &Source<'_, 'a>, redactor: &Redactor, text: &'a mut String) -> &'a [u8] {
+        shown(match (self, source.kind) {
+            (Self::Field(field, default), _) => {
+                value(*field, source.fields, redactor, text).unwrap_or(default.as_bytes())
+            }
+            (Self::Type(texts, _), Some(kind)) => {
+                texts.get(kind as usize).map_or(b"", |text| text.as_bytes())
+            }
+            (Self::Type(_, template) | Self::Template(template), _) => {
+                text.clear();
+                template.render(text, |placeholder, out| match placeholder {
+                    Placeholder::Field(field) => push(field, source.fields, redactor, out),
+                    Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
+                    Placeholder::Integration => out.push_str(source.integration),
+                });
+                text.as_bytes()
+            }
+        })
+    }
+}
+
+/// A field's text, redacted, where it stands in the record or else in `scratch`.
+fn value<'a>(
+    field: Field,
+    fields: &Fields<'a>,
+    redactor: &Redactor,
+    scratch: &'a mut String,
+) -> Option<&'a [u8]> {
+    if redactor.is_empty() {
+        return fields.utf8(field, scratch);
+    }
+    scratch.clear();
+    push(field, fields, redactor, scratch);
+    (!scratch.is_empty()).then_some(scratch.as_bytes())
+}
+
+/// What of a text becomes a label: its beginning, and nothing if nobody could see it.
+#[inline]
+fn shown(text: &[u8]) -> &[u8] {
+    match text.first() {
+        // Fewer bytes are fewer characters, too.
+        Some(b'!'..=b'~') if text.len() <= LABEL_CHARS => text,
+        _ => shown_of_odd(text),
+    }
+}
+
+fn shown_of_odd(text: &[u8]) -> &[u8] {
+    let text = core::str::from_utf8(text).unwrap_or_default();
+    let text = clip(text);
+    if text.trim().is_empty() { b"" } else { text.as_bytes() }
 }
 
 /// Appends a field's text, redacted; nothing when there is none.
@@ -88,21 +166,19 @@ pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: 
     out.push_str(&text);
 }
 
-fn clip(label: &mut String) {
-    // Fewer bytes are fewer characters, too.
-    if label.len() > LABEL_CHARS
-        && let Some((end, _)) = label.char_indices().nth(LABEL_CHARS)
-    {
-        label.truncate(end);
+fn clip(label: &str) -> &str {
+    match label.char_indices().nth(LABEL_CHARS) {
+        Some((end, _)) => label.get(..end).unwrap_or(label),
+        None => label,
     }
 }
 
 impl Shaper {
     /// What a summary or report remembers of this finding.
-    pub(super) fn note(&self, source: &Source<'_>, severity: Severity) -> Note {
-        let mut labels = Labels::default();
-        self.namer.label(source, &self.redactor, &mut labels);
-        Note { severity, labels, sample: self.sample(source.fields) }
+    pub(super) fn note(&self, source: &Source<'_, '_>, severity: Severity) -> Note {
+        let mut texts = Texts::default();
+        let labels = self.namer.label(source, &self.redactor, &mut texts);
+        Note { severity, labels: labels.each().map(Box::from), sample: self.sample(source.fields) }
     }
 
     /// The few fields that tell a finding's story.
@@ -127,7 +203,7 @@ impl Shaper {
         for field in TOLD {
             let mut text = String::new();
             push(field, fields, &self.redactor, &mut text);
-            clip(&mut text);
+            text.truncate(clip(&text).len());
             match fields.integer(field) {
                 _ if text.is_empty() => (),
                 Some(number) if number.to_string() == text => sample.insert(field.name(), Tape::int(number)),

@@ -4,8 +4,10 @@
 //! shares, by the upper bits of a key's hash, so that one comparison settles it; a `match` over the names compares a key
 //! with every name of its length.
 
+#![expect(clippy::inline_always, reason = "every key comes by here, measured")]
+
 use super::Field;
-use crate::record::{Name, OWN_KEY};
+use crate::record::{Name, OWN_KEY, Words};
 
 /// What a top-level key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +29,21 @@ const BATCHES: [&str; 8] =
 /// The filter's own key; `keys: snake` would turn the first spelling into the second.
 const OWN: [&str; 2] = ["kaudit-filter", OWN_KEY];
 
+/// What stands at a place of the table.
+#[derive(Clone, Copy)]
+struct Known {
+    words: Words,
+    meaning: Key,
+}
+
 /// Each name at its place.
-static TABLE: [Option<(Name<'static>, Key)>; 256] = {
-    let mut table = [None; 256];
+static TABLE: [Known; 256] = {
+    let mut table = [Known { words: Words::NONE, meaning: Key::Own }; 256];
     let mut fields = Field::ALL;
     while let [field, rest @ ..] = fields {
         let [name, snake] = field.spellings();
         put(&mut table, name, Key::Field(*field));
-        if !Name::of(name).seems(&Name::of(snake)) {
+        if !Name::of(name).words().are(Name::of(snake).words()) {
             put(&mut table, snake, Key::Field(*field));
         }
         fields = rest;
@@ -45,7 +54,7 @@ static TABLE: [Option<(Name<'static>, Key)>; 256] = {
     table
 };
 
-const fn put_all(table: &mut [Option<(Name<'static>, Key)>; 256], mut names: &[&'static str], meaning: Key) {
+const fn put_all(table: &mut [Known; 256], mut names: &[&'static str], meaning: Key) {
     while let [name, rest @ ..] = names {
         put(table, name.as_bytes(), meaning);
         names = rest;
@@ -53,26 +62,28 @@ const fn put_all(table: &mut [Option<(Name<'static>, Key)>; 256], mut names: &[&
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which reports what is out of range")]
-const fn put(table: &mut [Option<(Name<'static>, Key)>; 256], name: &'static [u8], meaning: Key) {
+const fn put(table: &mut [Known; 256], name: &'static [u8], meaning: Key) {
     let name = Name::of(name);
-    let place = place(&name) as usize;
-    assert!(table[place].is_none(), "two names meet: the hash of names needs another factor");
-    table[place] = Some((name, meaning));
+    let words = *name.words();
+    assert!(words.length() <= Words::ALL, "a longer name takes more than its words to compare");
+    let place = place(&words) as usize;
+    assert!(table[place].words.are(&Words::NONE), "two names meet: the hash of names needs another factor");
+    table[place] = Known { words, meaning };
 }
 
-#[inline]
-const fn place(name: &Name<'_>) -> u8 {
-    let [.., upper] = name.hash().to_le_bytes();
+#[inline(always)]
+const fn place(words: &Words) -> u8 {
+    let [.., upper] = words.hash().to_le_bytes();
     upper
 }
 
 impl Key {
     /// What a key means, in either spelling, and the number of that spelling.
-    #[inline]
+    #[inline(always)]
     pub fn of(key: &Name<'_>) -> Option<(Self, u8)> {
-        let place = place(key);
-        let (name, meaning) = TABLE.get(usize::from(place))?.as_ref()?;
-        name.is(key).then_some((*meaning, place))
+        let place = place(key.words());
+        let known = TABLE.get(usize::from(place))?;
+        known.words.are(key.words()).then_some((known.meaning, place))
     }
 }
 

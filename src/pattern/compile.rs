@@ -56,7 +56,7 @@ impl From<Box<meta::BuildError>> for BuildError {
 }
 
 /// Collects the patterns that occur.
-pub(super) fn which(regex: &Regex, cache: &mut Cache, text: &str, found: &mut PatternSet) {
+pub(super) fn which(regex: &Regex, cache: &mut Cache, text: &[u8], found: &mut PatternSet) {
     if regex.pattern_len() == 1 {
         // The overlapping search of one pattern would read the whole text; this one stops at the first match.
         if regex.search_half_with(cache, &Input::new(text).earliest(true)).is_some() {

@@ -22,7 +22,7 @@ pub(crate) enum Dfa {
 
 impl Dfa {
     /// Whether a pattern occurs.
-    pub fn is_match(&self, text: &str) -> bool {
+    pub fn is_match(&self, text: &[u8]) -> bool {
         let input = Input::new(text).earliest(true);
         let found = match self {
             Self::Dense(dfa) => dfa.try_search_fwd(&input),
@@ -33,7 +33,7 @@ impl Dfa {
     }
 
     /// Collects the patterns that occur.
-    pub fn which(&self, text: &str, found: &mut PatternSet) {
+    pub fn which(&self, text: &[u8], found: &mut PatternSet) {
         if found.capacity() == 1 {
             if self.is_match(text) {
                 found.insert(PatternID::ZERO);

@@ -428,12 +428,12 @@ impl<'a> Scanner<'a> {
     }
 
     fn digits(&mut self) -> Result<(), Malformed> {
-        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+        let rest = self.bytes().get(self.at..).unwrap_or_default();
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 {
             return Err(self.malformed("expected a digit"));
         }
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.step();
-        }
+        self.at = self.at.wrapping_add(count);
         Ok(())
     }
 

@@ -80,12 +80,12 @@ impl<'a> Record<'a> for MsgPack<'a> {
             return Err(Malformed { offset: 0, what: NOT_AN_OBJECT });
         };
         let mut suspicion = Suspicion::new();
-        // What is still to be read, and counted so far; the reader has them only while it is asked.
-        let (mut rest, mut high) = (reader.rest, 0_usize);
+        // What is still to be read; the reader has it only while it is asked.
+        let mut rest = reader.rest;
         for _ in 0..members {
             let key;
-            if let Some((text, after, structure)) = string(rest) {
-                (key, rest, high) = (text, after, high.wrapping_add(structure));
+            if let Some((text, after)) = short_string(rest) {
+                (key, rest) = (text, after);
             } else {
                 reader.rest = rest;
                 key = reader.odd_key()?;
@@ -96,8 +96,8 @@ impl<'a> Record<'a> for MsgPack<'a> {
             if meaning.is_none() {
                 suspicion.take(&name);
             }
-            if let Some((text, after, structure)) = string(rest) {
-                (rest, high) = (after, high.wrapping_add(structure));
+            if let Some((text, after)) = short_string(rest) {
+                rest = after;
                 if let Some(meaning) = meaning {
                     suspicion.note(!take(meaning, Value::Text(Text::Bytes(text))));
                 }
@@ -113,7 +113,9 @@ impl<'a> Record<'a> for MsgPack<'a> {
         self.scanned = if reader.odd || suspicion.any() {
             Scanned::Odd
         } else {
-            Scanned::Common { high: reader.high.wrapping_add(high) }
+            // The reader counted what it was asked for; each key and value besides is a short string.
+            let short = (members as usize).wrapping_mul(2).wrapping_sub(reader.asked);
+            Scanned::Common { high: reader.high.wrapping_add(short) }
         };
         if rest.is_empty() { Ok(()) } else { Err(reader.malformed("expected the end of the record")) }
     }
@@ -138,21 +140,12 @@ impl<'a> Record<'a> for MsgPack<'a> {
     }
 }
 
-/// A string of less than 256 bytes, which most keys and values are: itself, what follows it, and how many of the bytes
-/// before it have their highest bit set.
+/// A string of less than 32 bytes, which most keys and values are: itself, and what follows it. The one byte before it
+/// has its highest bit set.
 #[inline(always)]
-fn string(bytes: &[u8]) -> Option<(&[u8], &[u8], usize)> {
-    match *bytes {
-        [head @ 0xa0..=0xbf, ref rest @ ..] => {
-            let (text, rest) = rest.split_at_checked(usize::from(head & 0x1f))?;
-            Some((text, rest, 1))
-        }
-        [0xd9, length, ref rest @ ..] => {
-            let (text, rest) = rest.split_at_checked(usize::from(length))?;
-            Some((text, rest, usize::from(length >> 7).wrapping_add(1)))
-        }
-        _ => None,
-    }
+fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head @ 0xa0..=0xbf, rest) = bytes.split_first()? else { return None };
+    rest.split_at_checked(usize::from(head & 0x1f))
 }
 
 const LOW_BITS: u64 = u64::from_ne_bytes([1; 8]);
@@ -259,18 +252,21 @@ struct Reader<'a> {
     rest: &'a [u8],
     /// How many bytes of the structure have their highest bit set.
     high: usize,
+    /// How many keys and values of the top level were read here.
+    asked: usize,
     /// Whether there was something that such a count does not cover, or that JSON has no word for.
     odd: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { all: bytes, rest: bytes, high: 0, odd: false }
+        Self { all: bytes, rest: bytes, high: 0, asked: 0, odd: false }
     }
 
     /// A key other than a short string. One that is no string names no field; it is passed over.
     #[inline(never)]
     fn odd_key(&mut self) -> Result<&'a [u8], Malformed> {
+        self.asked = self.asked.wrapping_add(1);
         match self.token()? {
             Token::Str(bytes) => Ok(bytes),
             Token::Map(_) | Token::List(_) => Err(self.malformed(NESTED_KEY)),
@@ -284,6 +280,23 @@ impl<'a> Reader<'a> {
     /// One value other than a short string; a nested one is checked and passed over.
     #[inline(never)]
     fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
+        self.asked = self.asked.wrapping_add(1);
+        // What most values other than short strings are.
+        match *self.rest {
+            [0xd9, length, ref rest @ ..] => {
+                if let Some((text, rest)) = rest.split_at_checked(usize::from(length)) {
+                    self.high = self.high.wrapping_add(usize::from(length >> 7)).wrapping_add(1);
+                    self.rest = rest;
+                    return Ok(Value::Text(Text::Bytes(text)));
+                }
+            }
+            [head @ (0xc2 | 0xc3), ref rest @ ..] => {
+                self.high = self.high.wrapping_add(1);
+                self.rest = rest;
+                return Ok(Value::Bool(head == 0xc3));
+            }
+            _ => (),
+        }
         let token = self.token()?;
         if let Some(frame) = Frame::of(&token) {
             self.nested(frame, suspicion)?;
@@ -328,10 +341,11 @@ impl<'a> Reader<'a> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| self.malformed(ENDS))?;
         self.rest = rest;
-        let mut word = [0; 8];
-        word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        let high = high_bits(u64::from_ne_bytes(word)).wrapping_mul(LOW_BITS) >> 56;
-        self.high = self.high.wrapping_add(high as usize);
+        let high = match bytes.first_chunk() {
+            Some(word) => (high_bits(u64::from_ne_bytes(*word)).wrapping_mul(LOW_BITS) >> 56) as usize,
+            None => bytes.iter().fold(0, |sum: usize, byte| sum.wrapping_add(usize::from(byte >> 7))),
+        };
+        self.high = self.high.wrapping_add(high);
         Ok(*bytes)
     }
 

@@ -1,32 +1,36 @@
 //! A key, read once: what recognises a name and what notices a repeated one look at the same few words.
 
+#![expect(clippy::inline_always, reason = "every key comes by here, measured")]
+
 use core::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
 
-/// A key of a record, with its ends as numbers.
+/// A key of a record, with its bytes as words.
 ///
-/// Decision: the first and the last eight bytes as two words, which overlap in a key of less than sixteen. Two keys of
-/// one length up to sixteen are equal when their words are; a call that compares slices costs five times as much.
+/// Decision: of up to 24 bytes three words, the first, the last and the one behind the first, are all there is to
+/// compare; a call that compares slices costs several times as much, and each key of each record comes by here.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a> {
     text: &'a [u8],
-    ends: [u64; 2],
-    hash: u64,
+    words: Words,
 }
 
-/// Up to this length the ends tell two keys apart.
-const TOLD: usize = 16;
-
-/// Up to this length the ends depend on every byte.
-const MIXED: usize = 24;
+/// A key's words and length. The first and last may overlap; less than eight bytes are all in the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    first: u64,
+    last: u64,
+    /// Zero in a key of up to sixteen bytes.
+    second: u64,
+    length: usize,
+}
 
 impl<'a> Name<'a> {
     /// Reads a key.
-    #[inline]
+    #[inline(always)]
     pub const fn of(text: &'a [u8]) -> Self {
-        let ends = ends(text);
-        Self { text, ends, hash: mix(ends) }
+        Self { text, words: Words::of(text) }
     }
 
     /// The key's bytes.
@@ -34,63 +38,80 @@ impl<'a> Name<'a> {
         self.text
     }
 
-    /// A number that spreads keys over tables by its upper bits; of a long key, its ends alone.
-    #[inline]
+    /// The key's words.
+    pub(crate) const fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// A number that spreads keys over tables by its upper bits.
+    #[inline(always)]
+    pub(super) fn hash(&self) -> u64 {
+        if self.text.len() <= Words::ALL {
+            self.words.hash()
+        } else {
+            FixedState::default().hash_one(self.text)
+        }
+    }
+}
+
+impl Words {
+    /// Up to this length no byte is missing.
+    pub(crate) const ALL: usize = 24;
+
+    /// No key at all.
+    pub(crate) const NONE: Self = Self { first: 0, last: 0, second: 0, length: usize::MAX };
+
+    #[inline(always)]
+    const fn of(text: &[u8]) -> Self {
+        let length = text.len();
+        let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
+            return Self { first: few(text), last: 0, second: 0, length };
+        };
+        let second = match text.split_first_chunk::<8>() {
+            Some((_, rest)) if length > 16 => match rest.first_chunk() {
+                Some(second) => u64::from_le_bytes(*second),
+                None => 0,
+            },
+            _ => 0,
+        };
+        Self { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), second, length }
+    }
+
+    /// A number that spreads keys over tables by its upper bits.
+    #[inline(always)]
     pub(crate) const fn hash(&self) -> u64 {
-        self.hash
+        // Found by trial: with these no two of the names that mean something share the product's upper eight bits.
+        (self.first ^ self.last.rotate_left(17) ^ self.second.rotate_left(49))
+            .wrapping_mul(0x4e48_b720_b207_3b39)
     }
 
-    /// The same, of the whole key whatever its length.
-    #[inline]
-    pub(super) fn whole_hash(&self) -> u64 {
-        if self.text.len() <= MIXED { self.hash } else { FixedState::default().hash_one(self.text) }
+    /// Whether two keys of up to 24 bytes are the same.
+    #[inline(always)]
+    pub(crate) const fn are(&self, other: &Self) -> bool {
+        self.first == other.first
+            && self.last == other.last
+            && self.length == other.length
+            && self.second == other.second
     }
 
-    /// Whether two keys are the same.
-    #[inline]
-    pub(crate) fn is(&self, other: &Name<'_>) -> bool {
-        self.seems(other) && (self.text.len() <= TOLD || self.text == other.text)
-    }
-
-    /// Whether two keys have the same ends and length.
-    #[inline]
-    pub(crate) const fn seems(&self, other: &Name<'_>) -> bool {
-        let ([first, last], [other_first, other_last]) = (self.ends, other.ends);
-        first == other_first && last == other_last && self.text.len() == other.text.len()
+    /// How many bytes the key has.
+    pub(crate) const fn length(&self) -> usize {
+        self.length
     }
 }
 
-/// The first and last word; of more than sixteen bytes the last takes in the word behind the first. Of less than eight
-/// bytes the first word has all, read as two overlapping halves.
-#[inline]
-const fn ends(text: &[u8]) -> [u64; 2] {
+/// Less than eight bytes as a number, read as two overlapping halves.
+#[inline(always)]
+const fn few(text: &[u8]) -> u64 {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        let mut last = u64::from_le_bytes(*last);
-        if text.len() > TOLD
-            && let Some((_, rest)) = text.split_first_chunk::<8>()
-            && let Some(second) = rest.first_chunk()
-        {
-            last ^= u64::from_le_bytes(*second).rotate_left(32);
-        }
-        return [u64::from_le_bytes(*first), last];
+        return u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << 32;
     }
-    let all = match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) => {
-            u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << 32
-        }
-        _ => match *text {
-            [] => 0,
-            [one] => one as u64,
-            [one, two] => one as u64 | (two as u64) << 8,
-            [one, two, three, ..] => one as u64 | (two as u64) << 8 | (three as u64) << 16,
-        },
-    };
-    [all, 0]
-}
-
-const fn mix([first, last]: [u64; 2]) -> u64 {
-    // Found by trial: with these no two of the names that mean something share the product's upper eight bits.
-    (first ^ last.rotate_left(17)).wrapping_mul(0x4e48_b720_b207_3b39)
+    match *text {
+        [] => 0,
+        [one] => one as u64,
+        [one, two] => one as u64 | (two as u64) << 8,
+        [one, two, three, ..] => one as u64 | (two as u64) << 8 | (three as u64) << 16,
+    }
 }
 
 #[cfg(test)]
@@ -99,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_name_is_itself_and_no_other() {
-        let texts: Vec<Vec<u8>> = (0..40)
+        let texts: Vec<Vec<u8>> = (0..=Words::ALL)
             .flat_map(|length| {
                 (0..=length).map(move |at| {
                     let mut text = vec![b'a'; length];
@@ -111,7 +132,7 @@ mod tests {
             .collect();
         for (index, one) in texts.iter().enumerate() {
             for (other_index, other) in texts.iter().enumerate() {
-                assert_eq!(Name::of(one).is(&Name::of(other)), index == other_index);
+                assert_eq!(Name::of(one).words().are(Name::of(other).words()), index == other_index);
             }
         }
     }

@@ -26,14 +26,37 @@ pub(super) fn plain_end(bytes: &[u8], from: usize) -> usize {
     at.wrapping_add(tail_length(bytes.get(at..).unwrap_or_default()))
 }
 
-/// The same for less than a block, in a block of its own.
-#[inline(never)]
+/// The same for less than a block.
+#[inline]
 fn tail_length(tail: &[u8]) -> usize {
-    let mut block = [b' '; WIDTH];
-    if let Some(place) = block.get_mut(..tail.len()) {
-        place.copy_from_slice(tail);
-    }
-    first_stop(block).unwrap_or(WIDTH).min(tail.len())
+    // Few tails have something to stop at: whether they do is seen in two looks, which overlap.
+    let stops = match (tail.first_chunk(), tail.last_chunk()) {
+        (Some(first), Some(last)) => {
+            word_stops(u64::from_le_bytes(*first)) | word_stops(u64::from_le_bytes(*last))
+        }
+        _ => match (tail.first_chunk(), tail.last_chunk()) {
+            (Some(first), Some(last)) => {
+                let half = |half: &[u8; 4]| u64::from(u32::from_le_bytes(*half));
+                word_stops(half(first) | half(last) << 32)
+            }
+            _ => 1,
+        },
+    };
+    if stops == 0 { tail.len() } else { tail.iter().take_while(|byte| !is_stop(**byte)).count() }
+}
+
+fn is_stop(byte: u8) -> bool {
+    byte ^ TURN < BELOW || byte == b'\\'
+}
+
+/// Where a byte is less than the one taken away, its highest bit is set; a borrow may set those above it, too, but the
+/// lowest is exact.
+#[inline(always)]
+fn word_stops(word: u64) -> u64 {
+    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    let quote_or_control = (word ^ each(TURN)).wrapping_sub(each(BELOW));
+    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
+    (quote_or_control | backslash) & !word & each(0x80)
 }
 
 /// With this bit turned, the quote and the control characters are those below [`BELOW`].
@@ -61,19 +84,13 @@ mod imp {
 
 #[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
 mod imp {
-    use super::{BELOW, TURN};
+    use super::word_stops;
 
     pub(super) const WIDTH: usize = 8;
 
-    /// Where a byte is less than the one taken away, its highest bit is set; a borrow may set those above it, too, but
-    /// the lowest is exact.
     #[inline(always)]
     pub(super) fn first_stop(block: [u8; WIDTH]) -> Option<usize> {
-        let each = |byte: u8| u64::from_ne_bytes([byte; WIDTH]);
-        let word = u64::from_le_bytes(block);
-        let quote_or_control = (word ^ each(TURN)).wrapping_sub(each(BELOW));
-        let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
-        let stops = (quote_or_control | backslash) & !word & each(0x80);
+        let stops = word_stops(u64::from_le_bytes(block));
         (stops != 0).then(|| (stops.trailing_zeros() / 8) as usize)
     }
 }

@@ -37,7 +37,7 @@ impl Suspicion {
     /// Takes a key of the outermost map.
     #[inline(always)]
     pub fn take(&mut self, key: &Name<'_>) {
-        self.set(key.whole_hash());
+        self.set(key.hash());
     }
 
     /// For the keys of a nested value.
@@ -82,7 +82,7 @@ impl Inside<'_> {
     /// Takes a key of the innermost map.
     pub fn take(&mut self, key: &[u8]) {
         let number = self.open.get(self.depth).copied().map_or(0, u64::from);
-        let hash = Name::of(key).whole_hash().wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let hash = Name::of(key).hash().wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         self.suspicion.set(hash);
     }
 }

@@ -1,8 +1,11 @@
-//! What operators ask of a configuration before it runs: [`check`] says what is wrong with it.
+//! What operators ask of a configuration before it runs: [`check`] says what is wrong with it, [`explain`] why a record
+//! is kept or not.
 //!
 //! Text in, text out: no file is read here, and nothing printed, so that the program and a page in a browser give the
-//! same answers. The engine decides what is a mistake; here it gets its form.
+//! same answers. The engine decides what is a mistake and what becomes of a record; here it gets its form.
 
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod explain;
+mod style;

@@ -1,6 +1,7 @@
 //! Every case through every host. `KAUDIT_CASES=part,-part` chooses cases by parts of their names.
 
 mod engine;
+mod explain;
 mod msgpack;
 mod random;
 

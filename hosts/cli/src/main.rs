@@ -11,6 +11,7 @@ mod check;
 mod clock;
 mod config;
 mod endpoint;
+mod explain;
 mod input;
 mod output;
 mod pipe;
@@ -48,6 +49,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Args),
+    Explain(explain::Args),
     Run(run::Args),
     Bench(bench::Args),
     Endpoint(endpoint::Args),
@@ -67,6 +69,7 @@ Next:
   kaudit-filter run findings.ndjson                        every finding as an entry, no filter
   kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
   kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
+  kaudit-filter explain --config kaudit.yaml findings.ndjson   why each record is kept or not
   kaudit-filter run --help                                 all about records, configuration and clocks
   kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
   kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
@@ -75,6 +78,7 @@ Next:
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),

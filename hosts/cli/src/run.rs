@@ -47,14 +47,6 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Let every record arrive at this time: RFC 3339, or milliseconds since 1970
-    #[arg(long, value_name = "TIME", value_parser = clock::parse, conflicts_with = "clock", allow_negative_numbers = true)]
-    now: Option<Time>,
-
-    /// When records arrive
-    #[arg(long, value_enum, default_value_t = Clock::Wall)]
-    clock: Clock,
-
     /// The endpoint's shape, instead of the configuration's coralogix.shape
     #[arg(long, value_enum)]
     shape: Option<ShapeArg>,
@@ -70,6 +62,21 @@ pub struct Args {
     /// How the accounting is written to standard error
     #[arg(long, value_enum, default_value_t = SummaryForm::Table)]
     summary: SummaryForm,
+
+    #[command(flatten)]
+    input: Input,
+}
+
+/// Where records come from, and when they arrive.
+#[derive(clap::Args)]
+pub struct Input {
+    /// Let every record arrive at this time: RFC 3339, or milliseconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = clock::parse, conflicts_with = "clock", allow_negative_numbers = true)]
+    now: Option<Time>,
+
+    /// When records arrive
+    #[arg(long, value_enum, default_value_t = Clock::Wall)]
+    clock: Clock,
 
     /// Files of records, gzipped or not; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -124,7 +131,11 @@ const LONG: u64 = 32 << 20;
 
 /// Runs the command. An error is one of writing the entries.
 pub fn run(args: &Args) -> io::Result<Outcome> {
-    let ended = if args.via == Via::Engine { by_engine(args) } else { by_plugin(args) };
+    ended(if args.via == Via::Engine { by_engine(args) } else { by_plugin(args) })
+}
+
+/// Says why a run ended early, if it did.
+pub fn ended(ended: Result<Outcome, Halt>) -> io::Result<Outcome> {
     match ended {
         Ok(outcome) => Ok(outcome),
         Err(Halt::Write(error)) => Err(error),
@@ -161,7 +172,7 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
     let filter = Filter::new(&config, RandomState::new().hash_one(0))
         .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
     let mut engine = Engine { filter, output: Output::new(BufWriter::new(io::stdout().lock()), shape) };
-    let (outcome, malformed) = Run::over(args, &mut engine)?;
+    let (outcome, malformed) = over(&args.input, &mut engine)?;
     let account = Account {
         stats: engine.filter.stats(),
         entries: engine.output.entries,
@@ -180,7 +191,7 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
     }
     let out = BufWriter::new(io::stdout().lock());
     let mut plugin = via::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
-    let (outcome, _) = Run::over(args, &mut *plugin)?;
+    let (outcome, _) = over(&args.input, &mut *plugin)?;
     let told = plugin.told();
     summary(args.summary, &told, &told.json());
     Ok(outcome)
@@ -195,6 +206,9 @@ fn summary(form: SummaryForm, table: &dyn fmt::Display, json: &Value) {
 
 /// What takes records and writes entries.
 pub trait Sink {
+    /// Hears where the next record stands.
+    fn at(&mut self, _file: &str, _line: u64) {}
+
     /// Takes a record that arrives `now`; it is `sound` where it is JSON.
     fn record(&mut self, text: &str, sound: bool, now: Time) -> Result<(), Halt>;
 
@@ -263,19 +277,18 @@ struct Run<'a, S: ?Sized> {
     outcome: Outcome,
 }
 
-impl<'a, S: Sink + ?Sized> Run<'a, S> {
-    /// Runs over all files; how it ended, and how many records were malformed.
-    fn over(args: &Args, sink: &'a mut S) -> Result<(Outcome, u64), Halt> {
-        let progress = progress(&args.files);
-        let mut run =
-            Self { sink, arrival: Arrival::new(args), progress, malformed: 0, outcome: Outcome::Done };
-        for file in &args.files {
-            run.file(file)?;
-        }
-        run.finish()?;
-        Ok((run.outcome, run.malformed))
+/// Runs over all files; how it ended, and how many records were malformed.
+pub fn over(input: &Input, sink: &mut (impl Sink + ?Sized)) -> Result<(Outcome, u64), Halt> {
+    let progress = progress(&input.files);
+    let mut run = Run { sink, arrival: Arrival::new(input), progress, malformed: 0, outcome: Outcome::Done };
+    for file in &input.files {
+        run.file(file)?;
     }
+    run.finish()?;
+    Ok((run.outcome, run.malformed))
+}
 
+impl<S: Sink + ?Sized> Run<'_, S> {
     /// Runs over one file. One that cannot be read is reported, and the others are run over all the same.
     fn file(&mut self, file: &Path) -> Result<(), Halt> {
         let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
@@ -303,6 +316,7 @@ impl<'a, S: Sink + ?Sized> Run<'a, S> {
             if let Some(fault) = &piece.fault {
                 self.malformed(format_args!("{name}:{}: malformed record: {fault}", piece.line));
             }
+            self.sink.at(&name, piece.line);
             self.sink.record(&piece.text, piece.fault.is_none(), self.arrival.of(&piece.text))?;
             if records.is_drained() {
                 self.sink.flush()?;
@@ -345,8 +359,8 @@ enum Arrival {
 }
 
 impl Arrival {
-    fn new(args: &Args) -> Self {
-        match (args.now, args.clock) {
+    fn new(input: &Input) -> Self {
+        match (input.now, input.clock) {
             (Some(now), _) => Self::Fixed(now),
             (None, Clock::Wall) => Self::Wall,
             (None, Clock::Record) => Self::Record(None),

@@ -1,0 +1,122 @@
+//! What is explained is what happens: every case through the filter and through its explainer, side by side.
+
+use std::path::Path;
+
+use conformance::case::{self, Case};
+use kaudit_filter::explain::{Change, Explainer, Explanation, Outcome, Recognised, Stands};
+use kaudit_filter::record::Json;
+use kaudit_filter::stats::Reason;
+use kaudit_filter::{Filter, Time, Verdict};
+
+use crate::engine;
+
+#[test]
+fn an_explanation_ends_in_the_verdict() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let cases = case::load(&root.join("tests/data/cases")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut told = 0;
+    for case in &cases {
+        told += run(case);
+    }
+    assert!(told > 100, "only {told} records were explained");
+}
+
+/// Runs a case; how many records it has.
+fn run(case: &Case) -> usize {
+    let config = engine::read(&case.config).unwrap();
+    let mut filter = Filter::new(&config, 0).unwrap();
+    let mut explainer = Explainer::new(&config, 0).unwrap();
+    for record in &case.records {
+        let (text, now) = (String::from_utf8_lossy(&record.bytes), Time::from_millis(record.at_ms));
+        let told = explainer.explain(&text, now);
+        let place = || format!("{}: {text}\n{told:#?}", case.name);
+        let outcome = match filter.process(&mut Json::new(&text), now) {
+            Verdict::Kept(entry) => {
+                let mut json = Vec::new();
+                entry.write_json(&mut json);
+                assert!(
+                    told.severity.as_ref().is_none_or(|chosen| chosen.severity == entry.severity()),
+                    "{}",
+                    place()
+                );
+                Outcome::Kept(String::from_utf8(json).unwrap())
+            }
+            Verdict::Dropped(reason) => Outcome::Dropped(reason),
+            Verdict::Suppressed => Outcome::Suppressed,
+            Verdict::Passed => Outcome::Passed,
+        };
+        assert_eq!(told.outcome, outcome, "{}", place());
+        if let Err(what) = consistent(&told) {
+            panic!("{what}: {}", place());
+        }
+        while let Some(entry) = filter.due(now) {
+            let mut json = [Vec::new(), Vec::new()];
+            entry.write_json(&mut json[0]);
+            explainer.due(now).unwrap().write_json(&mut json[1]);
+            assert_eq!(json[0], json[1], "{}", case.name);
+        }
+    }
+    assert_eq!(explainer.stats(), filter.stats(), "{}", case.name);
+    case.records.len()
+}
+
+/// Whether the way leads to the outcome.
+fn consistent(told: &Explanation) -> Result<(), &'static str> {
+    let is = |right: bool, what| if right { Ok(()) } else { Err(what) };
+    let claims = told.integrations.iter().filter(|step| step.stands == Stands::Claims).count();
+    let finding = matches!(told.recognised, Recognised::Finding { .. });
+    for clause in told.integrations.iter().flat_map(|step| &step.clauses) {
+        let holds = match clause.name {
+            "entity-match" | "rules-match" => clause.found.is_some(),
+            "entity-no-match" | "rules-no-match" => clause.found.is_none(),
+            _ => clause.holds,
+        };
+        is(holds == clause.holds, "what a pattern finds is not what its clause says")?;
+    }
+    match &told.outcome {
+        Outcome::Kept(entry) if finding => {
+            // A text may be a string.
+            let entry = entry.replace('\\', "");
+            is(claims == 1, "kept, and not claimed once")?;
+            is(
+                told.limit.as_ref().is_none_or(|limit| limit.free > 0 && limit.wait_ns == 0),
+                "kept, and no room",
+            )?;
+            is(told.severity.is_some(), "kept, and no severity row")?;
+            is(told.stale.is_some() == told.changes.contains(&Change::Clamped), "stale and not clamped")?;
+            let redacted = told.changes.iter().any(|change| matches!(change, Change::Redacted { .. }));
+            is(redacted == entry.contains("\"redacted\":"), "redacted, or not")?;
+            let truncated = told.changes.iter().any(|change| matches!(change, Change::Truncated { .. }));
+            is(truncated == entry.contains("\"truncated\":{\"bytes\":"), "truncated, or not")
+        }
+        Outcome::Kept(_) | Outcome::Passed | Outcome::Dropped(Reason::Unrecognised) => {
+            is(!finding && told.integrations.is_empty(), "not a finding, and asked about")
+        }
+        Outcome::Suppressed => {
+            is(claims == 1, "suppressed, and not claimed")?;
+            is(
+                told.limit.as_ref().is_some_and(|limit| limit.free == 0 && limit.wait_ns > 0),
+                "suppressed, and room",
+            )
+        }
+        Outcome::Dropped(Reason::Counted | Reason::Stale) => {
+            is(claims == 1, "counted or stale, and not claimed")
+        }
+        Outcome::Dropped(reason) => {
+            is(claims == 0, "dropped, and claimed")?;
+            let steps = || told.integrations.iter();
+            // The clause that refused the last ones: the furthest that any came.
+            let furthest = steps().filter_map(|step| match step.stands {
+                Stands::Refuses(reason) => Some(reason),
+                _ => None,
+            });
+            let furthest = furthest.max_by_key(|reason| *reason as u8);
+            match reason {
+                Reason::Stopped => is(steps().any(|step| step.stands == Stands::Stopped), "none is stopped"),
+                Reason::NoIntegration => is(furthest.is_none(), "some integration was asked"),
+                // One that is stopped may have come further.
+                _ => is(steps().any(|step| step.stands == Stands::Refuses(*reason)), "no clause refuses so"),
+            }
+        }
+    }
+}
