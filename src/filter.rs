@@ -334,7 +334,7 @@ impl Filter {
         let labels = shaper.namer.label(&source, &shaper.redactor, &mut scratch.labels);
         let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Tape(Tape::map([])));
         let mut told = Tape::map([]);
-        for (group, counters) in stats.counters() {
+        for (group, counters) in stats.told() {
             let mut tape = Tape::map([]);
             for (name, count) in counters {
                 let tape = if group.is_empty() { &mut told } else { &mut tape };

@@ -97,9 +97,10 @@ impl Stats {
         }
     }
 
-    /// All counters but those that are zero; `records` is always there.
+    /// All counters.
     pub fn counters(&self) -> Counters {
-        let all = [
+        let all = vec![
+            ("records", self.records),
             ("suppressed", self.suppressed),
             ("passed", self.passed),
             ("clamped", self.clamped),
@@ -111,14 +112,17 @@ impl Stats {
             ("reported", self.reported),
         ];
         let kept = Kind::ALL.iter().map(|&kind| (kind.word(), self.kept_of(kind)));
-        let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), self.dropped_for(reason)));
-        let told = |counters: &mut dyn Iterator<Item = (&'static str, u64)>| {
-            counters.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
-        };
-        let mut top = vec![("records", self.records)];
-        top.extend(told(&mut all.into_iter()));
-        let kept = told(&mut kept.chain([("unrecognised", self.wrapped)]));
-        [("", top), ("kept", kept), ("dropped", told(&mut dropped.into_iter()))]
+        let kept = kept.chain([("unrecognised", self.wrapped)]).collect();
+        let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), self.dropped_for(reason))).collect();
+        [("", all), ("kept", kept), ("dropped", dropped)]
+    }
+
+    /// All counters but those that are zero; `records` is always there.
+    pub fn told(&self) -> Counters {
+        self.counters().map(|(group, mut counters)| {
+            counters.retain(|&(name, count)| count > 0 || name == "records");
+            (group, counters)
+        })
     }
 
     /// What was counted since an earlier moment of the same filter.

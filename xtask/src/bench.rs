@@ -4,7 +4,9 @@
 //! counts instructions: `cargo xtask bench --instructions` compares them with those on record, and `--update` writes
 //! them anew.
 
-use std::collections::BTreeMap;
+mod guard;
+mod plot;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -12,110 +14,39 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::dist;
 use crate::shell::{self, Done, cargo};
 
-/// More instructions than on record by this share, and the guard fails. Compilers differ by less.
-const TOLERANCE: f64 = 0.05;
+pub use guard::compare;
 
 const RECORD: &str = "benches/record";
-const INSTRUCTIONS: &str = "benches/record/instructions.toml";
 
 /// Runs the task.
 pub fn run(arguments: &[String]) -> Done {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => measure(),
-        ["--instructions"] => guard(),
-        ["--update"] => update(),
+        ["--instructions"] => guard::compare(),
+        ["--update"] => guard::update(),
         _ => Err("expected nothing, `--instructions` or `--update`".to_owned()),
     }
 }
 
-/// Instructions for each record, by case.
-type Counts = BTreeMap<String, u64>;
-
-fn guard() -> Done {
-    let path = shell::root().join(INSTRUCTIONS);
-    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read `{INSTRUCTIONS}`: {error}"))?;
-    let recorded: Counts =
-        toml::from_str(&text).map_err(|error| format!("cannot read `{INSTRUCTIONS}`: {error}"))?;
-    let counted = count()?;
-    if recorded.keys().ne(counted.keys()) {
-        return Err(format!("`{INSTRUCTIONS}` is of other cases; run `cargo xtask bench --update`"));
-    }
-    let mut slower = Vec::new();
-    for (case, &now) in &counted {
-        let before = recorded[case];
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-        let change = now as f64 / before as f64 - 1.0;
-        println!("{case:<16} {now:>6} instructions a record, {:+.1} %", change * 100.0);
-        if change > TOLERANCE {
-            slower.push(case.as_str());
-        }
-    }
-    if slower.is_empty() {
-        return Ok(());
-    }
-    Err(format!(
-        "more than {:.0} % over the record: {}; find the cause, or run `cargo xtask bench --update` and say why",
-        TOLERANCE * 100.0,
-        slower.join(", ")
-    ))
-}
-
-fn update() -> Done {
-    let counts = count()?;
-    let mut text = "# Instructions a record, on x86-64: `cargo xtask bench --instructions` compares, `--update` writes.\n"
-        .to_owned();
-    for (case, count) in &counts {
-        let _ = writeln!(text, "{case} = {count}");
-    }
-    write(INSTRUCTIONS, &text)
-}
-
-/// Counts each case at two lengths; what both have in common, the start, falls out.
-fn count() -> Done<Counts> {
-    const ROUNDS: [u64; 2] = [1, 21];
-    if cfg!(not(target_arch = "x86_64")) {
-        return Err("the counts on record are of x86-64, this is another processor".to_owned());
-    }
-    shell::read(Command::new("valgrind").arg("--version")).map_err(|_| {
-        "cannot count instructions without valgrind: install it (`apt-get install valgrind`)".to_owned()
-    })?;
-    shell::run(&mut cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "kaudit-bench",
-        "--bin",
-        "instructions",
-    ]))?;
-    let program = shell::target_directory()?.join("release/instructions");
-    let listed = shell::read(&mut Command::new(&program))?.stdout;
-    let mut counts = Counts::new();
-    for line in String::from_utf8_lossy(&listed).lines() {
-        let (case, records) = line.split_once(' ').ok_or("the program lists no cases")?;
-        let records: u64 = records.parse().map_err(|_| "the program lists no numbers of records")?;
-        let mut totals = [0; 2];
-        for (total, rounds) in totals.iter_mut().zip(ROUNDS) {
-            *total = instructions(&program, case, rounds)?;
-        }
-        counts.insert(
-            case.to_owned(),
-            totals[1].saturating_sub(totals[0]) / ((ROUNDS[1] - ROUNDS[0]) * records),
-        );
-    }
-    Ok(counts)
-}
-
-fn instructions(program: &Path, case: &str, rounds: u64) -> Done<u64> {
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
-    let output = shell::read(command.args([case, &rounds.to_string()]))?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    said.lines()
-        .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
-        .ok_or_else(|| format!("valgrind told no count:\n{said}"))
+/// Everything, one after the other: criterion's benches, the peers, the doors.
+fn measure() -> Done {
+    shell::run(&mut cargo(&["bench", "--locked", "-p", "kaudit-bench"]))?;
+    let measured = collect(&shell::target_directory()?.join("criterion"))?;
+    let peers = peers()?;
+    let doors = doors()?;
+    let mut text = format!(
+        "# What a record costs\n\nWritten by `cargo xtask bench` on {}. Times are nanoseconds of one processor for one \
+         record, medians.\n\n",
+        machine()
+    );
+    against(&mut text, &peers)?;
+    through(&mut text, &doors);
+    stages(&mut text, &measured);
+    growth(&mut text, &measured)?;
+    write(&format!("{RECORD}/report.md"), &text)
 }
 
 /// One measured case: its group, its name in it, and nanoseconds a record.
@@ -123,15 +54,6 @@ struct Measured {
     group: String,
     case: String,
     nanos: f64,
-}
-
-fn measure() -> Done {
-    shell::run(&mut cargo(&["bench", "--locked", "-p", "kaudit-bench"]))?;
-    let measured = collect(&shell::target_directory()?.join("criterion"))?;
-    for group in ["scaling-integrations", "scaling-entities", "scaling-bytes"] {
-        write(&format!("{RECORD}/{group}.svg"), &plot(group, &points(&measured, group)))?;
-    }
-    write(&format!("{RECORD}/report.md"), &report(&measured))
 }
 
 /// Reads what criterion left: `GROUP/…/new/{benchmark,estimates}.json`.
@@ -169,11 +91,113 @@ fn one(folder: &Path) -> Done<Measured> {
     })
 }
 
-fn report(measured: &[Measured]) -> String {
-    let mut text = format!(
-        "# What a record costs\n\nWritten by `cargo xtask bench` on {}. Times are medians for one record on one core; \
-         `copy` is the floor, the bytes of the record copied.\n\n## The engine\n\n",
-        machine()
+/// A way to do the job: the records' format, its name, nanoseconds and their quartiles.
+struct Peer {
+    format: String,
+    name: String,
+    nanos: f64,
+    quartiles: [f64; 2],
+}
+
+/// How many times as much each peer should cost at least.
+const GOALS: [(&str, f64); 3] = [("naive", 10.0), ("luajit", 15.0), ("vrl", 20.0)];
+
+const PEERS: &str = "benches/peers/Cargo.toml";
+
+/// Builds and runs the peers, which check their answers first.
+fn peers() -> Done<Vec<Peer>> {
+    let target = shell::target_directory()?.join("peers");
+    let mut build = cargo(&["build", "--release", "--locked", "--manifest-path", PEERS, "--target-dir"]);
+    shell::run(build.arg(&target))?;
+    let output = shell::read(&mut Command::new(target.join("release/kaudit-peers")))?;
+    let peer = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [format, name, numbers @ ..] = &words[..] else { return None };
+        let numbers: Vec<f64> = numbers.iter().filter_map(|number| number.parse().ok()).collect();
+        let [nanos, lower, upper] = numbers[..] else { return None };
+        Some(Peer {
+            format: (*format).to_owned(),
+            name: (*name).to_owned(),
+            nanos,
+            quartiles: [lower, upper],
+        })
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let peers: Option<Vec<_>> = text.lines().map(peer).collect();
+    peers.ok_or_else(|| format!("unexpected words of the peers:\n{text}"))
+}
+
+fn against(text: &mut String, peers: &[Peer]) -> Done {
+    text.push_str(
+        "## Against other ways\n\nThe same job on the same records, in rounds that took turns; every way gave the engine's \
+         answers before it was timed. `naive` is `serde_json::Value` and `regex`; `luajit` a script as Fluent Bit runs it; \
+         `vrl` a program as Vector runs it, and a throttle; `copy` the floor.\n\n",
+    );
+    for format in ["json", "msgpack"] {
+        let own: Vec<&Peer> = peers.iter().filter(|peer| peer.format == format).collect();
+        let nanos =
+            |name: &str| own.iter().find(|peer| peer.name == name).map_or(f64::NAN, |peer| peer.nanos);
+        let _ = writeln!(
+            text,
+            "| {format} | ns | quartiles | times `engine` | goal |\n|---|---:|---:|---:|---:|"
+        );
+        for Peer { name, nanos: own, quartiles: [lower, upper], .. } in own.iter().copied() {
+            let ratio = own / nanos("engine");
+            let goal = GOALS.iter().find(|(peer, _)| peer == name).map_or_else(String::new, |(_, goal)| {
+                format!("{goal}: {}", if ratio >= *goal { "met" } else { "missed" })
+            });
+            let line = format!("| {name} | {own:.0} | {lower:.0}–{upper:.0} | {ratio:.1} | {goal} |");
+            println!("{format} {line}");
+            let _ = writeln!(text, "{line}");
+        }
+        let bars: Vec<_> = own.iter().map(|peer| (peer.name.clone(), peer.nanos)).collect();
+        let title = format!("The job on {format}: nanoseconds a record");
+        write(&format!("{RECORD}/peers-{format}.svg"), &plot::bars(&title, &bars))?;
+        let _ = writeln!(text, "\n![{title}](peers-{format}.svg)\n");
+    }
+    Ok(())
+}
+
+/// What the program measures of the doors that are installed.
+fn doors() -> Done<Value> {
+    dist::run(&[])?;
+    let json = shell::target_directory()?.join("doors.json");
+    let program = shell::root().join("dist/kaudit-filter");
+    let arguments =
+        ["bench", "--config", "benches/job.yaml", "--via", "all", "--generate", "100000", "--json"];
+    shell::run(Command::new(program).args(arguments).arg(&json).current_dir(shell::root()))?;
+    let text =
+        fs::read_to_string(&json).map_err(|error| format!("cannot read {}: {error}", json.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", json.display()))
+}
+
+fn through(text: &mut String, report: &Value) {
+    text.push_str(
+        "## By door\n\nThe same records through the files that agents load, as `kaudit-filter bench --via all` tells \
+         it.\n\n| door | ns | quartiles | times copying | records/s |\n|---|---:|---:|---:|---:|\n",
+    );
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    for door in report["configurations"][0]["through"].as_array().into_iter().flatten() {
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {:.0}–{:.0} | {:.1} | {:.0} |",
+            door["name"].as_str().unwrap_or_default(),
+            number(&door["ns"]),
+            number(&door["lower_quartile"]),
+            number(&door["upper_quartile"]),
+            number(&door["times_copy"]),
+            number(&door["records_per_second"])
+        );
+    }
+    text.push('\n');
+    for reason in report["absent"].as_array().into_iter().flatten() {
+        let _ = writeln!(text, "Not measured: {}\n", reason.as_str().unwrap_or_default());
+    }
+}
+
+fn stages(text: &mut String, measured: &[Measured]) {
+    text.push_str(
+        "## The engine, step by step\n\nEach step does all that the one before it does, and more.\n\n",
     );
     for group in ["engine-json", "engine-msgpack"] {
         let _ = writeln!(text, "| {group} | ns | times `copy` |\n|---|---:|---:|");
@@ -187,15 +211,39 @@ fn report(measured: &[Measured]) -> String {
         }
         text.push('\n');
     }
+}
+
+/// The curves: a group of criterion's, what grows, and whether the cost is to stay flat.
+const CURVES: [(&str, &str, bool); 3] = [
+    ("scaling-integrations", "integrations", true),
+    ("scaling-entities", "entities", true),
+    ("scaling-bytes", "bytes of a record", false),
+];
+
+/// How many times the smallest the largest may cost where it is to stay flat.
+const FLAT: f64 = 2.0;
+
+fn growth(text: &mut String, measured: &[Measured]) -> Done {
     text.push_str("## How it grows\n\n");
-    for group in ["scaling-integrations", "scaling-entities", "scaling-bytes"] {
-        let _ = writeln!(text, "![{group}]({group}.svg)\n\n| {group} | ns |\n|---:|---:|");
-        for (size, nanos) in points(measured, group) {
+    for (group, what, flat) in CURVES {
+        let points = points(measured, group);
+        let title = format!("Nanoseconds a record by {what}");
+        write(&format!("{RECORD}/{group}.svg"), &plot::curve(&title, &points))?;
+        let _ = writeln!(text, "![{title}]({group}.svg)\n\n| {what} | ns |\n|---:|---:|");
+        for (size, nanos) in &points {
             let _ = writeln!(text, "| {size} | {nanos:.0} |");
         }
         text.push('\n');
+        if let (true, Some(first), Some(last)) = (flat, points.first(), points.last()) {
+            let times = last.1 / first.1;
+            let met = if times <= FLAT { "met" } else { "missed" };
+            let line =
+                format!("The most {what} cost {times:.2} times the fewest; goal at most {FLAT}: {met}.");
+            println!("{line}");
+            let _ = writeln!(text, "{line}\n");
+        }
     }
-    text
+    Ok(())
 }
 
 fn points(measured: &[Measured], group: &str) -> Vec<(f64, f64)> {
@@ -203,46 +251,6 @@ fn points(measured: &[Measured], group: &str) -> Vec<(f64, f64)> {
     let mut points: Vec<_> = of_group.filter_map(|one| Some((one.case.parse().ok()?, one.nanos))).collect();
     points.sort_by(|a: &(f64, f64), b| a.0.total_cmp(&b.0));
     points
-}
-
-/// Both axes by powers of ten, as the sizes are chosen.
-fn plot(title: &str, points: &[(f64, f64)]) -> String {
-    const WIDTH: f64 = 640.0;
-    const HEIGHT: f64 = 320.0;
-    const EDGE: f64 = 56.0;
-    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.log10(), y.log10())).collect();
-    let range = |of: fn(&(f64, f64)) -> f64| {
-        let (low, high) =
-            logs.iter().map(of).fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)));
-        (low.floor(), high.ceil().max(low.floor() + 1.0))
-    };
-    let (left, right) = range(|point| point.0);
-    let (bottom, top) = range(|point| point.1);
-    let at_x = |log: f64| EDGE + (log - left) / (right - left) * (WIDTH - 2.0 * EDGE);
-    let at_y = |log: f64| HEIGHT - EDGE - (log - bottom) / (top - bottom) * (HEIGHT - 2.0 * EDGE);
-    let mut line = String::new();
-    let mut dots = String::new();
-    for ((size, nanos), (x, y)) in points.iter().zip(&logs) {
-        let (x, y) = (at_x(*x), at_y(*y));
-        let _ = write!(line, "{x:.1},{y:.1} ");
-        let _ = write!(
-            dots,
-            "<circle cx='{x:.1}' cy='{y:.1}' r='3'/><text x='{x:.1}' y='{:.1}'>{nanos:.0} ns</text>\
-             <text x='{x:.1}' y='{:.1}'>{size}</text>",
-            y - 10.0,
-            HEIGHT - EDGE + 18.0
-        );
-    }
-    format!(
-        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' font-family='sans-serif' \
-         font-size='11' text-anchor='middle'><rect width='100%' height='100%' fill='white'/>\
-         <text x='{:.1}' y='20' font-size='14'>{title}: nanoseconds a record</text>\
-         <path d='M{EDGE} {EDGE}V{:.1}H{:.1}' fill='none' stroke='#888'/>\
-         <polyline points='{line}' fill='none' stroke='#0a5' stroke-width='2'/>{dots}</svg>\n",
-        WIDTH / 2.0,
-        HEIGHT - EDGE,
-        WIDTH - EDGE
-    )
 }
 
 /// The processor's name and the compiler's.

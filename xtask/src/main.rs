@@ -45,9 +45,11 @@ const TASKS: &[Task] = &[
     ),
     Task("bench", "measure, and write the report; --instructions: guard against slower code", bench::run),
     Task("lint", "formatting, clippy, documentation, and the policy of dependencies", lint::run),
-    Task("ci", "lint, then test: what continuous integration runs", |arguments| {
-        lint::run(arguments).and_then(|()| test::run(arguments))
-    }),
+    Task(
+        "ci",
+        "lint, test, and the guard against slower code: what continuous integration runs",
+        |arguments| lint::run(arguments).and_then(|()| test::run(arguments)).and_then(|()| bench::compare()),
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@ use kaudit_filter::bulk::Grouper;
 use kaudit_filter::config::{self, Config, Shape};
 use kaudit_filter::entry::Entry;
 use kaudit_filter::record::{Json, MsgPack};
-use kaudit_filter::stats::{Reason, Stats};
+use kaudit_filter::stats::Stats;
 use kaudit_filter::{BuildError, Filter, Time, Verdict};
 
 use crate::msgpack;
@@ -181,23 +181,13 @@ impl Lines {
 }
 
 fn stats(stats: &Stats) -> BTreeMap<String, u64> {
-    let mut counters: BTreeMap<String, u64> = [
-        ("records", stats.records),
-        ("kept.total", stats.kept()),
-        ("dropped.total", stats.dropped()),
-        ("suppressed", stats.suppressed),
-        ("passed", stats.passed),
-        ("summaries", stats.summaries),
-        ("summarised", stats.summarised),
-        ("reports", stats.reports),
-        ("clamped", stats.clamped),
-        ("truncated", stats.truncated),
-        ("redacted", stats.redacted),
-    ]
-    .map(|(name, count)| (name.to_owned(), count))
-    .into();
-    counters.extend(
-        Reason::ALL.iter().map(|reason| (format!("dropped.{}", reason.label()), stats.dropped_for(*reason))),
-    );
-    counters
+    let mut named = BTreeMap::new();
+    for (group, counters) in stats.counters() {
+        let prefix = if group.is_empty() { String::new() } else { format!("{group}.") };
+        if !group.is_empty() {
+            named.insert(format!("{prefix}total"), counters.iter().map(|(_, count)| count).sum());
+        }
+        named.extend(counters.into_iter().map(|(name, count)| (format!("{prefix}{name}"), count)));
+    }
+    named
 }

@@ -21,33 +21,24 @@ pub struct Account<'a> {
 impl Account<'_> {
     /// One line of JSON; every number is there, zero or not, so that a script finds it.
     pub fn json(&self) -> Value {
-        let stats = self.stats;
-        let mut kept = Map::new();
-        kept.insert("total".to_owned(), stats.kept().into());
-        kept.extend(Kind::ALL.iter().map(|kind| (kind.word().to_owned(), stats.kept_of(*kind).into())));
-        kept.insert("unrecognised".to_owned(), stats.wrapped.into());
-        let mut dropped = Map::new();
-        dropped.insert("total".to_owned(), stats.dropped().into());
-        dropped.extend(
-            Reason::ALL.iter().map(|reason| (reason.label().to_owned(), stats.dropped_for(*reason).into())),
-        );
-        json!({
-            "records": stats.records,
-            "kept": kept,
-            "dropped": dropped,
-            "suppressed": stats.suppressed,
-            "passed": stats.passed,
-            "entries": self.entries,
-            "envelopes": self.envelopes,
-            "summaries": stats.summaries,
-            "summarised": stats.summarised,
-            "reports": stats.reports,
-            "reported": stats.reported,
-            "clamped": stats.clamped,
-            "truncated": stats.truncated,
-            "redacted": stats.redacted,
-            "malformed": self.malformed,
-        })
+        let mut account = Map::new();
+        for (group, counters) in self.stats.counters() {
+            let total = counters.iter().map(|(_, count)| count).sum::<u64>();
+            let counters = counters.into_iter().map(|(name, count)| (name.to_owned(), json!(count)));
+            if group.is_empty() {
+                account.extend(counters);
+            } else {
+                let total = ("total".to_owned(), json!(total));
+                account.insert(group.to_owned(), std::iter::once(total).chain(counters).collect());
+            }
+        }
+        let own = [
+            ("entries", json!(self.entries)),
+            ("envelopes", json!(self.envelopes)),
+            ("malformed", json!(self.malformed)),
+        ];
+        account.extend(own.map(|(name, count)| (name.to_owned(), count)));
+        Value::Object(account)
     }
 }
 

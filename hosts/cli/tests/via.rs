@@ -194,7 +194,7 @@ fn malformed_records_and_those_on_many_lines_go_through() {
 fn a_bench_takes_the_same_through_every_door() {
     let json = directory("bench").join("report.json");
     let arguments =
-        ["--config", "examples/kaudit.yaml", "--via", "all", "--generate", "3000", "--rounds", "1"];
+        ["--config", "examples/kaudit.yaml", "--via", "all", "--generate", "600", "--rounds", "1"];
     let mut command = Command::new(dist().join("kaudit-filter"));
     command.current_dir(root()).arg("bench").args(arguments).args(["--json", json.to_str().unwrap()]);
     let output = command.output().unwrap();

@@ -166,7 +166,7 @@ impl Kaudit {
         if since.dropped() + since.suppressed > 0 || self.unfiltered != Unfiltered::default() {
             let Unfiltered { malformed, panicked, memory } = self.unfiltered;
             let unfiltered = [("malformed", malformed), ("panicked", panicked), ("memory", memory)];
-            let counters = since.counters().into_iter().chain([("unfiltered", unfiltered.to_vec())]);
+            let counters = since.told().into_iter().chain([("unfiltered", unfiltered.to_vec())]);
             let words = counters.flat_map(|(group, counters)| {
                 let told = counters.into_iter().filter(|(_, count)| *count > 0);
                 told.map(move |(name, count)| match group {

@@ -4,9 +4,8 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
-use kaudit_filter::finding::Kind;
 use kaudit_filter::record::{Json, MsgPack};
-use kaudit_filter::stats::{Reason, Stats};
+use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Verdict};
 use mlua::Lua;
 use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
@@ -155,22 +154,17 @@ impl LuaUserData for Step {
 
 /// The counters as a table, named and nested as in the program's `--summary json`.
 fn stats(lua: &Lua, stats: &Stats) -> LuaResult<LuaTable> {
-    let kept = Kind::ALL.iter().map(|&kind| (kind.word(), stats.kept_of(kind)));
-    let kept = kept.chain([("total", stats.kept()), ("unrecognised", stats.wrapped)]);
-    let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), stats.dropped_for(reason)));
-    let dropped = dropped.chain([("total", stats.dropped())]);
-    let table = lua.create_table_from([
-        ("records", stats.records),
-        ("suppressed", stats.suppressed),
-        ("passed", stats.passed),
-        ("summaries", stats.summaries),
-        ("summarised", stats.summarised),
-        ("reports", stats.reports),
-        ("clamped", stats.clamped),
-        ("truncated", stats.truncated),
-        ("redacted", stats.redacted),
-    ])?;
-    table.raw_set("kept", lua.create_table_from(kept)?)?;
-    table.raw_set("dropped", lua.create_table_from(dropped)?)?;
+    let table = lua.create_table()?;
+    for (group, counters) in stats.counters() {
+        let total = counters.iter().map(|(_, count)| count).sum::<u64>();
+        let members =
+            if group.is_empty() { table.clone() } else { lua.create_table_from([("total", total)])? };
+        for (name, count) in counters {
+            members.raw_set(name, count)?;
+        }
+        if !group.is_empty() {
+            table.raw_set(group, members)?;
+        }
+    }
     Ok(table)
 }

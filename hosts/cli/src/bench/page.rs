@@ -178,9 +178,7 @@ fn differences(page: &mut String, report: &Report) {
 fn configuration(page: &mut String, measured: &Measured, index: usize) {
     let class = if index == 0 { "key" } else { "key second" };
     let _ = writeln!(page, "<h2><span class=\"{class}\">{}</span></h2>", escape(&measured.name));
-    for detail in &measured.details {
-        verdicts(page, detail);
-    }
+    records(page, &measured.details);
     let mut table = Table::new(
         "Integrations: what each claims, and the time of what it claims",
         &["integration", "=type", "claims", "kept", "suppressed", "ns a record", "of the time", "~"],
@@ -203,39 +201,49 @@ fn configuration(page: &mut String, measured: &Measured, index: usize) {
     }
 }
 
-fn verdicts(page: &mut String, detail: &Detail) {
-    let _ = writeln!(page, "<h3>{}</h3>", detail.name);
-    let mut table = Table::new(
-        "Verdicts, of records one by one",
-        &["verdict", "records", "ns a record", "of the time", "~"],
-    );
-    for one in &detail.verdicts {
+/// Verdicts and percentiles, the encodings beside each other.
+fn records(page: &mut String, details: &[Detail]) {
+    let Some(first) = details.first() else { return };
+    let heads: Vec<_> = details.iter().map(|detail| format!("ns, {}", detail.name)).collect();
+    let mut columns = vec!["verdict", "records"];
+    columns.extend(heads.iter().map(String::as_str));
+    columns.extend(["of the time", "~"]);
+    let mut table =
+        Table::new("Verdicts, of records one by one; the time is that of the first encoding", &columns);
+    for one in &first.verdicts {
+        let mut row = vec![one.verdict.clone(), one.records.to_string()];
+        row.extend(details.iter().map(|detail| {
+            let same = detail.verdicts.iter().find(|other| other.verdict == one.verdict);
+            same.map_or_else(|| "–".to_owned(), |same| short(same.ns))
+        }));
+        row.extend([percent(one.share), bar(one.share)]);
+        table.row(&row);
+    }
+    table.end(page);
+
+    let heads: Vec<_> = first.percentiles.iter().map(|(share, _)| percentile(*share)).collect();
+    let mut columns = vec!["ns"];
+    columns.extend(heads.iter().map(String::as_str));
+    let mut table = Table::new("Percentiles: so many of the records take no more", &columns);
+    for detail in details {
+        let mut row = vec![detail.name.to_owned()];
+        row.extend(detail.percentiles.iter().map(|(_, ns)| short(*ns)));
+        table.row(&row);
+    }
+    table.end(page);
+
+    let columns = ["", "compiled", "held at most", "allocations a record"];
+    let mut table = Table::new("Memory that the engine asks of the allocator", &columns);
+    for detail in details {
+        let memory = detail.memory;
         table.row(&[
-            one.verdict.clone(),
-            one.records.to_string(),
-            short(one.ns),
-            percent(one.share),
-            bar(one.share),
+            detail.name.to_owned(),
+            bytes(memory.filter_bytes),
+            bytes(memory.held_bytes),
+            format!("{:.3}", memory.allocations_per_record),
         ]);
     }
     table.end(page);
-    let most = detail.percentiles.iter().map(|(_, ns)| *ns).fold(1.0, f64::max).ln_1p();
-    let mut table = Table::new(
-        "Percentiles: so many records take no more; the bars grow by the logarithm",
-        &["of the records", "ns", "~"],
-    );
-    for (share, ns) in &detail.percentiles {
-        table.row(&[percentile(*share), short(*ns), bar(ns.ln_1p() / most)]);
-    }
-    table.end(page);
-    let memory = detail.memory;
-    let _ = writeln!(
-        page,
-        "<p>Memory: {} compiled, {} held at most; {:.3} allocations a record.</p>",
-        bytes(memory.filter_bytes),
-        bytes(memory.held_bytes),
-        memory.allocations_per_record
-    );
 }
 
 fn patterns(page: &mut String, measured: &Measured) {
