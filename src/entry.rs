@@ -55,7 +55,8 @@ impl<'a> Labels<'a> {
 
 impl<'a, T: AsRef<[u8]>> From<&'a [T; 7]> for Labels<'a> {
     fn from(each: &'a [T; 7]) -> Self {
-        let [application, subsystem, computer, category, class, method, thread] = each.each_ref().map(T::as_ref);
+        let [application, subsystem, computer, category, class, method, thread] =
+            each.each_ref().map(T::as_ref);
         Self { application, subsystem, computer, category, class, method, thread }
     }
 }

@@ -234,9 +234,7 @@ impl<N> Limiter<N> {
             let (state, key) = match place {
                 Place::Whole => (Some(&mut limit.whole), None),
                 Place::Others => (Some(&mut limit.others), Some(OTHERS.into())),
-                Place::Keyed(key) => {
-                    (limit.keyed.get_mut(&key), Some(String::from_utf8_lossy(&key).into()))
-                }
+                Place::Keyed(key) => (limit.keyed.get_mut(&key), Some(String::from_utf8_lossy(&key).into())),
             };
             if let Some(tally) = state.and_then(|state| state.tally.take()) {
                 return Some(Summary { integration, by: limit.rule.by, key, tally: *tally });

@@ -278,7 +278,8 @@ impl Set {
     }
 
     fn meets(&self, other: &Self) -> bool {
-        self.first & other.first != 0 || self.rest.iter().zip(&other.rest).any(|(word, other)| word & other != 0)
+        self.first & other.first != 0
+            || self.rest.iter().zip(&other.rest).any(|(word, other)| word & other != 0)
     }
 
     fn first(&self) -> Option<usize> {

@@ -60,7 +60,11 @@ const fn place(kind: usize, [etype, category, confidence]: [Option<usize>; 3], f
         };
         before.wrapping_mul(words.wrapping_add(1)).wrapping_add(digit)
     }
-    let words = digit(digit(digit(kind, etype, Etype::ALL.len()), category, Category::ALL.len()), confidence, Confidence::ALL.len());
+    let words = digit(
+        digit(digit(kind, etype, Etype::ALL.len()), category, Category::ALL.len()),
+        confidence,
+        Confidence::ALL.len(),
+    );
     words.wrapping_mul(4).wrapping_add(flags[0] as usize * 2).wrapping_add(flags[1] as usize)
 }
 
@@ -107,8 +111,11 @@ impl Table {
     /// The first row that fits but for its patterns.
     fn first(&mut self, question: &Question<'_>, flags: Flags) -> usize {
         let Question { kind, etype, category, confidence, .. } = *question;
-        let words =
-            [etype.map(|word| word as usize), category.map(|word| word as usize), confidence.map(|word| word as usize)];
+        let words = [
+            etype.map(|word| word as usize),
+            category.map(|word| word as usize),
+            confidence.map(|word| word as usize),
+        ];
         let known = self.first.get_mut(place(kind as usize, words, [flags.non_authorized, flags.count]));
         if let Some(Some(first)) = known {
             return usize::from(*first);

@@ -48,7 +48,12 @@ impl Namer {
     }
 
     /// Names and labels, taken from the record as they stand there, or from `texts`.
-    pub fn label<'a>(&'a self, source: &Source<'_, 'a>, redactor: &Redactor, texts: &'a mut Texts) -> Labels<'a> {
+    pub fn label<'a>(
+        &'a self,
+        source: &Source<'_, 'a>,
+        redactor: &Redactor,
+        texts: &'a mut Texts,
+    ) -> Labels<'a> {
         let [application, subsystem, computer, category, class, method, thread] = texts;
         let mut labels = Labels {
             application: self.application.text(source, redactor, application),
@@ -102,7 +107,9 @@ impl Name {
             (Self::Field(field, default), _) => {
                 value(*field, source.fields, redactor, text).unwrap_or(default.as_bytes())
             }
-            (Self::Type(texts, _), Some(kind)) => texts.get(kind as usize).map_or(b"", |text| text.as_bytes()),
+            (Self::Type(texts, _), Some(kind)) => {
+                texts.get(kind as usize).map_or(b"", |text| text.as_bytes())
+            }
             (Self::Type(_, template) | Self::Template(template), _) => {
                 text.clear();
                 template.render(text, |placeholder, out| match placeholder {

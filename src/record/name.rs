@@ -46,7 +46,11 @@ impl<'a> Name<'a> {
     /// A number that spreads keys over tables by its upper bits.
     #[inline(always)]
     pub(super) fn hash(&self) -> u64 {
-        if self.text.len() <= Words::ALL { self.words.hash() } else { FixedState::default().hash_one(self.text) }
+        if self.text.len() <= Words::ALL {
+            self.words.hash()
+        } else {
+            FixedState::default().hash_one(self.text)
+        }
     }
 }
 
@@ -77,7 +81,8 @@ impl Words {
     #[inline(always)]
     pub(crate) const fn hash(&self) -> u64 {
         // Found by trial: with these no two of the names that mean something share the product's upper eight bits.
-        (self.first ^ self.last.rotate_left(17) ^ self.second.rotate_left(49)).wrapping_mul(0x4e48_b720_b207_3b39)
+        (self.first ^ self.last.rotate_left(17) ^ self.second.rotate_left(49))
+            .wrapping_mul(0x4e48_b720_b207_3b39)
     }
 
     /// Whether two keys of up to 24 bytes are the same.

@@ -31,7 +31,9 @@ pub(super) fn plain_end(bytes: &[u8], from: usize) -> usize {
 fn tail_length(tail: &[u8]) -> usize {
     // Few tails have something to stop at: whether they do is seen in two looks, which overlap.
     let stops = match (tail.first_chunk(), tail.last_chunk()) {
-        (Some(first), Some(last)) => word_stops(u64::from_le_bytes(*first)) | word_stops(u64::from_le_bytes(*last)),
+        (Some(first), Some(last)) => {
+            word_stops(u64::from_le_bytes(*first)) | word_stops(u64::from_le_bytes(*last))
+        }
         _ => match (tail.first_chunk(), tail.last_chunk()) {
             (Some(first), Some(last)) => {
                 let half = |half: &[u8; 4]| u64::from(u32::from_le_bytes(*half));
