@@ -16,7 +16,7 @@ use crate::finding::{Field, Fields, Key, Kind, Question};
 use crate::limit::{Limiter, Summary};
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, Source};
-use crate::record::{Body, Json, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
+use crate::record::{Body, Json, KnownKeys, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
 use crate::redact::Redactor;
 use crate::severity::{Flags, Table};
 use crate::stats::{Reason, Stats};
@@ -35,6 +35,7 @@ pub struct Filter {
     one_slot: bool,
     keeps: bool,
     stats: Stats,
+    keys: KnownKeys<(Key, u8)>,
     scratch: Scratch,
 }
 
@@ -125,6 +126,7 @@ impl Filter {
             one_slot: false,
             keeps: true,
             stats: Stats::default(),
+            keys: KnownKeys::new(Key::of),
             scratch: Scratch::default(),
         })
     }
@@ -191,6 +193,7 @@ impl Filter {
             shaper,
             unrecognised,
             stats,
+            keys,
             scratch,
             one_slot,
             keeps,
@@ -198,7 +201,7 @@ impl Filter {
         stats.records = stats.records.saturating_add(1);
         let Scratch { inner, entity, rule, key, labels, .. } = scratch;
         let mut seen = Seen::default();
-        let (kind, embedded) = match find(record, &mut seen, inner) {
+        let (kind, embedded) = match find(record, keys, &mut seen, inner) {
             Ok(found) => found,
             Err(error) => return wrap(record, &seen, error, *unrecognised, shaper, stats, labels, now),
         };
@@ -359,7 +362,7 @@ impl Filter {
 pub fn time_of(text: &str) -> Option<Time> {
     let mut scratch = String::new();
     let mut seen = Seen::default();
-    find(&mut Json::new(text), &mut seen, &mut scratch).ok()?;
+    find(&mut Json::new(text), &mut KnownKeys::new(Key::of), &mut seen, &mut scratch).ok()?;
     own_ms(&seen.fields).map(Time::from_millis)
 }
 
@@ -427,10 +430,11 @@ fn begins_object(text: Text<'_>) -> bool {
 /// It is neither; what is wrong with it, unless it is an object like any other.
 fn find<'a>(
     record: &mut impl Record<'a>,
+    keys: &mut KnownKeys<(Key, u8)>,
     seen: &mut Seen<'a>,
     scratch: &'a mut String,
 ) -> Result<(Kind, Option<Json<'a>>), Option<Malformed>> {
-    record.scan(Key::of, |key, value| seen.take(key, value)).map_err(Some)?;
+    record.scan(keys, |key, value| seen.take(key, value)).map_err(Some)?;
     if let Some(kind) = seen.fields.kind() {
         return Ok((kind, None));
     }
@@ -438,7 +442,7 @@ fn find<'a>(
     let mut json = Json::new(line);
     let mut inside = Seen::default();
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
-    json.scan(Key::of, |key, value| inside.take(key, value)).map_err(|_| None)?;
+    json.scan(keys, |key, value| inside.take(key, value)).map_err(|_| None)?;
     let kind = inside.fields.kind().ok_or(None)?;
     *seen = inside;
     Ok((kind, Some(json)))

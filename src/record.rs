@@ -4,6 +4,7 @@
 //! (redaction, truncation, another encoding), it is read once more into a [`Tape`]; nothing else parses deeper.
 
 mod json;
+mod keys;
 mod msgpack;
 mod name;
 mod plain;
@@ -13,6 +14,7 @@ mod tape;
 use core::fmt;
 
 pub use json::Json;
+pub use keys::KnownKeys;
 pub use msgpack::MsgPack;
 pub use name::Name;
 pub(crate) use name::Words;
@@ -35,9 +37,9 @@ pub trait Record<'a> {
     ///
     /// # Errors
     /// The record is not an object, or its encoding is broken.
-    fn scan<M>(
+    fn scan<M: Copy>(
         &mut self,
-        means: impl Fn(&Name<'_>) -> Option<M>,
+        keys: &mut KnownKeys<M>,
         take: impl FnMut(M, Value<'a>) -> bool,
     ) -> Result<(), Malformed>;
 
@@ -46,7 +48,7 @@ pub trait Record<'a> {
     /// # Errors
     /// As [`Record::scan`].
     fn check(&mut self) -> Result<(), Malformed> {
-        self.scan(|_| None, |(), _| true)
+        self.scan(&mut KnownKeys::new(|_| None), |(), _| true)
     }
 
     /// Whether the body may leave as the bytes it came in; asked after a scan, and only of records that are kept. A

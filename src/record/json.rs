@@ -7,9 +7,10 @@
 
 use core::ops::Range;
 
+use super::keys::{BEFORE_JSON, Encoded};
 use super::plain::{digits_from, plain_end};
 use super::repeats::{Inside, Repeats, Suspicion};
-use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
+use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
 
 /// One record as JSON text.
 #[derive(Clone, Debug)]
@@ -53,9 +54,9 @@ impl<'a> Json<'a> {
 }
 
 impl<'a> Record<'a> for Json<'a> {
-    fn scan<M>(
+    fn scan<M: Copy>(
         &mut self,
-        means: impl Fn(&Name<'_>) -> Option<M>,
+        keys: &mut KnownKeys<M>,
         mut take: impl FnMut(M, Value<'a>) -> bool,
     ) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(self.text);
@@ -65,47 +66,50 @@ impl<'a> Record<'a> for Json<'a> {
         let start = scanner.at;
         scanner.expect(b'{', NOT_AN_OBJECT)?;
         scanner.space();
-        if scanner.peek() == Some(b'}') {
+        let mut ends = scanner.peek() == Some(b'}');
+        if ends {
             scanner.step();
-        } else {
-            // Where the next token begins; the scanner knows it only while it is asked.
-            let mut at = scanner.at;
-            loop {
-                let meaning;
-                if let Some((key, behind)) = scanner.plain_key(at) {
-                    at = behind;
-                    let name = Name::of(key);
-                    meaning = means(&name);
-                    if meaning.is_none() {
-                        suspicion.take(&name);
-                    }
-                } else {
-                    scanner.at = at;
-                    meaning = scanner.odd_key_at_top(&means, &mut suspicion)?;
-                    at = scanner.at;
+        }
+        // Where the next token begins; the scanner knows it only while it is asked.
+        let mut at = scanner.at;
+        let mut place = BEFORE_JSON;
+        while !ends {
+            let meaning;
+            let (expected, known) = keys.behind(place);
+            if let Some(after) = scanner.bytes().get(at..).and_then(|rest| known.follows(rest)) {
+                at = scanner.text.len().wrapping_sub(after.len());
+                place = expected;
+                meaning = known.meaning();
+                if meaning.is_none() {
+                    suspicion.take_place(place);
                 }
-                if let Some(inside) = scanner.plain_string(at) {
-                    at = inside.end.wrapping_add(1);
-                    if let Some(meaning) = meaning {
-                        let text = scanner.text.get(inside).unwrap_or_default();
-                        suspicion.note(!take(meaning, Value::Text(Text::Plain(text))));
-                    }
-                } else {
-                    scanner.at = at;
-                    let value = scanner.odd_value(&mut suspicion)?;
-                    at = scanner.at;
-                    if let Some(meaning) = meaning {
-                        suspicion.note(!take(meaning, value));
-                    }
-                }
-                if scanner.next(at) == Some(b",\"") {
-                    at = at.wrapping_add(1);
-                    continue;
-                }
+            } else {
                 scanner.at = at;
-                if scanner.ends_or_goes_on()? {
-                    break;
+                (meaning, place) = scanner.key_at_top(keys, place, &mut suspicion)?;
+                at = scanner.at;
+            }
+            if let Some(inside) = scanner.plain_string(at) {
+                at = inside.end.wrapping_add(1);
+                if let Some(meaning) = meaning
+                    && !take(meaning, Value::Text(Text::Plain(scanner.text.get(inside).unwrap_or_default())))
+                {
+                    suspicion.note(true);
                 }
+            } else {
+                scanner.at = at;
+                let value = scanner.odd_value(&mut suspicion)?;
+                at = scanner.at;
+                if let Some(meaning) = meaning
+                    && !take(meaning, value)
+                {
+                    suspicion.note(true);
+                }
+            }
+            if scanner.next(at) == Some(b",\"") {
+                at = at.wrapping_add(1);
+            } else {
+                scanner.at = at;
+                ends = scanner.ends_or_goes_on()?;
                 at = scanner.at;
             }
         }
@@ -256,21 +260,21 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// Such a key of the top level, and what it means.
+    /// A key of the top level that was not expected: what it means, and its place.
     #[inline(never)]
-    fn odd_key_at_top<M>(
+    fn key_at_top<M: Copy>(
         &mut self,
-        means: &impl Fn(&Name<'_>) -> Option<M>,
+        keys: &mut KnownKeys<M>,
+        behind: u8,
         suspicion: &mut Suspicion,
-    ) -> Result<Option<M>, Malformed> {
-        let key = self.odd_key()?;
+    ) -> Result<(Option<M>, u8), Malformed> {
         let mut scratch = String::new();
-        let name = Name::of(key.decode(&mut scratch).as_bytes());
-        let meaning = means(&name);
-        if meaning.is_none() {
-            suspicion.take(&name);
-        }
-        Ok(meaning)
+        let key = self.key()?;
+        let key = match key.bytes() {
+            Some(key) => key,
+            None => key.decode(&mut scratch).as_bytes(),
+        };
+        Ok(keys.find(behind, &Name::of(key), Encoded::of([b"\"", key, b"\":"]), suspicion))
     }
 
     /// One value of the top level other than a string without escapes; a nested one is checked and passed over.

@@ -7,8 +7,9 @@
 
 use std::borrow::Cow;
 
+use super::keys::{BEFORE_MSGPACK, Encoded};
 use super::repeats::{Repeats, Suspicion};
-use super::{Body, Event, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
+use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
 
 /// One record as a `MessagePack` map.
 #[derive(Clone, Debug)]
@@ -70,9 +71,9 @@ impl<'a> MsgPack<'a> {
 }
 
 impl<'a> Record<'a> for MsgPack<'a> {
-    fn scan<M>(
+    fn scan<M: Copy>(
         &mut self,
-        means: impl Fn(&Name<'_>) -> Option<M>,
+        keys: &mut KnownKeys<M>,
         mut take: impl FnMut(M, Value<'a>) -> bool,
     ) -> Result<(), Malformed> {
         let mut reader = Reader::new(self.bytes);
@@ -82,31 +83,37 @@ impl<'a> Record<'a> for MsgPack<'a> {
         let mut suspicion = Suspicion::new();
         // What is still to be read; the reader has it only while it is asked.
         let mut rest = reader.rest;
+        let mut place = BEFORE_MSGPACK;
         for _ in 0..members {
-            let key;
-            if let Some((text, after)) = short_string(rest) {
-                (key, rest) = (text, after);
+            let meaning;
+            let (expected, known) = keys.behind(place);
+            if let Some(after) = known.follows(rest) {
+                rest = after;
+                place = expected;
+                meaning = known.meaning();
+                if meaning.is_none() {
+                    suspicion.take_place(place);
+                }
             } else {
                 reader.rest = rest;
-                key = reader.odd_key()?;
+                (meaning, place) = reader.key(keys, place, &mut suspicion)?;
                 rest = reader.rest;
-            }
-            let name = Name::of(key);
-            let meaning = means(&name);
-            if meaning.is_none() {
-                suspicion.take(&name);
             }
             if let Some((text, after)) = short_string(rest) {
                 rest = after;
-                if let Some(meaning) = meaning {
-                    suspicion.note(!take(meaning, Value::Text(Text::Bytes(text))));
+                if let Some(meaning) = meaning
+                    && !take(meaning, Value::Text(Text::Bytes(text)))
+                {
+                    suspicion.note(true);
                 }
             } else {
                 reader.rest = rest;
                 let value = reader.odd_value(&mut suspicion)?;
                 rest = reader.rest;
-                if let Some(meaning) = meaning {
-                    suspicion.note(!take(meaning, value));
+                if let Some(meaning) = meaning
+                    && !take(meaning, value)
+                {
+                    suspicion.note(true);
                 }
             }
         }
@@ -263,8 +270,28 @@ impl<'a> Reader<'a> {
         Self { all: bytes, rest: bytes, high: 0, asked: 0, odd: false }
     }
 
-    /// A key other than a short string. One that is no string names no field; it is passed over.
+    /// A key that was not expected: what it means, and its place.
     #[inline(never)]
+    fn key<M: Copy>(
+        &mut self,
+        keys: &mut KnownKeys<M>,
+        behind: u8,
+        suspicion: &mut Suspicion,
+    ) -> Result<(Option<M>, u8), Malformed> {
+        let key = match short_string(self.rest) {
+            Some((key, rest)) => {
+                self.rest = rest;
+                key
+            }
+            None => self.odd_key()?,
+        };
+        // In whichever of its encodings it came, it has the place of the shortest.
+        let head = u8::try_from(key.len()).ok().filter(|length| *length < 32).map(|length| 0xa0 | length);
+        let encoded = head.and_then(|head| Encoded::of([&[head], key, b""]));
+        Ok(keys.find(behind, &Name::of(key), encoded, suspicion))
+    }
+
+    /// A key other than a short string. One that is no string names no field; it is passed over.
     fn odd_key(&mut self) -> Result<&'a [u8], Malformed> {
         self.asked = self.asked.wrapping_add(1);
         match self.token()? {
