@@ -8,10 +8,12 @@
 mod bench;
 mod demo;
 mod dist;
+mod doctor;
 mod kubernetes;
 mod lint;
 mod plugin;
 mod policy;
+mod release;
 mod shell;
 mod soak;
 mod test;
@@ -32,6 +34,12 @@ const TASKS: &[Task] = &[
         demo::run,
     ),
     Task("dist", "build what users install into dist/; with names, only these artefacts", dist::run),
+    Task(
+        "release",
+        "build the archives that users download into dist/release/; with --check twice, and compare",
+        release::run,
+    ),
+    Task("doctor", "build the plugins, and tell which agents of this machine load them", doctor::run),
     Task("test", "build the artefacts and run every test", test::run),
     Task(
         "soak",

@@ -17,7 +17,7 @@ use crate::shell::{Done, cargo, run as sh, target_directory};
 const ZIGBUILD: &str = "0.24.1";
 const ZIG: &str = "0.17.1";
 /// The oldest C library in use: RHEL 7's and that of manylinux2014.
-const GLIBC: (u32, u32) = (2, 17);
+pub const GLIBC: (u32, u32) = (2, 17);
 /// glibc in its parts; from 2.34 on the others are empty.
 const LIBC: [&str; 6] = [
     "libc.so.6",
@@ -51,7 +51,7 @@ pub fn portable(package: &str, library: &str, export: &str) -> Done<PathBuf> {
 }
 
 /// Installs zig and what makes cargo use it, once.
-fn tools(directory: &Path) -> Done<PathBuf> {
+pub fn tools(directory: &Path) -> Done<PathBuf> {
     if !directory.join("bin/cargo-zigbuild").exists() {
         let version = ["--version", ZIGBUILD, "--locked", "--no-default-features"];
         sh(cargo(&["install", "--quiet", "cargo-zigbuild"]).args(version).arg("--root").arg(directory))?;

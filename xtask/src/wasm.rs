@@ -6,7 +6,7 @@
 //! `wasm-ld`: rustup's components where they are installed, else Debian's packages.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::shell::{Done, read, root, run, target_directory};
@@ -22,17 +22,19 @@ const DEBIAN: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rus
 
 /// The guest that reads its configuration from a file.
 pub fn file() -> Done<PathBuf> {
-    build("file", &["--features", "file"])
+    build("file", &target_directory()?, "")
 }
 
 /// The guest that waits for a configuration.
 pub fn base() -> Done<PathBuf> {
-    build("base", &[])
+    build("base", &target_directory()?, "")
 }
 
-fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
-    let target = target_directory()?.join("guest");
-    let mut cargo = toolchain()?;
+/// Builds the guest `file` or `base` below a directory, with further flags for the compiler.
+pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
+    let features: &[&str] = if kind == "file" { &["--features", "file"] } else { &[] };
+    let target = target.join("guest");
+    let mut cargo = toolchain(flags)?;
     cargo
         .args([
             "build",
@@ -58,20 +60,20 @@ fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
 }
 
 /// The `cargo` that can build the guest.
-fn toolchain() -> Done<Command> {
+fn toolchain(flags: &str) -> Done<Command> {
     let sysroot = read(Command::new("rustc").args(["--print", "sysroot"]))?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
     if sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists() {
         let mut cargo = Command::new("cargo");
-        cargo.env("RUSTFLAGS", FLAGS);
+        cargo.env("RUSTFLAGS", format!("{FLAGS} {flags}"));
         return Ok(cargo);
     }
-    if !debian_is_complete() {
-        install()?;
-    }
+    debian()?;
     let mut cargo = Command::new("/usr/bin/cargo");
     let path = std::env::var("PATH").unwrap_or_default();
-    cargo.env("PATH", format!("/usr/bin:{path}")).env("RUSTFLAGS", format!("{FLAGS} -C linker=wasm-ld"));
+    cargo
+        .env("PATH", format!("/usr/bin:{path}"))
+        .env("RUSTFLAGS", format!("{FLAGS} -C linker=wasm-ld {flags}"));
     // Set by the cargo that runs this task, for another toolchain.
     for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
         cargo.env_remove(variable);
@@ -79,15 +81,20 @@ fn toolchain() -> Done<Command> {
     Ok(cargo)
 }
 
+/// Sees to it that Debian's Rust is there, which has its library's source.
+pub fn debian() -> Done {
+    if debian_is_complete() { Ok(()) } else { install() }
+}
+
 fn debian_is_complete() -> bool {
     ["/usr/bin/cargo", "/usr/bin/wasm-ld", "/usr/lib/rustlib/src/rust/library/std/Cargo.toml"]
         .iter()
-        .all(|file| std::path::Path::new(file).exists())
+        .all(|file| Path::new(file).exists())
 }
 
 fn install() -> Done {
     let advice = format!(
-        "the WASM guest needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
+        "what is built for another platform needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
          root, `apt-get install {}`",
         DEBIAN.join(" ")
     );

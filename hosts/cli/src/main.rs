@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod clock;
 mod config;
+mod doctor;
 mod endpoint;
 mod explain;
 mod input;
@@ -58,6 +59,7 @@ enum Command {
     Endpoint(endpoint::Args),
     Pipe(pipe::Args),
     Bake(bake::Args),
+    Doctor(doctor::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -76,6 +78,7 @@ Next:
   kaudit-filter test tests/                                unit tests of a configuration
   kaudit-filter run --help                                 all about records, configuration and clocks
   kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
+  kaudit-filter doctor                                     which agents here load the plugins
   kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
 ";
 
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
         Some(Command::Bake(args)) => Ok(bake::run(&args)),
+        Some(Command::Doctor(args)) => doctor::run(&args),
         None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
     };
     let outcome = match ended {

@@ -1,0 +1,196 @@
+//! `cargo xtask release`: the archives that users download, the same bytes from the same commit.
+//!
+//! For each platform an archive whose one folder is `kaudit`; beside them the checksums, the manifest, the bill of
+//! materials and what changed. All is built for an old C library, without symbols and without a path of this machine;
+//! an archive has no times and no owners. `--check` builds everything a second time elsewhere and compares.
+
+mod archive;
+mod bill;
+mod build;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::shell::{Done, cargo, root, target_directory};
+use build::{PLATFORMS, Platform};
+
+/// Where the archives go.
+const RELEASE: &str = "dist/release";
+
+/// Builds the platforms that are named, or all; with `--check` twice.
+pub fn run(arguments: &[String]) -> Done {
+    let (options, names): (Vec<&String>, Vec<&String>) =
+        arguments.iter().partition(|argument| argument.starts_with("--"));
+    let check = match options[..] {
+        [] => false,
+        [option] if option == "--check" => true,
+        _ => return Err("the only option is --check".to_owned()),
+    };
+    let known = PLATFORMS.map(|platform| platform.name);
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("unknown platform `{unknown}`; one of {}", known.join(", ")));
+    }
+    let chosen: Vec<&Platform> = PLATFORMS
+        .iter()
+        .filter(|platform| names.is_empty() || names.iter().any(|name| *name == platform.name))
+        .collect();
+
+    let target = target_directory()?;
+    let files = make(&chosen, &target.join("release-1"))?;
+    if check {
+        let again = make(&chosen, &target.join("release-2"))?;
+        for (name, bytes) in &files {
+            if again.get(name) != Some(bytes) {
+                return Err(format!("{name}: a second build gives other bytes"));
+            }
+        }
+        eprintln!(
+            "a second build gives the same bytes: {}",
+            files.keys().cloned().collect::<Vec<_>>().join(", ")
+        );
+    }
+    let directory = root().join(RELEASE);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).map_err(|error| format!("{RELEASE}: {error}"))?;
+    for (name, bytes) in &files {
+        fs::write(directory.join(name), bytes).map_err(|error| format!("{RELEASE}/{name}: {error}"))?;
+    }
+    eprint!("{}", String::from_utf8_lossy(&files[SUMS]));
+    Ok(())
+}
+
+const SUMS: &str = "SHA256SUMS";
+
+/// All files of the release, by their names.
+fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>>> {
+    let version = env!("CARGO_PKG_VERSION");
+    let changes = changes(&text("CHANGELOG.md")?, version)?;
+    let bill = bill::make()?;
+    let mut files = BTreeMap::new();
+    let mut delivered = Vec::new();
+    for platform in platforms {
+        let built = build::run(platform, target)?;
+        let lines: Vec<String> = built
+            .iter()
+            .map(|(name, bytes)| format!("{} {} {} kaudit/{name}", platform.triple, sum(bytes), bytes.len()))
+            .collect();
+        let mut archive = archive::Archive::new("kaudit");
+        for (name, bytes) in built {
+            archive.file(&name, bytes, name_is_program(&name));
+        }
+        archive.folder("examples", &root().join("examples"))?;
+        for (name, text) in [
+            ("README.md", readme(platform)?),
+            ("LICENSE", text("LICENSE")?),
+            ("LICENCES.txt", bill.licences.clone()),
+            ("CHANGES.md", changes.clone()),
+            ("manifest.json", manifest(&lines)?),
+            ("manifest.schema.json", text("plugin-manifest/manifest.schema.json")?),
+            ("sbom.cdx.json", bill.cyclonedx.clone()),
+        ] {
+            archive.file(name, text.into_bytes(), false);
+        }
+        delivered.extend(lines);
+        files.insert(format!("kaudit-filter-{version}-{}.tar.gz", platform.name), archive.pack()?);
+    }
+    files.insert("manifest.json".to_owned(), manifest(&delivered)?.into_bytes());
+    files.insert("sbom.cdx.json".to_owned(), bill.cyclonedx.into_bytes());
+    files.insert("CHANGES.md".to_owned(), changes.into_bytes());
+    let mut sums = String::new();
+    for (name, bytes) in &files {
+        let _ = writeln!(sums, "{}  {name}", sum(bytes));
+    }
+    files.insert(SUMS.to_owned(), sums.into_bytes());
+    Ok(files)
+}
+
+fn name_is_program(name: &str) -> bool {
+    !name.contains('.')
+}
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn text(file: &str) -> Done<String> {
+    fs::read_to_string(root().join(file)).map_err(|error| format!("{file}: {error}"))
+}
+
+/// The archive's own README, for someone who has nothing else.
+fn readme(platform: &Platform) -> Done<String> {
+    let text = text("plugin-manifest/README.archive.md")?;
+    Ok(text.replace("{version}", env!("CARGO_PKG_VERSION")).replace("{platform}", platform.name))
+}
+
+/// The part of the changelog that is about this version or, before it has one, about what is not released yet.
+fn changes(changelog: &str, version: &str) -> Done<String> {
+    let sections: Vec<&str> = changelog.split("\n## ").skip(1).collect();
+    let of = |title: String| sections.iter().find(|section| section.starts_with(&title));
+    let section = of(format!("[{version}]")).or_else(|| of("[Unreleased]".to_owned()));
+    let section = section.ok_or("CHANGELOG.md has no section of this version")?;
+    Ok(format!("## {}\n", section.trim_end()))
+}
+
+/// The manifest with these files.
+fn manifest(lines: &[String]) -> Done<String> {
+    let mut command = cargo(&["run", "--quiet", "--locked", "--package", "plugin-manifest", "--", "release"]);
+    let failed = |error: &dyn std::fmt::Display| format!("the manifest cannot be made: {error}");
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| failed(&error))?;
+    let mut stdin = child.stdin.take().ok_or("the manifest's program has no input")?;
+    stdin.write_all(lines.join("\n").as_bytes()).map_err(|error| failed(&error))?;
+    drop(stdin);
+    let output = child.wait_with_output().map_err(|error| failed(&error))?;
+    if !output.status.success() {
+        return Err(failed(&output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|error| failed(&error))
+}
+
+/// A command of `cargo` for someone else's toolchain.
+fn clean(command: &mut Command) -> &mut Command {
+    // Set by the cargo that runs this task.
+    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_of_the_version_is_taken() {
+        let changelog = "# Changelog\n\n## [Unreleased]\n\n- c\n\n## [0.2.0]\n\n- b\n\n## [0.1.0]\n\n- a\n";
+        assert_eq!(changes(changelog, "0.2.0").unwrap(), "## [0.2.0]\n\n- b\n");
+        assert_eq!(changes(changelog, "0.3.0").unwrap(), "## [Unreleased]\n\n- c\n");
+        assert!(changes("# Changelog\n", "0.1.0").is_err());
+    }
+
+    #[test]
+    fn archives_are_named_as_the_image_wants_them() {
+        let dockerfile = text("examples/kubernetes/Dockerfile").unwrap();
+        let added = dockerfile.lines().find_map(|line| line.strip_prefix("ADD ")).unwrap();
+        let names: Vec<String> = ["amd64", "arm64"]
+            .map(|arch| {
+                let name = added.split(' ').next().unwrap().replace("${TARGETARCH}", arch);
+                name.replace("${VERSION}", env!("CARGO_PKG_VERSION"))
+            })
+            .into();
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            names,
+            PLATFORMS.map(|platform| format!("kaudit-filter-{version}-{}.tar.gz", platform.name))
+        );
+    }
+}

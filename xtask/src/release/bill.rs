@@ -1,0 +1,235 @@
+//! What third parties wrote of what is delivered: a bill of materials for programs (CycloneDX), and the licences for
+//! people.
+//!
+//! Decision: from `cargo metadata` and the lock files rather than by a further tool: they are what the build goes by, and
+//! the same commit gives the same bill, without a time or a random number.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use toml::Table;
+
+use super::build::PLATFORMS;
+use crate::shell::{Done, cargo, read, root};
+
+/// Bills of what is delivered.
+pub struct Bill {
+    /// CycloneDX, as JSON.
+    pub cyclonedx: String,
+    /// Every package with its licence, and the licences' texts.
+    pub licences: String,
+}
+
+/// Workspaces, and the packages in them that become artefacts.
+const DELIVERED: [(&str, &[&str]); 2] = [
+    (
+        "",
+        &["kaudit-filter-cli", "kaudit-fluent-bit", "kaudit-vector", "kaudit-fluent-bit-host", "kaudit-wasm"],
+    ),
+    ("hosts/vector/host/", &["kaudit-vector-host"]),
+];
+
+/// Makes both.
+pub fn make() -> Done<Bill> {
+    let mut packages = BTreeMap::new();
+    for (folder, delivered) in DELIVERED {
+        for platform in PLATFORMS {
+            collect(folder, delivered, platform.triple, &mut packages)?;
+        }
+    }
+    Ok(Bill { cyclonedx: cyclonedx(&packages), licences: licences(&packages)? })
+}
+
+/// A package of somebody else's.
+struct Package {
+    licence: String,
+    sha256: Option<String>,
+    /// Where its source is.
+    directory: String,
+    needs: BTreeSet<Id>,
+}
+
+/// Name and version.
+type Id = (String, String);
+
+/// Walks from what is delivered to everything that is linked into it; what only builds or tests it is not.
+fn collect(folder: &str, delivered: &[&str], triple: &str, packages: &mut BTreeMap<Id, Package>) -> Done {
+    let manifest = format!("{folder}Cargo.toml");
+    let arguments =
+        ["metadata", "--format-version", "1", "--locked", "--filter-platform", triple, "--manifest-path"];
+    let output = read(cargo(&arguments).arg(root().join(&manifest)))?;
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo's metadata: {error}"))?;
+    let sums = sums(&format!("{folder}Cargo.lock"))?;
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let by_id = |values: &Value| -> BTreeMap<String, Value> {
+        list(values).into_iter().map(|value| (word(&value["id"]), value)).collect()
+    };
+    let (known, nodes) = (by_id(&metadata["packages"]), by_id(&metadata["resolve"]["nodes"]));
+    let id = |key: &str| (word(&known[key]["name"]), word(&known[key]["version"]));
+
+    let mut waiting: Vec<&String> = known
+        .iter()
+        .filter(|(_, package)| delivered.contains(&&*word(&package["name"])))
+        .map(|(key, _)| key)
+        .collect();
+    if waiting.len() != delivered.len() {
+        return Err(format!("{manifest} does not have all of {}", delivered.join(", ")));
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(key) = waiting.pop() {
+        if !seen.insert(key) {
+            continue;
+        }
+        let linked =
+            |dependency: &&Value| list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
+        let dependencies = list(&nodes[key]["deps"]);
+        let needs: Vec<String> =
+            dependencies.iter().filter(linked).map(|dependency| word(&dependency["pkg"])).collect();
+        waiting.extend(needs.iter().filter_map(|need| known.get_key_value(need)).map(|(key, _)| key));
+        let package = &known[key];
+        let entry = packages.entry(id(key)).or_insert_with(|| Package {
+            licence: word(&package["license"]).replace('/', " OR "),
+            sha256: sums.get(&id(key)).cloned(),
+            directory: word(&package["manifest_path"]).trim_end_matches("Cargo.toml").to_owned(),
+            needs: BTreeSet::new(),
+        });
+        entry.needs.extend(needs.iter().map(|need| id(need)));
+    }
+    Ok(())
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The checksums of a lock file; the workspace's own packages have none.
+fn sums(lock: &str) -> Done<BTreeMap<Id, String>> {
+    let text = fs::read_to_string(root().join(lock)).map_err(|error| format!("{lock}: {error}"))?;
+    let table: Table = text.parse().map_err(|error| format!("{lock}: {error}"))?;
+    let packages =
+        table.get("package").and_then(toml::Value::as_array).ok_or_else(|| format!("{lock} is empty"))?;
+    let text = |package: &toml::Value, key: &str| Some(package.get(key)?.as_str()?.to_owned());
+    let rows = packages.iter().filter_map(|package| {
+        Some(((text(package, "name")?, text(package, "version")?), text(package, "checksum")?))
+    });
+    Ok(rows.collect())
+}
+
+fn cyclonedx(packages: &BTreeMap<Id, Package>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let reference = |(name, version): &Id| format!("pkg:cargo/{name}@{version}");
+    let components = packages.iter().map(|(id, package)| {
+        let mut component = json!({
+            "type": "library",
+            "bom-ref": reference(id),
+            "name": id.0,
+            "version": id.1,
+            "licenses": [{"expression": package.licence}],
+            "purl": reference(id),
+        });
+        if let Some(sum) = &package.sha256 {
+            component["hashes"] = json!([{"alg": "SHA-256", "content": sum}]);
+        }
+        component
+    });
+    let dependencies = packages.iter().map(|(id, package)| {
+        json!({"ref": reference(id), "dependsOn": package.needs.iter().map(reference).collect::<Vec<_>>()})
+    });
+    let bill = json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": {
+            "type": "application", "name": "kaudit-filter", "version": version,
+            "bom-ref": format!("kaudit-filter@{version}"), "licenses": [{"expression": env!("CARGO_PKG_LICENSE")}],
+        }},
+        "components": components.collect::<Vec<_>>(),
+        "dependencies": dependencies.collect::<Vec<_>>(),
+    });
+    format!("{bill:#}\n")
+}
+
+/// Files that a package's licence stands in begin with one of these.
+const TEXTS: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "NOTICE"];
+
+fn licences(packages: &BTreeMap<Id, Package>) -> Done<String> {
+    let mut text =
+        "What is delivered contains these packages, under these licences. Their texts follow.\n\n".to_owned();
+    let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for ((name, version), package) in packages.iter().filter(|(_, package)| package.sha256.is_some()) {
+        let _ = writeln!(text, "{name} {version}: {}", package.licence);
+        for licence in of(Path::new(&package.directory))? {
+            texts.entry(licence).or_default().push(format!("{name} {version}"));
+        }
+    }
+    for (licence, packages) in texts {
+        let _ = write!(text, "\n{}\n{}\n\n{}\n", "-".repeat(100), packages.join(", "), licence.trim());
+    }
+    Ok(text)
+}
+
+/// The texts in a package's folder.
+fn of(folder: &Path) -> Done<Vec<String>> {
+    let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut texts = BTreeMap::new();
+    for file in fs::read_dir(folder).map_err(fault)? {
+        let path = file.map_err(fault)?.path();
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().to_uppercase());
+        if path.is_file() && TEXTS.iter().any(|start| name.starts_with(start)) {
+            texts.insert(name, fs::read_to_string(&path).map_err(fault)?.replace('\r', ""));
+        }
+    }
+    Ok(texts.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bill_has_what_is_linked_and_nothing_else() {
+        let bill = make().unwrap();
+        let parsed: Value = serde_json::from_str(&bill.cyclonedx).unwrap();
+        let components = parsed["components"].as_array().unwrap();
+        let component = |name: &str| components.iter().find(|component| component["name"] == name);
+        // Of the engine, of a plugin, of the module and of a guest.
+        for name in ["regex-automata", "libc", "mlua", "kaudit-wasm"] {
+            assert!(component(name).is_some(), "{name} is missing");
+        }
+        // Of tests, of tasks, and of builds.
+        for name in ["proptest", "criterion", "xtask", "conformance", "minreq", "cc"] {
+            assert!(component(name).is_none(), "{name} is not delivered");
+        }
+        let references: Vec<&Value> = components.iter().map(|component| &component["bom-ref"]).collect();
+        for component in components {
+            let foreign = !component["hashes"].is_null();
+            let name = component["name"].as_str().unwrap();
+            assert_eq!(
+                foreign,
+                !name.starts_with("kaudit") && name != "contract" && name != "plugin-manifest",
+                "{name}"
+            );
+            assert_ne!(component["licenses"][0]["expression"], "", "{name}");
+        }
+        for dependency in parsed["dependencies"].as_array().unwrap() {
+            for need in dependency["dependsOn"].as_array().unwrap() {
+                assert!(references.contains(&need), "{need} is no component");
+            }
+        }
+        let named = components.iter().filter(|component| !component["hashes"].is_null());
+        for component in named {
+            let line = format!(
+                "{} {}: ",
+                component["name"].as_str().unwrap(),
+                component["version"].as_str().unwrap()
+            );
+            assert!(bill.licences.contains(&line), "{line}");
+        }
+        assert!(bill.licences.contains("Permission is hereby granted"));
+    }
+}
