@@ -177,15 +177,53 @@ mod tests {
 
     #[test]
     fn words_are_found_where_an_automaton_finds_them() {
-        let texts = ["", "a", "exec", "exec into pod", "no exec", "un", "unsafe", "very unsafe", "unsafe x", "secret",
-            "the secrets", "system:", "system:node", "a system:node", "admin", "admins", "abc", "axc", "é", "xéy"];
-        let patterns = ["", "^", "$", "^$", "^system:", "^exec|unsafe$|secret", "^(?:admin|system:node)$", "(ab|x)c",
-            "^(un|)safe$", "a(b|xx)c$", "é", "^system:|^admin$", "ab|ab", "(?:^a|bc)"];
+        let texts = [
+            "",
+            "a",
+            "exec",
+            "exec into pod",
+            "no exec",
+            "un",
+            "unsafe",
+            "very unsafe",
+            "unsafe x",
+            "secret",
+            "the secrets",
+            "system:",
+            "system:node",
+            "a system:node",
+            "admin",
+            "admins",
+            "abc",
+            "axc",
+            "é",
+            "xéy",
+        ];
+        let patterns = [
+            "",
+            "^",
+            "$",
+            "^$",
+            "^system:",
+            "^exec|unsafe$|secret",
+            "^(?:admin|system:node)$",
+            "(ab|x)c",
+            "^(un|)safe$",
+            "a(b|xx)c$",
+            "é",
+            "^system:|^admin$",
+            "ab|ab",
+            "(?:^a|bc)",
+        ];
         for pattern in patterns {
             let literals = Literals::of(&[pattern]).unwrap_or_else(|| panic!("`{pattern}` is words"));
             let regex = super::super::single(pattern).expect("a pattern");
             for text in texts {
-                assert_eq!(literals.is_match(text.as_bytes()), regex.is_match(text), "`{pattern}` in `{text}`");
+                assert_eq!(
+                    literals.is_match(text.as_bytes()),
+                    regex.is_match(text),
+                    "`{pattern}` in `{text}`"
+                );
             }
         }
         for pattern in ["a.c", "a+", "(?i)a", "[ab]", "\\bword", "(?m)^a", "a$b", "a^b", "x?", "(a|b)c"] {
