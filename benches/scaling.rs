@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use kaudit_bench::records::{Profile, Records};
+use kaudit_bench::records::{Profile, Records, START_MS};
 use kaudit_bench::{Batch, Encoding, JOB, Worker};
 
 const ENCODING: Encoding = Encoding::MsgPack;
@@ -58,17 +58,35 @@ fn entities(criterion: &mut Criterion) {
     }
 }
 
-/// From a usual record to a megabyte.
+/// From a short record to a megabyte.
 fn length(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scaling-bytes");
-    for bytes in [500, 1_000, 10_000, 100_000, 1_000_000] {
-        let batch = Batch::of(ENCODING, true, bytes, (2_000_000 / bytes).min(200));
+    for bytes in [200, 1_000, 10_000, 100_000, 1_000_000] {
+        let batch = match bytes {
+            200 => short(),
+            _ => Batch::of(ENCODING, true, bytes, (2_000_000 / bytes).min(200)),
+        };
         let mut worker = Worker::new(JOB);
+        assert_eq!(worker.all(&batch), batch.records.len());
         group.throughput(Throughput::Elements(batch.records.len() as u64));
         group.bench_function(BenchmarkId::from_parameter(bytes), |bencher| {
             bencher.iter(|| worker.all(&batch));
         });
     }
+}
+
+/// Records of 200 bytes of JSON, shorter than any that kAudit writes.
+fn short() -> Batch {
+    let record = |number: u64| {
+        let time = START_MS + i64::try_from(number).unwrap_or(0);
+        let head = format!(
+            r#"{{"principal":"user-{number:03}@example.com","verb":"get","cluster":"prod-eu-1","time":{time},"id":"{number:036}","resource_type":"pods","resource_name":""#
+        );
+        let text = format!("{head}{:0>1$}\"}}", number, 198 - head.len());
+        assert_eq!(text.len(), 200);
+        ENCODING.of(&text)
+    };
+    Batch { encoding: ENCODING, records: (0..200).map(record).collect() }
 }
 
 criterion_group! {

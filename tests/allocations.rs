@@ -191,3 +191,33 @@ fn a_kept_record_costs_few() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A filter whose limits have room for a million keys.
+fn roomy() -> Filter {
+    let text = CONFIG.replace("rate-limit: {by: entity}", "rate-limit: {by: entity, max-keys: 1000000}");
+    let config = config::read("kaudit.yaml", &text, &config::NoFiles).config.expect("no mistakes");
+    Filter::new(&config, 7).expect("small patterns")
+}
+
+/// What a limiter may keep of each entity: the name of 20 bytes, its state, and the room that a table that doubles has
+/// left over, which is less than half of it, in bytes.
+const KEY: u64 = 128;
+
+#[test]
+fn a_limiter_key_costs_few_bytes() {
+    const KEYS: u64 = 50_000;
+    let mut filter = roomy();
+    let mut out = Vec::with_capacity(1 << 16);
+    let mut feed = |keys: std::ops::Range<u64>| {
+        for key in keys {
+            let record = packed(&selection(&json!({ "principal": format!("user-{key:015}") })));
+            let (verdict, _) = cost(&mut filter, &mut MsgPack::new(&record), true, &mut out);
+            assert_eq!(verdict, "kept");
+        }
+    };
+    feed(0..100);
+    let held = measure(|| feed(100..100 + KEYS)).bytes_current;
+    let each = u64::try_from(held).expect("a table only grows") / KEYS;
+    println!("{each} bytes for each limiter key");
+    assert!((20..=KEY).contains(&each), "{each} bytes for each key");
+}
