@@ -1,5 +1,6 @@
 //! What operators ask of a configuration before it runs: [`check`] says what is wrong with it, [`explain`] why a record
-//! is kept or not, [`suite`] whether tests of it pass.
+//! is kept or not, [`suite`] whether tests of it pass, [`options`] what there is to
+//! configure.
 //!
 //! Text in, text out: no file is read here, and nothing printed, so that the program and a page in a browser give the
 //! same answers. The engine decides what is a mistake and what becomes of a record; here it gets its form.
@@ -8,5 +9,6 @@
 
 pub mod check;
 pub mod explain;
+pub mod options;
 mod style;
 pub mod suite;

@@ -14,6 +14,8 @@ mod doctor;
 mod endpoint;
 mod explain;
 mod input;
+mod manual;
+mod options;
 mod output;
 mod pipe;
 mod report;
@@ -60,6 +62,10 @@ enum Command {
     Pipe(pipe::Args),
     Bake(bake::Args),
     Doctor(doctor::Args),
+    Options(options::Args),
+    Schema(options::SchemaArgs),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -76,6 +82,7 @@ Next:
   kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
   kaudit-filter explain --config kaudit.yaml findings.ndjson   why each record is kept or not
   kaudit-filter test tests/                                unit tests of a configuration
+  kaudit-filter options                                    what there is to configure
   kaudit-filter run --help                                 all about records, configuration and clocks
   kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
   kaudit-filter doctor                                     which agents here load the plugins
@@ -88,6 +95,10 @@ fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Test(args)) => test::run(&args),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Options(args)) => options::run(&args),
+        Some(Command::Schema(_)) => options::schema(),
+        Some(Command::Completions(args)) => manual::completions(&args),
+        Some(Command::Man(args)) => manual::man(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),

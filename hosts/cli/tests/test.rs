@@ -36,7 +36,7 @@ fn the_shipped_tests_pass_and_what_they_leave_out_is_named() {
     let (code, out, err) = ran(&["examples/tests"]);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     assert!(out.contains("7 tests, all passed"), "{out}");
-    assert!(out.contains("never: `watched` (line 72), `everything` (line 79)"), "{out}");
+    assert!(out.contains("never: `watched` (line 73), `everything` (line 80)"), "{out}");
 }
 
 #[test]

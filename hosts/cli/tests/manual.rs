@@ -1,0 +1,76 @@
+//! What is made of the program's own tables and help: the reference, the schema, completions, manual pages.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn ran(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter")).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// The subcommands, as the help lists them.
+fn subcommands() -> Vec<String> {
+    let (_, help, _) = ran(&["--help"]);
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let names = list
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_subcommand_is_completed_and_has_a_page() {
+    let names = subcommands();
+    assert!(names.len() > 8, "{names:?}");
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, script, _) = ran(&["completions", shell]);
+        assert_eq!(code, Some(0));
+        for name in &names {
+            assert!(script.contains(name.as_str()), "{shell} does not complete {name}");
+        }
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
+    let (code, _, err) = ran(&["man", folder.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{err}");
+    for name in &names {
+        let page = fs::read_to_string(folder.join(format!("kaudit-filter-{name}.1"))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS") && page.contains(name.as_str()), "{page}");
+    }
+    let (_, page, _) = ran(&["man"]);
+    assert_eq!(page, fs::read_to_string(folder.join("kaudit-filter.1")).unwrap());
+}
+
+#[test]
+fn the_schema_is_the_one_beside_the_examples() {
+    let (code, out, _) = ran(&["schema"]);
+    assert_eq!(code, Some(0));
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    assert_eq!(out, fs::read_to_string(examples.join("kaudit.schema.json")).unwrap());
+    let document = fs::read_to_string(examples.join("kaudit.yaml")).unwrap();
+    assert!(document.contains("# yaml-language-server: $schema=kaudit.schema.json\n"), "no modeline");
+}
+
+#[test]
+fn options_are_listed_by_their_beginning() {
+    let (code, out, _) = ran(&["options", "guard.max-age"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        out,
+        "guard.max-age (default 24h)\n    Older findings are stale.\n    a duration from 1s to 3650d, such as 24h\n"
+    );
+    let (_, all, _) = ran(&["options", "--format", "json"]);
+    assert!(serde_json::from_str::<Value>(&all).unwrap().as_array().unwrap().len() > 50);
+    let (_, table, _) = ran(&["options", "--format", "markdown", "unrecognised"]);
+    assert_eq!(table.lines().count(), 3, "{table}");
+    let (code, out, err) = ran(&["options", "colour"]);
+    assert!(code == Some(2) && out.is_empty() && err.contains("`colour`"), "{err}");
+}

@@ -1,0 +1,255 @@
+//! The reference of options and the JSON Schema of the filter's own document, both made of the engine's one table.
+//!
+//! The schema is for editors: it knows keys, words and ranges. What takes more than a look at one value (patterns,
+//! templates, names that must be unique) is `check`'s.
+
+use kaudit_filter::config::{OPTIONS, OptionDoc};
+use serde_json::{Map, Value, json};
+
+/// The keys as a reference: those whose path begins so, or all.
+pub fn text(prefix: &str) -> String {
+    let mut lines = Vec::new();
+    for option in chosen(prefix) {
+        let default =
+            if option.default.is_empty() { String::new() } else { format!(" (default {})", option.default) };
+        lines.push(format!("{}{default}", option.path));
+        lines.push(format!("    {}", option.help));
+        lines.push(format!("    {}", option.kind));
+        if !option.only.is_empty() {
+            lines.push(format!("    only of {}", option.only.join(" and ")));
+        }
+    }
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// The same as a table of Markdown.
+pub fn markdown(prefix: &str) -> String {
+    let cell = |text: &str| text.replace('|', "\\|");
+    let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", cell(text)) };
+    let mut lines =
+        vec!["| key | what it takes | default | what it does |".to_owned(), "|---|---|---|---|".to_owned()];
+    lines.extend(chosen(prefix).map(|option| {
+        let only = if option.only.is_empty() {
+            String::new()
+        } else {
+            format!(" Only of {}.", option.only.join(" and "))
+        };
+        format!(
+            "| {} | {} | {} | {}{only} |",
+            code(option.path),
+            cell(option.kind),
+            code(option.default),
+            cell(option.help)
+        )
+    }));
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// The same for programs.
+pub fn json(prefix: &str) -> Value {
+    let options = chosen(prefix).map(|option| {
+        json!({
+            "path": option.path,
+            "expects": option.kind,
+            "default": option.default,
+            "only": option.only,
+            "help": option.help,
+        })
+    });
+    options.collect()
+}
+
+fn chosen(prefix: &str) -> impl Iterator<Item = &'static OptionDoc> {
+    OPTIONS.iter().filter(move |option| option.path.starts_with(prefix))
+}
+
+/// The JSON Schema of the filter's own document, and of kAudit's bare list.
+pub fn schema() -> Value {
+    let mut document = map("", None);
+    // An empty section says as much as an absent one.
+    nullable(&mut document);
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "kaudit-filter's configuration",
+        "description": "The filter's own document, or the list of kAudit's key `audit-integration`. Made by `kaudit-filter schema`.",
+        "anyOf": [
+            document,
+            {"type": "array", "items": {"$ref": "#/definitions/integration"}},
+        ],
+        "definitions": {"integration": integration()},
+    })
+}
+
+/// A map's schema: the keys of the table that stand in it, but for those that another `kind` has to itself.
+fn map(table: &str, kind: Option<&str>) -> Value {
+    let mut properties = Map::new();
+    // The values of references may stand anywhere.
+    let mut patterns = Map::from_iter([("^val-".to_owned(), json!({}))]);
+    let mut required = Vec::new();
+    for option in OPTIONS {
+        let (parent, key) = option.path.rsplit_once('.').unwrap_or(("", option.path));
+        if parent != table || kind.is_some_and(|kind| !option.only.is_empty() && !option.only.contains(&kind))
+        {
+            continue;
+        }
+        let schema = value(option);
+        match key.strip_suffix('*') {
+            Some(start) => drop(patterns.insert(format!("^{start}"), schema)),
+            None => drop(properties.insert(key.to_owned(), schema)),
+        }
+        // A reference may stand in the place of another target's key.
+        if option.help.ends_with("required.") && option.only.is_empty() {
+            required.push(key);
+        }
+    }
+    if table.ends_with(".target") {
+        patterns.insert("^ref/".to_owned(), json!({"type": "string", "pattern": "^val-"}));
+    }
+    let mut schema = json!({
+        "type": "object",
+        "properties": properties,
+        "patternProperties": patterns,
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema
+}
+
+/// An integration: what its data filter may have depends on its type.
+fn integration() -> Value {
+    let mut schema = map("integrations[]", None);
+    let kinds = ["detections", "selections", "activity"];
+    schema["allOf"] = kinds
+        .map(|kind| {
+            let mut filter = map("integrations[].data-filter", Some(kind));
+            nullable(&mut filter);
+            json!({
+                "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+                "then": {"properties": {"data-filter": filter}},
+            })
+        })
+        .to_vec()
+        .into();
+    schema["properties"]["data-filter"] = json!({"description": help("integrations[].data-filter")});
+    schema["properties"]["target"] = json!({
+        "description": help("integrations[].target"),
+        "anyOf": [map("integrations[].target", None), {"type": "array"}],
+    });
+    // An item may hold nothing but the values of references.
+    json!({"anyOf": [
+        schema,
+        {"type": "object", "minProperties": 1, "patternProperties": {"^val-": {}}, "additionalProperties": false},
+    ]})
+}
+
+fn help(path: &str) -> &'static str {
+    OPTIONS.iter().find(|option| option.path == path).map_or("", |option| option.help)
+}
+
+/// One option's value.
+fn value(option: &OptionDoc) -> Value {
+    let mut schema = expects(option);
+    schema["description"] = option.help.into();
+    if !option.default.is_empty() {
+        schema["default"] = option.default.into();
+    }
+    schema
+}
+
+/// What the table's words say of a value. Words that are none of these forms are a list of words.
+fn expects(option: &OptionDoc) -> Value {
+    let kind = option.kind;
+    if option.path == "integrations" {
+        return json!({"type": "array", "items": {"$ref": "#/definitions/integration"}});
+    }
+    if kind == "a list of maps" {
+        return json!({"type": ["array", "null"], "items": map(&format!("{}[]", option.path), None)});
+    }
+    if kind == "a map" {
+        let mut schema = map(option.path, None);
+        nullable(&mut schema);
+        return schema;
+    }
+    if let Some(number) = kind.strip_suffix(", or a map") {
+        return json!({"anyOf": [whole(number), map(option.path, None)]});
+    }
+    if kind.starts_with("a whole number") || kind.starts_with("a port") {
+        return whole(kind);
+    }
+    if kind.starts_with("a duration") {
+        return json!({"type": "string", "pattern": r"^\s*[0-9]+\s*(ms|s|m|h|d)\s*$"});
+    }
+    if kind.starts_with("true or false") {
+        return json!({"enum": [true, false, "true", "false", "yes", "no", "on", "off"]});
+    }
+    if kind.starts_with("all, or a list of names") {
+        return json!({"anyOf": [{"const": "all"}, {"type": "array", "items": {"type": ["string", "integer"]}}]});
+    }
+    if kind.starts_with("an http or https URI") {
+        return json!({"type": "string", "pattern": "^\\s*[hH][tT][tT][pP][sS]?://"});
+    }
+    if let Some((number, _)) = kind.strip_prefix("up to ").and_then(|rest| rest.split_once(' ')) {
+        let most = number.parse::<u64>().unwrap_or(u64::MAX);
+        return json!({"type": ["string", "integer"], "maxLength": most});
+    }
+    if kind.starts_with("a template") {
+        return json!({"type": "string", "maxLength": 256});
+    }
+    if ["a regular expression", "a field's name", "a file's name"].iter().any(|words| kind.starts_with(words))
+    {
+        return json!({"type": ["string", "number"]});
+    }
+    if kind == "a text" {
+        return json!({"type": ["string", "number", "boolean"]});
+    }
+    match kind.strip_suffix(", or a list of them") {
+        Some(kind) => {
+            let word = words(kind);
+            json!({"anyOf": [word, {"type": "array", "items": word}]})
+        }
+        None => words(kind),
+    }
+}
+
+/// `a, b or c`, with numbers in brackets or behind it that mean the same.
+fn words(kind: &str) -> Value {
+    let (kind, numbers) = match (kind.split_once(" ("), kind.split_once(", or a number ")) {
+        (Some((words, _)), _) => (words, json!([0, 1, 2, "0", "1", "2"])),
+        (_, Some((words, _))) => (words, json!([1, 2, 3, 4, 5, 6, "1", "2", "3", "4", "5", "6"])),
+        _ => (kind, json!([])),
+    };
+    let mut all: Vec<Value> =
+        kind.split([',', ' ']).filter(|word| !matches!(*word, "" | "or")).map(Value::from).collect();
+    if kind.starts_with("incident") {
+        // The older dialect's.
+        all.extend(["alcide.category/incident", "alcide.category/anomaly"].map(Value::from));
+    }
+    if kind.starts_with("debug") {
+        // Any spelling with capitals is taken; these are the usual ones.
+        let capital = |word: &str| {
+            word.chars().next().map(|first| first.to_uppercase().collect::<String>() + &word[1..])
+        };
+        all.push("warning".into());
+        all.extend(all.clone().iter().filter_map(|word| capital(word.as_str()?)).map(Value::from));
+    }
+    all.extend(numbers.as_array().cloned().unwrap_or_default());
+    json!({"enum": all})
+}
+
+/// `a whole number from 1 to 100`, also as a text.
+fn whole(kind: &str) -> Value {
+    let numbers: Vec<u64> = kind.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let mut schema = json!({"type": "integer"});
+    if let [least, most] = numbers[..] {
+        schema["minimum"] = least.into();
+        schema["maximum"] = most.into();
+    }
+    json!({"anyOf": [schema, {"type": "string", "pattern": "^\\s*[0-9]+\\s*$"}]})
+}
+
+/// Nothing at all is an empty map.
+fn nullable(schema: &mut Value) {
+    schema["type"] = json!(["object", "null"]);
+}

@@ -1,0 +1,129 @@
+//! The schema against the reader: it takes what the reader takes, and refuses what an editor can see to be wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use kaudit_filter::config::{Code, Diagnostic, NoFiles, OPTIONS, read};
+use kaudit_workbench::options;
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn validator() -> Validator {
+    jsonschema::draft7::new(&options::schema()).unwrap()
+}
+
+fn json(node: &Yaml<'_>) -> Value {
+    match node {
+        Yaml::Value(Scalar::Boolean(value)) => (*value).into(),
+        Yaml::Value(Scalar::Integer(value)) => (*value).into(),
+        Yaml::Value(Scalar::FloatingPoint(value)) => value.into_inner().into(),
+        Yaml::Value(Scalar::String(text)) => text.as_ref().into(),
+        Yaml::Sequence(items) => items.iter().map(json).collect(),
+        Yaml::Mapping(members) => {
+            let key =
+                |key: &Yaml<'_>| json(key).as_str().map_or_else(|| json(key).to_string(), str::to_owned);
+            members.iter().map(|(name, value)| (key(name), json(value))).collect()
+        }
+        _ => Value::Null,
+    }
+}
+
+#[test]
+fn the_committed_schema_is_the_table_s() {
+    let file = root().join("examples/kaudit.schema.json");
+    let made = format!("{:#}\n", options::schema());
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(file, made).unwrap();
+    } else {
+        assert_eq!(
+            fs::read_to_string(file).unwrap(),
+            made,
+            "write it anew: kaudit-filter schema > examples/kaudit.schema.json"
+        );
+    }
+}
+
+#[test]
+fn what_the_reader_takes_the_schema_takes() {
+    let validator = validator();
+    let mut taken = 0;
+    let folders = ["tests/data/config", "workbench/tests/data/check", "examples"];
+    for folder in folders {
+        for file in fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path()) {
+            let Ok(text) = fs::read_to_string(&file) else { continue };
+            let yaml = file.extension().is_some_and(|extension| extension == "yaml");
+            let Some(document) =
+                Yaml::load_from_str(&text).ok().filter(|_| yaml).and_then(|all| all.into_iter().next())
+            else {
+                continue;
+            };
+            let document = json(&document);
+            let reading = read("file", &text, &NoFiles);
+            if reading.config.is_some() && document.get("kind").is_none() {
+                let refused: Vec<String> = validator
+                    .iter_errors(&document)
+                    .map(|error| format!("{}: {error}", error.instance_path()))
+                    .collect();
+                assert!(refused.is_empty(), "{}: {refused:#?}", file.display());
+                taken += 1;
+            }
+        }
+    }
+    assert!(taken > 7, "only {taken} documents were tried");
+}
+
+#[test]
+fn what_an_editor_can_see_is_refused() {
+    let target = r#"{"target-type":"http-api","http-api-uri":"https://ingress.coralogix.in/logs/v1/bulk"}"#;
+    let list = format!(r#""integrations":[{{"type":"detections","target":{target}}}]"#);
+    let validator = validator();
+    let takes = |text: &str| {
+        validator.is_valid(&serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+    };
+    assert!(takes(&format!("{{{list}}}")));
+    for wrong in [
+        r#""guard":{"max-age":"tomorrow"}"#,
+        r#""guard":{"max-entry-bytes":5}"#,
+        r#""guard":{"max-agee":"1h"}"#,
+        r#""coralogix":{"shape":"many"}"#,
+        r#""severity":[{"severity":"fatal"}]"#,
+        r#""severity":[{"rule":"a"}]"#,
+        r#""rate-limit":{"period":5}"#,
+        r#""unrecognised":"keep""#,
+        r#""colour":"red""#,
+    ] {
+        assert!(!takes(&format!("{{{wrong},{list}}}")), "{wrong}");
+        assert!(read("wrong", &format!("{{{wrong},{list}}}"), &NoFiles).config.is_none(), "{wrong}");
+    }
+    for (kind, key, value) in [
+        ("detections", "rules-match", "\"a\""),
+        ("selections", "etype", "\"cluster\""),
+        ("activity", "report", "\"count\""),
+        ("detections", "confidence", "3"),
+    ] {
+        let text = format!(r#"[{{"type":"{kind}","target":{target},"data-filter":{{"{key}":{value}}}}}]"#);
+        assert!(!takes(&text), "{text}");
+        let codes: Vec<Code> =
+            read("wrong", &text, &NoFiles).diagnostics.iter().map(Diagnostic::code).collect();
+        assert!(codes.contains(&Code::OtherType) || codes.contains(&Code::Value), "{codes:?}");
+    }
+}
+
+#[test]
+fn every_option_is_in_the_reference_and_the_schema() {
+    let (text, markdown, schema) = (options::text(""), options::markdown(""), options::schema().to_string());
+    for option in OPTIONS {
+        let told =
+            |line: &str| line == option.path || line.starts_with(&format!("{} (default ", option.path));
+        assert!(text.lines().any(told) && text.contains(option.help), "{}", option.path);
+        assert!(markdown.contains(&format!("| `{}` |", option.path)), "{}", option.path);
+        let key = option.path.rsplit('.').next().unwrap().trim_end_matches('*');
+        assert!(schema.contains(key), "{}", option.path);
+    }
+    assert_eq!(options::json("guard").as_array().map(Vec::len), Some(5));
+}
