@@ -1,15 +1,15 @@
-//! Builds the WASM guest: `kaudit.wasm`, which reads a file, and `kaudit-base.wasm`, into which `kaudit-filter bake` puts
-//! a configuration.
+//! Builds the WASM guest (`kaudit.wasm`, which reads a file, and `kaudit-base.wasm`, into which `kaudit-filter bake` puts
+//! a configuration) and the playground's module.
 //!
-//! One module has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
+//! One guest has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
 //! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
 //! `wasm-ld`: rustup's components where they are installed, else Debian's packages.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Done, read, root, run, target_directory};
+use crate::shell::{Done, apt_get, read, root, run, target_directory};
 
 /// What every Fluent Bit from 2.2 on understands.
 const FLAGS: &str =
@@ -22,27 +22,26 @@ const DEBIAN: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rus
 
 /// The guest that reads its configuration from a file.
 pub fn file() -> Done<PathBuf> {
-    build("file", &["--features", "file"])
+    let built = build("kaudit-wasm", &["--features", "file"])?;
+    keep(&built, "file")
 }
 
 /// The guest that waits for a configuration.
 pub fn base() -> Done<PathBuf> {
-    build("base", &[])
+    let built = build("kaudit-wasm", &[])?;
+    keep(&built, "base")
 }
 
-fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
+/// The playground's module, as the compiler leaves it.
+pub fn playground() -> Done<PathBuf> {
+    build("kaudit-playground", &[])
+}
+
+fn build(package: &str, features: &[&str]) -> Done<PathBuf> {
     let target = target_directory()?.join("guest");
     let mut cargo = toolchain()?;
     cargo
-        .args([
-            "build",
-            "--locked",
-            "--package",
-            "kaudit-wasm",
-            "--no-default-features",
-            "--profile",
-            "guest",
-        ])
+        .args(["build", "--locked", "--package", package, "--no-default-features", "--profile", "guest"])
         .args(features)
         .args(["-Z", "build-std=std,panic_abort", "--target", "wasm32-unknown-unknown", "--target-dir"])
         .arg(&target)
@@ -50,10 +49,13 @@ fn build(kind: &str, features: &[&str]) -> Done<PathBuf> {
         // The library can be built along with a stable compiler, too, when it is asked like this.
         .env("RUSTC_BOOTSTRAP", "1");
     run(&mut cargo)?;
-    // The next kind is built in the same place, where the standard library is.
-    let [built, kept] =
-        ["kaudit_wasm", kind].map(|name| target.join(OUTPUT).join(name).with_extension("wasm"));
-    fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+    Ok(target.join(OUTPUT).join(package.replace('-', "_")).with_extension("wasm"))
+}
+
+/// Puts a guest aside: the next kind is built in the same place, where the standard library is.
+fn keep(built: &Path, kind: &str) -> Done<PathBuf> {
+    let kept = built.with_file_name(kind).with_extension("wasm");
+    fs::copy(built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
     Ok(kept)
 }
 
@@ -87,12 +89,9 @@ fn debian_is_complete() -> bool {
 
 fn install() -> Done {
     let advice = format!(
-        "the WASM guest needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
+        "WebAssembly needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
          root, `apt-get install {}`",
         DEBIAN.join(" ")
     );
-    let install = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));
-    install(&["update"])
-        .and_then(|()| install(&[&["install", "-y", "--no-install-recommends"][..], &DEBIAN].concat()))
-        .map_err(|error| format!("{advice} ({error})"))
+    apt_get(&DEBIAN).map_err(|error| format!("{advice} ({error})"))
 }
