@@ -11,7 +11,7 @@ use kaudit_filter::config::{self, Code, Diagnostic, Files, Level};
 pub use mask::masked;
 
 /// What was found in some files.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// Texts by the names that diagnostics have.
     texts: BTreeMap<String, String>,

@@ -98,8 +98,16 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
 
 /// Whether colours are welcome: on a terminal, unless its user says otherwise (no-color.org).
 pub fn coloured() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !refused
+    io::stdout().is_terminal() && !refused()
+}
+
+/// The same of standard error.
+pub fn coloured_errors() -> bool {
+    io::stderr().is_terminal() && !refused()
+}
+
+fn refused() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 fn explain(code: &str) -> io::Result<Outcome> {

@@ -13,8 +13,10 @@ mod config;
 mod doctor;
 mod endpoint;
 mod explain;
+mod init;
 mod input;
 mod manual;
+mod migrate;
 mod options;
 mod output;
 mod pipe;
@@ -53,6 +55,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Args),
+    Migrate(migrate::Args),
     Check(check::Args),
     Explain(explain::Args),
     Test(test::Args),
@@ -77,6 +81,8 @@ const WHAT_NEXT: &str = "\
 kaudit-filter shows what Coralogix would receive of your kAudit findings.
 
 Next:
+  kaudit-filter init                                       a starting configuration, with a pipeline for the agent
+  kaudit-filter migrate integration.yaml                   one of kAudit's own configuration
   kaudit-filter run findings.ndjson                        every finding as an entry, no filter
   kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
   kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
@@ -95,6 +101,8 @@ fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Test(args)) => test::run(&args),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Init(args)) => init::run(&args),
+        Some(Command::Migrate(args)) => migrate::run(&args),
         Some(Command::Options(args)) => options::run(&args),
         Some(Command::Schema(_)) => options::schema(),
         Some(Command::Completions(args)) => manual::completions(&args),

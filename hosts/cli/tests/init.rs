@@ -1,0 +1,67 @@
+//! `kaudit-filter init` and `migrate` as a user runs them, followed by what they propose next.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn ran(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// An empty folder for one test.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn what_is_begun_is_sound() {
+    for (agent, pipeline) in
+        [("fluent-bit", "fluent-bit.yaml"), ("vector", "vector.yaml"), ("none", "kaudit.yaml")]
+    {
+        let folder = folder(&format!("init-{agent}"));
+        let path = folder.to_str().unwrap();
+        let (code, out, err) = ran(&["init", "--agent", agent, "--domain", "us2.coralogix.com", path]);
+        assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
+        assert!(
+            fs::read_to_string(folder.join(pipeline)).unwrap().contains("ingress.us2.coralogix.com"),
+            "{agent}"
+        );
+        let (code, out, err) = ran(&["check", "--strict", path]);
+        assert!(code == Some(0) && out.contains("nothing to remark"), "{out}{err}");
+        let (code, out, err) = ran(&["test", &format!("{path}/tests")]);
+        assert!(code == Some(0) && out.contains("2 tests, all passed"), "{out}{err}");
+        // A second time it writes over nothing.
+        let (code, _, err) = ran(&["init", path]);
+        assert!(code == Some(1) && err.contains("is there already"), "{err}");
+    }
+    let (code, _, err) = ran(&["init", "--domain", "example.com"]);
+    assert!(code == Some(2) && err.contains("eu2.coralogix.com"), "{err}");
+}
+
+#[test]
+fn what_is_migrated_is_the_filter_s() {
+    let folder = folder("migrate");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("kaudit.yaml");
+    let (code, out, err) = ran(&["migrate", "examples/audit-integration.yaml"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("rate-limit: {period: 1s}\n") && out.contains("# Policy findings"), "{out}");
+    assert!(err.contains("changed: the list stands under `integrations`"), "{err}");
+    let (code, nothing, _) =
+        ran(&["migrate", "examples/audit-integration.yaml", "-o", file.to_str().unwrap()]);
+    assert_eq!((code, nothing.as_str()), (Some(0), ""));
+    assert_eq!(fs::read_to_string(&file).unwrap(), out);
+    assert_eq!(ran(&["check", "--strict", file.to_str().unwrap()]).0, Some(0));
+    let (code, out, err) = ran(&["migrate", "tests/data/config/six-mistakes.yaml"]);
+    assert!(code == Some(1) && out.is_empty() && err.contains("six-mistakes.yaml:2:3: error:"), "{err}");
+}
