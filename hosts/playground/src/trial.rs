@@ -1,0 +1,152 @@
+//! A filter at work in a page: what became of each record, and of all.
+
+use std::iter;
+
+use kaudit_filter::Time;
+use kaudit_filter::config::{self, Config, NoFiles};
+use kaudit_filter::entry::Entry;
+use kaudit_filter::explain::{Explainer, Outcome};
+use kaudit_workbench::explain;
+use serde_json::{Map, Value, json};
+
+use crate::remarks::NAME;
+
+/// Seeds the tables of limiter keys. Whoever chooses names that collide in them slows down their own page.
+const SEED: u64 = 0;
+
+/// A filter that explains what it does.
+pub struct Trial {
+    config: Config,
+    explainer: Explainer,
+    /// Entries that left.
+    entries: u64,
+}
+
+impl Trial {
+    /// A new filter with the configuration of this text.
+    ///
+    /// # Errors
+    /// The configuration has errors, a line for each.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let reading = config::read(NAME, text, &NoFiles);
+        let config = reading.config.ok_or_else(|| {
+            reading.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        })?;
+        let explainer = Explainer::new(&config, SEED).map_err(|error| error.to_string())?;
+        Ok(Self { config, explainer, entries: 0 })
+    }
+
+    /// What becomes of a record that arrives `now`: an object with `verdict` (`kept`, `dropped`, `suppressed` or
+    /// `passed`), the `reason` of a drop and what it means (`help`), the `fields` that decide, the `way` to the verdict
+    /// as rows of a label and words, the `entry` of a kept record as its JSON text, and the texts of the filter's `own`
+    /// entries that are due.
+    pub fn take(&mut self, record: &str, now: Time) -> Value {
+        let told = self.explainer.explain(record, now);
+        let fields: Map<String, Value> =
+            told.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+        let mut answer = json!({
+            "verdict": explain::word(&told.outcome),
+            "fields": fields,
+            "way": explain::way(&told, &self.config),
+        });
+        match told.outcome {
+            Outcome::Kept(entry) => {
+                self.entries += 1;
+                answer["entry"] = entry.into();
+            }
+            Outcome::Dropped(reason) => {
+                answer["reason"] = reason.label().into();
+                answer["help"] = reason.help().into();
+            }
+            Outcome::Suppressed | Outcome::Passed => {}
+        }
+        let mut own = Vec::new();
+        while let Some(entry) = self.explainer.due(now) {
+            own.push(text(&entry));
+        }
+        self.entries += own.len() as u64;
+        answer["own"] = own.into();
+        answer
+    }
+
+    /// The texts of the entries that the filter still owes at the end: summaries and count reports.
+    pub fn finish(&mut self, now: Time) -> Value {
+        let mut own = Vec::new();
+        while let Some(entry) = self.explainer.finish(now) {
+            own.push(text(&entry));
+        }
+        self.entries += own.len() as u64;
+        own.into()
+    }
+
+    /// The counters, named as in the program's `--summary json`; every one is there, zero or not.
+    pub fn account(&self) -> Value {
+        let mut account = Map::from_iter([("entries".to_owned(), self.entries.into())]);
+        for (group, counters) in self.explainer.stats().counters() {
+            let total: u64 = counters.iter().map(|(_, count)| count).sum();
+            let counters = counters.into_iter().map(|(name, count)| (name.to_owned(), Value::from(count)));
+            if group.is_empty() {
+                account.extend(counters);
+            } else {
+                let total = ("total".to_owned(), total.into());
+                account.insert(group.to_owned(), iter::once(total).chain(counters).collect());
+            }
+        }
+        account.into()
+    }
+}
+
+/// An entry as JSON.
+fn text(entry: &Entry<'_>) -> String {
+    let mut json = Vec::new();
+    entry.write_json(&mut json);
+    String::from_utf8_lossy(&json).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "integrations:
+  - type: detections
+    target: {target-type: http-api, http-api-uri: 'https://ingress.eu2.coralogix.com/logs/v1/singles', rate-limit: 1}
+    data-filter: {entity-no-match: '^system:'}
+";
+
+    fn detection(eid: &str) -> String {
+        format!(r#"{{"etype":"principal","eid":"{eid}","category":"incident","time":1773735300000}}"#)
+    }
+
+    #[test]
+    fn each_record_is_told_and_the_account_closes() {
+        let now = Time::from_millis(1_773_735_300_000);
+        let mut trial = Trial::new(CONFIG).unwrap();
+        let told: Vec<Value> = ["system:a", "johnD", "johnD", "no json"]
+            .map(|eid| if eid == "no json" { eid.to_owned() } else { detection(eid) })
+            .iter()
+            .map(|record| trial.take(record, now))
+            .collect();
+        let verdicts: Vec<&Value> = told.iter().map(|told| &told["verdict"]).collect();
+        assert_eq!(verdicts, ["dropped", "kept", "suppressed", "kept"]);
+        assert_eq!(told[0]["reason"], "entity-no-match");
+        assert_eq!(told[0]["fields"]["eid"], "system:a");
+        assert!(told[0]["way"].to_string().contains("finds `system:` in `system:a`"), "{}", told[0]["way"]);
+        let entry: Value = serde_json::from_str(told[1]["entry"].as_str().unwrap()).unwrap();
+        assert_eq!(entry["text"]["eid"], "johnD");
+        let own = trial.finish(now);
+        assert_eq!(own.as_array().unwrap().len(), 1);
+        let account = trial.account();
+        for (name, count) in
+            [("records", 4), ("suppressed", 1), ("passed", 0), ("entries", 3), ("summarised", 1)]
+        {
+            assert_eq!(account[name], count, "{name}");
+        }
+        assert_eq!((&account["kept"]["total"], &account["dropped"]["total"]), (&json!(2), &json!(1)));
+    }
+
+    #[test]
+    fn a_configuration_with_errors_makes_no_filter() {
+        let refused = Trial::new("integrations: []").err().unwrap();
+        assert!(refused.starts_with("kaudit.yaml:1:"), "{refused}");
+    }
+}
