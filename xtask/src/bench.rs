@@ -46,6 +46,7 @@ fn measure() -> Done {
     through(&mut text, &doors);
     stages(&mut text, &measured);
     growth(&mut text, &measured)?;
+    text.push_str("What was tried and did not help stands in [tried.md](../tried.md).\n");
     write(&format!("{RECORD}/report.md"), &text)
 }
 

@@ -93,7 +93,8 @@ pub fn integrations(config: &Config, corpus: &Corpus, singles: &[Single]) -> Res
             kept: of(Fate::Kept),
             suppressed: of(Fate::Suppressed),
             ns: (!ns.is_empty()).then(|| kaudit_bench::rounds::quantile(&ns, 0.5)),
-            share: ns.iter().sum::<f64>() / total,
+            // Nothing sums up to a negative zero.
+            share: (ns.iter().sum::<f64>() / total).max(0.0),
         }
     };
     let running = config.integrations.iter().enumerate().filter(|(_, integration)| integration.applies);
