@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use kaudit_filter::config::{self, Code, Diagnostic, Files, Level};
 
+pub use mask::masked;
+
 /// What was found in some files.
 #[derive(Default)]
 pub struct Report {

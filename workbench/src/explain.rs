@@ -48,18 +48,30 @@ pub fn text(told: &Explanation, place: &str, config: &Config, colour: bool) -> S
         Outcome::Suppressed | Outcome::Passed => Style::Middling,
     };
     let mut lines = vec![format!("{place}: {}", paint.with(style, &verdict(&told.outcome)))];
+    lines.extend(rows(told, config, paint).into_iter().map(|(label, text)| format!("  {label:<10}{text}")));
+    lines.push(String::new());
+    lines.join("\n") + "\n"
+}
+
+/// The way to the verdict in rows: a label, or none where a row goes on, and words with the user's text in backticks.
+pub fn way(told: &Explanation, config: &Config) -> Vec<(&'static str, String)> {
+    rows(told, config, Paint(false))
+}
+
+fn rows(told: &Explanation, config: &Config, paint: Paint) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
     if let Outcome::Dropped(reason) = &told.outcome {
-        lines.push(row("", reason.help()));
+        rows.push(("", reason.help().to_owned()));
     }
-    lines.push(row("record", &recognised(&told.recognised)));
+    rows.push(("record", recognised(&told.recognised)));
     if !told.fields.is_empty() {
         let fields: Vec<String> =
             told.fields.iter().map(|(name, value)| format!("{name} {}", quote(value))).collect();
-        lines.push(row("", &fields.join(", ")));
+        rows.push(("", fields.join(", ")));
     }
     for step in &told.integrations {
         if step.stands != Stands::OtherType {
-            integration(step, paint, &mut lines);
+            integration(step, paint, &mut rows);
         }
     }
     let others: Vec<&str> = told
@@ -69,14 +81,14 @@ pub fn text(told: &Explanation, place: &str, config: &Config, colour: bool) -> S
         .map(|step| &*step.name)
         .collect();
     if !others.is_empty() {
-        lines.push(row("", &paint.with(Style::Faint, &format!("of another type: {}", others.join(", ")))));
+        rows.push(("", paint.with(Style::Faint, &format!("of another type: {}", others.join(", ")))));
     }
     if let Some(limit) = &told.limit {
-        lines.push(row("limit", &met(limit, told.outcome == Outcome::Suppressed)));
+        rows.push(("limit", met(limit, told.outcome == Outcome::Suppressed)));
     }
     let matters = matches!(told.outcome, Outcome::Kept(_) | Outcome::Dropped(Reason::Stale));
     if let Some(stale) = told.stale.filter(|_| matters) {
-        lines.push(row("time", &format!("{}, by the guard", stale.replace('-', " "))));
+        rows.push(("time", format!("{}, by the guard", stale.replace('-', " "))));
     }
     if let Some(chosen) = &told.severity {
         let row_of = match (chosen.row, chosen.builtin) {
@@ -84,17 +96,10 @@ pub fn text(told: &Explanation, place: &str, config: &Config, colour: bool) -> S
             (None, Some(builtin)) => format!("of the built-in table, row {}", builtin + 1),
             (None, None) => "of no row".to_owned(),
         };
-        lines.push(row("severity", &format!("{}, {row_of}", severity(chosen.severity))));
+        rows.push(("severity", format!("{}, {row_of}", severity(chosen.severity))));
     }
-    for change in &told.changes {
-        lines.push(row("changed", &changed(change, config)));
-    }
-    lines.push(String::new());
-    lines.join("\n") + "\n"
-}
-
-fn row(label: &str, text: &str) -> String {
-    format!("  {label:<10}{text}")
+    rows.extend(told.changes.iter().map(|change| ("changed", changed(change, config))));
+    rows
 }
 
 fn recognised(recognised: &Recognised) -> String {
@@ -107,7 +112,7 @@ fn recognised(recognised: &Recognised) -> String {
     }
 }
 
-fn integration(step: &Step, paint: Paint, lines: &mut Vec<String>) {
+fn integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, String)>) {
     let (style, stands) = match step.stands {
         Stands::Claims => (Style::Good, "claims it"),
         Stands::Refuses(_) => (Style::Bad, "refuses it"),
@@ -117,12 +122,12 @@ fn integration(step: &Step, paint: Paint, lines: &mut Vec<String>) {
         Stands::OtherType => return,
     };
     let head = format!("{} (line {}) {}", quote(&step.name), step.line, paint.with(style, stands));
-    lines.push(row("asked", &head));
+    rows.push(("asked", head));
     if matches!(step.stands, Stands::DoesNotApply | Stands::TooLate) {
         return;
     }
     for clause in &step.clauses {
-        lines.push(row("", &format!("  {}", asked(clause, paint))));
+        rows.push(("", format!("  {}", asked(clause, paint))));
     }
 }
 

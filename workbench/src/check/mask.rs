@@ -2,7 +2,7 @@
 //!
 //! It works on the text and not on the tree, since what is shown is most often what could not be read.
 
-use kaudit_filter::config::{Code, Diagnostic};
+use kaudit_filter::config::{self, Code, Diagnostic, NoFiles};
 
 /// Keys whose values are secrets, or hold one. `val-` and `aws-` begin a name.
 const SECRETS: &[&str] = &["http-api-token", "slack-uri", "shared-key", "val-", "aws-"];
@@ -15,8 +15,34 @@ const ABOUT_VALUES: &[Code] =
 const PLAIN: &[&str] =
     &["rate-limit", "limit", "period", "burst", "by", "stopped", "syslog-port", "syslog-tcp"];
 
-/// The line, without its secrets.
+/// Remarks about a secret that stands where one is expected, or may.
+const ABOUT_SECRETS: &[Code] = &[Code::LooseSecret, Code::PlainSecret];
+
+/// A configuration that may be sent on: its secrets are overwritten, and every other character keeps its place.
+pub fn masked(text: &str) -> String {
+    let mut remarks = config::check("", text, &NoFiles).diagnostics;
+    remarks.retain(|remark| ABOUT_SECRETS.contains(&remark.code()));
+    let lines = (1..).zip(text.split('\n')).map(|(number, text)| {
+        let mut chars = without_known(text);
+        for remark in remarks.iter().filter(|remark| remark.line() == number) {
+            cover_value(&mut chars, remark);
+        }
+        chars.into_iter().collect()
+    });
+    lines.collect::<Vec<String>>().join("\n")
+}
+
+/// The line, without its secrets and without what the remark about it may take for a value.
 pub fn line(text: &str, remark: &Diagnostic) -> String {
+    let mut chars = without_known(text);
+    if ABOUT_VALUES.contains(&remark.code()) {
+        cover_value(&mut chars, remark);
+    }
+    chars.into_iter().collect()
+}
+
+/// The line, without the values of the keys that are known to be secret.
+fn without_known(text: &str) -> Vec<char> {
     let mut chars: Vec<char> = text.chars().collect();
     for key in SECRETS {
         for (at, _) in text.match_indices(key) {
@@ -26,15 +52,18 @@ pub fn line(text: &str, remark: &Diagnostic) -> String {
     if let (Some(scheme), Some(end)) = (text.find("://"), text.find('@')) {
         cover(&mut chars, text[..scheme].chars().count() + 3, text[..end].chars().count());
     }
+    chars
+}
+
+/// Covers what a remark about a value of a target is about.
+fn cover_value(chars: &mut [char], remark: &Diagnostic) {
     let last = remark.path().rsplit('.').next().unwrap_or_default();
-    let target = remark.path().contains(".target") && !PLAIN.contains(&last);
-    if target && ABOUT_VALUES.contains(&remark.code()) {
+    if remark.path().contains(".target") && !PLAIN.contains(&last) {
         let start = remark.column() - 1;
         // What stands in a list or map has no width of its own.
         let end = if remark.width() > 1 { start + remark.width() } else { chars.len() };
-        cover(&mut chars, start, end);
+        cover(chars, start, end);
     }
-    chars.into_iter().collect()
 }
 
 /// Covers the value of the key that ends at this byte, up to the next key of the line.
@@ -43,6 +72,9 @@ fn value(chars: &mut [char], text: &str, end: usize) {
     let Some(colon) = rest.find([':', ',']) else { return };
     // `http-api-token-header` names no secret; `val-x` as a value is a name.
     if rest[..colon].contains("-header") || rest[..colon].contains(char::is_whitespace) {
+        return;
+    }
+    if text[..end].contains("ref/") && rest[colon + 1..].trim_start().starts_with("val-") {
         return;
     }
     let start = end + colon + 1;
@@ -68,5 +100,30 @@ fn cover(chars: &mut [char], start: usize, end: usize) {
     let end = end.min(chars.len());
     for c in chars.iter_mut().take(end).skip(start).filter(|c| !matches!(c, ' ' | '\'' | '"' | '}' | ']')) {
         *c = '*';
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn secrets_are_overwritten_in_place() {
+        for (text, expected) in [
+            ("http-api-token: abc # mine\nstopped: true", "http-api-token: *** # mine\nstopped: true"),
+            ("{http-api-token: 'abc', rate-limit: 1}", "{http-api-token: '***', rate-limit: 1}"),
+            ("http-api-token-header: X-Token\r\n", "http-api-token-header: X-Token\r\n"),
+            (
+                "val-coralogix: abc\nref/http-api-token: val-coralogix",
+                "val-coralogix: ***\nref/http-api-token: val-coralogix",
+            ),
+            ("http-api-uri: https://user:word@host/x", "http-api-uri: https://*********@host/x"),
+            (
+                "- type: activity\n  target: {target-type: http-api, http-api-token: ab,Cd}\n",
+                "- type: activity\n  target: {target-type: http-api, http-api-token: *****}\n",
+            ),
+        ] {
+            assert_eq!(masked(text), expected);
+        }
     }
 }
