@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::playground;
 use crate::plugin;
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
 use crate::vector;
@@ -25,6 +26,7 @@ const ARTEFACTS: &[Artefact] = &[
     Artefact { name: "module-driver", file: "kaudit-vector-host", build: vector::driver },
     Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
     Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
+    Artefact { name: "playground", file: "playground.html", build: playground::build },
 ];
 
 /// Builds the artefacts that are named, or all.

@@ -11,6 +11,7 @@ mod dist;
 mod doctor;
 mod kubernetes;
 mod lint;
+mod playground;
 mod plugin;
 mod policy;
 mod release;
@@ -50,6 +51,11 @@ const TASKS: &[Task] = &[
         "kubernetes",
         "render a kustomization as kustomize does, and print its resources as JSON",
         kubernetes::run,
+    ),
+    Task(
+        "playground",
+        "build the page where configurations are tried out, and serve it; with --test in a browser without a window",
+        playground::run,
     ),
     Task("bench", "measure, and write the report; --instructions: guard against slower code", bench::run),
     Task("lint", "formatting, clippy, documentation, and the policy of dependencies", lint::run),

@@ -39,6 +39,13 @@ pub fn read(command: &mut Command) -> Done<Output> {
     Err(format!("`{shown}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
+/// Installs Debian's packages; whoever is not root cannot.
+pub fn apt_get(packages: &[&str]) -> Done {
+    let run = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));
+    run(&["update"])?;
+    run(&[&["install", "-y", "--no-install-recommends"][..], packages].concat())
+}
+
 /// `cargo metadata`, dependencies included.
 pub fn metadata() -> Done<Value> {
     let output = read(&mut cargo(&["metadata", "--format-version", "1", "--locked"]))?;

@@ -1,12 +1,14 @@
 //! `cargo xtask test`: every test, on the artefacts that users install.
 
 use crate::dist;
-use crate::shell::{Done, cargo, run as sh};
+use crate::playground;
+use crate::shell::{Done, run as sh};
 use crate::vector;
 
 /// Builds the artefacts, which some tests run, and runs every test of the workspace. Arguments go to `cargo test`.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&[])?;
     vector::test()?;
-    sh(cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]).args(arguments))
+    let mut tests = playground::with_browser(&["test", "--workspace", "--locked", "--no-fail-fast"])?;
+    sh(tests.args(arguments))
 }

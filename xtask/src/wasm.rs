@@ -1,7 +1,7 @@
-//! Builds the WASM guest: `kaudit.wasm`, which reads a file, and `kaudit-base.wasm`, into which `kaudit-filter bake` puts
-//! a configuration.
+//! Builds the WASM guest (`kaudit.wasm`, which reads a file, and `kaudit-base.wasm`, into which `kaudit-filter bake` puts
+//! a configuration) and the playground's module.
 //!
-//! One module has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
+//! One guest has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
 //! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
 //! `wasm-ld`: rustup's components where they are installed, else Debian's packages.
 
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Done, read, root, run, target_directory};
+use crate::shell::{Done, apt_get, read, root, run, target_directory};
 
 /// What every Fluent Bit from 2.2 on understands.
 const FLAGS: &str =
@@ -33,18 +33,23 @@ pub fn base() -> Done<PathBuf> {
 /// Builds the guest `file` or `base` below a directory, with further flags for the compiler.
 pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     let features: &[&str] = if kind == "file" { &["--features", "file"] } else { &[] };
+    let built = compile("kaudit-wasm", features, target, flags)?;
+    // The next kind is built in the same place, where the standard library is.
+    let kept = built.with_file_name(kind).with_extension("wasm");
+    fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+    Ok(kept)
+}
+
+/// The playground's module, as the compiler leaves it.
+pub fn playground() -> Done<PathBuf> {
+    compile("kaudit-playground", &[], &target_directory()?, "")
+}
+
+fn compile(package: &str, features: &[&str], target: &Path, flags: &str) -> Done<PathBuf> {
     let target = target.join("guest");
     let mut cargo = toolchain(flags)?;
     cargo
-        .args([
-            "build",
-            "--locked",
-            "--package",
-            "kaudit-wasm",
-            "--no-default-features",
-            "--profile",
-            "guest",
-        ])
+        .args(["build", "--locked", "--package", package, "--no-default-features", "--profile", "guest"])
         .args(features)
         .args(["-Z", "build-std=std,panic_abort", "--target", "wasm32-unknown-unknown", "--target-dir"])
         .arg(&target)
@@ -52,11 +57,7 @@ pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
         // The library can be built along with a stable compiler, too, when it is asked like this.
         .env("RUSTC_BOOTSTRAP", "1");
     run(&mut cargo)?;
-    // The next kind is built in the same place, where the standard library is.
-    let [built, kept] =
-        ["kaudit_wasm", kind].map(|name| target.join(OUTPUT).join(name).with_extension("wasm"));
-    fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
-    Ok(kept)
+    Ok(target.join(OUTPUT).join(package.replace('-', "_")).with_extension("wasm"))
 }
 
 /// The `cargo` that can build the guest.
@@ -98,8 +99,5 @@ fn install() -> Done {
          root, `apt-get install {}`",
         DEBIAN.join(" ")
     );
-    let install = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));
-    install(&["update"])
-        .and_then(|()| install(&[&["install", "-y", "--no-install-recommends"][..], &DEBIAN].concat()))
-        .map_err(|error| format!("{advice} ({error})"))
+    apt_get(&DEBIAN).map_err(|error| format!("{advice} ({error})"))
 }

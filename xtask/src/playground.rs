@@ -1,0 +1,102 @@
+//! `cargo xtask playground`: the page where configurations are tried out.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::dist;
+use crate::shell::{Done, apt_get, cargo, root, run as sh, target_directory};
+use crate::wasm;
+
+/// Where the page is served, so that links to it stay good; where that is taken, anywhere.
+const ADDRESSES: [&str; 2] = ["127.0.0.1:8470", "127.0.0.1:0"];
+
+/// Programs that are, or go with, a browser which `--test` can drive.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+/// The variable that names the browser to the tests.
+const BROWSER: &str = "KAUDIT_BROWSER";
+
+/// Builds the page and serves it; with `--test` puts it and its module to the test instead.
+pub fn run(arguments: &[String]) -> Done {
+    dist::run(&["playground".to_owned()])?;
+    match arguments {
+        [] => serve(),
+        [option] if option == "--test" => test(),
+        _ => Err("the only option is --test".to_owned()),
+    }
+}
+
+/// Builds the page: the module, and then the one file that has everything in it.
+pub fn build() -> Done<PathBuf> {
+    let module = wasm::playground()?;
+    let page = target_directory()?.join("playground.html");
+    let builder = ["run", "--quiet", "--locked", "--package", "kaudit-playground-page", "--"];
+    sh(cargo(&builder).arg(module).arg(&page))?;
+    Ok(page)
+}
+
+fn test() -> Done {
+    let packages = ["kaudit-playground", "kaudit-playground-page", "kaudit-playground-host"];
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    sh(with_browser(&["test", "--locked"])?.args(packages))
+}
+
+/// `cargo` with these arguments, and the browser for the tests, which is installed where there is none.
+pub fn with_browser(arguments: &[&str]) -> Done<Command> {
+    let named = std::env::var(BROWSER).ok();
+    let found = named.or_else(|| BROWSERS.iter().find(|name| on_path(name)).map(|name| (*name).to_owned()));
+    let browser = match found {
+        Some(browser) => browser,
+        None => install()?,
+    };
+    let mut command = cargo(arguments);
+    command.env(BROWSER, browser);
+    Ok(command)
+}
+
+fn install() -> Done<String> {
+    apt_get(&["chromium"]).map_err(|error| {
+        let advice = "the playground's tests need Chromium: install it, or name a browser like it in";
+        format!("{advice} {BROWSER} ({error})")
+    })?;
+    Ok("chromium".to_owned())
+}
+
+fn on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(name).exists())
+}
+
+/// Serves the page to this machine.
+fn serve() -> Done {
+    let page = root().join("dist/playground.html");
+    let page = fs::read(&page).map_err(|error| format!("{}: {error}", page.display()))?;
+    let listener = ADDRESSES.iter().find_map(|address| TcpListener::bind(address).ok());
+    let listener = listener.ok_or("no port of 127.0.0.1 is free")?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    println!("The playground is at http://{address}/; end with Ctrl-C.");
+    for request in listener.incoming() {
+        // Who goes away before the answer has no need of it.
+        let _ = request.and_then(|request| answer(request, &page));
+    }
+    Ok(())
+}
+
+/// Answers every request with the page.
+fn answer(mut request: TcpStream, page: &[u8]) -> std::io::Result<()> {
+    // A browser opens connections that it may have no need of.
+    request.set_read_timeout(Some(Duration::from_secs(1)))?;
+    let head = BufReader::new(request.try_clone()?).lines();
+    head.map_while(Result::ok).find(String::is_empty);
+    let length = page.len();
+    write!(
+        request,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {length}\r\nConnection: \
+         close\r\n\r\n"
+    )?;
+    request.write_all(page)
+}
