@@ -109,7 +109,7 @@ fn own_time(record: &[u8]) -> Option<i64> {
 }
 
 /// Counters of a nested object by their paths.
-pub(crate) fn flatten(path: &str, value: &Value, stats: &mut BTreeMap<String, u64>) {
+pub fn flatten(path: &str, value: &Value, stats: &mut BTreeMap<String, u64>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {

@@ -3,6 +3,7 @@
 mod engine;
 mod explain;
 mod msgpack;
+mod playground;
 mod random;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ fn every_case_on_every_host() {
     for way in [vector::Way::Text, vector::Way::Table] {
         drivers.push(Box::new(vector::Vector::new(way, &module, &scratch.join("vector"))));
     }
+    let page = playground::Playground::open(&scratch.join("playground"));
+    drivers.push(Box::new(page.expect("the playground can be built and opened")));
     let only = std::env::var("KAUDIT_CASES").unwrap_or_default();
     let report = suite::run(&cases, &only, &mut drivers);
 
