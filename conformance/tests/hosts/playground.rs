@@ -26,11 +26,13 @@ impl Playground {
 
     fn case(&mut self, case: &Case) -> io::Result<Run> {
         // What is no UTF-8 is the host's to mend: a page has texts.
-        let records = case.records.iter().map(
-            |record| json!({ "text": String::from_utf8_lossy(&record.bytes), "at": record.at_ms }),
-        );
+        let records = case
+            .records
+            .iter()
+            .map(|record| json!({ "text": String::from_utf8_lossy(&record.bytes), "at": record.at_ms }));
         let records: Vec<Value> = records.collect();
-        let told = self.browser.eval(&format!("playground.filter({}, {})", json!(case.config), json!(records)))?;
+        let told =
+            self.browser.eval(&format!("playground.filter({}, {})", json!(case.config), json!(records)))?;
         let mut run = Run { verdicts: Some(Vec::new()), ..Run::default() };
         for row in told["rows"].as_array().into_iter().flatten() {
             let text = |name: &str| row[name].as_str().unwrap_or_default();
@@ -43,7 +45,10 @@ impl Playground {
                 Some(reason) => format!("dropped: {reason}"),
                 None => text("verdict").to_owned(),
             };
-            run.verdicts.iter_mut().filter(|_| verdict != "own").for_each(|verdicts| verdicts.push(verdict.clone()));
+            run.verdicts
+                .iter_mut()
+                .filter(|_| verdict != "own")
+                .for_each(|verdicts| verdicts.push(verdict.clone()));
         }
         let mut stats = BTreeMap::new();
         flatten("", &told["account"], &mut stats);

@@ -19,3 +19,16 @@ pub fn of(text: &str) -> Value {
     told["explained"] = json!(explained);
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+
+    #[test]
+    fn each_code_is_explained() {
+        let told = of("integrations: []\n");
+        let code = told["remarks"][0]["code"].as_str().unwrap();
+        assert_eq!((&told["errors"], &told["remarks"][0]["line"]), (&1.into(), &1.into()));
+        assert!(told["explained"][code].as_str().unwrap().contains("integration"), "{told}");
+    }
+}

@@ -1,11 +1,11 @@
 //! A filter at work in a page: what became of each record, and of all.
 
+use std::iter;
+
 use kaudit_filter::Time;
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::entry::Entry;
 use kaudit_filter::explain::{Explainer, Outcome};
-use kaudit_filter::finding::Kind;
-use kaudit_filter::stats::Reason;
 use kaudit_workbench::explain;
 use serde_json::{Map, Value, json};
 
@@ -81,29 +81,18 @@ impl Trial {
 
     /// The counters, named as in the program's `--summary json`; every one is there, zero or not.
     pub fn account(&self) -> Value {
-        let stats = self.explainer.stats();
-        let mut kept = Map::from_iter([("total".to_owned(), stats.kept().into())]);
-        kept.extend(Kind::ALL.iter().map(|kind| (kind.word().to_owned(), stats.kept_of(*kind).into())));
-        kept.insert("unrecognised".to_owned(), stats.wrapped.into());
-        let mut dropped = Map::from_iter([("total".to_owned(), stats.dropped().into())]);
-        dropped.extend(
-            Reason::ALL.iter().map(|reason| (reason.label().to_owned(), stats.dropped_for(*reason).into())),
-        );
-        json!({
-            "records": stats.records,
-            "kept": kept,
-            "dropped": dropped,
-            "suppressed": stats.suppressed,
-            "passed": stats.passed,
-            "entries": self.entries,
-            "summaries": stats.summaries,
-            "summarised": stats.summarised,
-            "reports": stats.reports,
-            "reported": stats.reported,
-            "clamped": stats.clamped,
-            "truncated": stats.truncated,
-            "redacted": stats.redacted,
-        })
+        let mut account = Map::from_iter([("entries".to_owned(), self.entries.into())]);
+        for (group, counters) in self.explainer.stats().counters() {
+            let total: u64 = counters.iter().map(|(_, count)| count).sum();
+            let counters = counters.into_iter().map(|(name, count)| (name.to_owned(), Value::from(count)));
+            if group.is_empty() {
+                account.extend(counters);
+            } else {
+                let total = ("total".to_owned(), total.into());
+                account.insert(group.to_owned(), iter::once(total).chain(counters).collect());
+            }
+        }
+        account.into()
     }
 }
 
@@ -112,4 +101,52 @@ fn text(entry: &Entry<'_>) -> String {
     let mut json = Vec::new();
     entry.write_json(&mut json);
     String::from_utf8_lossy(&json).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "integrations:
+  - type: detections
+    target: {target-type: http-api, http-api-uri: 'https://ingress.eu2.coralogix.com/logs/v1/singles', rate-limit: 1}
+    data-filter: {entity-no-match: '^system:'}
+";
+
+    fn detection(eid: &str) -> String {
+        format!(r#"{{"etype":"principal","eid":"{eid}","category":"incident","time":1773735300000}}"#)
+    }
+
+    #[test]
+    fn each_record_is_told_and_the_account_closes() {
+        let now = Time::from_millis(1_773_735_300_000);
+        let mut trial = Trial::new(CONFIG).unwrap();
+        let told: Vec<Value> = ["system:a", "johnD", "johnD", "no json"]
+            .map(|eid| if eid == "no json" { eid.to_owned() } else { detection(eid) })
+            .iter()
+            .map(|record| trial.take(record, now))
+            .collect();
+        let verdicts: Vec<&Value> = told.iter().map(|told| &told["verdict"]).collect();
+        assert_eq!(verdicts, ["dropped", "kept", "suppressed", "kept"]);
+        assert_eq!(told[0]["reason"], "entity-no-match");
+        assert_eq!(told[0]["fields"]["eid"], "system:a");
+        assert!(told[0]["way"].to_string().contains("finds `system:` in `system:a`"), "{}", told[0]["way"]);
+        let entry: Value = serde_json::from_str(told[1]["entry"].as_str().unwrap()).unwrap();
+        assert_eq!(entry["text"]["eid"], "johnD");
+        let own = trial.finish(now);
+        assert_eq!(own.as_array().unwrap().len(), 1);
+        let account = trial.account();
+        for (name, count) in
+            [("records", 4), ("suppressed", 1), ("passed", 0), ("entries", 3), ("summarised", 1)]
+        {
+            assert_eq!(account[name], count, "{name}");
+        }
+        assert_eq!((&account["kept"]["total"], &account["dropped"]["total"]), (&json!(2), &json!(1)));
+    }
+
+    #[test]
+    fn a_configuration_with_errors_makes_no_filter() {
+        let refused = Trial::new("integrations: []").err().unwrap();
+        assert!(refused.starts_with("kaudit.yaml:1:"), "{refused}");
+    }
 }

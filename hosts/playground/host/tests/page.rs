@@ -232,11 +232,15 @@ fn both_themes_can_be_read_at_any_width() {
         assert_ne!(grounds[0], grounds[1]);
         grounds
     };
-    browser.eval("for (const of of ['dropped', 'own']) document.querySelector(`#list .${of}`).click()").unwrap();
+    browser
+        .eval("for (const of of ['dropped', 'own']) document.querySelector(`#list .${of}`).click()")
+        .unwrap();
     browser.wait("document.querySelectorAll('#list .json').length === 1").unwrap();
     look(&mut browser, "verdicts");
     let mistakes = "byId('config-examples').options[3].value";
-    browser.eval(&format!("config.replace({mistakes}), document.querySelector('#note').hidden = true")).unwrap();
+    browser
+        .eval(&format!("config.replace({mistakes}), document.querySelector('#note').hidden = true"))
+        .unwrap();
     browser.wait(&says("#remarks-sum", "errors")).unwrap();
     browser.eval("document.querySelector('#remarks details').open = true").unwrap();
     let grounds = look(&mut browser, "mistakes");
