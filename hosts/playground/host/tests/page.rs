@@ -240,6 +240,7 @@ fn both_themes_can_be_read_at_any_width() {
         .eval("for (const of of ['dropped', 'own']) document.querySelector(`#list .${of}`).click()")
         .unwrap();
     browser.wait("document.querySelectorAll('#list .json').length === 1").unwrap();
+    browser.eval("document.querySelector('#list details[open]').scrollIntoView()").unwrap();
     look(&mut browser, "verdicts");
     let mistakes = "byId('config-examples').options[3].value";
     browser
