@@ -7,11 +7,11 @@
 
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
-use crate::finding::{Field, Fields, Kind, Question};
+use crate::finding::{Field, Fields, Key, Kind, Question};
 use crate::limit::Room;
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, Compile, Find, Source};
-use crate::record::{Event, Json, Number, Record};
+use crate::record::{Event, Json, KnownKeys, Number, Record};
 use crate::redact::Redactor;
 use crate::severity::{self, Flags, Table};
 use crate::stats::{Reason, Stats};
@@ -219,7 +219,7 @@ impl Explainer {
         let mut scratch = String::new();
         let mut seen = Seen::default();
         let mut record = Json::new(text);
-        let found = find(&mut record, &mut seen, &mut scratch);
+        let found = find(&mut record, &mut KnownKeys::new(Key::of), &mut seen, &mut scratch);
         let mut told = match found {
             Ok((kind, embedded)) => {
                 let body = embedded.as_ref().map_or_else(|| record.body(), Record::body);
