@@ -22,19 +22,19 @@ const DEBIAN: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rus
 
 /// The guest that reads its configuration from a file.
 pub fn file() -> Done<PathBuf> {
-    guest("file", &target_directory()?, "")
+    build("file", &target_directory()?, "")
 }
 
 /// The guest that waits for a configuration.
 pub fn base() -> Done<PathBuf> {
-    guest("base", &target_directory()?, "")
+    build("base", &target_directory()?, "")
 }
 
-/// Builds the guest `file` or `base` below a directory, with further flags for the compiler. It is put aside: the next
-/// kind is built in the same place, where the standard library is.
-pub fn guest(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
+/// Builds the guest `file` or `base` below a directory, with further flags for the compiler.
+pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     let features: &[&str] = if kind == "file" { &["--features", "file"] } else { &[] };
-    let built = build("kaudit-wasm", features, target, flags)?;
+    let built = compile("kaudit-wasm", features, target, flags)?;
+    // The next kind is built in the same place, where the standard library is.
     let kept = built.with_file_name(kind).with_extension("wasm");
     fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
     Ok(kept)
@@ -42,10 +42,10 @@ pub fn guest(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
 
 /// The playground's module, as the compiler leaves it.
 pub fn playground() -> Done<PathBuf> {
-    build("kaudit-playground", &[], &target_directory()?, "")
+    compile("kaudit-playground", &[], &target_directory()?, "")
 }
 
-fn build(package: &str, features: &[&str], target: &Path, flags: &str) -> Done<PathBuf> {
+fn compile(package: &str, features: &[&str], target: &Path, flags: &str) -> Done<PathBuf> {
     let target = target.join("guest");
     let mut cargo = toolchain(flags)?;
     cargo
@@ -95,8 +95,7 @@ fn debian_is_complete() -> bool {
 
 fn install() -> Done {
     let advice = format!(
-        "what is built for another platform needs the source of Rust's standard library: `rustup component add rust-src`, \
-         or on Debian, as \
+        "what is built for another platform needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
          root, `apt-get install {}`",
         DEBIAN.join(" ")
     );

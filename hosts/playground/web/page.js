@@ -140,7 +140,10 @@ function showVerdicts(stale) {
   byId("shown").textContent = stale ? "of the configuration before its errors"
     : wanted ? `${shown.length} of ${rows.length}` : "";
   const list = byId("list");
+  const open = new Set([...list.querySelectorAll("li > details[open]")].map(it => it.parentElement.dataset.key));
   list.replaceChildren(...shown.slice(0, listed).map(verdictItem));
+  // What somebody reads stays open while they type.
+  for (const item of list.children) item.firstChild.open = open.has(item.dataset.key);
   if (shown.length > listed) {
     const more = element("button", "", `${shown.length - listed} more`);
     more.type = "button";
@@ -205,7 +208,7 @@ function verdictItem(row) {
   // What is inside is made when it is asked for.
   details.addEventListener("toggle", () => { if (details.open && details.childElementCount === 1) details.append(body(row)); });
   const item = element("li", "", details);
-  if (row.line) item.dataset.line = row.line;
+  item.dataset.key = row.line ?? row.entry;
   return item;
 }
 
@@ -252,7 +255,7 @@ function body(row) {
 function follow() {
   const line = document.activeElement === findings.area ? findings.line : 0;
   for (const item of byId("list").children) {
-    const current = Boolean(line) && Number(item.dataset.line) === line;
+    const current = Boolean(line) && item.dataset.key === String(line);
     if (current && !item.classList.contains("current")) item.scrollIntoView({block: "nearest"});
     item.classList.toggle("current", current);
   }
@@ -278,12 +281,11 @@ for (const [name, text] of Object.entries(EXAMPLES.findings)) {
   byId("findings-examples").append(add);
 }
 byId("clear").addEventListener("click", () => findings.replace(""));
-byId("arrival").addEventListener("change", arrive);
-byId("at").addEventListener("input", arrive);
-function arrive() {
+byId("arrival").addEventListener("change", () => { showArrival(); later(run); });
+byId("at").addEventListener("input", () => { showArrival(); later(run); });
+function showArrival() {
   byId("at").hidden = byId("arrival").value !== "at";
   byId("at").ariaInvalid = String(!byId("at").hidden && parse_time(byId("at").value) === undefined);
-  later(run);
 }
 
 /** Remembers the theme where the browser lets a page remember. */
@@ -315,18 +317,18 @@ async function share() {
 }
 byId("share").addEventListener("click", share);
 
-async function show(state) {
+function show(state) {
   byId("arrival").value = state.arrival;
   byId("at").value = state.at;
   config.text = state.config;
   findings.text = state.findings;
-  arrive();
+  showArrival();
   run();
 }
 
 async function fromLink() {
   const state = await fromFragment(location.hash);
-  if (state) await show(state);
+  if (state) show(state);
   else if (location.hash.startsWith(MARK)) note("The link is broken: it may have been cut.");
   return state !== undefined;
 }
@@ -336,7 +338,7 @@ async function start() {
   const packed = fromBase64(byId("module").textContent);
   await wasm_bindgen({module_or_path: (await through(new DecompressionStream("gzip"), packed)).buffer});
   const beginning = {config: Object.values(EXAMPLES.configs)[0], findings: Object.values(EXAMPLES.findings).join(""), arrival: "record", at: ""};
-  if (!await fromLink()) await show(beginning);
+  if (!await fromLink()) show(beginning);
   return performance.now();
 }
 /** For who drives the page: milliseconds until it was ready, and its filter. */

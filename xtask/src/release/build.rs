@@ -52,7 +52,7 @@ pub fn run(platform: &Platform, target: &Path) -> Done<Vec<(String, Vec<u8>)>> {
         files.push((name.to_owned(), target.join(platform.triple).join("release").join(file)));
     }
     for (name, kind) in [("kaudit.wasm", "file"), ("kaudit-base.wasm", "base")] {
-        files.push((name.to_owned(), wasm::guest(kind, target, &nameless(target)?)?));
+        files.push((name.to_owned(), wasm::build(kind, target, &nameless(target)?)?));
     }
     let read = |(name, path): (String, PathBuf)| {
         fs::read(&path).map(|bytes| (name, bytes)).map_err(|error| format!("{}: {error}", path.display()))

@@ -134,6 +134,10 @@ fn verdicts_and_the_way_to_them_can_be_read() {
         assert!(way.contains(part), "{way} does not say {part}");
     }
 
+    // What is read stays open while the configuration changes.
+    fill(&mut browser, CONFIG, &GOOD.replace("^system:", "^sys"));
+    browser.wait(&says("#list li:nth-child(2) .steps", "^sys finds")).unwrap();
+
     // One part of the account alone.
     browser.eval("document.querySelector('#legend .dropped').click()").unwrap();
     assert_eq!(texts(&mut browser, "#list .badge"), ["dropped"]);
@@ -236,6 +240,7 @@ fn both_themes_can_be_read_at_any_width() {
         .eval("for (const of of ['dropped', 'own']) document.querySelector(`#list .${of}`).click()")
         .unwrap();
     browser.wait("document.querySelectorAll('#list .json').length === 1").unwrap();
+    browser.eval("document.querySelector('#list details[open]').scrollIntoView()").unwrap();
     look(&mut browser, "verdicts");
     let mistakes = "byId('config-examples').options[3].value";
     browser
