@@ -59,10 +59,13 @@ pub enum Verdict<'a> {
     Passed,
 }
 
+/// The labels of a finding that is gone.
+type Noted = [Box<[u8]>; 7];
+
 /// What a summary or report remembers of the findings it speaks of.
 struct Note {
     severity: Severity,
-    labels: [Box<[u8]>; 7],
+    labels: Noted,
     sample: Tape<'static>,
 }
 
@@ -75,7 +78,7 @@ struct Scratch {
     key: String,
     labels: Texts,
     /// The labels of what a summary or report speaks of.
-    noted: [Box<[u8]>; 7],
+    noted: Noted,
 }
 
 impl Filter {
@@ -390,16 +393,18 @@ impl<'a> Seen<'a> {
     /// Takes a value; whether its key was not there before.
     #[inline(always)]
     fn take(&mut self, (meaning, name): (Key, u8), value: Value<'a>) -> bool {
-        match (meaning, value) {
-            (Key::Field(field), _) => return self.fields.offer(field, value),
-            (Key::Line, Value::Text(text)) => {
-                if self.line.is_none() && begins_object(text) {
+        match meaning {
+            Key::Field(field) => return self.fields.offer(field, value),
+            Key::Line => {
+                if let Value::Text(text) = value
+                    && self.line.is_none()
+                    && begins_object(text)
+                {
                     self.line = Some(text);
                 }
             }
-            (Key::Batch, Value::List) => self.batch = true,
-            (Key::Own, _) => self.own = true,
-            _ => (),
+            Key::Batch => self.batch |= matches!(value, Value::List),
+            Key::Own => self.own = true,
         }
         self.is_new(name)
     }
@@ -555,7 +560,7 @@ impl Shaper {
         &self,
         integrations: &[Integration],
         summary: Summary<Note>,
-    ) -> Option<(Tape<'static>, Severity, [Box<[u8]>; 7])> {
+    ) -> Option<(Tape<'static>, Severity, Noted)> {
         let Summary { integration, by, key, tally } = summary;
         let Note { severity, labels, sample } = tally.note?;
         let name = integrations.get(integration).map_or("", |integration| &integration.name);

@@ -65,7 +65,8 @@ const fn place(kind: usize, [etype, category, confidence]: [Option<usize>; 3], f
         confidence,
         Confidence::ALL.len(),
     );
-    words.wrapping_mul(4).wrapping_add(flags[0] as usize * 2).wrapping_add(flags[1] as usize)
+    let [one, other] = flags;
+    words.wrapping_mul(2).wrapping_add(one as usize).wrapping_mul(2).wrapping_add(other as usize)
 }
 
 /// What a finding's severity depends on besides the question.

@@ -22,7 +22,7 @@ struct Word {
     pattern: u8,
     at_start: bool,
     at_end: bool,
-    word: Cow<'static, [u8]>,
+    bytes: Cow<'static, [u8]>,
 }
 
 impl Literals {
@@ -43,15 +43,15 @@ impl Word {
     #[inline]
     fn is_in(&self, text: &[u8]) -> bool {
         match (self.at_start, self.at_end) {
-            (true, true) => text == &*self.word,
-            (true, false) => text.starts_with(&self.word),
-            (false, true) => text.ends_with(&self.word),
+            (true, true) => text == &*self.bytes,
+            (true, false) => text.starts_with(&self.bytes),
+            (false, true) => text.ends_with(&self.bytes),
             (false, false) => self.is_within(text),
         }
     }
 
     fn is_within(&self, text: &[u8]) -> bool {
-        let Some((first, rest)) = self.word.split_first() else { return true };
+        let Some((first, rest)) = self.bytes.split_first() else { return true };
         let mut left = text;
         while let Some((byte, after)) = left.split_first() {
             if byte == first && after.starts_with(rest) {
@@ -79,7 +79,7 @@ impl Literals {
         while let Some(([pattern, place, length], after)) = rest.split_first_chunk() {
             let (word, after) = after.split_at_checked(usize::from(*length))?;
             let (at_start, at_end) = (place & 1 != 0, place & 2 != 0);
-            words.push(Word { pattern: *pattern, at_start, at_end, word: Cow::Borrowed(word) });
+            words.push(Word { pattern: *pattern, at_start, at_end, bytes: Cow::Borrowed(word) });
             rest = after;
         }
         rest.is_empty().then_some(Self { words })
@@ -88,7 +88,7 @@ impl Literals {
     #[cfg(feature = "bake")]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for Word { pattern, at_start, at_end, word } in &self.words {
+        for Word { pattern, at_start, at_end, bytes: word } in &self.words {
             let place = u8::from(*at_start) | u8::from(*at_end) << 1;
             // No word is longer than `Literals::of` takes.
             bytes.extend([*pattern, place, u8::try_from(word.len()).unwrap_or(u8::MAX)]);
@@ -112,7 +112,7 @@ impl Literals {
                 return None;
             }
         }
-        let short = words.iter().all(|word| word.word.len() <= usize::from(u8::MAX));
+        let short = words.iter().all(|word| u8::try_from(word.bytes.len()).is_ok());
         short.then_some(Self { words })
     }
 }
@@ -127,7 +127,7 @@ impl Word {
             pattern: 0,
             at_start,
             at_end,
-            word: Cow::Owned(word.to_vec()),
+            bytes: Cow::Owned(word.to_vec()),
         };
         Some(match hir.kind() {
             HirKind::Empty => vec![word(b"", false, false)],
@@ -160,14 +160,14 @@ impl Word {
 
     /// This word and another behind it; `None` where an end of the text would have to be within.
     fn then(&self, other: &Self) -> Option<Self> {
-        let within = self.at_end && !other.word.is_empty() || other.at_start && !self.word.is_empty();
-        let bytes = [&*self.word, &*other.word].concat();
-        (!within).then(|| Self {
+        let within = self.at_end && !other.bytes.is_empty() || other.at_start && !self.bytes.is_empty();
+        let both = Self {
             pattern: 0,
             at_start: self.at_start || other.at_start,
             at_end: self.at_end || other.at_end,
-            word: Cow::Owned(bytes),
-        })
+            bytes: [&*self.bytes, &*other.bytes].concat().into(),
+        };
+        (!within).then_some(both)
     }
 }
 

@@ -93,8 +93,10 @@ impl Tables {
         let length = usize::try_from(u32::from_le_bytes(*self.take(4)?.first_chunk()?)).ok()?;
         let bytes = self.take(length.checked_next_multiple_of(4)?)?.get(..length)?;
         match form {
-            DENSE => dense::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Dfa::Dense(dfa))),
-            SPARSE => sparse::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Dfa::Sparse(dfa))),
+            DENSE => dense::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Box::new(Dfa::Dense(dfa)))),
+            SPARSE => {
+                sparse::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Box::new(Dfa::Sparse(dfa))))
+            }
             LITERALS => Literals::from_bytes(bytes).map(Table::Literals),
             _ => None,
         }
@@ -109,14 +111,14 @@ impl Tables {
 
 /// What one table is of.
 enum Table {
-    Dfa(Dfa),
+    Dfa(Box<Dfa>),
     Literals(Literals),
 }
 
 impl Source for Tables {
     fn test(&mut self, _: &str) -> Result<Test, BuildError> {
         match self.next() {
-            Some(Table::Dfa(dfa)) => Ok(Test::Table(Box::new(dfa))),
+            Some(Table::Dfa(dfa)) => Ok(Test::Table(dfa)),
             Some(Table::Literals(literals)) => Ok(Test::Literals(literals)),
             None => Err(damaged()),
         }
@@ -124,11 +126,14 @@ impl Source for Tables {
 
     fn find(&mut self, _: &str) -> Result<Find, BuildError> {
         let builder = regex::Builder::new();
-        match (self.next(), self.next()) {
-            (Some(Table::Dfa(Dfa::Dense(end))), Some(Table::Dfa(Dfa::Dense(start)))) => {
+        let (Some(Table::Dfa(end)), Some(Table::Dfa(start))) = (self.next(), self.next()) else {
+            return Err(damaged());
+        };
+        match (*end, *start) {
+            (Dfa::Dense(end), Dfa::Dense(start)) => {
                 Ok(Find::Table(Box::new(Regex::Dense(builder.build_from_dfas(end, start)))))
             }
-            (Some(Table::Dfa(Dfa::Sparse(end))), Some(Table::Dfa(Dfa::Sparse(start)))) => {
+            (Dfa::Sparse(end), Dfa::Sparse(start)) => {
                 Ok(Find::Table(Box::new(Regex::Sparse(builder.build_from_dfas(end, start)))))
             }
             _ => Err(damaged()),
@@ -138,7 +143,7 @@ impl Source for Tables {
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
         match self.next() {
             Some(Table::Dfa(dfa)) if dfa.patterns() == patterns.len() => {
-                Ok(Set { automaton: Automaton::Table(Box::new(dfa)), found: PatternSet::new(patterns.len()) })
+                Ok(Set { automaton: Automaton::Table(dfa), found: PatternSet::new(patterns.len()) })
             }
             Some(Table::Literals(literals)) => Ok(literals.into()),
             _ => Err(damaged()),

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     fn meaning(key: &Name<'_>) -> Option<usize> {
-        (key.text().len() % 2 == 0).then_some(key.text().len())
+        key.text().len().is_multiple_of(2).then_some(key.text().len())
     }
 
     #[test]

@@ -190,7 +190,9 @@ mod tests {
         for number in 0..100 {
             let mut suspicion = Suspicion::new();
             let keys: Vec<String> = (0..10).map(|key| format!("key_{number}_{key}")).collect();
-            keys.iter().for_each(|key| suspicion.take(&Name::of(key.as_bytes())));
+            for key in &keys {
+                suspicion.take(&Name::of(key.as_bytes()));
+            }
             wrongly += u32::from(suspicion.any());
             let mut inside = suspicion.inside();
             for _ in 0..10 {

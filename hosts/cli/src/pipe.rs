@@ -26,6 +26,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::clock::wall;
+use crate::input::text_of;
 use crate::{Outcome, config, say};
 
 /// Filters a stream of lines as it flows: a finding in, its entry out
@@ -252,7 +253,7 @@ impl Pipe {
         if line.is_empty() {
             return;
         }
-        let text = String::from_utf8_lossy(line);
+        let text = text_of(line);
         match self.filter.process(&mut Json::new(&text), wall()) {
             Verdict::Kept(entry) => write(self.shape, &entry, &mut self.lines),
             Verdict::Passed => {

@@ -37,6 +37,7 @@ struct Open {
     date: Date,
 }
 
+const SHORT: u8 = 0xA0;
 const NIL: u8 = 0xC0;
 const STR: u8 = 0xDB;
 const LIST: u8 = 0xDD;
@@ -87,6 +88,8 @@ impl Packer<'_> {
 
     fn text(&mut self, bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
+            // The shortest form, which the engine reads quickest.
+            Ok(length @ 0..=31) => self.out.push(SHORT | length),
             Ok(length) => self.out.extend([0xD9, length]),
             Err(_) => self.head(STR, bytes.len()),
         }

@@ -1,5 +1,6 @@
 //! The native steps: one event, changed in place, and its verdict; one entry of the filter's own.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher as _, RandomState};
 
 use kaudit_filter::config::Shape;
@@ -71,7 +72,11 @@ impl Step {
     ) -> LuaResult<Answer> {
         self.last = Way::Text;
         let bytes = message.as_bytes();
-        let text = String::from_utf8_lossy(&bytes);
+        // Looked at once, in large steps, where it is UTF-8, as nearly all is.
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(&bytes),
+        };
         let verdict = self.filter.process(&mut Json::new(&text), self.clock.now()?);
         match &verdict {
             Verdict::Kept(entry) if self.shape == Shape::Singles => {
