@@ -43,7 +43,7 @@ pub(super) fn secret(report: &mut Report, path: &str, key: &str, at: Place, text
             at,
             path,
             message,
-            "remove it: the filter needs no token, the agent sends",
+            format!("the filter needs none, as the agent sends; kAudit takes its own by `ref/{key}`"),
         );
     }
 }

@@ -204,7 +204,7 @@ or in the integration:
 "A limit of 0 would let nothing pass, which is said by `stopped: true`. For no limit leave the key out.";
     PlainSecret "K042" Advice "a secret in plain text"
 "The token stands in the file, and in every copy of it: a repository, a ConfigMap that many may read. The filter needs none,
-as the agent sends. Remove it, or refer to it and keep the value elsewhere:
+as the agent sends: in a document of its own remove the key. In kAudit's list refer to it, and keep the value elsewhere:
 
     ref/http-api-token: val-coralogix";
 

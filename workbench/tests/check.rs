@@ -57,6 +57,14 @@ fn every_remark_is_shown_under_its_line() {
         );
         expect(&name.replace(".yaml", ".txt"), &text, &mut failed);
     }
+    // kAudit's own samples, as they were published.
+    for name in ["seed-sample", "vendor-targets"] {
+        let file = format!("tests/data/config/{name}.yaml");
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
+        let mut report = Report::default();
+        report.file(&file, &text, &NoFiles);
+        expect(&format!("{name}.txt"), &report.text(false), &mut failed);
+    }
     let all = report("mistakes.yaml");
     expect("mistakes.json", &format!("{:#}\n", all.json()), &mut failed);
     expect("mistakes.sarif", &format!("{:#}\n", all.sarif()), &mut failed);
