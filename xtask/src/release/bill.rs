@@ -1,4 +1,4 @@
-//! What third parties wrote of what is delivered: a bill of materials for programs (CycloneDX), and the licences for
+//! What third parties wrote of what is delivered: a bill of materials for programs (`CycloneDX`), and the licences for
 //! people.
 //!
 //! Decision: from `cargo metadata` and the lock files rather than by a further tool: they are what the build goes by, and
@@ -17,7 +17,7 @@ use crate::shell::{Done, cargo, read, root};
 
 /// Bills of what is delivered.
 pub struct Bill {
-    /// CycloneDX, as JSON.
+    /// `CycloneDX`, as JSON.
     pub cyclonedx: String,
     /// Every package with its licence, and the licences' texts.
     pub licences: String,
