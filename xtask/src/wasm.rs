@@ -40,9 +40,9 @@ pub fn guest(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     Ok(kept)
 }
 
-/// The playground's module, as the compiler leaves it.
-pub fn playground() -> Done<PathBuf> {
-    build("kaudit-playground", &[], &target_directory()?, "")
+/// The playground's module, as the compiler leaves it, below a directory, with further flags for the compiler.
+pub fn playground(target: &Path, flags: &str) -> Done<PathBuf> {
+    build("kaudit-playground", &[], target, flags)
 }
 
 fn build(package: &str, features: &[&str], target: &Path, flags: &str) -> Done<PathBuf> {
