@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -30,10 +30,16 @@ pub fn run(arguments: &[String]) -> Done {
     }
 }
 
-/// Builds the page: the module, and then the one file that has everything in it.
+/// Builds the page.
 pub fn build() -> Done<PathBuf> {
-    let module = wasm::playground()?;
-    let page = target_directory()?.join("playground.html");
+    page(&target_directory()?, "")
+}
+
+/// Builds the module below a directory, with further flags for the compiler, and then the one file that has everything
+/// in it.
+pub fn page(target: &Path, flags: &str) -> Done<PathBuf> {
+    let module = wasm::playground(target, flags)?;
+    let page = target.join("playground.html");
     let builder = ["run", "--quiet", "--locked", "--package", "kaudit-playground-page", "--"];
     sh(cargo(&builder).arg(module).arg(&page))?;
     Ok(page)

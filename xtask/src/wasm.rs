@@ -40,9 +40,9 @@ pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     Ok(kept)
 }
 
-/// The playground's module, as the compiler leaves it.
-pub fn playground() -> Done<PathBuf> {
-    compile("kaudit-playground", &[], &target_directory()?, "")
+/// The playground's module, as the compiler leaves it, below a directory, with further flags for the compiler.
+pub fn playground(target: &Path, flags: &str) -> Done<PathBuf> {
+    compile("kaudit-playground", &[], target, flags)
 }
 
 fn compile(package: &str, features: &[&str], target: &Path, flags: &str) -> Done<PathBuf> {

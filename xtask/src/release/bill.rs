@@ -1,4 +1,4 @@
-//! What third parties wrote of what is delivered: a bill of materials for programs (CycloneDX), and the licences for
+//! What third parties wrote of what is delivered: a bill of materials for programs (`CycloneDX`), and the licences for
 //! people.
 //!
 //! Decision: from `cargo metadata` and the lock files rather than by a further tool: they are what the build goes by, and
@@ -17,7 +17,7 @@ use crate::shell::{Done, cargo, read, root};
 
 /// Bills of what is delivered.
 pub struct Bill {
-    /// CycloneDX, as JSON.
+    /// `CycloneDX`, as JSON.
     pub cyclonedx: String,
     /// Every package with its licence, and the licences' texts.
     pub licences: String,
@@ -27,7 +27,14 @@ pub struct Bill {
 const DELIVERED: [(&str, &[&str]); 2] = [
     (
         "",
-        &["kaudit-filter-cli", "kaudit-fluent-bit", "kaudit-vector", "kaudit-fluent-bit-host", "kaudit-wasm"],
+        &[
+            "kaudit-filter-cli",
+            "kaudit-fluent-bit",
+            "kaudit-vector",
+            "kaudit-fluent-bit-host",
+            "kaudit-wasm",
+            "kaudit-playground",
+        ],
     ),
     ("hosts/vector/host/", &["kaudit-vector-host"]),
 ];
@@ -197,8 +204,8 @@ mod tests {
         let parsed: Value = serde_json::from_str(&bill.cyclonedx).unwrap();
         let components = parsed["components"].as_array().unwrap();
         let component = |name: &str| components.iter().find(|component| component["name"] == name);
-        // Of the engine, of a plugin, of the module and of a guest.
-        for name in ["regex-automata", "libc", "mlua", "kaudit-wasm"] {
+        // Of the engine, of a plugin, of the module, of a guest and of the page.
+        for name in ["regex-automata", "libc", "mlua", "kaudit-wasm", "wasm-bindgen"] {
             assert!(component(name).is_some(), "{name} is missing");
         }
         // Of tests, of tasks, and of builds.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::clean;
+use crate::playground;
 use crate::plugin::{self, GLIBC};
 use crate::shell::{Done, read, root, run as sh, target_directory};
 use crate::wasm;
@@ -54,6 +55,7 @@ pub fn run(platform: &Platform, target: &Path) -> Done<Vec<(String, Vec<u8>)>> {
     for (name, kind) in [("kaudit.wasm", "file"), ("kaudit-base.wasm", "base")] {
         files.push((name.to_owned(), wasm::build(kind, target, &nameless(target)?)?));
     }
+    files.push(("playground.html".to_owned(), playground::page(target, &nameless(target)?)?));
     let read = |(name, path): (String, PathBuf)| {
         fs::read(&path).map(|bytes| (name, bytes)).map_err(|error| format!("{}: {error}", path.display()))
     };
