@@ -40,7 +40,7 @@ pub fn build() -> Done<PathBuf> {
 }
 
 fn test() -> Done {
-    let packages = ["kaudit-playground", "kaudit-playground-page", "kaudit-playground-host"];
+    let packages = ["kaudit-playground", "kaudit-playground-host"];
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     sh(with_browser(&["test", "--locked"])?.args(packages))
 }
