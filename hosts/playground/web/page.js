@@ -5,6 +5,8 @@ const SEVERITIES = ["", "debug", "verbose", "info", "warn", "error", "critical"]
 const LISTED = 300;
 /** How long a pause of typing is, milliseconds: for the page, and for who listens to it. */
 const PAUSE = 120, HUSH = 900;
+/** How long the filter works before it lets the page do something else, milliseconds. */
+const SPELL = 40;
 
 const byId = id => document.getElementById(id);
 const config = new Editor(byId("config"), YAML, () => later(run));
@@ -25,16 +27,27 @@ function words(text) {
 
 // Records through a filter.
 
-/** Puts records, each `{text, at}`, through a new filter: a row for each and for each entry of its own, and the account. */
-function filter(configuration, list) {
+/**
+ * Puts records, each `{text, at}`, through a new filter: a row for each and for each entry of its own, and the account.
+ * The page stays at hand meanwhile; nothing comes of it where it is no longer `wanted`.
+ */
+async function filter(configuration, list, wanted = () => true) {
   const trial = new Trial(configuration);
   try {
-    const own = entries => entries.map(entry => ({verdict: "own", entry}));
-    const rows = list.flatMap(record => {
+    const rows = [];
+    const add = entries => { for (const entry of entries) rows.push({verdict: "own", entry}); };
+    let rest = performance.now() + SPELL;
+    for (const record of list) {
+      if (performance.now() > rest) {
+        await new Promise(done => setTimeout(done));
+        if (!wanted()) return undefined;
+        rest = performance.now() + SPELL;
+      }
       const row = {...record, ...JSON.parse(trial.take(record.text, record.at))};
-      return [row, ...own(row.own)];
-    });
-    rows.push(...own(JSON.parse(trial.finish(list.at(-1)?.at ?? Date.now()))));
+      rows.push(row);
+      add(row.own);
+    }
+    add(JSON.parse(trial.finish(list.at(-1)?.at ?? Date.now())));
     return {rows, account: JSON.parse(trial.account())};
   } finally {
     trial.free();
@@ -51,21 +64,25 @@ function pasted() {
   });
 }
 
-function run() {
+let runs = 0;
+async function run() {
+  const mine = ++runs;
   const report = JSON.parse(check(config.text));
+  showRemarks(report);
   if (report.errors === 0) {
     try {
-      told = filter(config.text, pasted());
+      const ran = await filter(config.text, pasted(), () => mine === runs);
+      if (!ran) return;
+      told = ran;
     } catch (mistakes) {
       // A file that `check` looks through, but a filter cannot be made of.
       report.errors = 1;
       report.remarks.unshift({level: "error", line: 1, column: 1, width: 1, code: "", path: "", message: String(mistakes), help: ""});
+      showRemarks(report);
     }
   }
-  const stale = report.errors > 0;
-  showRemarks(report);
-  showVerdicts(stale);
-  speak(`${byId("remarks-sum").textContent}. ${stale ? "" : byId("sum").textContent}`);
+  showVerdicts(report.errors > 0);
+  speak(`${byId("remarks-sum").textContent}. ${report.errors ? "" : byId("sum").textContent}`);
 }
 
 let hush;
@@ -317,18 +334,18 @@ async function share() {
 }
 byId("share").addEventListener("click", share);
 
-function show(state) {
+async function show(state) {
   byId("arrival").value = state.arrival;
   byId("at").value = state.at;
   config.text = state.config;
   findings.text = state.findings;
   showArrival();
-  run();
+  await run();
 }
 
 async function fromLink() {
   const state = await fromFragment(location.hash);
-  if (state) show(state);
+  if (state) await show(state);
   else if (location.hash.startsWith(MARK)) note("The link is broken: it may have been cut.");
   return state !== undefined;
 }
@@ -338,7 +355,7 @@ async function start() {
   const packed = fromBase64(byId("module").textContent);
   await wasm_bindgen({module_or_path: (await through(new DecompressionStream("gzip"), packed)).buffer});
   const beginning = {config: Object.values(EXAMPLES.configs)[0], findings: Object.values(EXAMPLES.findings).join(""), arrival: "record", at: ""};
-  if (!await fromLink()) show(beginning);
+  if (!await fromLink()) await show(beginning);
   return performance.now();
 }
 /** For who drives the page: milliseconds until it was ready, and its filter. */

@@ -105,6 +105,10 @@ fn a_mistake_is_shown_while_it_is_there() {
     browser.wait(&says("#remarks-sum", "Nothing to remark")).unwrap();
     assert_eq!(browser.eval(&format!("{CONFIG}.ariaInvalid")).unwrap(), "false");
     assert_eq!(texts(&mut browser, "#remarks li").len(), 0);
+
+    // Several are no mistake in a file that is looked at, but no filter can be made of them.
+    fill(&mut browser, CONFIG, &[GOOD, GOOD].join("---\n"));
+    browser.wait(&says("#remarks li.error", "a second configuration")).unwrap();
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -141,6 +145,21 @@ fn verdicts_and_the_way_to_them_can_be_read() {
     // One part of the account alone.
     browser.eval("document.querySelector('#legend .dropped').click()").unwrap();
     assert_eq!(texts(&mut browser, "#list .badge"), ["dropped"]);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_long_day_can_be_pasted() {
+    let mut browser = browser("long");
+    fill(&mut browser, CONFIG, GOOD);
+    // The page answers while the filter is at work, and what was typed last counts.
+    let line = json!(format!("{DETECTION}\n"));
+    browser.eval(&format!("void (findings.text = {line}.repeat(3000), run())")).unwrap();
+    browser.eval("void (findings.text += 'no json', run())").unwrap();
+    browser.wait(&says("#sum", "3001 records = 3001 kept")).unwrap();
+    assert_eq!(texts(&mut browser, "#list > li").len(), 301);
+    browser.eval("document.querySelector('#list > li.empty button').click()").unwrap();
+    assert_eq!(texts(&mut browser, "#list > li").len(), 601);
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
