@@ -18,7 +18,7 @@ const MARK: &[u8] = concat!("kaudit baked ", env!("CARGO_PKG_VERSION"), "\0").as
 /// A pattern cannot become a table.
 #[cfg(feature = "bake")]
 pub fn bake(config: &Config) -> Result<Vec<u8>, BuildError> {
-    let mut source = crate::pattern::table::Bake::default();
+    let mut source = crate::pattern::bake::Bake::default();
     Filter::build(config, 0, &mut source)?;
     let config = postcard::to_allocvec(config).map_err(|error| BuildError(error.to_string()))?;
     let mut bytes = MARK.to_vec();

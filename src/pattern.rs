@@ -6,6 +6,8 @@
 //! A [`Source`] gives a filter under construction its patterns: compiled there and then (`compile`), or as tables that
 //! were compiled before (`table`), for a guest that has neither the stack nor the time to compile.
 
+#[cfg(feature = "bake")]
+pub(crate) mod bake;
 #[cfg(feature = "compile")]
 mod compile;
 mod literal;
@@ -18,7 +20,6 @@ use core::ops::Range;
 #[cfg(feature = "compile")]
 pub(crate) use compile::{Compile, set, single};
 use literal::Literals;
-use regex_automata::PatternSet;
 
 /// Where a filter under construction has its patterns from.
 pub(crate) trait Source {
@@ -48,7 +49,7 @@ pub(crate) enum Test {
     #[cfg(feature = "compile")]
     Compiled(compile::Regex),
     #[cfg(feature = "tables")]
-    Table(Box<table::Dfa>),
+    Table(table::Dfa),
 }
 
 impl Test {
@@ -68,7 +69,7 @@ pub(crate) enum Find {
     #[cfg(feature = "compile")]
     Compiled(compile::Regex),
     #[cfg(feature = "tables")]
-    Table(Box<table::Regex>),
+    Table(table::Pair),
 }
 
 impl Find {
@@ -78,7 +79,7 @@ impl Find {
             #[cfg(feature = "compile")]
             Self::Compiled(regex) => regex.find_iter(text).map(|found| found.range()).for_each(on),
             #[cfg(feature = "tables")]
-            Self::Table(regex) => regex.each(text, on),
+            Self::Table(pair) => pair.each(text, on),
         }
     }
 }
@@ -86,15 +87,15 @@ impl Find {
 /// Which of several patterns occur.
 pub(crate) struct Set {
     automaton: Automaton,
-    found: PatternSet,
+    found: Found,
 }
 
 enum Automaton {
     Literals(Literals),
     #[cfg(feature = "compile")]
-    Compiled(compile::Regex, Box<compile::Cache>),
+    Compiled(Box<compile::Many>),
     #[cfg(feature = "tables")]
-    Table(Box<table::Dfa>),
+    Table(table::Dfa),
 }
 
 impl Set {
@@ -103,14 +104,40 @@ impl Set {
         if let Automaton::Literals(literals) = &self.automaton {
             return literals.which(text, on);
         }
-        self.found.clear();
+        self.found.0.fill(0);
         match &mut self.automaton {
             Automaton::Literals(_) => (),
             #[cfg(feature = "compile")]
-            Automaton::Compiled(regex, cache) => compile::which(regex, cache, text, &mut self.found),
+            Automaton::Compiled(many) => many.which(text, &mut self.found),
             #[cfg(feature = "tables")]
             Automaton::Table(dfa) => dfa.which(text, &mut self.found),
         }
-        self.found.iter().map(|pattern| pattern.as_usize()).for_each(on);
+        self.found.each().for_each(on);
+    }
+}
+
+/// Patterns by their place in a list, a bit for each.
+pub(crate) struct Found(Box<[u8]>);
+
+impl Found {
+    fn new(patterns: usize) -> Self {
+        Self(vec![0; patterns.div_ceil(8)].into_boxed_slice())
+    }
+
+    fn insert(&mut self, pattern: usize) {
+        self.insert_eight(pattern / 8, 1 << (pattern % 8));
+    }
+
+    fn insert_eight(&mut self, at: usize, bits: u8) {
+        if let Some(byte) = self.0.get_mut(at) {
+            *byte |= bits;
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(at, byte)| {
+            let set = (0..8).filter(move |bit| byte >> bit & 1 == 1);
+            set.map(move |bit: usize| at.wrapping_mul(8).wrapping_add(bit))
+        })
     }
 }

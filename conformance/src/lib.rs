@@ -15,3 +15,4 @@ mod judge;
 pub mod program;
 pub mod suite;
 pub mod vector;
+pub mod wasm;

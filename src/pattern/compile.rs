@@ -1,12 +1,12 @@
 //! Patterns compiled where they are used.
 
-use regex_automata::meta::{self, Config};
-use regex_automata::{Input, MatchKind, PatternID, PatternSet};
+use regex_automata::meta::{self, Cache, Config};
+use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::literal::Literals;
-use super::{Automaton, BuildError, Find, Set, Source, Test};
+use super::{Automaton, BuildError, Find, Found, Set, Source, Test};
 
-pub(super) use regex_automata::meta::{Cache, Regex};
+pub(super) use regex_automata::meta::Regex;
 
 /// A compiled pattern may take so much; a repetition such as `(\w{1000}){1000}` is refused instead.
 pub(super) const SIZE_LIMIT: usize = 10 << 20;
@@ -51,8 +51,9 @@ impl Source for Compile {
             return Ok(literals.into());
         }
         let regex = set(patterns)?;
-        let (cache, found) = (Box::new(regex.create_cache()), PatternSet::new(regex.pattern_len()));
-        Ok(Set { automaton: Automaton::Compiled(regex, cache), found })
+        let (cache, found) = (regex.create_cache(), PatternSet::new(regex.pattern_len()));
+        let automaton = Automaton::Compiled(Box::new(Many { regex, cache, found }));
+        Ok(Set { automaton, found: Found::new(patterns.len()) })
     }
 }
 
@@ -62,14 +63,26 @@ impl From<Box<meta::BuildError>> for BuildError {
     }
 }
 
-/// Collects the patterns that occur.
-pub(super) fn which(regex: &Regex, cache: &mut Cache, text: &[u8], found: &mut PatternSet) {
-    if regex.pattern_len() == 1 {
-        // The overlapping search of one pattern would read the whole text; this one stops at the first match.
-        if regex.search_half_with(cache, &Input::new(text).earliest(true)).is_some() {
-            found.insert(PatternID::ZERO);
+/// Many patterns and what a search needs.
+pub(super) struct Many {
+    regex: Regex,
+    cache: Cache,
+    found: PatternSet,
+}
+
+impl Many {
+    /// Collects the patterns that occur.
+    pub fn which(&mut self, text: &[u8], all: &mut Found) {
+        let Self { regex, cache, found } = self;
+        if regex.pattern_len() == 1 {
+            // The overlapping search of one pattern would read the whole text; this one stops at the first match.
+            if regex.search_half_with(cache, &Input::new(text).earliest(true)).is_some() {
+                all.insert(0);
+            }
+        } else {
+            found.clear();
+            regex.which_overlapping_matches_with(cache, &Input::new(text), found);
+            found.iter().for_each(|pattern| all.insert(pattern.as_usize()));
         }
-    } else {
-        regex.which_overlapping_matches_with(cache, &Input::new(text), found);
     }
 }

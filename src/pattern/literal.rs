@@ -65,7 +65,7 @@ impl Word {
 
 impl From<Literals> for Set {
     fn from(literals: Literals) -> Self {
-        Self { automaton: Automaton::Literals(literals), found: regex_automata::PatternSet::new(0) }
+        Self { automaton: Automaton::Literals(literals), found: super::Found::new(0) }
     }
 }
 

@@ -1,78 +1,182 @@
 //! Patterns as tables: automata that were built, minimised and written down beforehand, and are searched in place.
 //!
-//! Tables stand in the order in which a filter under construction asks for its patterns. Each is its form and its
-//! length, four bytes each, and the automaton, padded to four bytes. Decision: dense where that is small, since an
-//! interpreter finds its next state there in a few instructions; sparse otherwise, since a pattern such as `\w+` would
-//! take hundreds of kilobytes.
+//! Tables stand in the order in which a filter under construction asks for its patterns. Decision: a form of our own,
+//! not `regex-automata`'s, whose reader and searches would be a sixth of a guest; a state is two bytes, and a search takes
+//! an interpreter a dozen instructions for each byte of the text. A table is its form, one byte ([`WORDS`] or
+//! [`AUTOMATON`]), its length, four, and what is in it; all numbers are little-endian, and those in an automaton have two
+//! bytes:
+//!
+//! | part | bytes |
+//! |---|---|
+//! | how many patterns, matching states, columns | 2 each |
+//! | the column of each byte | 256 |
+//! | the state in which a search begins behind each column | 2 × columns |
+//! | for each matching state, a bit for each pattern that it matches | ⌈patterns ÷ 8⌉ × matching states |
+//! | for each state, the next by column | 2 × columns × states |
+//!
+//! The last column is the text's edge. State 0 is dead; those that match come next. A state matches one byte late, so that
+//! the automaton has seen what stands behind a match.
 
-use regex_automata::dfa::{Automaton as _, dense, regex, sparse};
-use regex_automata::util::iter::Searcher;
-use regex_automata::{Input, PatternID, PatternSet};
+use core::ops::Range;
 
 use super::literal::Literals;
-use super::{Automaton, BuildError, Find, Set, Source, Test};
+use super::{Automaton, BuildError, Find, Found, Set, Source, Test};
 
-const DENSE: u32 = 0;
-const SPARSE: u32 = 1;
 /// Words, which need no automaton.
-const LITERALS: u32 = 2;
+pub(super) const WORDS: u8 = 0;
+/// An automaton.
+pub(super) const AUTOMATON: u8 = 1;
 
 /// One automaton.
-pub(crate) enum Dfa {
-    Dense(dense::DFA<&'static [u32]>),
-    Sparse(sparse::DFA<&'static [u8]>),
+pub(crate) struct Dfa {
+    column: &'static [u8; 256],
+    columns: usize,
+    /// As many states from 1 on match.
+    matching: usize,
+    patterns: usize,
+    starts: &'static [u8],
+    found: &'static [u8],
+    next: &'static [u8],
 }
 
+const DEAD: usize = 0;
+
 impl Dfa {
+    fn of(table: &'static [u8]) -> Option<Self> {
+        let (head, rest) = table.split_at_checked(6)?;
+        let (patterns, matching, columns) = (number(head, 0)?, number(head, 1)?, number(head, 2)?);
+        let (column, rest) = rest.split_first_chunk()?;
+        let (starts, rest) = rest.split_at_checked(columns.checked_mul(2)?)?;
+        let (found, next) = rest.split_at_checked(patterns.div_ceil(8).checked_mul(matching)?)?;
+        Some(Self { column, columns, matching, patterns, starts, found, next })
+    }
+
+    /// The column of the text's edge.
+    fn edge(&self) -> usize {
+        self.columns.wrapping_sub(1)
+    }
+
+    fn column(&self, byte: u8) -> usize {
+        self.column.get(usize::from(byte)).copied().map_or(0, usize::from)
+    }
+
+    /// The state in which a search begins behind a byte, or at the text's edge.
+    fn start(&self, behind: Option<&u8>) -> usize {
+        let column = behind.map_or(self.edge(), |byte| self.column(*byte));
+        // A table is checked to be whole when it is baked; of a damaged one a search finds nothing.
+        number(self.starts, column).unwrap_or(DEAD)
+    }
+
+    #[inline]
+    fn next(&self, state: usize, column: usize) -> usize {
+        number(self.next, state.wrapping_mul(self.columns).wrapping_add(column)).unwrap_or(DEAD)
+    }
+
+    fn matches(&self, state: usize) -> bool {
+        state.wrapping_sub(1) < self.matching
+    }
+
     /// Whether a pattern occurs.
     pub fn is_match(&self, text: &[u8]) -> bool {
-        let input = Input::new(text).earliest(true);
-        let found = match self {
-            Self::Dense(dfa) => dfa.try_search_fwd(&input),
-            Self::Sparse(dfa) => dfa.try_search_fwd(&input),
-        };
-        // No table has a byte that makes it give up, so a search cannot fail.
-        matches!(found, Ok(Some(_)))
+        let mut state = self.start(None);
+        for byte in text {
+            state = self.next(state, self.column(*byte));
+            if state <= self.matching {
+                return state != DEAD;
+            }
+        }
+        self.matches(self.next(state, self.edge()))
     }
 
     /// Collects the patterns that occur.
-    pub fn which(&self, text: &[u8], found: &mut PatternSet) {
-        if found.capacity() == 1 {
+    pub fn which(&self, text: &[u8], found: &mut Found) {
+        if self.patterns == 1 {
             if self.is_match(text) {
-                found.insert(PatternID::ZERO);
+                found.insert(0);
             }
             return;
         }
-        let input = Input::new(text);
-        let _ = match self {
-            Self::Dense(dfa) => dfa.try_which_overlapping_matches(&input, found),
-            Self::Sparse(dfa) => dfa.try_which_overlapping_matches(&input, found),
-        };
+        let mut state = self.start(None);
+        for byte in text {
+            state = self.next(state, self.column(*byte));
+            if state <= self.matching {
+                self.note(state, found);
+            }
+        }
+        self.note(self.next(state, self.edge()), found);
     }
 
-    fn patterns(&self) -> usize {
-        match self {
-            Self::Dense(dfa) => dfa.pattern_len(),
-            Self::Sparse(dfa) => dfa.pattern_len(),
+    #[cold]
+    fn note(&self, state: usize, found: &mut Found) {
+        let Some(index) = state.checked_sub(1).filter(|index| *index < self.matching) else { return };
+        let width = self.patterns.div_ceil(8);
+        let bits = self.found.chunks_exact(width).nth(index).unwrap_or_default();
+        for (at, byte) in bits.iter().enumerate() {
+            found.insert_eight(at, *byte);
         }
     }
+
+    /// The end of the leftmost match that begins at `at` or later.
+    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = text.get(at..)?;
+        let mut state = self.start(at.checked_sub(1).and_then(|before| text.get(before)));
+        let mut end = None;
+        for (index, byte) in rest.iter().enumerate() {
+            state = self.next(state, self.column(*byte));
+            if state == DEAD {
+                return end;
+            }
+            if self.matches(state) {
+                end = Some(at.wrapping_add(index));
+            }
+        }
+        if self.matches(self.next(state, self.edge())) { Some(text.len()) } else { end }
+    }
+
+    /// The beginning of the match that ends at `end` and begins at `at` or later, for an automaton that reads backwards.
+    fn begin(&self, text: &[u8], at: usize, end: usize) -> Option<usize> {
+        let mut state = self.start(text.get(end));
+        let mut begin = None;
+        for (index, byte) in text.get(at..end)?.iter().enumerate().rev() {
+            state = self.next(state, self.column(*byte));
+            if state == DEAD {
+                return begin;
+            }
+            if self.matches(state) {
+                begin = Some(at.wrapping_add(index).wrapping_add(1));
+            }
+        }
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        let last = self.next(state, before.map_or(self.edge(), |byte| self.column(*byte)));
+        if self.matches(last) { Some(at) } else { begin }
+    }
 }
 
-/// A pair of automata: one finds a match's end, the other its start.
-pub(crate) enum Regex {
-    Dense(regex::Regex<dense::DFA<&'static [u32]>>),
-    Sparse(regex::Regex<sparse::DFA<&'static [u8]>>),
+/// The number at an index.
+#[inline]
+fn number(bytes: &[u8], index: usize) -> Option<usize> {
+    Some(usize::from(u16::from_le_bytes(*bytes.get(index.wrapping_mul(2)..)?.first_chunk()?)))
 }
 
-impl Regex {
-    /// Each match, from left to right.
-    pub fn each(&self, text: &str, mut on: impl FnMut(core::ops::Range<usize>)) {
-        let mut searcher = Searcher::new(Input::new(text));
-        while let Ok(Some(found)) = searcher.try_advance(|input| match self {
-            Self::Dense(regex) => regex.try_search(input),
-            Self::Sparse(regex) => regex.try_search(input),
-        }) {
-            on(found.range());
+/// A pair of automata: one finds a match's end, the other its beginning.
+pub(crate) struct Pair {
+    forwards: Dfa,
+    backwards: Dfa,
+}
+
+impl Pair {
+    /// Each match, from left to right; no two overlap.
+    pub fn each(&self, text: &str, mut on: impl FnMut(Range<usize>)) {
+        let bytes = text.as_bytes();
+        let (mut at, mut last) = (0, None);
+        while let Some(end) = self.forwards.end(bytes, at) {
+            let begin = self.backwards.begin(bytes, at, end).unwrap_or(end);
+            let nothing = begin == end && (last == Some(end) || !text.is_char_boundary(end));
+            if !nothing {
+                on(begin..end);
+                last = Some(end);
+            }
+            at = if nothing { end.wrapping_add(1) } else { end };
         }
     }
 }
@@ -83,70 +187,58 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Tables that begin at an address divisible by four.
+    /// Tables one behind the other.
     pub fn new(bytes: &'static [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    fn next(&mut self) -> Option<Table> {
-        let form = u32::from_le_bytes(*self.take(4)?.first_chunk()?);
-        let length = usize::try_from(u32::from_le_bytes(*self.take(4)?.first_chunk()?)).ok()?;
-        let bytes = self.take(length.checked_next_multiple_of(4)?)?.get(..length)?;
-        match form {
-            DENSE => dense::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Box::new(Dfa::Dense(dfa)))),
-            SPARSE => {
-                sparse::DFA::from_bytes(bytes).ok().map(|(dfa, _)| Table::Dfa(Box::new(Dfa::Sparse(dfa))))
+    fn next(&mut self) -> Result<Table, BuildError> {
+        let mut next = || {
+            let ([form, length @ ..], rest) = self.rest.split_first_chunk::<5>()?;
+            let (table, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+            self.rest = rest;
+            match *form {
+                WORDS => Literals::from_bytes(table).map(Table::Words),
+                AUTOMATON => Dfa::of(table).map(Table::Dfa),
+                _ => None,
             }
-            LITERALS => Literals::from_bytes(bytes).map(Table::Literals),
-            _ => None,
-        }
+        };
+        next().ok_or_else(damaged)
     }
 
-    fn take(&mut self, length: usize) -> Option<&'static [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(taken)
+    fn dfa(&mut self) -> Result<Dfa, BuildError> {
+        match self.next()? {
+            Table::Dfa(dfa) => Ok(dfa),
+            Table::Words(_) => Err(damaged()),
+        }
     }
 }
 
 /// What one table is of.
 enum Table {
-    Dfa(Box<Dfa>),
-    Literals(Literals),
+    Words(Literals),
+    Dfa(Dfa),
 }
 
 impl Source for Tables {
     fn test(&mut self, _: &str) -> Result<Test, BuildError> {
-        match self.next() {
-            Some(Table::Dfa(dfa)) => Ok(Test::Table(dfa)),
-            Some(Table::Literals(literals)) => Ok(Test::Literals(literals)),
-            None => Err(damaged()),
-        }
+        Ok(match self.next()? {
+            Table::Words(words) => Test::Literals(words),
+            Table::Dfa(dfa) => Test::Table(dfa),
+        })
     }
 
     fn find(&mut self, _: &str) -> Result<Find, BuildError> {
-        let builder = regex::Builder::new();
-        let (Some(Table::Dfa(end)), Some(Table::Dfa(start))) = (self.next(), self.next()) else {
-            return Err(damaged());
-        };
-        match (*end, *start) {
-            (Dfa::Dense(end), Dfa::Dense(start)) => {
-                Ok(Find::Table(Box::new(Regex::Dense(builder.build_from_dfas(end, start)))))
-            }
-            (Dfa::Sparse(end), Dfa::Sparse(start)) => {
-                Ok(Find::Table(Box::new(Regex::Sparse(builder.build_from_dfas(end, start)))))
-            }
-            _ => Err(damaged()),
-        }
+        Ok(Find::Table(Pair { forwards: self.dfa()?, backwards: self.dfa()? }))
     }
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-        match self.next() {
-            Some(Table::Dfa(dfa)) if dfa.patterns() == patterns.len() => {
-                Ok(Set { automaton: Automaton::Table(dfa), found: PatternSet::new(patterns.len()) })
+        match self.next()? {
+            Table::Words(words) => Ok(words.into()),
+            Table::Dfa(dfa) if dfa.patterns == patterns.len() => {
+                Ok(Set { automaton: Automaton::Table(dfa), found: Found::new(patterns.len()) })
             }
-            Some(Table::Literals(literals)) => Ok(literals.into()),
-            _ => Err(damaged()),
+            Table::Dfa(_) => Err(damaged()),
         }
     }
 }
@@ -154,118 +246,4 @@ impl Source for Tables {
 /// What is wrong with a baked configuration that cannot be read.
 pub(crate) fn damaged() -> BuildError {
     BuildError("the baked configuration is damaged, or of another version; bake it again".to_owned())
-}
-
-#[cfg(feature = "bake")]
-pub(crate) use bake::Bake;
-
-#[cfg(feature = "bake")]
-mod bake {
-    use regex_automata::MatchKind;
-    use regex_automata::dfa::{StartKind, dense, regex};
-    use regex_automata::nfa::thompson;
-
-    use crate::pattern::compile::{Compile, SIZE_LIMIT};
-
-    use super::{BuildError, DENSE, Find, LITERALS, Literals, SPARSE, Set, Source, Test};
-
-    /// A larger automaton is written in the sparse form.
-    const DENSE_LIMIT: usize = 16 << 10;
-
-    /// No table of a pattern may grow beyond this: every start of the guest reads it.
-    const TABLE_LIMIT: usize = 1 << 20;
-
-    /// Compiles each pattern as it is asked for, and writes its table down.
-    #[derive(Default)]
-    pub(crate) struct Bake {
-        /// The tables so far.
-        pub tables: Vec<u8>,
-    }
-
-    impl Bake {
-        fn write(&mut self, dfas: &[&dense::DFA<Vec<u32>>]) -> Result<(), BuildError> {
-            let dense = dfas.iter().all(|dfa| dfa.memory_usage() <= DENSE_LIMIT);
-            for dfa in dfas {
-                if dense {
-                    let (bytes, padding) = dfa.to_bytes_little_endian();
-                    self.append(DENSE, bytes.get(padding..).unwrap_or_default());
-                } else {
-                    let sparse = dfa.to_sparse().map_err(|error| BuildError(error.to_string()))?;
-                    self.append(SPARSE, &sparse.to_bytes_little_endian());
-                }
-            }
-            Ok(())
-        }
-
-        fn append(&mut self, form: u32, bytes: &[u8]) {
-            self.tables.extend_from_slice(&form.to_le_bytes());
-            // A table beyond 4 GB was refused by its limit.
-            self.tables.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-            self.tables.extend_from_slice(bytes);
-            self.tables.resize(self.tables.len().next_multiple_of(4), 0);
-        }
-    }
-
-    fn config(kind: MatchKind) -> dense::Config {
-        dense::Config::new()
-            .match_kind(kind)
-            .start_kind(StartKind::Unanchored)
-            .accelerate(false)
-            .minimize(true)
-            .dfa_size_limit(Some(TABLE_LIMIT))
-            .determinize_size_limit(Some(SIZE_LIMIT))
-    }
-
-    fn thompson() -> thompson::Config {
-        thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT))
-    }
-
-    fn all(patterns: &[&str]) -> Result<dense::DFA<Vec<u32>>, BuildError> {
-        dense::Builder::new()
-            .configure(config(MatchKind::All))
-            .thompson(thompson())
-            .build_many(patterns)
-            .map_err(|error| refused(patterns, &error))
-    }
-
-    fn refused(patterns: &[&str], error: &dense::BuildError) -> BuildError {
-        let boundary = |pattern: &&str| pattern.contains("\\b") || pattern.contains("\\B");
-        let why = if error.is_size_limit_exceeded() {
-            "its table would be larger than 1 MB; shorten its repetitions, or write `(?-u:\\w)` for `\\w`"
-                .to_owned()
-        } else if patterns.iter().any(boundary) {
-            "a table knows the word boundaries of ASCII only; write `(?-u:\\b)` for `\\b`".to_owned()
-        } else {
-            error.to_string()
-        };
-        BuildError(format!("`{}` cannot be baked: {why}", patterns.join("`, `")))
-    }
-
-    impl Source for Bake {
-        fn test(&mut self, pattern: &str) -> Result<Test, BuildError> {
-            match Literals::of(&[pattern]) {
-                Some(literals) => self.append(LITERALS, &literals.to_bytes()),
-                None => self.write(&[&all(&[pattern])?])?,
-            }
-            Compile.test(pattern)
-        }
-
-        fn find(&mut self, pattern: &str) -> Result<Find, BuildError> {
-            let built = regex::Builder::new()
-                .dense(config(MatchKind::LeftmostFirst))
-                .thompson(thompson())
-                .build(pattern)
-                .map_err(|error| refused(&[pattern], &error))?;
-            self.write(&[built.forward(), built.reverse()])?;
-            Compile.find(pattern)
-        }
-
-        fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-            match Literals::of(patterns) {
-                Some(literals) => self.append(LITERALS, &literals.to_bytes()),
-                None => self.write(&[&all(patterns)?])?,
-            }
-            Compile.set(patterns)
-        }
-    }
 }

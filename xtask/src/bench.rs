@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::dist;
 use crate::shell::{self, Done, cargo};
+use crate::wasm;
 
 pub use guard::compare;
 
@@ -27,7 +28,8 @@ pub fn run(arguments: &[String]) -> Done {
         [] => measure(),
         ["--instructions"] => guard::compare(),
         ["--update"] => guard::update(),
-        _ => Err("expected nothing, `--instructions` or `--update`".to_owned()),
+        ["--wasm"] => wasm::bench(),
+        _ => Err("expected nothing, `--instructions`, `--update` or `--wasm`".to_owned()),
     }
 }
 

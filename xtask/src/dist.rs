@@ -27,6 +27,7 @@ const ARTEFACTS: &[Artefact] = &[
     Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
     Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
     Artefact { name: "playground", file: "playground.html", build: playground::build },
+    Artefact { name: "wasm-driver", file: "kaudit-wamr-host", build: wasm::driver },
 ];
 
 /// Builds the artefacts that are named, or all.

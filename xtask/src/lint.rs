@@ -3,6 +3,7 @@
 use crate::policy;
 use crate::shell::{Done, cargo, read, run as sh};
 use crate::vector;
+use crate::wasm;
 
 /// Formatting, clippy, documentation with private items, and the policy of dependencies; all without warnings.
 pub fn run(_: &[String]) -> Done {
@@ -11,6 +12,7 @@ pub fn run(_: &[String]) -> Done {
     sh(&mut cargo(&["fmt", "--manifest-path", "benches/peers/Cargo.toml", "--check"]))?;
     sh(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
     vector::lint()?;
+    wasm::lint()?;
     document(&[
         "rustdoc",
         "--package",

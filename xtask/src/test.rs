@@ -4,11 +4,13 @@ use crate::dist;
 use crate::playground;
 use crate::shell::{Done, run as sh};
 use crate::vector;
+use crate::wasm;
 
 /// Builds the artefacts, which some tests run, and runs every test of the workspace. Arguments go to `cargo test`.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&[])?;
     vector::test()?;
+    wasm::test()?;
     let mut tests = playground::with_browser(&["test", "--workspace", "--locked", "--no-fail-fast"])?;
-    sh(tests.args(arguments))
+    sh(tests.args(arguments).env("KAUDIT_DIST", "complete"))
 }

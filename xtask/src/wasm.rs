@@ -3,21 +3,29 @@
 //!
 //! One guest has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
 //! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
-//! `wasm-ld`: rustup's components where they are installed, else Debian's packages.
+//! `wasm-ld`: rustup's components where they are installed, else Debian's packages. Binaryen's `wasm-opt` then takes an
+//! eighth off the guest.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Done, apt_get, read, root, run, target_directory};
+use crate::shell::{Done, apt_get, cargo, read, root, run, target_directory};
 
 /// What every Fluent Bit from 2.2 on understands.
 const FLAGS: &str =
     "-C target-cpu=mvp -C target-feature=+bulk-memory,+mutable-globals,+sign-ext -C panic=abort";
 
+/// The same for `wasm-opt`.
+const FEATURES: [&str; 4] =
+    ["--mvp-features", "--enable-bulk-memory", "--enable-mutable-globals", "--enable-sign-ext"];
+
 /// Where cargo puts a module, below its target directory.
 const OUTPUT: &str = "wasm32-unknown-unknown/guest";
 
+/// What the drivers are built with.
+const WAMR: [&str; 3] = ["cmake", "clang", "libclang-dev"];
+
+/// A Rust that builds for WebAssembly.
 const DEBIAN: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rust-web-dev", "lld"];
 
 /// The guest that reads its configuration from a file.
@@ -36,7 +44,11 @@ pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     let built = compile("kaudit-wasm", features, target, flags)?;
     // The next kind is built in the same place, where the standard library is.
     let kept = built.with_file_name(kind).with_extension("wasm");
-    fs::copy(&built, &kept).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+    if read(Command::new("wasm-opt").arg("--version")).is_err() {
+        apt_get(&["binaryen"])
+            .map_err(|error| format!("the guest needs `wasm-opt`, of Debian's `binaryen` ({error})"))?;
+    }
+    run(Command::new("wasm-opt").args(FEATURES).arg("-O3").arg(&built).arg("-o").arg(&kept))?;
     Ok(kept)
 }
 
@@ -50,14 +62,64 @@ fn compile(package: &str, features: &[&str], target: &Path, flags: &str) -> Done
     let mut cargo = toolchain(flags)?;
     cargo
         .args(["build", "--locked", "--package", package, "--no-default-features", "--profile", "guest"])
-        .args(features)
+        .args(features);
+    run(for_wasm(&mut cargo, &target))?;
+    Ok(target.join(OUTPUT).join(package.replace('-', "_")).with_extension("wasm"))
+}
+
+/// A build for WebAssembly, the standard library included.
+fn for_wasm<'a>(cargo: &'a mut Command, target: &Path) -> &'a mut Command {
+    cargo
         .args(["-Z", "build-std=std,panic_abort", "--target", "wasm32-unknown-unknown", "--target-dir"])
-        .arg(&target)
+        .arg(target)
         .current_dir(root())
         // The library can be built along with a stable compiler, too, when it is asked like this.
-        .env("RUSTC_BOOTSTRAP", "1");
-    run(&mut cargo)?;
-    Ok(target.join(OUTPUT).join(package.replace('-', "_")).with_extension("wasm"))
+        .env("RUSTC_BOOTSTRAP", "1")
+}
+
+const HOST: &str = "hosts/wasm/host/Cargo.toml";
+
+/// Builds the programs that run the guest, in WAMR and, for tests, in wasmtime; gives the first.
+pub fn driver() -> Done<PathBuf> {
+    host(&["build", "--release", "--locked"], &[])?;
+    Ok(target_directory()?.join("wasm-host/release/kaudit-wamr-host"))
+}
+
+/// Runs the drivers' own tests, which look at the modules in `dist/`.
+pub fn test() -> Done {
+    host(&["test", "--release", "--quiet", "--locked", "--tests"], &[])
+}
+
+/// Measures the guest beside others that do the same: one written without care, and a Lua filter.
+pub fn bench() -> Done {
+    let target = target_directory()?.join("guest-naive");
+    let mut cargo = toolchain("")?;
+    let manifest = "benches/guest-naive/Cargo.toml";
+    cargo.args(["build", "--release", "--locked", "--manifest-path", manifest]);
+    run(for_wasm(&mut cargo, &target))?;
+    host(&["bench", "--locked"], &[])
+}
+
+/// Checks the drivers as the workspace is checked.
+pub fn lint() -> Done {
+    run(&mut cargo(&["fmt", "--manifest-path", HOST, "--check"]))?;
+    let targets = ["--lib", "--bins", "--tests"];
+    host(&[&["clippy", "--release", "--locked"][..], &targets].concat(), &["--", "--deny", "warnings"])
+}
+
+fn host(arguments: &[&str], more: &[&str]) -> Done {
+    if read(Command::new("cmake").arg("--version")).is_err() || !has_libclang() {
+        apt_get(&WAMR).map_err(|error| format!("the drivers need cmake and libclang ({error})"))?;
+    }
+    let mut command = cargo(arguments);
+    command.args(["--manifest-path", HOST, "--target-dir"]).arg(target_directory()?.join("wasm-host"));
+    run(command.args(more))
+}
+
+/// Whether the bindings to WAMR's interface can be made.
+fn has_libclang() -> bool {
+    std::env::var_os("LIBCLANG_PATH").is_some()
+        || ["llvm-config", "clang"].iter().any(|tool| read(Command::new(tool).arg("--version")).is_ok())
 }
 
 /// The `cargo` that can build the guest.

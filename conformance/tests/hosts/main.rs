@@ -1,4 +1,5 @@
-//! Every case through every host. `KAUDIT_CASES=part,-part` chooses cases by parts of their names.
+//! Every case through every host. `KAUDIT_CASES=part,-part` chooses cases by parts of their names; `KAUDIT_DIST` says that
+//! `dist/` is complete and new, so that no host is skipped for the want of it.
 
 mod engine;
 mod explain;
@@ -12,6 +13,7 @@ use std::process::Command;
 use conformance::driver::Driver;
 use conformance::fluent_bit::FluentBit;
 use conformance::program::Program;
+use conformance::wasm::Wasm;
 use conformance::{case, suite, vector};
 
 #[test]
@@ -34,6 +36,16 @@ fn every_case_on_every_host() {
     }
     let page = playground::Playground::open(&scratch.join("playground"));
     drivers.push(Box::new(page.expect("the playground can be built and opened")));
+    for host in Wasm::all(
+        &root.join("dist"),
+        &target.join("wasm-host/release"),
+        &built.join("kaudit-filter"),
+        scratch,
+    ) {
+        let complete = std::env::var_os("KAUDIT_DIST").is_some();
+        assert!(host.is_built() || !complete, "dist/ lacks what `{}` needs", host.name());
+        drivers.push(Box::new(host));
+    }
     let only = std::env::var("KAUDIT_CASES").unwrap_or_default();
     let report = suite::run(&cases, &only, &mut drivers);
 

@@ -39,7 +39,9 @@ use crate::{Outcome, clock, config, say};
 /// driver program that loads it as the agent does; both stand beside this program, where `cargo xtask dist` puts them.
 /// Counts are then the plugin's own: Fluent Bit's tells them where something was dropped or suppressed. Through
 /// Vector's, all records are held in memory until the input ends, and a line in shape bulk is an item of an envelope,
-/// since the agent makes the envelopes. At the end Fluent Bit's clock is set on, so that what is owed leaves.
+/// since the agent makes the envelopes. At the end Fluent Bit's clock is set on, so that what is owed leaves. Its wasm
+/// filter knows no end and tells no counts: a summary leaves in the place of a later record that is dropped, or not at
+/// all.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {

@@ -6,6 +6,7 @@
 
 mod fluent_bit;
 mod vector;
+mod wasm;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +29,8 @@ pub enum Via {
     FluentBit,
     /// Vector's module, kaudit.so; entries leave when the input has ended
     Vector,
+    /// The guest of Fluent Bit's wasm filter, kaudit.wasm
+    Wasm,
 }
 
 impl Via {
@@ -37,6 +40,7 @@ impl Via {
             Self::Engine => None,
             Self::FluentBit => Some(("fluent-bit", "kaudit-fluent-bit-host", "flb-filter_kaudit.so")),
             Self::Vector => Some(("vector", "kaudit-vector-host", "kaudit.so")),
+            Self::Wasm => Some(("wasm", "kaudit-wamr-host", "kaudit.wasm")),
         }
     }
 
@@ -107,11 +111,16 @@ pub fn start<'a>(
 ) -> Result<Box<dyn Plugin + 'a>, Halt> {
     let Found { word, driver, plugin } = find(via, file)?;
     let lines = Lines { out, count: 0 };
-    if via == Via::Vector {
-        return Ok(Box::new(vector::Vector::new(Driver::start(word, &driver, &[])?, &plugin, config, lines)));
-    }
-    let driver = Driver::start(word, &driver, &[plugin])?;
-    Ok(Box::new(fluent_bit::FluentBit::start(driver, config, lines)?))
+    Ok(match via {
+        Via::Vector => {
+            Box::new(vector::Vector::new(Driver::start(word, &driver, &[])?, &plugin, config, lines))
+        }
+        Via::Wasm => Box::new(wasm::Wasm::start(Driver::start(word, &driver, &[plugin])?, config, lines)?),
+        _ => {
+            let driver = Driver::start(word, &driver, &[plugin])?;
+            Box::new(fluent_bit::FluentBit::start(driver, config, lines)?)
+        }
+    })
 }
 
 /// A driver's process.
@@ -246,7 +255,11 @@ impl fmt::Display for Told {
                 2,
                 "untold",
                 self.untold(),
-                "by the plugin, in a time in which nothing was dropped or suppressed",
+                if self.via == "wasm" {
+                    "by the guest, which has nobody to tell it"
+                } else {
+                    "by the plugin, in a time in which nothing was dropped or suppressed"
+                },
             )?;
         }
         Ok(())

@@ -208,3 +208,32 @@ fn a_bench_takes_the_same_through_every_door() {
     }
     assert!(doors.iter().all(|door| door["ns"].as_f64().unwrap() > 0.0));
 }
+
+#[test]
+fn the_guest_gives_the_entries_of_the_engine() {
+    let dist = directory("guest");
+    for file in ["kaudit.wasm", "kaudit-wamr-host"] {
+        let built = root().join("dist").join(file);
+        if !built.is_file() && std::env::var_os("KAUDIT_DIST").is_none() {
+            eprintln!("not run: no dist/{file}; `cargo xtask test` builds it");
+            return;
+        }
+        fs::copy(&built, dist.join(file)).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
+    }
+    let findings = ["examples/findings/detections.ndjson", "examples/findings/activity.ndjson"];
+    for config in [Some("examples/kaudit.yaml"), None] {
+        let config: Vec<&str> = config.into_iter().flat_map(|file| ["--config", file]).collect();
+        let arguments = [&config[..], &["--now", NOON, "--summary", "json"], &findings].concat();
+        let (expected, _) = entries(&run(&dist, &arguments));
+        assert!(expected.len() > 5);
+        let output = run(&dist, &[&arguments[..], &["--via", "wasm"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(entries(&output).0, expected);
+        assert_eq!(account(&output)["lines"], expected.len());
+    }
+    let config = dist.join("mistaken.yaml");
+    fs::write(&config, "colour: red\n").unwrap();
+    let output = run(&dist, &["--via", "wasm", "--config", config.to_str().unwrap(), findings[0]]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("colour"), "{}", said(&output));
+}

@@ -1,0 +1,224 @@
+//! Writes the tables that [`table`](super::table) reads.
+
+use std::collections::BTreeMap;
+
+use regex_automata::dfa::{Automaton as _, StartKind, dense, regex};
+use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
+use regex_automata::{Anchored, MatchKind};
+
+use super::compile::{Compile, SIZE_LIMIT};
+use super::literal::Literals;
+use super::table::{AUTOMATON, WORDS};
+use super::{BuildError, Find, Set, Source, Test};
+
+/// No table of a pattern may grow beyond this: a guest may be read anew for every chunk.
+const TABLE_LIMIT: usize = 1 << 20;
+
+type Dfa = dense::DFA<Vec<u32>>;
+
+/// Compiles each pattern as it is asked for, and writes its table down.
+#[derive(Default)]
+pub(crate) struct Bake {
+    /// The tables so far.
+    pub tables: Vec<u8>,
+}
+
+impl Bake {
+    /// Appends an automaton of so many patterns.
+    fn write(&mut self, dfa: &Dfa, anchored: Anchored, patterns: &[&str]) -> Result<(), BuildError> {
+        let table = Table::of(dfa, anchored).and_then(|table| table.encode(dfa, patterns.len()));
+        let table = table.filter(|table| table.len() <= TABLE_LIMIT).ok_or_else(|| too_large(patterns))?;
+        self.append(AUTOMATON, &table);
+        Ok(())
+    }
+
+    fn append(&mut self, form: u8, table: &[u8]) {
+        self.tables.push(form);
+        // A table beyond 4 GB was refused by its limit.
+        self.tables.extend_from_slice(&u32::try_from(table.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.tables.extend_from_slice(table);
+    }
+
+    /// Appends patterns that are to be found, or not.
+    fn all(&mut self, patterns: &[&str]) -> Result<(), BuildError> {
+        match Literals::of(patterns) {
+            Some(words) => {
+                self.append(WORDS, &words.to_bytes());
+                Ok(())
+            }
+            None => self.write(&all(patterns)?, Anchored::No, patterns),
+        }
+    }
+}
+
+/// An automaton laid out by byte.
+struct Table {
+    /// The states in the order of their numbers: the dead one, those that match, the others.
+    states: Vec<StateID>,
+    matching: u16,
+    /// The state in which a search begins behind each byte, and behind the edge.
+    starts: Vec<u16>,
+    /// For each state, the next by byte, and by the edge.
+    next: Vec<Vec<u16>>,
+}
+
+/// The bytes, and the edge behind them.
+const SYMBOLS: core::ops::Range<usize> = 0..257;
+
+impl Table {
+    /// `None`: it has too many states.
+    fn of(dfa: &Dfa, anchored: Anchored) -> Option<Self> {
+        let byte = |symbol: usize| u8::try_from(symbol).ok();
+        let start = |symbol| {
+            let config = start::Config::new().anchored(anchored).look_behind(byte(symbol));
+            // An automaton is asked for the starts that it was built for, and no byte makes it give up.
+            dfa.start_state(&config).ok()
+        };
+        let next = |state, symbol| {
+            byte(symbol).map_or_else(|| dfa.next_eoi_state(state), |byte| dfa.next_state(state, byte))
+        };
+        let starts = SYMBOLS.map(start).collect::<Option<Vec<_>>>()?;
+        let mut reached: BTreeMap<StateID, Vec<StateID>> = BTreeMap::new();
+        let mut todo = starts.clone();
+        while let Some(state) = todo.pop() {
+            if let std::collections::btree_map::Entry::Vacant(vacant) = reached.entry(state) {
+                let row: Vec<StateID> = SYMBOLS.map(|symbol| next(state, symbol)).collect();
+                todo.extend(&row);
+                vacant.insert(row);
+            }
+        }
+        let order = |state: &&StateID| (!dfa.is_dead_state(**state), !dfa.is_match_state(**state));
+        let mut states: Vec<&StateID> = reached.keys().collect();
+        states.sort_by_key(order);
+        let first = usize::from(states.first().is_none_or(|state| !dfa.is_dead_state(**state)));
+        let numbers: BTreeMap<StateID, u16> = states
+            .iter()
+            .enumerate()
+            .map(|(index, state)| Some((**state, u16::try_from(index.saturating_add(first)).ok()?)))
+            .collect::<Option<_>>()?;
+        let number = |state: &StateID| numbers.get(state).copied();
+        let mut rows = vec![vec![0; SYMBOLS.end]; first];
+        for state in &states {
+            rows.push(reached.get(state)?.iter().map(number).collect::<Option<_>>()?);
+        }
+        let matching = states.iter().filter(|state| dfa.is_match_state(***state)).count();
+        Some(Self {
+            starts: starts.iter().map(number).collect::<Option<_>>()?,
+            states: states.into_iter().copied().collect(),
+            matching: u16::try_from(matching).ok()?,
+            next: rows,
+        })
+    }
+
+    fn encode(&self, dfa: &Dfa, patterns: usize) -> Option<Vec<u8>> {
+        let at = |symbol: usize| {
+            let rows = self.next.iter().chain([&self.starts]);
+            rows.map(|row| row.get(symbol).copied()).collect::<Option<Vec<u16>>>()
+        };
+        // Symbols between which the automaton makes no difference are one column; the edge has its own, the last.
+        let mut columns: Vec<Vec<u16>> = Vec::new();
+        let mut column = Vec::new();
+        for symbol in SYMBOLS {
+            let this = at(symbol)?;
+            let known =
+                columns.iter().position(|known| *known == this && symbol != SYMBOLS.end.saturating_sub(1));
+            column.push(u8::try_from(known.unwrap_or(columns.len())).ok());
+            if known.is_none() {
+                columns.push(this);
+            }
+        }
+        column.pop();
+        let mut bytes = Vec::new();
+        let mut put = |number: u16| bytes.extend_from_slice(&number.to_le_bytes());
+        put(u16::try_from(patterns).ok()?);
+        put(self.matching);
+        put(u16::try_from(columns.len()).ok()?);
+        bytes.extend(column.into_iter().collect::<Option<Vec<u8>>>()?);
+        for column in &columns {
+            bytes.extend_from_slice(&column.last()?.to_le_bytes());
+        }
+        for state in self.states.iter().filter(|state| dfa.is_match_state(**state)) {
+            let mut bits = vec![0_u8; patterns.div_ceil(8)];
+            for index in 0..dfa.match_len(*state) {
+                let pattern = dfa.match_pattern(*state, index).as_usize();
+                *bits.get_mut(pattern / 8)? |= 1 << (pattern % 8);
+            }
+            bytes.extend(bits);
+        }
+        for row in 0..self.next.len() {
+            for column in &columns {
+                bytes.extend_from_slice(&column.get(row)?.to_le_bytes());
+            }
+        }
+        Some(bytes)
+    }
+}
+
+fn config(kind: MatchKind) -> dense::Config {
+    dense::Config::new()
+        .match_kind(kind)
+        .start_kind(StartKind::Unanchored)
+        .accelerate(false)
+        .minimize(true)
+        .dfa_size_limit(Some(TABLE_LIMIT))
+        .determinize_size_limit(Some(SIZE_LIMIT))
+}
+
+fn thompson() -> thompson::Config {
+    thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT))
+}
+
+fn all(patterns: &[&str]) -> Result<Dfa, BuildError> {
+    dense::Builder::new()
+        .configure(config(MatchKind::All))
+        .thompson(thompson())
+        .build_many(patterns)
+        .map_err(|error| refused(patterns, &error))
+}
+
+fn too_large(patterns: &[&str]) -> BuildError {
+    cannot(
+        patterns,
+        "its table would be larger than 1 MB; shorten its repetitions, or write `(?-u:\\w)` for `\\w`",
+    )
+}
+
+fn cannot(patterns: &[&str], why: &str) -> BuildError {
+    BuildError(format!("`{}` cannot be baked: {why}", patterns.join("`, `")))
+}
+
+fn refused(patterns: &[&str], error: &dense::BuildError) -> BuildError {
+    let boundary = |pattern: &&str| pattern.contains("\\b") || pattern.contains("\\B");
+    if error.is_size_limit_exceeded() {
+        too_large(patterns)
+    } else if patterns.iter().any(boundary) {
+        cannot(patterns, "a table knows the word boundaries of ASCII only; write `(?-u:\\b)` for `\\b`")
+    } else {
+        cannot(patterns, &error.to_string())
+    }
+}
+
+impl Source for Bake {
+    fn test(&mut self, pattern: &str) -> Result<Test, BuildError> {
+        self.all(&[pattern])?;
+        Compile.test(pattern)
+    }
+
+    fn find(&mut self, pattern: &str) -> Result<Find, BuildError> {
+        let built = regex::Builder::new()
+            .dense(config(MatchKind::LeftmostFirst))
+            .thompson(thompson())
+            .build(pattern)
+            .map_err(|error| refused(&[pattern], &error))?;
+        self.write(built.forward(), Anchored::No, &[pattern])?;
+        self.write(built.reverse(), Anchored::Yes, &[pattern])?;
+        Compile.find(pattern)
+    }
+
+    fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
+        self.all(patterns)?;
+        Compile.set(patterns)
+    }
+}
