@@ -5,6 +5,8 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::OnceLock;
+use std::thread::{self, ThreadId};
 
 use wamrx_sys as wamr;
 
@@ -41,14 +43,26 @@ unsafe extern "C" fn clock_time_get(
     0
 }
 
-/// The runtime, begun once and never ended.
+/// Begins the runtime, once in a process and never ended, and makes this thread known to it.
 fn begin() -> Result<(), String> {
+    static BEGUN: OnceLock<(bool, ThreadId)> = OnceLock::new();
     thread_local! {
-        static BEGUN: Cell<bool> = const { Cell::new(false) };
+        static KNOWN: Cell<bool> = const { Cell::new(false) };
     }
-    if BEGUN.replace(true) {
-        return Ok(());
+    let this = thread::current().id();
+    let (begun, first) = *BEGUN.get_or_init(|| (full_init(), this));
+    if !begun {
+        return Err("the runtime does not start".to_owned());
     }
+    if !KNOWN.replace(true) && first != this {
+        // SAFETY: the runtime has begun. A thread's signal stack is never given back; the drivers have one thread.
+        let known = unsafe { wamr::wasm_runtime_init_thread_env() };
+        return known.then_some(()).ok_or_else(|| "the runtime knows too many threads".to_owned());
+    }
+    Ok(())
+}
+
+fn full_init() -> bool {
     let mut arguments = wamr::RuntimeInitArgs {
         mem_alloc_type: wamr::Alloc_With_System_Allocator,
         ..wamr::RuntimeInitArgs::default()
@@ -61,15 +75,14 @@ fn begin() -> Result<(), String> {
     }]));
     // SAFETY: the arguments are complete; the natives live on, and the function has the signature that is told, which
     // WAMR precedes with the environment. What is registered last is found first.
-    let begun = unsafe {
+    unsafe {
         wamr::wasm_runtime_full_init(&raw mut arguments)
             && wamr::wasm_runtime_register_natives(
                 c"wasi_snapshot_preview1".as_ptr(),
                 natives.as_mut_ptr(),
                 1,
             )
-    };
-    if begun { Ok(()) } else { Err("the runtime does not start".to_owned()) }
+    }
 }
 
 /// A loaded module.
