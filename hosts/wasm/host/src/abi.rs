@@ -43,23 +43,15 @@ unsafe extern "C" fn clock_time_get(
     0
 }
 
-/// Begins the runtime, once in a process and never ended, and makes this thread known to it.
+/// Begins the runtime, once in a process and never ended, for this one thread.
 fn begin() -> Result<(), String> {
     static BEGUN: OnceLock<(bool, ThreadId)> = OnceLock::new();
-    thread_local! {
-        static KNOWN: Cell<bool> = const { Cell::new(false) };
-    }
     let this = thread::current().id();
-    let (begun, first) = *BEGUN.get_or_init(|| (full_init(), this));
-    if !begun {
-        return Err("the runtime does not start".to_owned());
+    match *BEGUN.get_or_init(|| (full_init(), this)) {
+        (true, first) if first == this => Ok(()),
+        (true, _) => Err("the runtime runs in another thread".to_owned()),
+        (false, _) => Err("the runtime does not start".to_owned()),
     }
-    if !KNOWN.replace(true) && first != this {
-        // SAFETY: the runtime has begun. A thread's signal stack is never given back; the drivers have one thread.
-        let known = unsafe { wamr::wasm_runtime_init_thread_env() };
-        return known.then_some(()).ok_or_else(|| "the runtime knows too many threads".to_owned());
-    }
-    Ok(())
 }
 
 fn full_init() -> bool {
