@@ -64,11 +64,7 @@ pub fn serve(module: &str, config: Option<&str>) -> std::result::Result<(), Stri
     Ok(())
 }
 
-fn round(
-    module: &str,
-    options: &Map<String, Value>,
-    chunks: &Chunks,
-) -> std::result::Result<String, String> {
+fn round(module: &str, options: &Map<String, Value>, chunks: &Chunks) -> std::result::Result<String, String> {
     let line = |error: &mlua::Error| words(error).lines().next().unwrap_or_default().to_owned();
     let (mut spent, mut passes, mut left) = (0, 0, 0);
     let began = cpu_nanos();
