@@ -121,8 +121,6 @@ fn drivers_needs() -> Done {
 fn host(arguments: &[&str], more: &[&str]) -> Done {
     drivers_needs()?;
     let mut command = cargo(arguments);
-    // WAMR wants to be in one thread.
-    command.env("RUST_TEST_THREADS", "1");
     command.args(["--manifest-path", HOST, "--target-dir"]).arg(target_directory()?.join("wasm-host"));
     run(command.args(more))
 }
