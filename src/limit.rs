@@ -3,6 +3,10 @@
 //! Time is an argument and may go backwards: a key never waits longer than one full burst takes to refill. The table of
 //! keys is bounded whatever an attacker sends. Decision: no crate. `governor` brings atomics, a clock and a map that
 //! is not bounded; with `&mut self` the algorithm is a comparison and an addition.
+//!
+//! A key takes 38 to 75 bytes of its table (33 for each place, of which between seven in sixteen and seven in eight are
+//! taken) and the bytes of its name, at most 128, as the allocator rounds them: some 100 bytes for a name of 30, so a
+//! million keys are some 100 MB.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -350,6 +354,11 @@ mod tests {
     fn at(seconds: f64) -> Time {
         #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
         Time::from_nanos((seconds * 1e9) as i64)
+    }
+
+    #[test]
+    fn a_key_takes_as_much_as_is_said() {
+        assert_eq!(size_of::<(Box<[u8]>, State<()>)>(), 32);
     }
 
     #[test]

@@ -94,10 +94,13 @@ pub fn test() -> Done {
 pub fn bench() -> Done {
     let target = target_directory()?.join("guest-naive");
     let mut cargo = toolchain("")?;
-    let manifest = "benches/guest-naive/Cargo.toml";
+    let manifest = "benches/guest/naive/Cargo.toml";
     cargo.args(["build", "--release", "--locked", "--manifest-path", manifest]);
     run(for_wasm(&mut cargo, &target))?;
-    host(&["bench", "--locked"], &[])
+    drivers_needs()?;
+    let mut bench =
+        crate::shell::cargo(&["bench", "--locked", "--manifest-path", "benches/guest/Cargo.toml"]);
+    run(bench.arg("--target-dir").arg(target_directory()?.join("guest-bench")))
 }
 
 /// Checks the drivers as the workspace is checked.
@@ -107,11 +110,19 @@ pub fn lint() -> Done {
     host(&[&["clippy", "--release", "--locked"][..], &targets].concat(), &["--", "--deny", "warnings"])
 }
 
-fn host(arguments: &[&str], more: &[&str]) -> Done {
-    if read(Command::new("cmake").arg("--version")).is_err() || !has_libclang() {
-        apt_get(&WAMR).map_err(|error| format!("the drivers need cmake and libclang ({error})"))?;
+/// Sees to it that WAMR can be built.
+fn drivers_needs() -> Done {
+    if read(Command::new("cmake").arg("--version")).is_ok() && has_libclang() {
+        return Ok(());
     }
+    apt_get(&WAMR).map_err(|error| format!("the drivers need cmake and libclang ({error})"))
+}
+
+fn host(arguments: &[&str], more: &[&str]) -> Done {
+    drivers_needs()?;
     let mut command = cargo(arguments);
+    // WAMR wants to be in one thread.
+    command.env("RUST_TEST_THREADS", "1");
     command.args(["--manifest-path", HOST, "--target-dir"]).arg(target_directory()?.join("wasm-host"));
     run(command.args(more))
 }

@@ -81,18 +81,18 @@ const WHAT_NEXT: &str = "\
 kaudit-filter shows what Coralogix would receive of your kAudit findings.
 
 Next:
-  kaudit-filter init                                       a starting configuration, with a pipeline for the agent
-  kaudit-filter migrate integration.yaml                   one of kAudit's own configuration
-  kaudit-filter run findings.ndjson                        every finding as an entry, no filter
-  kaudit-filter run --config kaudit.yaml findings.ndjson   with your integrations
-  kaudit-filter check kaudit.yaml                          what is wrong with a configuration, and what to do
+  kaudit-filter run findings.ndjson                            every finding as an entry, no filter
+  kaudit-filter init                                           a starting configuration, with a pipeline for the agent
+  kaudit-filter migrate integration.yaml                       the filter's document of kAudit's own configuration
+  kaudit-filter check kaudit.yaml                              what is wrong with a configuration, and what to do
+  kaudit-filter test tests/                                    unit tests of a configuration
+  kaudit-filter run --config kaudit.yaml findings.ndjson       what Coralogix would receive
   kaudit-filter explain --config kaudit.yaml findings.ndjson   why each record is kept or not
-  kaudit-filter test tests/                                unit tests of a configuration
-  kaudit-filter options                                    what there is to configure
-  kaudit-filter run --help                                 all about records, configuration and clocks
-  kaudit-filter bench --generate 100000                    what the filter costs, on your records or generated ones
-  kaudit-filter doctor                                     which agents here load the plugins
-  kaudit-filter endpoint                                   a test double of Coralogix, for an agent to send to
+  kaudit-filter options                                        what there is to configure
+  kaudit-filter run --help                                     all about records, configuration and clocks
+  kaudit-filter bench --generate 100000                        what the filter costs, on your records or generated ones
+  kaudit-filter doctor                                         which agents here load the plugins
+  kaudit-filter endpoint                                       a test double of Coralogix, for an agent to send to
 ";
 
 fn main() -> ExitCode {

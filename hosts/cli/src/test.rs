@@ -137,7 +137,7 @@ fn configuration(file: &Path, suite: &Suite) -> Result<(String, Config), Outcome
     let (path, text) = match &suite.config {
         Source::Inline(text) => (file.to_owned(), text.clone()),
         Source::File(path) => {
-            let path = file.with_file_name(path);
+            let path = beside(file, path);
             let text = text(&path, &path.to_string_lossy())?;
             (path, text)
         }
@@ -149,6 +149,21 @@ fn configuration(file: &Path, suite: &Suite) -> Result<(String, Config), Outcome
         Some(config) => Ok((name, config)),
         None => Err(mistakes(said.collect())),
     }
+}
+
+/// A path as seen from a file; folders that it goes up from are left out, for reading.
+fn beside(file: &Path, path: &str) -> PathBuf {
+    let mut beside = file.parent().unwrap_or(Path::new("")).to_owned();
+    for part in Path::new(path).components() {
+        // A link may lead elsewhere than its folder's parent.
+        let up = part.as_os_str() == ".." && beside.file_name().is_some() && !beside.is_symlink();
+        if up {
+            beside.pop();
+        } else {
+            beside.push(part);
+        }
+    }
+    beside
 }
 
 fn mistakes(lines: Vec<String>) -> Outcome {

@@ -51,11 +51,15 @@ impl Coverage {
             config.severity.len(),
             &missing.map(|row| format!("severity[{row}]")).collect::<Vec<_>>(),
         ));
+        rows.retain(|row| !row.is_empty());
         rows.join("\n") + "\n"
     }
 }
 
 fn row(what: &str, do_what: &str, all: usize, missing: &[String]) -> String {
+    if all == 0 {
+        return String::new();
+    }
     let covered = all - missing.len();
     let never = if missing.is_empty() { String::new() } else { format!("; never: {}", missing.join(", ")) };
     format!("  {what:<14}{covered} of {all} {do_what}{never}")

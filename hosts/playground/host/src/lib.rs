@@ -115,7 +115,7 @@ impl Browser {
         for domain in ["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"] {
             self.call(domain, &json!({}))?;
         }
-        Ok(())
+        self.call("Performance.enable", &json!({ "timeDomain": "threadTicks" })).map(drop)
     }
 
     /// Calls a method of the protocol.
@@ -244,6 +244,20 @@ impl Browser {
         let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }))?;
         let image = STANDARD.decode(shot["data"].as_str().unwrap_or_default()).map_err(io::Error::other)?;
         fs::write(file, image)
+    }
+
+    /// How long the page has kept a processor busy since it was opened, milliseconds; waiting for one does not count.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub fn busy(&mut self) -> io::Result<f64> {
+        let told = self.call("Performance.getMetrics", &json!({}))?;
+        let mut metrics = told["metrics"].as_array().into_iter().flatten();
+        let task = metrics.find(|metric| metric["name"] == "TaskDuration");
+        let seconds = task.and_then(|metric| metric["value"].as_f64());
+        seconds
+            .map(|seconds| seconds * 1000.0)
+            .ok_or_else(|| io::Error::other(format!("no such metric: {told}")))
     }
 
     /// Every address that was asked for since the page was opened.

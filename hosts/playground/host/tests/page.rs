@@ -64,11 +64,15 @@ fn it_is_one_small_file_that_is_ready_at_once_and_asks_for_nothing() {
     let size = fs::metadata(page()).unwrap().len();
     assert!(size < 1_500_000, "{size} bytes");
     let mut browser = browser("start");
-    // The machine may be busy with other tests: the best of some.
-    let times: Vec<f64> = (0..5).map(|_| browser.open(&address()).unwrap()).collect();
-    let best = times.iter().copied().fold(f64::INFINITY, f64::min);
-    println!("the page weighs {size} bytes and was ready after {times:.0?} ms");
-    assert!(best < 1000.0, "ready after {times:?} ms");
+    // Others may be at work on the machine, so what counts is the processor's time: the best of some.
+    let mut busy = f64::INFINITY;
+    for _ in 0..5 {
+        let ready = browser.open(&address()).unwrap();
+        let now = browser.busy().unwrap();
+        println!("{size} bytes, ready after {ready:.0} ms, {now:.0} ms of them at work");
+        busy = busy.min(now);
+    }
+    assert!(busy < 500.0, "ready after {busy} ms at work");
     assert!(texts(&mut browser, "#list > li").len() > 40);
     assert_eq!(browser.requests(), [address()]);
     assert_eq!(browser.complaints(), [""; 0]);

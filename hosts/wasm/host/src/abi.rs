@@ -5,6 +5,8 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::OnceLock;
+use std::thread::{self, ThreadId};
 
 use wamrx_sys as wamr;
 
@@ -41,14 +43,18 @@ unsafe extern "C" fn clock_time_get(
     0
 }
 
-/// The runtime, begun once and never ended.
+/// Begins the runtime, once in a process and never ended, for this one thread.
 fn begin() -> Result<(), String> {
-    thread_local! {
-        static BEGUN: Cell<bool> = const { Cell::new(false) };
+    static BEGUN: OnceLock<(bool, ThreadId)> = OnceLock::new();
+    let this = thread::current().id();
+    match *BEGUN.get_or_init(|| (full_init(), this)) {
+        (true, first) if first == this => Ok(()),
+        (true, _) => Err("the runtime runs in another thread".to_owned()),
+        (false, _) => Err("the runtime does not start".to_owned()),
     }
-    if BEGUN.replace(true) {
-        return Ok(());
-    }
+}
+
+fn full_init() -> bool {
     let mut arguments = wamr::RuntimeInitArgs {
         mem_alloc_type: wamr::Alloc_With_System_Allocator,
         ..wamr::RuntimeInitArgs::default()
@@ -61,15 +67,14 @@ fn begin() -> Result<(), String> {
     }]));
     // SAFETY: the arguments are complete; the natives live on, and the function has the signature that is told, which
     // WAMR precedes with the environment. What is registered last is found first.
-    let begun = unsafe {
+    unsafe {
         wamr::wasm_runtime_full_init(&raw mut arguments)
             && wamr::wasm_runtime_register_natives(
                 c"wasi_snapshot_preview1".as_ptr(),
                 natives.as_mut_ptr(),
                 1,
             )
-    };
-    if begun { Ok(()) } else { Err("the runtime does not start".to_owned()) }
+    }
 }
 
 /// A loaded module.

@@ -1,6 +1,6 @@
 //! The guest in wasmtime, with nothing of WebAssembly that Fluent Bit's oldest runtime lacks.
 
-use wasmtime::{Config, Engine, Linker, Memory, Module, Store, TypedFunc, WasmFeatures};
+use wasmtime::{Config, Engine, ExternType, Linker, Memory, Module, Store, TypedFunc, ValType, WasmFeatures};
 
 use crate::wasi::{self, World};
 use crate::{FUNCTION, Given, TAG};
@@ -35,12 +35,27 @@ impl Wasmtime {
         let imports = self
             .module
             .imports()
-            .map(|import| format!("import {} {} {:?}\n", import.module(), import.name(), import.ty()));
+            .map(|import| format!("import {}.{} {}\n", import.module(), import.name(), shape(&import.ty())));
         let exports =
-            self.module.exports().map(|export| format!("export {} {:?}\n", export.name(), export.ty()));
+            self.module.exports().map(|export| format!("export {} {}\n", export.name(), shape(&export.ty())));
         let mut lines: Vec<String> = imports.chain(exports).collect();
         lines.sort();
         lines.concat()
+    }
+}
+
+/// A type in words.
+fn shape(of: &ExternType) -> String {
+    let list = |types: &mut dyn Iterator<Item = ValType>| {
+        types.map(|value| value.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    match of {
+        ExternType::Func(func) => {
+            format!("func ({}) -> ({})", list(&mut func.params()), list(&mut func.results()))
+        }
+        ExternType::Global(global) => format!("global {}", global.content()),
+        ExternType::Memory(_) => "memory".to_owned(),
+        other => format!("{other:?}"),
     }
 }
 

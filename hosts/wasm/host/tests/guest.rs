@@ -1,5 +1,7 @@
 //! The built modules of `dist/`: what they ask of a runtime, how large they are, and that nothing is too much for them
 //! with what Fluent Bit gives them by default.
+//!
+//! WAMR wants to be in one thread: `cargo xtask test` sets `RUST_TEST_THREADS=1`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -104,7 +106,8 @@ fn the_examples_leave_as_they_do_from_the_file() {
     assert!(replies > 20, "{replies} replies");
 }
 
-const TARGET: &str = "target: {target-type: slack, slack-uri: \"https://slack.example\"";
+const TARGET: &str =
+    "target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"";
 
 #[test]
 fn nothing_is_too_much_for_the_default_stack_and_heap() {

@@ -20,7 +20,7 @@ const NOW_MS: u64 = 1_773_748_800_000;
 const FINDINGS: usize = 1000;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// Detections of some 500 bytes, of which the block list refuses a quarter.

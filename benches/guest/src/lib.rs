@@ -1,0 +1,1 @@
+//! What the WASM guest costs; see `benches/guest.rs`.
