@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
 
-    /// What filters: engine, fluent-bit, vector, several of them with commas, or all that are there
+    /// What filters: engine, fluent-bit, vector, wasm, several of them with commas, or all that are there
     #[arg(long, value_name = "DOORS", default_value = "engine", value_parser = Doors::parse)]
     via: Doors,
 

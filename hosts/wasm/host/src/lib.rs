@@ -10,9 +10,12 @@
 //!   many bytes, or `failed` and why; Fluent Bit would have lost the record.
 //! - `spent`: the answer is `spent COUNT`, the instructions since the start; 0 where the runtime does not count.
 //!
+//! With `--rounds` the guest is timed instead ([`rounds`]).
+//!
 //! A request that is none of these ends the driver with an error.
 
 mod abi;
+pub mod rounds;
 pub mod wamr;
 pub mod wasi;
 pub mod wasmtime;
@@ -132,7 +135,7 @@ pub fn serve<R: Runtime>(runtime: &R, mut requests: impl BufRead, mut answers: i
     }
 }
 
-/// A driver's `main`: its only argument is the module.
+/// A driver's `main`: `[--rounds [--config FILE]] MODULE`.
 pub fn main<R: Runtime>(load: impl Fn(Vec<u8>) -> Result<R, String>) -> ExitCode {
     match run(load) {
         Ok(()) => ExitCode::SUCCESS,
@@ -144,12 +147,18 @@ pub fn main<R: Runtime>(load: impl Fn(Vec<u8>) -> Result<R, String>) -> ExitCode
 }
 
 fn run<R: Runtime>(load: impl Fn(Vec<u8>) -> Result<R, String>) -> Result<(), String> {
-    let mut arguments = std::env::args_os().skip(1);
-    let (Some(path), None) = (arguments.next(), arguments.next()) else {
-        return Err("expected one argument, the module".to_owned());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (path, timed) = match arguments[..] {
+        [path] => (path, None),
+        ["--rounds", path] => (path, Some(None)),
+        ["--rounds", "--config", config, path] => (path, Some(Some(Path::new(config)))),
+        _ => return Err("expected [--rounds [--config FILE]] MODULE".to_owned()),
     };
-    let shown = Path::new(&path).display();
-    let bytes = std::fs::read(&path).map_err(|error| format!("{shown}: {error}"))?;
-    let runtime = load(bytes).map_err(|error| format!("{shown}: {error}"))?;
-    serve(&runtime, io::stdin().lock(), io::stdout().lock()).map_err(|error| error.to_string())
+    let bytes = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    let runtime = load(bytes).map_err(|error| format!("{path}: {error}"))?;
+    match timed {
+        Some(config) => rounds::serve(&runtime, config),
+        None => serve(&runtime, io::stdin().lock(), io::stdout().lock()).map_err(|error| error.to_string()),
+    }
 }
