@@ -49,7 +49,7 @@ fn without_known(text: &str) -> Vec<char> {
             value(&mut chars, text, at + key.len());
         }
     }
-    if let (Some(scheme), Some(end)) = (text.find("://"), text.find('@')) {
+    if let (Some(scheme), Some(end)) = (text.find("://"), text.rfind('@')) {
         cover(&mut chars, text[..scheme].chars().count() + 3, text[..end].chars().count());
     }
     chars
@@ -118,6 +118,10 @@ mod tests {
                 "val-coralogix: ***\nref/http-api-token: val-coralogix",
             ),
             ("http-api-uri: https://user:word@host/x", "http-api-uri: https://*********@host/x"),
+            (
+                "{name: a@b, http-api-uri: 'https://user:wo@rd@host'}",
+                "{name: a@b, http-api-uri: 'https://**********@host'}",
+            ),
             (
                 "- type: activity\n  target: {target-type: http-api, http-api-token: ab,Cd}\n",
                 "- type: activity\n  target: {target-type: http-api, http-api-token: *****}\n",
