@@ -24,13 +24,12 @@ pub fn bake(config: &Config) -> Result<Vec<u8>, BuildError> {
     let mut bytes = MARK.to_vec();
     bytes.extend_from_slice(&u32::try_from(config.len()).unwrap_or(u32::MAX).to_le_bytes());
     bytes.extend_from_slice(&config);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes.extend_from_slice(&source.tables);
     Ok(bytes)
 }
 
 impl Filter {
-    /// Builds a filter from baked bytes, which begin at an address divisible by four, and gives its configuration. `seed` is as in [`Filter::new`].
+    /// Builds a filter from baked bytes, and gives its configuration. `seed` is as in [`Filter::new`].
     ///
     /// # Errors
     /// The bytes are damaged, or another version of the engine baked them.
@@ -43,7 +42,5 @@ impl Filter {
 
 fn split(bytes: &'static [u8]) -> Option<(&'static [u8], &'static [u8])> {
     let (length, rest) = bytes.strip_prefix(MARK)?.split_first_chunk()?;
-    let (config, _) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    let head = MARK.len().checked_add(4)?.checked_add(config.len())?.checked_next_multiple_of(4)?;
-    Some((config, bytes.get(head..)?))
+    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
 }

@@ -32,11 +32,9 @@ fn outcome(filter: &mut Filter, record: &str) -> String {
     }
 }
 
-/// The bytes for as long as the test runs, where the allocator puts them: at an address divisible by four.
+/// The bytes for as long as the test runs.
 fn placed(bytes: &[u8]) -> &'static [u8] {
-    let placed = bytes.to_vec().leak();
-    assert_eq!(placed.as_ptr().addr() % 4, 0);
-    placed
+    bytes.to_vec().leak()
 }
 
 #[test]
