@@ -109,7 +109,8 @@ impl Dfa {
     #[cold]
     fn note(&self, state: usize, found: &mut Found) {
         let Some(index) = state.checked_sub(1).filter(|index| *index < self.matching) else { return };
-        let width = self.patterns.div_ceil(8);
+        // A damaged table may be of no pattern at all, and there are no chunks of nothing.
+        let width = self.patterns.div_ceil(8).max(1);
         let bits = self.found.chunks_exact(width).nth(index).unwrap_or_default();
         for (at, byte) in bits.iter().enumerate() {
             found.insert_eight(at, *byte);
