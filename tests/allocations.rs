@@ -16,7 +16,7 @@ integrations:
   data-filter: {etype: [principal], category: [anomaly], confidence: [0, 1], entity-match: '^[a-z]', entity-no-match: '^system:|^admin$'}
 - type: selections
   target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles', rate-limit: 1}
-  data-filter: {rules-match: '^exec|unsafe$', rules-no-match: 'ok'}
+  data-filter: {rules-match: '^exec|attach$', rules-no-match: 'ok'}
 - type: detections
   target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles', stopped: true}
   data-filter: {etype: [resource]}
