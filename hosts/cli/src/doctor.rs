@@ -235,7 +235,9 @@ tests:
 /// Has an agent load a plugin with a configuration.
 fn tried(plugin: &Path, name: &str, config: &str, command: impl Fn(&Path) -> Command) -> Finding {
     let file = env::temp_dir().join(format!("kaudit-doctor-{}-{name}", std::process::id()));
-    if let Err(error) = fs::write(&file, config) {
+    // New: nobody has put a link there.
+    let written = fs::File::create_new(&file).and_then(|mut file| file.write_all(config.as_bytes()));
+    if let Err(error) = written {
         return Finding::Bad(format!("cannot write {}: {error}", file.display()));
     }
     let told = answer(&mut command(&file));

@@ -1,8 +1,9 @@
 //! The guest of Fluent Bit's wasm filter, record by record.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{Read as _, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use kaudit_filter::Time;
@@ -40,7 +41,8 @@ impl<W: Write> Wasm<W> {
     pub fn start(driver: Driver, config: Option<&Path>, lines: Lines<W>) -> Result<Self, Halt> {
         let directory = std::env::temp_dir().join(format!("kaudit-wasm-{}", std::process::id()));
         let failed = |error: std::io::Error| Halt::Failed(format!("--via wasm: {error}"));
-        fs::create_dir_all(&directory).map_err(failed)?;
+        // Its user's alone, and new: nobody else has put a link there.
+        DirBuilder::new().mode(0o700).create(&directory).map_err(failed)?;
         let mut host = Self { driver, lines, directory, now: None, records: 0, malformed: 0, failed: false };
         // The guest knows its configuration by this name; one that is baked in goes before.
         let known = host.directory.join("kaudit.yaml");

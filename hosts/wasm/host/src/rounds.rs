@@ -12,8 +12,9 @@
 //! What is timed are the calls of the guest with all that Fluent Bit does around each, in time of this thread at work.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -114,7 +115,8 @@ struct Directory(PathBuf);
 impl Directory {
     fn with(config: Option<&Path>) -> std::io::Result<Self> {
         let directory = std::env::temp_dir().join(format!("kaudit-wasm-rounds-{}", std::process::id()));
-        fs::create_dir_all(&directory)?;
+        // Its user's alone, and new: nobody else has put a link there.
+        DirBuilder::new().mode(0o700).create(&directory)?;
         // The guest knows its configuration by this name.
         let known = directory.join("kaudit.yaml");
         match config {
