@@ -35,7 +35,11 @@ impl Report {
         };
         let text = self.texts.get(remark.file()).map_or("", String::as_str);
         let line = text.lines().nth(remark.line().saturating_sub(1)).unwrap_or_default();
-        let line = mask::line(line.trim_start_matches('\u{feff}').trim_end(), remark);
+        let here = self
+            .remarks
+            .iter()
+            .filter(|other| (other.file(), other.line()) == (remark.file(), remark.line()));
+        let line = mask::line(line.trim_start_matches('\u{feff}').trim_end(), here);
         let span = bytes(&line, remark.column().saturating_sub(1), remark.width());
         let label = if remark.path().is_empty() { "here" } else { remark.path() };
         let snippet = Snippet::source(line.as_str())
