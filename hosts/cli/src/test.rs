@@ -176,7 +176,7 @@ fn mistakes(lines: Vec<String>) -> Outcome {
 fn text(file: &Path, name: &str) -> Result<String, Outcome> {
     read(file).map_err(|error| {
         say(format_args!("{name}: cannot read: {error}"));
-        Outcome::Failed
+        if error.kind() == io::ErrorKind::InvalidData { Outcome::Mistakes } else { Outcome::Failed }
     })
 }
 

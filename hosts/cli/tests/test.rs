@@ -58,6 +58,31 @@ fn mistakes_are_told_all_at_once() {
 }
 
 #[test]
+fn no_file_passes_for_lack_of_tests() {
+    let head = "config: \"integrations:\\n- {type: detections, target: {target-type: http-api, http-api-uri: 'https://ingress.eu2.coralogix.com/logs/v1/singles'}}\\n\"\nnow: 2026-03-17T12:00:00Z\n";
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lacking.yaml");
+    for (tests, mistake) in [
+        ("tests: []\n", ":3:8: error: `tests` is empty"),
+        (
+            "tests:\n  - name: a\n    steps: [{record: {a: 1}, kept: all}]\n---\ntests: []\n",
+            ":7:1: error: a second document",
+        ),
+        (
+            "tests:\n  - name: a\n    steps: [{record: {a: 1}, times: 0, kept: all}]\n",
+            ": error: expected how often the records arrive, from 1",
+        ),
+    ] {
+        fs::write(&file, [head, tests].concat()).unwrap();
+        let (code, out, err) = ran(&[file.to_str().unwrap()]);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+        assert!(err.contains(mistake), "{err}");
+    }
+    fs::write(&file, b"tests: \xff\n").unwrap();
+    let (code, _, err) = ran(&[file.to_str().unwrap()]);
+    assert!(code == Some(1) && err.contains("line 1 is not utf-8"), "{err}");
+}
+
+#[test]
 fn what_is_blessed_passes_and_keeps_its_comments() {
     let text = fs::read_to_string(root().join(FAILING)).unwrap();
     let text = text.replace("../../../../../examples", root().join("examples").to_str().unwrap());
