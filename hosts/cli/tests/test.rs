@@ -96,3 +96,33 @@ fn what_is_blessed_passes_and_keeps_its_comments() {
     expect("blessed.txt", &(found.join("\n") + "\n"));
     assert_eq!(ran(&[file.to_str().unwrap()]).0, Some(0));
 }
+
+#[test]
+fn what_is_blessed_stands_in_the_place_of_all_that_was_expected() {
+    let head = "config: \"integrations:\\n- {type: detections, target: {target-type: http-api, http-api-uri: 'https://ingress.eu2.coralogix.com/logs/v1/singles'}}\\n\"\nnow: 2026-03-17T12:00:00Z\ntests:\n  - name: a\n    steps:\n";
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("places.yaml");
+    for (steps, blessed) in [
+        // A remark within a value, one behind it, and an empty line.
+        (
+            "      - record: {a: 1}\n        kept:\n        # why\n          severity: debug\n\n          text.a: 1\n        # behind\n\n      - at: end\n",
+            "      - record: {a: 1}\n        kept: {severity: info, text.a: 1}\n        # behind\n\n      - at: end\n",
+        ),
+        // A list that is not indented.
+        (
+            "      - record: {a: 1}\n        kept: all\n        summary:\n        - {key: x}\n        - {key: y}\n",
+            "      - record: {a: 1}\n        kept: all\n",
+        ),
+        // A text with an empty line, and nothing expected.
+        (
+            "      - record: |\n          {\"a\":\n\n          1}\n\n      - at: end\n",
+            "      - record: |\n          {\"a\":\n\n          1}\n        kept: {severity: info, subsystemName: kaudit-unrecognised}\n\n      - at: end\n",
+        ),
+    ] {
+        for end in ["\n", "\r\n"] {
+            fs::write(&file, [head, steps].concat().replace('\n', end)).unwrap();
+            let (code, out, err) = ran(&["--bless", file.to_str().unwrap()]);
+            assert_eq!(code, Some(0), "{out}{err}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), [head, blessed].concat().replace('\n', end));
+        }
+    }
+}
