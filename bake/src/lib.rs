@@ -30,7 +30,8 @@ impl std::error::Error for NotABase {}
 
 impl From<wasmparser::BinaryReaderError> for NotABase {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self(error.message().to_owned())
+        // Behind the dash stand the bytes that were found, over many lines.
+        Self(error.message().split(" - ").next().unwrap_or_default().to_owned())
     }
 }
 

@@ -45,3 +45,18 @@ fn every_choice_is_sound() {
         }
     }
 }
+
+#[test]
+fn the_test_of_the_largest_limit_is_one() {
+    let choices = Choices {
+        agent: Agent::None,
+        domain: "eu2.coralogix.com".to_owned(),
+        detections: false,
+        selections: true,
+        activity: false,
+        limit: 100_000,
+    };
+    let files = files(&choices);
+    let (_, text) = files.iter().find(|(path, _)| *path == "tests/kaudit.test.yaml").unwrap();
+    Suite::read("tests", text, &NoFiles).unwrap();
+}

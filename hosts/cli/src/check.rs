@@ -177,9 +177,17 @@ pub fn walk(folder: &Path, wanted: &dyn Fn(&str) -> bool, found: &mut Vec<PathBu
         }
         if path.is_dir() && !path.is_symlink() {
             walk(&path, wanted, found)?;
-        } else if yaml && config::read(&path).is_ok_and(|text| wanted(&text)) {
+        } else if yaml && may_be_meant(&path, wanted) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+/// Whether a file's text is wanted. One that may not be read, or not as text, is not passed over: it is told.
+fn may_be_meant(path: &Path, wanted: &dyn Fn(&str) -> bool) -> bool {
+    match fs::read(path) {
+        Ok(bytes) => wanted(&String::from_utf8_lossy(&bytes)),
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
 }

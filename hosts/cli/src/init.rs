@@ -79,8 +79,11 @@ fn domain(text: &str) -> Result<String, &'static str> {
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let choices = choices(args)?;
     let files = init::files(&choices);
-    let there: Vec<_> =
-        files.iter().map(|(name, _)| args.folder.join(name)).filter(|path| path.exists()).collect();
+    let there: Vec<_> = files
+        .iter()
+        .map(|(name, _)| args.folder.join(name))
+        .filter(|path| path.symlink_metadata().is_ok())
+        .collect();
     for path in &there {
         say(format_args!("{}: is there already; nothing is written", path.display()));
     }
@@ -90,7 +93,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     for (name, text) in &files {
         let path = args.folder.join(name);
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-        if let Err(error) = made.and_then(|()| fs::write(&path, text)) {
+        if let Err(error) = made.and_then(|()| fs::File::create_new(&path)?.write_all(text.as_bytes())) {
             say(format_args!("{}: cannot write: {error}", path.display()));
             return Ok(Outcome::Failed);
         }

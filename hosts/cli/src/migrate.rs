@@ -48,7 +48,8 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Ok(text) => text,
         Err(error) => {
             say(format_args!("{name}: cannot read: {error}"));
-            return Ok(Outcome::Failed);
+            let contents = error.kind() == io::ErrorKind::InvalidData;
+            return Ok(if contents { Outcome::Mistakes } else { Outcome::Failed });
         }
     };
     let migrated = match migrate::migrate(&name, &text, &Beside(&args.file)) {

@@ -71,6 +71,18 @@ fn a_folder_is_searched_and_a_file_is_named() {
 }
 
 #[test]
+fn what_cannot_be_read_in_a_folder_is_told() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check-unread");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("good.yaml"), WARNED).unwrap();
+    fs::write(folder.join("latin.yaml"), [WARNED.as_bytes(), b"# caf\xe9\n"].concat()).unwrap();
+    fs::write(folder.join("other.yaml"), b"name: caf\xe9\n").unwrap();
+    let (code, _, err) = ran(&[folder.to_str().unwrap()], "");
+    let told = format!("{}/latin.yaml: cannot read: line 2 is not utf-8\n", folder.display());
+    assert_eq!((code, err), (Some(1), told));
+}
+
+#[test]
 fn no_colour_where_nobody_sees_it() {
     let (_, out, _) = ran(&["tests/data/config/six-mistakes.yaml"], "");
     assert!(out.contains("error[K021]") && !out.contains('\u{1b}'), "{out}");

@@ -48,6 +48,17 @@ fn what_is_begun_is_sound() {
     assert!(code == Some(2) && err.contains("eu2.coralogix.com"), "{err}");
 }
 
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let folder = folder("init-link");
+    fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink("elsewhere.yaml", folder.join("kaudit.yaml")).unwrap();
+    let (code, _, err) = ran(&["init", folder.to_str().unwrap()]);
+    assert!(code == Some(1) && err.contains("kaudit.yaml: is there already"), "{err}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
 #[test]
 fn what_is_migrated_is_the_filter_s() {
     let folder = folder("migrate");

@@ -35,7 +35,11 @@ impl Report {
         };
         let text = self.texts.get(remark.file()).map_or("", String::as_str);
         let line = text.lines().nth(remark.line().saturating_sub(1)).unwrap_or_default();
-        let line = mask::line(line.trim_start_matches('\u{feff}').trim_end(), remark);
+        let here = self
+            .remarks
+            .iter()
+            .filter(|other| (other.file(), other.line()) == (remark.file(), remark.line()));
+        let line = mask::line(line.trim_start_matches('\u{feff}').trim_end(), here);
         let span = bytes(&line, remark.column().saturating_sub(1), remark.width());
         let label = if remark.path().is_empty() { "here" } else { remark.path() };
         let snippet = Snippet::source(line.as_str())
@@ -98,7 +102,7 @@ impl Report {
                 "message": {"text": said(remark)},
                 "locations": [{
                     "physicalLocation": {
-                        "artifactLocation": {"uri": remark.file()},
+                        "artifactLocation": {"uri": uri(remark.file())},
                         "region": {
                             "startLine": remark.line(),
                             "startColumn": remark.column(),
@@ -164,6 +168,14 @@ fn sarif_level(level: Level) -> &'static str {
     }
 }
 
+/// A path as a URI: what is no part of one is written as its bytes.
+fn uri(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=@".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// GitHub takes these characters apart in a command's data.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
@@ -178,4 +190,15 @@ fn property(text: &str) -> String {
 fn bytes(line: &str, start: usize, width: usize) -> std::ops::Range<usize> {
     let byte = |chars: usize| line.char_indices().nth(chars).map_or(line.len(), |(byte, _)| byte);
     byte(start)..byte(start + width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uri;
+
+    #[test]
+    fn a_path_is_a_uri() {
+        assert_eq!(uri("charts/kaudit-1.0.yaml"), "charts/kaudit-1.0.yaml");
+        assert_eq!(uri("my charts/caf\u{e9} 100%.yaml"), "my%20charts/caf%C3%A9%20100%25.yaml");
+    }
 }

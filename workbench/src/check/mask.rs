@@ -11,6 +11,20 @@ const SECRETS: &[&str] = &["http-api-token", "slack-uri", "shared-key", "val-", 
 const ABOUT_VALUES: &[Code] =
     &[Code::Value, Code::Shape, Code::TargetType, Code::TargetList, Code::LooseSecret, Code::PlainSecret];
 
+/// Words that make any key one of a secret, in whatever spelling.
+const TELLING: &[&str] = &[
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "authorization",
+    "credential",
+    "api-key",
+    "access-key",
+    "private-key",
+    "shared-key",
+];
+
 /// Values of a target that are none.
 const PLAIN: &[&str] =
     &["rate-limit", "limit", "period", "burst", "by", "stopped", "syslog-port", "syslog-tcp"];
@@ -21,27 +35,45 @@ const ABOUT_SECRETS: &[Code] = &[Code::LooseSecret, Code::PlainSecret];
 /// A configuration that may be sent on: its secrets are overwritten, and every other character keeps its place.
 pub fn masked(text: &str) -> String {
     let mut remarks = config::check("", text, &NoFiles).diagnostics;
-    remarks.retain(|remark| ABOUT_SECRETS.contains(&remark.code()));
+    remarks.retain(|remark| ABOUT_SECRETS.contains(&remark.code()) || is_strange(remark));
     let lines = (1..).zip(text.split('\n')).map(|(number, text)| {
         let mut chars = without_known(text);
         for remark in remarks.iter().filter(|remark| remark.line() == number) {
-            cover_value(&mut chars, remark);
+            without_told(&mut chars, text, remark);
         }
         chars.into_iter().collect()
     });
     lines.collect::<Vec<String>>().join("\n")
 }
 
-/// The line, without its secrets and without what the remark about it may take for a value.
-pub fn line(text: &str, remark: &Diagnostic) -> String {
+/// The line, without its secrets and without what the remarks about it may take for a value.
+pub fn line<'r>(text: &str, remarks: impl Iterator<Item = &'r Diagnostic>) -> String {
     let mut chars = without_known(text);
-    if ABOUT_VALUES.contains(&remark.code()) {
-        cover_value(&mut chars, remark);
+    for remark in remarks.filter(|remark| ABOUT_VALUES.contains(&remark.code()) || is_strange(remark)) {
+        without_told(&mut chars, text, remark);
     }
     chars.into_iter().collect()
 }
 
-/// The line, without the values of the keys that are known to be secret.
+/// Whether it is about an unknown key of a target: it may be that of a secret, misspelt.
+fn is_strange(remark: &Diagnostic) -> bool {
+    remark.code() == Code::UnknownKey && remark.path().contains(".target")
+}
+
+fn without_told(chars: &mut [char], text: &str, remark: &Diagnostic) {
+    if !is_strange(remark) {
+        cover_value(chars, remark);
+    }
+    if is_strange(remark) || remark.code() == Code::LooseSecret {
+        let end = remark.column() - 1 + remark.width();
+        let end = text.char_indices().nth(end).map_or(text.len(), |(byte, _)| byte);
+        if text[end..].trim_start_matches(['"', '\'', ' ']).starts_with(':') {
+            value(chars, text, end);
+        }
+    }
+}
+
+/// The line, without the values of the keys that are known to be secret, or sound so, and of URIs what may be one.
 fn without_known(text: &str) -> Vec<char> {
     let mut chars: Vec<char> = text.chars().collect();
     for key in SECRETS {
@@ -49,10 +81,35 @@ fn without_known(text: &str) -> Vec<char> {
             value(&mut chars, text, at + key.len());
         }
     }
-    if let (Some(scheme), Some(end)) = (text.find("://"), text.rfind('@')) {
-        cover(&mut chars, text[..scheme].chars().count() + 3, text[..end].chars().count());
+    let spelt = text.to_ascii_lowercase().replace('_', "-");
+    for word in TELLING {
+        for (at, _) in spelt.match_indices(word).filter(|(at, _)| is_in_key(&spelt, *at)) {
+            value(&mut chars, text, at + word.len());
+        }
+    }
+    for (at, _) in text.match_indices("://") {
+        let rest = &text[at + 3..];
+        let uri = &rest[..rest.find([' ', '\'', '"', '}']).unwrap_or(rest.len())];
+        let place = |byte: usize| text[..at + 3 + byte].chars().count();
+        if let Some(end) = uri.rfind('@') {
+            cover(&mut chars, place(0), place(end));
+        }
+        if let Some(query) = uri.find('?') {
+            cover(&mut chars, place(query + 1), place(uri.len()));
+        }
     }
     chars
+}
+
+/// Whether the word at this byte is part of a key, and not of a value such as a pattern.
+fn is_in_key(text: &str, at: usize) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.');
+    let before = text[..at].trim_end_matches(part).trim_end_matches(['"', '\'']).trim_end();
+    let after = text[at..].trim_start_matches(part).trim_start_matches(['"', '\'']).trim_start();
+    before.chars().next_back().is_none_or(|c| matches!(c, '{' | ',' | '-' | '?'))
+        && after
+            .strip_prefix(':')
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
 
 /// Covers what a remark about a value of a target is about.
@@ -71,7 +128,7 @@ fn value(chars: &mut [char], text: &str, end: usize) {
     let rest = &text[end..];
     let Some(colon) = rest.find([':', ',']) else { return };
     // `http-api-token-header` names no secret; `val-x` as a value is a name.
-    if rest[..colon].contains("-header") || rest[..colon].contains(char::is_whitespace) {
+    if rest[..colon].contains("-header") || rest[..colon].trim_end().contains(char::is_whitespace) {
         return;
     }
     if text[..end].contains("ref/") && rest[colon + 1..].trim_start().starts_with("val-") {
@@ -81,7 +138,10 @@ fn value(chars: &mut [char], text: &str, end: usize) {
     let blank = text[start..].len() - text[start..].trim_start().len();
     let start = start + blank;
     let value = &text[start..];
-    let stop = [next_key(value), value.find(" #")].into_iter().flatten().min();
+    let stop = match value.chars().next().filter(|first| matches!(first, '"' | '\'')) {
+        Some(quote) => value[1..].find(quote).map(|end| end + 2),
+        None => [next_key(value), value.find(" #")].into_iter().flatten().min(),
+    };
     let stop = stop.map_or(text.len(), |stop| start + stop);
     let place = |byte: usize| text[..byte].chars().count();
     cover(chars, place(start), place(stop));
@@ -128,6 +188,29 @@ mod tests {
             ),
         ] {
             assert_eq!(masked(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_overwritten_too() {
+        let target = |key: &str| format!("- type: activity\n  target:\n    target-type: slack\n    {key}");
+        for (key, expected) in [
+            ("http-api-tokn: abc", "http-api-tokn: ***"),
+            ("http-headers: {X-Auth: abc}", "http-headers: ******** ***}"),
+            ("HTTP_API_TOKEN: abc", "**************: ***"),
+            ("http-api-token : abc", "http-api-token : ***"),
+            ("http-api-token: \"a, b: c\" # mine", "http-api-token: \"** ** *\" # mine"),
+            ("http-api-uri: https://user:w@rd@host/x?y=z", "http-api-uri: https://*********@host/x?***"),
+        ] {
+            assert_eq!(masked(&target(key)), target(expected));
+        }
+        for text in ["guard: {password: abc}", "\"my-token\" : abc"] {
+            assert!(!masked(text).contains("abc"), "{text}");
+        }
+        // A pattern is to be seen.
+        for text in ["data-filter: {rules-match: 'secret: read'}", "rules-match: ^token:", "# a token: mine"]
+        {
+            assert_eq!(masked(text), text);
         }
     }
 }

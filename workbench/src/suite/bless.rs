@@ -11,7 +11,9 @@ impl Ran {
 
 /// The file's text with what the tests found.
 pub fn blessed(text: &str, ran: &[Ran]) -> String {
+    let whole: Vec<&str> = text.split_inclusive('\n').collect();
     let lines: Vec<&str> = text.lines().collect();
+    let end = if whole.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
     let mut written: Vec<(usize, Vec<String>)> = Vec::new();
     let mut removed: Vec<std::ops::Range<usize>> = Vec::new();
     for (place, found) in ran.iter().flat_map(|ran| &ran.blessings).filter(|(place, _)| is_plain(place)) {
@@ -23,26 +25,40 @@ pub fn blessed(text: &str, ran: &[Ran]) -> String {
             .expectations
             .first()
             .map_or_else(|| extent(&lines, place.last - 1, column), |line| line - 1);
-        written.push((at, found.iter().map(|line| format!("{:column$}{line}", "")).collect()));
+        written.push((at, found.iter().map(|line| format!("{:column$}{line}{end}", "")).collect()));
     }
-    let mut out: Vec<String> = Vec::new();
-    for number in 0..=lines.len() {
-        out.extend(written.iter().filter(|(at, _)| *at == number).flat_map(|(_, found)| found.clone()));
-        let kept = lines.get(number).filter(|_| !removed.iter().any(|range| range.contains(&number)));
-        out.extend(kept.map(|line| (*line).to_owned()));
+    let mut out = String::new();
+    for number in 0..=whole.len() {
+        for found in written.iter().filter(|(at, _)| *at == number).flat_map(|(_, found)| found) {
+            if !out.is_empty() && !out.ends_with('\n') {
+                out.push_str(end);
+            }
+            out.push_str(found);
+        }
+        let kept = whole.get(number).filter(|_| !removed.iter().any(|range| range.contains(&number)));
+        out.extend(kept.copied());
     }
-    out.join("\n") + "\n"
+    out
 }
 
 fn is_plain(place: &Place) -> bool {
     place.column.is_some() && !place.expectations.contains(&place.line)
 }
 
-/// Where the value of the key on this line ends: at the next line that is not indented deeper.
+/// Where the value of the key on this line ends: behind the last line that is indented deeper, or is an item of a list
+/// that is not. Between such lines may be empty ones and comments.
 fn extent(lines: &[&str], line: usize, column: usize) -> usize {
-    let deeper = |text: &&str| {
-        let indent = text.len() - text.trim_start().len();
-        !text.trim().is_empty() && indent > column
-    };
-    line + 1 + lines[line + 1..].iter().take_while(|text| deeper(text)).count()
+    let mut end = line + 1;
+    for (number, text) in (line + 1..).zip(&lines[line + 1..]) {
+        let words = text.trim_start();
+        let indent = text.len() - words.len();
+        if words.is_empty() || (words.starts_with('#') && indent <= column) {
+            continue;
+        }
+        if indent < column || (indent == column && !words.starts_with("- ")) {
+            break;
+        }
+        end = number + 1;
+    }
+    end
 }

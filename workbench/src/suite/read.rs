@@ -15,6 +15,9 @@ const CASE: &[&str] = &["name", "steps"];
 const INPUT: &[&str] = &["at", "record", "records", "file", "times"];
 const EXPECTED: &[&str] = &["kept", "dropped", "suppressed", "passed", "summary", "report"];
 
+/// How often the records of a step may arrive: a limit is at most half of it, and a test goes beyond the limit.
+const MOST: u64 = 200_000;
+
 impl Suite {
     /// Reads a file of tests; `files` loads the records that it names.
     ///
@@ -28,6 +31,9 @@ impl Suite {
                 if documents.is_empty() {
                     let message = "the file is empty; it holds `config`, `now` and `tests`";
                     reader.mistakes.push(format!("{name}:1:1: error: {message}"));
+                }
+                if let Some(second) = documents.get(1) {
+                    reader.mistake(second, "a second document; give each a file of its own");
                 }
                 suite
             }
@@ -81,7 +87,11 @@ impl Reader<'_> {
             self.mistake(root, "`tests` is missing; it is a list of tests, each with `name` and `steps`");
             return None;
         };
-        let cases = self.items(tests).iter().filter_map(|test| self.case(test)).collect();
+        let items = self.items(tests);
+        if matches!(&tests.data, YamlData::Sequence(_)) && items.is_empty() {
+            self.mistake(tests, "`tests` is empty; it is a list of tests, each with `name` and `steps`");
+        }
+        let cases = items.iter().filter_map(|test| self.case(test)).collect();
         Some(Suite { name: self.name.to_owned(), config: config?, cases })
     }
 
@@ -123,10 +133,12 @@ impl Reader<'_> {
                 "records" => step.records.extend(self.items(value).iter().map(record)),
                 "file" => step.records.extend(self.file(value)),
                 "times" => match scalar(value) {
-                    Some(Value::Number(number)) if number.as_u64().is_some_and(|times| times <= 100_000) => {
+                    Some(Value::Number(number))
+                        if number.as_u64().is_some_and(|times| (1..=MOST).contains(&times)) =>
+                    {
                         times = number.as_u64().unwrap_or(1);
                     }
-                    _ => self.mistake(value, "expected how often the records arrive, at most 100000"),
+                    _ => self.mistake(value, "expected how often the records arrive, from 1 to 200000"),
                 },
                 _ => self.expected(key, name, value, &mut step.expected),
             }

@@ -47,7 +47,9 @@ fn read(text: &str) -> Option<Fault> {
         status => Kind::Status(status.parse().ok().filter(|status| (400..600).contains(status))?),
     };
     let span = match span.strip_suffix('s') {
-        Some(seconds) => Span::Nanoseconds(seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?),
+        Some(seconds) => {
+            Span::Nanoseconds(i64::from(seconds.parse::<u32>().ok()?).checked_mul(1_000_000_000)?)
+        }
         None => Span::Requests(span.parse().ok()?),
     };
     Some(Fault { kind, span })
@@ -115,8 +117,18 @@ mod tests {
 
     #[test]
     fn what_is_no_fault_is_refused() {
-        for text in ["", "429", "200:10s", "600:1", "fast:1", "429:", "429:-1", "429:1m", "429:99999999999s"]
-        {
+        for text in [
+            "",
+            "429",
+            "200:10s",
+            "600:1",
+            "fast:1",
+            "429:",
+            "429:-1",
+            "429:-1s",
+            "429:1m",
+            "429:99999999999s",
+        ] {
             assert!(text.parse::<Fault>().is_err(), "{text}");
         }
     }
