@@ -36,14 +36,44 @@ const ABOUT_SECRETS: &[Code] = &[Code::LooseSecret, Code::PlainSecret];
 pub fn masked(text: &str) -> String {
     let mut remarks = config::check("", text, &NoFiles).diagnostics;
     remarks.retain(|remark| ABOUT_SECRETS.contains(&remark.code()) || is_strange(remark));
+    // The column of the secret's key whose value goes on.
+    let mut within = None;
     let lines = (1..).zip(text.split('\n')).map(|(number, text)| {
         let mut chars = without_known(text);
+        let words = text.trim_start();
+        let indent = text.len() - words.len();
+        if within
+            .is_some_and(|key| words.is_empty() || indent > key || (indent == key && words.starts_with("- ")))
+        {
+            let end = chars.len();
+            cover(&mut chars, 0, end);
+            return chars.into_iter().collect();
+        }
+        let strange = remarks.iter().any(|remark| {
+            remark.line() == number
+                && is_strange(remark)
+                && Some(remark.column() - 1) == key(text).map(|(at, _)| at)
+        });
+        within = key(text).filter(|(_, key)| strange || is_secret(key)).map(|(at, _)| at);
         for remark in remarks.iter().filter(|remark| remark.line() == number) {
             without_told(&mut chars, text, remark);
         }
         chars.into_iter().collect()
     });
     lines.collect::<Vec<String>>().join("\n")
+}
+
+/// The key that a line begins with, and its column.
+fn key(text: &str) -> Option<(usize, &str)> {
+    let words = text.trim_start_matches([' ', '-']);
+    let key = words.split_once(':')?.0.trim_end().trim_matches(['"', '\'']);
+    Some((text.len() - words.len(), key))
+}
+
+fn is_secret(key: &str) -> bool {
+    let spelt = key.to_ascii_lowercase().replace('_', "-");
+    let known = SECRETS.iter().any(|secret| spelt.starts_with(secret));
+    (known || TELLING.iter().any(|word| spelt.contains(word))) && !spelt.contains("-header")
 }
 
 /// The line, without its secrets and without what the remarks about it may take for a value.
@@ -158,7 +188,9 @@ fn next_key(text: &str) -> Option<usize> {
 
 fn cover(chars: &mut [char], start: usize, end: usize) {
     let end = end.min(chars.len());
-    for c in chars.iter_mut().take(end).skip(start).filter(|c| !matches!(c, ' ' | '\'' | '"' | '}' | ']')) {
+    for c in
+        chars.iter_mut().take(end).skip(start).filter(|c| !matches!(c, ' ' | '\'' | '"' | '}' | ']' | '\r'))
+    {
         *c = '*';
     }
 }
@@ -203,6 +235,19 @@ mod tests {
             ("http-api-uri: https://user:w@rd@host/x?y=z", "http-api-uri: https://*********@host/x?***"),
         ] {
             assert_eq!(masked(&target(key)), target(expected));
+        }
+        // On lines of its own.
+        for value in [
+            "\n      abc",
+            " |\n      abc\n\n      abc",
+            " >-\n      abc",
+            " \"x\n      abc\"",
+            " x\n      abc",
+            "\n      - abc",
+        ] {
+            let text = target(&format!("http-api-token:{value}\n    rate-limit: 7\n"));
+            let masked = masked(&text);
+            assert!(!masked.contains("abc") && masked.ends_with("\n    rate-limit: 7\n"), "{masked}");
         }
         for text in ["guard: {password: abc}", "\"my-token\" : abc"] {
             assert!(!masked(text).contains("abc"), "{text}");
