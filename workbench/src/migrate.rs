@@ -4,6 +4,8 @@
 //! read again and must mean what the original means, but for what is listed: a migration that would change what is
 //! filtered is refused.
 
+use std::ops::Range;
+
 use kaudit_filter::config::{self, Code, Config, Diagnostic, Files};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
@@ -229,7 +231,24 @@ fn endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> String {
             line.splice(start..end, new.chars());
         }
     }
-    lines.into_iter().map(|line| line.into_iter().collect::<String>()).collect::<Vec<_>>().join("\n")
+    let lines = (1..).zip(lines).map(|(number, line)| {
+        let line: String = line.into_iter().collect();
+        let Some(user) = user(&line) else { return line };
+        changes.push(format!(
+            "line {number} of the list: the name and password of a URI were taken out; the filter needs none"
+        ));
+        [&line[..user.start], &line[user.end..]].concat()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Where the `user:password@` of the line's `http-api-uri` stands.
+fn user(line: &str) -> Option<Range<usize>> {
+    let start = line.find("http-api-uri")?;
+    let start = start + line[start..].find("://")? + 3;
+    let rest = &line[start..];
+    let host = &rest[..rest.find(['/', '?', '#', ' ', '\'', '"', '}']).unwrap_or(rest.len())];
+    Some(start..start + host.rfind('@')? + 1)
 }
 
 /// The filter's document around a list.

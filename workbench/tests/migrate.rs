@@ -81,3 +81,17 @@ fn a_document_of_the_filter_s_own_stays_one() {
     let migrated = migrate("kaudit.yaml", &text, &Folder).unwrap();
     assert_eq!((migrated.text, migrated.changes), (text, Vec::<String>::new()));
 }
+
+#[test]
+fn no_password_of_a_uri_is_written() {
+    let text = "- type: detections
+  target: {target-type: http-api, http-api-uri: \"https://me:p@ss@ingress.eu2.coralogix.com/logs/v1/singles\"}
+";
+    let migrated = migrate("list.yaml", text, &Folder).unwrap();
+    assert!(
+        migrated.text.contains("\"https://ingress.eu2.coralogix.com/logs/v1/singles\""),
+        "{}",
+        migrated.text
+    );
+    assert!(migrated.changes.iter().any(|change| change.contains("line 2")), "{:?}", migrated.changes);
+}
