@@ -6,6 +6,7 @@
 //! `wasm-ld`: rustup's components where they are installed, else Debian's packages. Binaryen's `wasm-opt` then takes an
 //! eighth off the guest.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -125,10 +126,15 @@ fn host(arguments: &[&str], more: &[&str]) -> Done {
     run(command.args(more))
 }
 
-/// Whether the bindings to WAMR's interface can be made.
+/// Whether the library is there that makes the bindings to WAMR's interface; `llvm-config` may be there without it.
 fn has_libclang() -> bool {
+    let libraries = Path::new("/usr/lib");
+    let below = |directory: &Path| fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut places = below(libraries).flat_map(|entry| [entry.path(), entry.path().join("lib")]);
     std::env::var_os("LIBCLANG_PATH").is_some()
-        || ["llvm-config", "clang"].iter().any(|tool| read(Command::new(tool).arg("--version")).is_ok())
+        || places.any(|place| {
+            below(&place).any(|file| file.file_name().to_string_lossy().starts_with("libclang.so"))
+        })
 }
 
 /// The `cargo` that can build the guest.
