@@ -18,9 +18,9 @@ use kaudit_bench::records::Profile;
 use kaudit_bench::rounds::{Series, turns};
 use kaudit_filter::config::Config;
 
-use crate::run::Halt;
+use crate::run::{Halt, ended};
 use crate::via::Via;
-use crate::{Outcome, config, say};
+use crate::{Outcome, config};
 use corpus::Corpus;
 use door::{Door, Plugin};
 use engine::Engine;
@@ -159,20 +159,7 @@ fn load(text: &str) -> Result<f64, &'static str> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> io::Result<Outcome> {
-    match measure(args) {
-        Ok(outcome) => Ok(outcome),
-        Err(Halt::Write(error)) => Err(error),
-        Err(Halt::Failed(message)) => {
-            say(format_args!("kaudit-filter: {message}"));
-            Ok(Outcome::Failed)
-        }
-        Err(Halt::Refused(mistakes)) => {
-            for line in &mistakes {
-                say(format_args!("{line}"));
-            }
-            Ok(Outcome::Mistakes)
-        }
-    }
+    ended(measure(args))
 }
 
 fn measure(args: &Args) -> Result<Outcome, Halt> {
