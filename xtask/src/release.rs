@@ -89,6 +89,7 @@ fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>
             ("README.md", readme(platform)?),
             ("LICENSE", text("LICENSE")?),
             ("LICENCES.txt", bill.licences.clone()),
+            ("LICENCES.rust.html", bill.library.clone()),
             ("CHANGES.md", changes.clone()),
             ("manifest.json", manifest(&lines)?),
             ("manifest.schema.json", text("plugin-manifest/manifest.schema.json")?),

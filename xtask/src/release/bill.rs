@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use toml::Table;
@@ -21,6 +22,8 @@ pub struct Bill {
     pub cyclonedx: String,
     /// Every package with its licence, and the licences' texts.
     pub licences: String,
+    /// The notices of Rust's standard library, as its toolchain has them: a page.
+    pub library: String,
 }
 
 /// Workspaces, and the packages in them that become artefacts.
@@ -39,6 +42,12 @@ const DELIVERED: [(&str, &[&str]); 2] = [
     ("hosts/vector/host/", &["kaudit-vector-host"]),
 ];
 
+/// Packages whose source in another language is compiled into what is delivered, though cargo says that they only build.
+const COMPILED_IN: [&str; 1] = ["lua-src"];
+
+/// Where a toolchain has the copyright notices of its standard library, below its root.
+const LIBRARY_NOTICES: &str = "share/doc/rust/COPYRIGHT-library.html";
+
 /// Makes both.
 pub fn make() -> Done<Bill> {
     let mut packages = BTreeMap::new();
@@ -47,7 +56,8 @@ pub fn make() -> Done<Bill> {
             collect(folder, delivered, platform.triple, &mut packages)?;
         }
     }
-    Ok(Bill { cyclonedx: cyclonedx(&packages), licences: licences(&packages)? })
+    let (version, library) = library()?;
+    Ok(Bill { cyclonedx: cyclonedx(&packages, &version), licences: licences(&packages, &version)?, library })
 }
 
 /// A package of somebody else's.
@@ -91,8 +101,12 @@ fn collect(folder: &str, delivered: &[&str], triple: &str, packages: &mut BTreeM
         if !seen.insert(key) {
             continue;
         }
-        let linked =
-            |dependency: &&Value| list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
+        let compiled_in = |key: &str| COMPILED_IN.contains(&&*id(key).0);
+        let linked = |dependency: &&Value| {
+            compiled_in(&word(&dependency["pkg"]))
+                || !compiled_in(key)
+                    && list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null())
+        };
         let dependencies = list(&nodes[key]["deps"]);
         let needs: Vec<String> =
             dependencies.iter().filter(linked).map(|dependency| word(&dependency["pkg"])).collect();
@@ -126,7 +140,22 @@ fn sums(lock: &str) -> Done<BTreeMap<Id, String>> {
     Ok(rows.collect())
 }
 
-fn cyclonedx(packages: &BTreeMap<Id, Package>) -> String {
+/// The version of the standard library that is linked into everything, and its notices.
+fn library() -> Done<(String, String)> {
+    let word = |arguments: &[&str]| -> Done<String> {
+        Ok(String::from_utf8_lossy(&read(Command::new("rustc").args(arguments))?.stdout).trim().to_owned())
+    };
+    let told = word(&["--version", "--verbose"])?;
+    let version =
+        told.lines().find_map(|line| line.strip_prefix("release: ")).ok_or("rustc has no release")?;
+    let notices = Path::new(&word(&["--print", "sysroot"])?).join(LIBRARY_NOTICES);
+    let text = fs::read_to_string(&notices).map_err(|error| {
+        format!("{}: {error}; a release takes a toolchain of rustup's, which has it", notices.display())
+    })?;
+    Ok((version.to_owned(), text))
+}
+
+fn cyclonedx(packages: &BTreeMap<Id, Package>, rust: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let reference = |(name, version): &Id| format!("pkg:cargo/{name}@{version}");
     let components = packages.iter().map(|(id, package)| {
@@ -143,6 +172,14 @@ fn cyclonedx(packages: &BTreeMap<Id, Package>) -> String {
         }
         component
     });
+    let library = json!({
+        "type": "library",
+        "bom-ref": format!("pkg:github/rust-lang/rust@{rust}"),
+        "name": "rust-std",
+        "version": rust,
+        "licenses": [{"expression": "MIT OR Apache-2.0"}],
+        "purl": format!("pkg:github/rust-lang/rust@{rust}"),
+    });
     let dependencies = packages.iter().map(|(id, package)| {
         json!({"ref": reference(id), "dependsOn": package.needs.iter().map(reference).collect::<Vec<_>>()})
     });
@@ -155,25 +192,29 @@ fn cyclonedx(packages: &BTreeMap<Id, Package>) -> String {
             "type": "application", "name": "kaudit-filter", "version": version,
             "bom-ref": format!("kaudit-filter@{version}"), "licenses": [{"expression": env!("CARGO_PKG_LICENSE")}],
         }},
-        "components": components.collect::<Vec<_>>(),
+        "components": components.chain([library]).collect::<Vec<_>>(),
         "dependencies": dependencies.collect::<Vec<_>>(),
     });
     format!("{bill:#}\n")
 }
 
 /// Files that a package's licence stands in begin with one of these.
-const TEXTS: [&str; 4] = ["LICENSE", "LICENCE", "COPYING", "NOTICE"];
+const TEXTS: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"];
 
-fn licences(packages: &BTreeMap<Id, Package>) -> Done<String> {
+fn licences(packages: &BTreeMap<Id, Package>, rust: &str) -> Done<String> {
     let mut text =
         "What is delivered contains these packages, under these licences. Their texts follow.\n\n".to_owned();
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for ((name, version), package) in packages.iter().filter(|(_, package)| package.sha256.is_some()) {
-        let _ = writeln!(text, "{name} {version}: {}", package.licence);
-        for licence in of(Path::new(&package.directory))? {
+        let own = of(Path::new(&package.directory))?;
+        let missing = if own.is_empty() { " (its package has no text of it)" } else { "" };
+        let _ = writeln!(text, "{name} {version}: {}{missing}", package.licence);
+        for licence in own {
             texts.entry(licence).or_default().push(format!("{name} {version}"));
         }
     }
+    let _ =
+        writeln!(text, "Rust's standard library {rust}: MIT OR Apache-2.0, and more in LICENCES.rust.html");
     for (licence, packages) in texts {
         let _ = write!(text, "\n{}\n{}\n\n{}\n", "-".repeat(100), packages.join(", "), licence.trim());
     }
@@ -204,8 +245,8 @@ mod tests {
         let parsed: Value = serde_json::from_str(&bill.cyclonedx).unwrap();
         let components = parsed["components"].as_array().unwrap();
         let component = |name: &str| components.iter().find(|component| component["name"] == name);
-        // Of the engine, of a plugin, of the module, of a guest and of the page.
-        for name in ["regex-automata", "libc", "mlua", "kaudit-wasm", "wasm-bindgen"] {
+        // Of the engine, of a plugin, of the module, of its driver, of a guest, of the page, and of all.
+        for name in ["regex-automata", "libc", "mlua", "lua-src", "kaudit-wasm", "wasm-bindgen", "rust-std"] {
             assert!(component(name).is_some(), "{name} is missing");
         }
         // Of tests, of tasks, and of builds.
@@ -218,7 +259,10 @@ mod tests {
             let name = component["name"].as_str().unwrap();
             assert_eq!(
                 foreign,
-                !name.starts_with("kaudit") && name != "contract" && name != "plugin-manifest",
+                !name.starts_with("kaudit")
+                    && name != "rust-std"
+                    && name != "contract"
+                    && name != "plugin-manifest",
                 "{name}"
             );
             assert_ne!(component["licenses"][0]["expression"], "", "{name}");
@@ -237,6 +281,9 @@ mod tests {
             );
             assert!(bill.licences.contains(&line), "{line}");
         }
-        assert!(bill.licences.contains("Permission is hereby granted"));
+        for text in ["Permission is hereby granted", "Lua.org, PUC-Rio", "Rust's standard library 1."] {
+            assert!(bill.licences.contains(text), "{text}");
+        }
+        assert!(bill.library.contains("The Rust Standard Library"));
     }
 }
