@@ -4,6 +4,7 @@
 //! counts instructions: `cargo xtask bench --instructions` compares them with those on record, and `--update` writes
 //! them anew.
 
+mod agent;
 mod guard;
 mod plot;
 
@@ -29,7 +30,8 @@ pub fn run(arguments: &[String]) -> Done {
         ["--instructions"] => guard::compare(),
         ["--update"] => guard::update(),
         ["--wasm"] => wasm::bench(),
-        _ => Err("expected nothing, `--instructions`, `--update` or `--wasm`".to_owned()),
+        ["--agent", program] => agent::measure(program),
+        _ => Err("expected nothing, `--instructions`, `--update`, `--wasm` or `--agent PROGRAM`".to_owned()),
     }
 }
 

@@ -1,5 +1,6 @@
 -- The job as a script for Fluent Bit's filter: cb(tag, timestamp, record) gives -1 to drop and 2 with a new record.
-local interval, full = 500, 1000
+-- Milliseconds between two arrivals, and of those that may come at once; whoever runs it may have set others.
+local interval, full = interval or 500, full or 1000
 local limits = { detections = {}, selections = {}, activity = {} }
 
 local etypes = { principal = true, resource = true }
