@@ -31,6 +31,8 @@ pub struct Entry<'a> {
 /// Names and labels of an entry, in UTF-8; an empty label is left out. Each is at most [`LABEL_CHARS`] long.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Labels<'a> {
+    /// Whether all of them may stand in a JSON string as they are.
+    pub plain: bool,
     pub application: &'a [u8],
     pub subsystem: &'a [u8],
     pub computer: &'a [u8],
@@ -43,13 +45,14 @@ pub(crate) struct Labels<'a> {
 impl<'a> Labels<'a> {
     /// All of them, in the order of [`Labels::from`].
     pub(crate) fn each(self) -> [&'a [u8]; 7] {
-        let Self { application, subsystem, computer, category, class, method, thread } = self;
+        let Self { application, subsystem, computer, category, class, method, thread, .. } = self;
         [application, subsystem, computer, category, class, method, thread]
     }
 
     /// An upper bound of what names and labels take in JSON: each byte may become `\u00XX`.
     fn json_bound(self) -> usize {
-        self.each().iter().fold(0, |sum: usize, label| sum.saturating_add(label.len())).saturating_mul(6)
+        // Seven labels of some hundred characters: the sum is small.
+        self.each().iter().fold(0, |sum: usize, label| sum.wrapping_add(label.len())).wrapping_mul(6)
     }
 }
 
@@ -57,7 +60,7 @@ impl<'a, T: AsRef<[u8]>> From<&'a [T; 7]> for Labels<'a> {
     fn from(each: &'a [T; 7]) -> Self {
         let [application, subsystem, computer, category, class, method, thread] =
             each.each_ref().map(T::as_ref);
-        Self { application, subsystem, computer, category, class, method, thread }
+        Self { plain: false, application, subsystem, computer, category, class, method, thread }
     }
 }
 

@@ -8,8 +8,9 @@
 #[cfg(feature = "compile")]
 pub mod explain;
 mod labels;
+mod shape;
 
-use crate::config::{By, Config, Guard, Keys, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
+use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields, Key, Kind, Question};
@@ -17,14 +18,22 @@ use crate::limit::{Limiter, Summary};
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, Source};
 use crate::record::{Body, Json, KnownKeys, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
-use crate::redact::Redactor;
 use crate::severity::{Flags, Table};
 use crate::stats::{Reason, Stats};
 use crate::time::{self, Time};
-use labels::{Namer, Texts};
+use labels::Texts;
+use shape::{Placed, Redaction, Shaper};
 
 /// The engine, built from a checked configuration.
 pub struct Filter {
+    stages: Stages,
+    stats: Stats,
+    keys: KnownKeys<(Key, u8)>,
+    scratch: Scratch,
+}
+
+/// What decides about a finding, and shapes what leaves.
+struct Stages {
     integrations: Vec<Integration>,
     matcher: Matcher,
     severity: Table,
@@ -34,9 +43,6 @@ pub struct Filter {
     unrecognised: Unrecognised,
     one_slot: bool,
     keeps: bool,
-    stats: Stats,
-    keys: KnownKeys<(Key, u8)>,
-    scratch: Scratch,
 }
 
 #[derive(PartialEq, Eq)]
@@ -94,40 +100,8 @@ impl Filter {
 
     /// Builds a filter with patterns from wherever they come.
     pub(crate) fn build(config: &Config, seed: u64, source: &mut impl Source) -> Result<Self, BuildError> {
-        let limits = &config.rate_limit;
         Ok(Self {
-            integrations: config
-                .integrations
-                .iter()
-                .map(|integration| Integration {
-                    name: integration.name.clone(),
-                    kind: integration.kind,
-                    report: integration.filter.report,
-                })
-                .collect(),
-            matcher: Matcher::new(&config.integrations, source)?,
-            severity: Table::new(&config.severity, source)?,
-            limiter: Limiter::new(
-                config.integrations.iter().map(|integration| integration.rate_limit),
-                limits.max_keys,
-                limits.summary_every_ns,
-                seed,
-            ),
-            counts: Counts::new(limits.max_keys, limits.summary_every_ns, seed),
-            shaper: Shaper {
-                namer: Namer::new(&config.coralogix),
-                redactor: Redactor::new(&config.redact, source)?,
-                guard: config.guard.clone(),
-                keys: config.coralogix.keys,
-                text: match config.coralogix.shape {
-                    Shape::Singles => config.coralogix.text,
-                    // Coralogix takes nothing but a string in an envelope.
-                    Shape::Bulk => TextForm::String,
-                },
-            },
-            unrecognised: config.unrecognised,
-            one_slot: false,
-            keeps: true,
+            stages: Stages::new(config, seed, source)?,
             stats: Stats::default(),
             keys: KnownKeys::new(Key::of),
             scratch: Scratch::default(),
@@ -143,26 +117,9 @@ impl Filter {
     #[cfg(feature = "compile")]
     pub fn replace(&mut self, config: &Config, seed: u64) -> Result<(), BuildError> {
         let new = Self::new(config, seed)?;
-        let Self { integrations, limiter, counts, stats, one_slot, keeps, .. } =
-            core::mem::replace(self, new);
-        (self.stats, self.one_slot, self.keeps) = (stats, one_slot, keeps);
-        let mut places = Vec::new();
-        for (index, integration) in integrations.into_iter().enumerate() {
-            let rule = limiter.rule(index);
-            let same = self.integrations.iter().enumerate().position(|(place, other)| {
-                *other == integration && self.limiter.rule(place) == rule && !places.contains(&Some(place))
-            });
-            places.push(same.or_else(|| {
-                // One that has gone has a place behind those that are matched, until nothing is owed of it.
-                let owes = limiter.owes(index) || counts.owes(index);
-                owes.then(|| {
-                    self.integrations.push(integration);
-                    self.integrations.len().saturating_sub(1)
-                })
-            }));
-        }
-        self.limiter.adopt(limiter, &places);
-        self.counts.adopt(counts, &places);
+        let old = core::mem::replace(self, new);
+        self.stats = old.stats;
+        self.stages.adopt(old.stages);
         Ok(())
     }
 
@@ -170,117 +127,43 @@ impl Filter {
     /// for a dropped record's slot for as long as `summary-every` then leaves on the next finding that is kept, as a
     /// remark in its text.
     pub fn one_slot(&mut self) {
-        self.one_slot = true;
+        self.stages.one_slot = true;
     }
 
     /// Tells the filter whether it will live to speak of what it keeps back: if not, no limit applies, and what would
     /// be counted is sent. A new filter keeps.
     pub fn keep_back(&mut self, keeps: bool) {
-        self.keeps = keeps;
+        self.stages.keeps = keeps;
     }
 
     /// Whether the configuration has the filter keep anything back: limits or count reports.
     pub fn may_keep_back(&self) -> bool {
         let counts = |integration: &Integration| integration.report == Report::Count;
-        self.limiter.is_needed() || self.integrations.iter().any(counts)
+        self.stages.limiter.is_needed() || self.stages.integrations.iter().any(counts)
     }
 
     /// Decides what becomes of one record that arrived `now`.
     pub fn process<'a>(&'a mut self, record: &mut impl Record<'a>, now: Time) -> Verdict<'a> {
-        let Self {
-            integrations,
-            matcher,
-            severity,
-            limiter,
-            counts,
-            shaper,
-            unrecognised,
-            stats,
-            keys,
-            scratch,
-            one_slot,
-            keeps,
-        } = self;
-        stats.records = stats.records.saturating_add(1);
+        let Self { stages, stats, keys, scratch } = self;
         let Scratch { inner, entity, rule, key, labels, .. } = scratch;
+        stats.records = stats.records.saturating_add(1);
         let mut seen = Seen::default();
         let (kind, embedded) = match find(record, keys, &mut seen, inner) {
             Ok(found) => found,
-            Err(error) => return wrap(record, &seen, error, *unrecognised, shaper, stats, labels, now),
+            Err(error) => return stages.other(record, &seen, error, labels, stats, now),
         };
-        let fields = &seen.fields;
-        let question = Question {
-            kind,
-            etype: fields.etype(),
-            category: fields.category(),
-            confidence: fields.confidence(),
-            entity: fields.utf8(fields.entity_field(kind), entity).unwrap_or_default(),
-            rule: fields.utf8(Field::Rule, rule).unwrap_or_default(),
+        let finding = Finding::of(kind, &seen.fields, entity, rule);
+        let leaving = match stages.decide(&finding, key, now) {
+            Ok(leaving) => leaving,
+            Err(gone) => return gone.counted(stats),
         };
-        let claimed = match matcher.claim(&question) {
-            Ok(claimed) => claimed,
-            Err(reason) => return dropped(reason, stats),
-        };
-        let time = shaper.time(fields, now);
-        if time.off.is_some() && shaper.guard.on_stale == OnStale::Drop {
-            return dropped(Reason::Stale, stats);
-        }
-        let (name, report) = integrations
-            .get(claimed)
-            .map_or(("", Report::Details), |integration| (&*integration.name, integration.report));
-        let source = labels::Source { fields, kind: Some(kind), other: "", integration: name };
-        let mut severity_of = |count| {
-            let non_authorized = fields.truth(Field::NonAuthorized) == Some(true);
-            severity.of(&question, Flags { non_authorized, count })
-        };
-        let is_count = kind == Kind::Selection && fields.is_count();
-
-        if *keeps && report == Report::Count && kind == Kind::Selection && !is_count {
-            let dimensions = shaper.dimensions(fields);
-            let dimensions = dimensions.each_ref().map(String::as_str);
-            let severity = severity_of(true);
-            let new = || shaper.note(&source, severity);
-            let note = counts.add(claimed, dimensions, time.finding_ms, now, new);
-            note.severity = note.severity.max(severity);
-            return dropped(Reason::Counted, stats);
-        }
-        let key = match limiter.by(claimed) {
-            Some(By::Entity) => question.entity,
-            Some(By::Rule) => fields.utf8(kind.subject_field(), key).unwrap_or_default(),
-            Some(By::Cluster) => fields.utf8(Field::Cluster, key).unwrap_or_default(),
-            Some(By::None) | None => b"",
-        };
-        if *keeps && let Err(tally) = limiter.admit(claimed, key, now) {
-            let severity = severity_of(is_count);
-            let note = tally.note.get_or_insert_with(|| shaper.note(&source, severity));
-            note.severity = note.severity.max(severity);
-            stats.suppressed = stats.suppressed.saturating_add(1);
-            return Verdict::Suppressed;
-        }
-
-        let severity = severity_of(is_count);
-        let labels = shaper.namer.label(&source, &shaper.redactor, labels);
         let (body, clean) = match &embedded {
             Some(json) => (json.body(), json.is_clean()),
             None => (record.body(), record.is_clean()),
         };
-        let mut entry = shaper.entry(time.entry_ms, severity, labels, body);
-        time.mark(&mut entry, stats);
-        if *one_slot {
-            if let Some(summary) = limiter.overdue(now) {
-                stats.summarise(summary.tally.count);
-                if let Some((text, ..)) = shaper.summary_text(integrations, summary) {
-                    entry.mark("summary", text);
-                }
-            }
-            if let Some(report) = counts.overdue(now) {
-                stats.report(report.count);
-                entry.mark("counted", Shaper::report_text(report.start_ms, report.dimensions, report.count));
-            }
-        }
-        shaper.finish(&mut entry, clean, seen.own, Redaction::Fields, stats);
+        let came = Came { body, clean, own: seen.own };
         stats.keep(Some(kind));
-        Verdict::Kept(entry)
+        Verdict::Kept(stages.shape(&finding, leaving, came, labels, stats, now))
     }
 
     /// The next entry that the filter owes of its own and whose time has come: a summary of suppressed findings, or a
@@ -296,17 +179,17 @@ impl Filter {
     }
 
     fn own(&mut self, now: Time, all: bool) -> Option<Entry<'_>> {
-        if let Some(summary) = self.limiter.summary(now, all) {
+        if let Some(summary) = self.stages.limiter.summary(now, all) {
             self.stats.summarise(summary.tally.count);
             return self.summary(summary, now);
         }
-        let report = self.counts.report(now, all)?;
+        let report = self.stages.counts.report(now, all)?;
         self.stats.report(report.count);
         Some(self.report(report, now))
     }
 
     fn summary(&mut self, summary: Summary<Note>, now: Time) -> Option<Entry<'_>> {
-        let Self { integrations, shaper, stats, scratch, .. } = self;
+        let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let (text, severity, labels) = shaper.summary_text(integrations, summary)?;
         scratch.noted = labels;
         let body = Body::Tape(Tape::map([]));
@@ -317,7 +200,7 @@ impl Filter {
     }
 
     fn report(&mut self, report: counts::Report<Note>, now: Time) -> Entry<'_> {
-        let Self { integrations, shaper, stats, scratch, .. } = self;
+        let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
         scratch.noted = note.labels;
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
@@ -334,10 +217,15 @@ impl Filter {
 
     /// An entry that tells counters, such as those of the last minute ([`Stats::since`]); it is not counted itself.
     pub fn statistics(&mut self, stats: &Stats, now: Time) -> Entry<'_> {
-        let Self { shaper, scratch, .. } = self;
-        let source =
-            labels::Source { fields: &Fields::default(), kind: None, other: "statistics", integration: "" };
-        let labels = shaper.namer.label(&source, &shaper.redactor, &mut scratch.labels);
+        let Self { stages: Stages { shaper, .. }, scratch, .. } = self;
+        let source = labels::Source {
+            fields: &Fields::default(),
+            clean: false,
+            kind: None,
+            other: "statistics",
+            integration: "",
+        };
+        let labels = shaper.labels(&source, &mut scratch.labels);
         let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Tape(Tape::map([])));
         let mut told = Tape::map([]);
         for (group, counters) in stats.told() {
@@ -357,6 +245,83 @@ impl Filter {
     /// The counters since the filter was built.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+}
+
+/// A recognised record, and what is asked of it.
+struct Finding<'f, 'a> {
+    fields: &'f Fields<'a>,
+    question: Question<'f>,
+    /// Whether it is a count of selections.
+    is_count: bool,
+}
+
+impl<'f, 'a: 'f> Finding<'f, 'a> {
+    fn of(kind: Kind, fields: &'f Fields<'a>, entity: &'f mut String, rule: &'f mut String) -> Self {
+        let question = Question {
+            kind,
+            etype: fields.etype(),
+            category: fields.category(),
+            confidence: fields.confidence(),
+            entity: fields.utf8(fields.entity_field(kind), entity).unwrap_or_default(),
+            rule: fields.utf8(Field::Rule, rule).unwrap_or_default(),
+        };
+        Self { fields, question, is_count: kind == Kind::Selection && fields.is_count() }
+    }
+
+    fn flags(&self, count: bool) -> Flags {
+        Flags { non_authorized: self.fields.truth(Field::NonAuthorized) == Some(true), count }
+    }
+
+    /// What its labels are taken from; `clean` tells of its body.
+    fn source<'s>(&self, clean: bool, integration: &'s str) -> labels::Source<'s, 'a>
+    where
+        'f: 's,
+    {
+        labels::Source { fields: self.fields, clean, kind: Some(self.question.kind), other: "", integration }
+    }
+}
+
+/// A finding that leaves.
+struct Leaving {
+    claimed: usize,
+    time: Placed,
+    severity: Severity,
+}
+
+/// The body of a record that leaves, as it came.
+struct Came<'a> {
+    body: Body<'a>,
+    /// Whether it may leave so.
+    clean: bool,
+    /// Whether the filter's own key is in it.
+    own: bool,
+}
+
+/// Why a finding does not leave.
+enum Gone {
+    Dropped(Reason),
+    Suppressed,
+}
+
+impl From<Reason> for Gone {
+    fn from(reason: Reason) -> Self {
+        Self::Dropped(reason)
+    }
+}
+
+impl Gone {
+    fn counted<'a>(self, stats: &mut Stats) -> Verdict<'a> {
+        match self {
+            Self::Dropped(reason) => {
+                stats.drop(reason);
+                Verdict::Dropped(reason)
+            }
+            Self::Suppressed => {
+                stats.suppressed = stats.suppressed.saturating_add(1);
+                Verdict::Suppressed
+            }
+        }
     }
 }
 
@@ -453,204 +418,213 @@ fn find<'a>(
     Ok((kind, Some(json)))
 }
 
-fn dropped<'a>(reason: Reason, stats: &mut Stats) -> Verdict<'a> {
-    stats.drop(reason);
-    Verdict::Dropped(reason)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the filter's parts, each borrowed on its own")]
-fn wrap<'a>(
-    record: &impl Record<'a>,
-    seen: &Seen<'a>,
-    malformed: Option<Malformed>,
-    policy: Unrecognised,
-    shaper: &'a Shaper,
-    stats: &mut Stats,
-    texts: &'a mut Texts,
-    now: Time,
-) -> Verdict<'a> {
-    match policy {
-        Unrecognised::Wrap => (),
-        Unrecognised::Pass => {
-            stats.passed = stats.passed.saturating_add(1);
-            return Verdict::Passed;
-        }
-        Unrecognised::Drop => {
-            stats.drop(Reason::Unrecognised);
-            return Verdict::Dropped(Reason::Unrecognised);
-        }
-    }
-    // A broken record's fields are not believed.
-    let none = Fields::default();
-    let fields = if malformed.is_some() { &none } else { &seen.fields };
-    let source = labels::Source { fields, kind: None, other: "unrecognised", integration: "" };
-    let labels = shaper.namer.label(&source, &shaper.redactor, texts);
-    let (body, clean, word) = match malformed {
-        None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
-        Some(error) => {
-            let word = if error.what == NOT_AN_OBJECT { "not-an-object" } else { "malformed" };
-            (Body::Tape(Tape::map([("message", Tape::str(record.lossy_text()))])), true, word)
-        }
-    };
-    let mut entry = shaper.entry(now.millis(), Severity::Info, labels, body);
-    entry.mark("unrecognised", Tape::str(word));
-    if let Some(error) = malformed.filter(|_| word == "malformed") {
-        entry.mark("error", Tape::str(error.to_string()));
-    }
-    shaper.finish(&mut entry, clean, seen.own && malformed.is_none(), Redaction::Everything, stats);
-    stats.keep(None);
-    Verdict::Kept(entry)
-}
-
-/// What shapes an entry, whatever it is of.
-struct Shaper {
-    namer: Namer,
-    redactor: Redactor,
-    guard: Guard,
-    keys: Keys,
-    text: TextForm,
-}
-
-/// What redaction looks at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Redaction {
-    /// The fields that rules name.
-    Fields,
-    /// Every string.
-    Everything,
-    /// Nothing: the text is made of redacted values.
-    Done,
-}
-
-/// A finding's time, placed among those that Coralogix accepts.
-struct Placed {
-    finding_ms: i64,
-    entry_ms: i64,
-    /// The mark and its word, when the two differ.
-    off: Option<&'static str>,
-    missing: bool,
-}
-
-impl Placed {
-    fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
-        if let Some(word) = self.off {
-            entry.mark("clamped", Tape::str(word));
-            stats.clamped = stats.clamped.saturating_add(1);
-        }
-        if self.missing {
-            entry.mark("time", Tape::str("missing"));
-        }
-    }
-}
-
-impl Shaper {
-    /// What tells the counts of one report apart.
-    const DIMENSIONS: [Field; 4] = [Field::Cluster, Field::Principal, Field::Rule, Field::ResourceNamespace];
-
-    fn dimensions(&self, fields: &Fields<'_>) -> [String; 4] {
-        Self::DIMENSIONS.map(|field| {
-            let mut text = String::new();
-            labels::push(field, fields, &self.redactor, &mut text);
-            text
+impl Stages {
+    fn new(config: &Config, seed: u64, source: &mut impl Source) -> Result<Self, BuildError> {
+        let limits = &config.rate_limit;
+        let integrations = config.integrations.iter().map(|integration| Integration {
+            name: integration.name.clone(),
+            kind: integration.kind,
+            report: integration.filter.report,
+        });
+        Ok(Self {
+            integrations: integrations.collect(),
+            matcher: Matcher::new(&config.integrations, source)?,
+            severity: Table::new(&config.severity, source)?,
+            limiter: Limiter::new(
+                config.integrations.iter().map(|integration| integration.rate_limit),
+                limits.max_keys,
+                limits.summary_every_ns,
+                seed,
+            ),
+            counts: Counts::new(limits.max_keys, limits.summary_every_ns, seed),
+            shaper: Shaper::new(config, source)?,
+            unrecognised: config.unrecognised,
+            one_slot: false,
+            keeps: true,
         })
     }
 
-    /// What a summary says, the highest severity of what it speaks of, and the labels of the first.
-    fn summary_text(
-        &self,
-        integrations: &[Integration],
-        summary: Summary<Note>,
-    ) -> Option<(Tape<'static>, Severity, Noted)> {
-        let Summary { integration, by, key, tally } = summary;
-        let Note { severity, labels, sample } = tally.note?;
-        let name = integrations.get(integration).map_or("", |integration| &integration.name);
-        let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
-        if let Some(mut key) = key.map(String::from) {
-            self.redactor.everything_in(&mut key);
-            text.insert("key", Tape::str(key));
+    /// Takes over what goes on under another configuration.
+    #[cfg(feature = "compile")]
+    fn adopt(&mut self, old: Self) {
+        let Self { integrations, limiter, counts, one_slot, keeps, .. } = old;
+        (self.one_slot, self.keeps) = (one_slot, keeps);
+        let mut places = Vec::new();
+        for (index, integration) in integrations.into_iter().enumerate() {
+            let rule = limiter.rule(index);
+            let same = self.integrations.iter().enumerate().position(|(place, other)| {
+                *other == integration && self.limiter.rule(place) == rule && !places.contains(&Some(place))
+            });
+            places.push(same.or_else(|| {
+                // One that has gone has a place behind those that are matched, until nothing is owed of it.
+                let owes = limiter.owes(index) || counts.owes(index);
+                owes.then(|| {
+                    self.integrations.push(integration);
+                    self.integrations.len().saturating_sub(1)
+                })
+            }));
         }
-        text.insert("suppressed", Tape::uint(tally.count));
-        text.insert("first", Tape::int(tally.first.millis()));
-        text.insert("last", Tape::int(tally.last.millis()));
-        text.insert("sample", sample);
-        Some((text, severity, labels))
+        self.limiter.adopt(limiter, &places);
+        self.counts.adopt(counts, &places);
     }
 
-    /// A count report as kAudit writes them.
-    fn report_text(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Tape<'static> {
-        let mut text = Tape::map([]);
-        // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
-        let keys = ["cluster", "principal", "rule", "resource_namespace"];
-        for (key, value) in keys.into_iter().zip(dimensions) {
-            if !value.is_empty() {
-                text.insert(key, Tape::str(String::from(value)));
+    /// Whether a finding leaves.
+    fn decide(&mut self, finding: &Finding<'_, '_>, key: &mut String, now: Time) -> Result<Leaving, Gone> {
+        let claimed = self.matcher.claim(&finding.question)?;
+        let time = self.shaper.time(finding.fields, now);
+        if time.off.is_some() && self.shaper.guard.on_stale == OnStale::Drop {
+            return Err(Reason::Stale.into());
+        }
+        if self.keeps {
+            self.count(claimed, finding, time.finding_ms, now)?;
+            self.limit(claimed, finding, key, now)?;
+        }
+        let severity = self.severity.of(&finding.question, finding.flags(finding.is_count));
+        Ok(Leaving { claimed, time, severity })
+    }
+
+    /// Lets a finding go into a count, where its integration says so.
+    #[inline]
+    fn count(
+        &mut self,
+        claimed: usize,
+        finding: &Finding<'_, '_>,
+        time_ms: i64,
+        now: Time,
+    ) -> Result<(), Reason> {
+        match self.integrations.get(claimed) {
+            Some(integration)
+                if integration.report == Report::Count
+                    && finding.question.kind == Kind::Selection
+                    && !finding.is_count =>
+            {
+                let dimensions = self.shaper.dimensions(finding.fields);
+                let dimensions = dimensions.each_ref().map(String::as_str);
+                let severity = self.severity.of(&finding.question, finding.flags(true));
+                let new = || self.shaper.note(&finding.source(false, &integration.name), severity);
+                let note = self.counts.add(claimed, dimensions, time_ms, now, new);
+                note.severity = note.severity.max(severity);
+                Err(Reason::Counted)
             }
-        }
-        text.insert("time", Tape::int(start_ms));
-        text.insert("timestamp", Tape::str(time::format(start_ms)));
-        text.insert("count", Tape::uint(count));
-        text.insert("count-period", Tape::int(counts::PERIOD_MS));
-        text
-    }
-
-    fn time(&self, fields: &Fields<'_>, now: Time) -> Placed {
-        match own_ms(fields) {
-            Some(finding_ms) => self.placed(finding_ms, now),
-            None => Placed { finding_ms: now.millis(), entry_ms: now.millis(), off: None, missing: true },
+            _ => Ok(()),
         }
     }
 
-    fn placed(&self, finding_ms: i64, now: Time) -> Placed {
-        let age = now.millis().saturating_sub(finding_ms);
-        let off = if age > self.guard.max_age_ms {
-            Some("too-old")
-        } else if age.saturating_neg() > self.guard.max_ahead_ms {
-            Some("too-far-ahead")
-        } else {
-            None
+    /// Lets a finding pass its integration's limit, or holds it back.
+    #[inline]
+    fn limit(
+        &mut self,
+        claimed: usize,
+        finding: &Finding<'_, '_>,
+        key: &mut String,
+        now: Time,
+    ) -> Result<(), Gone> {
+        let Finding { fields, question, .. } = finding;
+        let key = match self.limiter.by(claimed) {
+            Some(By::Entity) => question.entity,
+            Some(By::Rule) => fields.utf8(question.kind.subject_field(), key).unwrap_or_default(),
+            Some(By::Cluster) => fields.utf8(Field::Cluster, key).unwrap_or_default(),
+            Some(By::None) => b"",
+            None => return Ok(()),
         };
-        let entry_ms = if off.is_some() { now.millis() } else { finding_ms };
-        Placed { finding_ms, entry_ms, off, missing: false }
+        let Err(tally) = self.limiter.admit(claimed, key, now) else { return Ok(()) };
+        let severity = self.severity.of(question, finding.flags(finding.is_count));
+        let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
+        let new = || self.shaper.note(&finding.source(false, name), severity);
+        let note = tally.note.get_or_insert_with(new);
+        note.severity = note.severity.max(severity);
+        Err(Gone::Suppressed)
     }
 
-    fn entry<'a>(
-        &self,
-        timestamp_ms: i64,
-        severity: Severity,
-        labels: Labels<'a>,
-        body: Body<'a>,
+    /// The entry of a finding that leaves.
+    fn shape<'a>(
+        &'a mut self,
+        finding: &Finding<'_, 'a>,
+        leaving: Leaving,
+        came: Came<'a>,
+        texts: &'a mut Texts,
+        stats: &mut Stats,
+        now: Time,
     ) -> Entry<'a> {
-        Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Tape::default() }
+        let Leaving { claimed, time, severity } = leaving;
+        let Came { body, clean, own } = came;
+        let owed = if self.one_slot { Some(self.overdue(stats, now)) } else { None };
+        let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
+        let labels = self.shaper.labels(&finding.source(clean, name), texts);
+        let mut entry = self.shaper.entry(time.entry_ms, severity, labels, body);
+        time.mark(&mut entry, stats);
+        if let Some(owed) = owed {
+            owed.into_iter().flatten().for_each(|(key, tape)| entry.mark(key, tape));
+        }
+        self.shaper.finish(&mut entry, clean, own, Redaction::Fields, stats);
+        entry
     }
 
-    /// Everything that may change the text, and the counts of it.
-    fn finish(&self, entry: &mut Entry<'_>, clean: bool, own: bool, redaction: Redaction, stats: &mut Stats) {
-        let redact = match redaction {
-            Redaction::Fields => self.redactor.may_apply(&entry.body),
-            Redaction::Everything => !self.redactor.is_empty(),
-            Redaction::Done => false,
+    /// What is owed and has waited for a slot of its own for too long, as marks of an entry that leaves.
+    fn overdue(&mut self, stats: &mut Stats, now: Time) -> [Option<(&'static str, Tape<'static>)>; 2] {
+        let summary = self.limiter.overdue(now).and_then(|summary| {
+            stats.summarise(summary.tally.count);
+            let (text, ..) = self.shaper.summary_text(&self.integrations, summary)?;
+            Some(("summary", text))
+        });
+        let report = self.counts.overdue(now).map(|report| {
+            stats.report(report.count);
+            ("counted", Shaper::report_text(report.start_ms, report.dimensions, report.count))
+        });
+        [summary, report]
+    }
+
+    /// What becomes of a record that is no finding.
+    fn other<'a>(
+        &'a mut self,
+        record: &impl Record<'a>,
+        seen: &Seen<'a>,
+        malformed: Option<Malformed>,
+        texts: &'a mut Texts,
+        stats: &mut Stats,
+        now: Time,
+    ) -> Verdict<'a> {
+        match self.unrecognised {
+            Unrecognised::Wrap => {
+                stats.keep(None);
+                Verdict::Kept(self.wrap(record, seen, malformed, texts, stats, now))
+            }
+            Unrecognised::Pass => {
+                stats.passed = stats.passed.saturating_add(1);
+                Verdict::Passed
+            }
+            Unrecognised::Drop => Gone::Dropped(Reason::Unrecognised).counted(stats),
+        }
+    }
+
+    fn wrap<'a>(
+        &'a self,
+        record: &impl Record<'a>,
+        seen: &Seen<'a>,
+        malformed: Option<Malformed>,
+        texts: &'a mut Texts,
+        stats: &mut Stats,
+        now: Time,
+    ) -> Entry<'a> {
+        let (body, clean, word) = match malformed {
+            None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
+            Some(error) => {
+                let word = if error.what == NOT_AN_OBJECT { "not-an-object" } else { "malformed" };
+                (Body::Tape(Tape::map([("message", Tape::str(record.lossy_text()))])), true, word)
+            }
         };
-        if !clean || own || redact || self.keys == Keys::Snake {
-            let mut tape = core::mem::replace(&mut entry.body, Body::Json("")).into_tape();
-            if own {
-                entry.mark("previous", tape.take_own());
-            }
-            let changed = match redaction {
-                Redaction::Fields if redact => self.redactor.body(&mut tape),
-                Redaction::Everything if redact => self.redactor.everything(&mut tape),
-                _ => 0,
-            };
-            if changed > 0 {
-                entry.mark("redacted", Tape::uint(changed));
-                stats.redacted = stats.redacted.saturating_add(1);
-            }
-            if self.keys == Keys::Snake {
-                tape.snake_keys();
-            }
-            entry.body = Body::Tape(tape);
+        // A broken record's fields are not believed.
+        let none = Fields::default();
+        let fields = if malformed.is_some() { &none } else { &seen.fields };
+        let source = labels::Source { fields, clean, kind: None, other: "unrecognised", integration: "" };
+        let labels = self.shaper.labels(&source, texts);
+        let mut entry = self.shaper.entry(now.millis(), Severity::Info, labels, body);
+        entry.mark("unrecognised", Tape::str(word));
+        if let Some(error) = malformed.filter(|_| word == "malformed") {
+            entry.mark("error", Tape::str(error.to_string()));
         }
-        if entry.fit(self.guard.max_entry_bytes) {
-            stats.truncated = stats.truncated.saturating_add(1);
-        }
+        let own = seen.own && malformed.is_none();
+        self.shaper.finish(&mut entry, clean, own, Redaction::Everything, stats);
+        entry
     }
 }

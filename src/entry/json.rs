@@ -1,5 +1,7 @@
 //! The JSON encoder.
 
+#![expect(clippy::inline_always, reason = "a kept record's entry is some twenty writes, measured")]
+
 use super::{Entry, OWN_KEY, Out};
 use crate::config::TextForm;
 use crate::record::{Body, Event, Number, Tape, plain_length};
@@ -7,43 +9,56 @@ use crate::record::{Body, Event, Number, Tape, plain_length};
 /// A whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     head(entry, out);
-    member(br#","applicationName":""#, entry.labels.application, out);
-    names(entry, out);
+    let mut members = Members { out, plain: entry.labels.plain, open: false };
+    members.member(br#"","applicationName":""#, entry.labels.application);
+    names(entry, &mut members);
+    labels(entry, &mut members);
+    members.close(br#"","text":"#);
     tail(entry, entry.text, out);
 }
 
 /// An envelope's names, and the beginning of its items.
 pub(super) fn bulk_head(entry: &Entry<'_>, out: &mut impl Out) {
-    member(br#"{"applicationName":""#, entry.labels.application, out);
-    names(entry, out);
-    out.put(br#","logEntries":["#);
+    out.put(br#"{"applicationName":""#);
+    let mut members = Members { out, plain: false, open: true };
+    members.text(entry.labels.application);
+    names(entry, &mut members);
+    members.close(br#"","logEntries":["#);
 }
 
 /// An item of an envelope, whose names stand outside.
 pub(super) fn bulk_item(entry: &Entry<'_>, out: &mut impl Out) {
     head(entry, out);
+    let mut members = Members { out, plain: entry.labels.plain, open: false };
+    labels(entry, &mut members);
+    members.close(br#"","text":"#);
     tail(entry, TextForm::String, out);
 }
 
 fn head(entry: &Entry<'_>, out: &mut impl Out) {
     out.put(br#"{"timestamp":"#);
     int(entry.timestamp_ms, out);
-    out.put(br#","severity":"#);
-    int(i64::from(entry.severity as u8), out);
+    // Severities are of one digit.
+    let mut severity = *br#","severity":0"#;
+    let [.., digit] = &mut severity;
+    *digit |= entry.severity as u8;
+    out.put(&severity);
 }
 
 /// The names behind the first.
-fn names(entry: &Entry<'_>, out: &mut impl Out) {
-    member(br#","subsystemName":""#, entry.labels.subsystem, out);
-    label(br#","computerName":""#, entry.labels.computer, out);
+fn names(entry: &Entry<'_>, members: &mut Members<'_, impl Out>) {
+    members.member(br#"","subsystemName":""#, entry.labels.subsystem);
+    members.label(br#"","computerName":""#, entry.labels.computer);
+}
+
+fn labels(entry: &Entry<'_>, members: &mut Members<'_, impl Out>) {
+    members.label(br#"","category":""#, entry.labels.category);
+    members.label(br#"","className":""#, entry.labels.class);
+    members.label(br#"","methodName":""#, entry.labels.method);
+    members.label(br#"","threadId":""#, entry.labels.thread);
 }
 
 fn tail(entry: &Entry<'_>, form: TextForm, out: &mut impl Out) {
-    label(br#","category":""#, entry.labels.category, out);
-    label(br#","className":""#, entry.labels.class, out);
-    label(br#","methodName":""#, entry.labels.method, out);
-    label(br#","threadId":""#, entry.labels.thread, out);
-    out.put(br#","text":"#);
     match form {
         TextForm::Object => text(entry, out),
         TextForm::String => {
@@ -53,6 +68,48 @@ fn tail(entry: &Entry<'_>, form: TextForm, out: &mut impl Out) {
         }
     }
     out.put(b"}");
+}
+
+/// Members whose values are strings. What stands before a value is written at once: the quote that closes the value
+/// before, the comma, the key and the opening quote.
+struct Members<'o, O> {
+    out: &'o mut O,
+    /// Whether the values may stand there as they are.
+    plain: bool,
+    /// Whether there is a quote to close.
+    open: bool,
+}
+
+impl<O: Out> Members<'_, O> {
+    #[inline(always)]
+    fn member(&mut self, lead: &[u8], value: &[u8]) {
+        self.close(lead);
+        self.open = true;
+        self.text(value);
+    }
+
+    /// The same, where there is a value.
+    #[inline(always)]
+    fn label(&mut self, lead: &[u8], value: &[u8]) {
+        if !value.is_empty() {
+            self.member(lead, value);
+        }
+    }
+
+    /// Closes the last value with what stands behind it.
+    #[inline(always)]
+    fn close(&mut self, behind: &[u8]) {
+        let behind = match behind {
+            [_, behind @ ..] if !self.open => behind,
+            behind => behind,
+        };
+        self.out.put(behind);
+    }
+
+    #[inline(always)]
+    fn text(&mut self, value: &[u8]) {
+        if self.plain { self.out.put(value) } else { escape(value, self.out) }
+    }
 }
 
 /// The body with the filter's own member behind its last.
@@ -122,21 +179,6 @@ pub(super) fn events(events: &[Event<'_>], out: &mut impl Out) {
             Event::Bool(false) => out.put(b"false"),
             Event::Null => out.put(b"null"),
         }
-    }
-}
-
-/// A member, whose `lead` is all up to the value's opening quote.
-fn member(lead: &[u8], value: &[u8], out: &mut impl Out) {
-    out.put(lead);
-    escape(value, out);
-    out.put(b"\"");
-}
-
-/// The same, where there is a value.
-#[inline]
-fn label(lead: &[u8], value: &[u8], out: &mut impl Out) {
-    if !value.is_empty() {
-        member(lead, value, out);
     }
 }
 

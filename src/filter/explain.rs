@@ -310,7 +310,7 @@ impl Explainer {
             }
             told.integrations.push(step);
         }
-        let placed = self.filter.shaper.time(fields, now);
+        let placed = self.filter.stages.shaper.time(fields, now);
         (told.time_ms, told.stale) = (own_ms(fields), placed.off);
         let claims =
             told.integrations.iter().find(|step| step.stands == Stands::Claims).map(|step| step.index);
@@ -325,14 +325,14 @@ impl Explainer {
         if counted {
             return told;
         }
-        if let Some(limit) = self.filter.limiter.rule(claims) {
+        if let Some(limit) = self.filter.stages.limiter.rule(claims) {
             let key = match limit.by {
                 By::Entity => entity,
                 By::Rule => fields.utf8(kind.subject_field(), &mut key).unwrap_or_default(),
                 By::Cluster => fields.utf8(Field::Cluster, &mut key).unwrap_or_default(),
                 By::None => b"",
             };
-            let Room { free, wait_ns, suppressed } = self.filter.limiter.look(claims, key, now);
+            let Room { free, wait_ns, suppressed } = self.filter.stages.limiter.look(claims, key, now);
             told.limit = Some(LimitMet {
                 limit: limit.limit,
                 period_ns: limit.period_ns,
@@ -353,7 +353,7 @@ impl Explainer {
         count: bool,
     ) -> Option<SeverityChosen> {
         let flags = Flags { non_authorized: fields.truth(Field::NonAuthorized) == Some(true), count };
-        let severity = self.filter.severity.of(question, flags);
+        let severity = self.filter.stages.severity.of(question, flags);
         let place = self.rows.iter_mut().position(|row| row.of(question, flags) == FITS)?;
         let builtin = place.checked_sub(self.config.severity.len());
         Some(SeverityChosen { severity, row: builtin.is_none().then_some(place), builtin })

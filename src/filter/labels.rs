@@ -1,22 +1,25 @@
 //! Names and labels of an entry, and the sample a summary shows: texts taken from a finding's fields, redacted and cut
 //! to a label's length.
 
-use super::{Note, Shaper};
+use super::Note;
+use super::shape::Shaper;
 use crate::config::{Coralogix, Severity};
 use crate::entry::{LABEL_CHARS, Labels};
 use crate::finding::{Field, Fields, Kind};
-use crate::record::Tape;
+use crate::record::{Tape, Text, Value, plain_length};
 use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
 
 /// What names are taken from.
 pub(super) struct Source<'s, 'a> {
     pub fields: &'s Fields<'a>,
+    /// Whether the body that the fields are of may leave as it came: each string in it is UTF-8 then.
+    pub clean: bool,
     /// `None`: the record is not a finding.
     pub kind: Option<Kind>,
     /// What stands in the place of a finding's type when there is none.
     pub other: &'static str,
-    pub integration: &'a str,
+    pub integration: &'s str,
 }
 
 /// Where texts stand that are not the record's own, a label each.
@@ -32,10 +35,23 @@ pub(super) struct Namer {
 /// A template, prepared.
 enum Name {
     /// A field's text, or else a default.
-    Field(Field, String),
+    Field(Field, Fixed),
     /// A text for each kind of finding; of other records as the template says.
-    Type([String; Kind::ALL.len()], Template),
+    Type([Fixed; Kind::ALL.len()], Template),
     Template(Template),
+}
+
+/// A text of the configuration's.
+struct Fixed {
+    text: String,
+    plain: bool,
+}
+
+/// A label, and whether it may stand in a JSON string as it is.
+#[derive(Clone, Copy)]
+struct Label<'a> {
+    text: &'a [u8],
+    plain: bool,
 }
 
 impl Namer {
@@ -55,46 +71,52 @@ impl Namer {
         texts: &'a mut Texts,
     ) -> Labels<'a> {
         let [application, subsystem, computer, category, class, method, thread] = texts;
-        let mut labels = Labels {
-            application: self.application.text(source, redactor, application),
-            subsystem: self.subsystem.text(source, redactor, subsystem),
-            computer: self.computer.text(source, redactor, computer),
-            ..Labels::default()
-        };
-        // Coralogix refuses an entry without a name.
-        for required in [&mut labels.application, &mut labels.subsystem] {
-            if required.is_empty() {
-                *required = b"kaudit";
+        let application = self.application.label(source, redactor, application).or_kaudit();
+        let subsystem = self.subsystem.label(source, redactor, subsystem).or_kaudit();
+        let computer = self.computer.label(source, redactor, computer);
+        let [category, class, method, thread] = match source.kind {
+            None => [Label::NONE; 4],
+            Some(kind) => {
+                let of = |field, text| value(field, source, redactor, text).shown();
+                [
+                    match kind {
+                        Kind::Detection => of(Field::Category, category),
+                        Kind::Selection => Label::plain(b"selection"),
+                        Kind::Activity => Label::plain(b"activity"),
+                    },
+                    match kind {
+                        Kind::Detection => of(Field::Etype, class),
+                        Kind::Selection | Kind::Activity => of(Field::ResourceType, class),
+                    },
+                    of(kind.subject_field(), method),
+                    of(source.fields.entity_field(kind), thread),
+                ]
             }
+        };
+        let all = [application, subsystem, computer, category, class, method, thread];
+        Labels {
+            plain: all.iter().fold(true, |plain, label| plain & label.plain),
+            application: application.text,
+            subsystem: subsystem.text,
+            computer: computer.text,
+            category: category.text,
+            class: class.text,
+            method: method.text,
+            thread: thread.text,
         }
-        if let Some(kind) = source.kind {
-            let label = |field, scratch: &'a mut String| {
-                shown(value(field, source.fields, redactor, scratch).unwrap_or_default())
-            };
-            let class_field = if kind == Kind::Detection { Field::Etype } else { Field::ResourceType };
-            labels.category = match kind {
-                Kind::Detection => label(Field::Category, category),
-                Kind::Selection => b"selection",
-                Kind::Activity => b"activity",
-            };
-            labels.class = label(class_field, class);
-            labels.method = label(kind.subject_field(), method);
-            labels.thread = label(source.fields.entity_field(kind), thread);
-        }
-        labels
     }
 }
 
 impl Name {
     fn new(template: &Template) -> Self {
         match template.alone() {
-            Some((Placeholder::Field(field), default)) => Self::Field(field, default.to_owned()),
+            Some((Placeholder::Field(field), default)) => Self::Field(field, Fixed::new(default.to_owned())),
             _ if template.is_of_type() => {
                 let texts = core::array::from_fn(|index| {
                     let kind = Kind::ALL.get(index).map_or("", |kind| kind.word());
                     let mut text = String::new();
                     template.render(&mut text, |_, out| out.push_str(kind));
-                    text
+                    Fixed::new(text)
                 });
                 Self::Type(texts, template.clone())
             }
@@ -102,52 +124,109 @@ impl Name {
         }
     }
 
-    fn text<'a>(&'a self, source: &Source<'_, 'a>, redactor: &Redactor, text: &'a mut String) -> &'a [u8] {
-        shown(match (self, source.kind) {
+    #[inline]
+    fn label<'a>(&'a self, source: &Source<'_, 'a>, redactor: &Redactor, text: &'a mut String) -> Label<'a> {
+        let label = match (self, source.kind) {
             (Self::Field(field, default), _) => {
-                value(*field, source.fields, redactor, text).unwrap_or(default.as_bytes())
+                let value = value(*field, source, redactor, text);
+                if value.text.is_empty() { default.label() } else { value }
             }
-            (Self::Type(texts, _), Some(kind)) => {
-                texts.get(kind as usize).map_or(b"", |text| text.as_bytes())
-            }
+            (Self::Type(texts, _), Some(kind)) => texts.get(kind as usize).map_or(Label::NONE, Fixed::label),
             (Self::Type(_, template) | Self::Template(template), _) => {
-                text.clear();
-                template.render(text, |placeholder, out| match placeholder {
-                    Placeholder::Field(field) => push(field, source.fields, redactor, out),
-                    Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
-                    Placeholder::Integration => out.push_str(source.integration),
-                });
-                text.as_bytes()
+                Label::odd(render(template, source, redactor, text))
             }
-        })
+        };
+        label.shown()
     }
 }
 
-/// A field's text, redacted, where it stands in the record or else in `scratch`.
+impl Fixed {
+    fn new(text: String) -> Self {
+        Self { plain: plain_length(text.as_bytes()) == text.len(), text }
+    }
+
+    fn label(&self) -> Label<'_> {
+        Label { text: self.text.as_bytes(), plain: self.plain }
+    }
+}
+
+impl<'a> Label<'a> {
+    const NONE: Self = Self::plain(b"");
+
+    const fn plain(text: &'a [u8]) -> Self {
+        Self { text, plain: true }
+    }
+
+    /// A text of which nothing is known.
+    const fn odd(text: &'a [u8]) -> Self {
+        Self { text, plain: false }
+    }
+
+    /// Coralogix refuses an entry without a name.
+    fn or_kaudit(self) -> Self {
+        if self.text.is_empty() { Self::plain(b"kaudit") } else { self }
+    }
+
+    /// What of a text becomes a label: its beginning, and nothing if nobody could see it.
+    #[inline]
+    fn shown(self) -> Self {
+        match self.text.first() {
+            // Fewer bytes are fewer characters, too.
+            Some(b'!'..=b'~') if self.text.len() <= LABEL_CHARS => self,
+            None => self,
+            _ => Self { text: shown_of_odd(self.text), ..self },
+        }
+    }
+}
+
+/// A field's text, redacted, where it stands in the record or else in `scratch`; empty where there is none.
+#[inline]
 fn value<'a>(
+    field: Field,
+    source: &Source<'_, 'a>,
+    redactor: &Redactor,
+    scratch: &'a mut String,
+) -> Label<'a> {
+    match source.fields.get(field) {
+        Value::Null => Label::NONE,
+        Value::Text(Text::Plain(text)) if redactor.is_empty() => Label::plain(text.as_bytes()),
+        Value::Text(Text::Bytes(text)) if redactor.is_empty() && source.clean => Label::odd(text),
+        _ => Label::odd(odd_value(field, source.fields, redactor, scratch)),
+    }
+}
+
+#[inline(never)]
+fn odd_value<'a>(
     field: Field,
     fields: &Fields<'a>,
     redactor: &Redactor,
     scratch: &'a mut String,
-) -> Option<&'a [u8]> {
+) -> &'a [u8] {
     if redactor.is_empty() {
-        return fields.utf8(field, scratch);
+        return fields.utf8(field, scratch).unwrap_or_default();
     }
     scratch.clear();
     push(field, fields, redactor, scratch);
-    (!scratch.is_empty()).then_some(scratch.as_bytes())
+    scratch.as_bytes()
 }
 
-/// What of a text becomes a label: its beginning, and nothing if nobody could see it.
-#[inline]
-fn shown(text: &[u8]) -> &[u8] {
-    match text.first() {
-        // Fewer bytes are fewer characters, too.
-        Some(b'!'..=b'~') if text.len() <= LABEL_CHARS => text,
-        _ => shown_of_odd(text),
-    }
+#[inline(never)]
+fn render<'a>(
+    template: &Template,
+    source: &Source<'_, '_>,
+    redactor: &Redactor,
+    text: &'a mut String,
+) -> &'a [u8] {
+    text.clear();
+    template.render(text, |placeholder, out| match placeholder {
+        Placeholder::Field(field) => push(field, source.fields, redactor, out),
+        Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
+        Placeholder::Integration => out.push_str(source.integration),
+    });
+    text.as_bytes()
 }
 
+#[inline(never)]
 fn shown_of_odd(text: &[u8]) -> &[u8] {
     let text = core::str::from_utf8(text).unwrap_or_default();
     let text = clip(text);
@@ -177,7 +256,7 @@ impl Shaper {
     /// What a summary or report remembers of this finding.
     pub(super) fn note(&self, source: &Source<'_, '_>, severity: Severity) -> Note {
         let mut texts = Texts::default();
-        let labels = self.namer.label(source, &self.redactor, &mut texts);
+        let labels = self.labels(source, &mut texts);
         Note { severity, labels: labels.each().map(Box::from), sample: self.sample(source.fields) }
     }
 

@@ -1,0 +1,194 @@
+//! What leaves: an entry's time, what it says of summaries and counts, and what changes its text.
+
+use super::labels::{self, Namer, Source, Texts};
+use super::{Integration, Note, Noted, own_ms};
+use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
+use crate::counts;
+use crate::entry::{Entry, Labels};
+use crate::finding::{Field, Fields};
+use crate::limit::Summary;
+use crate::pattern::{self, BuildError};
+use crate::record::{Body, Tape};
+use crate::redact::Redactor;
+use crate::stats::Stats;
+use crate::time::{self, Time};
+
+/// What shapes an entry, whatever it is of.
+pub(super) struct Shaper {
+    namer: Namer,
+    pub redactor: Redactor,
+    pub guard: Guard,
+    keys: Keys,
+    text: TextForm,
+}
+
+/// What redaction looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Redaction {
+    /// The fields that rules name.
+    Fields,
+    /// Every string.
+    Everything,
+    /// Nothing: the text is made of redacted values.
+    Done,
+}
+
+/// A finding's time, placed among those that Coralogix accepts.
+pub(super) struct Placed {
+    pub finding_ms: i64,
+    pub entry_ms: i64,
+    /// The mark and its word, when the two differ.
+    pub off: Option<&'static str>,
+    missing: bool,
+}
+
+impl Placed {
+    #[inline]
+    pub fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
+        if let Some(word) = self.off {
+            entry.mark("clamped", Tape::str(word));
+            stats.clamped = stats.clamped.saturating_add(1);
+        }
+        if self.missing {
+            entry.mark("time", Tape::str("missing"));
+        }
+    }
+}
+
+impl Shaper {
+    /// What tells the counts of one report apart.
+    const DIMENSIONS: [Field; 4] = [Field::Cluster, Field::Principal, Field::Rule, Field::ResourceNamespace];
+
+    pub fn new(config: &Config, source: &mut impl pattern::Source) -> Result<Self, BuildError> {
+        Ok(Self {
+            namer: Namer::new(&config.coralogix),
+            redactor: Redactor::new(&config.redact, source)?,
+            guard: config.guard.clone(),
+            keys: config.coralogix.keys,
+            text: match config.coralogix.shape {
+                Shape::Singles => config.coralogix.text,
+                // Coralogix takes nothing but a string in an envelope.
+                Shape::Bulk => TextForm::String,
+            },
+        })
+    }
+
+    /// Names and labels; see [`Namer::label`].
+    pub fn labels<'a>(&'a self, source: &Source<'_, 'a>, texts: &'a mut Texts) -> Labels<'a> {
+        self.namer.label(source, &self.redactor, texts)
+    }
+
+    pub fn dimensions(&self, fields: &Fields<'_>) -> [String; 4] {
+        Self::DIMENSIONS.map(|field| {
+            let mut text = String::new();
+            labels::push(field, fields, &self.redactor, &mut text);
+            text
+        })
+    }
+
+    /// What a summary says, the highest severity of what it speaks of, and the labels of the first.
+    pub fn summary_text(
+        &self,
+        integrations: &[Integration],
+        summary: Summary<Note>,
+    ) -> Option<(Tape<'static>, Severity, Noted)> {
+        let Summary { integration, by, key, tally } = summary;
+        let Note { severity, labels, sample } = tally.note?;
+        let name = integrations.get(integration).map_or("", |integration| &integration.name);
+        let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
+        if let Some(mut key) = key.map(String::from) {
+            self.redactor.everything_in(&mut key);
+            text.insert("key", Tape::str(key));
+        }
+        text.insert("suppressed", Tape::uint(tally.count));
+        text.insert("first", Tape::int(tally.first.millis()));
+        text.insert("last", Tape::int(tally.last.millis()));
+        text.insert("sample", sample);
+        Some((text, severity, labels))
+    }
+
+    /// A count report as kAudit writes them.
+    pub fn report_text(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Tape<'static> {
+        let mut text = Tape::map([]);
+        // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
+        let keys = ["cluster", "principal", "rule", "resource_namespace"];
+        for (key, value) in keys.into_iter().zip(dimensions) {
+            if !value.is_empty() {
+                text.insert(key, Tape::str(String::from(value)));
+            }
+        }
+        text.insert("time", Tape::int(start_ms));
+        text.insert("timestamp", Tape::str(time::format(start_ms)));
+        text.insert("count", Tape::uint(count));
+        text.insert("count-period", Tape::int(counts::PERIOD_MS));
+        text
+    }
+
+    pub fn time(&self, fields: &Fields<'_>, now: Time) -> Placed {
+        match own_ms(fields) {
+            Some(finding_ms) => self.placed(finding_ms, now),
+            None => Placed { finding_ms: now.millis(), entry_ms: now.millis(), off: None, missing: true },
+        }
+    }
+
+    pub fn placed(&self, finding_ms: i64, now: Time) -> Placed {
+        let age = now.millis().saturating_sub(finding_ms);
+        let off = if age > self.guard.max_age_ms {
+            Some("too-old")
+        } else if age.saturating_neg() > self.guard.max_ahead_ms {
+            Some("too-far-ahead")
+        } else {
+            None
+        };
+        let entry_ms = if off.is_some() { now.millis() } else { finding_ms };
+        Placed { finding_ms, entry_ms, off, missing: false }
+    }
+
+    pub fn entry<'a>(
+        &self,
+        timestamp_ms: i64,
+        severity: Severity,
+        labels: Labels<'a>,
+        body: Body<'a>,
+    ) -> Entry<'a> {
+        Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Tape::default() }
+    }
+
+    /// Everything that may change the text, and the counts of it.
+    pub fn finish(
+        &self,
+        entry: &mut Entry<'_>,
+        clean: bool,
+        own: bool,
+        redaction: Redaction,
+        stats: &mut Stats,
+    ) {
+        let redact = match redaction {
+            Redaction::Fields => self.redactor.may_apply(&entry.body),
+            Redaction::Everything => !self.redactor.is_empty(),
+            Redaction::Done => false,
+        };
+        if !clean || own || redact || self.keys == Keys::Snake {
+            let mut tape = core::mem::replace(&mut entry.body, Body::Json("")).into_tape();
+            if own {
+                entry.mark("previous", tape.take_own());
+            }
+            let changed = match redaction {
+                Redaction::Fields if redact => self.redactor.body(&mut tape),
+                Redaction::Everything if redact => self.redactor.everything(&mut tape),
+                _ => 0,
+            };
+            if changed > 0 {
+                entry.mark("redacted", Tape::uint(changed));
+                stats.redacted = stats.redacted.saturating_add(1);
+            }
+            if self.keys == Keys::Snake {
+                tape.snake_keys();
+            }
+            entry.body = Body::Tape(tape);
+        }
+        if entry.fit(self.guard.max_entry_bytes) {
+            stats.truncated = stats.truncated.saturating_add(1);
+        }
+    }
+}
