@@ -20,9 +20,8 @@ fn entry_point(lua: &Lua) -> LuaResult<LuaTable> {
 }
 
 /// A value, for as long as it is looked at.
-#[derive(Clone, Copy)]
 pub enum Value<'v> {
-    Table(&'v Table),
+    Table(&'v mut Table),
     Str(&'v [u8]),
     Int(i64),
     Float(f64),
@@ -34,17 +33,18 @@ pub enum Value<'v> {
 /// A table on Lua's stack.
 pub struct Table {
     state: *mut lua_State,
-    /// Its place on the stack, counted from the bottom; nothing that is still needed stands above it.
+    /// Its place on the stack, counted from the bottom. It is on top: what a walk puts above it is gone when the walk ends,
+    /// and until then it is borrowed.
     place: c_int,
 }
 
 /// Reads a table. `read` must not panic.
-pub fn read(lua: &Lua, table: &LuaTable, read: impl FnOnce(&Table)) -> LuaResult<()> {
+pub fn read(lua: &Lua, table: &LuaTable, read: impl FnOnce(&mut Table)) -> LuaResult<()> {
     // SAFETY: mlua promises a valid state, in which the table stands alone on the stack, and runs the closure protected;
     // the closure leaves nothing but the table there, which is popped, so that mlua takes it for no result.
     unsafe {
         lua.exec_raw(table, |state| {
-            read(&Table { state, place: 1 });
+            read(&mut Table { state, place: 1 });
             ffi::lua_pop(state, 1);
         })
     }
@@ -58,74 +58,56 @@ impl Table {
     }
 
     /// Calls `on` with each of so many elements until it gives `false`; whether it never did.
-    pub fn elements(&self, length: usize, mut on: impl FnMut(Value<'_>) -> bool) -> bool {
-        if !self.reserve() {
-            return false;
-        }
-        for index in 1..=lua_Integer::try_from(length).unwrap_or(0) {
-            // SAFETY: the table stands at its place, and a slot above it was asked for; what was pushed is popped.
-            let whole = unsafe {
-                ffi::lua_rawgeti(self.state, self.place, index);
-                let whole = with_value(self.state, self.place + 1, &mut on);
-                ffi::lua_pop(self.state, 1);
-                whole
-            };
-            if !whole {
+    pub fn elements(&mut self, length: usize, mut on: impl FnMut(Value<'_>) -> bool) -> bool {
+        let Self { state, place } = *self;
+        let mut inner = Self { state, place: place + 1 };
+        // SAFETY: the table is on top, where it stays; the slot above it is asked for, and empty again after each turn.
+        unsafe {
+            if ffi::lua_checkstack(state, 1) == 0 {
                 return false;
             }
-        }
-        true
-    }
-
-    /// Calls `on` with each key and its value until it gives `false`; whether it never did.
-    pub fn members(&self, mut on: impl FnMut(Value<'_>, Value<'_>) -> bool) -> bool {
-        if !self.reserve() {
-            return false;
-        }
-        // SAFETY: the table stands at its place, and the two slots above it were asked for. The key stays as it is, a
-        // string is not made of it, and nobody can change the table meanwhile: so `lua_next` raises no error.
-        unsafe {
-            ffi::lua_pushnil(self.state);
-            while ffi::lua_next(self.state, self.place) != 0 {
-                let key = scalar(self.state, self.place + 1);
-                let whole = with_value(self.state, self.place + 2, |value| on(key, value));
+            for index in 1..=lua_Integer::try_from(length).unwrap_or(0) {
+                ffi::lua_rawgeti(state, place, index);
+                let whole = on(value(state, place + 1, Some(&mut inner)));
+                ffi::lua_pop(state, 1);
                 if !whole {
-                    ffi::lua_pop(self.state, 2);
                     return false;
                 }
-                ffi::lua_pop(self.state, 1);
             }
         }
         true
     }
 
-    /// Makes room on the stack for a key and a value.
-    fn reserve(&self) -> bool {
-        // SAFETY: a valid state, and this call raises no error.
-        unsafe { ffi::lua_checkstack(self.state, 2) != 0 }
-    }
-}
-
-/// Calls `on` with the value on top of the stack.
-///
-/// # Safety
-/// The state is valid, and the place is that of the value on top.
-unsafe fn with_value(state: *mut lua_State, place: c_int, on: impl FnOnce(Value<'_>) -> bool) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe {
-        if ffi::lua_type(state, place) == ffi::LUA_TTABLE {
-            return on(Value::Table(&Table { state, place }));
+    /// Calls `on` with each key and its value until it gives `false`; whether it never did. A key that is a table is nil.
+    pub fn members(&mut self, mut on: impl FnMut(Value<'_>, Value<'_>) -> bool) -> bool {
+        let Self { state, place } = *self;
+        let mut inner = Self { state, place: place + 2 };
+        // SAFETY: the table is on top, where it stays; the two slots above it, for a key and its value, are asked for. The
+        // key is not changed into a string, and nobody can change the table meanwhile: so `lua_next` raises no error.
+        unsafe {
+            if ffi::lua_checkstack(state, 2) == 0 {
+                return false;
+            }
+            ffi::lua_pushnil(state);
+            while ffi::lua_next(state, place) != 0 {
+                if !on(value(state, place + 1, None), value(state, place + 2, Some(&mut inner))) {
+                    ffi::lua_pop(state, 2);
+                    return false;
+                }
+                ffi::lua_pop(state, 1);
+            }
         }
-        on(scalar(state, place))
+        true
     }
 }
 
-/// The value at a place, if it is no table.
+/// The value at a place. `table` is that place, as what a table there is read by.
 ///
 /// # Safety
 /// The state is valid and has a value at the place, which stays there while it is looked at: so long do the bytes of a
 /// string.
-unsafe fn scalar<'v>(state: *mut lua_State, place: c_int) -> Value<'v> {
+#[inline]
+unsafe fn value(state: *mut lua_State, place: c_int, table: Option<&mut Table>) -> Value<'_> {
     // SAFETY: the caller's promise, and each value is read as the type it has.
     unsafe {
         match ffi::lua_type(state, place) {
@@ -139,6 +121,7 @@ unsafe fn scalar<'v>(state: *mut lua_State, place: c_int) -> Value<'v> {
             }
             ffi::LUA_TNUMBER => Value::Float(ffi::lua_tonumber(state, place)),
             ffi::LUA_TBOOLEAN => Value::Bool(ffi::lua_toboolean(state, place) != 0),
+            ffi::LUA_TTABLE => table.map_or(Value::Nil, Value::Table),
             _ => Value::Nil,
         }
     }

@@ -33,7 +33,7 @@ const MAP: u8 = 0xDF;
 
 impl Packer<'_> {
     /// Writes a table; whether it nests no deeper than `depth`.
-    fn table(&mut self, table: &Table, depth: u32) -> bool {
+    fn table(&mut self, table: &mut Table, depth: u32) -> bool {
         if depth == 0 {
             return false;
         }
@@ -48,7 +48,7 @@ impl Packer<'_> {
         let mut date = Date::default();
         let whole = table.members(|key, value| {
             members = members.saturating_add(1);
-            date.take(key, value);
+            date.take(&key, &value);
             self.value(key, depth) && self.value(value, depth)
         });
         if date.is_whole() {
@@ -129,11 +129,11 @@ impl Date {
     /// The bits of all parts but the fraction.
     const WHOLE: u8 = 0b011_1111;
 
-    fn take(&mut self, key: Value<'_>, value: Value<'_>) {
+    fn take(&mut self, key: &Value<'_>, value: &Value<'_>) {
         let (Value::Str(key), Value::Int(value)) = (key, value) else { return };
-        let Ok(value) = u32::try_from(value) else { return };
+        let Ok(value) = u32::try_from(*value) else { return };
         let mut parts = Self::PARTS.iter().enumerate();
-        let Some((part, (.., digits))) = parts.find(|(_, (name, ..))| *name == key) else { return };
+        let Some((part, (.., digits))) = parts.find(|(_, (name, ..))| name == key) else { return };
         if let Some(place) = self.parts.get_mut(part)
             && value < 10_u32.pow(*digits)
         {
