@@ -5,8 +5,8 @@
 //! the entry is built around it. For envelopes (`shape: bulk`) an entry is a table either way, since only from tables
 //! does Vector's sink build a list within an envelope.
 //!
-//! The native steps ([`step`]) change an event in place and say what became of it; `kaudit.lua`, compiled in, emits it
-//! and guards every step, so that no error loses an event. Decision: the guards are Lua rather than Rust, because an
+//! The native steps ([`step`]) say what becomes of an event's log; `kaudit.lua`, compiled in, puts that in its place, emits
+//! it and guards every step, so that no error loses an event. Decision: the guards are Lua rather than Rust, because an
 //! error may come from Vector's own `emit`, and what such an error is only Lua's `pcall` knows in either direction.
 
 mod abi;
@@ -16,15 +16,16 @@ mod pack;
 mod step;
 mod table;
 
-use mlua::prelude::{LuaResult, LuaTable, LuaValue};
+use mlua::prelude::{LuaFunction, LuaResult, LuaTable, LuaValue};
 use mlua::{IntoLua as _, Lua};
 
 use step::Step;
+use table::Builder;
 
 /// What `require("kaudit")` gives.
 fn open(lua: &Lua) -> LuaResult<LuaTable> {
     // A mistake is a value here, and becomes an error in Lua: so it is plain text, whoever shows it.
-    let new = lua.create_function(|lua, options: LuaValue| match Step::new(&options) {
+    let new = lua.create_function(|lua, (options, builder): (LuaValue, LuaFunction)| match Step::new(&options, Builder(builder)) {
         Ok(step) => Ok((step.into_lua(lua)?, None)),
         Err(mistakes) => Ok((LuaValue::Nil, Some(mistakes))),
     })?;

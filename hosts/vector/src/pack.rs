@@ -2,12 +2,12 @@
 //!
 //! What a table means is Vector's rule: with a first element it is a list, with the six keys of a date a timestamp, else
 //! a map; so an empty list is an empty map. Decision: a copy in a buffer that lives on, rather than a view of the table
-//! itself: a view had to walk the whole record, too, and would hold a reference into Lua for every string.
+//! itself: most of what either costs is Lua's to hand over a key and a value, and a view would ask for them twice.
 
 use mlua::Lua;
 use mlua::prelude::{LuaError, LuaResult, LuaTable};
 
-use crate::abi::{self, Token};
+use crate::abi::{self, Table, Value};
 
 /// How deep a table is read: beyond what the engine takes for a finding, so that it says so, and an end for a table that
 /// contains itself.
@@ -16,25 +16,13 @@ const MAX_DEPTH: u32 = 160;
 /// Writes a table into the emptied buffer.
 pub fn table(lua: &Lua, table: &LuaTable, out: &mut Vec<u8>) -> LuaResult<()> {
     out.clear();
-    let mut packer = Packer { out, open: Vec::new() };
-    if abi::walk(lua, table, MAX_DEPTH, &mut |token| packer.take(token))? {
-        return Ok(());
-    }
-    Err(LuaError::runtime("the record is nested too deep"))
+    let mut whole = false;
+    abi::read(lua, table, |table| whole = Packer { out }.table(table, MAX_DEPTH))?;
+    if whole { Ok(()) } else { Err(LuaError::runtime("the record is nested too deep")) }
 }
 
 struct Packer<'o> {
     out: &'o mut Vec<u8>,
-    open: Vec<Open>,
-}
-
-/// A table that has begun.
-struct Open {
-    /// Where its bytes begin.
-    at: usize,
-    /// Keys and values of a map so far; of a list, none is counted.
-    tokens: Option<u32>,
-    date: Date,
 }
 
 const SHORT: u8 = 0xA0;
@@ -44,46 +32,44 @@ const LIST: u8 = 0xDD;
 const MAP: u8 = 0xDF;
 
 impl Packer<'_> {
-    fn take(&mut self, token: Token<'_>) {
-        if !matches!(token, Token::End) {
-            self.count(token);
+    /// Writes a table; whether it nests no deeper than `depth`.
+    fn table(&mut self, table: &mut Table, depth: u32) -> bool {
+        if depth == 0 {
+            return false;
         }
-        match token {
-            Token::Map => self.begin(MAP, 0, Some(0)),
-            Token::List(length) => self.begin(LIST, length, None),
-            Token::End => self.end(),
-            Token::Str(bytes) => self.text(bytes),
-            Token::Int(number) => self.scalar(0xD3, number.to_be_bytes()),
-            Token::Float(number) => self.scalar(0xCB, number.to_be_bytes()),
-            Token::Bool(value) => self.out.push(if value { 0xC3 } else { 0xC2 }),
-            Token::Nil => self.out.push(NIL),
+        let length = table.length();
+        if length > 0 {
+            self.head(LIST, length);
+            return table.elements(length, |value| self.value(value, depth));
         }
-    }
-
-    fn count(&mut self, token: Token<'_>) {
-        if let Some(Open { tokens: Some(tokens), date, .. }) = self.open.last_mut() {
-            if *tokens % 2 == 0 {
-                date.key(token);
-            } else {
-                date.value(token);
-            }
-            *tokens = tokens.saturating_add(1);
-        }
-    }
-
-    fn begin(&mut self, kind: u8, length: usize, tokens: Option<u32>) {
-        self.open.push(Open { at: self.out.len(), tokens, date: Date::default() });
-        self.head(kind, length);
-    }
-
-    fn end(&mut self) {
-        let Some(Open { at, tokens: Some(tokens), date }) = self.open.pop() else { return };
-        if let Some(date) = date.rfc3339() {
+        let at = self.out.len();
+        self.head(MAP, 0);
+        let mut members = 0_u32;
+        let mut date = Date::default();
+        let whole = table.members(|key, value| {
+            members = members.saturating_add(1);
+            date.take(&key, &value);
+            self.value(key, depth) && self.value(value, depth)
+        });
+        if date.is_whole() {
             self.out.truncate(at);
-            self.text(date.as_bytes());
+            self.date(&date);
         } else if let Some(length) = self.out.get_mut(at + 1..at + 5) {
-            length.copy_from_slice(&(tokens / 2).to_be_bytes());
+            length.copy_from_slice(&members.to_be_bytes());
         }
+        whole
+    }
+
+    fn value(&mut self, value: Value<'_>, depth: u32) -> bool {
+        match value {
+            Value::Table(table) => return self.table(table, depth - 1),
+            Value::Str(bytes) => self.text(bytes),
+            Value::Int(number) => self.scalar(0xD3, number.to_be_bytes()),
+            Value::Float(number) => self.scalar(0xCB, number.to_be_bytes()),
+            Value::Bool(value) => self.out.push(if value { 0xC3 } else { 0xC2 }),
+            Value::Nil => self.out.push(NIL),
+        }
+        true
     }
 
     fn text(&mut self, bytes: &[u8]) {
@@ -98,46 +84,65 @@ impl Packer<'_> {
 
     /// A header of 32 bits: more than 4 GB no event has.
     fn head(&mut self, kind: u8, length: usize) {
-        self.out.push(kind);
-        self.out.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        self.out.extend([kind, a, b, c, d]);
     }
 
     fn scalar(&mut self, kind: u8, bytes: [u8; 8]) {
         self.out.push(kind);
         self.out.extend(bytes);
     }
+
+    /// A date as RFC 3339.
+    fn date(&mut self, date: &Date) {
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        for (part, (_, place, digits)) in date.parts.iter().zip(Date::PARTS) {
+            let mut rest = *part;
+            for digit in text.iter_mut().skip(place).take(digits as usize).rev() {
+                *digit += u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+            }
+        }
+        self.text(&text);
+    }
 }
 
-/// What a map may be instead: the keys of a date, as far as they came.
+/// What a map may be instead: the parts of a date, as far as they came.
 #[derive(Default)]
 struct Date {
-    /// The part whose value comes next.
-    next: Option<usize>,
-    parts: [Option<i64>; Self::KEYS.len()],
+    parts: [u32; Self::PARTS.len()],
+    /// A bit for each part that came.
+    came: u8,
 }
 
 impl Date {
-    const KEYS: [&[u8]; 7] = [b"year", b"month", b"day", b"hour", b"min", b"sec", b"nanosec"];
+    /// The parts' keys, and where in RFC 3339 which number of digits is theirs.
+    const PARTS: [(&[u8], usize, u32); 7] = [
+        (b"year", 0, 4),
+        (b"month", 5, 2),
+        (b"day", 8, 2),
+        (b"hour", 11, 2),
+        (b"min", 14, 2),
+        (b"sec", 17, 2),
+        (b"nanosec", 20, 9),
+    ];
+    /// The bits of all parts but the fraction.
+    const WHOLE: u8 = 0b011_1111;
 
-    fn key(&mut self, key: Token<'_>) {
-        self.next = match key {
-            Token::Str(key) => Self::KEYS.iter().position(|known| *known == key),
-            _ => None,
-        };
-    }
-
-    fn value(&mut self, value: Token<'_>) {
-        if let (Some(part), Token::Int(value)) = (self.next.and_then(|next| self.parts.get_mut(next)), value)
+    fn take(&mut self, key: &Value<'_>, value: &Value<'_>) {
+        let (Value::Str(key), Value::Int(value)) = (key, value) else { return };
+        let Ok(value) = u32::try_from(*value) else { return };
+        let mut parts = Self::PARTS.iter().enumerate();
+        let Some((part, (.., digits))) = parts.find(|(_, (name, ..))| name == key) else { return };
+        if let Some(place) = self.parts.get_mut(part)
+            && value < 10_u32.pow(*digits)
         {
-            *part = Some(value);
+            *place = value;
+            self.came |= 1 << part;
         }
     }
 
-    /// The date as RFC 3339, if all but its fraction is there.
-    fn rfc3339(&self) -> Option<String> {
-        let [year, month, day, hour, min, sec, nanos] = self.parts;
-        let (year, month, day, hour, min, sec) = (year?, month?, day?, hour?, min?, sec?);
-        let nanos = nanos.unwrap_or(0);
-        Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{min:02}:{sec:02}.{nanos:09}Z"))
+    fn is_whole(&self) -> bool {
+        self.came & Self::WHOLE == Self::WHOLE
     }
 }

@@ -1,4 +1,4 @@
-//! The native steps: one event, changed in place, and its verdict; one entry of the filter's own.
+//! The native steps: what becomes of one event's log; one entry of the filter's own.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,7 +13,8 @@ use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMeth
 
 use crate::clock::Clock;
 use crate::options::{Options, Way};
-use crate::{pack, table};
+use crate::pack;
+use crate::table::Builder;
 
 /// A filter and what stands between it and Lua.
 pub struct Step {
@@ -24,17 +25,18 @@ pub struct Step {
     /// The way of the last event: that of the filter's own entries.
     last: Way,
     clock: Clock,
+    builder: Builder,
     /// What is packed and written, from event to event.
     packed: Vec<u8>,
     written: Vec<u8>,
 }
 
 impl Step {
-    /// A filter from the options given to `kaudit.new`.
+    /// A filter from the options given to `kaudit.new`; `builder` makes its entries.
     ///
     /// # Errors
     /// Every mistake, one a line.
-    pub fn new(options: &LuaValue) -> Result<Self, String> {
+    pub fn new(options: &LuaValue, builder: Builder) -> Result<Self, String> {
         let Options { config, now, way } = Options::read(options)?;
         let seed = RandomState::new().hash_one(0);
         Ok(Self {
@@ -43,33 +45,25 @@ impl Step {
             way,
             last: way.unwrap_or(Way::Text),
             clock: Clock { own: now },
+            builder,
             packed: Vec::new(),
             written: Vec::new(),
         })
     }
 
-    /// Changes the event into its entry, where it is kept. Anything but a log passes.
-    fn process(&mut self, lua: &Lua, event: &LuaTable) -> LuaResult<(&'static str, Option<&'static str>)> {
-        let LuaValue::Table(log) = event.raw_get("log")? else { return Ok(PASSED) };
-        let message = match log.raw_get("message")? {
+    /// Makes an entry of a log, where it is kept: a new log, or a new message in this one.
+    fn process(&mut self, lua: &Lua, log: &LuaTable, message: LuaValue) -> LuaResult<Answer> {
+        let message = match message {
             LuaValue::String(message) if self.way != Some(Way::Table) => Some(message),
             _ => None,
         };
         match message {
-            Some(message) if holds_object(&message) || !is_finding(&log)? => {
-                self.text(lua, event, &log, &message)
-            }
-            _ => self.table(lua, event, &log),
+            Some(message) if holds_object(&message) || !is_finding(log)? => self.text(lua, log, &message),
+            _ => self.table(lua, log),
         }
     }
 
-    fn text(
-        &mut self,
-        lua: &Lua,
-        event: &LuaTable,
-        log: &LuaTable,
-        message: &LuaString,
-    ) -> LuaResult<Answer> {
+    fn text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<Answer> {
         self.last = Way::Text;
         let bytes = message.as_bytes();
         // Looked at once, in large steps, where it is UTF-8, as nearly all is.
@@ -81,23 +75,24 @@ impl Step {
         match &verdict {
             Verdict::Kept(entry) if self.shape == Shape::Singles => {
                 log.raw_set("message", written(lua, entry, &mut self.written)?)?;
+                Ok(answer(&verdict, None))
             }
             Verdict::Kept(entry) => {
-                event.raw_set("log", table::entry(lua, self.shape, entry, None)?)?;
+                Ok(answer(&verdict, Some(self.builder.entry(lua, self.shape, entry, None)?)))
             }
-            _ => (),
+            _ => Ok(answer(&verdict, None)),
         }
-        Ok(answer(&verdict))
     }
 
-    fn table(&mut self, lua: &Lua, event: &LuaTable, log: &LuaTable) -> LuaResult<Answer> {
+    fn table(&mut self, lua: &Lua, log: &LuaTable) -> LuaResult<Answer> {
         self.last = Way::Table;
         pack::table(lua, log, &mut self.packed)?;
         let verdict = self.filter.process(&mut MsgPack::new(&self.packed), self.clock.now()?);
-        if let Verdict::Kept(entry) = &verdict {
-            event.raw_set("log", table::entry(lua, self.shape, entry, Some(log))?)?;
-        }
-        Ok(answer(&verdict))
+        let new = match &verdict {
+            Verdict::Kept(entry) => Some(self.builder.entry(lua, self.shape, entry, Some(log))?),
+            _ => None,
+        };
+        Ok(answer(&verdict, new))
     }
 
     /// The next entry that the filter owes of its own, as an event; with `all`, whatever its time.
@@ -108,22 +103,21 @@ impl Step {
         let log = if self.last == Way::Text && self.shape == Shape::Singles {
             lua.create_table_from([("message", written(lua, &entry, &mut self.written)?)])?
         } else {
-            table::entry(lua, self.shape, &entry, None)?
+            self.builder.entry(lua, self.shape, &entry, None)?
         };
         Ok(Some(lua.create_table_from([("log", log)])?))
     }
 }
 
-type Answer = (&'static str, Option<&'static str>);
+/// A verdict, the reason of a drop, and the log that takes the place of the event's.
+type Answer = (&'static str, Option<&'static str>, Option<LuaTable>);
 
-const PASSED: Answer = ("passed", None);
-
-fn answer(verdict: &Verdict<'_>) -> Answer {
+fn answer(verdict: &Verdict<'_>, log: Option<LuaTable>) -> Answer {
     match verdict {
-        Verdict::Kept(_) => ("kept", None),
-        Verdict::Dropped(reason) => ("dropped", Some(reason.label())),
-        Verdict::Suppressed => ("suppressed", None),
-        Verdict::Passed => PASSED,
+        Verdict::Kept(_) => ("kept", None, log),
+        Verdict::Dropped(reason) => ("dropped", Some(reason.label()), None),
+        Verdict::Suppressed => ("suppressed", None, None),
+        Verdict::Passed => ("passed", None, None),
     }
 }
 
@@ -151,7 +145,9 @@ fn is_finding(log: &LuaTable) -> LuaResult<bool> {
 
 impl LuaUserData for Step {
     fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method_mut("process", |lua, step, event: LuaTable| step.process(lua, &event));
+        methods.add_method_mut("process", |lua, step, (log, message): (LuaTable, LuaValue)| {
+            step.process(lua, &log, message)
+        });
         methods.add_method_mut("own", |lua, step, all: bool| step.own(lua, all));
         methods.add_method("stats", |lua, step, ()| stats(lua, step.filter.stats()));
     }

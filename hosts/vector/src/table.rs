@@ -3,31 +3,37 @@
 use kaudit_filter::config::{Shape, TextForm};
 use kaudit_filter::entry::{Entry, OWN_KEY};
 use kaudit_filter::record::{Body, Event, Number, Tape};
-use mlua::prelude::{LuaResult, LuaTable, LuaValue};
+use mlua::prelude::{LuaFunction, LuaResult, LuaTable, LuaValue};
 use mlua::{IntoLua as _, Lua};
 
 use crate::clock;
 
-/// An entry as Vector's `log`. `record` is the table that the entry's record was read from.
-pub fn entry(lua: &Lua, shape: Shape, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<LuaTable> {
-    let log = lua.create_table_with_capacity(0, 10)?;
-    log.raw_set("timestamp", clock::date(lua, entry.timestamp_ms())?)?;
-    log.raw_set("severity", entry.severity() as u8)?;
-    // The names of an envelope's items stand in the envelope.
-    if shape == Shape::Singles {
-        log.raw_set("applicationName", entry.application())?;
-        log.raw_set("subsystemName", entry.subsystem())?;
-        if !entry.computer().is_empty() {
-            log.raw_set("computerName", entry.computer())?;
-        }
+/// Builds entries, of what they hold, by `kaudit.lua`'s function: a table that stands written in a script is made with its
+/// keys known and in one go.
+pub struct Builder(pub LuaFunction);
+
+impl Builder {
+    /// An entry as Vector's `log`. `record` is the table that the entry's record was read from.
+    pub fn entry(
+        &self,
+        lua: &Lua,
+        shape: Shape,
+        entry: &Entry<'_>,
+        record: Option<&LuaTable>,
+    ) -> LuaResult<LuaTable> {
+        // The names of an envelope's items stand in the envelope.
+        let name = |name| if shape == Shape::Singles { label(name) } else { None };
+        let [category, class, method, thread] = entry.labels().map(|(_, text)| label(text));
+        let labels = (category, class, method, thread, clock::date(entry.timestamp_ms()));
+        let (application, subsystem, computer) =
+            (name(entry.application()), name(entry.subsystem()), name(entry.computer()));
+        let text = text(lua, entry, record)?;
+        self.0.call((text, entry.severity() as u8, application, subsystem, computer, labels))
     }
-    for (name, label) in entry.labels() {
-        if !label.is_empty() {
-            log.raw_set(name, label)?;
-        }
-    }
-    log.raw_set("text", text(lua, entry, record)?)?;
-    Ok(log)
+}
+
+fn label(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<LuaValue> {
