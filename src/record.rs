@@ -3,6 +3,7 @@
 //! A view scans the top level once, checks the whole body on the way and copies nothing. Where a body has to change
 //! (redaction, truncation, another encoding), it is read once more into a [`Tape`]; nothing else parses deeper.
 
+mod decimal;
 mod json;
 mod keys;
 mod msgpack;
@@ -221,9 +222,7 @@ impl Number<'_> {
             Self::Int(value) => Some(value),
             Self::Uint(value) => i64::try_from(value).ok(),
             Self::Float(value) => truncate(value),
-            Self::Raw(text) => {
-                digits(text).or_else(|| text.parse().ok()).or_else(|| truncate(text.parse().ok()?))
-            }
+            Self::Raw(text) => digits(text).or_else(|| text.parse().ok()).or_else(|| decimal::whole(text)),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use core::ops::Range;
 
+use super::decimal;
 use super::keys::{BEFORE_JSON, Encoded};
 use super::plain::{digits_from, plain_end};
 use super::repeats::{Inside, Repeats, Suspicion};
@@ -436,7 +437,7 @@ impl<'a> Scanner<'a> {
         let text = self.text.get(start..self.at).unwrap_or_default();
         // Some 300 digits without an exponent are beyond every reader's range, too.
         if exponent || text.len() > 300 {
-            self.tidy &= is_finite(text);
+            self.tidy &= decimal::is_finite(text);
         }
         Ok(text)
     }
@@ -514,11 +515,6 @@ impl<'a> Scanner<'a> {
         self.at = self.at.wrapping_add(4);
         Ok(code)
     }
-}
-
-/// Whether a number is within a double's range, which is as far as readers agree.
-pub(super) fn is_finite(number: &str) -> bool {
-    number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {

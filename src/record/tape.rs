@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use foldhash::fast::FixedState;
 
 use super::repeats::Repeats;
-use super::{Number, Text, json, msgpack};
+use super::{Number, Text, decimal, json, msgpack};
 
 /// One event of a body, in document order.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl<'a> Tape<'a> {
         let _ = json::walk(text, |event| {
             builder.push(match event.map_text(owned) {
                 // No reader has such a number; the text keeps what was meant.
-                Event::Number(Number::Raw(text)) if !json::is_finite(text) => Event::Str(text.into()),
+                Event::Number(Number::Raw(text)) if !decimal::is_finite(text) => Event::Str(text.into()),
                 event => event,
             });
         });

@@ -25,9 +25,11 @@ use table::Builder;
 /// What `require("kaudit")` gives.
 fn open(lua: &Lua) -> LuaResult<LuaTable> {
     // A mistake is a value here, and becomes an error in Lua: so it is plain text, whoever shows it.
-    let new = lua.create_function(|lua, (options, builder): (LuaValue, LuaFunction)| match Step::new(&options, Builder(builder)) {
-        Ok(step) => Ok((step.into_lua(lua)?, None)),
-        Err(mistakes) => Ok((LuaValue::Nil, Some(mistakes))),
+    let new = lua.create_function(|lua, (options, builder): (LuaValue, LuaFunction)| {
+        match Step::new(&options, Builder(builder)) {
+            Ok(step) => Ok((step.into_lua(lua)?, None)),
+            Err(mistakes) => Ok((LuaValue::Nil, Some(mistakes))),
+        }
     })?;
     lua.load(include_str!("kaudit.lua")).set_name("=kaudit").call(new)
 }
