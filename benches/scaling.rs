@@ -2,19 +2,17 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kaudit_bench::records::{Profile, Records, START_MS};
-use kaudit_bench::{Batch, Encoding, JOB, Worker};
+use kaudit_bench::{Batch, Encoding, JOB, Worker, job_of, selections};
 
 const ENCODING: Encoding = Encoding::MsgPack;
 
 /// From one integration to a thousand, of which the last accepts: each has patterns of its own.
 fn integrations(criterion: &mut Criterion) {
-    let records = Records::new(Profile::Selections, 1000, 1).take(200).map(|text| ENCODING.of(&text));
-    let batch = Batch { encoding: ENCODING, records: records.collect() };
+    let batch = selections(200);
     let mut group = criterion.benchmark_group("scaling-integrations");
     group.throughput(Throughput::Elements(batch.records.len() as u64));
     for count in [1, 10, 100, 1000] {
@@ -24,19 +22,6 @@ fn integrations(criterion: &mut Criterion) {
             bencher.iter(|| worker.all(&batch));
         });
     }
-}
-
-fn job_of(integrations: usize) -> String {
-    let mut job = "guard: {max-age: 87600h, max-ahead: 87600h}\nintegrations:\n".to_owned();
-    let target = r#"target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}"#;
-    for number in 1..integrations {
-        let _ = writeln!(
-            job,
-            "  - {{type: selections, {target}, data-filter: {{entity-match: '^team-{number}:', rules-match: 'rule {number}$'}}}}"
-        );
-    }
-    let _ = writeln!(job, "  - {{type: selections, {target}}}");
-    job
 }
 
 /// From ten entities to a million, each with a limit of its own, all of them known to the limiter already.

@@ -336,8 +336,13 @@ pub fn time_of(text: &str) -> Option<Time> {
 
 /// A finding's `time`, or else its `timestamp`.
 fn own_ms(fields: &Fields<'_>) -> Option<i64> {
+    fields.integer(Field::Time).or_else(|| timestamp_ms(fields))
+}
+
+#[cold]
+fn timestamp_ms(fields: &Fields<'_>) -> Option<i64> {
     let mut scratch = String::new();
-    fields.integer(Field::Time).or_else(|| time::parse(fields.text(Field::Timestamp, &mut scratch)?))
+    time::parse(fields.text(Field::Timestamp, &mut scratch)?)
 }
 
 /// What a scan of the top level collects.

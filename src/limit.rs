@@ -8,12 +8,13 @@
 //! taken) and the bytes of its name, at most 128, as the allocator rounds them: some 100 bytes for a name of 30, so a
 //! million keys are some 100 MB.
 
-use std::collections::{HashMap, VecDeque};
+mod hash;
 
-use foldhash::fast::FixedState;
+use std::collections::{HashMap, VecDeque};
 
 use crate::config::{By, RateLimit};
 use crate::time::Time;
+use hash::Seed;
 
 /// The key that stands for all that found no room in the table.
 const OTHERS: &str = "(other keys)";
@@ -39,7 +40,7 @@ struct Limit<N> {
     rule: RateLimit,
     pace: Pace,
     whole: State<N>,
-    keyed: HashMap<Box<[u8]>, State<N>, FixedState>,
+    keyed: HashMap<Box<[u8]>, State<N>, Seed>,
     others: State<N>,
 }
 
@@ -121,7 +122,7 @@ impl<N> Limiter<N> {
             pace: Pace::of(&rule),
             rule,
             whole: State::default(),
-            keyed: HashMap::with_hasher(FixedState::with_seed(seed)),
+            keyed: HashMap::with_hasher(Seed::new(seed)),
             others: State::default(),
         };
         Self {

@@ -57,13 +57,17 @@ impl Matcher {
 
     /// The integration that claims the finding, or why there is none.
     pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
-        let Self { running, stopped, .. } = self;
-        let (some_run, some_stopped) = (running.any(question.kind), stopped.any(question.kind));
-        let running = if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) };
-        match running {
-            Err(_) if some_stopped && self.claim_of(true, question).is_ok() => Err(Reason::Stopped),
-            claim => claim,
+        let some_run = self.running.of(question.kind).any();
+        match if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) } {
+            Err(reason) => Err(self.stopped_or(reason, question)),
+            claimed => claimed,
         }
+    }
+
+    /// Why there is none: one that would accept the finding is stopped, or else as given.
+    fn stopped_or(&mut self, reason: Reason, question: &Question<'_>) -> Reason {
+        let some_stopped = self.stopped.of(question.kind).any();
+        if some_stopped && self.claim_of(true, question).is_ok() { Reason::Stopped } else { reason }
     }
 
     fn claim_of(&mut self, stopped: bool, question: &Question<'_>) -> Result<usize, Reason> {
@@ -110,10 +114,6 @@ impl Kinds {
             Kind::Activity => activity,
         }
     }
-
-    fn any(&self, kind: Kind) -> bool {
-        self.of(kind).any()
-    }
 }
 
 /// For each word of a closed list, the integrations that accept it.
@@ -155,8 +155,8 @@ struct Patterns {
 
 struct Search {
     patterns: pattern::Set,
-    /// For each pattern, the integrations whose `…-match` it is, and whose `…-no-match`.
-    uses: Vec<[Set; 2]>,
+    /// For each pattern, the integrations whose `…-match` it is, and whose `…-no-match`, if there are any.
+    uses: Vec<[Option<Set>; 2]>,
     /// Integrations with either clause.
     asking: Set,
 }
@@ -169,7 +169,7 @@ impl Patterns {
     ) -> Result<Self, BuildError> {
         let size = integrations.len();
         let mut patterns: Vec<&str> = Vec::new();
-        let mut uses: Vec<[Set; 2]> = Vec::new();
+        let mut uses: Vec<[Option<Set>; 2]> = Vec::new();
         let mut without_match = Set::new(size);
         let mut asking = Set::new(size);
         for (index, integration) in integrations.iter().enumerate() {
@@ -182,11 +182,11 @@ impl Patterns {
                 asking.insert(index);
                 let at = patterns.iter().position(|known| known == pattern).unwrap_or_else(|| {
                     patterns.push(pattern);
-                    uses.push([Set::new(size), Set::new(size)]);
+                    uses.push([None, None]);
                     patterns.len().saturating_sub(1)
                 });
                 if let Some(set) = uses.get_mut(at).and_then(|sides| sides.get_mut(side)) {
-                    set.insert(index);
+                    set.get_or_insert_with(|| Set::new(size)).insert(index);
                 }
             }
         }
@@ -204,15 +204,23 @@ impl Patterns {
         if !standing.meets(&search.asking) {
             return Ok(());
         }
-        accepted.copy_from(without_match);
-        refused.clear();
         let uses = &search.uses;
+        let mut any = false;
         search.patterns.which(text, |pattern| {
-            if let Some([matching, not_matching]) = uses.get(pattern) {
-                accepted.add(matching);
-                refused.add(not_matching);
+            let Some([matching, not_matching]) = uses.get(pattern) else { return };
+            if !core::mem::replace(&mut any, true) {
+                accepted.copy_from(without_match);
+                refused.clear();
+            }
+            for (all, set) in [(&mut *accepted, matching), (&mut *refused, not_matching)] {
+                if let Some(set) = set {
+                    all.add(set);
+                }
             }
         });
+        if !any {
+            return standing.keep(without_match, no);
+        }
         standing.keep(accepted, no)?;
         standing.drop(refused, yes)
     }
@@ -255,22 +263,26 @@ impl Set {
 
     /// Keeps the members that `accepting` has, too; when none is left, that is the reason.
     fn keep(&mut self, accepting: &Self, otherwise: Reason) -> Result<(), Reason> {
-        self.combine(accepting, |word, accepting| word & accepting);
-        self.any().then_some(()).ok_or(otherwise)
+        let left = self.combine(accepting, |word, accepting| word & accepting);
+        if left == 0 { Err(otherwise) } else { Ok(()) }
     }
 
     /// Takes away the members that `refusing` has.
     fn drop(&mut self, refusing: &Self, otherwise: Reason) -> Result<(), Reason> {
-        self.combine(refusing, |word, refusing| word & !refusing);
-        self.any().then_some(()).ok_or(otherwise)
+        let left = self.combine(refusing, |word, refusing| word & !refusing);
+        if left == 0 { Err(otherwise) } else { Ok(()) }
     }
 
+    /// Changes each word by that of another set; the words that came of it, all in one.
     #[inline]
-    fn combine(&mut self, other: &Self, change: impl Fn(u64, u64) -> u64) {
+    fn combine(&mut self, other: &Self, change: impl Fn(u64, u64) -> u64) -> u64 {
         self.first = change(self.first, other.first);
+        let mut all = self.first;
         for (word, other) in self.rest.iter_mut().zip(&other.rest) {
             *word = change(*word, *other);
+            all |= *word;
         }
+        all
     }
 
     fn any(&self) -> bool {

@@ -86,58 +86,37 @@ impl Find {
 
 /// Which of several patterns occur.
 pub(crate) struct Set {
+    /// Those that are nothing but words.
+    literals: Literals,
+    more: Option<More>,
+}
+
+/// The other patterns of a set, as one automaton.
+struct More {
     automaton: Automaton,
-    found: Found,
+    /// The place of each in the list.
+    places: Vec<usize>,
 }
 
 enum Automaton {
-    Literals(Literals),
     #[cfg(feature = "compile")]
     Compiled(Box<compile::Many>),
     #[cfg(feature = "tables")]
-    Table(table::Dfa),
+    Table(table::Many),
 }
 
 impl Set {
-    /// Tells the patterns that occur, by their place in the list.
-    pub fn which(&mut self, text: &[u8], on: impl FnMut(usize)) {
-        if let Automaton::Literals(literals) = &self.automaton {
-            return literals.which(text, on);
-        }
-        self.found.0.fill(0);
-        match &mut self.automaton {
-            Automaton::Literals(_) => (),
+    /// Tells the patterns that occur, by their place in the list; one may be told more than once.
+    #[inline]
+    pub fn which(&mut self, text: &[u8], mut on: impl FnMut(usize)) {
+        self.literals.which(text, &mut on);
+        let Some(More { automaton, places }) = &mut self.more else { return };
+        let on = |pattern: usize| places.get(pattern).copied().into_iter().for_each(&mut on);
+        match automaton {
             #[cfg(feature = "compile")]
-            Automaton::Compiled(many) => many.which(text, &mut self.found),
+            Automaton::Compiled(many) => many.which(text, on),
             #[cfg(feature = "tables")]
-            Automaton::Table(dfa) => dfa.which(text, &mut self.found),
+            Automaton::Table(many) => many.which(text, on),
         }
-        self.found.each().for_each(on);
-    }
-}
-
-/// Patterns by their place in a list, a bit for each.
-pub(crate) struct Found(Box<[u8]>);
-
-impl Found {
-    fn new(patterns: usize) -> Self {
-        Self(vec![0; patterns.div_ceil(8)].into_boxed_slice())
-    }
-
-    fn insert(&mut self, pattern: usize) {
-        self.insert_eight(pattern / 8, 1 << (pattern % 8));
-    }
-
-    fn insert_eight(&mut self, at: usize, bits: u8) {
-        if let Some(byte) = self.0.get_mut(at) {
-            *byte |= bits;
-        }
-    }
-
-    fn each(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(at, byte)| {
-            let set = (0..8).filter(move |bit| byte >> bit & 1 == 1);
-            set.map(move |bit: usize| at.wrapping_mul(8).wrapping_add(bit))
-        })
     }
 }

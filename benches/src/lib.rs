@@ -5,6 +5,8 @@
 pub mod records;
 pub mod rounds;
 
+use std::fmt::Write as _;
+
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::record::{Json, MsgPack};
 use kaudit_filter::{Filter, Time, Verdict};
@@ -137,13 +139,49 @@ impl Batch {
     }
 }
 
-/// What the guard against slower code counts: name and records.
-pub fn counted() -> Vec<(String, Batch)> {
+/// A job with so many integrations of selections, each with patterns of its own, of which the last accepts all.
+pub fn job_of(integrations: usize) -> String {
+    let mut job = "guard: {max-age: 87600h, max-ahead: 87600h}\nintegrations:\n".to_owned();
+    let target = r#"target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}"#;
+    for number in 1..integrations {
+        let _ = writeln!(
+            job,
+            "  - {{type: selections, {target}, data-filter: {{entity-match: '^team-{number}:', rules-match: 'rule {number}$'}}}}"
+        );
+    }
+    let _ = writeln!(job, "  - {{type: selections, {target}}}");
+    job
+}
+
+/// Selections for such a job.
+pub fn selections(count: usize) -> Batch {
+    let records =
+        Records::new(Profile::Selections, 1000, 1).take(count).map(|text| Encoding::MsgPack.of(&text));
+    Batch { encoding: Encoding::MsgPack, records: records.collect() }
+}
+
+/// What the guard against slower code counts.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// The configuration.
+    pub job: String,
+    /// The records of a round.
+    pub batch: Batch,
+}
+
+/// Each encoding and fate; and one integration, and a thousand.
+pub fn counted() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, encoding) in Encoding::ALL {
         for (fate, kept) in [("kept", true), ("dropped", false)] {
-            cases.push((format!("{name}-{fate}"), Batch::of(encoding, kept, 0, 50)));
+            let batch = Batch::of(encoding, kept, 0, 50);
+            cases.push(Case { name: format!("{name}-{fate}"), job: JOB.to_owned(), batch });
         }
+    }
+    for count in [1, 1000] {
+        cases.push(Case { name: format!("integrations-{count}"), job: job_of(count), batch: selections(50) });
     }
     cases
 }
@@ -154,10 +192,10 @@ mod tests {
 
     #[test]
     fn a_batch_has_the_fate_it_was_chosen_for() {
-        for (name, batch) in counted() {
-            let kept = Worker::new(JOB).all(&batch);
+        for Case { name, job, batch } in counted() {
+            let kept = Worker::new(&job).all(&batch);
             let all = batch.records.len();
-            assert_eq!((kept, all), (if name.ends_with("kept") { all } else { 0 }, 50), "{name}");
+            assert_eq!((kept, all), (if name.ends_with("dropped") { 0 } else { all }, 50), "{name}");
         }
     }
 }

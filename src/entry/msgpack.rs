@@ -11,13 +11,16 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     let Labels { application, subsystem, computer, category, class, method, thread, .. } = entry.labels;
     let optional = [computer, category, class, method, thread];
     let members = optional.iter().fold(5, |sum: u8, label| sum.wrapping_add(u8::from(!label.is_empty())));
-    let [a, b, c, d, e, f, g, h] = entry.timestamp_ms.to_be_bytes();
-    out.put(&[0x80 | members]);
-    out.put(b"\xa9timestamp");
+    let mut first = *b"\x80\xa9timestamp\xd3";
+    let [head, ..] = &mut first;
+    *head |= members;
+    out.put(&first);
     // Whatever the number, in its longest form: nearly all of ours are so long.
-    out.put(&[0xd3, a, b, c, d, e, f, g, h]);
-    out.put(b"\xa8severity");
-    out.put(&[entry.severity as u8]);
+    out.put(&entry.timestamp_ms.to_be_bytes());
+    let mut severity = *b"\xa8severity\0";
+    let [.., number] = &mut severity;
+    *number = entry.severity as u8;
+    out.put(&severity);
     member(b"\xafapplicationName\xa0", application, out);
     member(b"\xadsubsystemName\xa0", subsystem, out);
     label(b"\xaccomputerName\xa0", computer, out);

@@ -1,6 +1,8 @@
 //! Names and labels of an entry, and the sample a summary shows: texts taken from a finding's fields, redacted and cut
 //! to a label's length.
 
+#![expect(clippy::inline_always, reason = "each kept record has seven labels, measured")]
+
 use super::Note;
 use super::shape::Shaper;
 use crate::config::{Coralogix, Severity};
@@ -124,7 +126,7 @@ impl Name {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn label<'a>(&'a self, source: &Source<'_, 'a>, redactor: &Redactor, text: &'a mut String) -> Label<'a> {
         let label = match (self, source.kind) {
             (Self::Field(field, default), _) => {
@@ -168,7 +170,7 @@ impl<'a> Label<'a> {
     }
 
     /// What of a text becomes a label: its beginning, and nothing if nobody could see it.
-    #[inline]
+    #[inline(always)]
     fn shown(self) -> Self {
         match self.text.first() {
             // Fewer bytes are fewer characters, too.
@@ -180,7 +182,7 @@ impl<'a> Label<'a> {
 }
 
 /// A field's text, redacted, where it stands in the record or else in `scratch`; empty where there is none.
-#[inline]
+#[inline(always)]
 fn value<'a>(
     field: Field,
     source: &Source<'_, 'a>,

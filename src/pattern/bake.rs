@@ -40,17 +40,6 @@ impl Bake {
         self.tables.extend_from_slice(&u32::try_from(table.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.tables.extend_from_slice(table);
     }
-
-    /// Appends patterns that are to be found, or not.
-    fn all(&mut self, patterns: &[&str]) -> Result<(), BuildError> {
-        match Literals::of(patterns) {
-            Some(words) => {
-                self.append(WORDS, &words.to_bytes());
-                Ok(())
-            }
-            None => self.write(&all(patterns)?, Anchored::No, patterns),
-        }
-    }
 }
 
 /// An automaton laid out by byte.
@@ -202,7 +191,12 @@ fn refused(patterns: &[&str], error: &dense::BuildError) -> BuildError {
 
 impl Source for Bake {
     fn test(&mut self, pattern: &str) -> Result<Test, BuildError> {
-        self.all(&[pattern])?;
+        let words = Literals::of(&[pattern]);
+        if words.others(1).is_empty() {
+            self.append(WORDS, &words.to_bytes());
+        } else {
+            self.write(&all(&[pattern])?, Anchored::No, &[pattern])?;
+        }
         Compile.test(pattern)
     }
 
@@ -218,7 +212,13 @@ impl Source for Bake {
     }
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-        self.all(patterns)?;
+        let words = Literals::of(patterns);
+        self.append(WORDS, &words.to_bytes());
+        let others = words.others(patterns.len()).into_iter();
+        let others: Vec<&str> = others.filter_map(|place| patterns.get(place).copied()).collect();
+        if !others.is_empty() {
+            self.write(&all(&others)?, Anchored::No, &others)?;
+        }
         Compile.set(patterns)
     }
 }

@@ -4,7 +4,7 @@ use regex_automata::meta::{self, Cache, Config};
 use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::literal::Literals;
-use super::{Automaton, BuildError, Find, Found, Set, Source, Test};
+use super::{Automaton, BuildError, Find, More, Set, Source, Test};
 
 pub(super) use regex_automata::meta::Regex;
 
@@ -36,10 +36,12 @@ pub(crate) struct Compile;
 
 impl Source for Compile {
     fn test(&mut self, pattern: &str) -> Result<Test, BuildError> {
-        match Literals::of(&[pattern]) {
-            Some(literals) => Ok(Test::Literals(literals)),
-            None => Ok(Test::Compiled(single(pattern)?)),
-        }
+        let literals = Literals::of(&[pattern]);
+        Ok(if literals.others(1).is_empty() {
+            Test::Literals(literals)
+        } else {
+            Test::Compiled(single(pattern)?)
+        })
     }
 
     fn find(&mut self, pattern: &str) -> Result<Find, BuildError> {
@@ -47,13 +49,14 @@ impl Source for Compile {
     }
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-        if let Some(literals) = Literals::of(patterns) {
-            return Ok(literals.into());
-        }
-        let regex = set(patterns)?;
-        let (cache, found) = (regex.create_cache(), PatternSet::new(regex.pattern_len()));
-        let automaton = Automaton::Compiled(Box::new(Many { regex, cache, found }));
-        Ok(Set { automaton, found: Found::new(patterns.len()) })
+        let literals = Literals::of(patterns);
+        let places = literals.others(patterns.len());
+        let more = if places.is_empty() {
+            None
+        } else {
+            Some(More { automaton: Many::of(patterns, &places)?, places })
+        };
+        Ok(Set { literals, more })
     }
 }
 
@@ -71,18 +74,28 @@ pub(super) struct Many {
 }
 
 impl Many {
-    /// Collects the patterns that occur.
-    pub fn which(&mut self, text: &[u8], all: &mut Found) {
+    /// An automaton of the patterns at these places.
+    fn of(patterns: &[&str], places: &[usize]) -> Result<Automaton, BuildError> {
+        let patterns: Vec<&str> = places.iter().filter_map(|place| patterns.get(*place).copied()).collect();
+        let regex = set(&patterns)?;
+        let (cache, found) = (regex.create_cache(), PatternSet::new(regex.pattern_len()));
+        Ok(Automaton::Compiled(Box::new(Self { regex, cache, found })))
+    }
+
+    /// Tells the patterns that occur.
+    pub fn which(&mut self, text: &[u8], mut on: impl FnMut(usize)) {
         let Self { regex, cache, found } = self;
         if regex.pattern_len() == 1 {
             // The overlapping search of one pattern would read the whole text; this one stops at the first match.
             if regex.search_half_with(cache, &Input::new(text).earliest(true)).is_some() {
-                all.insert(0);
+                on(0);
             }
-        } else {
-            found.clear();
-            regex.which_overlapping_matches_with(cache, &Input::new(text), found);
-            found.iter().for_each(|pattern| all.insert(pattern.as_usize()));
+            return;
+        }
+        found.clear();
+        regex.which_overlapping_matches_with(cache, &Input::new(text), found);
+        if !found.is_empty() {
+            found.iter().for_each(|pattern| on(pattern.as_usize()));
         }
     }
 }

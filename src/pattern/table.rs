@@ -1,6 +1,7 @@
 //! Patterns as tables: automata that were built, minimised and written down beforehand, and are searched in place.
 //!
-//! Tables stand in the order in which a filter under construction asks for its patterns. Decision: a form of our own,
+//! Tables stand in the order in which a filter under construction asks for its patterns. A set has its words first, even
+//! if there are none, and then an automaton of the patterns that have no word. Decision: a form of our own,
 //! not `regex-automata`'s, whose reader and searches would be a sixth of a guest; a state is two bytes, and a search takes
 //! an interpreter a dozen instructions for each byte of the text. A table is its form, one byte ([`WORDS`] or
 //! [`AUTOMATON`]), its length, four, and what is in it; all numbers are little-endian, and those in an automaton have two
@@ -20,7 +21,7 @@
 use core::ops::Range;
 
 use super::literal::Literals;
-use super::{Automaton, BuildError, Find, Found, Set, Source, Test};
+use super::{Automaton, BuildError, Find, More, Set, Source, Test};
 
 /// Words, which need no automaton.
 pub(super) const WORDS: u8 = 0;
@@ -88,33 +89,14 @@ impl Dfa {
         self.matches(self.next(state, self.edge()))
     }
 
-    /// Collects the patterns that occur.
-    pub fn which(&self, text: &[u8], found: &mut Found) {
-        if self.patterns == 1 {
-            if self.is_match(text) {
-                found.insert(0);
-            }
-            return;
-        }
-        let mut state = self.start(None);
-        for byte in text {
-            state = self.next(state, self.column(*byte));
-            if state <= self.matching {
-                self.note(state, found);
-            }
-        }
-        self.note(self.next(state, self.edge()), found);
-    }
-
+    /// Adds the patterns that a state matches.
     #[cold]
-    fn note(&self, state: usize, found: &mut Found) {
+    fn note(&self, state: usize, found: &mut [u8]) {
         let Some(index) = state.checked_sub(1).filter(|index| *index < self.matching) else { return };
         // A damaged table may be of no pattern at all, and there are no chunks of nothing.
         let width = self.patterns.div_ceil(8).max(1);
         let bits = self.found.chunks_exact(width).nth(index).unwrap_or_default();
-        for (at, byte) in bits.iter().enumerate() {
-            found.insert_eight(at, *byte);
-        }
+        found.iter_mut().zip(bits).for_each(|(all, bits)| *all |= bits);
     }
 
     /// The end of the leftmost match that begins at `at` or later.
@@ -157,6 +139,40 @@ impl Dfa {
 #[inline]
 fn number(bytes: &[u8], index: usize) -> Option<usize> {
     Some(usize::from(u16::from_le_bytes(*bytes.get(index.wrapping_mul(2)..)?.first_chunk()?)))
+}
+
+/// An automaton of several patterns, and those that were found.
+pub(crate) struct Many {
+    dfa: Dfa,
+    /// A bit for each.
+    found: Box<[u8]>,
+}
+
+impl Many {
+    /// Tells the patterns that occur.
+    pub fn which(&mut self, text: &[u8], mut on: impl FnMut(usize)) {
+        let Self { dfa, found } = self;
+        if dfa.patterns == 1 {
+            if dfa.is_match(text) {
+                on(0);
+            }
+            return;
+        }
+        found.fill(0);
+        let mut state = dfa.start(None);
+        for byte in text {
+            state = dfa.next(state, dfa.column(*byte));
+            if state <= dfa.matching {
+                dfa.note(state, found);
+            }
+        }
+        dfa.note(dfa.next(state, dfa.edge()), found);
+        for (at, byte) in found.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+            (0..8)
+                .filter(|bit| byte >> bit & 1 == 1)
+                .for_each(|bit: usize| on(at.wrapping_mul(8).wrapping_add(bit)));
+        }
+    }
 }
 
 /// A pair of automata: one finds a match's end, the other its beginning.
@@ -234,13 +250,17 @@ impl Source for Tables {
     }
 
     fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-        match self.next()? {
-            Table::Words(words) => Ok(words.into()),
-            Table::Dfa(dfa) if dfa.patterns == patterns.len() => {
-                Ok(Set { automaton: Automaton::Table(dfa), found: Found::new(patterns.len()) })
-            }
-            Table::Dfa(_) => Err(damaged()),
+        let Table::Words(literals) = self.next()? else { return Err(damaged()) };
+        let places = literals.others(patterns.len());
+        if places.is_empty() {
+            return Ok(Set { literals, more: None });
         }
+        let dfa = self.dfa()?;
+        if dfa.patterns != places.len() {
+            return Err(damaged());
+        }
+        let found = vec![0; places.len().div_ceil(8)].into_boxed_slice();
+        Ok(Set { literals, more: Some(More { automaton: Automaton::Table(Many { dfa, found }), places }) })
     }
 }
 

@@ -7,13 +7,13 @@
 
 use std::process::ExitCode;
 
-use kaudit_bench::{JOB, Worker, counted};
+use kaudit_bench::{Worker, counted};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [wanted, rounds] = arguments.as_slice() else {
-        for (name, batch) in counted() {
-            println!("{name} {}", batch.records.len());
+        for case in counted() {
+            println!("{} {}", case.name, case.batch.records.len());
         }
         return ExitCode::SUCCESS;
     };
@@ -21,12 +21,12 @@ fn main() -> ExitCode {
         eprintln!("expected a number of rounds, found `{rounds}`");
         return ExitCode::from(2);
     };
-    let Some((_, batch)) = counted().into_iter().find(|(name, _)| name == wanted) else {
+    let Some(case) = counted().into_iter().find(|case| case.name == *wanted) else {
         eprintln!("unknown case `{wanted}`");
         return ExitCode::from(2);
     };
-    let mut worker = Worker::new(JOB);
-    let kept: usize = (0..rounds).map(|_| worker.all(&batch)).sum();
+    let mut worker = Worker::new(&case.job);
+    let kept: usize = (0..rounds).map(|_| worker.all(&case.batch)).sum();
     println!("{wanted}: {kept} kept");
     ExitCode::SUCCESS
 }
