@@ -257,6 +257,7 @@ struct Finding<'f, 'a> {
 }
 
 impl<'f, 'a: 'f> Finding<'f, 'a> {
+    #[inline(always)]
     fn of(kind: Kind, fields: &'f Fields<'a>, entity: &'f mut String, rule: &'f mut String) -> Self {
         let question = Question {
             kind,
@@ -474,6 +475,7 @@ impl Stages {
     }
 
     /// Whether a finding leaves.
+    #[inline(always)]
     fn decide(&mut self, finding: &Finding<'_, '_>, key: &mut String, now: Time) -> Result<Leaving, Gone> {
         let claimed = self.matcher.claim(&finding.question)?;
         let time = self.shaper.time(finding.fields, now);
@@ -542,6 +544,7 @@ impl Stages {
     }
 
     /// The entry of a finding that leaves.
+    #[inline(always)]
     fn shape<'a>(
         &'a mut self,
         finding: &Finding<'_, 'a>,

@@ -6,6 +6,8 @@
 //! which would run the same patterns again and again and grow with the list; here all patterns over one field are one
 //! automaton, and a thousand integrations are sixteen words.
 
+#![expect(clippy::inline_always, reason = "each finding comes by here, measured")]
+
 use crate::config::{DataFilter, Integration};
 use crate::finding::{Category, Confidence, Etype, Kind, Question};
 use crate::pattern::{self, BuildError, Source};
@@ -56,6 +58,7 @@ impl Matcher {
     }
 
     /// The integration that claims the finding, or why there is none.
+    #[inline]
     pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
         let some_run = self.running.of(question.kind).any();
         match if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) } {
@@ -65,11 +68,13 @@ impl Matcher {
     }
 
     /// Why there is none: one that would accept the finding is stopped, or else as given.
+    #[inline(never)]
     fn stopped_or(&mut self, reason: Reason, question: &Question<'_>) -> Reason {
         let some_stopped = self.stopped.of(question.kind).any();
         if some_stopped && self.claim_of(true, question).is_ok() { Reason::Stopped } else { reason }
     }
 
+    #[inline(always)]
     fn claim_of(&mut self, stopped: bool, question: &Question<'_>) -> Result<usize, Reason> {
         let standing = &mut self.standing;
         standing.copy_from(if stopped { &self.stopped } else { &self.running }.of(question.kind));

@@ -4,6 +4,8 @@
 //! each text and then takes a step for each byte. Words at an end are looked up among each other, so that a thousand cost
 //! some ten comparisons.
 
+#![expect(clippy::inline_always, reason = "each finding's entity comes by here, measured")]
+
 use core::cmp::Ordering;
 use std::borrow::Cow;
 
@@ -64,13 +66,8 @@ impl Literals {
     /// The patterns that occur; one of several words may be told more than once.
     #[inline]
     pub fn which(&self, text: &[u8], mut on: impl FnMut(usize)) {
-        for end in [&self.starts, &self.ends] {
-            let mut next = end.longest(text);
-            while let Some(sorted) = next {
-                on(usize::from(sorted.word.pattern));
-                next = end.shorter(sorted, text);
-            }
-        }
+        self.starts.each(text, &mut on);
+        self.ends.each(text, &mut on);
         for word in self.within.iter().filter(|word| word.is_in(text)) {
             on(usize::from(word.pattern));
         }
@@ -118,10 +115,23 @@ impl End {
         Self { words: sorted, at_end }
     }
 
+    /// Tells the patterns whose words a text has at this end.
+    #[inline(always)]
+    fn each(&self, text: &[u8], mut on: impl FnMut(usize)) {
+        if self.words.is_empty() {
+            return;
+        }
+        let mut next = self.longest(text);
+        while let Some(sorted) = next {
+            on(usize::from(sorted.word.pattern));
+            next = self.shorter(sorted, text);
+        }
+    }
+
     /// The longest word that a text has at this end.
-    #[inline]
+    #[inline(always)]
     fn longest(&self, text: &[u8]) -> Option<&Sorted> {
-        let key = if self.words.is_empty() { return None } else { key(text, self.at_end) };
+        let key = key(text, self.at_end);
         let up_to = self.words.partition_point(|sorted| {
             sorted.key < key || sorted.key == key && compare(&sorted.word.bytes, text, self.at_end).is_le()
         });
@@ -130,7 +140,7 @@ impl End {
     }
 
     /// The longest of those with which a word begins that the text has, too.
-    #[inline]
+    #[inline(always)]
     fn shorter(&self, word: &Sorted, text: &[u8]) -> Option<&Sorted> {
         let mut next = self.words.get(word.shorter?)?;
         while !next.word.is_in(text) {
@@ -142,7 +152,7 @@ impl End {
 
 impl Sorted {
     /// Whether a text with this key has the word.
-    #[inline]
+    #[inline(always)]
     fn is_in(&self, text: &[u8], key: u64) -> bool {
         // A word of no length has no bits to compare.
         let begins = (key ^ self.key).checked_shr(self.shift).unwrap_or(0) == 0;
@@ -151,7 +161,7 @@ impl Sorted {
 }
 
 /// The first eight bytes, or the last ones backwards, as a number: in the order of the bytes, where they differ.
-#[inline]
+#[inline(always)]
 fn key(text: &[u8], at_end: bool) -> u64 {
     if at_end {
         return match text.last_chunk() {
@@ -166,13 +176,15 @@ fn key(text: &[u8], at_end: bool) -> u64 {
 }
 
 /// The same of less than eight bytes, with zeros for those that are missing.
+#[inline(never)]
 fn short_key<'a>(bytes: impl Iterator<Item = &'a u8>, length: usize) -> u64 {
     let all = bytes.fold(0, |key: u64, byte| key << 8 | u64::from(*byte));
     let missing = 8_usize.saturating_sub(length).wrapping_mul(8);
     u32::try_from(missing).ok().and_then(|missing| all.checked_shl(missing)).unwrap_or(0)
 }
 
-/// The order of two words, read from one end or the other.
+/// The order of two words that begin alike, read from one end or the other.
+#[inline(never)]
 fn compare(one: &[u8], other: &[u8], at_end: bool) -> Ordering {
     if at_end { one.iter().rev().cmp(other.iter().rev()) } else { one.cmp(other) }
 }

@@ -155,6 +155,36 @@ fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(head & 0x1f))
 }
 
+/// How many bytes a value has whose first byte says so; 0: it does not.
+static SIMPLE: [u8; 256] = {
+    let mut lengths = [0; 256];
+    let mut rest = lengths.as_mut_slice();
+    let mut head = 0_u8;
+    while let [length, after @ ..] = rest {
+        *length = match head {
+            0xa0..=0xbf => (head & 0x1f).wrapping_add(1),
+            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => 1,
+            0xcc | 0xd0 => 2,
+            0xcd | 0xd1 => 3,
+            0xca | 0xce | 0xd2 => 5,
+            0xcb | 0xcf | 0xd3 => 9,
+            _ => 0,
+        };
+        head = head.wrapping_add(1);
+        rest = after;
+    }
+    lengths
+};
+
+/// What stands behind a value whose first byte tells its length.
+#[inline(always)]
+fn behind_simple(bytes: &[u8]) -> Option<&[u8]> {
+    match SIMPLE.get(usize::from(*bytes.first()?))? {
+        0 => None,
+        length => bytes.get(usize::from(*length)..),
+    }
+}
+
 const LOW_BITS: u64 = u64::from_ne_bytes([1; 8]);
 
 /// For each of a word's bytes 1 where its highest bit is set.
@@ -455,14 +485,23 @@ impl<'a> Reader<'a> {
     /// Passes over one value of any depth.
     fn skip(&mut self) -> Result<(), Malformed> {
         let mut wanted = 1_u64;
+        // What is still to be read; the reader has it only while it is asked.
+        let mut rest = self.rest;
         while let Some(left) = wanted.checked_sub(1) {
-            let inside = match self.token()? {
+            wanted = left;
+            if let Some(after) = behind_simple(rest) {
+                rest = after;
+                continue;
+            }
+            self.rest = rest;
+            wanted = wanted.saturating_add(match self.token()? {
                 Token::Map(count) => u64::from(count).saturating_mul(2),
                 Token::List(count) => u64::from(count),
                 _ => 0,
-            };
-            wanted = left.saturating_add(inside);
+            });
+            rest = self.rest;
         }
+        self.rest = rest;
         Ok(())
     }
 
