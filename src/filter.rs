@@ -28,7 +28,7 @@ use shape::{Placed, Redaction, Shaper};
 pub struct Filter {
     stages: Stages,
     stats: Stats,
-    keys: KnownKeys<(Key, u8)>,
+    keys: KnownKeys<Key>,
     scratch: Scratch,
 }
 
@@ -356,37 +356,23 @@ struct Seen<'a> {
     batch: bool,
     /// Whether the filter's own key is there already.
     own: bool,
-    /// A bit for each name that was there, other than a field's.
-    others: [u64; 4],
 }
 
 impl<'a> Seen<'a> {
-    /// Takes a value; whether its key was not there before.
     #[inline(always)]
-    fn take(&mut self, (meaning, name): (Key, u8), value: Value<'a>) -> bool {
-        match meaning {
-            Key::Field(field) => return self.fields.offer(field, value),
-            Key::Line => {
-                if let Value::Text(text) = value
-                    && self.line.is_none()
-                    && begins_object(text)
-                {
-                    self.line = Some(text);
-                }
-            }
-            Key::Batch => self.batch |= matches!(value, Value::List),
-            Key::Own => self.own = true,
+    fn take(&mut self, key: Key, value: Value<'a>) {
+        if !self.fields.offer(key, value) && key != Key::NOTHING {
+            self.take_other(key, value.text(), matches!(value, Value::List));
         }
-        self.is_new(name)
     }
 
     #[cold]
-    fn is_new(&mut self, name: u8) -> bool {
-        let [word, bit] = [name / 64, name % 64].map(usize::from);
-        let Some(word) = self.others.get_mut(word) else { return false };
-        let new = *word >> bit & 1 == 0;
-        *word |= 1 << bit;
-        new
+    fn take_other(&mut self, key: Key, text: Option<Text<'a>>, is_list: bool) {
+        match key {
+            Key::LINE => self.line = self.line.or(text.filter(|text| begins_object(*text))),
+            Key::BATCH => self.batch |= is_list,
+            _ => self.own = true,
+        }
     }
 }
 
@@ -406,7 +392,7 @@ fn begins_object(text: Text<'_>) -> bool {
 /// It is neither; what is wrong with it, unless it is an object like any other.
 fn find<'a>(
     record: &mut impl Record<'a>,
-    keys: &mut KnownKeys<(Key, u8)>,
+    keys: &mut KnownKeys<Key>,
     seen: &mut Seen<'a>,
     scratch: &'a mut String,
 ) -> Result<(Kind, Option<Json<'a>>), Option<Malformed>> {

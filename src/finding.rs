@@ -11,7 +11,7 @@ use core::fmt::Write as _;
 
 pub(crate) use key::Key;
 
-use crate::record::{Name, Number, Value};
+use crate::record::{Name, Number, Text, Value};
 
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
@@ -86,16 +86,9 @@ fields! {
 }
 
 impl Field {
-    const fn bit(self) -> u32 {
-        1 << self as u32
-    }
-
     /// The field a key names, in either spelling.
     pub fn of(key: &[u8]) -> Option<Self> {
-        match Key::of(&Name::of(key)) {
-            Some((Key::Field(field), _)) => Some(field),
-            _ => None,
-        }
+        Key::of(&Name::of(key)).field()
     }
 }
 
@@ -170,38 +163,30 @@ pub(crate) struct Question<'a> {
 /// The known top-level fields of one record. The default is an empty set.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
-    /// A power of two, so that a masked number is in range without a look.
-    slots: [Value<'a>; 32],
-    /// A bit for each field that was offered.
-    offered: u32,
+    slots: [Value<'a>; Field::ALL.len()],
 }
-
-const _: () = assert!(Field::ALL.len() <= 32, "each field has a slot and a bit");
 
 impl Default for Fields<'_> {
     fn default() -> Self {
-        Self { slots: [Value::Null; 32], offered: 0 }
+        Self { slots: [Value::Null; Field::ALL.len()] }
     }
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a value unless the field already has one; whether it is the first that was offered.
+    /// Takes a value, if the key names a field and this has none yet; whether the key does.
     #[inline(always)]
-    pub fn offer(&mut self, field: Field, value: Value<'a>) -> bool {
-        if self.offered & field.bit() != 0 && !matches!(self.get(field), Value::Null) {
-            return false;
-        }
-        let new = self.offered & field.bit() == 0;
-        self.offered |= field.bit();
-        if let Some(slot) = self.slots.get_mut(field as usize & 31) {
+    pub(crate) fn offer(&mut self, key: Key, value: Value<'a>) -> bool {
+        let slot = self.slots.get_mut(key.number());
+        let is_field = slot.is_some();
+        if let Some(slot @ Value::Null) = slot {
             *slot = value;
         }
-        new
+        is_field
     }
 
     /// The field's value; `Null` when the record has none.
     pub fn get(&self, field: Field) -> Value<'a> {
-        self.slots.get(field as usize & 31).copied().unwrap_or(Value::Null)
+        self.slots.get(field as usize).copied().unwrap_or(Value::Null)
     }
 
     /// The field as text, a number or boolean spelled out; `None` when absent, null, empty or nested.
@@ -209,8 +194,9 @@ impl<'a> Fields<'a> {
     where
         'a: 's,
     {
-        let text = match self.get(field) {
-            Value::Text(text) => text.decode(scratch),
+        let value = self.get(field);
+        let text = match value {
+            Value::Plain(_) | Value::Escaped(_) | Value::Bytes(_) => value.text()?.decode(scratch),
             Value::Bool(true) => "true",
             Value::Bool(false) => "false",
             Value::Number(Number::Raw(text)) => text,
@@ -231,8 +217,9 @@ impl<'a> Fields<'a> {
         'a: 's,
     {
         match self.get(field) {
-            Value::Text(text) if self.has(field) => Some(text.utf8(scratch)),
-            Value::Null | Value::Text(_) => None,
+            Value::Null | Value::Plain([]) | Value::Bytes([]) => None,
+            Value::Plain(text) => Some(text),
+            Value::Bytes(bytes) => Some(Text::Bytes(bytes).utf8(scratch)),
             _ => self.text(field, scratch).map(str::as_bytes),
         }
     }
@@ -241,7 +228,7 @@ impl<'a> Fields<'a> {
     pub fn integer(&self, field: Field) -> Option<i64> {
         match self.get(field) {
             Value::Number(number) => number.as_i64(),
-            Value::Text(text) => text.plain()?.trim().parse().ok(),
+            Value::Plain(text) | Value::Bytes(text) => core::str::from_utf8(text).ok()?.trim().parse().ok(),
             _ => None,
         }
     }
@@ -250,9 +237,9 @@ impl<'a> Fields<'a> {
     pub fn truth(&self, field: Field) -> Option<bool> {
         match self.get(field) {
             Value::Bool(value) => Some(value),
-            Value::Text(text) => match text.plain()? {
-                text if text.eq_ignore_ascii_case("true") => Some(true),
-                text if text.eq_ignore_ascii_case("false") => Some(false),
+            Value::Plain(text) | Value::Bytes(text) => match text {
+                text if text.eq_ignore_ascii_case(b"true") => Some(true),
+                text if text.eq_ignore_ascii_case(b"false") => Some(false),
                 _ => None,
             },
             _ => None,
@@ -261,12 +248,11 @@ impl<'a> Fields<'a> {
 
     /// Whether a field says something: a text that is not empty, a number or a boolean.
     fn has(&self, field: Field) -> bool {
-        self.offered & field.bit() != 0
-            && match self.slots.get(field as usize & 31) {
-                Some(Value::Text(text)) => !text.is_empty(),
-                Some(Value::Bool(_) | Value::Number(_)) => true,
-                _ => false,
-            }
+        match self.slots.get(field as usize) {
+            Some(Value::Plain(text) | Value::Bytes(text)) => !text.is_empty(),
+            Some(Value::Escaped(_) | Value::Bool(_) | Value::Number(_)) => true,
+            _ => false,
+        }
     }
 
     /// Which kind of finding these fields make, if any.
@@ -304,7 +290,7 @@ impl<'a> Fields<'a> {
     #[inline]
     fn word<T>(&self, field: Field, of: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
         match self.get(field) {
-            Value::Text(text) => of(text.bytes()?),
+            Value::Plain(text) | Value::Bytes(text) => of(text),
             Value::Number(number) => of(match number.as_i64()? {
                 0 => b"0",
                 1 => b"1",

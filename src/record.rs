@@ -33,15 +33,14 @@ pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
 
 /// A view of one record: what the engine asks of a host's data.
 pub trait Record<'a> {
-    /// Takes the members of the top level whose key means something, in order, and checks the whole record. `take`
-    /// says whether that key is new; that of all others is known here.
+    /// Takes the members of the top level in order, each by what its key means, and checks the whole record.
     ///
     /// # Errors
     /// The record is not an object, or its encoding is broken.
     fn scan<M: Copy>(
         &mut self,
         keys: &mut KnownKeys<M>,
-        take: impl FnMut(M, Value<'a>) -> bool,
+        take: impl FnMut(M, Value<'a>),
     ) -> Result<(), Malformed>;
 
     /// Checks the whole record and takes nothing.
@@ -49,7 +48,7 @@ pub trait Record<'a> {
     /// # Errors
     /// As [`Record::scan`].
     fn check(&mut self) -> Result<(), Malformed> {
-        self.scan(&mut KnownKeys::new(|_| None), |(), _| true)
+        self.scan(&mut KnownKeys::new(|_| ()), |(), _| ())
     }
 
     /// Whether the body may leave as the bytes it came in; asked after a scan, and only of records that are kept. A
@@ -186,6 +185,8 @@ fn push_lossy(bytes: &[u8], out: &mut String) {
 }
 
 /// A top-level member's value.
+///
+/// Decision: a kind of string is a kind of value, so that both take one tag; each member of a record is stored as one.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     /// Null, or absent.
@@ -194,12 +195,39 @@ pub enum Value<'a> {
     Bool(bool),
     /// A number.
     Number(Number<'a>),
-    /// A string.
-    Text(Text<'a>),
+    /// The bytes of JSON's string, which has no escapes.
+    Plain(&'a [u8]),
+    /// The inside of JSON's string, with escapes that are valid but not yet resolved.
+    Escaped(&'a str),
+    /// A string's bytes, which ought to be UTF-8 and are not yet looked at.
+    Bytes(&'a [u8]),
     /// An object, not looked into.
     Map,
     /// An array, not looked into.
     List,
+}
+
+const _: () = assert!(size_of::<Value<'_>>() <= 24, "a tag and two words");
+
+impl<'a> Value<'a> {
+    /// The string, if it is one.
+    pub fn text(self) -> Option<Text<'a>> {
+        match self {
+            Self::Plain(bytes) | Self::Bytes(bytes) => Some(Text::Bytes(bytes)),
+            Self::Escaped(text) => Some(Text::Escaped(text)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> From<Text<'a>> for Value<'a> {
+    fn from(text: Text<'a>) -> Self {
+        match text {
+            Text::Plain(text) => Self::Plain(text.as_bytes()),
+            Text::Escaped(text) => Self::Escaped(text),
+            Text::Bytes(bytes) => Self::Bytes(bytes),
+        }
+    }
 }
 
 /// A number, in the form it came.

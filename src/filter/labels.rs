@@ -8,7 +8,7 @@ use super::shape::Shaper;
 use crate::config::{Coralogix, Severity};
 use crate::entry::{LABEL_CHARS, Labels};
 use crate::finding::{Field, Fields, Kind};
-use crate::record::{Tape, Text, Value, plain_length};
+use crate::record::{Tape, Value, plain_length};
 use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
 
@@ -191,8 +191,8 @@ fn value<'a>(
 ) -> Label<'a> {
     match source.fields.get(field) {
         Value::Null => Label::NONE,
-        Value::Text(Text::Plain(text)) if redactor.is_empty() => Label::plain(text.as_bytes()),
-        Value::Text(Text::Bytes(text)) if redactor.is_empty() && source.clean => Label::odd(text),
+        Value::Plain(text) if redactor.is_empty() => Label::plain(text),
+        Value::Bytes(text) if redactor.is_empty() && source.clean => Label::odd(text),
         _ => Label::odd(odd_value(field, source.fields, redactor, scratch)),
     }
 }

@@ -9,17 +9,19 @@
 use super::Field;
 use crate::record::{Name, OWN_KEY, Words};
 
-/// What a top-level key means.
+/// What a top-level key means: a number, those of fields first, since every key of every record is asked for its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
-    /// A field of a finding.
-    Field(Field),
+pub(crate) struct Key(u8);
+
+impl Key {
     /// Where log agents put the text of a line, which may be a whole finding.
-    Line,
+    pub const LINE: Self = Self(252);
     /// Where the lists of batches stand, in kAudit's words, Coralogix's and the Kubernetes API's.
-    Batch,
+    pub const BATCH: Self = Self(253);
     /// What a filter before this one added.
-    Own,
+    pub const OWN: Self = Self(254);
+    /// Nothing to the filter, as most.
+    pub const NOTHING: Self = Self(255);
 }
 
 const LINES: [&str; 4] = ["log", "message", "msg", "MESSAGE"];
@@ -38,19 +40,19 @@ struct Known {
 
 /// Each name at its place.
 static TABLE: [Known; 256] = {
-    let mut table = [Known { words: Words::NONE, meaning: Key::Own }; 256];
+    let mut table = [Known { words: Words::NONE, meaning: Key::NOTHING }; 256];
     let mut fields = Field::ALL;
     while let [field, rest @ ..] = fields {
         let [name, snake] = field.spellings();
-        put(&mut table, name, Key::Field(*field));
+        put(&mut table, name, Key(*field as u8));
         if !Name::of(name).words().are(Name::of(snake).words()) {
-            put(&mut table, snake, Key::Field(*field));
+            put(&mut table, snake, Key(*field as u8));
         }
         fields = rest;
     }
-    put_all(&mut table, &LINES, Key::Line);
-    put_all(&mut table, &BATCHES, Key::Batch);
-    put_all(&mut table, &OWN, Key::Own);
+    put_all(&mut table, &LINES, Key::LINE);
+    put_all(&mut table, &BATCHES, Key::BATCH);
+    put_all(&mut table, &OWN, Key::OWN);
     table
 };
 
@@ -78,12 +80,23 @@ const fn place(words: &Words) -> u8 {
 }
 
 impl Key {
-    /// What a key means, in either spelling, and the number of that spelling.
+    /// What a key means, in either spelling.
+    pub fn of(key: &Name<'_>) -> Self {
+        match TABLE.get(usize::from(place(key.words()))) {
+            Some(known) if known.words.are(key.words()) => known.meaning,
+            _ => Self::NOTHING,
+        }
+    }
+
+    /// The field that the key names.
+    pub fn field(self) -> Option<Field> {
+        Field::ALL.get(self.number()).copied()
+    }
+
+    /// The field's place among all, or a number beyond.
     #[inline(always)]
-    pub fn of(key: &Name<'_>) -> Option<(Self, u8)> {
-        let place = place(key.words());
-        let known = TABLE.get(usize::from(place))?;
-        known.words.are(key.words()).then_some((known.meaning, place))
+    pub fn number(self) -> usize {
+        usize::from(self.0)
     }
 }
 
@@ -91,27 +104,27 @@ impl Key {
 mod tests {
     use super::*;
 
-    fn of(name: &str) -> Option<Key> {
-        Key::of(&Name::of(name.as_bytes())).map(|(key, _)| key)
+    fn of(name: &str) -> Key {
+        Key::of(&Name::of(name.as_bytes()))
     }
 
     #[test]
     fn knows_each_name_in_either_spelling_and_no_other() {
         for &field in Field::ALL {
             for name in [field.name().to_owned(), field.name().replace('-', "_")] {
-                assert_eq!(of(&name), Some(Key::Field(field)), "{name}");
-                assert_eq!(of(&format!("{name}x")), None);
-                assert_eq!(of(&name.to_uppercase()), None);
+                assert_eq!(of(&name), Key(field as u8), "{name}");
+                assert_eq!(of(&format!("{name}x")), Key::NOTHING);
+                assert_eq!(of(&name.to_uppercase()), Key::NOTHING);
             }
         }
         for name in LINES {
-            assert_eq!(of(name), Some(Key::Line), "{name}");
+            assert_eq!(of(name), Key::LINE, "{name}");
         }
         for name in OWN {
-            assert_eq!(of(name), Some(Key::Own));
+            assert_eq!(of(name), Key::OWN);
         }
         for name in ["", "x", "xy", "Log", "cluste", "eidd", "lo-"] {
-            assert_eq!(of(name), None, "{name}");
+            assert_eq!(of(name), Key::NOTHING, "{name}");
         }
     }
 }

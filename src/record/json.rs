@@ -5,11 +5,9 @@
 
 #![expect(clippy::inline_always, reason = "a member of a record costs a call less, measured")]
 
-use core::ops::Range;
-
 use super::decimal;
-use super::keys::{BEFORE_JSON, Encoded};
-use super::plain::{digits_from, plain_end};
+use super::keys::{Encoded, Place};
+use super::plain::{digits_from, plain_length};
 use super::repeats::{Inside, Repeats, Suspicion};
 use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
 
@@ -55,10 +53,11 @@ impl<'a> Json<'a> {
 }
 
 impl<'a> Record<'a> for Json<'a> {
+    #[inline(never)]
     fn scan<M: Copy>(
         &mut self,
         keys: &mut KnownKeys<M>,
-        mut take: impl FnMut(M, Value<'a>) -> bool,
+        mut take: impl FnMut(M, Value<'a>),
     ) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(self.text);
         let mut suspicion = Suspicion::new();
@@ -71,49 +70,43 @@ impl<'a> Record<'a> for Json<'a> {
         if ends {
             scanner.step();
         }
-        // Where the next token begins; the scanner knows it only while it is asked.
-        let mut at = scanner.at;
-        let mut place = BEFORE_JSON;
+        // What is still to be read; the scanner knows it only while it is asked.
+        let mut rest = scanner.rest();
+        let mut place = keys.begin(rest);
+        let mut expected = keys.from(place);
         while !ends {
             let meaning;
-            let (expected, known) = keys.behind(place);
-            if let Some(after) = scanner.bytes().get(at..).and_then(|rest| known.follows(rest)) {
-                at = scanner.text.len().wrapping_sub(after.len());
-                place = expected;
-                meaning = known.meaning();
-                if meaning.is_none() {
-                    suspicion.take_place(place);
-                }
+            if let Some((known, later)) = expected.split_first()
+                && let Some(after) = known.follows(rest)
+            {
+                (expected, rest) = (later, after);
+                meaning = known.meaning;
             } else {
-                scanner.at = at;
+                scanner.back_to(rest);
+                place = keys.before(place, expected.len());
                 (meaning, place) = scanner.key_at_top(keys, place, &mut suspicion)?;
-                at = scanner.at;
+                expected = keys.from(place);
+                rest = scanner.rest();
             }
-            if let Some(inside) = scanner.plain_string(at) {
-                at = inside.end.wrapping_add(1);
-                if let Some(meaning) = meaning
-                    && !take(meaning, Value::Text(Text::Plain(scanner.text.get(inside).unwrap_or_default())))
-                {
-                    suspicion.note(true);
+            match plain_string(rest) {
+                Some((text, [b'"', b',', after @ ..])) => {
+                    rest = after;
+                    take(meaning, Value::Plain(text));
+                    continue;
                 }
-            } else {
-                scanner.at = at;
-                let value = scanner.odd_value(&mut suspicion)?;
-                at = scanner.at;
-                if let Some(meaning) = meaning
-                    && !take(meaning, value)
-                {
-                    suspicion.note(true);
+                Some((text, [b'"', after @ ..])) => {
+                    scanner.back_to(after);
+                    take(meaning, Value::Plain(text));
+                }
+                _ => {
+                    scanner.back_to(rest);
+                    take(meaning, scanner.odd_value(&mut suspicion)?);
                 }
             }
-            if scanner.next(at) == Some(b",\"") {
-                at = at.wrapping_add(1);
-            } else {
-                scanner.at = at;
-                ends = scanner.ends_or_goes_on()?;
-                at = scanner.at;
-            }
+            ends = scanner.ends_or_goes_on()?;
+            rest = scanner.rest();
         }
+        scanner.back_to(rest);
         self.body = self.text.get(start..scanner.at).unwrap_or_default();
         self.tidy = scanner.tidy;
         self.suspected = suspicion.any();
@@ -167,12 +160,6 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes()
     }
 
-    /// The next bytes, as many as asked for.
-    #[inline(always)]
-    fn next<const N: usize>(&self, at: usize) -> Option<&'a [u8; N]> {
-        self.bytes().get(at..)?.first_chunk()
-    }
-
     #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes().get(self.at).copied()
@@ -208,37 +195,31 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A string without escapes from its opening quote: where its inside stands.
+    /// What is still to be read.
     #[inline(always)]
-    fn plain_string(&self, at: usize) -> Option<Range<usize>> {
-        let bytes = self.bytes();
-        if bytes.get(at) != Some(&b'"') {
-            return None;
-        }
-        let start = at.wrapping_add(1);
-        let end = plain_end(bytes, start);
-        (bytes.get(end) == Some(&b'"')).then_some(start..end)
+    fn rest(&self) -> &'a [u8] {
+        self.bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// A key without escapes and its colon, without space between: itself, and where its value begins.
+    /// Goes to where only this is still to be read.
     #[inline(always)]
-    fn plain_key(&self, at: usize) -> Option<(&'a [u8], usize)> {
-        let bytes = self.bytes();
-        if bytes.get(at) != Some(&b'"') {
-            return None;
+    fn back_to(&mut self, rest: &[u8]) {
+        self.at = self.text.len().wrapping_sub(rest.len());
+    }
+
+    /// A key without escapes and its colon, without space between: itself, and what follows it.
+    #[inline(always)]
+    fn plain_key(&self) -> Option<(&'a [u8], &'a [u8])> {
+        match plain_string(self.rest())? {
+            (key, [b'"', b':', rest @ ..]) => Some((key, rest)),
+            _ => None,
         }
-        let start = at.wrapping_add(1);
-        let end = plain_end(bytes, start);
-        if self.next(end) != Some(b"\":") {
-            return None;
-        }
-        Some((bytes.get(start..end)?, end.wrapping_add(2)))
     }
 
     /// Any key and its colon.
     fn key(&mut self) -> Result<Text<'a>, Malformed> {
-        if let Some((key, behind)) = self.plain_key(self.at) {
-            self.at = behind;
+        if let Some((key, rest)) = self.plain_key() {
+            self.back_to(rest);
             self.space();
             // Whether it is whole characters is nobody's question: it is only compared.
             return Ok(Text::Bytes(key));
@@ -261,21 +242,22 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// A key of the top level that was not expected: what it means, and its place.
+    /// A key of the top level that was not the next of this place: what it means, and the place behind it.
     #[inline(never)]
     fn key_at_top<M: Copy>(
         &mut self,
         keys: &mut KnownKeys<M>,
-        behind: u8,
+        place: Place,
         suspicion: &mut Suspicion,
-    ) -> Result<(Option<M>, u8), Malformed> {
+    ) -> Result<(M, Place), Malformed> {
+        self.space();
         let mut scratch = String::new();
         let key = self.key()?;
         let key = match key.bytes() {
             Some(key) => key,
             None => key.decode(&mut scratch).as_bytes(),
         };
-        Ok(keys.find(behind, &Name::of(key), Encoded::of([b"\"", key, b"\":"]), suspicion))
+        Ok(keys.find(place, &Name::of(key), Encoded::of([b"\"", key, b"\":"]), suspicion))
     }
 
     /// One value of the top level other than a string without escapes; a nested one is checked and passed over.
@@ -293,7 +275,7 @@ impl<'a> Scanner<'a> {
         }
         self.space();
         Ok(match self.peek() {
-            Some(b'"') => Value::Text(self.string()?),
+            Some(b'"') => self.string()?.into(),
             Some(b'{') => {
                 self.nested(&mut suspicion.inside())?;
                 Value::Map
@@ -321,7 +303,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What stands behind a member: the end of the map, or a comma and another.
-    #[inline(never)]
+    #[inline]
     fn ends_or_goes_on(&mut self) -> Result<bool, Malformed> {
         self.space();
         let ends = match self.peek() {
@@ -330,9 +312,6 @@ impl<'a> Scanner<'a> {
             _ => return Err(self.malformed("expected `,` or `}`")),
         };
         self.step();
-        if !ends {
-            self.space();
-        }
         Ok(ends)
     }
 
@@ -454,9 +433,10 @@ impl<'a> Scanner<'a> {
     /// A string, from its opening quote to behind its closing one.
     #[inline]
     fn string(&mut self) -> Result<Text<'a>, Malformed> {
-        if let Some(inside) = self.plain_string(self.at) {
-            self.at = inside.end.wrapping_add(1);
-            return Ok(Text::Plain(self.text.get(inside).unwrap_or_default()));
+        if let Some((text, [b'"', rest @ ..])) = plain_string(self.rest()) {
+            let start = self.at.wrapping_add(1);
+            self.back_to(rest);
+            return Ok(Text::Plain(self.text.get(start..start.wrapping_add(text.len())).unwrap_or_default()));
         }
         self.odd_string()
     }
@@ -467,7 +447,7 @@ impl<'a> Scanner<'a> {
         self.step();
         let start = self.at;
         loop {
-            self.at = plain_end(self.bytes(), self.at);
+            self.at = self.at.wrapping_add(plain_length(self.rest()));
             match self.peek() {
                 Some(b'"') => {
                     let text = self.text.get(start..self.at).unwrap_or_default();
@@ -515,6 +495,14 @@ impl<'a> Scanner<'a> {
         self.at = self.at.wrapping_add(4);
         Ok(code)
     }
+}
+
+/// A string from its opening quote: what of it needs no look, and what follows; that begins with the closing quote if
+/// it is whole.
+#[inline(always)]
+fn plain_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (b'"', inside) = bytes.split_first()? else { return None };
+    inside.split_at_checked(plain_length(inside))
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {

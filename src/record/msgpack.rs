@@ -7,9 +7,9 @@
 
 use std::borrow::Cow;
 
-use super::keys::{BEFORE_MSGPACK, Encoded};
+use super::keys::{Encoded, Place};
 use super::repeats::{Repeats, Suspicion};
-use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
+use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Value};
 
 /// One record as a `MessagePack` map.
 #[derive(Clone, Debug)]
@@ -71,10 +71,11 @@ impl<'a> MsgPack<'a> {
 }
 
 impl<'a> Record<'a> for MsgPack<'a> {
+    #[inline(never)]
     fn scan<M: Copy>(
         &mut self,
         keys: &mut KnownKeys<M>,
-        mut take: impl FnMut(M, Value<'a>) -> bool,
+        mut take: impl FnMut(M, Value<'a>),
     ) -> Result<(), Malformed> {
         let mut reader = Reader::new(self.bytes);
         let Token::Map(members) = reader.token()? else {
@@ -83,38 +84,29 @@ impl<'a> Record<'a> for MsgPack<'a> {
         let mut suspicion = Suspicion::new();
         // What is still to be read; the reader has it only while it is asked.
         let mut rest = reader.rest;
-        let mut place = BEFORE_MSGPACK;
+        let mut place = keys.begin(rest);
+        let mut expected = keys.from(place);
         for _ in 0..members {
             let meaning;
-            let (expected, known) = keys.behind(place);
-            if let Some(after) = known.follows(rest) {
-                rest = after;
-                place = expected;
-                meaning = known.meaning();
-                if meaning.is_none() {
-                    suspicion.take_place(place);
-                }
+            if let Some((known, later)) = expected.split_first()
+                && let Some(after) = known.follows(rest)
+            {
+                (expected, rest) = (later, after);
+                meaning = known.meaning;
             } else {
                 reader.rest = rest;
+                place = keys.before(place, expected.len());
                 (meaning, place) = reader.key(keys, place, &mut suspicion)?;
+                expected = keys.from(place);
                 rest = reader.rest;
             }
             if let Some((text, after)) = short_string(rest) {
                 rest = after;
-                if let Some(meaning) = meaning
-                    && !take(meaning, Value::Text(Text::Bytes(text)))
-                {
-                    suspicion.note(true);
-                }
+                take(meaning, Value::Bytes(text));
             } else {
                 reader.rest = rest;
-                let value = reader.odd_value(&mut suspicion)?;
+                take(meaning, reader.odd_value(&mut suspicion)?);
                 rest = reader.rest;
-                if let Some(meaning) = meaning
-                    && !take(meaning, value)
-                {
-                    suspicion.note(true);
-                }
             }
         }
         self.scanned = if reader.odd || suspicion.any() {
@@ -147,12 +139,41 @@ impl<'a> Record<'a> for MsgPack<'a> {
     }
 }
 
-/// A string of less than 32 bytes, which most keys and values are: itself, and what follows it. The one byte before it
-/// has its highest bit set.
+/// A string of less than 128 bytes, which most keys and values are: itself, and what follows it. Of the bytes before it
+/// one has its highest bit set.
 #[inline(always)]
 fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (head @ 0xa0..=0xbf, rest) = bytes.split_first()? else { return None };
-    rest.split_at_checked(usize::from(head & 0x1f))
+    match *bytes {
+        [head @ 0xa0..=0xbf, ref rest @ ..] => rest.split_at_checked(usize::from(head & 0x1f)),
+        [0xd9, length @ ..0x80, ref rest @ ..] => rest.split_at_checked(usize::from(length)),
+        _ => None,
+    }
+}
+
+/// What most values other than short strings are, booleans and whole numbers: the value, how many of its bytes have their
+/// highest bit set, and what follows it.
+#[inline]
+fn common(bytes: &[u8]) -> Option<(Value<'_>, usize, &[u8])> {
+    let (head, rest) = bytes.split_first()?;
+    Some(match head {
+        0x00..=0x7f => (Value::Number(Number::Int(i64::from(*head))), 0, rest),
+        0xc2 | 0xc3 => (Value::Bool(*head == 0xc3), 1, rest),
+        0xcc => {
+            let (number, rest) = rest.split_first()?;
+            (Value::Number(Number::Int(i64::from(*number))), usize::from(number >> 7).wrapping_add(1), rest)
+        }
+        0xcd => {
+            let (number, rest) = rest.split_first_chunk()?;
+            let number = u16::from_be_bytes(*number);
+            (Value::Number(Number::Int(i64::from(number))), high_in(u64::from(number)).wrapping_add(1), rest)
+        }
+        0xcf => {
+            let (number, rest) = rest.split_first_chunk()?;
+            let number = u64::from_be_bytes(*number);
+            (Value::Number(unsigned(number)), high_in(number).wrapping_add(1), rest)
+        }
+        _ => return None,
+    })
 }
 
 /// How many bytes a value has whose first byte says so; 0: it does not.
@@ -191,6 +212,12 @@ const LOW_BITS: u64 = u64::from_ne_bytes([1; 8]);
 #[inline(always)]
 fn high_bits(word: u64) -> u64 {
     word >> 7 & LOW_BITS
+}
+
+/// How many of a word's bytes have their highest bit set.
+#[inline(always)]
+fn high_in(word: u64) -> usize {
+    (high_bits(word).wrapping_mul(LOW_BITS) >> 56) as usize
 }
 
 /// How many bytes have their highest bit set.
@@ -270,7 +297,7 @@ impl<'a> From<Token<'a>> for Value<'a> {
         match token {
             Token::Bool(value) => Self::Bool(value),
             Token::Number(number) if is_finite(number) => Self::Number(number),
-            Token::Str(bytes) => Self::Text(Text::Bytes(bytes)),
+            Token::Str(bytes) => Self::Bytes(bytes),
             Token::Map(_) => Self::Map,
             Token::List(_) => Self::List,
             Token::Number(_) | Token::Nil | Token::Bin(_) | Token::Ext(..) => Self::Null,
@@ -300,14 +327,14 @@ impl<'a> Reader<'a> {
         Self { all: bytes, rest: bytes, high: 0, asked: 0, odd: false }
     }
 
-    /// A key that was not expected: what it means, and its place.
+    /// A key that was not the next of this place: what it means, and the place behind it.
     #[inline(never)]
     fn key<M: Copy>(
         &mut self,
         keys: &mut KnownKeys<M>,
-        behind: u8,
+        place: Place,
         suspicion: &mut Suspicion,
-    ) -> Result<(Option<M>, u8), Malformed> {
+    ) -> Result<(M, Place), Malformed> {
         let key = match short_string(self.rest) {
             Some((key, rest)) => {
                 self.rest = rest;
@@ -318,7 +345,7 @@ impl<'a> Reader<'a> {
         // In whichever of its encodings it came, it has the place of the shortest.
         let head = u8::try_from(key.len()).ok().filter(|length| *length < 32).map(|length| 0xa0 | length);
         let encoded = head.and_then(|head| Encoded::of([&[head], key, b""]));
-        Ok(keys.find(behind, &Name::of(key), encoded, suspicion))
+        Ok(keys.find(place, &Name::of(key), encoded, suspicion))
     }
 
     /// A key other than a short string. One that is no string names no field; it is passed over.
@@ -338,21 +365,10 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
         self.asked = self.asked.wrapping_add(1);
-        // What most values other than short strings are.
-        match *self.rest {
-            [0xd9, length, ref rest @ ..] => {
-                if let Some((text, rest)) = rest.split_at_checked(usize::from(length)) {
-                    self.high = self.high.wrapping_add(usize::from(length >> 7)).wrapping_add(1);
-                    self.rest = rest;
-                    return Ok(Value::Text(Text::Bytes(text)));
-                }
-            }
-            [head @ (0xc2 | 0xc3), ref rest @ ..] => {
-                self.high = self.high.wrapping_add(1);
-                self.rest = rest;
-                return Ok(Value::Bool(head == 0xc3));
-            }
-            _ => (),
+        if let Some((value, high, rest)) = common(self.rest) {
+            self.high = self.high.wrapping_add(high);
+            self.rest = rest;
+            return Ok(value);
         }
         let token = self.token()?;
         if let Some(frame) = Frame::of(&token) {
@@ -399,7 +415,7 @@ impl<'a> Reader<'a> {
         let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| self.malformed(ENDS))?;
         self.rest = rest;
         let high = match bytes.first_chunk() {
-            Some(word) => (high_bits(u64::from_ne_bytes(*word)).wrapping_mul(LOW_BITS) >> 56) as usize,
+            Some(word) => high_in(u64::from_ne_bytes(*word)),
             None => bytes.iter().fold(0, |sum: usize, byte| sum.wrapping_add(usize::from(byte >> 7))),
         };
         self.high = self.high.wrapping_add(high);

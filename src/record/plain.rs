@@ -5,44 +5,36 @@
 
 #![expect(clippy::inline_always, reason = "the search is the inside of its caller's loop, measured")]
 
+pub(super) use imp::masked_is;
 use imp::{WIDTH, first_stop};
+
+/// How many bytes are compared together.
+pub(super) const BLOCK: usize = 16;
 
 /// How many bytes stand before the first quote, backslash or control character.
 #[inline(always)]
 pub(crate) fn plain_length(bytes: &[u8]) -> usize {
-    plain_end(bytes, 0)
-}
-
-/// Where the first quote, backslash or control character stands from a place on; the end where there is none.
-#[inline(always)]
-pub(super) fn plain_end(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+    let (blocks, tail) = bytes.as_chunks();
+    let mut length = 0_usize;
+    for block in blocks {
         if let Some(stop) = first_stop(*block) {
-            return at.wrapping_add(stop);
+            return length.wrapping_add(stop);
         }
-        at = at.wrapping_add(WIDTH);
+        length = length.wrapping_add(WIDTH);
     }
-    at.wrapping_add(tail_length(bytes.get(at..).unwrap_or_default()))
+    length.wrapping_add(tail_length(tail))
 }
 
 /// The same for less than a block.
 #[inline]
 fn tail_length(tail: &[u8]) -> usize {
-    // Few tails have something to stop at: whether they do is seen in two looks, which overlap.
-    let stops = match (tail.first_chunk(), tail.last_chunk()) {
-        (Some(first), Some(last)) => {
-            word_stops(u64::from_le_bytes(*first)) | word_stops(u64::from_le_bytes(*last))
-        }
-        _ => match (tail.first_chunk(), tail.last_chunk()) {
-            (Some(first), Some(last)) => {
-                let half = |half: &[u8; 4]| u64::from(u32::from_le_bytes(*half));
-                word_stops(half(first) | half(last) << 32)
-            }
-            _ => 1,
-        },
+    let Some((word, rest)) = tail.split_first_chunk() else {
+        return tail.iter().take_while(|byte| !is_stop(**byte)).count();
     };
-    if stops == 0 { tail.len() } else { tail.iter().take_while(|byte| !is_stop(**byte)).count() }
+    match word_stops(u64::from_le_bytes(*word)) {
+        0 => tail_length(rest).wrapping_add(8),
+        stops => (stops.trailing_zeros() / 8) as usize,
+    }
 }
 
 fn is_stop(byte: u8) -> bool {
@@ -92,7 +84,7 @@ const BELOW: u8 = 0x21;
 mod imp {
     use wide::u8x16;
 
-    use super::{BELOW, TURN};
+    use super::{BELOW, BLOCK, TURN};
 
     pub(super) const WIDTH: usize = 16;
 
@@ -105,11 +97,18 @@ mod imp {
         let stops = (quote_or_control | backslash).to_bitmask();
         (stops != 0).then(|| stops.trailing_zeros() as usize)
     }
+
+    /// Whether of a block the bits of a mask are these.
+    #[inline(always)]
+    pub(in crate::record) fn masked_is(block: &[u8; BLOCK], mask: &[u8; BLOCK], these: &[u8; BLOCK]) -> bool {
+        let masked = u8x16::new(*block) & u8x16::new(*mask);
+        masked.simd_eq(u8x16::new(*these)).to_bitmask() == 0xffff
+    }
 }
 
 #[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
 mod imp {
-    use super::word_stops;
+    use super::{BLOCK, word_stops};
 
     pub(super) const WIDTH: usize = 8;
 
@@ -117,6 +116,17 @@ mod imp {
     pub(super) fn first_stop(block: [u8; WIDTH]) -> Option<usize> {
         let stops = word_stops(u64::from_le_bytes(block));
         (stops != 0).then(|| (stops.trailing_zeros() / 8) as usize)
+    }
+
+    /// Whether of a block the bits of a mask are these.
+    #[inline(always)]
+    pub(in crate::record) fn masked_is(block: &[u8; BLOCK], mask: &[u8; BLOCK], these: &[u8; BLOCK]) -> bool {
+        let words = |block: &[u8; BLOCK]| {
+            let [low, high] = [block.first_chunk(), block.last_chunk()];
+            [low, high].map(|word| word.copied().map_or(0, u64::from_ne_bytes))
+        };
+        let ([a, b], [mask_a, mask_b], [this_a, this_b]) = (words(block), words(mask), words(these));
+        ((a & mask_a) ^ this_a) | ((b & mask_b) ^ this_b) == 0
     }
 }
 

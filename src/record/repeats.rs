@@ -8,11 +8,10 @@
 
 use super::{MAX_DEPTH, Name};
 
-/// Bits for the keys of one record: a first look, which suspects a few keys wrongly and misses none.
+/// Bits for the keys of one record that no layout tells apart: a first look, which suspects a few keys wrongly and
+/// misses none.
 pub(super) struct Suspicion {
     bits: [u64; 16],
-    /// A bit for each place in the table of keys.
-    places: [u64; 4],
     /// Whether a bit was wanted twice.
     any: bool,
     /// How many maps and lists were opened so far.
@@ -22,7 +21,7 @@ pub(super) struct Suspicion {
 impl Suspicion {
     /// Nothing seen yet; the outermost map is open.
     pub fn new() -> Self {
-        Self { bits: [0; 16], places: [0; 4], any: false, opened: 0 }
+        Self { bits: [0; 16], any: false, opened: 0 }
     }
 
     /// Whether some key may have stood twice.
@@ -30,22 +29,12 @@ impl Suspicion {
         self.any
     }
 
-    /// What is known without a look: whether a key stood there before.
-    #[inline(always)]
-    pub fn note(&mut self, repeated: bool) {
-        self.any |= repeated;
+    /// Some key may have stood twice.
+    pub fn suspect(&mut self) {
+        self.any = true;
     }
 
-    /// Takes a key of the outermost map that has a place of its own.
-    #[inline(always)]
-    pub fn take_place(&mut self, place: u8) {
-        let Some(word) = self.places.get_mut(usize::from(place / 64)) else { return };
-        let bit = 1_u64.wrapping_shl(u32::from(place));
-        self.any |= *word & bit != 0;
-        *word |= bit;
-    }
-
-    /// Takes another key of the outermost map.
+    /// Takes a key of the outermost map.
     pub fn take(&mut self, key: &Name<'_>) {
         self.set(key.hash());
     }
