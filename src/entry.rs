@@ -6,6 +6,7 @@
 
 mod fit;
 mod json;
+#[cfg(feature = "msgpack")]
 mod msgpack;
 
 use crate::config::{Severity, TextForm};
@@ -141,6 +142,7 @@ impl<'a> Entry<'a> {
         json::bulk_item(self, out);
     }
 
+    #[cfg(feature = "msgpack")]
     /// Appends the entry as a `MessagePack` map.
     pub fn write_msgpack(&self, out: &mut impl Out) {
         msgpack::entry(self, out);

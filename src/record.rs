@@ -6,6 +6,7 @@
 mod decimal;
 mod json;
 mod keys;
+#[cfg(feature = "msgpack")]
 mod msgpack;
 mod name;
 mod plain;
@@ -16,6 +17,7 @@ use core::fmt;
 
 pub use json::Json;
 pub use keys::KnownKeys;
+#[cfg(feature = "msgpack")]
 pub use msgpack::MsgPack;
 pub use name::Name;
 pub(crate) use name::Words;
@@ -68,6 +70,7 @@ pub enum Body<'a> {
     /// A JSON object, without white space around it.
     Json(&'a str),
     /// A `MessagePack` map.
+    #[cfg(feature = "msgpack")]
     MsgPack(&'a [u8]),
     /// A body that changed.
     Tape(Tape<'a>),
@@ -78,6 +81,7 @@ impl<'a> Body<'a> {
     pub fn into_tape(self) -> Tape<'a> {
         match self {
             Self::Json(text) => Tape::from_json(text),
+            #[cfg(feature = "msgpack")]
             Self::MsgPack(bytes) => Tape::from_msgpack(bytes),
             Self::Tape(tape) => tape,
         }
@@ -238,6 +242,7 @@ pub enum Number<'a> {
     /// A whole number; used above the range of `Int`.
     Uint(u64),
     /// A finite number.
+    #[cfg(feature = "msgpack")]
     Float(f64),
     /// JSON's spelling of a number, kept to the letter.
     Raw(&'a str),
@@ -249,6 +254,7 @@ impl Number<'_> {
         match self {
             Self::Int(value) => Some(value),
             Self::Uint(value) => i64::try_from(value).ok(),
+            #[cfg(feature = "msgpack")]
             Self::Float(value) => truncate(value),
             Self::Raw(text) => digits(text).or_else(|| text.parse().ok()).or_else(|| decimal::whole(text)),
         }
@@ -291,6 +297,7 @@ fn eight_digits(word: u64) -> i64 {
 }
 
 /// Beyond 2^53 a float no longer holds every whole number, and no time or count of ours is that large.
+#[cfg(feature = "msgpack")]
 fn truncate(value: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked, and the fraction is to go")]
@@ -303,6 +310,7 @@ impl fmt::Display for Number<'_> {
         match self {
             Self::Int(value) => write!(f, "{value}"),
             Self::Uint(value) => write!(f, "{value}"),
+            #[cfg(feature = "msgpack")]
             // `{:?}` is the shortest spelling that reads back the same, in exponent form where that is shorter.
             Self::Float(value) => write!(f, "{value:?}"),
             Self::Raw(text) => f.write_str(text),

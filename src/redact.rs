@@ -50,6 +50,7 @@ impl Redactor {
     pub fn may_apply(&self, body: &Body<'_>) -> bool {
         self.rules.iter().any(|rule| match body {
             Body::Json(text) => rule.word.find(text.as_bytes()).is_some(),
+            #[cfg(feature = "msgpack")]
             Body::MsgPack(bytes) => rule.word.find(bytes).is_some(),
             Body::Tape(_) => true,
         })

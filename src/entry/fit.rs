@@ -39,6 +39,7 @@ pub(super) fn fit(entry: &mut Entry<'_>, max: usize) -> bool {
 fn upper_bound(entry: &Entry<'_>) -> usize {
     let body = match &entry.body {
         Body::Json(text) => text.len(),
+        #[cfg(feature = "msgpack")]
         Body::MsgPack(bytes) => bytes.len(),
         Body::Tape(_) => return usize::MAX,
     };

@@ -122,6 +122,7 @@ pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
             out.put(open.as_bytes());
             own_member(marks, open != "{", out);
         }
+        #[cfg(feature = "msgpack")]
         Body::MsgPack(_) => tape_with_marks(&entry.body.clone().into_tape(), marks, out),
         Body::Tape(tape) => tape_with_marks(tape, marks, out),
     }
@@ -193,7 +194,7 @@ fn number(number: Number<'_>, out: &mut impl Out) {
         Number::Int(value) => int(value, out),
         Number::Raw(text) => out.put(text.as_bytes()),
         // Rare, and outside the hot path.
-        Number::Uint(_) | Number::Float(_) => out.put(number.to_string().as_bytes()),
+        _ => out.put(number.to_string().as_bytes()),
     }
 }
 

@@ -6,8 +6,10 @@ use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
 
+#[cfg(feature = "msgpack")]
+use super::msgpack;
 use super::repeats::Repeats;
-use super::{Number, Text, decimal, json, msgpack};
+use super::{Number, Text, decimal, json};
 
 /// One event of a body, in document order.
 #[derive(Clone, Debug)]
@@ -67,6 +69,7 @@ impl<'a> Tape<'a> {
         builder.finish()
     }
 
+    #[cfg(feature = "msgpack")]
     /// Reads a `MessagePack` value that was scanned before.
     pub(super) fn from_msgpack(bytes: &'a [u8]) -> Self {
         let mut builder = Builder::new();
