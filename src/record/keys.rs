@@ -46,12 +46,11 @@ pub(super) struct Place {
 
 /// A key as the bytes that stand in a record: the first of them, and of a longer one the last.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(align(16))]
 pub(super) struct Encoded {
-    first: [u8; BLOCK],
+    first: u128,
     /// Which bits of the first bytes are the key's.
-    mask: [u8; BLOCK],
-    last: [u8; BLOCK],
+    mask: u128,
+    last: u128,
     length: u8,
 }
 
@@ -134,16 +133,16 @@ impl<M: Copy> Known<M> {
     /// looked for.
     #[inline(always)]
     pub(super) fn follows<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
-        let Encoded { first, mask, last, length } = &self.key;
-        let length = usize::from(*length);
-        if !masked_is(bytes.first_chunk()?, mask, first) {
+        let Encoded { first, mask, last, length } = self.key;
+        let length = usize::from(length);
+        if !masked_is(*bytes.first_chunk()?, mask, first) {
             return None;
         }
         if length <= BLOCK {
             return bytes.get(length..);
         }
         let (key, rest) = bytes.split_at_checked(length)?;
-        (key.last_chunk() == Some(last)).then_some(rest)
+        masked_is(*key.last_chunk()?, u128::MAX, last).then_some(rest)
     }
 }
 
@@ -157,11 +156,11 @@ impl Encoded {
             end = start.wrapping_add(part.len());
             bytes.get_mut(start..end)?.copy_from_slice(part);
         }
-        let first = *bytes.first_chunk()?;
-        let last = *bytes.get(..end)?.last_chunk().unwrap_or(&[0; BLOCK]);
+        let first = u128::from_ne_bytes(*bytes.first_chunk()?);
+        let last = bytes.get(..end)?.last_chunk().map_or(0, |last| u128::from_ne_bytes(*last));
         let mut mask = [0; BLOCK];
         mask.iter_mut().take(end).for_each(|byte| *byte = 0xff);
-        Some(Self { first, mask, last, length: u8::try_from(end).ok()? })
+        Some(Self { first, mask: u128::from_ne_bytes(mask), last, length: u8::try_from(end).ok()? })
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::inline_always, reason = "the search is the inside of its caller's loop, measured")]
 
+/// Whether of a block the bits of a mask are these.
 pub(super) use imp::masked_is;
 use imp::{WIDTH, first_stop};
 
@@ -98,11 +99,10 @@ mod imp {
         (stops != 0).then(|| stops.trailing_zeros() as usize)
     }
 
-    /// Whether of a block the bits of a mask are these.
     #[inline(always)]
-    pub(in crate::record) fn masked_is(block: &[u8; BLOCK], mask: &[u8; BLOCK], these: &[u8; BLOCK]) -> bool {
-        let masked = u8x16::new(*block) & u8x16::new(*mask);
-        masked.simd_eq(u8x16::new(*these)).to_bitmask() == 0xffff
+    pub(in crate::record) fn masked_is(block: [u8; BLOCK], mask: u128, these: u128) -> bool {
+        let [block, mask, these] = [block, mask.to_ne_bytes(), these.to_ne_bytes()].map(u8x16::new);
+        (block & mask).simd_eq(these).to_bitmask() == 0xffff
     }
 }
 
@@ -118,15 +118,9 @@ mod imp {
         (stops != 0).then(|| (stops.trailing_zeros() / 8) as usize)
     }
 
-    /// Whether of a block the bits of a mask are these.
     #[inline(always)]
-    pub(in crate::record) fn masked_is(block: &[u8; BLOCK], mask: &[u8; BLOCK], these: &[u8; BLOCK]) -> bool {
-        let words = |block: &[u8; BLOCK]| {
-            let [low, high] = [block.first_chunk(), block.last_chunk()];
-            [low, high].map(|word| word.copied().map_or(0, u64::from_ne_bytes))
-        };
-        let ([a, b], [mask_a, mask_b], [this_a, this_b]) = (words(block), words(mask), words(these));
-        ((a & mask_a) ^ this_a) | ((b & mask_b) ^ this_b) == 0
+    pub(in crate::record) fn masked_is(block: [u8; BLOCK], mask: u128, these: u128) -> bool {
+        u128::from_ne_bytes(block) & mask == these
     }
 }
 
