@@ -12,7 +12,7 @@ mod shape;
 
 use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
-use crate::entry::{Entry, Labels};
+use crate::entry::{Entry, Labels, Names};
 use crate::finding::{Field, Fields, Key, Kind, Question};
 use crate::limit::{Limiter, Summary};
 use crate::matcher::Matcher;
@@ -83,8 +83,19 @@ struct Scratch {
     rule: String,
     key: String,
     labels: Texts,
-    /// The labels of what a summary or report speaks of.
+    /// Names and labels of what a summary or report speaks of.
+    names: Names,
     noted: Noted,
+}
+
+impl Scratch {
+    /// Names and labels of a finding that is gone.
+    fn hold(&mut self, noted: Noted) -> Labels<'_> {
+        self.noted = noted;
+        let [application, subsystem, computer, category, class, method, thread] = &self.noted;
+        self.names.set([application, subsystem, computer]);
+        Labels { names: &self.names, category, class, method, thread, plain: false }
+    }
 }
 
 impl Filter {
@@ -191,9 +202,9 @@ impl Filter {
     fn summary(&mut self, summary: Summary<Note>, now: Time) -> Option<Entry<'_>> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let (text, severity, labels) = shaper.summary_text(integrations, summary)?;
-        scratch.noted = labels;
+        let labels = scratch.hold(labels);
         let body = Body::Tape(Tape::map([]));
-        let mut entry = shaper.entry(now.millis(), severity, Labels::from(&scratch.noted), body);
+        let mut entry = shaper.entry(now.millis(), severity, labels, body);
         entry.mark("summary", text);
         shaper.finish(&mut entry, true, false, Redaction::Done, stats);
         Some(entry)
@@ -202,12 +213,11 @@ impl Filter {
     fn report(&mut self, report: counts::Report<Note>, now: Time) -> Entry<'_> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
-        scratch.noted = note.labels;
+        let labels = scratch.hold(note.labels);
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
         let text = Shaper::report_text(start_ms, dimensions, count);
         let time = shaper.placed(start_ms, now);
-        let mut entry =
-            shaper.entry(time.entry_ms, note.severity, Labels::from(&scratch.noted), Body::Tape(text));
+        let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Tape(text));
         time.mark(&mut entry, stats);
         entry.mark("report", Tape::str("count"));
         entry.mark("integration", Tape::str(name.to_owned()));

@@ -74,7 +74,7 @@ impl Shaper {
     }
 
     /// Names and labels; see [`Namer::label`].
-    pub fn labels<'a>(&'a self, source: &Source<'_, 'a>, texts: &'a mut Texts) -> Labels<'a> {
+    pub fn labels<'a>(&self, source: &Source<'_, 'a>, texts: &'a mut Texts) -> Labels<'a> {
         self.namer.label(source, &self.redactor, texts)
     }
 
