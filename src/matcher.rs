@@ -58,7 +58,7 @@ impl Matcher {
     }
 
     /// The integration that claims the finding, or why there is none.
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
         let some_run = self.running.of(question.kind).any();
         match if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) } {

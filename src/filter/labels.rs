@@ -95,7 +95,7 @@ impl Namer {
     }
 
     /// Names and labels, taken from the record as they stand there, or from `texts`.
-    #[inline]
+    #[inline(always)]
     pub fn label<'a>(
         &self,
         source: &Source<'_, 'a>,
@@ -134,7 +134,7 @@ impl Namer {
     }
 
     /// The names, from those that were made before where they are the same.
-    #[inline]
+    #[inline(always)]
     fn names<'n>(
         &self,
         source: &Source<'_, '_>,
