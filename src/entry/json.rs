@@ -194,7 +194,9 @@ fn number(number: Number<'_>, out: &mut impl Out) {
         Number::Int(value) => int(value, out),
         Number::Raw(text) => out.put(text.as_bytes()),
         // Rare, and outside the hot path.
-        _ => out.put(number.to_string().as_bytes()),
+        Number::Uint(_) => out.put(number.to_string().as_bytes()),
+        #[cfg(feature = "msgpack")]
+        Number::Float(_) => out.put(number.to_string().as_bytes()),
     }
 }
 
