@@ -29,39 +29,68 @@ pub struct Entry<'a> {
     pub(crate) marks: Tape<'a>,
 }
 
-/// Names and labels of an entry, in UTF-8; an empty label is left out. Each is at most [`LABEL_CHARS`] long.
-#[derive(Clone, Copy, Debug, Default)]
+/// Labels of an entry, in UTF-8; an empty label is left out. Each is at most [`LABEL_CHARS`] long.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Labels<'a> {
-    /// Whether all of them may stand in a JSON string as they are.
-    pub plain: bool,
-    pub application: &'a [u8],
-    pub subsystem: &'a [u8],
-    pub computer: &'a [u8],
+    pub names: &'a Names,
     pub category: &'a [u8],
     pub class: &'a [u8],
     pub method: &'a [u8],
     pub thread: &'a [u8],
+    /// Whether these four may stand in a JSON string as they are.
+    pub plain: bool,
+}
+
+/// The names of an entry, which those of many entries share, so that they are encoded once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    application: Vec<u8>,
+    subsystem: Vec<u8>,
+    computer: Vec<u8>,
+    /// As members of a JSON object, each behind a comma, without the quote that closes the last.
+    json: Vec<u8>,
+    #[cfg(feature = "msgpack")]
+    msgpack: Vec<u8>,
+}
+
+impl Names {
+    /// Takes names: as labels, the first two never empty.
+    pub fn set(&mut self, [application, subsystem, computer]: [&[u8]; 3]) {
+        let texts = [(&mut self.application, application), (&mut self.subsystem, subsystem)];
+        for (text, new) in texts.into_iter().chain([(&mut self.computer, computer)]) {
+            text.clear();
+            text.extend_from_slice(new);
+        }
+        let names = [application, subsystem, computer];
+        self.json.clear();
+        json::names(names, &mut self.json);
+        #[cfg(feature = "msgpack")]
+        {
+            self.msgpack.clear();
+            msgpack::names(names, &mut self.msgpack);
+        }
+    }
+
+    fn each(&self) -> [&[u8]; 3] {
+        [&self.application, &self.subsystem, &self.computer]
+    }
 }
 
 impl<'a> Labels<'a> {
-    /// All of them, in the order of [`Labels::from`].
+    /// Names and labels.
     pub(crate) fn each(self) -> [&'a [u8]; 7] {
-        let Self { application, subsystem, computer, category, class, method, thread, .. } = self;
-        [application, subsystem, computer, category, class, method, thread]
+        let [application, subsystem, computer] = self.names.each();
+        [application, subsystem, computer, self.category, self.class, self.method, self.thread]
     }
 
     /// An upper bound of what names and labels take in JSON: each byte may become `\u00XX`.
     fn json_bound(self) -> usize {
-        // Seven labels of some hundred characters: the sum is small.
-        self.each().iter().fold(0, |sum: usize, label| sum.wrapping_add(label.len())).wrapping_mul(6)
-    }
-}
-
-impl<'a, T: AsRef<[u8]>> From<&'a [T; 7]> for Labels<'a> {
-    fn from(each: &'a [T; 7]) -> Self {
-        let [application, subsystem, computer, category, class, method, thread] =
-            each.each_ref().map(T::as_ref);
-        Self { plain: false, application, subsystem, computer, category, class, method, thread }
+        let Self { names, category, class, method, thread, .. } = self;
+        // Four labels of some hundred characters: the sum is small.
+        let sum = [category, class, method, thread]
+            .iter()
+            .fold(0, |sum: usize, label| sum.wrapping_add(label.len()));
+        sum.wrapping_mul(6).wrapping_add(names.json.len())
     }
 }
 
@@ -83,17 +112,17 @@ impl<'a> Entry<'a> {
 
     /// `applicationName`, never empty.
     pub fn application(&self) -> &str {
-        text(self.labels.application)
+        text(&self.labels.names.application)
     }
 
     /// `subsystemName`, never empty.
     pub fn subsystem(&self) -> &str {
-        text(self.labels.subsystem)
+        text(&self.labels.names.subsystem)
     }
 
     /// `computerName`; empty: the entry has none.
     pub fn computer(&self) -> &str {
-        text(self.labels.computer)
+        text(&self.labels.names.computer)
     }
 
     /// `category`, `className`, `methodName` and `threadId`, by these names; an empty one the entry does not have.

@@ -12,7 +12,7 @@ mod shape;
 
 use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
-use crate::entry::{Entry, Labels};
+use crate::entry::{Entry, Labels, Names};
 use crate::finding::{Field, Fields, Key, Kind, Question};
 use crate::limit::{Limiter, Summary};
 use crate::matcher::Matcher;
@@ -83,8 +83,19 @@ struct Scratch {
     rule: String,
     key: String,
     labels: Texts,
-    /// The labels of what a summary or report speaks of.
+    /// Names and labels of what a summary or report speaks of.
+    names: Names,
     noted: Noted,
+}
+
+impl Scratch {
+    /// Names and labels of a finding that is gone.
+    fn hold(&mut self, noted: Noted) -> Labels<'_> {
+        self.noted = noted;
+        let [application, subsystem, computer, category, class, method, thread] = &self.noted;
+        self.names.set([application, subsystem, computer]);
+        Labels { names: &self.names, category, class, method, thread, plain: false }
+    }
 }
 
 impl Filter {
@@ -191,9 +202,9 @@ impl Filter {
     fn summary(&mut self, summary: Summary<Note>, now: Time) -> Option<Entry<'_>> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let (text, severity, labels) = shaper.summary_text(integrations, summary)?;
-        scratch.noted = labels;
+        let labels = scratch.hold(labels);
         let body = Body::Tape(Tape::map([]));
-        let mut entry = shaper.entry(now.millis(), severity, Labels::from(&scratch.noted), body);
+        let mut entry = shaper.entry(now.millis(), severity, labels, body);
         entry.mark("summary", text);
         shaper.finish(&mut entry, true, false, Redaction::Done, stats);
         Some(entry)
@@ -202,12 +213,11 @@ impl Filter {
     fn report(&mut self, report: counts::Report<Note>, now: Time) -> Entry<'_> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
-        scratch.noted = note.labels;
+        let labels = scratch.hold(note.labels);
         let name = integrations.get(integration).map_or("", |integration| &integration.name);
         let text = Shaper::report_text(start_ms, dimensions, count);
         let time = shaper.placed(start_ms, now);
-        let mut entry =
-            shaper.entry(time.entry_ms, note.severity, Labels::from(&scratch.noted), Body::Tape(text));
+        let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Tape(text));
         time.mark(&mut entry, stats);
         entry.mark("report", Tape::str("count"));
         entry.mark("integration", Tape::str(name.to_owned()));
@@ -469,42 +479,36 @@ impl Stages {
             return Err(Reason::Stale.into());
         }
         if self.keeps {
-            self.count(claimed, finding, time.finding_ms, now)?;
+            if self.is_counted(claimed, finding) {
+                return Err(self.count(claimed, finding, time.finding_ms, now).into());
+            }
             self.limit(claimed, finding, key, now)?;
         }
         let severity = self.severity.of(&finding.question, finding.flags(finding.is_count));
         Ok(Leaving { claimed, time, severity })
     }
 
-    /// Lets a finding go into a count, where its integration says so.
-    #[inline]
-    fn count(
-        &mut self,
-        claimed: usize,
-        finding: &Finding<'_, '_>,
-        time_ms: i64,
-        now: Time,
-    ) -> Result<(), Reason> {
-        match self.integrations.get(claimed) {
-            Some(integration)
-                if integration.report == Report::Count
-                    && finding.question.kind == Kind::Selection
-                    && !finding.is_count =>
-            {
-                let dimensions = self.shaper.dimensions(finding.fields);
-                let dimensions = dimensions.each_ref().map(String::as_str);
-                let severity = self.severity.of(&finding.question, finding.flags(true));
-                let new = || self.shaper.note(&finding.source(false, &integration.name), severity);
-                let note = self.counts.add(claimed, dimensions, time_ms, now, new);
-                note.severity = note.severity.max(severity);
-                Err(Reason::Counted)
-            }
-            _ => Ok(()),
-        }
+    /// Whether a finding's integration has it counted.
+    fn is_counted(&self, claimed: usize, finding: &Finding<'_, '_>) -> bool {
+        let counts = self.integrations.get(claimed).is_some_and(|one| one.report == Report::Count);
+        counts && finding.question.kind == Kind::Selection && !finding.is_count
+    }
+
+    /// Lets a finding go into a count.
+    #[inline(never)]
+    fn count(&mut self, claimed: usize, finding: &Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
+        let dimensions = self.shaper.dimensions(finding.fields);
+        let dimensions = dimensions.each_ref().map(String::as_str);
+        let severity = self.severity.of(&finding.question, finding.flags(true));
+        let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
+        let new = || self.shaper.note(&finding.source(false, name), severity);
+        let note = self.counts.add(claimed, dimensions, time_ms, now, new);
+        note.severity = note.severity.max(severity);
+        Reason::Counted
     }
 
     /// Lets a finding pass its integration's limit, or holds it back.
-    #[inline]
+    #[inline(always)]
     fn limit(
         &mut self,
         claimed: usize,
@@ -523,9 +527,7 @@ impl Stages {
         let Err(tally) = self.limiter.admit(claimed, key, now) else { return Ok(()) };
         let severity = self.severity.of(question, finding.flags(finding.is_count));
         let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
-        let new = || self.shaper.note(&finding.source(false, name), severity);
-        let note = tally.note.get_or_insert_with(new);
-        note.severity = note.severity.max(severity);
+        self.shaper.remember(&mut tally.note, &finding.source(false, name), severity);
         Err(Gone::Suppressed)
     }
 
@@ -544,7 +546,7 @@ impl Stages {
         let Came { body, clean, own } = came;
         let owed = if self.one_slot { Some(self.overdue(stats, now)) } else { None };
         let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
-        let labels = self.shaper.labels(&finding.source(clean, name), texts);
+        let labels = self.shaper.namer.label(&finding.source(clean, name), &self.shaper.redactor, texts);
         let mut entry = self.shaper.entry(time.entry_ms, severity, labels, body);
         time.mark(&mut entry, stats);
         if let Some(owed) = owed {

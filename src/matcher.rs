@@ -3,8 +3,8 @@
 //! All integrations are asked at once: a clause is a set of those whose own clause accepts the finding's value, and the
 //! clauses are intersected one after another. The first integration left, in file order, claims the finding; when none
 //! is left, the clause that refused the last ones is the reason. Decision: sets instead of a loop over integrations,
-//! which would run the same patterns again and again and grow with the list; here all patterns over one field are one
-//! automaton, and a thousand integrations are sixteen words.
+//! which would run the same patterns again and again and grow with the list; here all patterns over one field are asked
+//! together, and a thousand integrations are sixteen words.
 
 #![expect(clippy::inline_always, reason = "each finding comes by here, measured")]
 
@@ -58,7 +58,7 @@ impl Matcher {
     }
 
     /// The integration that claims the finding, or why there is none.
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
         let some_run = self.running.of(question.kind).any();
         match if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) } {
@@ -149,7 +149,7 @@ impl<const N: usize> Words<N> {
     }
 }
 
-/// All patterns over one field, as one automaton.
+/// All patterns over one field.
 struct Patterns {
     search: Option<Search>,
     /// Integrations with neither of the two clauses.

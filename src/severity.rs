@@ -43,9 +43,18 @@ const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|pri
 /// The compiled table.
 pub(crate) struct Table {
     rows: Vec<Row>,
-    /// For each combination of all that is not a pattern, the first row that fits it, once it was asked for. Decision:
-    /// not all at the start; a guest of WebAssembly may start anew for each chunk.
-    first: Box<[Option<u16>]>,
+    /// For each combination of all that is not a pattern, what is known of it. Decision: nothing at the start, until it
+    /// was asked for; a guest of WebAssembly may start anew for each chunk.
+    known: Box<[Known]>,
+}
+
+#[derive(Clone, Copy)]
+enum Known {
+    Nothing,
+    /// The first row that fits has no pattern.
+    Severity(Severity),
+    /// The first row that fits but for its patterns.
+    Row(u16),
 }
 
 /// How many combinations there are: each word of a closed list, or none of them, and both flags.
@@ -104,36 +113,49 @@ impl Table {
                 clauses,
             })
         });
-        Ok(Self { rows: rows.collect::<Result<_, _>>()?, first: vec![None; COMBINATIONS].into_boxed_slice() })
+        Ok(Self {
+            rows: rows.collect::<Result<_, _>>()?,
+            known: vec![Known::Nothing; COMBINATIONS].into_boxed_slice(),
+        })
     }
 
     /// The severity of a finding.
+    #[inline]
     pub fn of(&mut self, question: &Question<'_>, flags: Flags) -> Severity {
-        let first = self.first(question, flags);
-        let mut rows = self.rows.get(first..).unwrap_or_default().iter();
-        // Of the first it is known but for its patterns.
-        let fits = rows.next().filter(|row| row.finds(question));
-        let fits = fits.or_else(|| rows.find(|row| row.fits(question, flags) && row.finds(question)));
-        fits.map_or(Severity::Info, |row| row.severity)
-    }
-
-    /// The first row that fits but for its patterns.
-    fn first(&mut self, question: &Question<'_>, flags: Flags) -> usize {
         let Question { kind, etype, category, confidence, .. } = *question;
         let words = [
             etype.map(|word| word as usize),
             category.map(|word| word as usize),
             confidence.map(|word| word as usize),
         ];
-        let known = self.first.get_mut(place(kind as usize, words, [flags.non_authorized, flags.count]));
-        if let Some(Some(first)) = known {
-            return usize::from(*first);
+        let place = place(kind as usize, words, [flags.non_authorized, flags.count]);
+        match self.known.get(place) {
+            Some(Known::Severity(severity)) => *severity,
+            Some(Known::Row(first)) => self.from(usize::from(*first), question, flags),
+            Some(Known::Nothing) | None => self.learn(place, question, flags),
         }
+    }
+
+    /// The severity of a finding that no row before this fits.
+    #[inline(never)]
+    fn from(&self, first: usize, question: &Question<'_>, flags: Flags) -> Severity {
+        let mut rows = self.rows.get(first..).unwrap_or_default().iter();
+        let fits = rows.find(|row| row.fits(question, flags) && row.finds(question));
+        fits.map_or(Severity::Info, |row| row.severity)
+    }
+
+    #[inline(never)]
+    fn learn(&mut self, place: usize, question: &Question<'_>, flags: Flags) -> Severity {
         let first = self.rows.iter().position(|row| row.fits(question, flags)).unwrap_or(self.rows.len());
-        if let Some(known) = known {
-            *known = u16::try_from(first).ok();
+        let known = match (self.rows.get(first), u16::try_from(first)) {
+            (Some(Row { entity: None, rule: None, severity, .. }), _) => Known::Severity(*severity),
+            (_, Ok(first)) => Known::Row(first),
+            _ => Known::Nothing,
+        };
+        if let Some(slot) = self.known.get_mut(place) {
+            *slot = known;
         }
-        first
+        self.from(first, question, flags)
     }
 }
 

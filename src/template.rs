@@ -112,21 +112,12 @@ impl Template {
         }
     }
 
-    /// The placeholder and its default, if that is all.
-    pub(crate) fn alone(&self) -> Option<(Placeholder, &str)> {
-        match self.parts.as_slice() {
-            [Part::Placeholder { name, default }] => Some((*name, default)),
-            _ => None,
-        }
-    }
-
-    /// Whether nothing but the finding's type makes a difference.
-    pub(crate) fn is_of_type(&self) -> bool {
-        let fixed = |part: &Part| match part {
-            Part::Literal(_) => true,
-            Part::Placeholder { name, .. } => *name == Placeholder::Type,
-        };
-        self.parts.iter().all(fixed)
+    /// What its placeholders stand for.
+    pub(crate) fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Placeholder { name, .. } => Some(*name),
+        })
     }
 
     /// Appends the rendered name. `value` appends a placeholder's value, or nothing when there is none.

@@ -20,10 +20,13 @@ const HEADER: usize = 256;
 const REMARK: usize = 40;
 
 /// Cuts until the entry is at most `max` bytes of JSON; whether it had to.
+#[inline]
 pub(super) fn fit(entry: &mut Entry<'_>, max: usize) -> bool {
-    if upper_bound(entry) <= max {
-        return false;
-    }
+    upper_bound(entry) > max && fit_long(entry, max)
+}
+
+#[inline(never)]
+fn fit_long(entry: &mut Entry<'_>, max: usize) -> bool {
     let original = length(entry);
     if original <= max {
         return false;
@@ -48,9 +51,8 @@ fn upper_bound(entry: &Entry<'_>) -> usize {
         return usize::MAX;
     }
     let marks = entry.marks.events.len().saturating_mul(64);
-    [body.saturating_mul(WORST_ESCAPE), entry.labels.json_bound(), HEADER, marks]
-        .iter()
-        .fold(0, |sum, part| sum.saturating_add(*part))
+    let others = entry.labels.json_bound().wrapping_add(HEADER).wrapping_add(marks);
+    body.saturating_mul(WORST_ESCAPE).saturating_add(others)
 }
 
 fn length(entry: &Entry<'_>) -> usize {

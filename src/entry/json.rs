@@ -9,30 +9,32 @@ use crate::record::{Body, Event, Number, Tape, plain_length};
 /// A whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     head(entry, out);
-    let mut members = Members { out, plain: entry.labels.plain, open: false };
-    members.member(br#"","applicationName":""#, entry.labels.application);
-    names(entry, &mut members);
-    labels(entry, &mut members);
-    members.close(br#"","text":"#);
+    out.put(&entry.labels.names.json);
+    labels(entry, true, out);
     tail(entry, entry.text, out);
 }
 
 /// An envelope's names, and the beginning of its items.
 pub(super) fn bulk_head(entry: &Entry<'_>, out: &mut impl Out) {
-    out.put(br#"{"applicationName":""#);
-    let mut members = Members { out, plain: false, open: true };
-    members.text(entry.labels.application);
-    names(entry, &mut members);
-    members.close(br#"","logEntries":["#);
+    out.put(b"{");
+    // Without the comma before the first.
+    out.put(entry.labels.names.json.split_first().map_or(&[], |(_, names)| names));
+    out.put(br#"","logEntries":["#);
 }
 
 /// An item of an envelope, whose names stand outside.
 pub(super) fn bulk_item(entry: &Entry<'_>, out: &mut impl Out) {
     head(entry, out);
-    let mut members = Members { out, plain: entry.labels.plain, open: false };
-    labels(entry, &mut members);
-    members.close(br#"","text":"#);
+    labels(entry, false, out);
     tail(entry, TextForm::String, out);
+}
+
+/// Names as members, each behind a comma; the last is left open.
+pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut impl Out) {
+    let mut members = Members { out, plain: false, open: false };
+    members.member(br#"","applicationName":""#, application);
+    members.member(br#"","subsystemName":""#, subsystem);
+    members.label(br#"","computerName":""#, computer);
 }
 
 fn head(entry: &Entry<'_>, out: &mut impl Out) {
@@ -45,17 +47,15 @@ fn head(entry: &Entry<'_>, out: &mut impl Out) {
     out.put(&severity);
 }
 
-/// The names behind the first.
-fn names(entry: &Entry<'_>, members: &mut Members<'_, impl Out>) {
-    members.member(br#"","subsystemName":""#, entry.labels.subsystem);
-    members.label(br#"","computerName":""#, entry.labels.computer);
-}
-
-fn labels(entry: &Entry<'_>, members: &mut Members<'_, impl Out>) {
+/// The labels, and the text's key; `open`: a string stands before them.
+#[inline(always)]
+fn labels(entry: &Entry<'_>, open: bool, out: &mut impl Out) {
+    let mut members = Members { out, plain: entry.labels.plain, open };
     members.label(br#"","category":""#, entry.labels.category);
     members.label(br#"","className":""#, entry.labels.class);
     members.label(br#"","methodName":""#, entry.labels.method);
     members.label(br#"","threadId":""#, entry.labels.thread);
+    members.close(br#"","text":"#);
 }
 
 fn tail(entry: &Entry<'_>, form: TextForm, out: &mut impl Out) {
@@ -194,7 +194,9 @@ fn number(number: Number<'_>, out: &mut impl Out) {
         Number::Int(value) => int(value, out),
         Number::Raw(text) => out.put(text.as_bytes()),
         // Rare, and outside the hot path.
-        _ => out.put(number.to_string().as_bytes()),
+        Number::Uint(_) => out.put(number.to_string().as_bytes()),
+        #[cfg(feature = "msgpack")]
+        Number::Float(_) => out.put(number.to_string().as_bytes()),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::record::{Body, Event, Number};
 
 /// A whole entry.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
-    let Labels { application, subsystem, computer, category, class, method, thread, .. } = entry.labels;
-    let optional = [computer, category, class, method, thread];
+    let Labels { names, category, class, method, thread, .. } = entry.labels;
+    let optional = [&names.computer, category, class, method, thread];
     let members = optional.iter().fold(5, |sum: u8, label| sum.wrapping_add(u8::from(!label.is_empty())));
     let mut first = *b"\x80\xa9timestamp\xd3";
     let [head, ..] = &mut first;
@@ -21,9 +21,7 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     let [.., number] = &mut severity;
     *number = entry.severity as u8;
     out.put(&severity);
-    member(b"\xafapplicationName\xa0", application, out);
-    member(b"\xadsubsystemName\xa0", subsystem, out);
-    label(b"\xaccomputerName\xa0", computer, out);
+    out.put(&names.msgpack);
     label(b"\xa8category\xa0", category, out);
     label(b"\xa9className\xa0", class, out);
     label(b"\xaamethodName\xa0", method, out);
@@ -39,6 +37,13 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
             json::text(entry, out);
         }
     }
+}
+
+/// Names as members.
+pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut impl Out) {
+    member(b"\xafapplicationName\xa0", application, out);
+    member(b"\xadsubsystemName\xa0", subsystem, out);
+    label(b"\xaccomputerName\xa0", computer, out);
 }
 
 /// A member; `lead` is its key and the head of a string of no length.

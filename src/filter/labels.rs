@@ -6,9 +6,9 @@
 use super::Note;
 use super::shape::Shaper;
 use crate::config::{Coralogix, Severity};
-use crate::entry::{LABEL_CHARS, Labels};
+use crate::entry::{LABEL_CHARS, Labels, Names};
 use crate::finding::{Field, Fields, Kind};
-use crate::record::{Tape, Value, plain_length};
+use crate::record::{Tape, Value};
 use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
 
@@ -24,29 +24,46 @@ pub(super) struct Source<'s, 'a> {
     pub integration: &'s str,
 }
 
-/// Where texts stand that are not the record's own, a label each.
-pub(super) type Texts = [String; 7];
+/// Where names and texts stand that are not the record's own.
+#[derive(Default)]
+pub(super) struct Texts {
+    /// A place for each of some names that were made before.
+    known: [Known; Self::KNOWN],
+    /// Names that are made for one record.
+    odd: Names,
+    category: String,
+    class: String,
+    method: String,
+    thread: String,
+}
+
+impl Texts {
+    /// How many names are remembered: for a few clusters, each with three kinds of findings.
+    const KNOWN: usize = 32;
+}
+
+/// Names, and what they were made of.
+#[derive(Default)]
+struct Known {
+    kind: Option<Kind>,
+    text: Vec<u8>,
+    names: Names,
+}
 
 /// The name templates.
 pub(super) struct Namer {
-    application: Name,
-    subsystem: Name,
-    computer: Name,
+    application: Template,
+    subsystem: Template,
+    computer: Template,
+    by: By,
 }
 
-/// A template, prepared.
-enum Name {
-    /// A field's text, or else a default.
-    Field(Field, Fixed),
-    /// A text for each kind of finding; of other records as the template says.
-    Type([Fixed; Kind::ALL.len()], Template),
-    Template(Template),
-}
-
-/// A text of the configuration's.
-struct Fixed {
-    text: String,
-    plain: bool,
+/// What makes a difference to names, besides a finding's kind.
+enum By {
+    Nothing,
+    /// As in nearly all configurations, where names tell the cluster.
+    Field(Field),
+    More,
 }
 
 /// A label, and whether it may stand in a JSON string as it is.
@@ -58,24 +75,35 @@ struct Label<'a> {
 
 impl Namer {
     pub fn new(config: &Coralogix) -> Self {
+        let Coralogix { application_name, subsystem_name, computer_name, .. } = config;
+        let mut named = [application_name, subsystem_name, computer_name]
+            .into_iter()
+            .flat_map(Template::placeholders)
+            .filter(|placeholder| *placeholder != Placeholder::Type);
+        let one = named.next();
+        let by = match one {
+            None => By::Nothing,
+            Some(Placeholder::Field(field)) if named.all(|other| Some(other) == one) => By::Field(field),
+            Some(_) => By::More,
+        };
         Self {
-            application: Name::new(&config.application_name),
-            subsystem: Name::new(&config.subsystem_name),
-            computer: Name::new(&config.computer_name),
+            application: application_name.clone(),
+            subsystem: subsystem_name.clone(),
+            computer: computer_name.clone(),
+            by,
         }
     }
 
     /// Names and labels, taken from the record as they stand there, or from `texts`.
+    #[inline(always)]
     pub fn label<'a>(
-        &'a self,
+        &self,
         source: &Source<'_, 'a>,
         redactor: &Redactor,
         texts: &'a mut Texts,
     ) -> Labels<'a> {
-        let [application, subsystem, computer, category, class, method, thread] = texts;
-        let application = self.application.label(source, redactor, application).or_kaudit();
-        let subsystem = self.subsystem.label(source, redactor, subsystem).or_kaudit();
-        let computer = self.computer.label(source, redactor, computer);
+        let Texts { known, odd, category, class, method, thread } = texts;
+        let names = self.names(source, redactor, known, odd);
         let [category, class, method, thread] = match source.kind {
             None => [Label::NONE; 4],
             Some(kind) => {
@@ -95,61 +123,74 @@ impl Namer {
                 ]
             }
         };
-        let all = [application, subsystem, computer, category, class, method, thread];
         Labels {
-            plain: all.iter().fold(true, |plain, label| plain & label.plain),
-            application: application.text,
-            subsystem: subsystem.text,
-            computer: computer.text,
+            names,
+            plain: category.plain && class.plain && method.plain && thread.plain,
             category: category.text,
             class: class.text,
             method: method.text,
             thread: thread.text,
         }
     }
-}
 
-impl Name {
-    fn new(template: &Template) -> Self {
-        match template.alone() {
-            Some((Placeholder::Field(field), default)) => Self::Field(field, Fixed::new(default.to_owned())),
-            _ if template.is_of_type() => {
-                let texts = core::array::from_fn(|index| {
-                    let kind = Kind::ALL.get(index).map_or("", |kind| kind.word());
-                    let mut text = String::new();
-                    template.render(&mut text, |_, out| out.push_str(kind));
-                    Fixed::new(text)
-                });
-                Self::Type(texts, template.clone())
-            }
-            _ => Self::Template(template.clone()),
-        }
-    }
-
+    /// The names, from those that were made before where they are the same.
     #[inline(always)]
-    fn label<'a>(&'a self, source: &Source<'_, 'a>, redactor: &Redactor, text: &'a mut String) -> Label<'a> {
-        let label = match (self, source.kind) {
-            (Self::Field(field, default), _) => {
-                let value = value(*field, source, redactor, text);
-                if value.text.is_empty() { default.label() } else { value }
-            }
-            (Self::Type(texts, _), Some(kind)) => texts.get(kind as usize).map_or(Label::NONE, Fixed::label),
-            (Self::Type(_, template) | Self::Template(template), _) => {
-                Label::odd(render(template, source, redactor, text))
-            }
+    fn names<'n>(
+        &self,
+        source: &Source<'_, '_>,
+        redactor: &Redactor,
+        known: &'n mut [Known; Texts::KNOWN],
+        odd: &'n mut Names,
+    ) -> &'n Names {
+        let text = match self.by {
+            By::Nothing => Some(&b""[..]),
+            By::Field(field) => match source.fields.get(field) {
+                Value::Null => Some(&b""[..]),
+                Value::Plain(text) => Some(text),
+                Value::Bytes(text) if source.clean => Some(text),
+                _ => None,
+            },
+            By::More => None,
         };
-        label.shown()
+        let place = source
+            .kind
+            .zip(text)
+            .and_then(|(kind, text)| Some((kind, text, known.get_mut(place(kind, text))?)));
+        let Some((kind, text, known)) = place else {
+            self.name(source, redactor, odd);
+            return odd;
+        };
+        if known.kind != Some(kind) || known.text != text {
+            known.kind = Some(kind);
+            known.text.clear();
+            known.text.extend_from_slice(text);
+            self.name(source, redactor, &mut known.names);
+        }
+        &known.names
+    }
+
+    #[inline(never)]
+    fn name(&self, source: &Source<'_, '_>, redactor: &Redactor, names: &mut Names) {
+        let [mut application, mut subsystem, mut computer] = [const { String::new() }; 3];
+        let application = required(render(&self.application, source, redactor, &mut application));
+        let subsystem = required(render(&self.subsystem, source, redactor, &mut subsystem));
+        let computer = render(&self.computer, source, redactor, &mut computer);
+        names.set([application, subsystem, computer]);
     }
 }
 
-impl Fixed {
-    fn new(text: String) -> Self {
-        Self { plain: plain_length(text.as_bytes()) == text.len(), text }
-    }
+/// Where the names of a kind and a text are remembered. Whoever chooses texts that share a place has names made anew,
+/// and no more.
+#[inline]
+fn place(kind: Kind, text: &[u8]) -> usize {
+    let end = text.last_chunk().map_or(0, |last| u32::from_le_bytes(*last));
+    // The golden ratio's odd neighbour: each bit of a word reaches the upper five of the product.
+    ((end ^ (kind as u32) << 8).wrapping_mul(0x9e37_79b9) >> 27) as usize
+}
 
-    fn label(&self) -> Label<'_> {
-        Label { text: self.text.as_bytes(), plain: self.plain }
-    }
+/// Coralogix refuses an entry without a name.
+fn required(name: &[u8]) -> &[u8] {
+    if name.is_empty() { b"kaudit" } else { name }
 }
 
 impl<'a> Label<'a> {
@@ -162,11 +203,6 @@ impl<'a> Label<'a> {
     /// A text of which nothing is known.
     const fn odd(text: &'a [u8]) -> Self {
         Self { text, plain: false }
-    }
-
-    /// Coralogix refuses an entry without a name.
-    fn or_kaudit(self) -> Self {
-        if self.text.is_empty() { Self::plain(b"kaudit") } else { self }
     }
 
     /// What of a text becomes a label: its beginning, and nothing if nobody could see it.
@@ -212,20 +248,19 @@ fn odd_value<'a>(
     scratch.as_bytes()
 }
 
-#[inline(never)]
-fn render<'a>(
+/// A template's text, as a label is.
+fn render<'t>(
     template: &Template,
     source: &Source<'_, '_>,
     redactor: &Redactor,
-    text: &'a mut String,
-) -> &'a [u8] {
-    text.clear();
+    text: &'t mut String,
+) -> &'t [u8] {
     template.render(text, |placeholder, out| match placeholder {
         Placeholder::Field(field) => push(field, source.fields, redactor, out),
         Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
         Placeholder::Integration => out.push_str(source.integration),
     });
-    text.as_bytes()
+    Label::odd(text.as_bytes()).shown().text
 }
 
 #[inline(never)]

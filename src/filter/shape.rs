@@ -1,5 +1,7 @@
 //! What leaves: an entry's time, what it says of summaries and counts, and what changes its text.
 
+#![expect(clippy::inline_always, reason = "each kept record comes by here, measured")]
+
 use super::labels::{self, Namer, Source, Texts};
 use super::{Integration, Note, Noted, own_ms};
 use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
@@ -15,7 +17,7 @@ use crate::time::{self, Time};
 
 /// What shapes an entry, whatever it is of.
 pub(super) struct Shaper {
-    namer: Namer,
+    pub namer: Namer,
     pub redactor: Redactor,
     pub guard: Guard,
     keys: Keys,
@@ -43,8 +45,15 @@ pub(super) struct Placed {
 }
 
 impl Placed {
-    #[inline]
+    #[inline(always)]
     pub fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
+        if self.off.is_some() || self.missing {
+            self.mark_odd(entry, stats);
+        }
+    }
+
+    #[inline(never)]
+    fn mark_odd(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
         if let Some(word) = self.off {
             entry.mark("clamped", Tape::str(word));
             stats.clamped = stats.clamped.saturating_add(1);
@@ -74,7 +83,8 @@ impl Shaper {
     }
 
     /// Names and labels; see [`Namer::label`].
-    pub fn labels<'a>(&'a self, source: &Source<'_, 'a>, texts: &'a mut Texts) -> Labels<'a> {
+    #[inline(never)]
+    pub fn labels<'a>(&self, source: &Source<'_, 'a>, texts: &'a mut Texts) -> Labels<'a> {
         self.namer.label(source, &self.redactor, texts)
     }
 
@@ -154,7 +164,9 @@ impl Shaper {
         Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Tape::default() }
     }
 
-    /// Everything that may change the text, and the counts of it.
+    /// Everything that may change the text, and the counts of it. `clean`: it may leave as it came; `own`: the filter's
+    /// own key is in it.
+    #[inline(always)]
     pub fn finish(
         &self,
         entry: &mut Entry<'_>,
@@ -169,26 +181,38 @@ impl Shaper {
             Redaction::Done => false,
         };
         if !clean || own || redact || self.keys == Keys::Snake {
-            let mut tape = core::mem::replace(&mut entry.body, Body::Json("")).into_tape();
-            if own {
-                entry.mark("previous", tape.take_own());
-            }
-            let changed = match redaction {
-                Redaction::Fields if redact => self.redactor.body(&mut tape),
-                Redaction::Everything if redact => self.redactor.everything(&mut tape),
-                _ => 0,
-            };
-            if changed > 0 {
-                entry.mark("redacted", Tape::uint(changed));
-                stats.redacted = stats.redacted.saturating_add(1);
-            }
-            if self.keys == Keys::Snake {
-                tape.snake_keys();
-            }
-            entry.body = Body::Tape(tape);
+            self.rewrite(entry, own, if redact { redaction } else { Redaction::Done }, stats);
         }
         if entry.fit(self.guard.max_entry_bytes) {
             stats.truncated = stats.truncated.saturating_add(1);
         }
+    }
+
+    #[inline(never)]
+    fn rewrite(&self, entry: &mut Entry<'_>, own: bool, redaction: Redaction, stats: &mut Stats) {
+        let mut tape = core::mem::replace(&mut entry.body, Body::Json("")).into_tape();
+        if own {
+            entry.mark("previous", tape.take_own());
+        }
+        let changed = match redaction {
+            Redaction::Fields => self.redactor.body(&mut tape),
+            Redaction::Everything => self.redactor.everything(&mut tape),
+            Redaction::Done => 0,
+        };
+        if changed > 0 {
+            entry.mark("redacted", Tape::uint(changed));
+            stats.redacted = stats.redacted.saturating_add(1);
+        }
+        if self.keys == Keys::Snake {
+            tape.snake_keys();
+        }
+        entry.body = Body::Tape(tape);
+    }
+
+    /// Notes of the first finding that is held back what a summary will tell, and of all the highest severity.
+    #[inline(never)]
+    pub fn remember(&self, note: &mut Option<Note>, source: &Source<'_, '_>, severity: Severity) {
+        let note = note.get_or_insert_with(|| self.note(source, severity));
+        note.severity = note.severity.max(severity);
     }
 }
