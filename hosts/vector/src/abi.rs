@@ -106,7 +106,7 @@ impl Table {
 /// # Safety
 /// The state is valid and has a value at the place, which stays there while it is looked at: so long do the bytes of a
 /// string.
-#[inline]
+#[inline(always)]
 unsafe fn value(state: *mut lua_State, place: c_int, table: Option<&mut Table>) -> Value<'_> {
     // SAFETY: the caller's promise, and each value is read as the type it has.
     unsafe {

@@ -60,6 +60,7 @@ impl Packer<'_> {
         whole
     }
 
+    #[inline(always)]
     fn value(&mut self, value: Value<'_>, depth: u32) -> bool {
         match value {
             Value::Table(table) => return self.table(table, depth - 1),
@@ -72,6 +73,7 @@ impl Packer<'_> {
         true
     }
 
+    #[inline(always)]
     fn text(&mut self, bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
             // The shortest form, which the engine reads quickest.

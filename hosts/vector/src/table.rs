@@ -4,7 +4,7 @@ use kaudit_filter::config::{Shape, TextForm};
 use kaudit_filter::entry::{Entry, OWN_KEY};
 use kaudit_filter::record::{Body, Event, Number, Tape};
 use mlua::prelude::{LuaFunction, LuaResult, LuaTable, LuaValue};
-use mlua::{IntoLua as _, Lua};
+use mlua::{Either, IntoLua as _, Lua};
 
 use crate::clock;
 
@@ -27,7 +27,10 @@ impl Builder {
         let labels = (category, class, method, thread, clock::date(entry.timestamp_ms()));
         let (application, subsystem, computer) =
             (name(entry.application()), name(entry.subsystem()), name(entry.computer()));
-        let text = text(lua, entry, record)?;
+        let text = match (text(lua, entry, record)?, record) {
+            (None, Some(record)) => Either::Left(record),
+            (text, _) => Either::Right(text),
+        };
         self.0.call((text, entry.severity() as u8, application, subsystem, computer, labels))
     }
 }
@@ -36,21 +39,23 @@ fn label(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<LuaValue> {
+/// A text that is not just the record's table.
+fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<Option<LuaValue>> {
     if entry.text_form() == TextForm::String {
         let mut text = Vec::new();
         entry.write_text(&mut text);
-        return lua.create_string(text)?.into_lua(lua);
+        return lua.create_string(text)?.into_lua(lua).map(Some);
     }
     let body = match (entry.body(), record) {
         // The record as it came: what was packed is what the table still holds.
+        (Body::MsgPack(_), Some(_)) if entry.marks().events.is_empty() => return Ok(None),
         (Body::MsgPack(_), Some(record)) => record.clone(),
         (body, _) => map(lua, &body.clone().into_tape())?,
     };
     if !entry.marks().events.is_empty() {
         body.raw_set(OWN_KEY, map(lua, entry.marks())?)?;
     }
-    body.into_lua(lua)
+    body.into_lua(lua).map(Some)
 }
 
 /// A map's events as a table. What Vector's tables have no word for, null, is the empty string, as Vector itself has it.
