@@ -250,6 +250,10 @@ impl<'a> Scanner<'a> {
         place: Place,
         suspicion: &mut Suspicion,
     ) -> Result<(M, Place), Malformed> {
+        if let Some((meaning, place, rest)) = keys.skip(place, self.rest()) {
+            self.back_to(rest);
+            return Ok((meaning, place));
+        }
         self.space();
         let mut scratch = String::new();
         let key = self.key()?;

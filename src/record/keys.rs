@@ -18,8 +18,11 @@ const LAYOUTS: usize = 8;
 /// How many keys a layout has room for. A record of more keys costs more; it does not take longer and longer.
 const ROOM: usize = 64;
 
+/// How many keys that are left out take no search.
+const SKIPPED: usize = 2;
+
 /// The longest key that finds room, with what its encoding puts around it.
-pub(super) const LONGEST: usize = 2 * BLOCK;
+pub(super) const LONGEST: usize = 3 * BLOCK;
 
 /// The keys that were seen, with what they mean to whoever asks.
 pub struct KnownKeys<M> {
@@ -44,12 +47,14 @@ pub(super) struct Place {
     passed: usize,
 }
 
-/// A key as the bytes that stand in a record: the first of them, and of a longer one the last.
+/// A key as the bytes that stand in a record, in three blocks: the first, the second and the last. What is not needed of
+/// a shorter one is zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Encoded {
     first: u128,
     /// Which bits of the first bytes are the key's.
     mask: u128,
+    second: u128,
     last: u128,
     length: u8,
 }
@@ -78,6 +83,16 @@ impl<M: Copy> KnownKeys<M> {
     pub(super) fn before(&self, place: Place, keys: usize) -> Place {
         let all = self.layouts.get(place.layout).map_or(0, Vec::len);
         Place { passed: all.saturating_sub(keys), ..place }
+    }
+
+    /// Goes on where the keys that are next in this place are left out, as some are in some records, and one of those
+    /// behind them stands: its meaning, the place behind it, and what follows it.
+    pub(super) fn skip<'b>(&self, place: Place, bytes: &'b [u8]) -> Option<(M, Place, &'b [u8])> {
+        let near = self.from(place).iter().take(SKIPPED.wrapping_add(1)).enumerate();
+        let (left_out, known, rest) =
+            near.skip(1).find_map(|(at, known)| Some((at, known, known.follows(bytes)?)))?;
+        let passed = place.passed.wrapping_add(left_out).wrapping_add(1);
+        Some((known.meaning, Place { passed, ..place }, rest))
     }
 
     /// Looks a key up that was not the next of this place: what it means, and the place behind it.
@@ -133,7 +148,7 @@ impl<M: Copy> Known<M> {
     /// looked for.
     #[inline(always)]
     pub(super) fn follows<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
-        let Encoded { first, mask, last, length } = self.key;
+        let Encoded { first, mask, second, last, length } = self.key;
         let length = usize::from(length);
         if !masked_is(*bytes.first_chunk()?, mask, first) {
             return None;
@@ -142,7 +157,9 @@ impl<M: Copy> Known<M> {
             return bytes.get(length..);
         }
         let (key, rest) = bytes.split_at_checked(length)?;
-        masked_is(*key.last_chunk()?, u128::MAX, last).then_some(rest)
+        let is_last = masked_is(*key.last_chunk()?, u128::MAX, last);
+        let is_second = || block(key, BLOCK).is_some_and(|block| masked_is(block, u128::MAX, second));
+        (is_last && (length <= 2 * BLOCK || is_second())).then_some(rest)
     }
 }
 
@@ -156,12 +173,19 @@ impl Encoded {
             end = start.wrapping_add(part.len());
             bytes.get_mut(start..end)?.copy_from_slice(part);
         }
-        let first = u128::from_ne_bytes(*bytes.first_chunk()?);
-        let last = bytes.get(..end)?.last_chunk().map_or(0, |last| u128::from_ne_bytes(*last));
         let mut mask = [0; BLOCK];
         mask.iter_mut().take(end).for_each(|byte| *byte = 0xff);
-        Some(Self { first, mask: u128::from_ne_bytes(mask), last, length: u8::try_from(end).ok()? })
+        let number = |from| block(&bytes, from).map_or(0, u128::from_ne_bytes);
+        let last = end.checked_sub(BLOCK).map_or(0, number);
+        let [first, mask, second] = [number(0), u128::from_ne_bytes(mask), number(BLOCK)];
+        Some(Self { first, mask, second, last, length: u8::try_from(end).ok()? })
     }
+}
+
+/// The block that begins at a place.
+#[inline(always)]
+fn block(bytes: &[u8], at: usize) -> Option<[u8; BLOCK]> {
+    bytes.get(at..)?.first_chunk().copied()
 }
 
 #[cfg(test)]
@@ -183,7 +207,7 @@ mod tests {
             assert_eq!(known.follows(&key), enough.then_some(&[][..]));
             assert_eq!(known.follows(key.get(1..).unwrap_or_default()), None);
         }
-        assert!(Encoded::of([&[b'k'; 30], b"\":", b"x"]).is_none());
+        assert!(Encoded::of([&[b'k'; LONGEST - 2], b"\":", b"x"]).is_none());
     }
 
     /// Scans a record of these keys: how many were not the next, and whether some may stand twice.

@@ -78,9 +78,7 @@ impl<'a> Record<'a> for MsgPack<'a> {
         mut take: impl FnMut(M, Value<'a>),
     ) -> Result<(), Malformed> {
         let mut reader = Reader::new(self.bytes);
-        let Token::Map(members) = reader.token()? else {
-            return Err(Malformed { offset: 0, what: NOT_AN_OBJECT });
-        };
+        let members = reader.members()?;
         let mut suspicion = Suspicion::new();
         // What is still to be read; the reader has it only while it is asked.
         let mut rest = reader.rest;
@@ -327,6 +325,19 @@ impl<'a> Reader<'a> {
         Self { all: bytes, rest: bytes, high: 0, asked: 0, odd: false }
     }
 
+    /// The head of a record: how many members it has.
+    fn members(&mut self) -> Result<u32, Malformed> {
+        // As many members as findings have: one byte has its highest bit set.
+        if let [head @ 0x80..=0x8f, rest @ ..] | [0xde, 0, head @ ..0x80, rest @ ..] = self.rest {
+            (self.high, self.rest) = (1, rest);
+            return Ok(u32::from(head & 0x7f));
+        }
+        match self.token()? {
+            Token::Map(members) => Ok(members),
+            _ => Err(Malformed { offset: 0, what: NOT_AN_OBJECT }),
+        }
+    }
+
     /// A key that was not the next of this place: what it means, and the place behind it.
     #[inline(never)]
     fn key<M: Copy>(
@@ -335,6 +346,10 @@ impl<'a> Reader<'a> {
         place: Place,
         suspicion: &mut Suspicion,
     ) -> Result<(M, Place), Malformed> {
+        if let Some((meaning, place, rest)) = keys.skip(place, self.rest) {
+            self.rest = rest;
+            return Ok((meaning, place));
+        }
         let key = match short_string(self.rest) {
             Some((key, rest)) => {
                 self.rest = rest;
