@@ -195,12 +195,13 @@ static SIMPLE: [u8; 256] = {
     lengths
 };
 
-/// What stands behind a value whose first byte tells its length.
+/// What stands behind a value whose first byte tells its length, or whose second does as of most longer strings.
 #[inline(always)]
 fn behind_simple(bytes: &[u8]) -> Option<&[u8]> {
-    match SIMPLE.get(usize::from(*bytes.first()?))? {
-        0 => None,
-        length => bytes.get(usize::from(*length)..),
+    match (SIMPLE.get(usize::from(*bytes.first()?))?, bytes) {
+        (0, [0xd9, length, rest @ ..]) => rest.get(usize::from(*length)..),
+        (0, _) => None,
+        (length, _) => bytes.get(usize::from(*length)..),
     }
 }
 
