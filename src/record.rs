@@ -133,29 +133,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The string itself, unless it takes work to see it.
-    pub fn plain(self) -> Option<&'a str> {
-        match self {
-            Self::Plain(text) => Some(text),
-            Self::Escaped(_) => None,
-            Self::Bytes(bytes) => core::str::from_utf8(bytes).ok(),
-        }
-    }
-
     /// The string's bytes, unless it takes work to see them.
     pub(crate) fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Plain(text) => Some(text.as_bytes()),
             Self::Escaped(_) => None,
             Self::Bytes(bytes) => Some(bytes),
-        }
-    }
-
-    /// Whether the string has no character.
-    pub fn is_empty(self) -> bool {
-        match self {
-            Self::Plain(text) | Self::Escaped(text) => text.is_empty(),
-            Self::Bytes(bytes) => bytes.is_empty(),
         }
     }
 }

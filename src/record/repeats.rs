@@ -2,7 +2,8 @@
 //!
 //! Such a body is legal, but readers differ: Elasticsearch refuses it, others take the last or the first. It is written
 //! anew, the first member of a name kept. Decision: two looks. While a record is scanned, [`Suspicion`] sets a bit for
-//! each key; only where a bit was set already, and only of a record that is kept, [`Repeats`] looks at all keys again.
+//! each key that no layout tells apart; only where a bit was set already or a layout suspects a key, and only of a record
+//! that is kept, [`Repeats`] looks at all keys again.
 
 #![expect(clippy::inline_always, reason = "every key comes by here, measured")]
 
