@@ -618,3 +618,27 @@ impl Frame {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_passed_over_as_it_is_walked() {
+        let mut whole = 0;
+        for head in 0..=u8::MAX {
+            for length in 0..80 {
+                let mut bytes = vec![0; length + 2];
+                (bytes[0], bytes[1]) = (head, 3);
+                let (mut one, mut other) = (Reader::new(&bytes), Reader::new(&bytes));
+                let (skipped, walked) = (one.skip(), other.walk(&mut |_| ()));
+                assert_eq!(skipped.is_ok(), walked.is_ok(), "{head:#x}, {length}");
+                if skipped.is_ok() {
+                    assert_eq!(one.rest.len(), other.rest.len(), "{head:#x}, {length}");
+                    whole += 1;
+                }
+            }
+        }
+        assert!(whole > 10_000, "most heads are of whole values: {whole}");
+    }
+}
