@@ -1,7 +1,5 @@
 //! One record's answer: at most one JSON object.
 
-use std::borrow::Cow;
-
 use kaudit_filter::bulk::Grouper;
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
@@ -43,20 +41,16 @@ impl Guest {
     /// The answer to one record that arrived `now`: a JSON object, or nothing, and the NUL that ends it.
     ///
     /// A dropped record leaves its slot to an entry of the filter's own that is due.
-    pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
+    pub fn answer(&mut self, record: &str, now: Time) -> &[u8] {
         if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
             self.settled = true;
             self.filter.keep_back(true);
         }
         let Self { filter, shape, reply, .. } = self;
         reply.clear();
-        let text = match std::str::from_utf8(record) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(record),
-        };
-        match filter.process(&mut Json::new(&text), now) {
+        match filter.process(&mut Json::new(record), now) {
             Verdict::Kept(entry) => write(&entry, *shape, reply),
-            Verdict::Passed => pass(&text, reply),
+            Verdict::Passed => pass(record, reply),
             Verdict::Dropped(_) | Verdict::Suppressed => {
                 if let Some(entry) = filter.due(now) {
                     write(&entry, *shape, reply);
