@@ -14,6 +14,7 @@ mod repeats;
 mod tape;
 
 use core::fmt;
+use std::borrow::Cow;
 
 pub use json::Json;
 pub use keys::KnownKeys;
@@ -112,7 +113,7 @@ impl<'a> Text<'a> {
                 json::unescape(text, scratch);
                 scratch
             }
-            Self::Bytes(bytes) => core::str::from_utf8(bytes).unwrap_or_else(|_| {
+            Self::Bytes(bytes) => simdutf8::basic::from_utf8(bytes).unwrap_or_else(|_| {
                 scratch.clear();
                 push_lossy(bytes, scratch);
                 scratch
@@ -160,6 +161,11 @@ fn is_ascii(bytes: &[u8]) -> bool {
         return high(u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))) == 0;
     }
     bytes.iter().fold(0, |all, byte| all | byte) < 0x80
+}
+
+/// Bytes as text, for [`Json::new`]; what is no UTF-8 becomes U+FFFD.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    simdutf8::basic::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn push_lossy(bytes: &[u8], out: &mut String) {

@@ -8,7 +8,7 @@ pub mod rounds;
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{self, Config, NoFiles};
-use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::record::{self, Json, MsgPack};
 use kaudit_filter::{Filter, Time, Verdict};
 
 use records::{Profile, Records, START_MS};
@@ -43,9 +43,6 @@ impl Worker {
     }
 
     /// Decides on one record, and writes its entry behind those before; whether there is one.
-    ///
-    /// # Panics
-    /// A record that should be JSON is no text.
     pub fn process(&mut self, encoding: Encoding, record: &[u8]) -> bool {
         self.now_ms += 1;
         let mut out = std::mem::take(&mut self.out);
@@ -56,15 +53,12 @@ impl Worker {
 
     /// Decides on a record that arrives at this time, and writes its entry behind what is in the buffer; whether there
     /// is one.
-    ///
-    /// # Panics
-    /// A record that should be JSON is no text.
     pub fn decide(&mut self, encoding: Encoding, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> bool {
         let now = Time::from_millis(now_ms);
         match encoding {
             Encoding::Json => {
-                let text = std::str::from_utf8(record).expect("made as text");
-                let Verdict::Kept(entry) = self.filter.process(&mut Json::new(text), now) else {
+                let text = record::text(record);
+                let Verdict::Kept(entry) = self.filter.process(&mut Json::new(&text), now) else {
                     return false;
                 };
                 entry.write_json(out);

@@ -24,7 +24,7 @@ pub struct Json<'a> {
 
 impl<'a> Json<'a> {
     /// A view of `text`, which may have white space around it. A host that has bytes makes them text first
-    /// (`String::from_utf8_lossy`).
+    /// ([`text`](super::text)).
     pub fn new(text: &'a str) -> Self {
         Self { text, body: text, tidy: false, suspected: false }
     }

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
+use kaudit_filter::record;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The largest record, in bytes. Findings are below a megabyte; what is larger is one document, not a stream of records.
@@ -143,7 +144,7 @@ impl<R: Read> Records<R> {
         let start = self.at;
         self.advance(len);
         let bytes = &self.buffer[start..start + len];
-        let text = text_of(bytes.trim_ascii_end());
+        let text = record::text(bytes.trim_ascii_end());
         Ok(Some(Piece { line, text, fault }))
     }
 
@@ -304,15 +305,6 @@ impl<R: Read> Records<R> {
         self.buffer.truncate(had + *read.as_ref().unwrap_or(&0));
         self.ended = read? == 0;
         Ok(())
-    }
-}
-
-/// A record's bytes as text. Decision: UTF-8 is checked in one large step first, as nearly all is; what replaces broken
-/// parts reads character by character.
-pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 

@@ -20,13 +20,12 @@ use std::time::Duration;
 
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::Json;
+use kaudit_filter::record::{self, Json};
 use kaudit_filter::{Filter, Verdict};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::clock::wall;
-use crate::input::text_of;
 use crate::{Outcome, config, say};
 
 /// Filters a stream of lines as it flows: a finding in, its entry out
@@ -253,7 +252,7 @@ impl Pipe {
         if line.is_empty() {
             return;
         }
-        let text = text_of(line);
+        let text = record::text(line);
         match self.filter.process(&mut Json::new(&text), wall()) {
             Verdict::Kept(entry) => write(self.shape, &entry, &mut self.lines),
             Verdict::Passed => {

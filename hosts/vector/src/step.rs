@@ -1,11 +1,10 @@
 //! The native steps: what becomes of one event's log; one entry of the filter's own.
 
-use std::borrow::Cow;
 use std::hash::{BuildHasher as _, RandomState};
 
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::record::{self, Json, MsgPack};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Verdict};
 use mlua::Lua;
@@ -66,11 +65,7 @@ impl Step {
     fn text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<Answer> {
         self.last = Way::Text;
         let bytes = message.as_bytes();
-        // Looked at once, in large steps, where it is UTF-8, as nearly all is.
-        let text = match std::str::from_utf8(&bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(&bytes),
-        };
+        let text = record::text(&bytes);
         let verdict = self.filter.process(&mut Json::new(&text), self.clock.now()?);
         match &verdict {
             Verdict::Kept(entry) if self.shape == Shape::Singles => {
