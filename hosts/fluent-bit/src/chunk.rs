@@ -42,6 +42,11 @@ pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), Malformed> {
     events.clear();
     let mut start = 0;
     while start < chunk.len() {
+        if let Some(event) = usual(chunk, start) {
+            start = event.end;
+            events.push(event);
+            continue;
+        }
         let at = |error: Malformed| Malformed { offset: error.offset + start, ..error };
         let (event, rest) = MsgPack::split(&chunk[start..]).map_err(at)?;
         let not_an_event = at(Malformed { offset: 0, what: "expected an event" });
@@ -53,6 +58,19 @@ pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), Malformed> {
         start = end;
     }
     Ok(())
+}
+
+/// An event as Fluent Bit itself writes nearly all of them, `[[time, {}], body]`: only its body is left to be walked.
+fn usual(chunk: &[u8], start: usize) -> Option<Event> {
+    const HEAD: usize = 13;
+    let (head, body): (&[u8; HEAD], _) = chunk.get(start..)?.split_first_chunk()?;
+    let [0x92, timestamp @ .., 0x80] = head else { return None };
+    let timestamp = timestamp.strip_prefix(&[0x92])?;
+    if !timestamp.starts_with(&[0xd7, 0]) {
+        return None;
+    }
+    let (_, rest) = MsgPack::split(body).ok()?;
+    Some(Event { start, body: start + HEAD, end: chunk.len() - rest.len(), marker: is_marker(timestamp) })
 }
 
 /// What stands in a list of two.
