@@ -14,8 +14,12 @@ const SIZES: [(&str, usize, usize); 4] =
     [("as-made", 0, 200), ("2K", 2_000, 100), ("30K", 30_000, 20), ("1M", 1_000_000, 2)];
 
 /// An integration that takes none of the records, which says so by a finding's kind or first word.
-const NOBODY: &str = "integrations: [{type: detections, data-filter: {etype: [cluster], entity-match: '^nobody$'}, target: {target-type: http-api, \
-                      http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"}}]";
+const NOBODY: &str = r#"
+integrations:
+  - type: detections
+    target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}
+    data-filter: {etype: cluster, entity-match: '^nobody$'}
+"#;
 
 fn engine(criterion: &mut Criterion) {
     for (name, encoding) in Encoding::ALL {
