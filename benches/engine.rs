@@ -18,7 +18,7 @@ const NOBODY: &str = r#"
 integrations:
   - type: detections
     target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}
-    data-filter: {etype: cluster, entity-match: '^nobody$'}
+    data-filter: {etype: [cluster], entity-match: '^nobody$'}
 "#;
 
 fn engine(criterion: &mut Criterion) {
