@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kaudit_bench::{Batch, Encoding, JOB, Worker};
-use kaudit_filter::record::{Json, MsgPack, Record};
 
 /// The records' length: as they are made, and longer.
 const SIZES: [(&str, usize, usize); 4] =
@@ -36,10 +35,6 @@ fn engine(criterion: &mut Criterion) {
                     kept.records.iter().for_each(|record| out.extend_from_slice(black_box(record)));
                 });
             });
-            group.bench_function(BenchmarkId::new("scan", size), |bencher| {
-                bencher
-                    .iter(|| kept.records.iter().filter(|record| scan(encoding, black_box(record))).count());
-            });
             for (step, batch, job, leave) in [
                 ("recognise", &dropped, NOBODY, 0),
                 ("dropped", &dropped, JOB, 0),
@@ -53,13 +48,6 @@ fn engine(criterion: &mut Criterion) {
                 assert_eq!(worker.all(batch), leave, "{step}: all have one fate to the end");
             }
         }
-    }
-}
-
-fn scan(encoding: Encoding, record: &[u8]) -> bool {
-    match encoding {
-        Encoding::Json => std::str::from_utf8(record).is_ok_and(|text| Json::new(text).check().is_ok()),
-        Encoding::MsgPack => MsgPack::new(record).check().is_ok(),
     }
 }
 
