@@ -37,8 +37,11 @@ pub fn run(arguments: &[String]) -> Done {
 
 /// Everything, one after the other: criterion's benches, the peers, the doors.
 fn measure() -> Done {
+    let criterion = shell::target_directory()?.join("criterion");
+    // What was measured before may be there no longer.
+    let _ = fs::remove_dir_all(&criterion);
     shell::run(&mut cargo(&["bench", "--locked", "-p", "kaudit-bench"]))?;
-    let measured = collect(&shell::target_directory()?.join("criterion"))?;
+    let measured = collect(&criterion)?;
     let peers = peers()?;
     let doors = doors()?;
     let mut text = format!(
