@@ -198,7 +198,7 @@ fn report(version: &str, seconds: &mut [Vec<f64>; WAYS.len()]) -> Done {
         let (adds, script) = (median(name) - median(without), median("decoded, luajit") - median(floor));
         let ratio = adds / script;
         let met = if goal.parse::<f64>().is_ok_and(|goal| ratio <= goal) { "met" } else { "missed" };
-        let line = format!("| {name} | {adds:.2} | {script:.2} | {ratio:.2} | {goal}: {met} |");
+        let line = format!("| {name} | {adds:.2} | {script:.2} | {ratio:.3} | {goal}: {met} |");
         println!("{line}");
         let _ = writeln!(text, "{line}");
     }
