@@ -171,8 +171,8 @@ impl<'a> Entry<'a> {
         json::bulk_item(self, out);
     }
 
-    #[cfg(feature = "msgpack")]
     /// Appends the entry as a `MessagePack` map.
+    #[cfg(feature = "msgpack")]
     pub fn write_msgpack(&self, out: &mut impl Out) {
         msgpack::entry(self, out);
     }

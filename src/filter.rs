@@ -52,6 +52,11 @@ struct Integration {
     report: Report,
 }
 
+/// The name of the integration at a place.
+fn name_of(integrations: &[Integration], place: usize) -> &str {
+    integrations.get(place).map_or("", |integration| &integration.name)
+}
+
 /// What became of a record.
 #[derive(Debug)]
 pub enum Verdict<'a> {
@@ -214,7 +219,7 @@ impl Filter {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
         let labels = scratch.hold(note.labels);
-        let name = integrations.get(integration).map_or("", |integration| &integration.name);
+        let name = name_of(integrations, integration);
         let text = Shaper::report_text(start_ms, dimensions, count);
         let time = shaper.placed(start_ms, now);
         let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Tape(text));
@@ -500,7 +505,7 @@ impl Stages {
         let dimensions = self.shaper.dimensions(finding.fields);
         let dimensions = dimensions.each_ref().map(String::as_str);
         let severity = self.severity.of(&finding.question, finding.flags(true));
-        let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
+        let name = name_of(&self.integrations, claimed);
         let new = || self.shaper.note(&finding.source(false, name), severity);
         let note = self.counts.add(claimed, dimensions, time_ms, now, new);
         note.severity = note.severity.max(severity);
@@ -526,7 +531,7 @@ impl Stages {
         };
         let Err(tally) = self.limiter.admit(claimed, key, now) else { return Ok(()) };
         let severity = self.severity.of(question, finding.flags(finding.is_count));
-        let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
+        let name = name_of(&self.integrations, claimed);
         self.shaper.remember(&mut tally.note, &finding.source(false, name), severity);
         Err(Gone::Suppressed)
     }
@@ -545,7 +550,7 @@ impl Stages {
         let Leaving { claimed, time, severity } = leaving;
         let Came { body, clean, own } = came;
         let owed = if self.one_slot { Some(self.overdue(stats, now)) } else { None };
-        let name = self.integrations.get(claimed).map_or("", |integration| &integration.name);
+        let name = name_of(&self.integrations, claimed);
         let labels = self.shaper.namer.label(&finding.source(clean, name), &self.shaper.redactor, texts);
         let mut entry = self.shaper.entry(time.entry_ms, severity, labels, body);
         time.mark(&mut entry, stats);
@@ -581,27 +586,13 @@ impl Stages {
         now: Time,
     ) -> Verdict<'a> {
         match self.unrecognised {
-            Unrecognised::Wrap => {
-                stats.keep(None);
-                Verdict::Kept(self.wrap(record, seen, malformed, texts, stats, now))
-            }
+            Unrecognised::Wrap => stats.keep(None),
             Unrecognised::Pass => {
                 stats.passed = stats.passed.saturating_add(1);
-                Verdict::Passed
+                return Verdict::Passed;
             }
-            Unrecognised::Drop => Gone::Dropped(Reason::Unrecognised).counted(stats),
+            Unrecognised::Drop => return Gone::Dropped(Reason::Unrecognised).counted(stats),
         }
-    }
-
-    fn wrap<'a>(
-        &'a self,
-        record: &impl Record<'a>,
-        seen: &Seen<'a>,
-        malformed: Option<Malformed>,
-        texts: &'a mut Texts,
-        stats: &mut Stats,
-        now: Time,
-    ) -> Entry<'a> {
         let (body, clean, word) = match malformed {
             None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
             Some(error) => {
@@ -621,6 +612,6 @@ impl Stages {
         }
         let own = seen.own && malformed.is_none();
         self.shaper.finish(&mut entry, clean, own, Redaction::Everything, stats);
-        entry
+        Verdict::Kept(entry)
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::inline_always, reason = "each kept record comes by here, measured")]
 
 use super::labels::{self, Namer, Source, Texts};
-use super::{Integration, Note, Noted, own_ms};
+use super::{Integration, Note, Noted, name_of, own_ms};
 use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
 use crate::counts;
 use crate::entry::{Entry, Labels};
@@ -104,7 +104,7 @@ impl Shaper {
     ) -> Option<(Tape<'static>, Severity, Noted)> {
         let Summary { integration, by, key, tally } = summary;
         let Note { severity, labels, sample } = tally.note?;
-        let name = integrations.get(integration).map_or("", |integration| &integration.name);
+        let name = name_of(integrations, integration);
         let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
         if let Some(mut key) = key.map(String::from) {
             self.redactor.everything_in(&mut key);

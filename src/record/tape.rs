@@ -69,8 +69,8 @@ impl<'a> Tape<'a> {
         builder.finish()
     }
 
-    #[cfg(feature = "msgpack")]
     /// Reads a `MessagePack` value that was scanned before.
+    #[cfg(feature = "msgpack")]
     pub(super) fn from_msgpack(bytes: &'a [u8]) -> Self {
         let mut builder = Builder::new();
         let _ = msgpack::walk(bytes, |event| builder.push(event));
