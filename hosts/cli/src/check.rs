@@ -157,10 +157,7 @@ fn look_at(file: &Path, report: &mut Report) -> Outcome {
             report.file(&name, &text, &config::Beside(file));
             Outcome::Done
         }
-        Err(error) => {
-            say(format_args!("{name}: cannot read: {error}"));
-            if error.kind() == io::ErrorKind::InvalidData { Outcome::Mistakes } else { Outcome::Failed }
-        }
+        Err(error) => config::unreadable(&name, &error),
     }
 }
 

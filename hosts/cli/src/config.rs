@@ -18,10 +18,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
         return Ok(accept_all());
     };
     let name = file.to_string_lossy();
-    let text = read(file).map_err(|error| {
-        say(format_args!("{name}: cannot read: {error}"));
-        if error.kind() == io::ErrorKind::InvalidData { Outcome::Mistakes } else { Outcome::Failed }
-    })?;
+    let text = read(file).map_err(|error| unreadable(&name, &error))?;
     let reading = config::read(&name, &text, &Beside(file));
     for remark in &reading.diagnostics {
         say(format_args!("{remark}"));
@@ -45,6 +42,12 @@ pub fn read(file: &Path) -> io::Result<String> {
         let line = valid.split(|byte| *byte == b'\n').count();
         io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not utf-8"))
     })
+}
+
+/// Says that [`read`] failed; that what stands in a file is no text is a mistake in it.
+pub fn unreadable(name: &str, error: &io::Error) -> Outcome {
+    say(format_args!("{name}: cannot read: {error}"));
+    if error.kind() == io::ErrorKind::InvalidData { Outcome::Mistakes } else { Outcome::Failed }
 }
 
 /// One unlimited integration for each kind of finding, and every default.

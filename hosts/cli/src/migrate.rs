@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kaudit_workbench::migrate;
 
-use crate::config::{Beside, read};
+use crate::config::{Beside, read, unreadable};
 use crate::{Outcome, check, say};
 
 /// Turns kAudit's own configuration, of any age, into the filter's document
@@ -46,11 +46,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     };
     let text = match text {
         Ok(text) => text,
-        Err(error) => {
-            say(format_args!("{name}: cannot read: {error}"));
-            let contents = error.kind() == io::ErrorKind::InvalidData;
-            return Ok(if contents { Outcome::Mistakes } else { Outcome::Failed });
-        }
+        Err(error) => return Ok(unreadable(&name, &error)),
     };
     let migrated = match migrate::migrate(&name, &text, &Beside(&args.file)) {
         Ok(migrated) => migrated,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use kaudit_filter::config::{self, Config, Files};
 use kaudit_workbench::suite::{self, Coverage, Ran, Source, Suite};
 
-use crate::config::{Beside, read};
+use crate::config::{Beside, read, unreadable};
 use crate::{Outcome, check, say};
 
 /// Runs unit tests of a configuration
@@ -178,10 +178,7 @@ fn mistakes(lines: Vec<String>) -> Outcome {
 }
 
 fn text(file: &Path, name: &str) -> Result<String, Outcome> {
-    read(file).map_err(|error| {
-        say(format_args!("{name}: cannot read: {error}"));
-        if error.kind() == io::ErrorKind::InvalidData { Outcome::Mistakes } else { Outcome::Failed }
-    })
+    read(file).map_err(|error| unreadable(name, &error))
 }
 
 /// The files of tests at a path.
