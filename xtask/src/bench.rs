@@ -30,8 +30,12 @@ pub fn run(arguments: &[String]) -> Done {
         ["--instructions"] => guard::compare(),
         ["--update"] => guard::update(),
         ["--wasm"] => wasm::bench(),
-        ["--agent", program] => agent::measure(program),
-        _ => Err("expected nothing, `--instructions`, `--update`, `--wasm` or `--agent PROGRAM`".to_owned()),
+        ["--agent", program] => agent::measure(program, None),
+        ["--agent", program, "--wamrc", compiler] => agent::measure(program, Some(compiler)),
+        _ => Err(
+            "expected nothing, `--instructions`, `--update`, `--wasm` or `--agent PROGRAM [--wamrc PROGRAM]`"
+                .to_owned(),
+        ),
     }
 }
 

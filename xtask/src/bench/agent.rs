@@ -1,11 +1,13 @@
-//! `cargo xtask bench --agent PROGRAM`: what the filter adds to a Fluent Bit that reads a file and throws away what
-//! leaves, beside what a Lua script adds that does the same job.
+//! `cargo xtask bench --agent PROGRAM [--wamrc PROGRAM]`: what the filter adds to a Fluent Bit that reads a file and throws
+//! away what leaves, beside what a Lua script adds that does the same job.
+//!
+//! With the ahead-of-time compiler of that Fluent Bit's WebAssembly runtime, the guest runs as machine code, too.
 //!
 //! Findings come as lines of text, as containers' logs do. The plugin reads a line as it is, or, as a script and a guest
 //! need it, what Fluent Bit's parser made of it. What is compared takes turns.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,7 +27,10 @@ struct Way {
     filter: &'static str,
 }
 
-const WAYS: [Way; 6] = [
+/// The guest as machine code, if there is a compiler for it.
+const AHEAD: &str = "decoded, guest, ahead of time";
+
+const WAYS: [Way; 7] = [
     Way { name: "lines", decoded: false, filter: "" },
     Way {
         name: "lines, plugin",
@@ -44,6 +49,11 @@ const WAYS: [Way; 6] = [
         filter: "[FILTER]\n    name wasm\n    match *\n    wasm_path {here}/job.wasm\n    function_name kaudit\n",
     },
     Way {
+        name: AHEAD,
+        decoded: true,
+        filter: "[FILTER]\n    name wasm\n    match *\n    wasm_path {here}/job.aot\n    function_name kaudit\n",
+    },
+    Way {
         name: "decoded, luajit",
         decoded: true,
         filter: "[FILTER]\n    name lua\n    match *\n    script {here}/job.lua\n    call timed\n    \
@@ -53,34 +63,53 @@ const WAYS: [Way; 6] = [
 
 /// What is told of them: a way, the way without a filter, that of the script and what that is held against, and how many
 /// times as much as the script the filter may add.
-const TOLD: [[&str; 4]; 3] = [
+const TOLD: [[&str; 4]; 4] = [
     ["lines, plugin", "lines", "lines", "0.1"],
     ["decoded, plugin", "decoded", "decoded", "0.1"],
     ["decoded, guest", "decoded", "decoded", "1.5"],
+    [AHEAD, "decoded", "decoded", "1.5"],
 ];
 
 /// Runs every way in turn and writes the report.
-pub fn measure(agent: &str) -> Done {
+pub fn measure(agent: &str, wamrc: Option<&str>) -> Done {
     dist::run(&["program", "plugin", "wasm-base"].map(str::to_owned))?;
     let here = shell::target_directory()?.join("agent");
     prepare(&here)?;
+    if let Some(wamrc) = wamrc {
+        shell::run(Command::new(wamrc).arg("-o").arg(here.join("job.aot")).arg(here.join("job.wasm")))?;
+    }
+    let ways: Vec<&Way> = WAYS.iter().filter(|way| wamrc.is_some() || way.name != AHEAD).collect();
     let version = shell::read(Command::new(agent).arg("--version"))?;
     let version = String::from_utf8_lossy(&version.stdout).lines().next().unwrap_or_default().to_owned();
-    check(agent, &here)?;
+    check(agent, &here, &ways)?;
 
-    let mut seconds: [Vec<f64>; WAYS.len()] = Default::default();
+    let mut times: Vec<Times> = ways.iter().map(|way| Times { way: way.name, seconds: Vec::new() }).collect();
     for round in 0..ROUNDS {
-        let mut turns: Vec<usize> = (0..WAYS.len()).collect();
+        let mut turns: Vec<usize> = (0..ways.len()).collect();
         if round % 2 == 1 {
             turns.reverse();
         }
         for turn in turns {
-            let spent = user_seconds(agent, &configuration(&here, &WAYS[turn], "null")?)?;
-            eprintln!("{:<16} {spent:.2} s", WAYS[turn].name);
-            seconds[turn].push(spent);
+            let spent = user_seconds(agent, &configuration(&here, ways[turn], "null")?)?;
+            eprintln!("{:<30} {spent:.3} s", ways[turn].name);
+            times[turn].seconds.push(spent);
         }
     }
-    report(&version, &mut seconds)
+    report(&version, &times)
+}
+
+/// What the rounds of a way took.
+struct Times {
+    way: &'static str,
+    seconds: Vec<f64>,
+}
+
+impl Times {
+    fn median(&self) -> f64 {
+        let mut seconds = self.seconds.clone();
+        seconds.sort_by(f64::total_cmp);
+        seconds[ROUNDS / 2]
+    }
 }
 
 /// Writes what the pipelines read.
@@ -133,9 +162,9 @@ fn configuration(here: &Path, way: &Way, output: &str) -> Done<PathBuf> {
 }
 
 /// Sees to it that every filter lets the same number of findings through.
-fn check(agent: &str, here: &Path) -> Done {
+fn check(agent: &str, here: &Path, ways: &[&Way]) -> Done {
     let mut counts = Vec::new();
-    for way in WAYS.iter().filter(|way| !way.filter.is_empty()) {
+    for way in ways.iter().filter(|way| !way.filter.is_empty()) {
         let output = format!("file\n    path {}\n    file left\n    format plain", here.display());
         let left = here.join("left");
         let _ = fs::remove_file(&left);
@@ -154,62 +183,52 @@ fn check(agent: &str, here: &Path) -> Done {
 fn user_seconds(agent: &str, configuration: &Path) -> Done<f64> {
     let plugin = root().join("dist/flb-filter_kaudit.so");
     let errors = configuration.with_file_name("errors");
-    let file = File::create(&errors).map_err(|error| format!("{}: {error}", errors.display()))?;
-    // The shell's word for the times of what it ran; its second line is about that, and begins with the user's.
-    let script = "\"$@\" >/dev/null; code=$?; times; exit $code";
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "sh", agent, "-q", "-e"]).arg(plugin).arg("-c").arg(configuration);
-    let output = command.stderr(file).output().map_err(|error| format!("sh: {error}"))?;
-    let told = String::from_utf8_lossy(&output.stdout);
-    let spent = told.lines().nth(1).and_then(|line| minutes(line.split(' ').next()?));
+    // Bash tells milliseconds, where other shells tell the kernel's ticks of ten.
+    let script = "TIMEFORMAT=%3U; time \"$@\" >/dev/null 2>\"$0\"";
+    let mut command = Command::new("bash");
+    command
+        .env("LC_ALL", "C")
+        .args(["-c", script])
+        .arg(&errors)
+        .args([agent, "-q", "-e"])
+        .arg(plugin)
+        .arg("-c")
+        .arg(configuration);
+    let output = command.output().map_err(|error| format!("bash: {error}"))?;
+    let spent = String::from_utf8_lossy(&output.stderr).trim().parse();
     match spent {
-        Some(spent) if output.status.success() => Ok(spent),
+        Ok(spent) if output.status.success() => Ok(spent),
         _ => Err(format!("{agent} failed:\n{}", fs::read_to_string(&errors).unwrap_or_default())),
     }
 }
 
-/// `1m2.34s` in seconds.
-fn minutes(text: &str) -> Option<f64> {
-    let (minutes, seconds) = text.trim_end_matches('s').split_once('m')?;
-    Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
-}
-
-fn report(version: &str, seconds: &mut [Vec<f64>; WAYS.len()]) -> Done {
+fn report(version: &str, times: &[Times]) -> Done {
+    let wamrc = if times.iter().any(|times| times.way == AHEAD) { " --wamrc wamrc" } else { "" };
     let mut text = format!(
-        "# What a filter adds to an agent\n\nWritten by `cargo xtask bench --agent fluent-bit` with {version}, on {}: user \
-         CPU of the whole agent, `tail` to `null`, {FINDINGS} findings, {ROUNDS} rounds in turns.\n\n\
+        "# What a filter adds to an agent\n\nWritten by `cargo xtask bench --agent fluent-bit{wamrc}` with {version}, on {}: \
+         user CPU of the whole agent, `tail` to `null`, {FINDINGS} findings, {ROUNDS} rounds in turns.\n\n\
          | pipeline | seconds | median |\n|---|---|---:|\n",
         machine()
     );
-    for (way, seconds) in WAYS.iter().zip(seconds.iter_mut()) {
-        let rounds: Vec<String> = seconds.iter().map(|spent| format!("{spent:.2}")).collect();
-        seconds.sort_by(f64::total_cmp);
-        let _ = writeln!(text, "| {} | {} | {:.2} |", way.name, rounds.join(" "), seconds[ROUNDS / 2]);
+    for times in times {
+        let rounds: Vec<String> = times.seconds.iter().map(|spent| format!("{spent:.3}")).collect();
+        let _ = writeln!(text, "| {} | {} | {:.3} |", times.way, rounds.join(" "), times.median());
     }
-    let median = |name: &str| {
-        let at = WAYS.iter().position(|way| way.name == name);
-        at.map_or(f64::NAN, |at| seconds[at][ROUNDS / 2])
-    };
+    let median = |name: &str| times.iter().find(|times| times.way == name).map(Times::median);
+    let added = |name: &str, to: &str| Some(median(name)? - median(to)?);
     text.push_str(
         "\nA script and a guest need the parser, which they are charged with where the plugin does without.\n\n\
          | | adds, s | the script adds, s | ratio | goal |\n|---|---:|---:|---:|---|\n",
     );
     for [name, without, floor, goal] in TOLD {
-        let (adds, script) = (median(name) - median(without), median("decoded, luajit") - median(floor));
+        let (Some(adds), Some(script)) = (added(name, without), added("decoded, luajit", floor)) else {
+            continue;
+        };
         let ratio = adds / script;
         let met = if goal.parse::<f64>().is_ok_and(|goal| ratio <= goal) { "met" } else { "missed" };
-        let line = format!("| {name} | {adds:.2} | {script:.2} | {ratio:.3} | {goal}: {met} |");
+        let line = format!("| {name} | {adds:.3} | {script:.3} | {ratio:.3} | {goal}: {met} |");
         println!("{line}");
         let _ = writeln!(text, "{line}");
     }
     write(&format!("{RECORD}/agent.md"), &text)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_shells_times_are_read() {
-        assert_eq!(super::minutes("1m2.5s"), Some(62.5));
-        assert_eq!(super::minutes("real"), None);
-    }
 }
