@@ -20,27 +20,18 @@ pub(crate) type Dimensions = [Box<str>; 4];
 
 /// All counts that have not left yet. `N` is what the caller notes of the first finding of each.
 pub(crate) struct Counts<N> {
-    buckets: HashMap<Bucket, Count<N>, FixedState>,
-    /// When each bucket leaves, soonest first; the number tells apart those of one moment.
-    due: BTreeMap<(Time, u64), Bucket>,
+    /// Each count under all that tells it apart, in bytes (see [`Counts::key`]).
+    reports: HashMap<Box<[u8]>, Report<N>, FixedState>,
+    /// When each count leaves, soonest first; the number tells apart those of one moment.
+    due: BTreeMap<(Time, u64), Box<[u8]>>,
     made: u64,
     max: usize,
     wait: i64,
+    /// Room for the key of the finding that is being counted.
+    key: Vec<u8>,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Bucket {
-    integration: usize,
-    start_ms: i64,
-    dimensions: Dimensions,
-}
-
-struct Count<N> {
-    count: u64,
-    note: N,
-}
-
-/// A count that leaves.
+/// A count, as it leaves.
 pub(crate) struct Report<N> {
     pub integration: usize,
     pub start_ms: i64,
@@ -53,60 +44,78 @@ impl<N> Counts<N> {
     /// A table of at most `max` counts; one that begins late, after its hour, waits `wait_ns` for more of its kind.
     pub fn new(max: usize, wait_ns: u64, seed: u64) -> Self {
         Self {
-            buckets: HashMap::with_hasher(FixedState::with_seed(seed)),
+            reports: HashMap::with_hasher(FixedState::with_seed(seed)),
             due: BTreeMap::new(),
             made: 0,
             max,
             wait: i64::try_from(wait_ns).unwrap_or(i64::MAX),
+            key: Vec::new(),
         }
     }
 
-    /// Counts one finding of `time_ms` that arrived `now`; gives what is noted of the count it went into.
+    /// Counts one finding of `time_ms` that arrived `now`. What is noted of its count is made by `first`, and changed by
+    /// `further` for each finding behind it.
     pub fn add(
         &mut self,
         integration: usize,
         dimensions: [&str; 4],
         time_ms: i64,
         now: Time,
-        note: impl FnOnce() -> N,
-    ) -> &mut N {
+        first: impl FnOnce() -> N,
+        further: impl FnOnce(&mut N),
+    ) {
         let start_ms = time_ms.div_euclid(PERIOD_MS).saturating_mul(PERIOD_MS);
-        let mut bucket = Bucket { integration, start_ms, dimensions: dimensions.map(clip) };
-        if self.buckets.len() >= self.max && !self.buckets.contains_key(&bucket) {
-            bucket.dimensions = [OTHERS; 4].map(Box::from);
+        let mut dimensions = dimensions.map(clip);
+        Self::key(&mut self.key, integration, start_ms, dimensions);
+        if self.reports.len() >= self.max && !self.reports.contains_key(&*self.key) {
+            dimensions = [OTHERS; 4];
+            Self::key(&mut self.key, integration, start_ms, dimensions);
         }
-        let due = &mut self.due;
-        let made = &mut self.made;
-        let wait = self.wait;
-        let count = self.buckets.entry(bucket).or_insert_with_key(|bucket| {
-            *made = made.saturating_add(1);
-            let end = Time::from_millis(start_ms.saturating_add(PERIOD_MS));
-            let soon = Time::from_nanos(now.nanos().saturating_add(wait));
-            // An hour that a record claims to lie ahead does not hold its count back for longer than an hour.
-            let late = Time::from_nanos(now.nanos().saturating_add(Time::from_millis(PERIOD_MS).nanos()));
-            due.insert((end.min(late).max(soon), *made), bucket.clone());
-            Count { count: 0, note: note() }
-        });
-        count.count = count.count.saturating_add(1);
-        &mut count.note
+        if let Some(report) = self.reports.get_mut(&*self.key) {
+            report.count = report.count.saturating_add(1);
+            further(&mut report.note);
+            return;
+        }
+        self.made = self.made.saturating_add(1);
+        let end = Time::from_millis(start_ms.saturating_add(PERIOD_MS));
+        let soon = Time::from_nanos(now.nanos().saturating_add(self.wait));
+        // An hour that a record claims to lie ahead does not hold its count back for longer than an hour.
+        let late = Time::from_nanos(now.nanos().saturating_add(Time::from_millis(PERIOD_MS).nanos()));
+        self.due.insert((end.min(late).max(soon), self.made), self.key.as_slice().into());
+        let dimensions = dimensions.map(Box::from);
+        let report = Report { integration, start_ms, dimensions, count: 1, note: first() };
+        self.reports.insert(self.key.as_slice().into(), report);
+    }
+
+    /// Writes what tells a count apart: the integration, the hour, and each dimension behind its length.
+    fn key(key: &mut Vec<u8>, integration: usize, start_ms: i64, dimensions: [&str; 4]) {
+        key.clear();
+        key.extend(integration.to_le_bytes());
+        key.extend(start_ms.to_le_bytes());
+        for dimension in dimensions {
+            key.extend(dimension.len().to_le_bytes());
+            key.extend_from_slice(dimension.as_bytes());
+        }
     }
 
     /// Whether a count of this integration has not left yet.
     #[cfg(feature = "compile")]
     pub fn owes(&self, integration: usize) -> bool {
-        self.buckets.keys().any(|bucket| bucket.integration == integration)
+        self.reports.values().any(|report| report.integration == integration)
     }
 
     /// Takes over all counts of another table; `places` says which integration here is which there.
     #[cfg(feature = "compile")]
     pub fn adopt(&mut self, mut old: Self, places: &[Option<usize>]) {
         self.made = self.made.max(old.made);
-        for (due, mut bucket) in old.due {
-            let Some(count) = old.buckets.remove(&bucket) else { continue };
-            let Some(place) = places.get(bucket.integration).copied().flatten() else { continue };
-            bucket.integration = place;
-            self.buckets.insert(bucket.clone(), count);
-            self.due.insert(due, bucket);
+        for (due, key) in old.due {
+            let Some(mut report) = old.reports.remove(&key) else { continue };
+            let Some(place) = places.get(report.integration).copied().flatten() else { continue };
+            report.integration = place;
+            let dimensions = report.dimensions.each_ref().map(|dimension| &**dimension);
+            Self::key(&mut self.key, place, report.start_ms, dimensions);
+            self.due.insert(due, self.key.as_slice().into());
+            self.reports.insert(self.key.as_slice().into(), report);
         }
     }
 
@@ -125,15 +134,12 @@ impl<N> Counts<N> {
         if wait > 0 && wait <= longest && !all {
             return None;
         }
-        let bucket = first.remove();
-        let Count { count, note } = self.buckets.remove(&bucket)?;
-        let Bucket { integration, start_ms, dimensions } = bucket;
-        Some(Report { integration, start_ms, dimensions, count, note })
+        self.reports.remove(&first.remove())
     }
 }
 
 /// Dimensions are shown, not searched: a label's length is enough, and what an attacker names cannot fill the memory.
-fn clip(text: &str) -> Box<str> {
+fn clip(text: &str) -> &str {
     const BYTES: usize = 256;
-    text.get(..text.floor_char_boundary(BYTES)).unwrap_or(text).into()
+    text.get(..text.floor_char_boundary(BYTES)).unwrap_or(text)
 }

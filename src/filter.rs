@@ -39,6 +39,8 @@ struct Stages {
     severity: Table,
     limiter: Limiter<Note>,
     counts: Counts<Note>,
+    /// The dimensions of the finding that is being counted.
+    dimensions: [String; 4],
     shaper: Shaper,
     unrecognised: Unrecognised,
     one_slot: bool,
@@ -444,6 +446,7 @@ impl Stages {
                 seed,
             ),
             counts: Counts::new(limits.max_keys, limits.summary_every_ns, seed),
+            dimensions: Default::default(),
             shaper: Shaper::new(config, source)?,
             unrecognised: config.unrecognised,
             one_slot: false,
@@ -502,13 +505,12 @@ impl Stages {
     /// Lets a finding go into a count.
     #[inline(never)]
     fn count(&mut self, claimed: usize, finding: &Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
-        let dimensions = self.shaper.dimensions(finding.fields);
-        let dimensions = dimensions.each_ref().map(String::as_str);
+        let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
         let severity = self.severity.of(&finding.question, finding.flags(true));
         let name = name_of(&self.integrations, claimed);
-        let new = || self.shaper.note(&finding.source(false, name), severity);
-        let note = self.counts.add(claimed, dimensions, time_ms, now, new);
-        note.severity = note.severity.max(severity);
+        let first = || self.shaper.note(&finding.source(false, name), severity);
+        let further = |note: &mut Note| note.severity = note.severity.max(severity);
+        self.counts.add(claimed, dimensions, time_ms, now, first, further);
         Reason::Counted
     }
 

@@ -78,6 +78,21 @@ pub enum Body<'a> {
 }
 
 impl<'a> Body<'a> {
+    /// The body event by event; the counts of JSON's maps and lists are given as 0.
+    pub(crate) fn walk(&self, mut on: impl FnMut(Event<'a>)) {
+        // A body was scanned, so it is valid.
+        match self {
+            Self::Json(text) => {
+                let _ = json::walk(text, |event| on(event.map_text(Cow::from)));
+            }
+            #[cfg(feature = "msgpack")]
+            Self::MsgPack(bytes) => {
+                let _ = msgpack::walk(bytes, on);
+            }
+            Self::Tape(tape) => tape.events.iter().cloned().for_each(on),
+        }
+    }
+
     /// The body in its editable form.
     pub fn into_tape(self) -> Tape<'a> {
         match self {

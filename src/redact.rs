@@ -46,13 +46,54 @@ impl Redactor {
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether a finding's body may hold a field that a rule names.
-    pub fn may_apply(&self, body: &Body<'_>) -> bool {
-        self.rules.iter().any(|rule| match body {
-            Body::Json(text) => rule.word.find(text.as_bytes()).is_some(),
+    /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key ends
+    /// as the rule's path does. Most bodies with such a key hold no secret and leave as they came.
+    pub fn finds(&self, body: &Body<'_>) -> bool {
+        let bytes = match body {
+            Body::Json(text) => text.as_bytes(),
             #[cfg(feature = "msgpack")]
-            Body::MsgPack(bytes) => rule.word.find(bytes).is_some(),
-            Body::Tape(_) => true,
+            Body::MsgPack(bytes) => bytes,
+            Body::Tape(_) => return true,
+        };
+        self.rules.iter().any(|rule| rule.word.find(bytes).is_some()) && self.finds_value(body)
+    }
+
+    #[inline(never)]
+    fn finds_value(&self, body: &Body<'_>) -> bool {
+        let mut found = false;
+        let mut at = At::Unknown;
+        body.walk(|event| match event {
+            Event::Key(key) => at = self.at(&key),
+            // What follows in a list, or under a key without words, belongs to a key that was passed by.
+            Event::End => at = At::Unknown,
+            Event::Str(text) => found = found || self.finds_in(&text, &at),
+            Event::Number(number) if at != At::Elsewhere => {
+                found = found || self.finds_in(&number.to_string(), &at);
+            }
+            _ => (),
+        });
+        found
+    }
+
+    /// Where the value of this key stands.
+    fn at(&self, key: &str) -> At {
+        match last_word(key) {
+            None => At::Unknown,
+            Some(word) if self.rules.iter().any(|rule| rule.word.needle() == word.as_bytes()) => {
+                At::Under(word.to_owned())
+            }
+            Some(_) => At::Elsewhere,
+        }
+    }
+
+    fn finds_in(&self, text: &str, at: &At) -> bool {
+        self.rules.iter().any(|rule| {
+            let named = match at {
+                At::Elsewhere => false,
+                At::Under(word) => rule.word.needle() == word.as_bytes(),
+                At::Unknown => true,
+            };
+            named && rule.occurs(text)
         })
     }
 
@@ -101,6 +142,11 @@ impl Redactor {
         1
     }
 
+    /// Whether a rule is about a known field.
+    pub fn names(&self, field: Field) -> bool {
+        self.rules.iter().any(|rule| rule.field == Some(field))
+    }
+
     /// Overwrites in a text that may be any field's: every rule.
     pub fn everything_in(&self, text: &mut String) {
         for rule in &self.rules {
@@ -125,6 +171,12 @@ impl Rule {
         path == self.path || path.strip_prefix("context_") == Some(&self.path)
     }
 
+    fn occurs(&self, text: &str) -> bool {
+        let mut occurs = false;
+        self.pattern.each(text, |_| occurs = true);
+        occurs
+    }
+
     /// The text with every occurrence overwritten; `None` when there is none.
     fn replace(&self, text: &str) -> Option<String> {
         let mut new = String::new();
@@ -142,12 +194,29 @@ impl Rule {
     }
 }
 
+/// Where a value stands, for a look that follows no paths.
+#[derive(PartialEq)]
+enum At {
+    /// Under a key that ends with no rule's word.
+    Elsewhere,
+    /// Under a key whose last word is this one, which some rule has.
+    Under(String),
+    /// Under a key that is not known any more, or that has no words.
+    Unknown,
+}
+
+/// The words of a key: what stands between its separators, but for list positions.
+fn words(key: &str) -> impl DoubleEndedIterator<Item = &str> {
+    key.split(['-', '_', '.']).filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn last_word(key: &str) -> Option<&str> {
+    words(key).next_back()
+}
+
 /// Appends a key with its separators as `_` and its list positions gone: `reasons_0_doc` and `reasons.doc` are one.
 fn fold(key: &str, path: &mut String) {
-    for word in key.split(['-', '_', '.']) {
-        if word.bytes().all(|byte| byte.is_ascii_digit()) {
-            continue;
-        }
+    for word in words(key) {
         if !path.is_empty() {
             path.push('_');
         }
@@ -176,5 +245,50 @@ impl Path {
             }
             _ => (),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Compile;
+
+    const KEYS: [&str; 5] = ["word", "path_word", "path-1", "x", "0"];
+
+    /// Every map of two members and every list of two elements that has one of these values, and a string behind it.
+    fn around(values: &[String]) -> Vec<String> {
+        let mut all = Vec::new();
+        for value in values {
+            all.push(format!("[{value},\"secret\"]"));
+            for first in KEYS {
+                all.extend(KEYS.map(|second| format!("{{\"{first}\":{value},\"{second}\":\"secret\"}}")));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_look_misses_nothing_that_is_overwritten() {
+        let rules = [("word", "se"), ("path.word", "7|cr"), ("path", "et")];
+        let rules = rules.map(|(field, pattern)| Redaction {
+            field: field.to_owned(),
+            pattern: pattern.to_owned(),
+            replacement: "***".to_owned(),
+        });
+        let redactor = Redactor::new(&rules, &mut Compile).unwrap();
+        let values = ["\"secret\"", "\"s\\u0065c\"", "7", "null"].map(str::to_owned);
+        let mut changed = 0;
+        let mut missed = Vec::new();
+        for body in around(&around(&around(&values))) {
+            let mut tape = Body::Json(&body).into_tape();
+            if redactor.body(&mut tape) > 0 {
+                changed += 1;
+                if !redactor.finds(&Body::Json(&body)) {
+                    missed.push(body);
+                }
+            }
+        }
+        assert!(changed > 10_000, "{changed}");
+        assert!(missed.is_empty(), "{missed:?}");
     }
 }

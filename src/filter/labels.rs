@@ -227,8 +227,8 @@ fn value<'a>(
 ) -> Label<'a> {
     match source.fields.get(field) {
         Value::Null => Label::NONE,
-        Value::Plain(text) if redactor.is_empty() => Label::plain(text),
-        Value::Bytes(text) if redactor.is_empty() && source.clean => Label::odd(text),
+        Value::Plain(text) if !redactor.names(field) => Label::plain(text),
+        Value::Bytes(text) if source.clean && !redactor.names(field) => Label::odd(text),
         _ => Label::odd(odd_value(field, source.fields, redactor, scratch)),
     }
 }
@@ -240,7 +240,7 @@ fn odd_value<'a>(
     redactor: &Redactor,
     scratch: &'a mut String,
 ) -> &'a [u8] {
-    if redactor.is_empty() {
+    if !redactor.names(field) {
         return fields.utf8(field, scratch).unwrap_or_default();
     }
     scratch.clear();
@@ -274,7 +274,7 @@ fn shown_of_odd(text: &[u8]) -> &[u8] {
 pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
     let mut scratch = String::new();
     let Some(text) = fields.text(field, &mut scratch) else { return };
-    if redactor.is_empty() {
+    if !redactor.names(field) {
         return out.push_str(text);
     }
     let mut text = text.to_owned();

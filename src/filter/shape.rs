@@ -88,12 +88,12 @@ impl Shaper {
         self.namer.label(source, &self.redactor, texts)
     }
 
-    pub fn dimensions(&self, fields: &Fields<'_>) -> [String; 4] {
-        Self::DIMENSIONS.map(|field| {
-            let mut text = String::new();
-            labels::push(field, fields, &self.redactor, &mut text);
-            text
-        })
+    pub fn dimensions<'t>(&self, fields: &Fields<'_>, texts: &'t mut [String; 4]) -> [&'t str; 4] {
+        for (field, text) in Self::DIMENSIONS.into_iter().zip(texts.iter_mut()) {
+            text.clear();
+            labels::push(field, fields, &self.redactor, text);
+        }
+        texts.each_ref().map(String::as_str)
     }
 
     /// What a summary says, the highest severity of what it speaks of, and the labels of the first.
@@ -176,7 +176,7 @@ impl Shaper {
         stats: &mut Stats,
     ) {
         let redact = match redaction {
-            Redaction::Fields => self.redactor.may_apply(&entry.body),
+            Redaction::Fields => self.redactor.finds(&entry.body),
             Redaction::Everything => !self.redactor.is_empty(),
             Redaction::Done => false,
         };

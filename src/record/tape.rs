@@ -33,7 +33,7 @@ pub enum Event<'a, S = Cow<'a, str>> {
 }
 
 impl<'a, S> Event<'a, S> {
-    fn map_text<T>(self, text: impl FnOnce(S) -> T) -> Event<'a, T> {
+    pub(super) fn map_text<T>(self, text: impl FnOnce(S) -> T) -> Event<'a, T> {
         match self {
             Self::Key(key) => Event::Key(text(key)),
             Self::Str(string) => Event::Str(text(string)),
@@ -60,7 +60,7 @@ impl<'a> Tape<'a> {
         let mut builder = Builder::new();
         // A scanned body is valid; were it not, what was read so far is closed below.
         let _ = json::walk(text, |event| {
-            builder.push(match event.map_text(owned) {
+            builder.push(match event.map_text(Cow::from) {
                 // No reader has such a number; the text keeps what was meant.
                 Event::Number(Number::Raw(text)) if !decimal::is_finite(text) => Event::Str(text.into()),
                 event => event,
@@ -315,14 +315,16 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn owned(text: Text<'_>) -> Cow<'_, str> {
-    match text {
-        Text::Plain(text) => Cow::Borrowed(text),
-        Text::Bytes(bytes) => String::from_utf8_lossy(bytes),
-        Text::Escaped(text) => {
-            let mut plain = String::with_capacity(text.len());
-            json::unescape(text, &mut plain);
-            Cow::Owned(plain)
+impl<'a> From<Text<'a>> for Cow<'a, str> {
+    fn from(text: Text<'a>) -> Self {
+        match text {
+            Text::Plain(text) => Cow::Borrowed(text),
+            Text::Bytes(bytes) => String::from_utf8_lossy(bytes),
+            Text::Escaped(text) => {
+                let mut plain = String::with_capacity(text.len());
+                json::unescape(text, &mut plain);
+                Cow::Owned(plain)
+            }
         }
     }
 }
