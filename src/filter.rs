@@ -166,7 +166,8 @@ impl Filter {
         let Scratch { inner, entity, rule, key, labels, .. } = scratch;
         stats.records = stats.records.saturating_add(1);
         let mut seen = Seen::default();
-        let (kind, embedded) = match find(record, keys, &mut seen, inner) {
+        let mut inside = None;
+        let (kind, seen, embedded) = match find(record, keys, &mut seen, &mut inside, inner) {
             Ok(found) => found,
             Err(error) => return stages.other(record, &seen, error, labels, stats, now),
         };
@@ -348,7 +349,9 @@ impl Gone {
 pub fn time_of(text: &str) -> Option<Time> {
     let mut scratch = String::new();
     let mut seen = Seen::default();
-    find(&mut Json::new(text), &mut KnownKeys::new(Key::of), &mut seen, &mut scratch).ok()?;
+    let mut inside = None;
+    let mut keys = KnownKeys::new(Key::of);
+    let (_, seen, _) = find(&mut Json::new(text), &mut keys, &mut seen, &mut inside, &mut scratch).ok()?;
     own_ms(&seen.fields).map(Time::from_millis)
 }
 
@@ -403,28 +406,32 @@ fn begins_object(text: Text<'_>) -> bool {
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'\\'))
 }
 
-/// Recognises a record as a finding, or as a line that holds one; `seen` is then the finding's.
+/// A kind of finding, what was seen of it, and the text of a line that holds it.
+type Found<'s, 'a> = (Kind, &'s Seen<'a>, Option<Json<'a>>);
+
+/// Recognises a record as a finding, or as a line that holds one. What is seen of the record is left in `seen`, and of
+/// the line in `inside`: a hundred words, which are not copied.
 ///
 /// # Errors
 /// It is neither; what is wrong with it, unless it is an object like any other.
-fn find<'a>(
+fn find<'s, 'a>(
     record: &mut impl Record<'a>,
     keys: &mut KnownKeys<Key>,
-    seen: &mut Seen<'a>,
+    seen: &'s mut Seen<'a>,
+    inside: &'s mut Option<Seen<'a>>,
     scratch: &'a mut String,
-) -> Result<(Kind, Option<Json<'a>>), Option<Malformed>> {
+) -> Result<Found<'s, 'a>, Option<Malformed>> {
     record.scan(keys, |key, value| seen.take(key, value)).map_err(Some)?;
     if let Some(kind) = seen.fields.kind() {
-        return Ok((kind, None));
+        return Ok((kind, seen, None));
     }
     let line = seen.line.ok_or(None)?.decode(scratch).trim();
     let mut json = Json::new(line);
-    let mut inside = Seen::default();
+    let inside = inside.insert(Seen::default());
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
     json.scan(keys, |key, value| inside.take(key, value)).map_err(|_| None)?;
     let kind = inside.fields.kind().ok_or(None)?;
-    *seen = inside;
-    Ok((kind, Some(json)))
+    Ok((kind, inside, Some(json)))
 }
 
 impl Stages {

@@ -167,9 +167,26 @@ pub struct Case {
     pub batch: Batch,
 }
 
-/// Each encoding and fate; and one integration, and a thousand.
+/// Text as the record that Fluent Bit's inputs make of a line.
+fn line(text: &[u8]) -> Vec<u8> {
+    let text = str::from_utf8(text).expect("JSON");
+    // They fill in the number of members when all are written.
+    let mut record = vec![0xdf, 0, 0, 0, 1];
+    for string in ["log", text] {
+        record.extend(rmp_serde::to_vec(string).expect("a string"));
+    }
+    record
+}
+
+/// Each encoding and fate, and lines of text that stay text; and one integration, and a thousand.
 pub fn counted() -> Vec<Case> {
     let mut cases = Vec::new();
+    for (fate, kept) in [("kept", true), ("dropped", false)] {
+        let records = Batch::of(Encoding::Json, kept, 0, 50).records.iter().map(|text| line(text)).collect();
+        let batch = Batch { encoding: Encoding::MsgPack, records };
+        let job = format!("{JOB}coralogix: {{text: string}}\n");
+        cases.push(Case { name: format!("lines-{fate}"), job, batch });
+    }
     for (name, encoding) in Encoding::ALL {
         for (fate, kept) in [("kept", true), ("dropped", false)] {
             let batch = Batch::of(encoding, kept, 0, 50);

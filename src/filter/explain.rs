@@ -217,11 +217,10 @@ impl Explainer {
     /// Decides about a record that arrived `now`, as [`Filter::process`] does, and tells the way.
     pub fn explain(&mut self, text: &str, now: Time) -> Explanation {
         let mut scratch = String::new();
-        let mut seen = Seen::default();
-        let mut record = Json::new(text);
-        let found = find(&mut record, &mut KnownKeys::new(Key::of), &mut seen, &mut scratch);
-        let mut told = match found {
-            Ok((kind, embedded)) => {
+        let (mut seen, mut inside) = (Seen::default(), None);
+        let (mut record, mut keys) = (Json::new(text), KnownKeys::new(Key::of));
+        let mut told = match find(&mut record, &mut keys, &mut seen, &mut inside, &mut scratch) {
+            Ok((kind, seen, embedded)) => {
                 let body = embedded.as_ref().map_or_else(|| record.body(), Record::body);
                 let mut told = self.finding(kind, &seen.fields, now);
                 told.recognised = Recognised::Finding {

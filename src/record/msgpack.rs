@@ -148,8 +148,8 @@ fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// What most values other than short strings are, booleans and whole numbers: the value, how many of its bytes have their
-/// highest bit set, and what follows it.
+/// What most values other than short strings are, booleans, whole numbers and longer strings: the value, how many bytes
+/// of its structure have their highest bit set, and what follows it.
 #[inline]
 fn common(bytes: &[u8]) -> Option<(Value<'_>, usize, &[u8])> {
     let (head, rest) = bytes.split_first()?;
@@ -169,6 +169,12 @@ fn common(bytes: &[u8]) -> Option<(Value<'_>, usize, &[u8])> {
             let (number, rest) = rest.split_first_chunk()?;
             let number = u64::from_be_bytes(*number);
             (Value::Number(unsigned(number)), high_in(number).wrapping_add(1), rest)
+        }
+        0xda => {
+            let (length, rest) = rest.split_first_chunk()?;
+            let length = u16::from_be_bytes(*length);
+            let (text, rest) = rest.split_at_checked(usize::from(length))?;
+            (Value::Bytes(text), high_in(u64::from(length)).wrapping_add(1), rest)
         }
         _ => return None,
     })
@@ -195,11 +201,12 @@ static SIMPLE: [u8; 256] = {
     lengths
 };
 
-/// What stands behind a value whose first byte tells its length, or whose second does as of most longer strings.
+/// What stands behind a value whose first byte tells its length, or that is a longer string.
 #[inline(always)]
 fn behind_simple(bytes: &[u8]) -> Option<&[u8]> {
     match (SIMPLE.get(usize::from(*bytes.first()?))?, bytes) {
         (0, [0xd9, length, rest @ ..]) => rest.get(usize::from(*length)..),
+        (0, [0xda, high, low, rest @ ..]) => rest.get(usize::from(u16::from_be_bytes([*high, *low]))..),
         (0, _) => None,
         (length, _) => bytes.get(usize::from(*length)..),
     }
@@ -329,7 +336,10 @@ impl<'a> Reader<'a> {
     /// The head of a record: how many members it has.
     fn members(&mut self) -> Result<u32, Malformed> {
         // As many members as findings have: one byte has its highest bit set.
-        if let [head @ 0x80..=0x8f, rest @ ..] | [0xde, 0, head @ ..0x80, rest @ ..] = self.rest {
+        if let [head @ 0x80..=0x8f, rest @ ..]
+        | [0xde, 0, head @ ..0x80, rest @ ..]
+        | [0xdf, 0, 0, 0, head @ ..0x80, rest @ ..] = self.rest
+        {
             (self.high, self.rest) = (1, rest);
             return Ok(u32::from(head & 0x7f));
         }

@@ -211,7 +211,8 @@ unsafe extern "C" fn filter<P: Plugin>(
     // SAFETY: the host owns `bytes` readable bytes at `data` and changes none of them during the call.
     let chunk = unsafe { slice::from_raw_parts(data.cast::<u8>(), bytes) };
     let mut plugin = context.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut out = Buffer::default();
+    // An entry is about half as long again as the finding that it is of.
+    let mut out = Buffer::of(bytes.saturating_add(bytes / 2));
     let outcome = guarded(|| plugin.filter(chunk, now(), &mut out)).unwrap_or_else(|message| {
         let _ = guarded(|| plugin.failed(&message));
         Outcome::Untouched
@@ -349,20 +350,23 @@ fn now() -> Time {
 
 /// Bytes that the host will free: allocated by the C library, and growing by doubling. When memory runs out the buffer
 /// says so at the end instead of ending the process.
+///
+/// Decision: the first allocation is for a whole chunk of entries, since what grows from nothing is copied once more on
+/// the way. What of it is not written to takes no memory.
 pub struct Buffer {
+    least: usize,
     start: *mut u8,
     length: usize,
     capacity: usize,
     failed: bool,
 }
 
-impl Default for Buffer {
-    fn default() -> Self {
-        Self { start: ptr::null_mut(), length: 0, capacity: 0, failed: false }
-    }
-}
-
 impl Buffer {
+    /// An empty buffer, whose first allocation will have at least so many bytes.
+    fn of(least: usize) -> Self {
+        Self { least, start: ptr::null_mut(), length: 0, capacity: 0, failed: false }
+    }
+
     /// Whether memory ran out, so that bytes are missing.
     pub fn failed(&self) -> bool {
         self.failed
@@ -377,7 +381,7 @@ impl Buffer {
         if needed <= self.capacity {
             return;
         }
-        let capacity = needed.max(self.capacity.saturating_mul(2));
+        let capacity = needed.max(self.capacity.saturating_mul(2)).max(self.least);
         // SAFETY: `start` is null or was allocated here, and nothing else refers to it.
         let start = unsafe { libc::realloc(self.start.cast(), capacity) };
         if start.is_null() {
@@ -481,7 +485,7 @@ mod tests {
 
     #[test]
     fn memory_that_runs_out_is_said() {
-        let mut buffer = Buffer::default();
+        let mut buffer = Buffer::of(2);
         buffer.put(b"text");
         buffer.reserve(usize::MAX / 2);
         assert!(buffer.failed());

@@ -62,15 +62,14 @@ pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), Malformed> {
 
 /// An event as Fluent Bit itself writes nearly all of them, `[[time, {}], body]`: only its body is left to be walked.
 fn usual(chunk: &[u8], start: usize) -> Option<Event> {
-    const HEAD: usize = 13;
-    let (head, body): (&[u8; HEAD], _) = chunk.get(start..)?.split_first_chunk()?;
-    let [0x92, timestamp @ .., 0x80] = head else { return None };
-    let timestamp = timestamp.strip_prefix(&[0x92])?;
-    if !timestamp.starts_with(&[0xd7, 0]) {
-        return None;
-    }
+    // No metadata: a map whose length was to be filled in later, or the shortest.
+    const NONE: [&[u8]; 2] = [&[0xdf, 0, 0, 0, 0], &[0x80]];
+    let (head, rest): (&[u8; 12], _) = chunk.get(start..)?.split_first_chunk()?;
+    let timestamp = head.strip_prefix(&[0x92, 0x92]).filter(|timestamp| timestamp.starts_with(&[0xd7, 0]))?;
+    let body = NONE.iter().find_map(|none| rest.strip_prefix(*none))?;
     let (_, rest) = MsgPack::split(body).ok()?;
-    Some(Event { start, body: start + HEAD, end: chunk.len() - rest.len(), marker: is_marker(timestamp) })
+    let (body, end) = (chunk.len() - body.len(), chunk.len() - rest.len());
+    Some(Event { start, body, end, marker: is_marker(timestamp) })
 }
 
 /// What stands in a list of two.

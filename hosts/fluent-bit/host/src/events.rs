@@ -2,10 +2,11 @@
 
 use rmpv::Value;
 
-/// `[[timestamp, {}], body]`, as inputs of 2.1 and later write it.
+/// `[[timestamp, {}], body]`, as inputs of 2.1 and later write it: the number of metadata is filled in later, and has
+/// room for any.
 pub fn event(nanos: i64, body: &str) -> Result<Vec<u8>, String> {
-    let head = Value::Array(vec![time(nanos), Value::Map(Vec::new())]);
-    encode(&Value::Array(vec![head, parse(body)?]))
+    let (time, body) = (encode(&time(nanos))?, encode(&parse(body)?)?);
+    Ok([&[0x92, 0x92], &time[..], &[0xdf, 0, 0, 0, 0], &body].concat())
 }
 
 /// `[timestamp, body]`, as older inputs do.
