@@ -49,7 +49,7 @@ impl Redactor {
     /// Whether a finding's body may hold a field that a rule names.
     pub fn may_apply(&self, body: &Body<'_>) -> bool {
         self.rules.iter().any(|rule| match body {
-            Body::Json(text) => rule.word.find(text.as_bytes()).is_some(),
+            Body::Json(text) => rule.word.find(text).is_some(),
             #[cfg(feature = "msgpack")]
             Body::MsgPack(bytes) => rule.word.find(bytes).is_some(),
             Body::Tape(_) => true,
