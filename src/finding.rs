@@ -11,7 +11,7 @@ use core::fmt::Write as _;
 
 pub(crate) use key::Key;
 
-use crate::record::{Name, Number, Text, Value};
+use crate::record::{Name, Number, Text, Value, spelled};
 
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
@@ -199,7 +199,7 @@ impl<'a> Fields<'a> {
             Value::Plain(_) | Value::Escaped(_) | Value::Bytes(_) => value.text()?.decode(scratch),
             Value::Bool(true) => "true",
             Value::Bool(false) => "false",
-            Value::Number(Number::Raw(text)) => text,
+            Value::Number(Number::Raw(text)) => spelled(text),
             Value::Number(number) => {
                 scratch.clear();
                 // Writing into a string cannot fail.

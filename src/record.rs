@@ -68,8 +68,8 @@ pub trait Record<'a> {
 /// A finding's bytes, as they came or as they had to be rewritten.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
-    /// A JSON object, without white space around it.
-    Json(&'a str),
+    /// A JSON object in UTF-8, without white space around it.
+    Json(&'a [u8]),
     /// A `MessagePack` map.
     #[cfg(feature = "msgpack")]
     MsgPack(&'a [u8]),
@@ -249,7 +249,7 @@ pub enum Number<'a> {
     #[cfg(feature = "msgpack")]
     Float(f64),
     /// JSON's spelling of a number, kept to the letter.
-    Raw(&'a str),
+    Raw(&'a [u8]),
 }
 
 impl Number<'_> {
@@ -260,34 +260,33 @@ impl Number<'_> {
             Self::Uint(value) => i64::try_from(value).ok(),
             #[cfg(feature = "msgpack")]
             Self::Float(value) => truncate(value),
-            Self::Raw(text) => digits(text).or_else(|| text.parse().ok()).or_else(|| decimal::whole(text)),
+            Self::Raw(text) => digits(text).or_else(|| odd_whole(text)),
         }
     }
 }
 
-/// A plain number of at most 18 digits, which no `i64` is too small for.
-fn digits(text: &str) -> Option<i64> {
-    if text.is_empty() || text.len() > 18 {
+/// A plain number of nine to sixteen digits, as the milliseconds of any time of ours.
+fn digits(text: &[u8]) -> Option<i64> {
+    let missing = 16_u32.checked_sub(u32::try_from(text.len()).ok()?).filter(|missing| *missing < 8)?;
+    let [first, last] = [text.first_chunk()?, text.last_chunk()?];
+    let [first, last] = [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+    if (plain::no_digits(first) | plain::no_digits(last)) != 0 {
         return None;
     }
-    let mut value = 0_i64;
-    let mut rest = text.as_bytes();
-    while let Some((eight, after)) = rest.split_first_chunk() {
-        let word = u64::from_le_bytes(*eight);
-        if plain::digits_of(word) < 8 {
-            return None;
-        }
-        value = value.wrapping_mul(100_000_000).wrapping_add(eight_digits(word));
-        rest = after;
-    }
-    for byte in rest {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
-    }
-    Some(value)
+    // What both words have leaves the first, before whose digits are zeros then.
+    let first = first.wrapping_shl(missing.wrapping_mul(8));
+    Some(eight_digits(first).wrapping_mul(100_000_000).wrapping_add(eight_digits(last)))
+}
+
+#[inline(never)]
+fn odd_whole(text: &[u8]) -> Option<i64> {
+    let text = spelled(text);
+    text.parse().ok().or_else(|| decimal::whole(text))
+}
+
+/// A number's spelling, which is ASCII, as text.
+pub(crate) fn spelled(number: &[u8]) -> &str {
+    core::str::from_utf8(number).unwrap_or_default()
 }
 
 /// Eight digits, the first in the lowest byte: pairs of neighbours are put together, three times.
@@ -317,7 +316,7 @@ impl fmt::Display for Number<'_> {
             #[cfg(feature = "msgpack")]
             // `{:?}` is the shortest spelling that reads back the same, in exponent form where that is shorter.
             Self::Float(value) => write!(f, "{value:?}"),
-            Self::Raw(text) => f.write_str(text),
+            Self::Raw(text) => f.write_str(spelled(text)),
         }
     }
 }

@@ -50,7 +50,7 @@ impl Redactor {
     /// as the rule's path does. Most bodies with such a key hold no secret and leave as they came.
     pub fn finds(&self, body: &Body<'_>) -> bool {
         let bytes = match body {
-            Body::Json(text) => text.as_bytes(),
+            Body::Json(text) => text,
             #[cfg(feature = "msgpack")]
             Body::MsgPack(bytes) => bytes,
             Body::Tape(_) => return true,
@@ -280,10 +280,10 @@ mod tests {
         let mut changed = 0;
         let mut missed = Vec::new();
         for body in around(&around(&around(&values))) {
-            let mut tape = Body::Json(&body).into_tape();
+            let mut tape = Body::Json(body.as_bytes()).into_tape();
             if redactor.body(&mut tape) > 0 {
                 changed += 1;
-                if !redactor.finds(&Body::Json(&body)) {
+                if !redactor.finds(&Body::Json(body.as_bytes())) {
                     missed.push(body);
                 }
             }

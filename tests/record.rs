@@ -76,7 +76,7 @@ fn nesting_has_a_limit_in_both_encodings() {
         assert_eq!(accepted(&text), fits, "{levels} levels of JSON");
         assert_eq!(MsgPack::new(&packed).check().is_ok(), fits, "{levels} levels of MessagePack");
         if fits {
-            for body in [Body::Json(&text), Body::MsgPack(&packed)] {
+            for body in [Body::Json(text.as_bytes()), Body::MsgPack(&packed)] {
                 let lists =
                     body.into_tape().events.iter().filter(|event| matches!(event, Event::List(_))).count();
                 assert_eq!(lists, levels);
@@ -191,6 +191,35 @@ proptest! {
             let other = serde_json::from_str::<serde_json::Map<String, Value>>(text).is_ok();
             prop_assert!(!other || scanned, "{}", text);
             prop_assert!(!scanned || !json.is_clean() || other, "{}", text);
+        }
+    }
+
+    #[test]
+    fn bytes_are_read_as_the_text_they_ought_to_be(object in any_object(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = object.to_string().into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut mended = String::new();
+        let mut seen = [Vec::new(), Vec::new()];
+        let [of_text, of_bytes] = &mut seen;
+        let mut view = Json::new(&text);
+        let scanned = view.scan(&mut KnownKeys::new(|key| key.text().len()), |key, value| {
+            of_text.push(format!("{key} {value:?}"));
+        });
+        let mut other = Json::of_bytes(&bytes, &mut mended);
+        let also = other.scan(&mut KnownKeys::new(|key| key.text().len()), |key, value| {
+            of_bytes.push(format!("{key} {value:?}"));
+        });
+        prop_assert_eq!(scanned.is_ok(), also.is_ok());
+        prop_assert_eq!(view.lossy_text(), other.lossy_text());
+        if scanned.is_ok() {
+            prop_assert_eq!(other.text(), text.as_bytes());
+            prop_assert_eq!(view.is_clean(), other.is_clean());
+            // What stands before bytes that are no text is taken twice.
+            let twice = of_bytes.len() - of_text.len();
+            prop_assert_eq!(&of_bytes[..twice], &of_text[..twice]);
+            prop_assert_eq!(&of_bytes[twice..], &of_text[..]);
         }
     }
 

@@ -8,7 +8,7 @@ pub mod rounds;
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{self, Config, NoFiles};
-use kaudit_filter::record::{self, Json, MsgPack};
+use kaudit_filter::record::{Json, MsgPack};
 use kaudit_filter::{Filter, Time, Verdict};
 
 use records::{Profile, Records, START_MS};
@@ -57,8 +57,9 @@ impl Worker {
         let now = Time::from_millis(now_ms);
         match encoding {
             Encoding::Json => {
-                let text = record::text(record);
-                let Verdict::Kept(entry) = self.filter.process(&mut Json::new(&text), now) else {
+                let mut mended = String::new();
+                let mut json = Json::of_bytes(record, &mut mended);
+                let Verdict::Kept(entry) = self.filter.process(&mut json, now) else {
                     return false;
                 };
                 entry.write_json(out);

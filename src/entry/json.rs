@@ -116,11 +116,11 @@ impl<O: Out> Members<'_, O> {
 pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
     let marks = &entry.marks.events;
     match &entry.body {
-        Body::Json(body) if marks.is_empty() => out.put(body.as_bytes()),
+        Body::Json(body) if marks.is_empty() => out.put(body),
         Body::Json(body) => {
-            let open = body.strip_suffix('}').unwrap_or(body).trim_end();
-            out.put(open.as_bytes());
-            own_member(marks, open != "{", out);
+            let open = body.strip_suffix(b"}").unwrap_or(body).trim_ascii_end();
+            out.put(open);
+            own_member(marks, open != b"{", out);
         }
         #[cfg(feature = "msgpack")]
         Body::MsgPack(_) => tape_with_marks(&entry.body.clone().into_tape(), marks, out),
@@ -192,7 +192,7 @@ fn string(text: &str, out: &mut impl Out) {
 fn number(number: Number<'_>, out: &mut impl Out) {
     match number {
         Number::Int(value) => int(value, out),
-        Number::Raw(text) => out.put(text.as_bytes()),
+        Number::Raw(text) => out.put(text),
         // Rare, and outside the hot path.
         Number::Uint(_) => out.put(number.to_string().as_bytes()),
         #[cfg(feature = "msgpack")]

@@ -4,7 +4,7 @@
 
 use super::{Entry, Labels, Length, OWN_KEY, Out, json};
 use crate::config::TextForm;
-use crate::record::{Body, Event, Number};
+use crate::record::{Body, Event, Number, spelled};
 
 /// A whole entry.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
@@ -164,12 +164,15 @@ fn number(number: Number<'_>, out: &mut impl Out) {
         Number::Int(value) => int(value, out),
         Number::Uint(value) => head(0xcf, value.to_be_bytes(), out),
         Number::Float(value) => head(0xcb, value.to_be_bytes(), out),
-        Number::Raw(text) => match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
-            (Ok(value), ..) => int(value, out),
-            (_, Ok(value), _) => head(0xcf, value.to_be_bytes(), out),
-            (.., Ok(value)) if value.is_finite() => head(0xcb, value.to_be_bytes(), out),
-            _ => str(text, out),
-        },
+        Number::Raw(text) => {
+            let text = spelled(text);
+            match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
+                (Ok(value), ..) => int(value, out),
+                (_, Ok(value), _) => head(0xcf, value.to_be_bytes(), out),
+                (.., Ok(value)) if value.is_finite() => head(0xcb, value.to_be_bytes(), out),
+                _ => str(text, out),
+            }
+        }
     }
 }
 

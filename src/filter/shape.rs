@@ -190,7 +190,7 @@ impl Shaper {
 
     #[inline(never)]
     fn rewrite(&self, entry: &mut Entry<'_>, own: bool, redaction: Redaction, stats: &mut Stats) {
-        let mut tape = core::mem::replace(&mut entry.body, Body::Json("")).into_tape();
+        let mut tape = core::mem::replace(&mut entry.body, Body::Json(b"")).into_tape();
         if own {
             entry.mark("previous", tape.take_own());
         }

@@ -7,15 +7,22 @@
 
 use super::decimal;
 use super::keys::{Encoded, Place};
-use super::plain::{digits_from, plain_length};
+use super::plain::{ascii_length, bytes_before, digits_from, no_digits, plain_length};
 use super::repeats::{Inside, Repeats, Suspicion};
-use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value};
+use super::{
+    Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value, spelled,
+};
+
+/// What [`Malformed`] says of bytes that are no text.
+const NOT_UTF8: &str = "expected utf-8";
 
 /// One record as JSON text.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Json<'a> {
-    text: &'a str,
-    body: &'a str,
+    text: &'a [u8],
+    body: &'a [u8],
+    /// Where the text goes when it turns out not to be UTF-8.
+    spare: Option<&'a mut String>,
     /// Whether the body may leave as it came, if no key stands twice in it.
     tidy: bool,
     /// Whether some key may stand twice.
@@ -26,7 +33,22 @@ impl<'a> Json<'a> {
     /// A view of `text`, which may have white space around it. A host that has bytes makes them text first
     /// ([`text`](super::text)).
     pub fn new(text: &'a str) -> Self {
-        Self { text, body: text, tidy: false, suspected: false }
+        Self::over(text.as_bytes(), None)
+    }
+
+    /// A view of bytes that ought to be text: what is no UTF-8 becomes U+FFFD, in `spare`. They are looked at while the
+    /// record is scanned, and not before.
+    pub fn of_bytes(bytes: &'a [u8], spare: &'a mut String) -> Self {
+        Self::over(bytes, Some(spare))
+    }
+
+    fn over(text: &'a [u8], spare: Option<&'a mut String>) -> Self {
+        Self { text, body: text, spare, tidy: false, suspected: false }
+    }
+
+    /// The whole text, after a scan: what was no UTF-8 is U+FFFD now.
+    pub fn text(&self) -> &'a [u8] {
+        self.text
     }
 
     fn has_repeats(&self) -> bool {
@@ -52,12 +74,12 @@ impl<'a> Json<'a> {
     }
 }
 
-impl<'a> Record<'a> for Json<'a> {
+impl<'a> Json<'a> {
     #[inline(never)]
-    fn scan<M: Copy>(
+    fn scan_text<M: Copy>(
         &mut self,
         keys: &mut KnownKeys<M>,
-        mut take: impl FnMut(M, Value<'a>),
+        take: &mut impl FnMut(M, Value<'a>),
     ) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(self.text);
         let mut suspicion = Suspicion::new();
@@ -88,7 +110,7 @@ impl<'a> Record<'a> for Json<'a> {
                 expected = keys.from(place);
                 rest = scanner.rest();
             }
-            match plain_string(rest) {
+            match ascii_string(rest) {
                 Some((text, [b'"', b',', after @ ..])) => {
                     rest = after;
                     take(meaning, Value::Plain(text));
@@ -100,7 +122,11 @@ impl<'a> Record<'a> for Json<'a> {
                 }
                 _ => {
                     scanner.back_to(rest);
-                    take(meaning, scanner.odd_value(&mut suspicion)?);
+                    if let Some(number) = scanner.plain_number() {
+                        take(meaning, Value::Number(Number::Raw(number)));
+                    } else {
+                        take(meaning, scanner.odd_value(&mut suspicion)?);
+                    }
                 }
             }
             ends = scanner.ends_or_goes_on()?;
@@ -117,6 +143,30 @@ impl<'a> Record<'a> for Json<'a> {
         }
     }
 
+    /// Puts U+FFFD in the place of what is no UTF-8.
+    #[cold]
+    fn mend(&mut self, spare: &'a mut String) {
+        super::push_lossy(self.text, spare);
+        self.text = spare.as_bytes();
+    }
+}
+
+impl<'a> Record<'a> for Json<'a> {
+    #[inline]
+    fn scan<M: Copy>(
+        &mut self,
+        keys: &mut KnownKeys<M>,
+        mut take: impl FnMut(M, Value<'a>),
+    ) -> Result<(), Malformed> {
+        loop {
+            match (self.scan_text(keys, &mut take), self.spare.take()) {
+                // What was taken before the place that is no UTF-8 is taken once more, the same.
+                (Err(error), Some(spare)) if error.what == NOT_UTF8 => self.mend(spare),
+                (scanned, _) => return scanned,
+            }
+        }
+    }
+
     fn is_clean(&self) -> bool {
         self.tidy && !(self.suspected && self.has_repeats())
     }
@@ -126,18 +176,18 @@ impl<'a> Record<'a> for Json<'a> {
     }
 
     fn lossy_text(&self) -> String {
-        self.text.to_owned()
+        String::from_utf8_lossy(self.text).into_owned()
     }
 }
 
 /// Walks a value known to be valid, such as a body that was scanned.
-pub(super) fn walk<'a>(text: &'a str, on: impl FnMut(Event<'a, Text<'a>>)) -> Result<(), Malformed> {
+pub(super) fn walk<'a>(text: &'a [u8], on: impl FnMut(Event<'a, Text<'a>>)) -> Result<(), Malformed> {
     let mut on = on;
     Scanner::new(text).walk_from(0, &mut on)
 }
 
 struct Scanner<'a> {
-    text: &'a str,
+    text: &'a [u8],
     /// Where the next byte to be read stands.
     at: usize,
     /// Whether all that was read may leave as it is.
@@ -145,7 +195,7 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0, tidy: true }
     }
 
@@ -155,14 +205,9 @@ impl<'a> Scanner<'a> {
         Malformed { offset: self.at.min(self.text.len()), what }
     }
 
-    #[inline(always)]
-    fn bytes(&self) -> &'a [u8] {
-        self.text.as_bytes()
-    }
-
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.bytes().get(self.at).copied()
+        self.text.get(self.at).copied()
     }
 
     #[inline]
@@ -198,7 +243,7 @@ impl<'a> Scanner<'a> {
     /// What is still to be read.
     #[inline(always)]
     fn rest(&self) -> &'a [u8] {
-        self.bytes().get(self.at..).unwrap_or_default()
+        self.text.get(self.at..).unwrap_or_default()
     }
 
     /// Goes to where only this is still to be read.
@@ -210,7 +255,7 @@ impl<'a> Scanner<'a> {
     /// A key without escapes and its colon, without space between: itself, and what follows it.
     #[inline(always)]
     fn plain_key(&self) -> Option<(&'a [u8], &'a [u8])> {
-        match plain_string(self.rest())? {
+        match ascii_string(self.rest())? {
             (key, [b'"', b':', rest @ ..]) => Some((key, rest)),
             _ => None,
         }
@@ -221,7 +266,6 @@ impl<'a> Scanner<'a> {
         if let Some((key, rest)) = self.plain_key() {
             self.back_to(rest);
             self.space();
-            // Whether it is whole characters is nobody's question: it is only compared.
             return Ok(Text::Bytes(key));
         }
         self.odd_key()
@@ -235,7 +279,7 @@ impl<'a> Scanner<'a> {
         }
         let key = self.string()?;
         // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
-        self.tidy &= matches!(key, Text::Plain(_));
+        self.tidy &= !matches!(key, Text::Escaped(_));
         self.space();
         self.expect(b':', "expected `:`")?;
         self.space();
@@ -264,19 +308,24 @@ impl<'a> Scanner<'a> {
         Ok(keys.find(place, &Name::of(key), Encoded::of([b"\"", key, b"\":"]), suspicion))
     }
 
+    /// What most values other than strings are: a whole number without a sign, of up to sixteen digits.
+    #[inline(always)]
+    fn plain_number(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest();
+        let ([first, second], _) = rest.first_chunk::<16>()?.as_chunks() else { return None };
+        let length = match no_digits(u64::from_le_bytes(*first)) {
+            0 => bytes_before(no_digits(u64::from_le_bytes(*second))).wrapping_add(8),
+            others => bytes_before(others),
+        };
+        let (Some(b'1'..=b'9'), Some(b',' | b'}')) = (rest.first(), rest.get(length)) else { return None };
+        let start = self.at;
+        self.at = start.wrapping_add(length);
+        self.text.get(start..self.at)
+    }
+
     /// One value of the top level other than a string without escapes; a nested one is checked and passed over.
     #[inline(never)]
     fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
-        // What most values other than strings are: whole numbers.
-        if let Some(b'1'..=b'9') = self.peek() {
-            let end = self.at.wrapping_add(digits_from(self.bytes(), self.at));
-            if let Some(b',' | b'}') = self.bytes().get(end)
-                && let Some(number) = self.text.get(self.at..end).filter(|number| number.len() < 300)
-            {
-                self.at = end;
-                return Ok(Value::Number(Number::Raw(number)));
-            }
-        }
         self.space();
         Ok(match self.peek() {
             Some(b'"') => self.string()?.into(),
@@ -386,7 +435,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn literal(&mut self, word: &str, event: Event<'a, Text<'a>>) -> Result<Event<'a, Text<'a>>, Malformed> {
-        let rest = self.bytes().get(self.at..).unwrap_or_default();
+        let rest = self.text.get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
             return Err(self.malformed("expected a value"));
         }
@@ -394,7 +443,7 @@ impl<'a> Scanner<'a> {
         Ok(event)
     }
 
-    fn number(&mut self) -> Result<&'a str, Malformed> {
+    fn number(&mut self) -> Result<&'a [u8], Malformed> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.step();
@@ -420,13 +469,13 @@ impl<'a> Scanner<'a> {
         let text = self.text.get(start..self.at).unwrap_or_default();
         // Some 300 digits without an exponent are beyond every reader's range, too.
         if exponent || text.len() > 300 {
-            self.tidy &= decimal::is_finite(text);
+            self.tidy &= decimal::is_finite(spelled(text));
         }
         Ok(text)
     }
 
     fn digits(&mut self) -> Result<(), Malformed> {
-        let count = digits_from(self.bytes(), self.at);
+        let count = digits_from(self.text, self.at);
         if count == 0 {
             return Err(self.malformed("expected a digit"));
         }
@@ -437,28 +486,30 @@ impl<'a> Scanner<'a> {
     /// A string, from its opening quote to behind its closing one.
     #[inline]
     fn string(&mut self) -> Result<Text<'a>, Malformed> {
-        if let Some((text, [b'"', rest @ ..])) = plain_string(self.rest()) {
-            let start = self.at.wrapping_add(1);
+        if let Some((text, [b'"', rest @ ..])) = ascii_string(self.rest()) {
             self.back_to(rest);
-            return Ok(Text::Plain(self.text.get(start..start.wrapping_add(text.len())).unwrap_or_default()));
+            return Ok(Text::Bytes(text));
         }
         self.odd_string()
     }
 
-    /// A string with escapes in it, or none, from its opening quote.
+    /// A string with escapes or other characters than ASCII's in it, or none, from its opening quote.
     #[inline(never)]
     fn odd_string(&mut self) -> Result<Text<'a>, Malformed> {
         self.step();
         let start = self.at;
+        let mut escapes = false;
         loop {
             self.at = self.at.wrapping_add(plain_length(self.rest()));
             match self.peek() {
                 Some(b'"') => {
-                    let text = self.text.get(start..self.at).unwrap_or_default();
+                    let bytes = self.text.get(start..self.at).unwrap_or_default();
+                    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| self.malformed(NOT_UTF8))?;
                     self.step();
-                    return Ok(Text::Escaped(text));
+                    return Ok(if escapes { Text::Escaped(text) } else { Text::Plain(text) });
                 }
                 Some(b'\\') => {
+                    escapes = true;
                     self.step();
                     self.escape()?;
                 }
@@ -476,7 +527,7 @@ impl<'a> Scanner<'a> {
                 self.step();
                 match self.hex()? {
                     0xD800..=0xDBFF => {
-                        let rest = self.bytes().get(self.at..).unwrap_or_default();
+                        let rest = self.text.get(self.at..).unwrap_or_default();
                         let low = rest.strip_prefix(b"\\u").and_then(hex4);
                         if low.is_some_and(|low| (0xDC00..=0xDFFF).contains(&low)) {
                             self.at = self.at.wrapping_add(6);
@@ -494,19 +545,19 @@ impl<'a> Scanner<'a> {
     }
 
     fn hex(&mut self) -> Result<u32, Malformed> {
-        let rest = self.bytes().get(self.at..).unwrap_or_default();
+        let rest = self.text.get(self.at..).unwrap_or_default();
         let code = hex4(rest).ok_or_else(|| self.malformed("expected four hex digits"))?;
         self.at = self.at.wrapping_add(4);
         Ok(code)
     }
 }
 
-/// A string from its opening quote: what of it needs no look, and what follows; that begins with the closing quote if
-/// it is whole.
+/// A string from its opening quote: what of it is ASCII and needs no look, and what follows; that begins with the closing
+/// quote if it is whole.
 #[inline(always)]
-fn plain_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+fn ascii_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (b'"', inside) = bytes.split_first()? else { return None };
-    inside.split_at_checked(plain_length(inside))
+    inside.split_at_checked(ascii_length(inside))
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {

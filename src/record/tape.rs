@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 #[cfg(feature = "msgpack")]
 use super::msgpack;
 use super::repeats::Repeats;
-use super::{Number, Text, decimal, json};
+use super::{Number, Text, decimal, json, spelled};
 
 /// One event of a body, in document order.
 #[derive(Clone, Debug)]
@@ -56,13 +56,15 @@ pub struct Tape<'a> {
 
 impl<'a> Tape<'a> {
     /// Reads a JSON value that was scanned before.
-    pub(super) fn from_json(text: &'a str) -> Self {
+    pub(super) fn from_json(text: &'a [u8]) -> Self {
         let mut builder = Builder::new();
         // A scanned body is valid; were it not, what was read so far is closed below.
         let _ = json::walk(text, |event| {
             builder.push(match event.map_text(Cow::from) {
                 // No reader has such a number; the text keeps what was meant.
-                Event::Number(Number::Raw(text)) if !decimal::is_finite(text) => Event::Str(text.into()),
+                Event::Number(Number::Raw(text)) if !decimal::is_finite(spelled(text)) => {
+                    Event::Str(spelled(text).into())
+                }
                 event => event,
             });
         });

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::{self, Json};
+use kaudit_filter::record::Json;
 use kaudit_filter::{Filter, Verdict};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -252,8 +252,8 @@ impl Pipe {
         if line.is_empty() {
             return;
         }
-        let text = record::text(line);
-        match self.filter.process(&mut Json::new(&text), wall()) {
+        let mut mended = String::new();
+        match self.filter.process(&mut Json::of_bytes(line, &mut mended), wall()) {
             Verdict::Kept(entry) => write(self.shape, &entry, &mut self.lines),
             Verdict::Passed => {
                 self.lines.extend_from_slice(line);

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::{self, Json, MsgPack};
+use kaudit_filter::record::{Json, MsgPack};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Verdict};
 use mlua::Lua;
@@ -65,8 +65,8 @@ impl Step {
     fn text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<Answer> {
         self.last = Way::Text;
         let bytes = message.as_bytes();
-        let text = record::text(&bytes);
-        let verdict = self.filter.process(&mut Json::new(&text), self.clock.now()?);
+        let mut mended = String::new();
+        let verdict = self.filter.process(&mut Json::of_bytes(&bytes, &mut mended), self.clock.now()?);
         match &verdict {
             Verdict::Kept(entry) if self.shape == Shape::Singles => {
                 log.raw_set("message", written(lua, entry, &mut self.written)?)?;

@@ -38,19 +38,21 @@ impl Guest {
         self.filter.may_keep_back().then_some(NOTICE)
     }
 
-    /// The answer to one record that arrived `now`: a JSON object, or nothing, and the NUL that ends it.
+    /// The answer to one record that arrived `now`, in bytes that ought to be text: a JSON object, or nothing, and the NUL that ends it.
     ///
     /// A dropped record leaves its slot to an entry of the filter's own that is due.
-    pub fn answer(&mut self, record: &str, now: Time) -> &[u8] {
+    pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
         if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
             self.settled = true;
             self.filter.keep_back(true);
         }
         let Self { filter, shape, reply, .. } = self;
         reply.clear();
-        match filter.process(&mut Json::new(record), now) {
+        let mut mended = String::new();
+        let mut json = Json::of_bytes(record, &mut mended);
+        match filter.process(&mut json, now) {
             Verdict::Kept(entry) => write(&entry, *shape, reply),
-            Verdict::Passed => pass(record, reply),
+            Verdict::Passed => pass(json.text(), reply),
             Verdict::Dropped(_) | Verdict::Suppressed => {
                 if let Some(entry) = filter.due(now) {
                     write(&entry, *shape, reply);
@@ -75,8 +77,9 @@ fn write(entry: &Entry<'_>, shape: Shape, reply: &mut Vec<u8>) {
 }
 
 /// A record that stays as it is. Fluent Bit would lose what is no JSON object, so that becomes a text in one.
-fn pass(text: &str, reply: &mut Vec<u8>) {
-    if Json::new(text).check().is_ok() {
+fn pass(text: &[u8], reply: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(text);
+    if Json::new(&text).check().is_ok() {
         return reply.extend_from_slice(text.as_bytes());
     }
     reply.extend_from_slice(br#"{"message":""#);

@@ -15,7 +15,7 @@ fn guest(config: &str) -> Guest {
 
 /// The answer `after` milliseconds: nothing, or an object.
 fn ask(guest: &mut Guest, record: &[u8], after: i64) -> Option<Value> {
-    let answer = guest.answer(&String::from_utf8_lossy(record), Time::from_millis(START_MS + after));
+    let answer = guest.answer(record, Time::from_millis(START_MS + after));
     let (nul, text) = answer.split_last().unwrap();
     assert_eq!(*nul, 0, "an answer ends with a NUL");
     assert!(!text.contains(&0), "and has no other");
@@ -70,7 +70,10 @@ fn any_record_gets_an_object() {
 fn what_passes_is_not_touched() {
     let mut guest = guest(&format!("unrecognised: pass\nintegrations:\n- type: detections\n  {TARGET}}}\n"));
     let record = r#"{"log" : "a line",  "n":1.0}"#;
-    assert_eq!(guest.answer(record, Time::from_millis(START_MS)).split_last().unwrap().1, record.as_bytes());
+    assert_eq!(
+        guest.answer(record.as_bytes(), Time::from_millis(START_MS)).split_last().unwrap().1,
+        record.as_bytes()
+    );
 }
 
 #[test]
