@@ -122,7 +122,7 @@ impl Filter {
             stages: Stages::new(config, seed, source)?,
             stats: Stats::default(),
             keys: KnownKeys::new(Key::of),
-            scratch: Scratch::default(),
+            scratch: Scratch { labels: Texts::lasting(), ..Scratch::default() },
         })
     }
 

@@ -24,11 +24,11 @@ pub(super) struct Source<'s, 'a> {
     pub integration: &'s str,
 }
 
-/// Where names and texts stand that are not the record's own.
+/// Where names and texts stand that are not the record's own. The default remembers no names.
 #[derive(Default)]
 pub(super) struct Texts {
     /// A place for each of some names that were made before.
-    known: [Known; Self::KNOWN],
+    known: Box<[Known]>,
     /// Names that are made for one record.
     odd: Names,
     category: String,
@@ -40,6 +40,11 @@ pub(super) struct Texts {
 impl Texts {
     /// How many names are remembered: for a few clusters, each with three kinds of findings.
     const KNOWN: usize = 32;
+
+    /// Those that live on from record to record.
+    pub fn lasting() -> Self {
+        Self { known: (0..Self::KNOWN).map(|_| Known::default()).collect(), ..Self::default() }
+    }
 }
 
 /// Names, and what they were made of.
@@ -139,7 +144,7 @@ impl Namer {
         &self,
         source: &Source<'_, '_>,
         redactor: &Redactor,
-        known: &'n mut [Known; Texts::KNOWN],
+        known: &'n mut [Known],
         odd: &'n mut Names,
     ) -> &'n Names {
         let text = match self.by {

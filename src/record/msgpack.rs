@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::keys::{Encoded, Place};
 use super::repeats::{Repeats, Suspicion};
-use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Value};
+use super::{Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Value, text};
 
 /// One record as a `MessagePack` map.
 #[derive(Clone, Debug)]
@@ -263,7 +263,7 @@ pub(super) fn walk<'a>(bytes: &'a [u8], mut on: impl FnMut(Event<'a>)) -> Result
 /// A token as a string, where only a string will do.
 fn as_text<'a>(token: &Token<'a>) -> Cow<'a, str> {
     match *token {
-        Token::Str(bytes) | Token::Bin(bytes) => String::from_utf8_lossy(bytes),
+        Token::Str(bytes) | Token::Bin(bytes) => text(bytes),
         Token::Number(number) => Cow::Owned(number.to_string()),
         Token::Bool(value) => Cow::Owned(value.to_string()),
         Token::Ext(kind, bytes) => Cow::Owned(format!("ext({kind}):{}", hex(bytes))),

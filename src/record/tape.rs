@@ -321,7 +321,7 @@ impl<'a> From<Text<'a>> for Cow<'a, str> {
     fn from(text: Text<'a>) -> Self {
         match text {
             Text::Plain(text) => Cow::Borrowed(text),
-            Text::Bytes(bytes) => String::from_utf8_lossy(bytes),
+            Text::Bytes(bytes) => super::text(bytes),
             Text::Escaped(text) => {
                 let mut plain = String::with_capacity(text.len());
                 json::unescape(text, &mut plain);
