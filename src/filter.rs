@@ -37,7 +37,7 @@ struct Stages {
     integrations: Vec<Integration>,
     matcher: Matcher,
     severity: Table,
-    limiter: Limiter<Note>,
+    limiter: Limiter<Sampled>,
     counts: Counts<Note>,
     /// The dimensions of the finding that is being counted.
     dimensions: [String; 4],
@@ -75,10 +75,22 @@ pub enum Verdict<'a> {
 /// The labels of a finding that is gone.
 type Noted = [Box<[u8]>; 7];
 
-/// What a summary or report remembers of the findings it speaks of.
+/// What a report or summary remembers of the findings it speaks of: the highest severity, and the labels of the first.
 struct Note {
     severity: Severity,
     labels: Noted,
+}
+
+impl Note {
+    /// Another finding of which is spoken.
+    fn further(&mut self, severity: Severity) {
+        self.severity = self.severity.max(severity);
+    }
+}
+
+/// A summary's note, with a few fields of the first finding.
+struct Sampled {
+    note: Note,
     sample: Tape<'static>,
 }
 
@@ -207,9 +219,9 @@ impl Filter {
         Some(self.report(report, now))
     }
 
-    fn summary(&mut self, summary: Summary<Note>, now: Time) -> Option<Entry<'_>> {
+    fn summary(&mut self, summary: Summary<Sampled>, now: Time) -> Option<Entry<'_>> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
-        let (text, severity, labels) = shaper.summary_text(integrations, summary)?;
+        let (text, Note { severity, labels }) = shaper.summary_text(integrations, summary)?;
         let labels = scratch.hold(labels);
         let body = Body::Tape(Tape::map([]));
         let mut entry = shaper.entry(now.millis(), severity, labels, body);
@@ -516,8 +528,7 @@ impl Stages {
         let severity = self.severity.of(&finding.question, finding.flags(true));
         let name = name_of(&self.integrations, claimed);
         let first = || self.shaper.note(&finding.source(false, name), severity);
-        let further = |note: &mut Note| note.severity = note.severity.max(severity);
-        self.counts.add(claimed, dimensions, time_ms, now, first, further);
+        self.counts.add(claimed, dimensions, time_ms, now, first, |note| note.further(severity));
         Reason::Counted
     }
 

@@ -63,7 +63,7 @@ impl Redactor {
         let mut found = false;
         let mut at = At::Unknown;
         body.walk(|event| match event {
-            Event::Key(key) => at = self.at(&key),
+            Event::Key(key) => at = self.at(key),
             // What follows in a list, or under a key without words, belongs to a key that was passed by.
             Event::End => at = At::Unknown,
             Event::Str(text) => found = found || self.finds_in(&text, &at),
@@ -76,25 +76,22 @@ impl Redactor {
     }
 
     /// Where the value of this key stands.
-    fn at(&self, key: &str) -> At {
-        match last_word(key) {
+    fn at<'k>(&self, key: Cow<'k, str>) -> At<'k> {
+        match last_word(&key) {
             None => At::Unknown,
-            Some(word) if self.rules.iter().any(|rule| rule.word.needle() == word.as_bytes()) => {
-                At::Under(word.to_owned())
-            }
+            Some(word) if self.rules.iter().any(|rule| rule.ends_with(word)) => At::Under(key),
             Some(_) => At::Elsewhere,
         }
     }
 
-    fn finds_in(&self, text: &str, at: &At) -> bool {
-        self.rules.iter().any(|rule| {
-            let named = match at {
-                At::Elsewhere => false,
-                At::Under(word) => rule.word.needle() == word.as_bytes(),
-                At::Unknown => true,
-            };
-            named && rule.occurs(text)
-        })
+    fn finds_in(&self, text: &str, at: &At<'_>) -> bool {
+        let word = match at {
+            At::Elsewhere => return false,
+            At::Under(key) => last_word(key),
+            At::Unknown => None,
+        };
+        let named = |rule: &&Rule| word.is_none_or(|word| rule.ends_with(word));
+        self.rules.iter().filter(named).any(|rule| rule.occurs(text))
     }
 
     /// Whether there is no rule at all.
@@ -167,6 +164,11 @@ impl Redactor {
 }
 
 impl Rule {
+    /// Whether its path ends with this word.
+    fn ends_with(&self, word: &str) -> bool {
+        self.word.needle() == word.as_bytes()
+    }
+
     fn names(&self, path: &str) -> bool {
         path == self.path || path.strip_prefix("context_") == Some(&self.path)
     }
@@ -196,11 +198,11 @@ impl Rule {
 
 /// Where a value stands, for a look that follows no paths.
 #[derive(PartialEq)]
-enum At {
+enum At<'k> {
     /// Under a key that ends with no rule's word.
     Elsewhere,
-    /// Under a key whose last word is this one, which some rule has.
-    Under(String),
+    /// Under this key, which ends with a rule's word.
+    Under(Cow<'k, str>),
     /// Under a key that is not known any more, or that has no words.
     Unknown,
 }

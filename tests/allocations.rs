@@ -20,6 +20,9 @@ integrations:
 - type: detections
   target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles', stopped: true}
   data-filter: {etype: [resource]}
+- type: selections
+  target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles'}
+  data-filter: {rules-match: '^counted$', report: count}
 ";
 
 fn filter(sections: &str) -> Filter {
@@ -143,6 +146,7 @@ fn a_record_that_does_not_leave_costs_no_allocation() {
         ),
         ("passed", "unrecognised: pass\n", json!({"log": "started", "stream": "stdout"})),
         ("suppressed", "", selection(&json!({}))),
+        ("counted", "", selection(&json!({"rule": "counted"}))),
         ("entity-no-match", "", json!({"log": detection(&json!({"eid": "system:x"})).to_string() + "\n"})),
     ];
     let mut wrong = Vec::new();
@@ -159,6 +163,8 @@ fn a_record_that_does_not_leave_costs_no_allocation() {
 /// What a kept finding may cost that leaves as it came, however large it is: its entity, if that is in escapes, is
 /// resolved once for the question and once for the label.
 const KEPT: u64 = 2;
+/// What one may cost in which a redaction's pattern is looked for: each string in escapes is resolved.
+const REDACTABLE: u64 = 4;
 /// What one with a mark (clamped, without a time) may cost: the mark's few events.
 const MARKED: u64 = 8;
 /// What one may cost that changes its encoding: a line of JSON in a MessagePack event, or an object that becomes a string.
@@ -172,6 +178,8 @@ fn a_kept_record_costs_few() {
         (KEPT, "", detection(&json!({"time": null}))),
         (KEPT, "", detection(&wide)),
         (REWRITTEN, "", json!({"log": detection(&json!({})).to_string()})),
+        // A field that a redaction names holds nothing that has to go.
+        (REDACTABLE, "redact: [{field: context.unusual-uri, pattern: secret}]\n", detection(&json!({}))),
         (
             REWRITTEN,
             "coralogix: {text: string, application-name: '{cluster}-{type}'}\n",
@@ -192,7 +200,7 @@ fn a_kept_record_costs_few() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A filter whose limits have room for a million keys.
+/// A filter whose tables have room for a million keys.
 fn roomy() -> Filter {
     let text = CONFIG.replace("rate-limit: {by: entity}", "rate-limit: {by: entity, max-keys: 1000000}");
     let config = config::read("kaudit.yaml", &text, &config::NoFiles).config.expect("no mistakes");
@@ -203,21 +211,32 @@ fn roomy() -> Filter {
 /// left over, which is less than half of it, in bytes.
 const KEY: u64 = 128;
 
-#[test]
-fn a_limiter_key_costs_few_bytes() {
+/// What a count report may keep until it leaves: what tells it apart, twice, its labels, and its place in two tables.
+const COUNT: u64 = 1_000;
+
+/// The bytes that a filter keeps of each of many selections by users of their own.
+fn held(verdict: &str, rule: &str) -> u64 {
     const KEYS: u64 = 50_000;
     let mut filter = roomy();
     let mut out = Vec::with_capacity(1 << 16);
     let mut feed = |keys: std::ops::Range<u64>| {
         for key in keys {
-            let record = packed(&selection(&json!({ "principal": format!("user-{key:015}") })));
-            let (verdict, _) = cost(&mut filter, &mut MsgPack::new(&record), true, &mut out);
-            assert_eq!(verdict, "kept");
+            let members = json!({ "rule": rule, "principal": format!("user-{key:015}") });
+            let record = packed(&selection(&members));
+            let (what, _) = cost(&mut filter, &mut MsgPack::new(&record), true, &mut out);
+            assert_eq!(what, verdict);
         }
     };
     feed(0..100);
     let held = measure(|| feed(100..100 + KEYS)).bytes_current;
-    let each = u64::try_from(held).expect("a table only grows") / KEYS;
-    println!("{each} bytes for each limiter key");
-    assert!((20..=KEY).contains(&each), "{each} bytes for each key");
+    u64::try_from(held).expect("a table only grows") / KEYS
+}
+
+#[test]
+fn what_is_kept_of_a_key_is_few_bytes() {
+    for (verdict, rule, most) in [("kept", "exec", KEY), ("counted", "counted", COUNT)] {
+        let each = held(verdict, rule);
+        println!("{verdict}: {each} bytes for each key");
+        assert!((20..=most).contains(&each), "{verdict}: {each} bytes for each key");
+    }
 }

@@ -3,8 +3,8 @@
 
 #![expect(clippy::inline_always, reason = "each kept record has seven labels, measured")]
 
-use super::Note;
 use super::shape::Shaper;
+use super::{Note, Sampled};
 use crate::config::{Coralogix, Severity};
 use crate::entry::{LABEL_CHARS, Labels, Names};
 use crate::finding::{Field, Fields, Kind};
@@ -295,11 +295,16 @@ fn clip(label: &str) -> &str {
 }
 
 impl Shaper {
-    /// What a summary or report remembers of this finding.
+    /// What a report remembers of this finding.
     pub(super) fn note(&self, source: &Source<'_, '_>, severity: Severity) -> Note {
         let mut texts = Texts::default();
         let labels = self.labels(source, &mut texts);
-        Note { severity, labels: labels.each().map(Box::from), sample: self.sample(source.fields) }
+        Note { severity, labels: labels.each().map(Box::from) }
+    }
+
+    /// What a summary remembers of it.
+    pub(super) fn sampled(&self, source: &Source<'_, '_>, severity: Severity) -> Sampled {
+        Sampled { note: self.note(source, severity), sample: self.sample(source.fields) }
     }
 
     /// The few fields that tell a finding's story.
@@ -331,6 +336,8 @@ impl Shaper {
                 _ => sample.insert(field.name(), Tape::str(text)),
             }
         }
+        // It lives as long as its key is held back.
+        sample.events.shrink_to_fit();
         sample
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::inline_always, reason = "each kept record comes by here, measured")]
 
 use super::labels::{self, Namer, Source, Texts};
-use super::{Integration, Note, Noted, name_of, own_ms};
+use super::{Integration, Note, Sampled, name_of, own_ms};
 use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
 use crate::counts;
 use crate::entry::{Entry, Labels};
@@ -96,14 +96,14 @@ impl Shaper {
         texts.each_ref().map(String::as_str)
     }
 
-    /// What a summary says, the highest severity of what it speaks of, and the labels of the first.
+    /// What a summary says, and what is noted of the findings it speaks of.
     pub fn summary_text(
         &self,
         integrations: &[Integration],
-        summary: Summary<Note>,
-    ) -> Option<(Tape<'static>, Severity, Noted)> {
+        summary: Summary<Sampled>,
+    ) -> Option<(Tape<'static>, Note)> {
         let Summary { integration, by, key, tally } = summary;
-        let Note { severity, labels, sample } = tally.note?;
+        let Sampled { note, sample } = tally.note?;
         let name = name_of(integrations, integration);
         let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
         if let Some(mut key) = key.map(String::from) {
@@ -114,7 +114,7 @@ impl Shaper {
         text.insert("first", Tape::int(tally.first.millis()));
         text.insert("last", Tape::int(tally.last.millis()));
         text.insert("sample", sample);
-        Some((text, severity, labels))
+        Some((text, note))
     }
 
     /// A count report as kAudit writes them.
@@ -211,8 +211,7 @@ impl Shaper {
 
     /// Notes of the first finding that is held back what a summary will tell, and of all the highest severity.
     #[inline(never)]
-    pub fn remember(&self, note: &mut Option<Note>, source: &Source<'_, '_>, severity: Severity) {
-        let note = note.get_or_insert_with(|| self.note(source, severity));
-        note.severity = note.severity.max(severity);
+    pub fn remember(&self, note: &mut Option<Sampled>, source: &Source<'_, '_>, severity: Severity) {
+        note.get_or_insert_with(|| self.sampled(source, severity)).note.further(severity);
     }
 }
