@@ -437,8 +437,10 @@ fn find<'s, 'a>(
     if let Some(kind) = seen.fields.kind() {
         return Ok((kind, seen, None));
     }
-    let line = seen.line.ok_or(None)?.decode(scratch).trim();
-    let mut json = Json::new(line);
+    let mut json = match seen.line.ok_or(None)? {
+        Text::Bytes(line) => Json::of_bytes(line.trim_ascii(), scratch),
+        line => Json::new(line.decode(scratch).trim_ascii()),
+    };
     let inside = inside.insert(Seen::default());
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
     json.scan(keys, |key, value| inside.take(key, value)).map_err(|_| None)?;

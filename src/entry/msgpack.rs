@@ -26,7 +26,7 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     label(b"\xa9className\xa0", class, out);
     label(b"\xaamethodName\xa0", method, out);
     label(b"\xa8threadId\xa0", thread, out);
-    str("text", out);
+    out.put(b"\xa4text");
     match entry.text {
         TextForm::Object => text(entry, out),
         TextForm::String => {
@@ -149,6 +149,7 @@ fn str(text: &str, out: &mut impl Out) {
     out.put(text.as_bytes());
 }
 
+#[inline]
 fn str_head(length: usize, out: &mut impl Out) {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ 0..=31), _) => out.put(&[0xa0 | length]),

@@ -212,6 +212,23 @@ fn behind_simple(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The head of a map or list: how many values stand inside, and what follows the head.
+#[inline]
+fn head_of_many(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let short = |low: u8| u64::from(low & 0x0f);
+    let middle = |high, low| u64::from(u16::from_be_bytes([high, low]));
+    let long = |bytes| u64::from(u32::from_be_bytes(bytes));
+    Some(match *bytes {
+        [head @ 0x80..=0x8f, ref rest @ ..] => (short(head) << 1, rest),
+        [head @ 0x90..=0x9f, ref rest @ ..] => (short(head), rest),
+        [0xdc, high, low, ref rest @ ..] => (middle(high, low), rest),
+        [0xdd, a, b, c, d, ref rest @ ..] => (long([a, b, c, d]), rest),
+        [0xde, high, low, ref rest @ ..] => (middle(high, low) << 1, rest),
+        [0xdf, a, b, c, d, ref rest @ ..] => (long([a, b, c, d]) << 1, rest),
+        _ => return None,
+    })
+}
+
 const LOW_BITS: u64 = u64::from_ne_bytes([1; 8]);
 
 /// For each of a word's bytes 1 where its highest bit is set.
@@ -334,6 +351,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The head of a record: how many members it has.
+    #[inline(always)]
     fn members(&mut self) -> Result<u32, Malformed> {
         // As many members as findings have: one byte has its highest bit set.
         if let [head @ 0x80..=0x8f, rest @ ..]
@@ -535,12 +553,13 @@ impl<'a> Reader<'a> {
                 rest = after;
                 continue;
             }
+            if let Some((inside, after)) = head_of_many(rest) {
+                wanted = wanted.saturating_add(inside);
+                rest = after;
+                continue;
+            }
             self.rest = rest;
-            wanted = wanted.saturating_add(match self.token()? {
-                Token::Map(count) => u64::from(count).saturating_mul(2),
-                Token::List(count) => u64::from(count),
-                _ => 0,
-            });
+            self.token()?;
             rest = self.rest;
         }
         self.rest = rest;

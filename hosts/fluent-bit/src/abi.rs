@@ -372,24 +372,27 @@ impl Buffer {
         self.failed
     }
 
-    /// Makes room for so many bytes more.
-    pub fn reserve(&mut self, more: usize) {
-        let Some(needed) = self.length.checked_add(more).filter(|_| !self.failed) else {
-            self.failed = true;
-            return;
-        };
-        if needed <= self.capacity {
-            return;
-        }
-        let capacity = needed.max(self.capacity.saturating_mul(2)).max(self.least);
-        // SAFETY: `start` is null or was allocated here, and nothing else refers to it.
-        let start = unsafe { libc::realloc(self.start.cast(), capacity) };
-        if start.is_null() {
-            self.failed = true;
+    /// Makes room for so many bytes more; whether there is.
+    pub fn reserve(&mut self, more: usize) -> bool {
+        more <= self.capacity - self.length || self.grow(more)
+    }
+
+    #[cold]
+    fn grow(&mut self, more: usize) -> bool {
+        let needed = self.length.checked_add(more).filter(|_| !self.failed);
+        let grown = needed.and_then(|needed| {
+            let capacity = needed.max(self.capacity.saturating_mul(2)).max(self.least);
+            // SAFETY: `start` is null or was allocated here, and nothing else refers to it.
+            let start = unsafe { libc::realloc(self.start.cast(), capacity) };
+            (!start.is_null()).then_some((start.cast(), capacity))
+        });
+        if let Some((start, capacity)) = grown {
+            (self.start, self.capacity) = (start, capacity);
         } else {
-            self.start = start.cast();
-            self.capacity = capacity;
+            // Nothing is written any more, however little.
+            (self.failed, self.capacity) = (true, self.length);
         }
+        grown.is_some()
     }
 
     /// Hands the bytes over to the host, which frees them.
@@ -402,8 +405,7 @@ impl Buffer {
 
 impl Out for Buffer {
     fn put(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        if !self.failed {
+        if self.reserve(bytes.len()) {
             // SAFETY: there is room for the bytes behind the first `length`, and no slice of this memory was given out.
             unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(self.length), bytes.len()) };
             self.length += bytes.len();
