@@ -6,6 +6,7 @@
 
 mod agent;
 mod guard;
+mod guest;
 mod plot;
 
 use std::fmt::Write as _;
@@ -17,7 +18,6 @@ use serde_json::Value;
 
 use crate::dist;
 use crate::shell::{self, Done, cargo};
-use crate::wasm;
 
 pub use guard::compare;
 
@@ -29,7 +29,7 @@ pub fn run(arguments: &[String]) -> Done {
         [] => measure(),
         ["--instructions"] => guard::compare(),
         ["--update"] => guard::update(),
-        ["--wasm"] => wasm::bench(),
+        ["--wasm"] => guest::measure(),
         ["--agent", program] => agent::measure(program, None),
         ["--agent", program, "--wamrc", compiler] => agent::measure(program, Some(compiler)),
         _ => Err(

@@ -91,17 +91,17 @@ pub fn test() -> Done {
     host(&["test", "--release", "--quiet", "--locked", "--tests"], &[])
 }
 
-/// Measures the guest beside others that do the same: one written without care, and a Lua filter.
-pub fn bench() -> Done {
-    let target = target_directory()?.join("guest-naive");
-    let mut cargo = toolchain("")?;
+/// Measures the guest beside others that do the same: one written without care, and a Lua filter. What was measured is
+/// left below this directory, as criterion leaves it.
+pub fn bench(target: &Path) -> Done {
+    let naive = target_directory()?.join("guest-naive");
+    let mut rustc = toolchain("")?;
     let manifest = "benches/guest/naive/Cargo.toml";
-    cargo.args(["build", "--release", "--locked", "--manifest-path", manifest]);
-    run(for_wasm(&mut cargo, &target))?;
+    rustc.args(["build", "--release", "--locked", "--manifest-path", manifest]);
+    run(for_wasm(&mut rustc, &naive))?;
     drivers_needs()?;
-    let mut bench =
-        crate::shell::cargo(&["bench", "--locked", "--manifest-path", "benches/guest/Cargo.toml"]);
-    run(bench.arg("--target-dir").arg(target_directory()?.join("guest-bench")))
+    let mut bench = cargo(&["bench", "--locked", "--manifest-path", "benches/guest/Cargo.toml"]);
+    run(bench.env("CARGO_TARGET_DIR", target))
 }
 
 /// Checks the drivers as the workspace is checked.
