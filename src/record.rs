@@ -78,18 +78,24 @@ pub enum Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// The body event by event; the counts of JSON's maps and lists are given as 0.
-    pub(crate) fn walk(&self, mut on: impl FnMut(Event<'a>)) {
-        // A body was scanned, so it is valid.
+    /// The bytes of a body that did not change.
+    pub(crate) fn bytes(&self) -> Option<&'a [u8]> {
         match self {
-            Self::Json(text) => {
-                let _ = json::walk(text, |event| on(event.map_text(Cow::from)));
-            }
+            Self::Json(text) => Some(text),
             #[cfg(feature = "msgpack")]
-            Self::MsgPack(bytes) => {
-                let _ = msgpack::walk(bytes, on);
-            }
-            Self::Tape(tape) => tape.events.iter().cloned().for_each(on),
+            Self::MsgPack(bytes) => Some(bytes),
+            Self::Tape(_) => None,
+        }
+    }
+
+    /// The value of the key whose name ends before this byte of a clean body. Where no name ends it is what stands there,
+    /// whatever that is, or null.
+    pub(crate) fn behind_key(&self, end: usize) -> Value<'a> {
+        match self {
+            Self::Json(text) => json::behind_key(text, end),
+            #[cfg(feature = "msgpack")]
+            Self::MsgPack(bytes) => msgpack::value(bytes.get(end..).unwrap_or_default()),
+            Self::Tape(_) => Value::Null,
         }
     }
 

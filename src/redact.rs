@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 use crate::config::Redaction;
 use crate::finding::Field;
 use crate::pattern::{BuildError, Find, Source};
-use crate::record::{Body, Event, Tape};
+use crate::record::{Body, Event, Tape, Value};
 
 /// The compiled rules.
 pub(crate) struct Redactor {
@@ -46,52 +46,10 @@ impl Redactor {
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key ends
-    /// as the rule's path does. Most bodies with such a key hold no secret and leave as they came.
-    pub fn finds(&self, body: &Body<'_>) -> bool {
-        let bytes = match body {
-            Body::Json(text) => text,
-            #[cfg(feature = "msgpack")]
-            Body::MsgPack(bytes) => bytes,
-            Body::Tape(_) => return true,
-        };
-        self.rules.iter().any(|rule| rule.word.find(bytes).is_some()) && self.finds_value(body)
-    }
-
-    #[inline(never)]
-    fn finds_value(&self, body: &Body<'_>) -> bool {
-        let mut found = false;
-        let mut at = At::Unknown;
-        body.walk(|event| match event {
-            Event::Key(key) => at = self.at(key),
-            // What follows in a list, or under a key without words, belongs to a key that was passed by.
-            Event::End => at = At::Unknown,
-            Event::Str(text) => found = found || self.finds_in(&text, &at),
-            Event::Number(number) if at != At::Elsewhere => {
-                found = found || self.finds_in(&number.to_string(), &at);
-            }
-            _ => (),
-        });
-        found
-    }
-
-    /// Where the value of this key stands.
-    fn at<'k>(&self, key: Cow<'k, str>) -> At<'k> {
-        match last_word(&key) {
-            None => At::Unknown,
-            Some(word) if self.rules.iter().any(|rule| rule.ends_with(word)) => At::Under(key),
-            Some(_) => At::Elsewhere,
-        }
-    }
-
-    fn finds_in(&self, text: &str, at: &At<'_>) -> bool {
-        let word = match at {
-            At::Elsewhere => return false,
-            At::Under(key) => last_word(key),
-            At::Unknown => None,
-        };
-        let named = |rule: &&Rule| word.is_none_or(|word| rule.ends_with(word));
-        self.rules.iter().filter(named).any(|rule| rule.occurs(text))
+    /// Whether there may be something to overwrite in a finding's body that may leave as it came: a rule's pattern occurs
+    /// in a value whose key ends as the rule's path does. Most bodies with such a key hold no secret.
+    pub fn may_apply(&self, body: &Body<'_>) -> bool {
+        self.rules.iter().any(|rule| rule.may_apply(body))
     }
 
     /// Whether there is no rule at all.
@@ -164,19 +122,50 @@ impl Redactor {
 }
 
 impl Rule {
-    /// Whether its path ends with this word.
-    fn ends_with(&self, word: &str) -> bool {
-        self.word.needle() == word.as_bytes()
+    fn may_apply(&self, body: &Body<'_>) -> bool {
+        let Some(bytes) = body.bytes() else { return true };
+        let word = self.word.needle().len();
+        let mut from = 0_usize;
+        while let Some(at) = bytes.get(from..).and_then(|rest| self.word.find(rest)) {
+            let start = from.saturating_add(at);
+            if self.may_apply_behind(body, bytes, start.saturating_add(word)) {
+                return true;
+            }
+            from = start.saturating_add(1);
+        }
+        false
+    }
+
+    /// The same of the values behind the keys that may end here: behind a key's last word, places in lists may stand.
+    fn may_apply_behind(&self, body: &Body<'_>, bytes: &[u8], mut end: usize) -> bool {
+        loop {
+            if self.occurs(body.behind_key(end)) {
+                return true;
+            }
+            let Some(b'-' | b'_' | b'.' | b'0'..=b'9') = bytes.get(end) else { return false };
+            end = end.saturating_add(1);
+        }
+    }
+
+    fn occurs(&self, value: Value<'_>) -> bool {
+        let occurs = |text: &str| {
+            let mut occurs = false;
+            self.pattern.each(text, |_| occurs = true);
+            occurs
+        };
+        match value {
+            Value::Null | Value::Bool(_) => false,
+            // What stands in them takes a walk.
+            Value::Map | Value::List => true,
+            Value::Number(number) => occurs(&number.to_string()),
+            Value::Plain(_) | Value::Bytes(_) | Value::Escaped(_) => {
+                value.text().is_some_and(|text| occurs(text.decode(&mut String::new())))
+            }
+        }
     }
 
     fn names(&self, path: &str) -> bool {
         path == self.path || path.strip_prefix("context_") == Some(&self.path)
-    }
-
-    fn occurs(&self, text: &str) -> bool {
-        let mut occurs = false;
-        self.pattern.each(text, |_| occurs = true);
-        occurs
     }
 
     /// The text with every occurrence overwritten; `None` when there is none.
@@ -196,29 +185,12 @@ impl Rule {
     }
 }
 
-/// Where a value stands, for a look that follows no paths.
-#[derive(PartialEq)]
-enum At<'k> {
-    /// Under a key that ends with no rule's word.
-    Elsewhere,
-    /// Under this key, which ends with a rule's word.
-    Under(Cow<'k, str>),
-    /// Under a key that is not known any more, or that has no words.
-    Unknown,
-}
-
-/// The words of a key: what stands between its separators, but for list positions.
-fn words(key: &str) -> impl DoubleEndedIterator<Item = &str> {
-    key.split(['-', '_', '.']).filter(|word| !word.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn last_word(key: &str) -> Option<&str> {
-    words(key).next_back()
-}
-
 /// Appends a key with its separators as `_` and its list positions gone: `reasons_0_doc` and `reasons.doc` are one.
 fn fold(key: &str, path: &mut String) {
-    for word in words(key) {
+    for word in key.split(['-', '_', '.']) {
+        if word.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
         if !path.is_empty() {
             path.push('_');
         }
@@ -281,12 +253,16 @@ mod tests {
         let values = ["\"secret\"", "\"s\\u0065c\"", "7", "null"].map(str::to_owned);
         let mut changed = 0;
         let mut missed = Vec::new();
-        for body in around(&around(&around(&values))) {
-            let mut tape = Body::Json(body.as_bytes()).into_tape();
-            if redactor.body(&mut tape) > 0 {
-                changed += 1;
-                if !redactor.finds(&Body::Json(body.as_bytes())) {
-                    missed.push(body);
+        for text in around(&around(&around(&values))) {
+            let mut packed = Vec::new();
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            rmpv::encode::write_value(&mut packed, &rmpv::ext::to_value(value).unwrap()).unwrap();
+            for body in [Body::Json(text.as_bytes()), Body::MsgPack(&packed)] {
+                if redactor.body(&mut body.clone().into_tape()) > 0 {
+                    changed += 1;
+                    if !redactor.may_apply(&body) {
+                        missed.push(text.clone());
+                    }
                 }
             }
         }

@@ -185,6 +185,6 @@ impl Stats {
     /// Whether every record is accounted for.
     pub fn balances(&self) -> bool {
         let out = [self.kept(), self.dropped(), self.suppressed, self.passed];
-        self.records == out.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.records == out.iter().fold(0_u64, |sum, count| sum.saturating_add(*count))
     }
 }

@@ -146,7 +146,7 @@ pub fn job_of(integrations: usize) -> String {
             "  - {{type: selections, {target}, data-filter: {{entity-match: '^team-{number}:', rules-match: 'rule {number}$'}}}}"
         );
     }
-    let _ = writeln!(job, "  - {{type: selections, {target}}}");
+    let _ = writeln!(job, "  - type: selections\n    {target}");
     job
 }
 
@@ -179,7 +179,12 @@ fn line(text: &[u8]) -> Vec<u8> {
     record
 }
 
-/// Each encoding and fate, and lines of text that stay text; and one integration, and a thousand.
+/// Redactions of fields that most findings have, and that hold nothing to overwrite.
+const REDACT: &str =
+    "redact: [{field: resource-name, pattern: 'password=\\S+'}, {field: doc, pattern: '(?i)secret='}]\n";
+
+/// Each encoding and fate, lines of text that stay text, and redactions; selections that are counted; and one integration,
+/// and a thousand.
 pub fn counted() -> Vec<Case> {
     let mut cases = Vec::new();
     for (fate, kept) in [("kept", true), ("dropped", false)] {
@@ -193,7 +198,11 @@ pub fn counted() -> Vec<Case> {
             let batch = Batch::of(encoding, kept, 0, 50);
             cases.push(Case { name: format!("{name}-{fate}"), job: JOB.to_owned(), batch });
         }
+        let batch = Batch::of(encoding, true, 0, 50);
+        cases.push(Case { name: format!("{name}-redactable"), job: format!("{JOB}{REDACT}"), batch });
     }
+    let job = format!("{}    data-filter: {{report: count}}\n", job_of(1));
+    cases.push(Case { name: "counted-dropped".to_owned(), job, batch: selections(50) });
     for count in [1, 1000] {
         cases.push(Case { name: format!("integrations-{count}"), job: job_of(count), batch: selections(50) });
     }

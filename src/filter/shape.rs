@@ -176,7 +176,7 @@ impl Shaper {
         stats: &mut Stats,
     ) {
         let redact = match redaction {
-            Redaction::Fields => self.redactor.finds(&entry.body),
+            Redaction::Fields => !clean || self.redactor.may_apply(&entry.body),
             Redaction::Everything => !self.redactor.is_empty(),
             Redaction::Done => false,
         };

@@ -186,6 +186,12 @@ pub(super) fn walk<'a>(text: &'a [u8], on: impl FnMut(Event<'a, Text<'a>>)) -> R
     Scanner::new(text).walk_from(0, &mut on)
 }
 
+/// The value behind a key whose name ends at this byte; null if none does.
+pub(super) fn behind_key(text: &[u8], end: usize) -> Value<'_> {
+    let mut scanner = Scanner { at: end, ..Scanner::new(text) };
+    scanner.behind_key().unwrap_or(Value::Null)
+}
+
 struct Scanner<'a> {
     text: &'a [u8],
     /// Where the next byte to be read stands.
@@ -352,6 +358,23 @@ impl<'a> Scanner<'a> {
             // A key in escapes is seen by the second look, which an untidy record takes anyway.
             Event::Key(key) => key.bytes().into_iter().for_each(|key| keys.take(key)),
             _ => (),
+        })
+    }
+
+    /// The value of a key, from behind the key's name; what is in a nested one is not looked at.
+    fn behind_key(&mut self) -> Result<Value<'a>, Malformed> {
+        self.expect(b'"', "expected the end of a key")?;
+        self.space();
+        self.expect(b':', "expected `:`")?;
+        self.space();
+        Ok(match self.peek() {
+            Some(b'{') => Value::Map,
+            Some(b'[') => Value::List,
+            Some(b'"') => self.string()?.into(),
+            _ => match self.scalar()? {
+                Event::Number(number) => Value::Number(number),
+                _ => Value::Null,
+            },
         })
     }
 

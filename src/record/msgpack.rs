@@ -277,6 +277,11 @@ pub(super) fn walk<'a>(bytes: &'a [u8], mut on: impl FnMut(Event<'a>)) -> Result
     })
 }
 
+/// The value that begins here; null if none does.
+pub(super) fn value(bytes: &[u8]) -> Value<'_> {
+    Reader::new(bytes).token().map_or(Value::Null, Value::from)
+}
+
 /// A token as a string, where only a string will do.
 fn as_text<'a>(token: &Token<'a>) -> Cow<'a, str> {
     match *token {

@@ -33,7 +33,7 @@ pub enum Event<'a, S = Cow<'a, str>> {
 }
 
 impl<'a, S> Event<'a, S> {
-    pub(super) fn map_text<T>(self, text: impl FnOnce(S) -> T) -> Event<'a, T> {
+    fn map_text<T>(self, text: impl FnOnce(S) -> T) -> Event<'a, T> {
         match self {
             Self::Key(key) => Event::Key(text(key)),
             Self::Str(string) => Event::Str(text(string)),
