@@ -17,6 +17,7 @@ mod policy;
 mod release;
 mod shell;
 mod soak;
+mod tees;
 mod test;
 mod vector;
 mod wasm;
