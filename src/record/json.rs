@@ -110,12 +110,15 @@ impl<'a> Json<'a> {
                 expected = keys.from(place);
                 rest = scanner.rest();
             }
-            match ascii_string(rest) {
-                Some((text, [b'"', b',', after @ ..])) => {
-                    rest = after;
-                    take(meaning, Value::Plain(text));
-                    continue;
-                }
+            let string = ascii_string(rest);
+            if let Some((text, behind)) = string
+                && let Some((b"\",", after)) = behind.split_first_chunk()
+            {
+                rest = after;
+                take(meaning, Value::Plain(text));
+                continue;
+            }
+            match string {
                 Some((text, [b'"', after @ ..])) => {
                     scanner.back_to(after);
                     take(meaning, Value::Plain(text));

@@ -50,8 +50,8 @@ impl Guest {
         reply.clear();
         let mut mended = String::new();
         let mut json = Json::of_bytes(record, &mut mended);
-        match filter.process(&mut json, now) {
-            Verdict::Kept(entry) => write(&entry, *shape, reply),
+        match &filter.process(&mut json, now) {
+            Verdict::Kept(entry) => write(entry, *shape, reply),
             Verdict::Passed => pass(json.text(), reply),
             Verdict::Dropped(_) | Verdict::Suppressed => {
                 if let Some(entry) = filter.due(now) {
