@@ -17,7 +17,7 @@ mod policy;
 mod release;
 mod shell;
 mod soak;
-mod tees;
+mod steps;
 mod test;
 mod vector;
 mod wasm;

@@ -4,14 +4,14 @@
 //! One guest has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
 //! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
 //! `wasm-ld`: rustup's components where they are installed, else Debian's packages. Binaryen's `wasm-opt` then takes an
-//! eighth off the guest, and [`tees`](crate::tees) a tenth off its steps.
+//! eighth off the guest, and [`steps`](crate::steps) a tenth off its steps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::shell::{Done, apt_get, cargo, read, root, run, target_directory};
-use crate::tees;
+use crate::steps;
 
 /// What every Fluent Bit from 2.2 on understands.
 const FLAGS: &str =
@@ -56,7 +56,7 @@ pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     }
     run(Command::new("wasm-opt").args(FEATURES).args(OPTIMISED).arg(&built).arg("-o").arg(&kept))?;
     let module = fs::read(&kept).map_err(|error| format!("{}: {error}", kept.display()))?;
-    let module = tees::replace(&module).map_err(|error| format!("{}: {error}", kept.display()))?;
+    let module = steps::spare(&module).map_err(|error| format!("{}: {error}", kept.display()))?;
     fs::write(&kept, module).map_err(|error| format!("{}: {error}", kept.display()))?;
     Ok(kept)
 }
