@@ -118,18 +118,15 @@ impl<'a> Json<'a> {
                 take(meaning, Value::Plain(text));
                 continue;
             }
-            match string {
-                Some((text, [b'"', after @ ..])) => {
-                    scanner.back_to(after);
-                    take(meaning, Value::Plain(text));
-                }
-                _ => {
-                    scanner.back_to(rest);
-                    if let Some(number) = scanner.plain_number() {
-                        take(meaning, Value::Number(Number::Raw(number)));
-                    } else {
-                        take(meaning, scanner.odd_value(&mut suspicion)?);
-                    }
+            if let Some((text, [b'"', after @ ..])) = string {
+                scanner.back_to(after);
+                take(meaning, Value::Plain(text));
+            } else {
+                scanner.back_to(rest);
+                if let Some(number) = scanner.plain_number() {
+                    take(meaning, Value::Number(Number::Raw(number)));
+                } else {
+                    take(meaning, scanner.odd_value(&mut suspicion)?);
                 }
             }
             ends = scanner.ends_or_goes_on()?;
@@ -337,7 +334,10 @@ impl<'a> Scanner<'a> {
     fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
         self.space();
         Ok(match self.peek() {
-            Some(b'"') => self.string()?.into(),
+            Some(b'"') => match self.string()? {
+                Text::Bytes(ascii) => Value::Plain(ascii),
+                text => text.into(),
+            },
             Some(b'{') => {
                 self.nested(&mut suspicion.inside())?;
                 Value::Map
