@@ -41,6 +41,7 @@ impl Guest {
     /// The answer to one record that arrived `now`, in bytes that ought to be text: a JSON object, or nothing, and the NUL that ends it.
     ///
     /// A dropped record leaves its slot to an entry of the filter's own that is due.
+    #[inline]
     pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
         if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
             self.settled = true;
