@@ -119,6 +119,11 @@ impl<N> Counts<N> {
         }
     }
 
+    /// Whether a report has not left yet.
+    pub fn owes_any(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// The next report whose time came as long ago as a late one waits.
     pub fn overdue(&mut self, now: Time) -> Option<Report<N>> {
         let waits = now.nanos().saturating_sub(self.due.first_key_value()?.0.0.nanos());

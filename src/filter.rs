@@ -173,6 +173,7 @@ impl Filter {
     }
 
     /// Decides what becomes of one record that arrived `now`.
+    #[inline]
     pub fn process<'a>(&'a mut self, record: &mut impl Record<'a>, now: Time) -> Verdict<'a> {
         let Self { stages, stats, keys, scratch } = self;
         let Scratch { inner, entity, rule, key, labels, .. } = scratch;
@@ -300,6 +301,7 @@ impl<'f, 'a: 'f> Finding<'f, 'a> {
         Self { fields, question, is_count: kind == Kind::Selection && fields.is_count() }
     }
 
+    #[inline(always)]
     fn flags(&self, count: bool) -> Flags {
         Flags { non_authorized: self.fields.truth(Field::NonAuthorized) == Some(true), count }
     }
@@ -571,30 +573,34 @@ impl Stages {
     ) -> Entry<'a> {
         let Leaving { claimed, time, severity } = leaving;
         let Came { body, clean, own } = came;
-        let owed = if self.one_slot { Some(self.overdue(stats, now)) } else { None };
+        let waits = self.one_slot && (self.limiter.owes_any() || self.counts.owes_any());
+        let owed = if waits { self.overdue(stats, now) } else { Vec::new() };
         let name = name_of(&self.integrations, claimed);
         let labels = self.shaper.namer.label(&finding.source(clean, name), &self.shaper.redactor, texts);
         let mut entry = self.shaper.entry(time.entry_ms, severity, labels, body);
         time.mark(&mut entry, stats);
-        if let Some(owed) = owed {
-            owed.into_iter().flatten().for_each(|(key, tape)| entry.mark(key, tape));
+        for (key, tape) in owed {
+            entry.mark(key, tape);
         }
         self.shaper.finish(&mut entry, clean, own, Redaction::Fields, stats);
         entry
     }
 
     /// What is owed and has waited for a slot of its own for too long, as marks of an entry that leaves.
-    fn overdue(&mut self, stats: &mut Stats, now: Time) -> [Option<(&'static str, Tape<'static>)>; 2] {
-        let summary = self.limiter.overdue(now).and_then(|summary| {
+    #[inline(never)]
+    fn overdue(&mut self, stats: &mut Stats, now: Time) -> Vec<(&'static str, Tape<'static>)> {
+        let mut owed = Vec::new();
+        if let Some(summary) = self.limiter.overdue(now) {
             stats.summarise(summary.tally.count);
-            let (text, ..) = self.shaper.summary_text(&self.integrations, summary)?;
-            Some(("summary", text))
-        });
-        let report = self.counts.overdue(now).map(|report| {
+            let text = self.shaper.summary_text(&self.integrations, summary);
+            owed.extend(text.map(|(text, ..)| ("summary", text)));
+        }
+        if let Some(report) = self.counts.overdue(now) {
             stats.report(report.count);
-            ("counted", Shaper::report_text(report.start_ms, report.dimensions, report.count))
-        });
-        [summary, report]
+            let text = Shaper::report_text(report.start_ms, report.dimensions, report.count);
+            owed.push(("counted", text));
+        }
+        owed
     }
 
     /// What becomes of a record that is no finding.

@@ -167,8 +167,11 @@ pub struct Fields<'a> {
 }
 
 impl Default for Fields<'_> {
+    #[inline]
     fn default() -> Self {
-        Self { slots: [Value::Null; Field::ALL.len()] }
+        static NONE: Fields<'static> = Fields { slots: [Value::Null; Field::ALL.len()] };
+        // An interpreter copies them all in one step and writes each in one.
+        if cfg!(target_family = "wasm") { NONE } else { Self { slots: [Value::Null; Field::ALL.len()] } }
     }
 }
 
@@ -185,6 +188,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The field's value; `Null` when the record has none.
+    #[inline(always)]
     pub fn get(&self, field: Field) -> Value<'a> {
         self.slots.get(field as usize).copied().unwrap_or(Value::Null)
     }
@@ -212,6 +216,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The same as bytes, which are UTF-8.
+    #[inline(always)]
     pub(crate) fn utf8<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s [u8]>
     where
         'a: 's,
@@ -220,20 +225,30 @@ impl<'a> Fields<'a> {
             Value::Null | Value::Plain([]) | Value::Bytes([]) => None,
             Value::Plain(text) => Some(text),
             Value::Bytes(bytes) => Some(Text::Bytes(bytes).utf8(scratch)),
-            _ => self.text(field, scratch).map(str::as_bytes),
+            _ => self.odd_utf8(field, scratch),
         }
     }
 
+    #[inline(never)]
+    fn odd_utf8<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s [u8]>
+    where
+        'a: 's,
+    {
+        self.text(field, scratch).map(str::as_bytes)
+    }
+
     /// The field as a whole number, given as a number or as a string.
+    #[inline(always)]
     pub fn integer(&self, field: Field) -> Option<i64> {
         match self.get(field) {
             Value::Number(number) => number.as_i64(),
-            Value::Plain(text) | Value::Bytes(text) => core::str::from_utf8(text).ok()?.trim().parse().ok(),
+            Value::Plain(text) | Value::Bytes(text) => integer_in(text),
             _ => None,
         }
     }
 
     /// The field as a truth value, given as a boolean or as a string.
+    #[inline(always)]
     pub fn truth(&self, field: Field) -> Option<bool> {
         match self.get(field) {
             Value::Bool(value) => Some(value),
@@ -247,6 +262,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether a field says something: a text that is not empty, a number or a boolean.
+    #[inline(always)]
     fn has(&self, field: Field) -> bool {
         match self.slots.get(field as usize) {
             Some(Value::Plain(text) | Value::Bytes(text)) => !text.is_empty(),
@@ -256,6 +272,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Which kind of finding these fields make, if any.
+    #[inline(always)]
     pub fn kind(&self) -> Option<Kind> {
         if self.has(Field::Etype) && self.has(Field::Eid) {
             return Some(Kind::Detection);
@@ -268,46 +285,62 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether a selection is already a count, which no count report adds up again.
+    #[inline(always)]
     pub fn is_count(&self) -> bool {
         self.has(Field::Count)
     }
 
     /// A detection's `etype`, when it is one of the three known.
+    #[inline(always)]
     pub fn etype(&self) -> Option<Etype> {
         self.word(Field::Etype, Etype::of_bytes)
     }
 
     /// A detection's `category`, when it is one of the two known.
+    #[inline(always)]
     pub fn category(&self) -> Option<Category> {
         self.word(Field::Category, Category::of_bytes)
     }
 
     /// A detection's `confidence`, when it is one of the three known.
+    #[inline(always)]
     pub fn confidence(&self) -> Option<Confidence> {
         self.word(Field::Confidence, Confidence::of_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn word<T>(&self, field: Field, of: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
         match self.get(field) {
             Value::Plain(text) | Value::Bytes(text) => of(text),
-            Value::Number(number) => of(match number.as_i64()? {
-                0 => b"0",
-                1 => b"1",
-                2 => b"2",
-                _ => return None,
-            }),
+            Value::Number(number) => of(digit(number)?),
             _ => None,
         }
     }
 
     /// The field that holds the entity: `eid` of a detection, `principal` (or else `username`) of the others.
+    #[inline(always)]
     pub fn entity_field(&self, kind: Kind) -> Field {
         match kind {
             Kind::Detection => Field::Eid,
             _ if self.has(Field::Principal) => Field::Principal,
             Kind::Selection | Kind::Activity => Field::Username,
         }
+    }
+}
+
+#[inline(never)]
+fn integer_in(text: &[u8]) -> Option<i64> {
+    core::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+/// A number that stands for a word.
+#[inline(never)]
+fn digit(number: Number<'_>) -> Option<&'static [u8]> {
+    match number.as_i64()? {
+        0 => Some(b"0"),
+        1 => Some(b"1"),
+        2 => Some(b"2"),
+        _ => None,
     }
 }
 

@@ -232,6 +232,11 @@ impl<N> Limiter<N> {
         Err(tally)
     }
 
+    /// Whether a summary has not left yet.
+    pub fn owes_any(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// The next summary whose time came a whole interval ago.
     pub fn overdue(&mut self, now: Time) -> Option<Summary<N>> {
         let waits = now.nanos().saturating_sub(self.due.front()?.at.nanos());
@@ -303,10 +308,11 @@ impl<N> State<N> {
     fn admit(&mut self, Pace { interval, full }: Pace, now: Time) -> bool {
         let now = now.nanos();
         // Never further ahead than a burst spent at this moment: so a step back in time heals at once.
-        let arrival = self.arrival.clamp(now, now.saturating_add(full));
-        let next = arrival.saturating_add(interval);
-        let admitted = next.saturating_sub(now) <= full;
-        self.arrival = if admitted { next } else { arrival };
+        let ahead = self.arrival.saturating_sub(now).clamp(0, full);
+        // None of them is below zero, so no difference is out of range.
+        let admitted = ahead <= full.wrapping_sub(interval);
+        let next = if admitted { ahead.wrapping_add(interval) } else { ahead };
+        self.arrival = now.saturating_add(next);
         admitted
     }
 }
@@ -335,8 +341,14 @@ impl Pace {
 }
 
 /// The key's beginning, without a part of a character at its end.
+#[inline]
 fn clip(key: &[u8]) -> &[u8] {
-    let Some(begin) = key.get(..KEY_BYTES).filter(|begin| begin.len() < key.len()) else { return key };
+    if key.len() <= KEY_BYTES { key } else { clip_long(key) }
+}
+
+#[inline(never)]
+fn clip_long(key: &[u8]) -> &[u8] {
+    let begin = key.get(..KEY_BYTES).unwrap_or(key);
     let whole = begin.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
     begin.get(..whole).unwrap_or(begin)
 }

@@ -258,6 +258,7 @@ impl Set {
         self.rest.fill(0);
     }
 
+    #[inline]
     fn copy_from(&mut self, other: &Self) {
         self.combine(other, |_, other| other);
     }
@@ -267,6 +268,7 @@ impl Set {
     }
 
     /// Keeps the members that `accepting` has, too; when none is left, that is the reason.
+    #[inline]
     fn keep(&mut self, accepting: &Self, otherwise: Reason) -> Result<(), Reason> {
         let left = self.combine(accepting, |word, accepting| word & accepting);
         if left == 0 { Err(otherwise) } else { Ok(()) }
@@ -282,6 +284,9 @@ impl Set {
     #[inline]
     fn combine(&mut self, other: &Self, change: impl Fn(u64, u64) -> u64) -> u64 {
         self.first = change(self.first, other.first);
+        if self.rest.is_empty() {
+            return self.first;
+        }
         let mut all = self.first;
         for (word, other) in self.rest.iter_mut().zip(&other.rest) {
             *word = change(*word, *other);

@@ -201,7 +201,10 @@ fn push_lossy(bytes: &[u8], out: &mut String) {
 /// A top-level member's value.
 ///
 /// Decision: a kind of string is a kind of value, so that both take one tag; each member of a record is stored as one.
+/// Where there is room in two words, the compiler puts a number's tag and this one into one, which an interpreter of
+/// WebAssembly takes six steps to tell apart.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(target_family = "wasm", repr(u8))]
 pub enum Value<'a> {
     /// Null, or absent.
     Null,
@@ -260,6 +263,7 @@ pub enum Number<'a> {
 
 impl Number<'_> {
     /// The number as a whole one, its fraction cut off; `None` outside the range.
+    #[inline(always)]
     pub fn as_i64(self) -> Option<i64> {
         match self {
             Self::Int(value) => Some(value),

@@ -38,13 +38,47 @@ pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut im
 }
 
 fn head(entry: &Entry<'_>, out: &mut impl Out) {
+    // Severities are of one digit.
+    let severity = b'0' | entry.severity as u8;
+    if let Some(time) = thirteen_digits(entry.timestamp_ms) {
+        let mut head = *br#"{"timestamp":0000000000000,"severity":0"#;
+        head.get_mut(13..26).into_iter().for_each(|digits| digits.copy_from_slice(&time));
+        head.last_mut().into_iter().for_each(|digit| *digit = severity);
+        return out.put(&head);
+    }
     out.put(br#"{"timestamp":"#);
     int(entry.timestamp_ms, out);
-    // Severities are of one digit.
-    let mut severity = *br#","severity":0"#;
-    let [.., digit] = &mut severity;
-    *digit |= entry.severity as u8;
-    out.put(&severity);
+    out.put(br#","severity":"#);
+    out.put(&[severity]);
+}
+
+/// The digits of a number that has thirteen, as the milliseconds since 1970 of any time from 2001 to 2286.
+#[inline(always)]
+fn thirteen_digits(number: i64) -> Option<[u8; 13]> {
+    const EIGHT: u64 = 100_000_000;
+    let number =
+        u64::try_from(number).ok().filter(|number| (10_000 * EIGHT..100_000 * EIGHT).contains(number))?;
+    let [first, last] = [number / EIGHT, number % EIGHT].map(eight_digits);
+    let mut digits = [0; 13];
+    let (five, eight) = digits.split_first_chunk_mut::<5>()?;
+    let [_, _, _, from @ ..] = first;
+    *five = from;
+    eight.copy_from_slice(&last);
+    Some(digits)
+}
+
+/// The digits of a number below a hundred million, zeros in front: parts of eight, four and two bytes are divided side by
+/// side, by factors that are exact for numbers so small.
+#[inline(always)]
+fn eight_digits(number: u64) -> [u8; 8] {
+    let split = |both: u64, ten: u64, factor: u64, shift: u32, mask: u64, width: u32| {
+        let upper = both.wrapping_mul(factor).wrapping_shr(shift) & mask;
+        upper | both.wrapping_sub(upper.wrapping_mul(ten)).wrapping_shl(width)
+    };
+    let fours = (number / 10_000) | (number % 10_000).wrapping_shl(32);
+    let twos = split(fours, 100, 5243, 19, 0x0000_007f_0000_007f, 16);
+    let ones = split(twos, 10, 103, 10, 0x000f_000f_000f_000f, 8);
+    (ones | 0x3030_3030_3030_3030).to_le_bytes()
 }
 
 /// The labels, and the text's key; `open`: a string stands before them.
@@ -238,5 +272,34 @@ struct Escaped<'o, O>(&'o mut O);
 impl<O: Out> Out for Escaped<'_, O> {
     fn put(&mut self, bytes: &[u8]) {
         escape(bytes, self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_as_numbers_are() {
+        let times = [
+            0,
+            1,
+            9_999_999_999_999,
+            1_000_000_000_000,
+            1_773_748_800_000,
+            1_773_709_999_999,
+            1_900_000_009_090,
+        ];
+        let edges = [-1, 999_999_999_999, 10_000_000_000_000, i64::MIN, i64::MAX];
+        for time in times
+            .into_iter()
+            .chain(edges)
+            .chain((0..100_000).map(|step| 1_700_000_000_000 + step * 87_178_291))
+        {
+            let thirteen = thirteen_digits(time);
+            let text = time.to_string();
+            assert_eq!(thirteen.is_some(), text.len() == 13 && time > 0, "{time}");
+            assert!(thirteen.is_none_or(|digits| digits == text.as_bytes()), "{time}");
+        }
     }
 }

@@ -48,19 +48,19 @@ impl Placed {
     #[inline(always)]
     pub fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
         if self.off.is_some() || self.missing {
-            self.mark_odd(entry, stats);
+            mark_odd(self.off, self.missing, entry, stats);
         }
     }
+}
 
-    #[inline(never)]
-    fn mark_odd(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
-        if let Some(word) = self.off {
-            entry.mark("clamped", Tape::str(word));
-            stats.clamped = stats.clamped.saturating_add(1);
-        }
-        if self.missing {
-            entry.mark("time", Tape::str("missing"));
-        }
+#[inline(never)]
+fn mark_odd(off: Option<&'static str>, missing: bool, entry: &mut Entry<'_>, stats: &mut Stats) {
+    if let Some(word) = off {
+        entry.mark("clamped", Tape::str(word));
+        stats.clamped = stats.clamped.saturating_add(1);
+    }
+    if missing {
+        entry.mark("time", Tape::str("missing"));
     }
 }
 
@@ -134,6 +134,7 @@ impl Shaper {
         text
     }
 
+    #[inline(always)]
     pub fn time(&self, fields: &Fields<'_>, now: Time) -> Placed {
         match own_ms(fields) {
             Some(finding_ms) => self.placed(finding_ms, now),
@@ -141,6 +142,7 @@ impl Shaper {
         }
     }
 
+    #[inline(always)]
     pub fn placed(&self, finding_ms: i64, now: Time) -> Placed {
         let age = now.millis().saturating_sub(finding_ms);
         let off = if age > self.guard.max_age_ms {

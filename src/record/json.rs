@@ -110,23 +110,23 @@ impl<'a> Json<'a> {
                 expected = keys.from(place);
                 rest = scanner.rest();
             }
-            match ascii_string(rest) {
-                Some((text, [b'"', b',', after @ ..])) => {
-                    rest = after;
-                    take(meaning, Value::Plain(text));
-                    continue;
-                }
-                Some((text, [b'"', after @ ..])) => {
-                    scanner.back_to(after);
-                    take(meaning, Value::Plain(text));
-                }
-                _ => {
-                    scanner.back_to(rest);
-                    if let Some(number) = scanner.plain_number() {
-                        take(meaning, Value::Number(Number::Raw(number)));
-                    } else {
-                        take(meaning, scanner.odd_value(&mut suspicion)?);
-                    }
+            let string = ascii_string(rest);
+            if let Some((text, behind)) = string
+                && let Some((b"\",", after)) = behind.split_first_chunk()
+            {
+                rest = after;
+                take(meaning, Value::Plain(text));
+                continue;
+            }
+            if let Some((text, [b'"', after @ ..])) = string {
+                scanner.back_to(after);
+                take(meaning, Value::Plain(text));
+            } else {
+                scanner.back_to(rest);
+                if let Some(number) = scanner.plain_number() {
+                    take(meaning, Value::Number(Number::Raw(number)));
+                } else {
+                    take(meaning, scanner.odd_value(&mut suspicion)?);
                 }
             }
             ends = scanner.ends_or_goes_on()?;
@@ -334,7 +334,10 @@ impl<'a> Scanner<'a> {
     fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
         self.space();
         Ok(match self.peek() {
-            Some(b'"') => self.string()?.into(),
+            Some(b'"') => match self.string()? {
+                Text::Bytes(ascii) => Value::Plain(ascii),
+                text => text.into(),
+            },
             Some(b'{') => {
                 self.nested(&mut suspicion.inside())?;
                 Value::Map

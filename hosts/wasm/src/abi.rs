@@ -67,13 +67,20 @@ struct Inbox {
 
 impl Inbox {
     fn take(&mut self, bytes: usize) -> *mut u64 {
-        if self.used == self.buffers.len() {
-            self.buffers.push(Vec::new());
-        }
-        let buffer = &mut self.buffers[self.used];
+        let words = bytes / 8 + 1;
         self.used += 1;
-        buffer.clear();
-        buffer.reserve(bytes.div_ceil(8).max(1));
+        match self.buffers.get_mut(self.used - 1) {
+            Some(buffer) if buffer.capacity() >= words => buffer.as_mut_ptr(),
+            _ => self.make(words),
+        }
+    }
+
+    /// Makes room where there is too little.
+    #[cold]
+    fn make(&mut self, words: usize) -> *mut u64 {
+        self.buffers.resize_with(self.buffers.len().max(self.used), Vec::new);
+        let buffer = &mut self.buffers[self.used - 1];
+        buffer.reserve(words);
         buffer.as_mut_ptr()
     }
 }
@@ -200,16 +207,15 @@ fn read(directory: u32, name: &str) -> Option<Vec<u8>> {
 }
 
 /// C's function, which the compiler calls to compare slices. Its own takes byte after byte, some ten steps of an
-/// interpreter for each; this takes words.
+/// interpreter for each; this takes words. Not inlined: the compiler writes comparisons of a known length better itself.
 ///
 /// # Safety
 /// The compiler's promise: so many bytes may be read at both places.
+#[inline(never)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
     // SAFETY: on the promise above, with no more than `length` bytes behind both places asked for.
-    let word = |at: usize| unsafe {
-        [one, other].map(|start| start.add(at).cast::<u64>().read_unaligned())
-    };
+    let word = |at: usize| unsafe { [one, other].map(|start| start.add(at).cast::<u64>().read_unaligned()) };
     // SAFETY: the same.
     let byte = |at: usize| unsafe { [one, other].map(|start| start.add(at).read()) };
     let mut at = 0;

@@ -41,6 +41,7 @@ impl Guest {
     /// The answer to one record that arrived `now`, in bytes that ought to be text: a JSON object, or nothing, and the NUL that ends it.
     ///
     /// A dropped record leaves its slot to an entry of the filter's own that is due.
+    #[inline]
     pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
         if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
             self.settled = true;
@@ -50,8 +51,8 @@ impl Guest {
         reply.clear();
         let mut mended = String::new();
         let mut json = Json::of_bytes(record, &mut mended);
-        match filter.process(&mut json, now) {
-            Verdict::Kept(entry) => write(&entry, *shape, reply),
+        match &filter.process(&mut json, now) {
+            Verdict::Kept(entry) => write(entry, *shape, reply),
             Verdict::Passed => pass(json.text(), reply),
             Verdict::Dropped(_) | Verdict::Suppressed => {
                 if let Some(entry) = filter.due(now) {
