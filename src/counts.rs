@@ -1,7 +1,8 @@
 //! Count reports: selections that an integration with `report: count` claims, added up for each hour of the findings'
 //! time, cluster, principal, rule and namespace, as kAudit's own counts are.
 //!
-//! The table is bounded; what finds no room in it is counted under one key for all others, so the sum stays right.
+//! The table is bounded; what finds no room in it is counted under one key for all others, so the sum stays right. A count
+//! takes some 600 bytes until it leaves (`tests/allocations.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 
