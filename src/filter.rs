@@ -440,8 +440,8 @@ fn find<'s, 'a>(
         return Ok((kind, seen, None));
     }
     let mut json = match seen.line.ok_or(None)? {
-        Text::Bytes(line) => Json::of_bytes(line.trim_ascii(), scratch),
-        line => Json::new(line.decode(scratch).trim_ascii()),
+        Text::Bytes(line) => Json::of_bytes(line, scratch),
+        line => Json::new(line.decode(scratch)),
     };
     let inside = inside.insert(Seen::default());
     // A line that is no JSON is no mistake of the record's: it stays a text in it.
