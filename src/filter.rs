@@ -280,6 +280,7 @@ impl Filter {
 }
 
 /// A recognised record, and what is asked of it.
+#[derive(Clone, Copy)]
 struct Finding<'f, 'a> {
     fields: &'f Fields<'a>,
     question: Question<'f>,
@@ -511,7 +512,7 @@ impl Stages {
         }
         if self.keeps {
             if self.is_counted(claimed, finding) {
-                return Err(self.count(claimed, finding, time.finding_ms, now).into());
+                return Err(self.count(claimed, *finding, time.finding_ms, now).into());
             }
             self.limit(claimed, finding, key, now)?;
         }
@@ -527,7 +528,7 @@ impl Stages {
 
     /// Lets a finding go into a count.
     #[inline(never)]
-    fn count(&mut self, claimed: usize, finding: &Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
+    fn count(&mut self, claimed: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
         let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
         let severity = self.severity.of(&finding.question, finding.flags(true));
         let name = name_of(&self.integrations, claimed);

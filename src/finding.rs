@@ -149,7 +149,9 @@ words! {
     Kind: Detection "detections", Selection "selections", Activity "activity",
 }
 
-/// A finding as the clauses of data filters and severity rows look at it.
+/// A finding as the clauses of data filters and severity rows look at it. What is seldom called takes it by value, so
+/// that its parts need no place in memory before.
+#[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
     pub kind: Kind,
     pub etype: Option<Etype>,

@@ -62,16 +62,16 @@ impl Matcher {
     pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
         let some_run = self.running.of(question.kind).any();
         match if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) } {
-            Err(reason) => Err(self.stopped_or(reason, question)),
+            Err(reason) => Err(self.stopped_or(reason, *question)),
             claimed => claimed,
         }
     }
 
     /// Why there is none: one that would accept the finding is stopped, or else as given.
     #[inline(never)]
-    fn stopped_or(&mut self, reason: Reason, question: &Question<'_>) -> Reason {
+    fn stopped_or(&mut self, reason: Reason, question: Question<'_>) -> Reason {
         let some_stopped = self.stopped.of(question.kind).any();
-        if some_stopped && self.claim_of(true, question).is_ok() { Reason::Stopped } else { reason }
+        if some_stopped && self.claim_of(true, &question).is_ok() { Reason::Stopped } else { reason }
     }
 
     #[inline(always)]

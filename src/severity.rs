@@ -131,22 +131,22 @@ impl Table {
         let place = place(kind as usize, words, [flags.non_authorized, flags.count]);
         match self.known.get(place) {
             Some(Known::Severity(severity)) => *severity,
-            Some(Known::Row(first)) => self.from(usize::from(*first), question, flags),
-            Some(Known::Nothing) | None => self.learn(place, question, flags),
+            Some(Known::Row(first)) => self.from(usize::from(*first), *question, flags),
+            Some(Known::Nothing) | None => self.learn(place, *question, flags),
         }
     }
 
     /// The severity of a finding that no row before this fits.
     #[inline(never)]
-    fn from(&self, first: usize, question: &Question<'_>, flags: Flags) -> Severity {
+    fn from(&self, first: usize, question: Question<'_>, flags: Flags) -> Severity {
         let mut rows = self.rows.get(first..).unwrap_or_default().iter();
-        let fits = rows.find(|row| row.fits(question, flags) && row.finds(question));
+        let fits = rows.find(|row| row.fits(&question, flags) && row.finds(&question));
         fits.map_or(Severity::Info, |row| row.severity)
     }
 
     #[inline(never)]
-    fn learn(&mut self, place: usize, question: &Question<'_>, flags: Flags) -> Severity {
-        let first = self.rows.iter().position(|row| row.fits(question, flags)).unwrap_or(self.rows.len());
+    fn learn(&mut self, place: usize, question: Question<'_>, flags: Flags) -> Severity {
+        let first = self.rows.iter().position(|row| row.fits(&question, flags)).unwrap_or(self.rows.len());
         let known = match (self.rows.get(first), u16::try_from(first)) {
             (Some(Row { entity: None, rule: None, severity, .. }), _) => Known::Severity(*severity),
             (_, Ok(first)) => Known::Row(first),

@@ -2,16 +2,43 @@
 
 #![expect(clippy::inline_always, reason = "a kept record's entry is some twenty writes, measured")]
 
-use super::{Entry, OWN_KEY, Out};
+use super::{Entry, Labels, OWN_KEY, Out};
 use crate::config::TextForm;
 use crate::record::{Body, Event, Number, Tape, plain_length};
 
 /// A whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
+    if let (true, TextForm::Object, Body::Json(body), [], Some(head)) =
+        (entry.labels.plain, entry.text, &entry.body, &*entry.marks.events, usual_head(entry))
+    {
+        return usual(entry, &head, body, out);
+    }
     head(entry, out);
     out.put(&entry.labels.names.json);
     labels(entry, true, out);
     tail(entry, entry.text, out);
+}
+
+/// An entry of which nothing is to be escaped or added.
+#[inline(always)]
+fn usual(entry: &Entry<'_>, head: &[u8], body: &[u8], out: &mut impl Out) {
+    let Labels { names, category, class, method, thread, .. } = entry.labels;
+    let lead = |lead: &'static [u8], label: &[u8]| if label.is_empty() { &[][..] } else { lead };
+    out.put_all(&[
+        head,
+        &names.json,
+        lead(br#"","category":""#, category),
+        category,
+        lead(br#"","className":""#, class),
+        class,
+        lead(br#"","methodName":""#, method),
+        method,
+        lead(br#"","threadId":""#, thread),
+        thread,
+        br#"","text":"#,
+        body,
+        b"}",
+    ]);
 }
 
 /// An envelope's names, and the beginning of its items.
@@ -38,18 +65,28 @@ pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut im
 }
 
 fn head(entry: &Entry<'_>, out: &mut impl Out) {
-    // Severities are of one digit.
-    let severity = b'0' | entry.severity as u8;
-    if let Some(time) = thirteen_digits(entry.timestamp_ms) {
-        let mut head = *br#"{"timestamp":0000000000000,"severity":0"#;
-        head.get_mut(13..26).into_iter().for_each(|digits| digits.copy_from_slice(&time));
-        head.last_mut().into_iter().for_each(|digit| *digit = severity);
+    if let Some(head) = usual_head(entry) {
         return out.put(&head);
     }
     out.put(br#"{"timestamp":"#);
     int(entry.timestamp_ms, out);
     out.put(br#","severity":"#);
-    out.put(&[severity]);
+    out.put(&[severity(entry)]);
+}
+
+/// What an entry of any usual time begins with.
+#[inline(always)]
+fn usual_head(entry: &Entry<'_>) -> Option<[u8; 39]> {
+    let time = thirteen_digits(entry.timestamp_ms)?;
+    let mut head = *br#"{"timestamp":0000000000000,"severity":0"#;
+    head.get_mut(13..26).into_iter().for_each(|digits| digits.copy_from_slice(&time));
+    head.last_mut().into_iter().for_each(|digit| *digit = severity(entry));
+    Some(head)
+}
+
+/// A severity's one digit.
+fn severity(entry: &Entry<'_>) -> u8 {
+    b'0' | entry.severity as u8
 }
 
 /// The digits of a number that has thirteen, as the milliseconds since 1970 of any time from 2001 to 2286.
