@@ -1,8 +1,8 @@
 //! Count reports: selections that an integration with `report: count` claims, added up for each hour of the findings'
 //! time, cluster, principal, rule and namespace, as kAudit's own counts are.
 //!
-//! The table is bounded; what finds no room in it is counted under one key for all others, so the sum stays right. A count
-//! takes some 600 bytes until it leaves (`tests/allocations.rs`).
+//! The table is bounded; what finds no room in it is counted under one key for all others of the hour in which they
+//! arrive, so the sum stays right. A count takes some 600 bytes until it leaves (`tests/allocations.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -65,10 +65,12 @@ impl<N> Counts<N> {
         first: impl FnOnce() -> N,
         further: impl FnOnce(&mut N),
     ) {
-        let start_ms = time_ms.div_euclid(PERIOD_MS).saturating_mul(PERIOD_MS);
+        let mut start_ms = hour(time_ms);
         let mut dimensions = dimensions.map(clip);
         Self::key(&mut self.key, integration, start_ms, dimensions);
         if self.reports.len() >= self.max && !self.reports.contains_key(&*self.key) {
+            // Findings tell their hours themselves: theirs would be without bounds, too.
+            start_ms = hour(now.millis());
             dimensions = [OTHERS; 4];
             Self::key(&mut self.key, integration, start_ms, dimensions);
         }
@@ -142,6 +144,11 @@ impl<N> Counts<N> {
         }
         self.reports.remove(&first.remove())
     }
+}
+
+/// The beginning of an hour.
+fn hour(time_ms: i64) -> i64 {
+    time_ms.div_euclid(PERIOD_MS).saturating_mul(PERIOD_MS)
 }
 
 /// Dimensions are shown, not searched: a label's length is enough, and what an attacker names cannot fill the memory.

@@ -73,6 +73,16 @@ pub(crate) enum Find {
 }
 
 impl Find {
+    /// Whether there may be such a place: an empty one within a character counts, too.
+    pub fn occurs(&self, text: &str) -> bool {
+        match self {
+            #[cfg(feature = "compile")]
+            Self::Compiled(regex) => regex.is_match(text),
+            #[cfg(feature = "tables")]
+            Self::Table(pair) => pair.occurs(text.as_bytes()),
+        }
+    }
+
     /// Each place, from left to right; no two overlap.
     pub fn each(&self, text: &str, on: impl FnMut(Range<usize>)) {
         match self {

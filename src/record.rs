@@ -155,6 +155,14 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// How many bytes it takes in the record, without quotes or a head.
+    pub(crate) fn length(self) -> usize {
+        match self {
+            Self::Plain(text) | Self::Escaped(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
     /// The string's bytes, unless it takes work to see them.
     pub(crate) fn bytes(self) -> Option<&'a [u8]> {
         match self {

@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 use crate::config::Redaction;
 use crate::finding::Field;
 use crate::pattern::{BuildError, Find, Source};
-use crate::record::{Body, Event, Tape, Value};
+use crate::record::{Body, Event, Tape, Text, Value};
 
 /// The compiled rules.
 pub(crate) struct Redactor {
@@ -125,43 +125,42 @@ impl Rule {
     fn may_apply(&self, body: &Body<'_>) -> bool {
         let Some(bytes) = body.bytes() else { return true };
         let word = self.word.needle().len();
+        // Whoever makes the look dear (a word within a text looks like a key of MessagePack again and again) has the body
+        // walked through.
+        let mut left = bytes.len();
         let mut from = 0_usize;
         while let Some(at) = bytes.get(from..).and_then(|rest| self.word.find(rest)) {
             let start = from.saturating_add(at);
-            if self.may_apply_behind(body, bytes, start.saturating_add(word)) {
-                return true;
+            let mut end = start.saturating_add(word);
+            // Behind a key's last word, places in lists may stand.
+            loop {
+                let Some((false, less)) = self.occurs(body.behind_key(end), left) else { return true };
+                left = less;
+                let Some(b'-' | b'_' | b'.' | b'0'..=b'9') = bytes.get(end) else { break };
+                end = end.saturating_add(1);
             }
             from = start.saturating_add(1);
         }
         false
     }
 
-    /// The same of the values behind the keys that may end here: behind a key's last word, places in lists may stand.
-    fn may_apply_behind(&self, body: &Body<'_>, bytes: &[u8], mut end: usize) -> bool {
-        loop {
-            if self.occurs(body.behind_key(end)) {
-                return true;
+    /// Whether the pattern occurs in a value, and how many bytes may still be looked at; `None`: this takes a walk.
+    fn occurs(&self, value: Value<'_>, left: usize) -> Option<(bool, usize)> {
+        /// What a look costs at least.
+        const LOOK: usize = 8;
+        let number;
+        let text = match value {
+            Value::Null | Value::Bool(_) => return Some((false, left.checked_sub(1)?)),
+            Value::Map | Value::List => return None,
+            Value::Number(value) => {
+                number = value.to_string();
+                Text::Plain(&number)
             }
-            let Some(b'-' | b'_' | b'.' | b'0'..=b'9') = bytes.get(end) else { return false };
-            end = end.saturating_add(1);
-        }
-    }
-
-    fn occurs(&self, value: Value<'_>) -> bool {
-        let occurs = |text: &str| {
-            let mut occurs = false;
-            self.pattern.each(text, |_| occurs = true);
-            occurs
+            Value::Plain(text) | Value::Bytes(text) => Text::Bytes(text),
+            Value::Escaped(text) => Text::Escaped(text),
         };
-        match value {
-            Value::Null | Value::Bool(_) => false,
-            // What stands in them takes a walk.
-            Value::Map | Value::List => true,
-            Value::Number(number) => occurs(&number.to_string()),
-            Value::Plain(_) | Value::Bytes(_) | Value::Escaped(_) => {
-                value.text().is_some_and(|text| occurs(text.decode(&mut String::new())))
-            }
-        }
+        let left = left.checked_sub(text.length().saturating_add(LOOK))?;
+        Some((self.pattern.occurs(text.decode(&mut String::new())), left))
     }
 
     fn names(&self, path: &str) -> bool {

@@ -232,7 +232,7 @@ fn value<'a>(
 ) -> Label<'a> {
     match source.fields.get(field) {
         Value::Null => Label::NONE,
-        Value::Plain(text) if redactor.is_empty() || !redactor.names(field) => Label::plain(text),
+        Value::Plain(text) if !redactor.names(field) => Label::plain(text),
         Value::Bytes(text) if source.clean && !redactor.names(field) => Label::odd(text),
         _ => Label::odd(odd_value(field, source.fields, redactor, scratch)),
     }

@@ -178,7 +178,9 @@ impl Shaper {
         stats: &mut Stats,
     ) {
         let redact = match redaction {
-            Redaction::Fields => !clean || self.redactor.may_apply(&entry.body),
+            Redaction::Fields => {
+                !self.redactor.is_empty() && (!clean || self.redactor.may_apply(&entry.body))
+            }
             Redaction::Everything => !self.redactor.is_empty(),
             Redaction::Done => false,
         };

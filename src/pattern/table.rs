@@ -182,6 +182,11 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
+    /// Whether there is a match, or an empty one within a character.
+    pub fn occurs(&self, text: &[u8]) -> bool {
+        self.forwards.end(text, 0).is_some()
+    }
+
     /// Each match, from left to right; no two overlap.
     pub fn each(&self, text: &str, mut on: impl FnMut(Range<usize>)) {
         let bytes = text.as_bytes();

@@ -30,8 +30,7 @@ pub struct Json<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// A view of `text`, which may have white space around it. A host that has bytes makes them text first
-    /// ([`text`](super::text)).
+    /// A view of `text`, which may have white space around it.
     pub fn new(text: &'a str) -> Self {
         Self::over(text.as_bytes(), None)
     }
@@ -46,7 +45,7 @@ impl<'a> Json<'a> {
         Self { text, body: text, spare, tidy: false, suspected: false }
     }
 
-    /// The whole text, after a scan: what was no UTF-8 is U+FFFD now.
+    /// The whole text, after a scan; what was no UTF-8 is U+FFFD now, unless the scan found another mistake before it.
     pub fn text(&self) -> &'a [u8] {
         self.text
     }
@@ -146,6 +145,7 @@ impl<'a> Json<'a> {
     /// Puts U+FFFD in the place of what is no UTF-8.
     #[cold]
     fn mend(&mut self, spare: &'a mut String) {
+        spare.clear();
         super::push_lossy(self.text, spare);
         self.text = spare.as_bytes();
     }

@@ -381,10 +381,12 @@ impl Buffer {
     fn grow(&mut self, more: usize) -> bool {
         let needed = self.length.checked_add(more).filter(|_| !self.failed);
         let grown = needed.and_then(|needed| {
-            let capacity = needed.max(self.capacity.saturating_mul(2)).max(self.least);
-            // SAFETY: `start` is null or was allocated here, and nothing else refers to it.
-            let start = unsafe { libc::realloc(self.start.cast(), capacity) };
-            (!start.is_null()).then_some((start.cast(), capacity))
+            let ample = needed.max(self.capacity.saturating_mul(2)).max(self.least);
+            [ample, needed].into_iter().find_map(|capacity| {
+                // SAFETY: `start` is null or was allocated here, and nothing else refers to it.
+                let start = unsafe { libc::realloc(self.start.cast(), capacity) };
+                (!start.is_null()).then_some((start.cast(), capacity))
+            })
         });
         if let Some((start, capacity)) = grown {
             (self.start, self.capacity) = (start, capacity);
