@@ -197,7 +197,6 @@ pub trait Out {
     fn put(&mut self, bytes: &[u8]);
 
     /// Appends the bytes of each, one behind the other.
-    #[inline(always)]
     fn put_all(&mut self, pieces: &[&[u8]]) {
         for piece in pieces {
             self.put(piece);
@@ -209,16 +208,6 @@ impl Out for Vec<u8> {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
-    }
-
-    /// Decision: a loop in an interpreter of WebAssembly, whose processor foresees the steps of a loop and not those of a
-    /// long way that is taken once for each record.
-    #[cfg_attr(target_family = "wasm", inline(never))]
-    #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    fn put_all(&mut self, pieces: &[&[u8]]) {
-        for piece in pieces {
-            self.extend_from_slice(piece);
-        }
     }
 }
 

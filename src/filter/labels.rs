@@ -112,7 +112,8 @@ impl Namer {
         let [category, class, method, thread] = match source.kind {
             None => [Label::NONE; 4],
             Some(kind) => {
-                let of = |field, text| value(field, source, redactor, text).shown();
+                let rules = (!redactor.is_empty()).then_some(redactor);
+                let of = |field, text| value(field, source, rules, text).shown();
                 [
                     match kind {
                         Kind::Detection => of(Field::Category, category),
@@ -227,14 +228,15 @@ impl<'a> Label<'a> {
 fn value<'a>(
     field: Field,
     source: &Source<'_, 'a>,
-    redactor: &Redactor,
+    rules: Option<&Redactor>,
     scratch: &'a mut String,
 ) -> Label<'a> {
+    let is_whole = || rules.is_none_or(|redactor| !redactor.names(field));
     match source.fields.get(field) {
         Value::Null => Label::NONE,
-        Value::Plain(text) if !redactor.names(field) => Label::plain(text),
-        Value::Bytes(text) if source.clean && !redactor.names(field) => Label::odd(text),
-        _ => Label::odd(odd_value(field, source.fields, redactor, scratch)),
+        Value::Plain(text) if is_whole() => Label::plain(text),
+        Value::Bytes(text) if source.clean && is_whole() => Label::odd(text),
+        _ => Label::odd(odd_value(field, source.fields, rules, scratch)),
     }
 }
 
@@ -242,12 +244,12 @@ fn value<'a>(
 fn odd_value<'a>(
     field: Field,
     fields: &Fields<'a>,
-    redactor: &Redactor,
+    rules: Option<&Redactor>,
     scratch: &'a mut String,
 ) -> &'a [u8] {
-    if !redactor.names(field) {
+    let Some(redactor) = rules.filter(|redactor| redactor.names(field)) else {
         return fields.utf8(field, scratch).unwrap_or_default();
-    }
+    };
     scratch.clear();
     push(field, fields, redactor, scratch);
     scratch.as_bytes()

@@ -147,7 +147,7 @@ impl Shaper {
         let age = now.millis().saturating_sub(finding_ms);
         let off = if age > self.guard.max_age_ms {
             Some("too-old")
-        } else if age.saturating_neg() > self.guard.max_ahead_ms {
+        } else if age < self.guard.max_ahead_ms.saturating_neg() {
             Some("too-far-ahead")
         } else {
             None
