@@ -2,7 +2,6 @@
 //! written anew.
 
 use kaudit_filter::record::{Body, Event, Json, KnownKeys, MAX_DEPTH, MsgPack, Record, Tape};
-use kaudit_filter::{Filter, Time, Verdict, config};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -239,25 +238,5 @@ proptest! {
         if json.check().is_ok() {
             let _ = value(&json.body().into_tape());
         }
-    }
-}
-
-#[test]
-fn lines_that_are_no_utf8_do_not_touch_one_another() {
-    let text = "integrations:\n- {type: detections, target: {target-type: http-api, http-api-uri: \
-                'https://ingress.eu1.coralogix.com/logs/v1/singles'}}\n";
-    let config = config::read("kaudit.yaml", text, &config::NoFiles).config.expect("no mistakes");
-    let mut filter = Filter::new(&config, 7).expect("no patterns");
-    for entity in ["a", "b", "c"] {
-        let line =
-            [br#"{"etype":"cluster","doc":"caf"#, &b"\xe9"[..], br#"","eid":""#, entity.as_bytes(), br#""}"#];
-        let line = line.concat();
-        let length = u8::try_from(line.len()).expect("a short line");
-        let record = [&[0x81, 0xa3][..], b"log", &[0xd9, length], &line].concat();
-        let mut record = MsgPack::new(&record);
-        let Verdict::Kept(entry) = filter.process(&mut record, Time::from_millis(0)) else {
-            panic!("{entity}: not kept");
-        };
-        assert_eq!(entry.labels().map(|(_, label)| label), ["", "cluster", "", entity]);
     }
 }
