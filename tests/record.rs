@@ -1,7 +1,9 @@
 //! The record views against an independent reader: what is accepted, what is seen, and what a body becomes when it is
 //! written anew.
 
+use kaudit_filter::config::{self, NoFiles};
 use kaudit_filter::record::{Body, Event, Json, KnownKeys, MAX_DEPTH, MsgPack, Record, Tape};
+use kaudit_filter::{Filter, Time, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -101,6 +103,27 @@ fn only_a_clean_body_leaves_as_it_came() {
         let mut json = Json::new(text);
         assert!(json.check().is_ok());
         assert_eq!(json.is_clean(), clean, "{text}");
+    }
+}
+
+#[test]
+fn a_line_that_is_no_utf8_is_mended_each_time() {
+    let text = "integrations: [{type: detections, target: {target-type: http-api, http-api-uri: \
+                'https://ingress.eu1.coralogix.com/logs/v1/singles'}}]";
+    let config = config::read("kaudit.yaml", text, &NoFiles).config.expect("no mistakes");
+    let mut filter = Filter::new(&config, 7).expect("no patterns");
+    for name in [&b"a\xff"[..], b"b\xfe\xfe", b"c"] {
+        let line = [&br#"{"etype":"principal","time":0,"eid":""#[..], name, b"\"}"].concat();
+        let record = [&b"\x81\xa3log\xd9"[..], &[u8::try_from(line.len()).expect("short")], &line].concat();
+        let mut json = Vec::new();
+        match filter.process(&mut MsgPack::new(&record), Time::from_millis(0)) {
+            Verdict::Kept(entry) => entry.write_json(&mut json),
+            other => panic!("{other:?}"),
+        }
+        let entry: Value = serde_json::from_slice(&json).expect("an entry");
+        let (name, line) = (String::from_utf8_lossy(name), String::from_utf8_lossy(&line));
+        assert_eq!(entry["threadId"], *name);
+        assert_eq!(entry["text"], serde_json::from_str::<Value>(&line).expect("an object"), "{name}");
     }
 }
 
