@@ -38,7 +38,8 @@ impl Guest {
         self.filter.may_keep_back().then_some(NOTICE)
     }
 
-    /// The answer to one record that arrived `now`, in bytes that ought to be text: a JSON object, or nothing, and the NUL that ends it.
+    /// The answer to one record that arrived `now`, in bytes that ought to be text: a JSON object, or nothing, and the NUL
+    /// that ends it.
     ///
     /// A dropped record leaves its slot to an entry of the filter's own that is due.
     #[inline]
