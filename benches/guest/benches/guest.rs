@@ -1,5 +1,5 @@
 //! What a record costs in Fluent Bit's runtime: the guest, a guest written without care, and a Lua filter that do the same
-//! job on the same findings; the answers of all three are compared first.
+//! job on the same findings, the answers of all three compared first; and a guest that does nothing.
 //!
 //! `cargo xtask bench --wasm` builds what it needs and runs it. Besides times it prints the instructions that the guest
 //! executes for a record, which do not depend on the machine.
@@ -67,6 +67,14 @@ fn naive() -> Vec<u8> {
     fs::read(module).expect("`cargo xtask bench --wasm` builds it")
 }
 
+/// A guest that drops every record unseen: what a call costs.
+const IDLE: &str = r#"(module
+    (memory (export "memory") 4)
+    (func (export "_initialize"))
+    (func (export "malloc") (param i32) (result i32) i32.const 65536)
+    (func (export "free") (param i32))
+    (func (export "kaudit") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 1024))"#;
+
 fn started<R: Runtime>(runtime: &R, stack: u32) -> R::Instance {
     let mut instance = runtime.start(&Given { stack, ..Given::default() }).expect("it starts");
     instance.set_clock(NOW_MS * 1_000_000);
@@ -102,6 +110,8 @@ fn measure(criterion: &mut Criterion) {
     let values: Vec<Value> =
         findings.iter().map(|finding| serde_json::from_slice(finding).expect("JSON")).collect();
     let (guest, naive) = (guest(), naive());
+    let idle = wat::parse_str(IDLE).expect("a module");
+    let mut idle = started(&Wamr::new(idle).expect("it loads"), 8 << 10);
     let mut kaudit = started(&Wamr::new(guest.clone()).expect("it loads"), 8 << 10);
     let mut naive = started(&Wamr::new(naive).expect("it loads"), 1 << 20);
     let script = Script::new().expect("the script loads");
@@ -128,6 +138,11 @@ fn measure(criterion: &mut Criterion) {
     group.bench_function("kaudit", |bencher| {
         bencher.iter(|| {
             findings.iter().map(|finding| kaudit.answer(finding).expect("no trap").len()).sum::<usize>()
+        });
+    });
+    group.bench_function("idle", |bencher| {
+        bencher.iter(|| {
+            findings.iter().map(|finding| idle.answer(finding).expect("no trap").len()).sum::<usize>()
         });
     });
     group.bench_function("naive", |bencher| {
