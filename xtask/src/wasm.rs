@@ -4,7 +4,7 @@
 //! One guest has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
 //! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
 //! `wasm-ld`: rustup's components where they are installed, else Debian's packages. Binaryen's `wasm-opt` then takes an
-//! eighth off the guest, and [`steps`](crate::steps) a tenth off its steps.
+//! eighth off the guest, and [`steps`] a tenth off its steps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
