@@ -91,6 +91,8 @@ impl Note {
 /// A summary's note, with a few fields of the first finding.
 struct Sampled {
     note: Note,
+    /// The key that was held back, if there are redactions: overwritten before it is cut.
+    key: Option<Box<str>>,
     sample: Tape<'static>,
 }
 
@@ -222,7 +224,7 @@ impl Filter {
 
     fn summary(&mut self, summary: Summary<Sampled>, now: Time) -> Option<Entry<'_>> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
-        let (text, Note { severity, labels }) = shaper.summary_text(integrations, summary)?;
+        let (text, Note { severity, labels }) = Shaper::summary_text(integrations, summary)?;
         let labels = scratch.hold(labels);
         let body = Body::Tape(Tape::map([]));
         let mut entry = shaper.entry(now.millis(), severity, labels, body);
@@ -557,7 +559,7 @@ impl Stages {
         let Err(tally) = self.limiter.admit(claimed, key, now) else { return Ok(()) };
         let severity = self.severity.of(question, finding.flags(finding.is_count));
         let name = name_of(&self.integrations, claimed);
-        self.shaper.remember(&mut tally.note, &finding.source(false, name), severity);
+        self.shaper.remember(&mut tally.note, &finding.source(false, name), key, severity);
         Err(Gone::Suppressed)
     }
 
@@ -593,7 +595,7 @@ impl Stages {
         let mut owed = Vec::new();
         if let Some(summary) = self.limiter.overdue(now) {
             stats.summarise(summary.tally.count);
-            let text = self.shaper.summary_text(&self.integrations, summary);
+            let text = Shaper::summary_text(&self.integrations, summary);
             owed.extend(text.map(|(text, ..)| ("summary", text)));
         }
         if let Some(report) = self.counts.overdue(now) {

@@ -245,6 +245,7 @@ impl<'a> Fields<'a> {
         match self.get(field) {
             Value::Number(number) => number.as_i64(),
             Value::Plain(text) | Value::Bytes(text) => integer_in(text),
+            Value::Escaped(text) => integer_in(&resolved(text)),
             _ => None,
         }
     }
@@ -254,11 +255,8 @@ impl<'a> Fields<'a> {
     pub fn truth(&self, field: Field) -> Option<bool> {
         match self.get(field) {
             Value::Bool(value) => Some(value),
-            Value::Plain(text) | Value::Bytes(text) => match text {
-                text if text.eq_ignore_ascii_case(b"true") => Some(true),
-                text if text.eq_ignore_ascii_case(b"false") => Some(false),
-                _ => None,
-            },
+            Value::Plain(text) | Value::Bytes(text) => truth_in(text),
+            Value::Escaped(text) => truth_in(&resolved(text)),
             _ => None,
         }
     }
@@ -311,9 +309,10 @@ impl<'a> Fields<'a> {
     }
 
     #[inline(always)]
-    fn word<T>(&self, field: Field, of: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
+    fn word<T>(&self, field: Field, of: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
         match self.get(field) {
             Value::Plain(text) | Value::Bytes(text) => of(text),
+            Value::Escaped(text) => of(&resolved(text)),
             Value::Number(number) => of(digit(number)?),
             _ => None,
         }
@@ -327,6 +326,23 @@ impl<'a> Fields<'a> {
             _ if self.has(Field::Principal) => Field::Principal,
             Kind::Selection | Kind::Activity => Field::Username,
         }
+    }
+}
+
+/// A word in escapes, which some encoders write.
+#[cold]
+fn resolved(text: &str) -> Vec<u8> {
+    let mut scratch = String::new();
+    Text::Escaped(text).decode(&mut scratch);
+    scratch.into_bytes()
+}
+
+#[inline(never)]
+fn truth_in(text: &[u8]) -> Option<bool> {
+    match text {
+        text if text.eq_ignore_ascii_case(b"true") => Some(true),
+        text if text.eq_ignore_ascii_case(b"false") => Some(false),
+        _ => None,
     }
 }
 

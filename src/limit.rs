@@ -17,7 +17,7 @@ use crate::time::Time;
 use hash::Seed;
 
 /// The key that stands for all that found no room in the table.
-const OTHERS: &str = "(other keys)";
+pub(crate) const OTHERS: &str = "(other keys)";
 
 /// A longer key is remembered by its first bytes: what an attacker names cannot fill the memory.
 const KEY_BYTES: usize = 128;

@@ -29,7 +29,11 @@ pub use tape::{Event, Tape};
 pub const OWN_KEY: &str = "kaudit_filter";
 
 /// How deep a body may nest. kAudit nests four deep; what nests deeper than this is not a finding.
-pub const MAX_DEPTH: usize = 64;
+///
+/// Decision: Fluent Bit 2.2 and 3.2 read 32 levels, and what stands in a chunk behind more is lost without a word
+/// (`MSGPACK_EMBED_STACK_SIZE`; tried). An event and an entry take two of them, a mark that holds a part of the body two
+/// more, and other filters may take some.
+pub const MAX_DEPTH: usize = 24;
 
 /// What [`Malformed`] says of a record that is no object.
 pub(crate) const NOT_AN_OBJECT: &str = "expected an object";

@@ -168,7 +168,15 @@ impl Rule {
     }
 
     /// The text with every occurrence overwritten; `None` when there is none.
+    ///
+    /// Decision: a long text in which there is one is overwritten whole. To find all of them takes a search for each, and
+    /// a pattern may make each search read all that is left: seconds for some hundred kilobytes.
     fn replace(&self, text: &str) -> Option<String> {
+        const LONG: usize = 16 << 10;
+        if text.len() > LONG {
+            let occurs = text != self.replacement && self.pattern.occurs(text);
+            return occurs.then(|| self.replacement.clone());
+        }
         let mut new = String::new();
         let mut end = 0;
         self.pattern.each(text, |found| {

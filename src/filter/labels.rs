@@ -263,6 +263,13 @@ fn render<'t>(
     text: &'t mut String,
 ) -> &'t [u8] {
     template.render(text, |placeholder, out| match placeholder {
+        Placeholder::Field(field) if source.kind.is_none() => {
+            // Nobody knows the fields of what is no finding: its body is overwritten everywhere, too.
+            let mut scratch = String::new();
+            let mut text = source.fields.text(field, &mut scratch).unwrap_or_default().to_owned();
+            redactor.everything_in(&mut text);
+            out.push_str(&text);
+        }
         Placeholder::Field(field) => push(field, source.fields, redactor, out),
         Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
         Placeholder::Integration => out.push_str(source.integration),
@@ -305,8 +312,13 @@ impl Shaper {
     }
 
     /// What a summary remembers of it.
-    pub(super) fn sampled(&self, source: &Source<'_, '_>, severity: Severity) -> Sampled {
-        Sampled { note: self.note(source, severity), sample: self.sample(source.fields) }
+    pub(super) fn sampled(&self, source: &Source<'_, '_>, key: &[u8], severity: Severity) -> Sampled {
+        let key = (!self.redactor.is_empty()).then(|| {
+            let mut key = String::from_utf8_lossy(key).into_owned();
+            self.redactor.everything_in(&mut key);
+            clip(&key).into()
+        });
+        Sampled { note: self.note(source, severity), key, sample: self.sample(source.fields) }
     }
 
     /// The few fields that tell a finding's story.

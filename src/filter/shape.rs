@@ -8,7 +8,7 @@ use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
 use crate::counts;
 use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields};
-use crate::limit::Summary;
+use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
 use crate::record::{Body, Tape};
 use crate::redact::Redactor;
@@ -98,17 +98,16 @@ impl Shaper {
 
     /// What a summary says, and what is noted of the findings it speaks of.
     pub fn summary_text(
-        &self,
         integrations: &[Integration],
         summary: Summary<Sampled>,
     ) -> Option<(Tape<'static>, Note)> {
         let Summary { integration, by, key, tally } = summary;
-        let Sampled { note, sample } = tally.note?;
+        let Sampled { note, key: redacted, sample } = tally.note?;
         let name = name_of(integrations, integration);
         let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
-        if let Some(mut key) = key.map(String::from) {
-            self.redactor.everything_in(&mut key);
-            text.insert("key", Tape::str(key));
+        if let Some(key) = key {
+            let key = redacted.filter(|_| &*key != limit::OTHERS).unwrap_or(key);
+            text.insert("key", Tape::str(String::from(key)));
         }
         text.insert("suppressed", Tape::uint(tally.count));
         text.insert("first", Tape::int(tally.first.millis()));
@@ -195,14 +194,18 @@ impl Shaper {
     #[inline(never)]
     fn rewrite(&self, entry: &mut Entry<'_>, own: bool, redaction: Redaction, stats: &mut Stats) {
         let mut tape = core::mem::replace(&mut entry.body, Body::Json(b"")).into_tape();
+        let mut changed = 0_u64;
         if own {
-            entry.mark("previous", tape.take_own());
+            // Nobody knows the fields of what stands under the filter's own key.
+            let mut previous = tape.take_own();
+            changed = self.redactor.everything(&mut previous);
+            entry.mark("previous", previous);
         }
-        let changed = match redaction {
+        changed = changed.saturating_add(match redaction {
             Redaction::Fields => self.redactor.body(&mut tape),
             Redaction::Everything => self.redactor.everything(&mut tape),
             Redaction::Done => 0,
-        };
+        });
         if changed > 0 {
             entry.mark("redacted", Tape::uint(changed));
             stats.redacted = stats.redacted.saturating_add(1);
@@ -215,7 +218,13 @@ impl Shaper {
 
     /// Notes of the first finding that is held back what a summary will tell, and of all the highest severity.
     #[inline(never)]
-    pub fn remember(&self, note: &mut Option<Sampled>, source: &Source<'_, '_>, severity: Severity) {
-        note.get_or_insert_with(|| self.sampled(source, severity)).note.further(severity);
+    pub fn remember(
+        &self,
+        note: &mut Option<Sampled>,
+        source: &Source<'_, '_>,
+        key: &[u8],
+        severity: Severity,
+    ) {
+        note.get_or_insert_with(|| self.sampled(source, key, severity)).note.further(severity);
     }
 }
