@@ -1,7 +1,9 @@
 //! Overwrites what must not leave, in a body and in every text taken from it.
 //!
 //! A rule names a field in either spelling, nested or flattened, also within a detection's `context`. In a record that
-//! is not a finding every rule applies to every string, since nobody knows where its secrets stand.
+//! is not a finding every rule applies to every string, since nobody knows where its secrets stand. Values are overwritten,
+//! keys are not; and a text is read as it is: what it spells in escapes of its own (JSON within a string that is no finding,
+//! a line that is broken JSON) is not found.
 
 use std::borrow::Cow;
 
