@@ -136,7 +136,7 @@ impl Rule {
             let mut end = start.saturating_add(word);
             // Behind a key's last word, places in lists may stand.
             loop {
-                let Some((false, less)) = self.occurs(body.behind_key(end), left) else { return true };
+                let Some(less) = self.spares(body.behind_key(end), left) else { return true };
                 left = less;
                 let Some(b'-' | b'_' | b'.' | b'0'..=b'9') = bytes.get(end) else { break };
                 end = end.saturating_add(1);
@@ -146,23 +146,23 @@ impl Rule {
         false
     }
 
-    /// Whether the pattern occurs in a value, and how many bytes may still be looked at; `None`: this takes a walk.
-    fn occurs(&self, value: Value<'_>, left: usize) -> Option<(bool, usize)> {
+    /// How many of the bytes that are left may still be looked at, behind a value in which the pattern does not occur;
+    /// `None`: it does, or only a walk can tell.
+    fn spares(&self, value: Value<'_>, left: usize) -> Option<usize> {
         /// What a look costs at least.
         const LOOK: usize = 8;
         let number;
         let text = match value {
-            Value::Null | Value::Bool(_) => return Some((false, left.checked_sub(1)?)),
-            Value::Map | Value::List => return None,
+            Value::Null | Value::Bool(_) => return left.checked_sub(1),
             Value::Number(value) => {
                 number = value.to_string();
                 Text::Plain(&number)
             }
-            Value::Plain(text) | Value::Bytes(text) => Text::Bytes(text),
-            Value::Escaped(text) => Text::Escaped(text),
+            // None in a map or a list.
+            value => value.text()?,
         };
         let left = left.checked_sub(text.length().saturating_add(LOOK))?;
-        Some((self.pattern.occurs(text.decode(&mut String::new())), left))
+        (!self.pattern.occurs(text.decode(&mut String::new()))).then_some(left)
     }
 
     fn names(&self, path: &str) -> bool {
