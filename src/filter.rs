@@ -224,7 +224,7 @@ impl Filter {
 
     fn summary(&mut self, summary: Summary<Sampled>, now: Time) -> Option<Entry<'_>> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
-        let (text, Note { severity, labels }) = Shaper::summary_text(integrations, summary)?;
+        let (text, Note { severity, labels }) = shaper.summary_text(integrations, summary)?;
         let labels = scratch.hold(labels);
         let body = Body::Tape(Tape::map([]));
         let mut entry = shaper.entry(now.millis(), severity, labels, body);
@@ -595,7 +595,7 @@ impl Stages {
         let mut owed = Vec::new();
         if let Some(summary) = self.limiter.overdue(now) {
             stats.summarise(summary.tally.count);
-            let text = Shaper::summary_text(&self.integrations, summary);
+            let text = self.shaper.summary_text(&self.integrations, summary);
             owed.extend(text.map(|(text, ..)| ("summary", text)));
         }
         if let Some(report) = self.counts.overdue(now) {

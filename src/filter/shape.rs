@@ -98,6 +98,7 @@ impl Shaper {
 
     /// What a summary says, and what is noted of the findings it speaks of.
     pub fn summary_text(
+        &self,
         integrations: &[Integration],
         summary: Summary<Sampled>,
     ) -> Option<(Tape<'static>, Note)> {
@@ -106,8 +107,14 @@ impl Shaper {
         let name = name_of(integrations, integration);
         let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
         if let Some(key) = key {
-            let key = redacted.filter(|_| &*key != limit::OTHERS).unwrap_or(key);
-            text.insert("key", Tape::str(String::from(key)));
+            let redacted = redacted.filter(|_| &*key != limit::OTHERS).map(String::from);
+            // It may have been held back under a configuration without redactions.
+            let key = redacted.unwrap_or_else(|| {
+                let mut key = String::from(key);
+                self.redactor.everything_in(&mut key);
+                key
+            });
+            text.insert("key", Tape::str(key));
         }
         text.insert("suppressed", Tape::uint(tally.count));
         text.insert("first", Tape::int(tally.first.millis()));
