@@ -282,22 +282,9 @@ impl Number<'_> {
             Self::Uint(value) => i64::try_from(value).ok(),
             #[cfg(feature = "msgpack")]
             Self::Float(value) => truncate(value),
-            Self::Raw(text) => digits(text).or_else(|| odd_whole(text)),
+            Self::Raw(text) => plain::whole(text).or_else(|| odd_whole(text)),
         }
     }
-}
-
-/// A plain number of nine to sixteen digits, as the milliseconds of any time of ours.
-fn digits(text: &[u8]) -> Option<i64> {
-    let missing = 16_u32.checked_sub(u32::try_from(text.len()).ok()?).filter(|missing| *missing < 8)?;
-    let [first, last] = [text.first_chunk()?, text.last_chunk()?];
-    let [first, last] = [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
-    if (plain::no_digits(first) | plain::no_digits(last)) != 0 {
-        return None;
-    }
-    // What both words have leaves the first, before whose digits are zeros then.
-    let first = first.wrapping_shl(missing.wrapping_mul(8));
-    Some(eight_digits(first).wrapping_mul(100_000_000).wrapping_add(eight_digits(last)))
 }
 
 #[inline(never)]
@@ -309,16 +296,6 @@ fn odd_whole(text: &[u8]) -> Option<i64> {
 /// A number's spelling, which is ASCII, as text.
 pub(crate) fn spelled(number: &[u8]) -> &str {
     core::str::from_utf8(number).unwrap_or_default()
-}
-
-/// Eight digits, the first in the lowest byte: pairs of neighbours are put together, three times.
-fn eight_digits(word: u64) -> i64 {
-    let pair = |word: u64, tens: u64, width: u32, mask: u64| {
-        (word & mask).wrapping_mul(tens).wrapping_add(word >> width & mask)
-    };
-    let twos = pair(word & 0x0f0f_0f0f_0f0f_0f0f, 10, 8, 0x00ff_00ff_00ff_00ff);
-    let fours = pair(twos, 100, 16, 0x0000_ffff_0000_ffff);
-    pair(fours, 10_000, 32, 0xffff_ffff).cast_signed()
 }
 
 /// Beyond 2^53 a float no longer holds every whole number, and no time or count of ours is that large.

@@ -7,7 +7,7 @@
 
 use super::decimal;
 use super::keys::{Encoded, Place};
-use super::plain::{ascii_length, bytes_before, digits_from, no_digits, plain_length};
+use super::plain::{ascii_length, digits_length, plain_length};
 use super::repeats::{Inside, Repeats, Suspicion};
 use super::{
     Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value, spelled,
@@ -15,6 +15,9 @@ use super::{
 
 /// What [`Malformed`] says of bytes that are no text.
 const NOT_UTF8: &str = "expected utf-8";
+
+/// Numbers of more digits may be beyond every reader's range without an exponent, too.
+const MANY: usize = 300;
 
 /// One record as JSON text.
 #[derive(Debug)]
@@ -82,17 +85,11 @@ impl<'a> Json<'a> {
     ) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(self.text);
         let mut suspicion = Suspicion::new();
-        scanner.space();
-        scanner.tidy = true;
-        let start = scanner.at;
-        scanner.expect(b'{', NOT_AN_OBJECT)?;
-        scanner.space();
-        let mut ends = scanner.peek() == Some(b'}');
-        if ends {
-            scanner.step();
-        }
-        // What is still to be read; the scanner knows it only while it is asked.
-        let mut rest = scanner.rest();
+        let usual = self.text.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\""));
+        let (start, mut ends, mut rest) = match usual {
+            Some(rest) => (0, false, rest),
+            None => scanner.odd_start()?,
+        };
         let mut place = keys.begin(rest);
         let mut expected = keys.from(place);
         while !ends {
@@ -109,32 +106,34 @@ impl<'a> Json<'a> {
                 expected = keys.from(place);
                 rest = scanner.rest();
             }
-            let string = ascii_string(rest);
-            if let Some((text, behind)) = string
-                && let Some((b"\",", after)) = behind.split_first_chunk()
-            {
-                rest = after;
+            let after = if let Some((text, after)) = ascii_string(rest) {
                 take(meaning, Value::Plain(text));
-                continue;
-            }
-            if let Some((text, [b'"', after @ ..])) = string {
-                scanner.back_to(after);
-                take(meaning, Value::Plain(text));
+                after
+            } else if let Some((number, after)) = plain_number(rest) {
+                take(meaning, Value::Number(Number::Raw(number)));
+                after
+            } else if let Some((truth, after)) = truth(rest) {
+                take(meaning, Value::Bool(truth));
+                after
             } else {
                 scanner.back_to(rest);
-                if let Some(number) = scanner.plain_number() {
-                    take(meaning, Value::Number(Number::Raw(number)));
-                } else {
-                    take(meaning, scanner.odd_value(&mut suspicion)?);
-                }
-            }
-            ends = scanner.ends_or_goes_on()?;
-            rest = scanner.rest();
+                take(meaning, scanner.odd_value(&mut suspicion)?);
+                scanner.rest()
+            };
+            (ends, rest) = match after.split_first() {
+                Some((b',', behind)) => (false, behind),
+                Some((b'}', behind)) => (true, behind),
+                _ => scanner.odd_end(after)?,
+            };
         }
         scanner.back_to(rest);
-        self.body = self.text.get(start..scanner.at).unwrap_or_default();
         self.tidy = scanner.tidy;
         self.suspected = suspicion.any();
+        if start == 0 && rest.is_empty() {
+            self.body = self.text;
+            return Ok(());
+        }
+        self.body = self.text.get(start..scanner.at).unwrap_or_default();
         scanner.space();
         match scanner.peek() {
             None => Ok(()),
@@ -262,7 +261,7 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     fn plain_key(&self) -> Option<(&'a [u8], &'a [u8])> {
         match ascii_string(self.rest())? {
-            (key, [b'"', b':', rest @ ..]) => Some((key, rest)),
+            (key, [b':', rest @ ..]) => Some((key, rest)),
             _ => None,
         }
     }
@@ -292,6 +291,22 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
+    /// The beginning of a record that does not begin with its first key: where its map begins, whether that is
+    /// empty, and what is behind.
+    #[inline(never)]
+    fn odd_start(&mut self) -> Result<(usize, bool, &'a [u8]), Malformed> {
+        self.space();
+        self.tidy = true;
+        let start = self.at;
+        self.expect(b'{', NOT_AN_OBJECT)?;
+        self.space();
+        let empty = self.peek() == Some(b'}');
+        if empty {
+            self.step();
+        }
+        Ok((start, empty, self.rest()))
+    }
+
     /// A key of the top level that was not the next of this place: what it means, and the place behind it.
     #[inline(never)]
     fn key_at_top<M: Copy>(
@@ -312,21 +327,6 @@ impl<'a> Scanner<'a> {
             None => key.decode(&mut scratch).as_bytes(),
         };
         Ok(keys.find(place, &Name::of(key), Encoded::of([b"\"", key, b"\":"]), suspicion))
-    }
-
-    /// What most values other than strings are: a whole number without a sign, of up to sixteen digits.
-    #[inline(always)]
-    fn plain_number(&mut self) -> Option<&'a [u8]> {
-        let rest = self.rest();
-        let ([first, second], _) = rest.first_chunk::<16>()?.as_chunks() else { return None };
-        let length = match no_digits(u64::from_le_bytes(*first)) {
-            0 => bytes_before(no_digits(u64::from_le_bytes(*second))).wrapping_add(8),
-            others => bytes_before(others),
-        };
-        let (Some(b'1'..=b'9'), Some(b',' | b'}')) = (rest.first(), rest.get(length)) else { return None };
-        let start = self.at;
-        self.at = start.wrapping_add(length);
-        self.text.get(start..self.at)
     }
 
     /// One value of the top level other than a string without escapes; a nested one is checked and passed over.
@@ -381,9 +381,10 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// What stands behind a member: the end of the map, or a comma and another.
-    #[inline]
-    fn ends_or_goes_on(&mut self) -> Result<bool, Malformed> {
+    /// What stands behind a member and white space: whether the map ends, or a comma and another follow, and what is behind.
+    #[inline(never)]
+    fn odd_end(&mut self, rest: &[u8]) -> Result<(bool, &'a [u8]), Malformed> {
+        self.back_to(rest);
         self.space();
         let ends = match self.peek() {
             Some(b',') => false,
@@ -391,7 +392,7 @@ impl<'a> Scanner<'a> {
             _ => return Err(self.malformed("expected `,` or `}`")),
         };
         self.step();
-        Ok(ends)
+        Ok((ends, self.rest()))
     }
 
     /// One value that stands `depth` levels down, event by event. The counts of maps and lists are not known yet and given as 0.
@@ -493,15 +494,14 @@ impl<'a> Scanner<'a> {
             self.digits()?;
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
-        // Some 300 digits without an exponent are beyond every reader's range, too.
-        if exponent || text.len() > 300 {
+        if exponent || text.len() > MANY {
             self.tidy &= decimal::is_finite(spelled(text));
         }
         Ok(text)
     }
 
     fn digits(&mut self) -> Result<(), Malformed> {
-        let count = digits_from(self.text, self.at);
+        let count = digits_length(self.rest());
         if count == 0 {
             return Err(self.malformed("expected a digit"));
         }
@@ -512,7 +512,7 @@ impl<'a> Scanner<'a> {
     /// A string, from its opening quote to behind its closing one.
     #[inline]
     fn string(&mut self) -> Result<Text<'a>, Malformed> {
-        if let Some((text, [b'"', rest @ ..])) = ascii_string(self.rest()) {
+        if let Some((text, rest)) = ascii_string(self.rest()) {
             self.back_to(rest);
             return Ok(Text::Bytes(text));
         }
@@ -578,12 +578,28 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A string from its opening quote: what of it is ASCII and needs no look, and what follows; that begins with the closing
-/// quote if it is whole.
+/// A string of ASCII without escapes, from its opening quote, and what follows it.
 #[inline(always)]
 fn ascii_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (b'"', inside) = bytes.split_first()? else { return None };
-    inside.split_at_checked(ascii_length(inside))
+    let length = ascii_length(inside);
+    let b'"' = inside.get(length)? else { return None };
+    Some((inside.get(..length)?, inside.get(length.wrapping_add(1)..)?))
+}
+
+/// What most values other than strings are, a whole number without a sign, and what follows it.
+#[inline(always)]
+fn plain_number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = digits_length(bytes);
+    let is_plain = (1..=MANY).contains(&length) && bytes.first()? != &b'0';
+    bytes.split_at_checked(length).filter(|(_, after)| is_plain && matches!(after, [b',' | b'}', ..]))
+}
+
+/// A truth value, and what follows it.
+#[inline(always)]
+fn truth(bytes: &[u8]) -> Option<(bool, &[u8])> {
+    let is_true = bytes.first()? == &b't';
+    Some((is_true, bytes.strip_prefix(if is_true { b"true".as_slice() } else { b"false" })?))
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {

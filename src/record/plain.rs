@@ -1,13 +1,18 @@
 //! How far a string runs before there is something to look at: its end, an escape, a control character.
 //!
 //! Most of a JSON record is strings, so this decides what a record costs. Sixteen bytes are looked at together where the
-//! processor has vectors, eight in a word elsewhere, as in an interpreter of WebAssembly.
+//! processor has vectors, eight in a word elsewhere, as in an interpreter of WebAssembly. An interpreter is slow where the
+//! way of a record is long, not where it goes round: for it, all is done in loops, and as few as there can be.
 
 #![expect(clippy::inline_always, reason = "the search is the inside of its caller's loop, measured")]
 
-use imp::{WIDTH, first_stop};
-/// Whether of a block the bits of a mask are these.
-pub(super) use imp::{bytes_before, masked_is};
+use imp::{bytes_before, length};
+/// With how many digits bytes begin; what a short plain number is; whether of a block the bits of a mask are these.
+pub(super) use imp::{digits_length, masked_is, whole};
+#[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
+use vectors as imp;
+#[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
+use words as imp;
 
 /// How many bytes are compared together.
 pub(super) const BLOCK: usize = 16;
@@ -24,66 +29,25 @@ pub(super) fn ascii_length(bytes: &[u8]) -> usize {
     length::<true>(bytes)
 }
 
-#[inline(always)]
-fn length<const ASCII: bool>(bytes: &[u8]) -> usize {
-    // Most strings end in the first.
-    match bytes.first_chunk().map(first_stop::<ASCII>) {
-        Some(Some(stop)) => stop,
-        Some(None) => WIDTH.wrapping_add(long_length::<ASCII>(bytes.get(WIDTH..).unwrap_or_default())),
-        None => tail_length::<ASCII>(bytes),
-    }
-}
-
-fn long_length<const ASCII: bool>(bytes: &[u8]) -> usize {
-    let (blocks, tail) = bytes.as_chunks();
+/// The same word by word.
+#[inline]
+fn words_length<const ASCII: bool>(bytes: &[u8]) -> usize {
+    let (words, _) = bytes.as_chunks();
     let mut length = 0_usize;
-    for block in blocks {
-        if let Some(stop) = first_stop::<ASCII>(block) {
-            return length.wrapping_add(stop);
-        }
-        length = length.wrapping_add(WIDTH);
-    }
-    length.wrapping_add(tail_length::<ASCII>(tail))
-}
-
-/// The same for less than a block.
-fn tail_length<const ASCII: bool>(mut tail: &[u8]) -> usize {
-    let mut length = 0_usize;
-    while let Some((word, rest)) = tail.split_first_chunk() {
+    for word in words {
         match word_stops::<ASCII>(u64::from_le_bytes(*word)) {
             0 => length = length.wrapping_add(8),
             stops => return length.wrapping_add(bytes_before(stops)),
         }
-        tail = rest;
     }
-    length.wrapping_add(tail.iter().take_while(|byte| !is_stop::<ASCII>(**byte)).count())
+    while bytes.get(length).is_some_and(|byte| !is_stop::<ASCII>(*byte)) {
+        length = length.wrapping_add(1);
+    }
+    length
 }
 
 fn is_stop<const ASCII: bool>(byte: u8) -> bool {
     byte ^ TURN < BELOW || byte == b'\\' || (ASCII && !byte.is_ascii())
-}
-
-/// A word's bytes that are no digits: the highest bit of each, exact from the lowest byte to the first that is none.
-#[inline(always)]
-pub(super) fn no_digits(word: u64) -> u64 {
-    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
-    // Below `0` the difference has its highest bit set, above `9` the sum has; what is carried on comes from a byte that
-    // is none already.
-    (word.wrapping_sub(each(b'0')) | word.wrapping_add(each(0x7f - b'9')) | word) & each(0x80)
-}
-
-/// How many digits stand from a place on.
-#[inline]
-pub(super) fn digits_from(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        match no_digits(u64::from_le_bytes(*word)) {
-            0 => at = at.wrapping_add(8),
-            others => return at.wrapping_add(bytes_before(others)).wrapping_sub(from),
-        }
-    }
-    let tail = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit());
-    at.wrapping_add(tail.count()).wrapping_sub(from)
 }
 
 /// Where a byte is less than the one taken away, its highest bit is set; a borrow may set those above it, too, but the
@@ -102,21 +66,87 @@ const TURN: u8 = b'"' ^ 0x20;
 const BELOW: u8 = 0x21;
 
 #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
-mod imp {
+mod vectors {
     use wide::u8x16;
 
-    use super::{BELOW, BLOCK, TURN};
-
-    pub(super) const WIDTH: usize = 16;
+    use super::{BELOW, BLOCK, TURN, words_length};
 
     /// How many of a word's bytes stand before the first that has its highest bit set, if only such bits are.
     #[inline(always)]
-    pub(in crate::record) fn bytes_before(bits: u64) -> usize {
+    pub(super) fn bytes_before(bits: u64) -> usize {
         (bits.trailing_zeros() / 8) as usize
     }
 
     #[inline(always)]
-    pub(super) fn first_stop<const ASCII: bool>(block: &[u8; WIDTH]) -> Option<usize> {
+    pub(super) fn length<const ASCII: bool>(bytes: &[u8]) -> usize {
+        // Most strings end in the first.
+        match bytes.first_chunk().map(first_stop::<ASCII>) {
+            Some(Some(stop)) => stop,
+            Some(None) => BLOCK.wrapping_add(long_length::<ASCII>(bytes.get(BLOCK..).unwrap_or_default())),
+            None => words_length::<ASCII>(bytes),
+        }
+    }
+
+    fn long_length<const ASCII: bool>(bytes: &[u8]) -> usize {
+        let (blocks, tail) = bytes.as_chunks();
+        let mut length = 0_usize;
+        for block in blocks {
+            if let Some(stop) = first_stop::<ASCII>(block) {
+                return length.wrapping_add(stop);
+            }
+            length = length.wrapping_add(BLOCK);
+        }
+        length.wrapping_add(words_length::<ASCII>(tail))
+    }
+
+    #[inline]
+    pub(in crate::record) fn digits_length(bytes: &[u8]) -> usize {
+        let (words, tail) = bytes.as_chunks();
+        let mut length = 0_usize;
+        for word in words {
+            match no_digits(u64::from_le_bytes(*word)) {
+                0 => length = length.wrapping_add(8),
+                others => return length.wrapping_add(bytes_before(others)),
+            }
+        }
+        length.wrapping_add(tail.iter().take_while(|byte| byte.is_ascii_digit()).count())
+    }
+
+    /// A word's bytes that are no digits: the highest bit of each, exact from the lowest byte to the first that is none.
+    #[inline(always)]
+    fn no_digits(word: u64) -> u64 {
+        let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
+        // Below `0` the difference has its highest bit set, above `9` the sum has; what is carried on comes from a byte that
+        // is none already.
+        (word.wrapping_sub(each(b'0')) | word.wrapping_add(each(0x7f - b'9')) | word) & each(0x80)
+    }
+
+    /// A plain number of nine to sixteen digits, as the milliseconds of any time of ours.
+    #[inline]
+    pub(in crate::record) fn whole(text: &[u8]) -> Option<i64> {
+        let missing = 16_u32.checked_sub(u32::try_from(text.len()).ok()?).filter(|missing| *missing < 8)?;
+        let [first, last] = [text.first_chunk()?, text.last_chunk()?];
+        let [first, last] = [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+        if (no_digits(first) | no_digits(last)) != 0 {
+            return None;
+        }
+        // What both words have leaves the first, before whose digits are zeros then.
+        let first = first.wrapping_shl(missing.wrapping_mul(8));
+        Some(eight_digits(first).wrapping_mul(100_000_000).wrapping_add(eight_digits(last)))
+    }
+
+    /// Eight digits, the first in the lowest byte: pairs of neighbours are put together, three times.
+    fn eight_digits(word: u64) -> i64 {
+        let pair = |word: u64, tens: u64, width: u32, mask: u64| {
+            (word & mask).wrapping_mul(tens).wrapping_add(word >> width & mask)
+        };
+        let twos = pair(word & 0x0f0f_0f0f_0f0f_0f0f, 10, 8, 0x00ff_00ff_00ff_00ff);
+        let fours = pair(twos, 100, 16, 0x0000_ffff_0000_ffff);
+        pair(fours, 10_000, 32, 0xffff_ffff).cast_signed()
+    }
+
+    #[inline(always)]
+    fn first_stop<const ASCII: bool>(block: &[u8; BLOCK]) -> Option<usize> {
         let bytes = u8x16::new(*block);
         let turned = bytes ^ u8x16::splat(TURN);
         let quote_or_control = turned.min(u8x16::splat(BELOW.wrapping_sub(1))).simd_eq(turned);
@@ -134,33 +164,37 @@ mod imp {
     }
 }
 
-#[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
-mod imp {
-    use super::{BLOCK, word_stops};
+#[cfg(any(test, not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))))]
+mod words {
+    use super::BLOCK;
+    pub(super) use super::words_length as length;
 
-    /// Four words without a look at what is left in between.
-    pub(super) const WIDTH: usize = 32;
+    #[inline]
+    pub(in crate::record) fn digits_length(bytes: &[u8]) -> usize {
+        bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    }
+
+    /// A plain number of up to sixteen digits.
+    #[inline]
+    pub(in crate::record) fn whole(text: &[u8]) -> Option<i64> {
+        let mut whole = 0_i64;
+        for byte in text {
+            let digit = i64::from(*byte).wrapping_sub(i64::from(b'0'));
+            if !(0..10).contains(&digit) {
+                return None;
+            }
+            whole = whole.wrapping_mul(10).wrapping_add(digit);
+        }
+        (text.len() <= 16).then_some(whole)
+    }
 
     /// The same as with vectors. Fluent Bit's interpreter counts zeros bit by bit in a loop; here the bytes before are
     /// what is left of the lowest bit, one bit of each, added up in the product's highest byte.
     #[inline(always)]
-    pub(in crate::record) fn bytes_before(bits: u64) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "at most seven")]
+    pub(super) fn bytes_before(bits: u64) -> usize {
         let ones = u64::from_ne_bytes([1; 8]);
         (bits.wrapping_sub(1) & ones).wrapping_mul(ones).wrapping_shr(56).wrapping_sub(1) as usize
-    }
-
-    #[inline(always)]
-    pub(super) fn first_stop<const ASCII: bool>(block: &[u8; WIDTH]) -> Option<usize> {
-        let (words, _) = block.as_chunks();
-        let mut before = 0_usize;
-        for word in words {
-            let stops = word_stops::<ASCII>(u64::from_le_bytes(*word));
-            if stops != 0 {
-                return Some(before.wrapping_add(bytes_before(stops)));
-            }
-            before = before.wrapping_add(8);
-        }
-        None
     }
 
     #[inline(always)]
@@ -171,6 +205,8 @@ mod imp {
 
 #[cfg(test)]
 mod tests {
+    use super::{imp, words};
+
     #[test]
     fn stops_at_each_byte_it_should_wherever_it_stands() {
         for byte in 0..=u8::MAX {
@@ -183,9 +219,55 @@ mod tests {
                     let before = |stops| if stops { at } else { length };
                     assert_eq!(super::plain_length(&bytes), before(stops), "{bytes:?}");
                     assert_eq!(super::ascii_length(&bytes), before(stops || is_no_ascii), "{bytes:?}");
+                    assert_eq!(words::length::<true>(&bytes), before(stops || is_no_ascii), "{bytes:?}");
                 }
             }
         }
         assert_eq!(super::plain_length(b""), 0);
+    }
+
+    #[test]
+    fn digits_are_told_from_others_with_vectors_and_without() {
+        for (text, digits) in [
+            ("", 0),
+            ("-1", 0),
+            ("0,", 1),
+            ("1234567/", 7),
+            ("12345678", 8),
+            ("180000,\"period\":", 6),
+            ("1773748800000", 13),
+            ("1773748800000,\"x", 13),
+            ("9999999999999999", 16),
+            ("99999999999999999}", 17),
+            ("99999999999999999999999999", 26),
+            ("123456789012a4", 12),
+            ("12345:7890123", 5),
+        ] {
+            assert_eq!(imp::digits_length(text.as_bytes()), digits, "{text}");
+            assert_eq!(words::digits_length(text.as_bytes()), digits, "{text}");
+            let is_whole = digits == text.len() && digits <= 16;
+            let (short, long) = (words::whole(text.as_bytes()), imp::whole(text.as_bytes()));
+            assert_eq!(short.filter(|_| digits > 0), text.parse().ok().filter(|_| is_whole), "{text}");
+            assert_eq!(long, short.filter(|_| digits > 8), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_do_as_vectors_do() {
+        for bits in 1..=u8::MAX {
+            // Each bit of the number is the highest of a byte.
+            let bits = (0..8).fold(0, |word, bit| word | u64::from(bits >> bit & 1) << (8 * bit + 7));
+            assert_eq!(words::bytes_before(bits), imp::bytes_before(bits), "{bits:x}");
+        }
+        let block = *b"\"short_doc\":\"an ";
+        for (mask, is) in [(0, true), (0xff, false), (u128::MAX, false)] {
+            for these in [0, u128::from_ne_bytes(block) & mask] {
+                let wanted = is || these != 0;
+                assert_eq!(
+                    [words::masked_is(block, mask, these), imp::masked_is(block, mask, these)],
+                    [wanted; 2]
+                );
+            }
+        }
     }
 }
