@@ -15,6 +15,9 @@ use super::repeats::Suspicion;
 /// How many layouts are kept, those of both encodings together. There are three kinds of finding.
 const LAYOUTS: usize = 8;
 
+/// How many beginnings of keys are told apart before a layout is tried.
+const LIKELY: usize = 16;
+
 /// How many keys a layout has room for. A record of more keys costs more; it does not take longer and longer.
 const ROOM: usize = 64;
 
@@ -28,8 +31,10 @@ pub(super) const LONGEST: usize = 3 * BLOCK;
 pub struct KnownKeys<M> {
     means: fn(&Name<'_>) -> M,
     layouts: [Vec<Known<M>>; LAYOUTS],
-    /// The layout that was begun last.
+    /// The layout that was made last.
     newest: usize,
+    /// The layouts of the last records whose first keys began alike.
+    likely: [u8; LIKELY],
 }
 
 /// One of them.
@@ -62,15 +67,13 @@ pub(super) struct Encoded {
 impl<M: Copy> KnownKeys<M> {
     /// No layout yet; `means` says what a key means.
     pub fn new(means: fn(&Name<'_>) -> M) -> Self {
-        Self { means, layouts: [const { Vec::new() }; LAYOUTS], newest: 0 }
+        Self { means, layouts: [const { Vec::new() }; LAYOUTS], newest: 0, likely: [0; LIKELY] }
     }
 
-    /// Where a record begins whose first key stands here.
+    /// Where a record most likely begins whose first key stands here.
     #[inline]
     pub(super) fn begin(&self, bytes: &[u8]) -> Place {
-        let begins =
-            |layout: &Vec<Known<M>>| layout.first().is_some_and(|known| known.follows(bytes).is_some());
-        Place { layout: self.layouts.iter().position(begins).unwrap_or(LAYOUTS), passed: 0 }
+        Place { layout: self.likely.get(beginning(bytes)).copied().map_or(0, usize::from), passed: 0 }
     }
 
     /// The keys that are expected from a place on.
@@ -85,9 +88,19 @@ impl<M: Copy> KnownKeys<M> {
         Place { passed: all.saturating_sub(keys), ..place }
     }
 
-    /// Goes on where the keys that are next in this place are left out, as some are in some records, and one of those
-    /// behind them stands: its meaning, the place behind it, and what follows it.
-    pub(super) fn skip<'b>(&self, place: Place, bytes: &'b [u8]) -> Option<(M, Place, &'b [u8])> {
+    /// Goes on where the record's layout is another than was likely, or where the keys that are next in this place are
+    /// left out, as some are in some records, and one of those behind them stands: its meaning, the place behind it, and
+    /// what follows it.
+    pub(super) fn skip<'b>(&mut self, place: Place, bytes: &'b [u8]) -> Option<(M, Place, &'b [u8])> {
+        if place.passed == 0 {
+            let first = |layout: &Vec<Known<M>>| {
+                layout.first().and_then(|known| Some((known.meaning, known.follows(bytes)?)))
+            };
+            let (layout, (meaning, rest)) =
+                self.layouts.iter().enumerate().find_map(|(at, layout)| Some((at, first(layout)?)))?;
+            self.expect(bytes, layout);
+            return Some((meaning, Place { layout, passed: 1 }, rest));
+        }
         let near = self.from(place).iter().take(SKIPPED.wrapping_add(1)).enumerate();
         let (left_out, known, rest) =
             near.skip(1).find_map(|(at, known)| Some((at, known, known.follows(bytes)?)))?;
@@ -109,8 +122,9 @@ impl<M: Copy> KnownKeys<M> {
             suspicion.take(key);
             return (meaning, place);
         };
-        if place.layout == LAYOUTS {
+        if place.passed == 0 {
             place.layout = self.layout_of(encoded);
+            self.expect(&encoded.first.to_ne_bytes(), place.layout);
         }
         let Some(layout) = self.layouts.get_mut(place.layout) else { return (meaning, place) };
         match layout.iter().position(|known| known.key == encoded) {
@@ -132,6 +146,13 @@ impl<M: Copy> KnownKeys<M> {
         (meaning, place)
     }
 
+    /// From now on records whose first key begins like this are likely to have this layout.
+    fn expect(&mut self, key: &[u8], layout: usize) {
+        if let (Some(likely), Ok(layout)) = (self.likely.get_mut(beginning(key)), u8::try_from(layout)) {
+            *likely = layout;
+        }
+    }
+
     /// The layout of records that begin with this key; where there is none, one that has no key.
     fn layout_of(&mut self, key: Encoded) -> usize {
         let begins = |layout: &Vec<Known<M>>| layout.first().is_some_and(|known| known.key == key);
@@ -141,6 +162,13 @@ impl<M: Copy> KnownKeys<M> {
             self.newest
         })
     }
+}
+
+/// What the first two letters of a key tell, a number below [`LIKELY`].
+#[inline]
+fn beginning(key: &[u8]) -> usize {
+    let [_, first, second, ..] = key else { return 0 };
+    usize::from(first.wrapping_add(*second)) % LIKELY
 }
 
 impl<M: Copy> Known<M> {
@@ -212,7 +240,7 @@ mod tests {
 
     /// Scans a record of these keys: how many were not the next, and whether some may stand twice.
     fn scan(keys: &mut KnownKeys<usize>, record: &[&str]) -> (usize, bool) {
-        let bytes: String = record.iter().flat_map(|key| [*key, ":"]).collect();
+        let bytes: String = record.iter().flat_map(|key| ["\"", *key, "\":"]).collect();
         let bytes = bytes + "the end of the record";
         let mut rest = bytes.as_bytes();
         let mut place = keys.begin(rest);
@@ -226,10 +254,12 @@ mod tests {
                 }
                 _ => {
                     looked_for += 1;
-                    let encoded = Encoded::of([key.as_bytes(), b":", b""]);
-                    let (meaning, place) =
-                        keys.find(place, &Name::of(key.as_bytes()), encoded, &mut suspicion);
-                    (meaning, place, &rest[key.len() + 1..])
+                    keys.skip(place, rest).unwrap_or_else(|| {
+                        let encoded = Encoded::of([b"\"", key.as_bytes(), b"\":"]);
+                        let (meaning, place) =
+                            keys.find(place, &Name::of(key.as_bytes()), encoded, &mut suspicion);
+                        (meaning, place, &rest[key.len() + 3..])
+                    })
                 }
             };
             assert_eq!(meaning, key.len(), "{key}");
