@@ -158,10 +158,13 @@ impl<'a> Record<'a> for Json<'a> {
         mut take: impl FnMut(M, Value<'a>),
     ) -> Result<(), Malformed> {
         loop {
-            match (self.scan_text(keys, &mut take), self.spare.take()) {
+            match self.scan_text(keys, &mut take) {
                 // What was taken before the place that is no UTF-8 is taken once more, the same.
-                (Err(error), Some(spare)) if error.what == NOT_UTF8 => self.mend(spare),
-                (scanned, _) => return scanned,
+                Err(error) if error.what == NOT_UTF8 => {
+                    let spare = self.spare.take().ok_or(error)?;
+                    self.mend(spare);
+                }
+                scanned => return scanned,
             }
         }
     }
