@@ -83,13 +83,15 @@ impl<'a> Json<'a> {
         keys: &mut KnownKeys<M>,
         take: &mut impl FnMut(M, Value<'a>),
     ) -> Result<(), Malformed> {
-        let mut scanner = Scanner::new(self.text);
+        let text = self.text;
+        let mut tidy = true;
         let mut suspicion = Suspicion::new();
-        let usual = self.text.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\""));
-        let (start, mut ends, mut rest) = match usual {
-            Some(rest) => (0, false, rest),
-            None => scanner.odd_start()?,
-        };
+        let usual = text.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\""));
+        let mut rest = usual.unwrap_or(text);
+        let (mut start, mut ends) = (0, false);
+        if usual.is_none() {
+            (start, ends) = aside(text, &mut rest, &mut tidy, Scanner::odd_start)?;
+        }
         let mut place = keys.begin(rest);
         let mut expected = keys.from(place);
         while !ends {
@@ -100,45 +102,41 @@ impl<'a> Json<'a> {
                 (expected, rest) = (later, after);
                 meaning = known.meaning;
             } else {
-                scanner.back_to(rest);
                 place = keys.before(place, expected.len());
-                (meaning, place) = scanner.key_at_top(keys, place, &mut suspicion)?;
+                (meaning, place) = aside(text, &mut rest, &mut tidy, |scanner| {
+                    scanner.key_at_top(keys, place, &mut suspicion)
+                })?;
                 expected = keys.from(place);
-                rest = scanner.rest();
             }
-            let after = if let Some((text, after)) = ascii_string(rest) {
-                take(meaning, Value::Plain(text));
-                after
+            if let Some((string, after)) = ascii_string(rest) {
+                rest = after;
+                take(meaning, Value::Plain(string));
             } else if let Some((number, after)) = plain_number(rest) {
+                rest = after;
                 take(meaning, Value::Number(Number::Raw(number)));
-                after
             } else if let Some((truth, after)) = truth(rest) {
+                rest = after;
                 take(meaning, Value::Bool(truth));
-                after
             } else {
-                scanner.back_to(rest);
-                take(meaning, scanner.odd_value(&mut suspicion)?);
-                scanner.rest()
-            };
-            (ends, rest) = match after.split_first() {
-                Some((b',', behind)) => (false, behind),
-                Some((b'}', behind)) => (true, behind),
-                _ => scanner.odd_end(after)?,
-            };
+                take(
+                    meaning,
+                    aside(text, &mut rest, &mut tidy, |scanner| scanner.odd_value(&mut suspicion))?,
+                );
+            }
+            match rest.split_first() {
+                Some((b',', behind)) => rest = behind,
+                Some((b'}', behind)) => (ends, rest) = (true, behind),
+                _ => ends = aside(text, &mut rest, &mut tidy, Scanner::odd_end)?,
+            }
         }
-        scanner.back_to(rest);
-        self.tidy = scanner.tidy;
+        self.tidy = tidy;
         self.suspected = suspicion.any();
+        self.body = text;
         if start == 0 && rest.is_empty() {
-            self.body = self.text;
             return Ok(());
         }
-        self.body = self.text.get(start..scanner.at).unwrap_or_default();
-        scanner.space();
-        match scanner.peek() {
-            None => Ok(()),
-            Some(_) => Err(scanner.malformed("expected the end of the record")),
-        }
+        self.body = text.get(start..text.len().wrapping_sub(rest.len())).unwrap_or_default();
+        aside(text, &mut rest, &mut tidy, Scanner::odd_rest)
     }
 
     /// Puts U+FFFD in the place of what is no UTF-8.
@@ -192,6 +190,20 @@ pub(super) fn walk<'a>(text: &'a [u8], on: impl FnMut(Event<'a, Text<'a>>)) -> R
 pub(super) fn behind_key(text: &[u8], end: usize) -> Value<'_> {
     let mut scanner = Scanner { at: end, ..Scanner::new(text) };
     scanner.behind_key().unwrap_or(Value::Null)
+}
+
+/// Reads what is seldom with a scanner, which there is only as long as it is asked.
+#[inline(always)]
+fn aside<'a, T>(
+    text: &'a [u8],
+    rest: &mut &'a [u8],
+    tidy: &mut bool,
+    read: impl FnOnce(&mut Scanner<'a>) -> Result<T, Malformed>,
+) -> Result<T, Malformed> {
+    let mut scanner = Scanner { text, at: text.len().wrapping_sub(rest.len()), tidy: *tidy };
+    let seen = read(&mut scanner)?;
+    (*rest, *tidy) = (scanner.rest(), scanner.tidy);
+    Ok(seen)
 }
 
 struct Scanner<'a> {
@@ -294,10 +306,10 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// The beginning of a record that does not begin with its first key: where its map begins, whether that is
-    /// empty, and what is behind.
+    /// The beginning of a record that does not begin with its first key: where its map begins, and whether that is
+    /// empty.
     #[inline(never)]
-    fn odd_start(&mut self) -> Result<(usize, bool, &'a [u8]), Malformed> {
+    fn odd_start(&mut self) -> Result<(usize, bool), Malformed> {
         self.space();
         self.tidy = true;
         let start = self.at;
@@ -307,7 +319,7 @@ impl<'a> Scanner<'a> {
         if empty {
             self.step();
         }
-        Ok((start, empty, self.rest()))
+        Ok((start, empty))
     }
 
     /// A key of the top level that was not the next of this place: what it means, and the place behind it.
@@ -384,10 +396,9 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// What stands behind a member and white space: whether the map ends, or a comma and another follow, and what is behind.
+    /// What stands behind a member and white space: whether the map ends, or a comma and another member follow.
     #[inline(never)]
-    fn odd_end(&mut self, rest: &[u8]) -> Result<(bool, &'a [u8]), Malformed> {
-        self.back_to(rest);
+    fn odd_end(&mut self) -> Result<bool, Malformed> {
         self.space();
         let ends = match self.peek() {
             Some(b',') => false,
@@ -395,7 +406,16 @@ impl<'a> Scanner<'a> {
             _ => return Err(self.malformed("expected `,` or `}`")),
         };
         self.step();
-        Ok((ends, self.rest()))
+        Ok(ends)
+    }
+
+    /// What stands behind the record: white space.
+    fn odd_rest(&mut self) -> Result<(), Malformed> {
+        self.space();
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.malformed("expected the end of the record")),
+        }
     }
 
     /// One value that stands `depth` levels down, event by event. The counts of maps and lists are not known yet and given as 0.
