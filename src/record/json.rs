@@ -53,6 +53,7 @@ impl<'a> Json<'a> {
         self.text
     }
 
+    #[inline(never)]
     fn has_repeats(&self) -> bool {
         let mut repeats = Repeats::new();
         let mut any = false;
@@ -167,6 +168,7 @@ impl<'a> Record<'a> for Json<'a> {
         }
     }
 
+    #[inline]
     fn is_clean(&self) -> bool {
         self.tidy && !(self.suspected && self.has_repeats())
     }
