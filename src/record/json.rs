@@ -88,11 +88,10 @@ impl<'a> Json<'a> {
         let mut tidy = true;
         let mut suspicion = Suspicion::new();
         let usual = text.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\""));
-        let mut rest = usual.unwrap_or(text);
-        let (mut start, mut ends) = (0, false);
-        if usual.is_none() {
-            (start, ends) = aside(text, &mut rest, &mut tidy, Scanner::odd_start)?;
-        }
+        let ((start, mut ends), mut rest) = match usual {
+            Some(rest) => ((0, false), rest),
+            None => aside(text, text, &mut tidy, Scanner::odd_start)?,
+        };
         let mut place = keys.begin(rest);
         let mut expected = keys.from(place);
         while !ends {
@@ -104,31 +103,30 @@ impl<'a> Json<'a> {
                 meaning = known.meaning;
             } else {
                 place = keys.before(place, expected.len());
-                (meaning, place) = aside(text, &mut rest, &mut tidy, |scanner| {
-                    scanner.key_at_top(keys, place, &mut suspicion)
-                })?;
+                ((meaning, place), rest) =
+                    aside(text, rest, &mut tidy, |scanner| scanner.key_at_top(keys, place, &mut suspicion))?;
                 expected = keys.from(place);
             }
-            if let Some((string, after)) = ascii_string(rest) {
-                rest = after;
+            let after = if let Some((string, after)) = ascii_string(rest) {
                 take(meaning, Value::Plain(string));
+                after
             } else if let Some((number, after)) = plain_number(rest) {
-                rest = after;
                 take(meaning, Value::Number(Number::Raw(number)));
+                after
             } else if let Some((truth, after)) = truth(rest) {
-                rest = after;
                 take(meaning, Value::Bool(truth));
+                after
             } else {
-                take(
-                    meaning,
-                    aside(text, &mut rest, &mut tidy, |scanner| scanner.odd_value(&mut suspicion))?,
-                );
-            }
-            match rest.split_first() {
-                Some((b',', behind)) => rest = behind,
-                Some((b'}', behind)) => (ends, rest) = (true, behind),
-                _ => ends = aside(text, &mut rest, &mut tidy, Scanner::odd_end)?,
-            }
+                let (value, after) =
+                    aside(text, rest, &mut tidy, |scanner| scanner.odd_value(&mut suspicion))?;
+                take(meaning, value);
+                after
+            };
+            (ends, rest) = match after.split_first() {
+                Some((b',', behind)) => (false, behind),
+                Some((b'}', behind)) => (true, behind),
+                _ => aside(text, after, &mut tidy, Scanner::odd_end)?,
+            };
         }
         self.tidy = tidy;
         self.suspected = suspicion.any();
@@ -137,7 +135,7 @@ impl<'a> Json<'a> {
             return Ok(());
         }
         self.body = text.get(start..text.len().wrapping_sub(rest.len())).unwrap_or_default();
-        aside(text, &mut rest, &mut tidy, Scanner::odd_rest)
+        aside(text, rest, &mut tidy, Scanner::odd_rest).map(|_| ())
     }
 
     /// Puts U+FFFD in the place of what is no UTF-8.
@@ -198,14 +196,14 @@ pub(super) fn behind_key(text: &[u8], end: usize) -> Value<'_> {
 #[inline(always)]
 fn aside<'a, T>(
     text: &'a [u8],
-    rest: &mut &'a [u8],
+    rest: &'a [u8],
     tidy: &mut bool,
     read: impl FnOnce(&mut Scanner<'a>) -> Result<T, Malformed>,
-) -> Result<T, Malformed> {
+) -> Result<(T, &'a [u8]), Malformed> {
     let mut scanner = Scanner { text, at: text.len().wrapping_sub(rest.len()), tidy: *tidy };
     let seen = read(&mut scanner)?;
-    (*rest, *tidy) = (scanner.rest(), scanner.tidy);
-    Ok(seen)
+    *tidy = scanner.tidy;
+    Ok((seen, scanner.rest()))
 }
 
 struct Scanner<'a> {
