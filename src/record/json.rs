@@ -87,6 +87,7 @@ impl<'a> Json<'a> {
         let text = self.text;
         let mut tidy = true;
         let mut suspicion = Suspicion::new();
+        // As good as all records begin with a key and end with the map, without white space around.
         let usual = text.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\""));
         let ((start, mut ends), mut rest) = match usual {
             Some(rest) => ((0, false), rest),
