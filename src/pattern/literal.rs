@@ -24,6 +24,8 @@ pub(crate) struct Literals {
 struct End {
     words: Vec<Sorted>,
     at_end: bool,
+    /// Which bytes a word has at this end, by their lowest six bits: most texts begin with none of them.
+    outermost: u64,
 }
 
 struct Sorted {
@@ -112,13 +114,19 @@ impl End {
                 shorter,
             });
         }
-        Self { words: sorted, at_end }
+        let outermost = sorted.iter().fold(0, |all, sorted| {
+            let bytes = &sorted.word.bytes;
+            // Any text has a word of no length.
+            all | outermost(bytes, at_end).map_or(u64::MAX, |byte| 1_u64.wrapping_shl(byte))
+        });
+        Self { words: sorted, at_end, outermost }
     }
 
     /// Tells the patterns whose words a text has at this end.
     #[inline(always)]
     fn each(&self, text: &[u8], mut on: impl FnMut(usize)) {
-        if self.words.is_empty() {
+        let byte = outermost(text, self.at_end);
+        if byte.is_some_and(|byte| self.outermost.wrapping_shr(byte) & 1 == 0) {
             return;
         }
         let mut next = self.longest(text);
@@ -158,6 +166,12 @@ impl Sorted {
         let begins = (key ^ self.key).checked_shr(self.shift).unwrap_or(0) == 0;
         begins && (self.is_key && self.word.bytes.len() <= text.len() || self.word.is_in(text))
     }
+}
+
+/// The byte at an end.
+#[inline(always)]
+fn outermost(text: &[u8], at_end: bool) -> Option<u32> {
+    if at_end { text.last() } else { text.first() }.copied().map(u32::from)
 }
 
 /// The first eight bytes, or the last ones backwards, as a number: in the order of the bytes, where they differ.
