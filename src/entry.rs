@@ -21,6 +21,8 @@ pub(crate) const LABEL_CHARS: usize = 256;
 #[derive(Debug)]
 pub struct Entry<'a> {
     pub(crate) timestamp_ms: i64,
+    /// Its thirteen digits, where they stand in the record.
+    pub(crate) digits: Option<&'a [u8; 13]>,
     pub(crate) severity: Severity,
     pub(crate) labels: Labels<'a>,
     pub(crate) text: TextForm,

@@ -14,7 +14,7 @@ use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels, Names};
 use crate::finding::{Field, Fields, Key, Kind, Question};
-use crate::limit::{Limiter, Summary};
+use crate::limit::{Limiter, Refused, Summary};
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, Source};
 use crate::record::{Body, Json, KnownKeys, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
@@ -286,8 +286,6 @@ impl Filter {
 struct Finding<'f, 'a> {
     fields: &'f Fields<'a>,
     question: Question<'f>,
-    /// Whether it is a count of selections.
-    is_count: bool,
 }
 
 impl<'f, 'a: 'f> Finding<'f, 'a> {
@@ -301,7 +299,13 @@ impl<'f, 'a: 'f> Finding<'f, 'a> {
             entity: fields.utf8(fields.entity_field(kind), entity).unwrap_or_default(),
             rule: fields.utf8(Field::Rule, rule).unwrap_or_default(),
         };
-        Self { fields, question, is_count: kind == Kind::Selection && fields.is_count() }
+        Self { fields, question }
+    }
+
+    /// Whether it is a count of selections.
+    #[inline(always)]
+    fn is_count(&self) -> bool {
+        self.question.kind == Kind::Selection && self.fields.is_count()
     }
 
     #[inline(always)]
@@ -518,14 +522,14 @@ impl Stages {
             }
             self.limit(claimed, finding, key, now)?;
         }
-        let severity = self.severity.of(&finding.question, finding.flags(finding.is_count));
+        let severity = self.severity.of(&finding.question, finding.flags(finding.is_count()));
         Ok(Leaving { claimed, time, severity })
     }
 
     /// Whether a finding's integration has it counted.
     fn is_counted(&self, claimed: usize, finding: &Finding<'_, '_>) -> bool {
         let counts = self.integrations.get(claimed).is_some_and(|one| one.report == Report::Count);
-        counts && finding.question.kind == Kind::Selection && !finding.is_count
+        counts && finding.question.kind == Kind::Selection && !finding.is_count()
     }
 
     /// Lets a finding go into a count.
@@ -549,15 +553,18 @@ impl Stages {
         now: Time,
     ) -> Result<(), Gone> {
         let Finding { fields, question, .. } = finding;
-        let key = match self.limiter.by(claimed) {
-            Some(By::Entity) => question.entity,
-            Some(By::Rule) => fields.utf8(question.kind.subject_field(), key).unwrap_or_default(),
-            Some(By::Cluster) => fields.utf8(Field::Cluster, key).unwrap_or_default(),
-            Some(By::None) => b"",
-            None => return Ok(()),
-        };
-        let Err(tally) = self.limiter.admit(claimed, key, now) else { return Ok(()) };
-        let severity = self.severity.of(question, finding.flags(finding.is_count));
+        let admitted = self.limiter.admit(
+            claimed,
+            |by| match by {
+                By::Entity => question.entity,
+                By::Rule => fields.utf8(question.kind.subject_field(), key).unwrap_or_default(),
+                By::Cluster => fields.utf8(Field::Cluster, key).unwrap_or_default(),
+                By::None => b"",
+            },
+            now,
+        );
+        let Err(Refused { tally, key }) = admitted else { return Ok(()) };
+        let severity = self.severity.of(question, finding.flags(finding.is_count()));
         let name = name_of(&self.integrations, claimed);
         self.shaper.remember(&mut tally.note, &finding.source(false, name), key, severity);
         Err(Gone::Suppressed)
@@ -581,6 +588,7 @@ impl Stages {
         let name = name_of(&self.integrations, claimed);
         let labels = self.shaper.namer.label(&finding.source(clean, name), &self.shaper.redactor, texts);
         let mut entry = self.shaper.entry(time.entry_ms, severity, labels, body);
+        entry.digits = time.digits(finding.fields);
         time.mark(&mut entry, stats);
         for (key, tape) in owed {
             entry.mark(key, tape);

@@ -162,6 +162,42 @@ pub(crate) struct Question<'a> {
     pub rule: &'a [u8],
 }
 
+impl Question<'_> {
+    /// How many combinations there are of a kind with words of the closed lists, or with none of a list's.
+    pub const COMBINATIONS: usize =
+        Kind::ALL.len() * (Etype::ALL.len() + 1) * (Category::ALL.len() + 1) * (Confidence::ALL.len() + 1);
+
+    /// The combination that this question is one of; no other has the number.
+    #[inline(always)]
+    pub fn combination(&self) -> usize {
+        fn digit(before: usize, word: Option<usize>, words: usize) -> usize {
+            before.wrapping_mul(words.wrapping_add(1)).wrapping_add(word.unwrap_or(words))
+        }
+        let of_etype = digit(self.kind as usize, self.etype.map(|word| word as usize), Etype::ALL.len());
+        let of_category = digit(of_etype, self.category.map(|word| word as usize), Category::ALL.len());
+        digit(of_category, self.confidence.map(|word| word as usize), Confidence::ALL.len())
+    }
+
+    /// A question of each combination, in the order of their numbers, without texts.
+    pub fn of_each_combination() -> impl Iterator<Item = Self> {
+        fn each<T: Copy>(words: &'static [T]) -> impl Iterator<Item = Option<T>> {
+            words.iter().copied().map(Some).chain([None])
+        }
+        let kinds = Kind::ALL.iter().flat_map(|&kind| each(Etype::ALL).map(move |etype| (kind, etype)));
+        let categories = kinds.flat_map(|all| each(Category::ALL).map(move |category| (all, category)));
+        categories.flat_map(|((kind, etype), category)| {
+            each(Confidence::ALL).map(move |confidence| Self {
+                kind,
+                etype,
+                category,
+                confidence,
+                entity: b"",
+                rule: b"",
+            })
+        })
+    }
+}
+
 /// The known top-level fields of one record. The default is an empty set.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
@@ -205,7 +241,7 @@ impl<'a> Fields<'a> {
             Value::Plain(_) | Value::Escaped(_) | Value::Bytes(_) => value.text()?.decode(scratch),
             Value::Bool(true) => "true",
             Value::Bool(false) => "false",
-            Value::Number(Number::Raw(text)) => spelled(text),
+            Value::Number(Number::Raw(text) | Number::Digits(text)) => spelled(text),
             Value::Number(number) => {
                 scratch.clear();
                 // Writing into a string cannot fail.

@@ -48,9 +48,9 @@ struct Limit<N> {
 #[derive(Clone, Copy)]
 struct Pace {
     /// From one finding to the next.
-    interval: i64,
+    interval: u64,
     /// What a whole burst takes to refill.
-    full: i64,
+    full: u64,
 }
 
 struct State<N> {
@@ -88,6 +88,13 @@ pub(crate) struct Tally<N> {
     pub first: Time,
     pub last: Time,
     pub note: Option<N>,
+}
+
+/// A finding that was counted instead of admitted.
+pub(crate) struct Refused<'l, 'k, N> {
+    pub tally: &'l mut Tally<N>,
+    /// Its whole key.
+    pub key: &'k [u8],
 }
 
 /// What a limit has left for a key.
@@ -140,11 +147,6 @@ impl<N> Limiter<N> {
         self.limits.iter().any(Option::is_some)
     }
 
-    /// What shares a limit within this integration; `None`: it has no limit.
-    pub fn by(&self, integration: usize) -> Option<By> {
-        self.limits.get(integration)?.as_ref().map(|limit| limit.rule.by)
-    }
-
     /// This integration's limit.
     #[cfg(feature = "compile")]
     pub fn rule(&self, integration: usize) -> Option<RateLimit> {
@@ -178,21 +180,29 @@ impl<N> Limiter<N> {
         }
     }
 
-    /// Admits a finding, or counts it and gives its tally.
-    pub fn admit(&mut self, integration: usize, key: &[u8], now: Time) -> Result<(), &mut Tally<N>> {
+    /// Admits a finding, or counts it and gives its tally, with its key. `key` says what shares a limit with it.
+    #[inline(always)]
+    pub fn admit<'k>(
+        &mut self,
+        integration: usize,
+        key: impl FnOnce(By) -> &'k [u8],
+        now: Time,
+    ) -> Result<(), Refused<'_, 'k, N>> {
         let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { return Ok(()) };
-        let key = clip(key);
+        let key = key(limit.rule.by);
+        let clipped = clip(key);
         let keyed = limit.rule.by != By::None;
-        let known = if keyed { limit.keyed.get_mut(key) } else { None };
+        let known = if keyed { limit.keyed.get_mut(clipped) } else { None };
         let new = keyed && known.is_none();
         // The usual way: one look into the table.
         if known.is_some_and(|state| state.admit(limit.pace, now)) {
             return Ok(());
         }
-        self.admit_other(integration, key, new, now)
+        self.admit_other(integration, clipped, new, now).map_err(|tally| Refused { tally, key })
     }
 
     /// Admits a finding under a key that is new, or without one; or counts it.
+    #[inline(never)]
     fn admit_other(
         &mut self,
         integration: usize,
@@ -304,15 +314,21 @@ impl<N> Default for State<N> {
 }
 
 impl<N> State<N> {
+    /// How far ahead of now the next finding would arrive. Never further than a burst spent at this moment: so a step back
+    /// in time heals at once.
+    #[inline]
+    fn ahead(&self, full: u64, now: i64) -> u64 {
+        if self.arrival > now { self.arrival.abs_diff(now).min(full) } else { 0 }
+    }
+
     #[inline]
     fn admit(&mut self, Pace { interval, full }: Pace, now: Time) -> bool {
         let now = now.nanos();
-        // Never further ahead than a burst spent at this moment: so a step back in time heals at once.
-        let ahead = self.arrival.saturating_sub(now).clamp(0, full);
-        // None of them is below zero, so no difference is out of range.
+        let ahead = self.ahead(full, now);
+        // A burst is at least one, so no difference is below zero.
         let admitted = ahead <= full.wrapping_sub(interval);
         let next = if admitted { ahead.wrapping_add(interval) } else { ahead };
-        self.arrival = now.saturating_add(next);
+        self.arrival = now.saturating_add_unsigned(next);
         admitted
     }
 }
@@ -321,12 +337,11 @@ impl<N> State<N> {
 impl<N> State<N> {
     fn room(&self, Pace { interval, full }: Pace, now: Time) -> Room {
         let now = now.nanos();
-        let spent = self.arrival.clamp(now, now.saturating_add(full)).saturating_sub(now);
+        let spent = self.ahead(full, now);
         let free = full.saturating_sub(spent).checked_div(interval).unwrap_or(0);
-        let wait = spent.saturating_add(interval).saturating_sub(full).max(0);
         Room {
             free: u32::try_from(free).unwrap_or(u32::MAX),
-            wait_ns: u64::try_from(wait).unwrap_or(0),
+            wait_ns: spent.saturating_add(interval).saturating_sub(full),
             suppressed: self.tally.as_ref().map_or(0, |tally| tally.count),
         }
     }
@@ -335,8 +350,7 @@ impl<N> State<N> {
 impl Pace {
     fn of(rule: &RateLimit) -> Self {
         let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(u64::MAX);
-        let interval = i64::try_from(interval).unwrap_or(i64::MAX);
-        Self { interval, full: interval.saturating_mul(i64::from(rule.burst)) }
+        Self { interval, full: interval.saturating_mul(u64::from(rule.burst)) }
     }
 }
 
@@ -392,12 +406,12 @@ mod tests {
             let mut limiter = limiter(limit, burst, By::None, 1);
             let admitted: String = times
                 .iter()
-                .map(|&time| if limiter.admit(0, b"", at(time)).is_ok() { '+' } else { '-' })
+                .map(|&time| if limiter.admit(0, |_| &b""[..], at(time)).is_ok() { '+' } else { '-' })
                 .collect();
             assert_eq!(admitted, expected, "{limit}/s, burst {burst}, {times:?}");
         }
         assert!(
-            (0..1000).all(|_| limiter(1, 1, By::None, 1).admit(1, b"", at(0.0)).is_ok()),
+            (0..1000).all(|_| limiter(1, 1, By::None, 1).admit(1, |_| &b""[..], at(0.0)).is_ok()),
             "no limit, all pass"
         );
     }
@@ -406,12 +420,12 @@ mod tests {
     fn keys_are_limited_apart_and_bounded_together() {
         let mut limiter = limiter(1, 1, By::Entity, 3);
         for key in ["a", "b", "c"] {
-            assert!(limiter.admit(0, key.as_bytes(), at(0.0)).is_ok(), "{key}");
-            assert!(limiter.admit(0, key.as_bytes(), at(0.0)).is_err(), "{key}");
+            assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_ok(), "{key}");
+            assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_err(), "{key}");
         }
         // The table is full of keys that have something to tell: all others share one state.
-        assert!(limiter.admit(0, OTHERS.as_bytes(), at(0.0)).is_ok());
-        assert!(limiter.admit(0, b"e", at(0.0)).is_err());
+        assert!(limiter.admit(0, |_| OTHERS.as_bytes(), at(0.0)).is_ok());
+        assert!(limiter.admit(0, |_| &b"e"[..], at(0.0)).is_err());
         assert_eq!(limiter.keys, 3);
         let mut told = Vec::new();
         while let Some(summary) = limiter.summary(at(60.0), false) {
@@ -421,10 +435,10 @@ mod tests {
             [("a", 1), ("b", 1), ("c", 1), (OTHERS, 1)].map(|(key, count)| (key.to_owned(), count));
         assert_eq!(told, expected);
         // Told and idle, they make room.
-        assert!(limiter.admit(0, b"f", at(61.0)).is_ok());
+        assert!(limiter.admit(0, |_| &b"f"[..], at(61.0)).is_ok());
         assert_eq!(limiter.keys, 1);
         let long = "x".repeat(100_000);
-        assert!(limiter.admit(0, long.as_bytes(), at(61.0)).is_ok());
+        assert!(limiter.admit(0, |_| long.as_bytes(), at(61.0)).is_ok());
         assert!(
             limiter
                 .limits
@@ -438,7 +452,7 @@ mod tests {
     #[test]
     fn summaries_leave_on_time_or_at_the_end() {
         let mut limiter = limiter(1, 1, By::Entity, 10);
-        let mut suppress = |key: &str, time| limiter.admit(0, key.as_bytes(), at(time)).is_err();
+        let mut suppress = |key: &str, time| limiter.admit(0, |_| key.as_bytes(), at(time)).is_err();
         assert_eq!(
             [
                 suppress("a", 0.0),
@@ -454,7 +468,7 @@ mod tests {
         assert!(limiter.summary(at(60.0), false).is_none());
         // An hour back: what waits further ahead than an interval is told now rather than in an hour.
         assert!(limiter.summary(Time::from_nanos(-3600 * SECOND), false).is_some());
-        assert!(limiter.admit(0, b"a", at(30.6)).is_err());
+        assert!(limiter.admit(0, |_| &b"a"[..], at(30.6)).is_err());
         assert!(limiter.summary(at(30.6), false).is_none());
         assert!(limiter.summary(at(30.6), true).is_some());
         assert!(limiter.summary(at(1e6), true).is_none());

@@ -15,11 +15,8 @@ use crate::stats::Reason;
 
 /// The compiled data filters of all integrations.
 pub(crate) struct Matcher {
-    running: Kinds,
-    stopped: Kinds,
-    etype: Words<{ Etype::ALL.len() }>,
-    category: Words<{ Category::ALL.len() }>,
-    confidence: Words<{ Confidence::ALL.len() }>,
+    running: Closed,
+    stopped: Closed,
     entity: Patterns,
     rule: Patterns,
     /// Those still standing while a question is answered.
@@ -29,71 +26,90 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// Compiles the integrations that apply; the answer to a question is an index into `integrations`.
     pub fn new(integrations: &[Integration], source: &mut impl Source) -> Result<Self, BuildError> {
-        let size = integrations.len();
-        let mut matcher = Self {
-            running: Kinds::new(size),
-            stopped: Kinds::new(size),
-            etype: Words::new(size),
-            category: Words::new(size),
-            confidence: Words::new(size),
+        Ok(Self {
+            running: Closed::new(integrations, false),
+            stopped: Closed::new(integrations, true),
             entity: Patterns::new(integrations, source, |filter| {
                 [&filter.entity_match, &filter.entity_no_match]
             })?,
             rule: Patterns::new(integrations, source, |filter| {
                 [&filter.rules_match, &filter.rules_no_match]
             })?,
-            standing: Set::new(size),
-        };
-        for (index, integration) in
-            integrations.iter().enumerate().filter(|(_, integration)| integration.applies)
-        {
-            let state = if integration.stopped { &mut matcher.stopped } else { &mut matcher.running };
-            state.insert(integration.kind, index);
-            let filter = &integration.filter;
-            matcher.etype.insert(index, filter.etype.iter().map(|&word| word as usize));
-            matcher.category.insert(index, filter.category.iter().map(|&word| word as usize));
-            matcher.confidence.insert(index, filter.confidence.iter().map(|&word| word as usize));
-        }
-        Ok(matcher)
+            standing: Set::new(integrations.len()),
+        })
     }
 
     /// The integration that claims the finding, or why there is none.
     #[inline(always)]
     pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
-        let some_run = self.running.of(question.kind).any();
-        match if some_run { self.claim_of(false, question) } else { Err(Reason::NoIntegration) } {
-            Err(reason) => Err(self.stopped_or(reason, *question)),
-            claimed => claimed,
-        }
+        self.claim_of(false, question).map_err(|reason| self.stopped_or(reason, *question))
     }
 
     /// Why there is none: one that would accept the finding is stopped, or else as given.
     #[inline(never)]
     fn stopped_or(&mut self, reason: Reason, question: Question<'_>) -> Reason {
-        let some_stopped = self.stopped.of(question.kind).any();
-        if some_stopped && self.claim_of(true, &question).is_ok() { Reason::Stopped } else { reason }
+        if self.claim_of(true, &question).is_ok() { Reason::Stopped } else { reason }
     }
 
     #[inline(always)]
     fn claim_of(&mut self, stopped: bool, question: &Question<'_>) -> Result<usize, Reason> {
         let standing = &mut self.standing;
-        standing.copy_from(if stopped { &self.stopped } else { &self.running }.of(question.kind));
-        if question.kind == Kind::Detection {
-            standing.keep(self.etype.accepting(question.etype.map(|word| word as usize)), Reason::Etype)?;
-            standing.keep(
-                self.category.accepting(question.category.map(|word| word as usize)),
-                Reason::Category,
-            )?;
-            standing.keep(
-                self.confidence.accepting(question.confidence.map(|word| word as usize)),
-                Reason::Confidence,
-            )?;
-        }
+        standing.copy_from(if stopped { &self.stopped } else { &self.running }.accepting(question)?);
         self.entity.ask(question.entity, standing, Reason::EntityMatch, Reason::EntityNoMatch)?;
         if question.kind == Kind::Selection {
             self.rule.ask(question.rule, standing, Reason::RulesMatch, Reason::RulesNoMatch)?;
         }
         standing.first().ok_or(Reason::NoIntegration)
+    }
+}
+
+/// For each combination of a kind and words of closed lists, the integrations that accept it, or why there are none.
+/// Decision: worked out at the start, so that the clauses that list words cost a finding one look, however many there are.
+struct Closed(Box<[Result<Set, Reason>]>);
+
+impl Closed {
+    fn new(integrations: &[Integration], stopped: bool) -> Self {
+        let size = integrations.len();
+        let mut kinds = Kinds::new(size);
+        let mut etype = Words::<{ Etype::ALL.len() }>::new(size);
+        let mut category = Words::<{ Category::ALL.len() }>::new(size);
+        let mut confidence = Words::<{ Confidence::ALL.len() }>::new(size);
+        let applying =
+            integrations.iter().enumerate().filter(|(_, one)| one.applies && one.stopped == stopped);
+        for (index, Integration { kind, filter, .. }) in applying {
+            kinds.insert(*kind, index);
+            etype.insert(index, filter.etype.iter().map(|&word| word as usize));
+            category.insert(index, filter.category.iter().map(|&word| word as usize));
+            confidence.insert(index, filter.confidence.iter().map(|&word| word as usize));
+        }
+        let accepting = |question: Question<'_>| {
+            let mut standing = kinds.of(question.kind).clone();
+            if !standing.any() {
+                return Err(Reason::NoIntegration);
+            }
+            if question.kind == Kind::Detection {
+                standing.keep(etype.accepting(question.etype.map(|word| word as usize)), Reason::Etype)?;
+                standing.keep(
+                    category.accepting(question.category.map(|word| word as usize)),
+                    Reason::Category,
+                )?;
+                standing.keep(
+                    confidence.accepting(question.confidence.map(|word| word as usize)),
+                    Reason::Confidence,
+                )?;
+            }
+            Ok(standing)
+        };
+        Self(Question::of_each_combination().map(accepting).collect())
+    }
+
+    #[inline(always)]
+    fn accepting(&self, question: &Question<'_>) -> Result<&Set, Reason> {
+        match self.0.get(question.combination()) {
+            Some(Ok(set)) => Ok(set),
+            Some(Err(reason)) => Err(*reason),
+            None => Err(Reason::NoIntegration),
+        }
     }
 }
 

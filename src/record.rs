@@ -271,6 +271,8 @@ pub enum Number<'a> {
     Float(f64),
     /// JSON's spelling of a number, kept to the letter.
     Raw(&'a [u8]),
+    /// The same, where it is known to be digits and nothing else.
+    Digits(&'a [u8]),
 }
 
 impl Number<'_> {
@@ -282,7 +284,7 @@ impl Number<'_> {
             Self::Uint(value) => i64::try_from(value).ok(),
             #[cfg(feature = "msgpack")]
             Self::Float(value) => truncate(value),
-            Self::Raw(text) => plain::whole(text).or_else(|| odd_whole(text)),
+            Self::Raw(text) | Self::Digits(text) => plain::whole(text).or_else(|| odd_whole(text)),
         }
     }
 }
@@ -315,7 +317,7 @@ impl fmt::Display for Number<'_> {
             #[cfg(feature = "msgpack")]
             // `{:?}` is the shortest spelling that reads back the same, in exponent form where that is shorter.
             Self::Float(value) => write!(f, "{value:?}"),
-            Self::Raw(text) => f.write_str(spelled(text)),
+            Self::Raw(text) | Self::Digits(text) => f.write_str(spelled(text)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A finding's severity: the first row of the table that fits.
 
 use crate::config::{Severity, SeverityRow};
-use crate::finding::{Category, Confidence, Etype, Kind, Question};
+use crate::finding::{Category, Confidence, Kind, Question};
 use crate::pattern::{BuildError, Source, Test};
 
 /// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),
@@ -43,7 +43,7 @@ const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|pri
 /// The compiled table.
 pub(crate) struct Table {
     rows: Vec<Row>,
-    /// For each combination of all that is not a pattern, what is known of it. Decision: nothing at the start, until it
+    /// For each combination of all that is not a pattern, a question's and the flags', what is known of it. Decision: nothing at the start, until it
     /// was asked for; a guest of WebAssembly may start anew for each chunk.
     known: Box<[Known]>,
 }
@@ -57,32 +57,20 @@ enum Known {
     Row(u16),
 }
 
-/// How many combinations there are: each word of a closed list, or none of them, and both flags.
-const COMBINATIONS: usize = place(Kind::ALL.len() - 1, [Some(2), Some(1), Some(2)], [true, true]) + 1;
-
-/// A combination's place among all.
-const fn place(kind: usize, [etype, category, confidence]: [Option<usize>; 3], flags: [bool; 2]) -> usize {
-    const fn digit(before: usize, word: Option<usize>, words: usize) -> usize {
-        let digit = match word {
-            Some(word) => word.wrapping_add(1),
-            None => 0,
-        };
-        before.wrapping_mul(words.wrapping_add(1)).wrapping_add(digit)
-    }
-    let words = digit(
-        digit(digit(kind, etype, Etype::ALL.len()), category, Category::ALL.len()),
-        confidence,
-        Confidence::ALL.len(),
-    );
-    let [one, other] = flags;
-    words.wrapping_mul(2).wrapping_add(one as usize).wrapping_mul(2).wrapping_add(other as usize)
-}
-
 /// What a finding's severity depends on besides the question.
 #[derive(Clone, Copy)]
 pub(crate) struct Flags {
     pub non_authorized: bool,
     pub count: bool,
+}
+
+impl Flags {
+    const COMBINATIONS: usize = 4;
+
+    #[inline(always)]
+    fn combination(self) -> usize {
+        usize::from(self.non_authorized) << 1 | usize::from(self.count)
+    }
 }
 
 struct Row {
@@ -115,20 +103,15 @@ impl Table {
         });
         Ok(Self {
             rows: rows.collect::<Result<_, _>>()?,
-            known: vec![Known::Nothing; COMBINATIONS].into_boxed_slice(),
+            known: vec![Known::Nothing; Question::COMBINATIONS * Flags::COMBINATIONS].into_boxed_slice(),
         })
     }
 
     /// The severity of a finding.
     #[inline]
     pub fn of(&mut self, question: &Question<'_>, flags: Flags) -> Severity {
-        let Question { kind, etype, category, confidence, .. } = *question;
-        let words = [
-            etype.map(|word| word as usize),
-            category.map(|word| word as usize),
-            confidence.map(|word| word as usize),
-        ];
-        let place = place(kind as usize, words, [flags.non_authorized, flags.count]);
+        let place =
+            question.combination().wrapping_mul(Flags::COMBINATIONS).wrapping_add(flags.combination());
         match self.known.get(place) {
             Some(Known::Severity(severity)) => *severity,
             Some(Known::Row(first)) => self.from(usize::from(*first), *question, flags),

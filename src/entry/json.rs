@@ -79,7 +79,10 @@ fn head(entry: &Entry<'_>, out: &mut impl Out) {
 /// What an entry of any usual time begins with.
 #[inline(always)]
 fn usual_head(entry: &Entry<'_>) -> Option<[u8; 39]> {
-    let time = thirteen_digits(entry.timestamp_ms)?;
+    let time = match entry.digits {
+        Some(digits) => *digits,
+        None => thirteen_digits(entry.timestamp_ms)?,
+    };
     let mut head = *br#"{"timestamp":0000000000000,"severity":0"#;
     head.get_mut(13..26).into_iter().for_each(|digits| digits.copy_from_slice(&time));
     head.last_mut().into_iter().for_each(|digit| *digit = severity(entry));
@@ -265,7 +268,7 @@ fn string(text: &str, out: &mut impl Out) {
 fn number(number: Number<'_>, out: &mut impl Out) {
     match number {
         Number::Int(value) => int(value, out),
-        Number::Raw(text) => out.put(text),
+        Number::Raw(text) | Number::Digits(text) => out.put(text),
         // Rare, and outside the hot path.
         Number::Uint(_) => out.put(number.to_string().as_bytes()),
         #[cfg(feature = "msgpack")]

@@ -165,7 +165,7 @@ fn number(number: Number<'_>, out: &mut impl Out) {
         Number::Int(value) => int(value, out),
         Number::Uint(value) => head(0xcf, value.to_be_bytes(), out),
         Number::Float(value) => head(0xcb, value.to_be_bytes(), out),
-        Number::Raw(text) => {
+        Number::Raw(text) | Number::Digits(text) => {
             let text = spelled(text);
             match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
                 (Ok(value), ..) => int(value, out),

@@ -12,7 +12,8 @@ use crate::record::{Tape, Value};
 use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
 
-/// What names are taken from.
+/// What names are taken from. What is seldom called takes it by value, as with a [`Question`](crate::finding::Question).
+#[derive(Clone, Copy)]
 pub(super) struct Source<'s, 'a> {
     pub fields: &'s Fields<'a>,
     /// Whether the body that the fields are of may leave as it came: each string in it is UTF-8 then.
@@ -163,20 +164,21 @@ impl Namer {
             .zip(text)
             .and_then(|(kind, text)| Some((kind, text, known.get_mut(place(kind, text))?)));
         let Some((kind, text, known)) = place else {
-            self.name(source, redactor, odd);
+            self.name(*source, redactor, odd);
             return odd;
         };
         if known.kind != Some(kind) || known.text != text {
             known.kind = Some(kind);
             known.text.clear();
             known.text.extend_from_slice(text);
-            self.name(source, redactor, &mut known.names);
+            self.name(*source, redactor, &mut known.names);
         }
         &known.names
     }
 
     #[inline(never)]
-    fn name(&self, source: &Source<'_, '_>, redactor: &Redactor, names: &mut Names) {
+    fn name(&self, source: Source<'_, '_>, redactor: &Redactor, names: &mut Names) {
+        let source = &source;
         let [mut application, mut subsystem, mut computer] = [const { String::new() }; 3];
         let application = required(render(&self.application, source, redactor, &mut application));
         let subsystem = required(render(&self.subsystem, source, redactor, &mut subsystem));

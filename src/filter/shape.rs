@@ -10,7 +10,7 @@ use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields};
 use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
-use crate::record::{Body, Tape};
+use crate::record::{Body, Number, Tape, Value};
 use crate::redact::Redactor;
 use crate::stats::Stats;
 use crate::time::{self, Time};
@@ -45,6 +45,15 @@ pub(super) struct Placed {
 }
 
 impl Placed {
+    /// The digits of an entry's time, where the finding gives it so.
+    #[inline(always)]
+    pub fn digits<'a>(&self, fields: &Fields<'a>) -> Option<&'a [u8; 13]> {
+        match fields.get(Field::Time) {
+            Value::Number(Number::Digits(digits)) if self.off.is_none() => digits.try_into().ok(),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     pub fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
         if self.off.is_some() || self.missing {
@@ -150,16 +159,15 @@ impl Shaper {
 
     #[inline(always)]
     pub fn placed(&self, finding_ms: i64, now: Time) -> Placed {
-        let age = now.millis().saturating_sub(finding_ms);
-        let off = if age > self.guard.max_age_ms {
-            Some("too-old")
-        } else if age < self.guard.max_ahead_ms.saturating_neg() {
-            Some("too-far-ahead")
-        } else {
-            None
-        };
-        let entry_ms = if off.is_some() { now.millis() } else { finding_ms };
-        Placed { finding_ms, entry_ms, off, missing: false }
+        let Guard { max_age_ms, max_ahead_ms, .. } = self.guard;
+        let now_ms = now.millis();
+        // From the oldest that is accepted to the one that is furthest ahead, in one comparison.
+        let range = max_age_ms.wrapping_add(max_ahead_ms).cast_unsigned();
+        if finding_ms.wrapping_sub(now_ms.wrapping_sub(max_age_ms)).cast_unsigned() <= range {
+            return Placed { finding_ms, entry_ms: finding_ms, off: None, missing: false };
+        }
+        let word = if finding_ms < now_ms { "too-old" } else { "too-far-ahead" };
+        Placed { finding_ms, entry_ms: now_ms, off: Some(word), missing: false }
     }
 
     pub fn entry<'a>(
@@ -169,7 +177,7 @@ impl Shaper {
         labels: Labels<'a>,
         body: Body<'a>,
     ) -> Entry<'a> {
-        Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Tape::default() }
+        Entry { timestamp_ms, digits: None, severity, labels, text: self.text, body, marks: Tape::default() }
     }
 
     /// Everything that may change the text, and the counts of it. `clean`: it may leave as it came; `own`: the filter's

@@ -112,7 +112,7 @@ impl<'a> Json<'a> {
                 take(meaning, Value::Plain(string));
                 after
             } else if let Some((number, after)) = plain_number(rest) {
-                take(meaning, Value::Number(Number::Raw(number)));
+                take(meaning, Value::Number(Number::Digits(number)));
                 after
             } else if let Some((truth, after)) = truth(rest) {
                 take(meaning, Value::Bool(truth));
@@ -172,6 +172,7 @@ impl<'a> Record<'a> for Json<'a> {
         self.tidy && !(self.suspected && self.has_repeats())
     }
 
+    #[inline(always)]
     fn body(&self) -> Body<'a> {
         Body::Json(self.body)
     }

@@ -154,7 +154,7 @@ impl<'a> Tape<'a> {
         let value = first.unwrap_or_else(|| Self { events: vec![Event::Null] });
         let bytes = value.events.iter().map(|event| match event {
             Event::Key(text) | Event::Str(text) => text.len(),
-            Event::Number(Number::Raw(text)) => text.len(),
+            Event::Number(Number::Raw(text) | Number::Digits(text)) => text.len(),
             _ => 0,
         });
         if value.events.len() <= EVENTS && bytes.sum::<usize>() <= BYTES {
