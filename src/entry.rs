@@ -85,14 +85,10 @@ impl<'a> Labels<'a> {
         [application, subsystem, computer, self.category, self.class, self.method, self.thread]
     }
 
-    /// An upper bound of what names and labels take in JSON: each byte may become `\u00XX`.
+    /// An upper bound of what names and labels take in JSON: each character of a label may become `\u00XX`.
     fn json_bound(self) -> usize {
-        let Self { names, category, class, method, thread, .. } = self;
-        // Four labels of some hundred characters: the sum is small.
-        let sum = [category, class, method, thread]
-            .iter()
-            .fold(0, |sum: usize, label| sum.wrapping_add(label.len()));
-        sum.wrapping_mul(6).wrapping_add(names.json.len())
+        const LABELS: usize = 4 * LABEL_CHARS * 6;
+        self.names.json.len().wrapping_add(LABELS)
     }
 }
 
@@ -188,6 +184,7 @@ impl<'a> Entry<'a> {
     }
 
     /// Cuts the text until the entry is at most `max` bytes of JSON; whether it had to.
+    #[inline(always)]
     pub(crate) fn fit(&mut self, max: usize) -> bool {
         fit::fit(self, max)
     }

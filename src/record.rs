@@ -220,20 +220,20 @@ fn push_lossy(bytes: &[u8], out: &mut String) {
 pub enum Value<'a> {
     /// Null, or absent.
     Null,
-    /// A boolean.
-    Bool(bool),
-    /// A number.
-    Number(Number<'a>),
-    /// The bytes of JSON's string, which has no escapes.
-    Plain(&'a [u8]),
-    /// The inside of JSON's string, with escapes that are valid but not yet resolved.
-    Escaped(&'a str),
-    /// A string's bytes, which ought to be UTF-8 and are not yet looked at.
-    Bytes(&'a [u8]),
     /// An object, not looked into.
     Map,
     /// An array, not looked into.
     List,
+    /// A boolean.
+    Bool(bool),
+    /// A number.
+    Number(Number<'a>),
+    /// The inside of JSON's string, with escapes that are valid but not yet resolved.
+    Escaped(&'a str),
+    /// The bytes of JSON's string, which has no escapes.
+    Plain(&'a [u8]),
+    /// A string's bytes, which ought to be UTF-8 and are not yet looked at.
+    Bytes(&'a [u8]),
 }
 
 const _: () = assert!(size_of::<Value<'_>>() <= 24, "a tag and two words");

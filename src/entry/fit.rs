@@ -20,7 +20,7 @@ const HEADER: usize = 256;
 const REMARK: usize = 40;
 
 /// Cuts until the entry is at most `max` bytes of JSON; whether it had to.
-#[inline]
+#[inline(always)]
 pub(super) fn fit(entry: &mut Entry<'_>, max: usize) -> bool {
     upper_bound(entry) > max && fit_long(entry, max)
 }
@@ -39,6 +39,7 @@ fn fit_long(entry: &mut Entry<'_>, max: usize) -> bool {
     true
 }
 
+#[inline(always)]
 fn upper_bound(entry: &Entry<'_>) -> usize {
     let body = match &entry.body {
         Body::Json(text) => text.len(),
