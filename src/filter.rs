@@ -54,9 +54,20 @@ struct Integration {
     report: Report,
 }
 
-/// The name of the integration at a place.
-fn name_of(integrations: &[Integration], place: usize) -> &str {
-    integrations.get(place).map_or("", |integration| &integration.name)
+/// The integration at a place, whose name is looked up where it is asked for.
+#[derive(Clone, Copy)]
+struct Claim<'s> {
+    integrations: &'s [Integration],
+    place: usize,
+}
+
+impl<'s> Claim<'s> {
+    /// None.
+    const NOBODY: Self = Self { integrations: &[], place: 0 };
+
+    fn name(self) -> &'s str {
+        self.integrations.get(self.place).map_or("", |integration| &integration.name)
+    }
 }
 
 /// What became of a record.
@@ -237,7 +248,7 @@ impl Filter {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
         let labels = scratch.hold(note.labels);
-        let name = name_of(integrations, integration);
+        let name = Claim { integrations, place: integration }.name();
         let text = Shaper::report_text(start_ms, dimensions, count);
         let time = shaper.placed(start_ms, now);
         let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Tape(text));
@@ -256,7 +267,7 @@ impl Filter {
             clean: false,
             kind: None,
             other: "statistics",
-            integration: "",
+            claim: Claim::NOBODY,
         };
         let labels = shaper.labels(&source, &mut scratch.labels);
         let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Tape(Tape::map([])));
@@ -314,11 +325,11 @@ impl<'f, 'a: 'f> Finding<'f, 'a> {
     }
 
     /// What its labels are taken from; `clean` tells of its body.
-    fn source<'s>(&self, clean: bool, integration: &'s str) -> labels::Source<'s, 'a>
+    fn source<'s>(&self, clean: bool, claim: Claim<'s>) -> labels::Source<'s, 'a>
     where
         'f: 's,
     {
-        labels::Source { fields: self.fields, clean, kind: Some(self.question.kind), other: "", integration }
+        labels::Source { fields: self.fields, clean, kind: Some(self.question.kind), other: "", claim }
     }
 }
 
@@ -528,8 +539,10 @@ impl Stages {
 
     /// Whether a finding's integration has it counted.
     fn is_counted(&self, claimed: usize, finding: &Finding<'_, '_>) -> bool {
-        let counts = self.integrations.get(claimed).is_some_and(|one| one.report == Report::Count);
-        counts && finding.question.kind == Kind::Selection && !finding.is_count()
+        let counts = |one: &Integration| one.report == Report::Count;
+        finding.question.kind == Kind::Selection
+            && self.integrations.get(claimed).is_some_and(counts)
+            && !finding.is_count()
     }
 
     /// Lets a finding go into a count.
@@ -537,8 +550,8 @@ impl Stages {
     fn count(&mut self, claimed: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
         let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
         let severity = self.severity.of(&finding.question, finding.flags(true));
-        let name = name_of(&self.integrations, claimed);
-        let first = || self.shaper.note(&finding.source(false, name), severity);
+        let claim = Claim { integrations: &self.integrations, place: claimed };
+        let first = || self.shaper.note(&finding.source(false, claim), severity);
         self.counts.add(claimed, dimensions, time_ms, now, first, |note| note.further(severity));
         Reason::Counted
     }
@@ -565,8 +578,8 @@ impl Stages {
         );
         let Err(Refused { tally, key }) = admitted else { return Ok(()) };
         let severity = self.severity.of(question, finding.flags(finding.is_count()));
-        let name = name_of(&self.integrations, claimed);
-        self.shaper.remember(&mut tally.note, &finding.source(false, name), key, severity);
+        let claim = Claim { integrations: &self.integrations, place: claimed };
+        self.shaper.remember(&mut tally.note, &finding.source(false, claim), key, severity);
         Err(Gone::Suppressed)
     }
 
@@ -583,35 +596,31 @@ impl Stages {
     ) -> Entry<'a> {
         let Leaving { claimed, time, severity } = leaving;
         let Came { body, clean, own } = came;
-        let waits = self.one_slot && (self.limiter.owes_any() || self.counts.owes_any());
-        let owed = if waits { self.overdue(stats, now) } else { Vec::new() };
-        let name = name_of(&self.integrations, claimed);
-        let labels = self.shaper.namer.label(&finding.source(clean, name), &self.shaper.redactor, texts);
+        let claim = Claim { integrations: &self.integrations, place: claimed };
+        let labels = self.shaper.namer.label(&finding.source(clean, claim), &self.shaper.redactor, texts);
         let mut entry = self.shaper.entry(time.entry_ms, severity, labels, body);
         entry.digits = time.digits(finding.fields);
         time.mark(&mut entry, stats);
-        for (key, tape) in owed {
-            entry.mark(key, tape);
+        if self.one_slot && (self.limiter.owes_any() || self.counts.owes_any()) {
+            self.mark_overdue(&mut entry, stats, now);
         }
         self.shaper.finish(&mut entry, clean, own, Redaction::Fields, stats);
         entry
     }
 
-    /// What is owed and has waited for a slot of its own for too long, as marks of an entry that leaves.
+    /// Marks an entry that leaves with what is owed and has waited for a slot of its own for too long.
     #[inline(never)]
-    fn overdue(&mut self, stats: &mut Stats, now: Time) -> Vec<(&'static str, Tape<'static>)> {
-        let mut owed = Vec::new();
+    fn mark_overdue(&mut self, entry: &mut Entry<'_>, stats: &mut Stats, now: Time) {
         if let Some(summary) = self.limiter.overdue(now) {
             stats.summarise(summary.tally.count);
-            let text = self.shaper.summary_text(&self.integrations, summary);
-            owed.extend(text.map(|(text, ..)| ("summary", text)));
+            if let Some((text, ..)) = self.shaper.summary_text(&self.integrations, summary) {
+                entry.mark("summary", text);
+            }
         }
         if let Some(report) = self.counts.overdue(now) {
             stats.report(report.count);
-            let text = Shaper::report_text(report.start_ms, report.dimensions, report.count);
-            owed.push(("counted", text));
+            entry.mark("counted", Shaper::report_text(report.start_ms, report.dimensions, report.count));
         }
-        owed
     }
 
     /// What becomes of a record that is no finding.
@@ -642,7 +651,8 @@ impl Stages {
         // A broken record's fields are not believed.
         let none = Fields::default();
         let fields = if malformed.is_some() { &none } else { &seen.fields };
-        let source = labels::Source { fields, clean, kind: None, other: "unrecognised", integration: "" };
+        let source =
+            labels::Source { fields, clean, kind: None, other: "unrecognised", claim: Claim::NOBODY };
         let labels = self.shaper.labels(&source, texts);
         let mut entry = self.shaper.entry(now.millis(), Severity::Info, labels, body);
         entry.mark("unrecognised", Tape::str(word));

@@ -4,7 +4,7 @@
 #![expect(clippy::inline_always, reason = "each kept record has seven labels, measured")]
 
 use super::shape::Shaper;
-use super::{Note, Sampled};
+use super::{Claim, Note, Sampled};
 use crate::config::{Coralogix, Severity};
 use crate::entry::{LABEL_CHARS, Labels, Names};
 use crate::finding::{Field, Fields, Kind};
@@ -22,7 +22,7 @@ pub(super) struct Source<'s, 'a> {
     pub kind: Option<Kind>,
     /// What stands in the place of a finding's type when there is none.
     pub other: &'static str,
-    pub integration: &'s str,
+    pub claim: Claim<'s>,
 }
 
 /// Where names and texts stand that are not the record's own. The default remembers no names.
@@ -274,7 +274,7 @@ fn render<'t>(
         }
         Placeholder::Field(field) => push(field, source.fields, redactor, out),
         Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
-        Placeholder::Integration => out.push_str(source.integration),
+        Placeholder::Integration => out.push_str(source.claim.name()),
     });
     Label::odd(text.as_bytes()).shown().text
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::inline_always, reason = "each kept record comes by here, measured")]
 
 use super::labels::{self, Namer, Source, Texts};
-use super::{Integration, Note, Sampled, name_of, own_ms};
+use super::{Claim, Integration, Note, Sampled, own_ms};
 use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
 use crate::counts;
 use crate::entry::{Entry, Labels};
@@ -113,7 +113,7 @@ impl Shaper {
     ) -> Option<(Tape<'static>, Note)> {
         let Summary { integration, by, key, tally } = summary;
         let Sampled { note, key: redacted, sample } = tally.note?;
-        let name = name_of(integrations, integration);
+        let name = Claim { integrations, place: integration }.name();
         let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
         if let Some(key) = key {
             let redacted = redacted.filter(|_| &*key != limit::OTHERS).map(String::from);
