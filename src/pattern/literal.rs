@@ -23,7 +23,8 @@ pub(crate) struct Literals {
 /// Words that stand at one end of a text, in the order of their bytes from that end on.
 struct End {
     words: Vec<Sorted>,
-    at_end: bool,
+    /// Whether they are read from a text's end.
+    backwards: bool,
     /// Which bytes a word has at this end, by their lowest six bits: most texts begin with none of them.
     outermost: u64,
 }
@@ -119,13 +120,13 @@ impl End {
             // Any text has a word of no length.
             all | outermost(bytes, at_end).map_or(u64::MAX, |byte| 1_u64.wrapping_shl(byte))
         });
-        Self { words: sorted, at_end, outermost }
+        Self { words: sorted, backwards: at_end, outermost }
     }
 
     /// Tells the patterns whose words a text has at this end.
     #[inline(always)]
     fn each(&self, text: &[u8], mut on: impl FnMut(usize)) {
-        let byte = outermost(text, self.at_end);
+        let byte = outermost(text, self.backwards);
         if byte.is_some_and(|byte| self.outermost.wrapping_shr(byte) & 1 == 0) {
             return;
         }
@@ -139,9 +140,9 @@ impl End {
     /// The longest word that a text has at this end.
     #[inline(always)]
     fn longest(&self, text: &[u8]) -> Option<&Sorted> {
-        let key = key(text, self.at_end);
+        let key = key(text, self.backwards);
         let up_to = self.words.partition_point(|sorted| {
-            sorted.key < key || sorted.key == key && compare(&sorted.word.bytes, text, self.at_end).is_le()
+            sorted.key < key || sorted.key == key && compare(&sorted.word.bytes, text, self.backwards).is_le()
         });
         let last = self.words.get(up_to.checked_sub(1)?)?;
         if last.is_in(text, key) { Some(last) } else { self.shorter(last, text) }
