@@ -114,7 +114,7 @@ fn number(lua: &Lua, number: Number<'_>) -> LuaResult<LuaValue> {
     match number {
         Number::Int(value) => Ok(LuaValue::Integer(value)),
         Number::Float(value) => Ok(LuaValue::Number(value)),
-        Number::Uint(_) | Number::Raw(_) => {
+        Number::Uint(_) | Number::Raw(_) | Number::Digits(_) => {
             let text = number.to_string();
             match (text.parse(), text.parse()) {
                 (Ok(whole), _) => Ok(LuaValue::Integer(whole)),
