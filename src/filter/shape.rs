@@ -116,13 +116,16 @@ impl Shaper {
         let name = Claim { integrations, place: integration }.name();
         let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
         if let Some(key) = key {
-            let redacted = redacted.filter(|_| &*key != limit::OTHERS).map(String::from);
-            // It may have been held back under a configuration without redactions.
-            let key = redacted.unwrap_or_else(|| {
-                let mut key = String::from(key);
-                self.redactor.everything_in(&mut key);
-                key
-            });
+            let key = match redacted {
+                _ if &*key == limit::OTHERS => limit::OTHERS.to_owned(),
+                Some(redacted) => redacted.into(),
+                // It may have been held back under a configuration without redactions.
+                None => {
+                    let mut key = String::from(key);
+                    self.redactor.everything_in(&mut key);
+                    key
+                }
+            };
             text.insert("key", Tape::str(key));
         }
         text.insert("suppressed", Tape::uint(tally.count));
