@@ -408,3 +408,14 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_combination_has_a_number_of_its_own() {
+        let numbers = Question::of_each_combination().map(|question| question.combination());
+        assert!(numbers.eq(0..Question::COMBINATIONS));
+    }
+}

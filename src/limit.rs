@@ -410,6 +410,13 @@ mod tests {
                 .collect();
             assert_eq!(admitted, expected, "{limit}/s, burst {burst}, {times:?}");
         }
+        // At both ends of the clock nothing is out of range, and a step from one to the other heals at once.
+        let mut limits = limiter(2, 2, By::None, 1);
+        let admitted =
+            [i64::MIN, i64::MIN, i64::MIN, i64::MAX - SECOND, i64::MAX - SECOND, i64::MAX - SECOND, i64::MIN];
+        let admitted = admitted.map(|nanos| limits.admit(0, |_| &b""[..], Time::from_nanos(nanos)).is_ok());
+        assert_eq!(admitted, [true, true, false, true, true, false, false]);
+        assert!(limits.admit(0, |_| &b""[..], Time::from_nanos(i64::MIN + SECOND / 2)).is_ok());
         assert!(
             (0..1000).all(|_| limiter(1, 1, By::None, 1).admit(1, |_| &b""[..], at(0.0)).is_ok()),
             "no limit, all pass"

@@ -45,10 +45,13 @@ fn accepts_what_the_grammar_accepts() {
         r#"{"a":+1}"#,
         r#"{"a":.5}"#,
         r#"{"a":1.}"#,
-        r#"{"a":1e}"#,
         r#"{"a":-}"#,
         r#"{"a":tru}"#,
         r#"{"a":nulll}"#,
+        r#"{"a":truee}"#,
+        r#"{"a":falsee}"#,
+        r#"{"a":1e}"#,
+        r#"{"a":1:1}"#,
         r#"{"a":"\x"}"#,
         r#"{"a":"\u12"}"#,
         r#"{"a":"\u+123"}"#,
@@ -99,6 +102,8 @@ fn only_a_clean_body_leaves_as_it_came() {
         (r#"{"a":"\ud83d\ude00"}"#, true),
         (r#"{"a":1e400}"#, false),
         (r#"{"a":1e300}"#, true),
+        (&format!(r#"{{"a":{}}}"#, "9".repeat(308)), true),
+        (&format!(r#"{{"a":{}}}"#, "9".repeat(309)), false),
     ] {
         let mut json = Json::new(text);
         assert!(json.check().is_ok());

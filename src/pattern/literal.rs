@@ -364,6 +364,11 @@ mod tests {
             "axc",
             "é",
             "xéy",
+            "éa",
+            // Other bytes at their ends, with the lowest six bits of those of `é` and `a`.
+            "Ci",
+            "!i",
+            "C!",
         ];
         let patterns = [
             "",
@@ -380,6 +385,8 @@ mod tests {
             "^system:|^admin$",
             "ab|ab",
             "(?:^a|bc)",
+            "^é|a$",
+            "^a|é$",
         ];
         let whole = Literals::of(&patterns);
         assert!(whole.others(patterns.len()).is_empty());
