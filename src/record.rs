@@ -271,7 +271,7 @@ pub enum Number<'a> {
     Float(f64),
     /// JSON's spelling of a number, kept to the letter.
     Raw(&'a [u8]),
-    /// The same, where it is known to be digits and nothing else.
+    /// The same, where it is known to be digits and nothing else, the first no zero.
     Digits(&'a [u8]),
 }
 

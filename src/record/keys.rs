@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn keys_are_expected_in_the_order_in_which_they_came() {
         let mut keys = KnownKeys::new(|key| key.text().len());
-        let table: [(&[&str], (usize, bool)); 14] = [
+        let table: [(&[&str], (usize, bool)); 18] = [
             (&["a", "b", "ccc", "dd"], (4, false)),
             (&["a", "b", "ccc", "dd"], (0, false)),
             (&["a", "ccc", "dd"], (1, false)),
@@ -287,6 +287,11 @@ mod tests {
             (&["a", "new", "b", "ccc", "dd"], (5, false)),
             (&["a", "b", "new", "ccc", "dd"], (2, true)),
             (&["a", "b", "new", "ccc", "dd"], (0, false)),
+            // Another layout whose first letters are taken for the same: the wrong one is tried first.
+            (&["q", "dd"], (2, false)),
+            (&["q", "dd"], (0, false)),
+            (&["a", "b", "new", "ccc", "dd"], (1, false)),
+            (&["q", "dd"], (1, false)),
             (&[], (0, false)),
         ];
         for (step, (record, wanted)) in table.into_iter().enumerate() {
