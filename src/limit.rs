@@ -16,6 +16,10 @@ use crate::config::{By, RateLimit};
 use crate::time::Time;
 use hash::Seed;
 
+/// Nanoseconds, 146 years. What is further ahead may be beyond the clock's end, which nothing reaches: a limit of one a
+/// day with a burst of a hundred thousand would admit all.
+const LONGEST: u64 = 1 << 62;
+
 /// The key that stands for all that found no room in the table.
 pub(crate) const OTHERS: &str = "(other keys)";
 
@@ -49,7 +53,7 @@ struct Limit<N> {
 struct Pace {
     /// From one finding to the next.
     interval: u64,
-    /// What a whole burst takes to refill.
+    /// What a whole burst takes to refill; at most [`LONGEST`].
     full: u64,
 }
 
@@ -349,8 +353,8 @@ impl<N> State<N> {
 
 impl Pace {
     fn of(rule: &RateLimit) -> Self {
-        let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(u64::MAX);
-        Self { interval, full: interval.saturating_mul(u64::from(rule.burst)) }
+        let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(LONGEST).min(LONGEST);
+        Self { interval, full: interval.saturating_mul(u64::from(rule.burst)).min(LONGEST) }
     }
 }
 
@@ -421,6 +425,16 @@ mod tests {
             (0..1000).all(|_| limiter(1, 1, By::None, 1).admit(1, |_| &b""[..], at(0.0)).is_ok()),
             "no limit, all pass"
         );
+    }
+
+    #[test]
+    fn the_longest_burst_has_an_end() {
+        let rule = RateLimit { limit: 1, period_ns: 86_400_000_000_000, burst: 100_000, by: By::None };
+        let mut limiter = Limiter::<()>::new([Some(rule)].into_iter(), 1, 60_000_000_000, 7);
+        // In 2026.
+        let now = Time::from_nanos(1_773_748_800 * SECOND);
+        let admitted = (0..100_001).filter(|_| limiter.admit(0, |_| &b""[..], now).is_ok()).count();
+        assert_eq!(admitted, 53_375, "days, 146 years");
     }
 
     #[test]
