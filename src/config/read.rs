@@ -260,7 +260,11 @@ impl Reader {
             }
         }
         let text = |text: &str| Some(text.to_owned());
-        let field = item.value(report, "field", |field| text(field.trim()).filter(|field| !field.is_empty()));
+        // A redaction looks past positions in lists: a field of nothing else would be none.
+        let is_name = |word: &str| word.bytes().any(|byte| !byte.is_ascii_digit());
+        let field = item.value(report, "field", |field| {
+            text(field.trim()).filter(|field| field.split(['-', '_', '.']).any(is_name))
+        });
         let replacement = item.value(report, "replacement", text);
         let pattern = self.pattern(item, "pattern", Purpose::Overwrite);
         let replacement = replacement.unwrap_or_else(|| "***".to_owned());
