@@ -1,4 +1,5 @@
-//! How far a string runs before there is something to look at: its end, an escape, a control character.
+//! How far a string runs before there is something to look at: its end, an escape, a control character. The same of
+//! plain digits, and the number that they spell.
 //!
 //! Most of a JSON record is strings, so this decides what a record costs. Sixteen bytes are looked at together where the
 //! processor has vectors, eight in a word elsewhere, as in an interpreter of WebAssembly. An interpreter is slow where the
