@@ -16,6 +16,7 @@ mod endpoint;
 mod inline;
 #[cfg(feature = "compile")]
 mod integrations;
+mod look_in;
 #[cfg(feature = "compile")]
 mod options;
 #[cfg(feature = "compile")]
@@ -35,6 +36,8 @@ mod yaml;
 
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
+
+pub use look_in::LOOK_IN;
 
 #[cfg(feature = "compile")]
 pub use crate::error::{Code, Diagnostic, Level};
@@ -59,6 +62,9 @@ pub struct Config {
     pub rate_limit: RateLimits,
     /// What becomes of a record that is not a finding.
     pub unrecognised: Unrecognised,
+    /// `look-in`: the paths, each as its keys, under which a record that is not a finding itself is searched for findings: an
+    /// object, a list or a text. At most 64 paths of 1 to 3 keys; default [`LOOK_IN`]. Empty: only the record itself is read.
+    pub look_in: Vec<Vec<String>>,
     /// What is overwritten before anything leaves.
     pub redact: Vec<Redaction>,
     /// All integrations of the list, in file order, those that do not apply included (see [`Integration::applies`]).
@@ -320,6 +326,7 @@ impl Default for Config {
             guard: Guard::default(),
             rate_limit: RateLimits::default(),
             unrecognised: Unrecognised::default(),
+            look_in: look_in::default(),
             redact: Vec::new(),
             integrations: Vec::new(),
         }

@@ -13,6 +13,7 @@ severity:
 redact:
   - {field: uri, pattern: '(?i)password=\S*', replacement: 'password=***'}
   - {field: doc, pattern: '\w+é|x+', replacement: '-'}
+look-in: [log, properties.log]
 use: all
 integrations:
   - {type: detections, target: {target-type: slack, slack-uri: "https://slack.example"}, data-filter: {entity-match: '^a', entity-no-match: 'z$'}}
@@ -41,7 +42,9 @@ fn placed(bytes: &[u8]) -> &'static [u8] {
 fn a_baked_filter_decides_as_its_original() {
     let config = config::read("kaudit.yaml", CONFIG, &NoFiles).config.expect("a good configuration");
     let mut original = Filter::new(&config, 1).unwrap();
-    let (mut baked, _) = Filter::from_baked(placed(&bake(&config).unwrap()), 1).unwrap();
+    let (mut baked, unbaked) = Filter::from_baked(placed(&bake(&config).unwrap()), 1).unwrap();
+    assert_eq!(unbaked.look_in, config.look_in);
+    assert_eq!(unbaked.look_in.concat(), ["log", "properties", "log"]);
     let mut kept = 0;
     for eid in ["a", "az", "b", "übü", "a\u{fc}z\u{fc}"] {
         for rule in ["", "exec pods", "very unsafe", "unsafe exec", "RÖLE unsafe", "exec 123", "exec ١٢٣"]

@@ -186,6 +186,10 @@ fn describe(config: &Config, out: &mut String) {
         rate_limit.max_keys,
         rate_limit.summary_every_ns / NANOSECONDS
     ));
+    if config.look_in != Config::default().look_in {
+        let paths: Vec<String> = config.look_in.iter().map(|path| path.join(" > ")).collect();
+        line(format!("look in {paths:?}"));
+    }
     for row in &config.severity {
         line(format!(
             "severity {:?}: {:?} {:?} {:?} {:?} entity {:?} rule {:?} non-authorized {:?}",

@@ -107,6 +107,7 @@ fn defaults_are_of_the_types_that_are_named() {
         let Some(default) = option["default"].as_str() else { continue };
         let kind = match default {
             "true" | "false" => "boolean",
+            list if list.starts_with('[') => "list",
             number if number.parse::<u64>().is_ok() => "integer",
             _ => "string",
         };

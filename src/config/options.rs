@@ -3,6 +3,8 @@
 //! A key that is not in the table is an unknown key, and a value that is refused is explained with the table's words:
 //! the table cannot say something else than the reader does.
 
+use super::look_in::LOOK_IN_TEXT;
+
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionDoc {
@@ -156,6 +158,12 @@ pub const OPTIONS: &[OptionDoc] = &[
         "How often a summary of what was suppressed leaves.",
     ),
     option("unrecognised", "wrap, pass or drop", "wrap", "What becomes of a record that is not a finding."),
+    option(
+        "look-in",
+        "a list of at most 64 keys or dotted paths of up to 3 keys, such as `[log, properties.log]`",
+        LOOK_IN_TEXT,
+        "Where findings are searched for in a record that is not one itself; `[]`: nowhere. A list replaces the default.",
+    ),
     option("redact", LIST_OF_MAPS, "", "What is overwritten before anything leaves."),
     option("redact[].field", "a field's name", "", "The field, in either spelling; required."),
     option(
@@ -314,6 +322,7 @@ mod tests {
         ("rate-limit.max-keys", "7"),
         ("rate-limit.summary-every", "7s"),
         ("unrecognised", "drop"),
+        ("look-in", "[a]"),
         ("redact[].field", "a"),
         ("redact[].pattern", "a"),
         ("redact[].replacement", "a"),

@@ -5,6 +5,7 @@ use saphyr_parser::ScalarStyle;
 use super::advice;
 use super::dialect::{self, LIST_KEY, OWN_KEY, Source};
 use super::integrations::{self, Defaults, Use};
+use super::look_in;
 use super::patterns::{self, Budget, Purpose};
 use super::report::Report;
 use super::section::{Section, items};
@@ -121,6 +122,9 @@ impl Reader {
             ..Config::default()
         };
         root.set(&mut self.report, "unrecognised", &mut config.unrecognised, among(UNRECOGNISED));
+        if let Some(paths) = look_in::read(&mut self.report, &root) {
+            config.look_in = paths;
+        }
         let chosen = self.chosen(&root);
         let loaded = self.loaded(&root, siblings, files);
         let list = match (root.get("integrations"), &loaded) {

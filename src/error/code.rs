@@ -266,6 +266,9 @@ thousand in a day, first come. The integration has no filter and no limit, so an
 "Coralogix drops entries older than 24 hours, and such as lie more than 4 hours ahead, and answers 200 all the same. With a
 longer `guard.max-age` or `max-ahead` the guard lets them through with their own time instead of clamping them to the time
 of arrival.";
+    RepeatedPath "K058" Advice "the same path twice in `look-in`"
+"Each path of `look-in` is searched once, in the order of the list, so the second of two equal paths has no effect. Remove
+one of the two.";
 }
 
 #[cfg(test)]

@@ -153,9 +153,17 @@ fn value(option: &OptionDoc) -> Value {
     let mut schema = expects(option);
     schema["description"] = option.help.into();
     if !option.default.is_empty() {
-        schema["default"] = option.default.into();
+        schema["default"] = match list(option.default) {
+            Some(items) => items.collect(),
+            None => option.default.into(),
+        };
     }
     schema
+}
+
+/// The items of a default that is a list.
+fn list(default: &'static str) -> Option<impl Iterator<Item = &'static str>> {
+    default.strip_prefix('[')?.strip_suffix(']').map(|items| items.split(", "))
 }
 
 /// What the table's words say of a value. Words that are none of these forms are a list of words.
@@ -166,6 +174,11 @@ fn expects(option: &OptionDoc) -> Value {
     }
     if kind == "a list of maps" {
         return json!({"type": ["array", "null"], "items": map(&format!("{}[]", option.path), None)});
+    }
+    if let Some(most) = kind.strip_prefix("a list of at most ") {
+        let most = most.split(' ').next().and_then(|most| most.parse::<u64>().ok()).unwrap_or(u64::MAX);
+        let path = json!({"type": ["string", "number", "boolean"], "pattern": r"^[^.]+(\.[^.]+){0,2}$"});
+        return json!({"type": "array", "maxItems": most, "items": path});
     }
     if kind == "a map" {
         let mut schema = map(option.path, None);

@@ -95,6 +95,9 @@ fn what_an_editor_can_see_is_refused() {
         r#""severity":[{"rule":"a"}]"#,
         r#""rate-limit":{"period":5}"#,
         r#""unrecognised":"keep""#,
+        r#""look-in":"log""#,
+        r#""look-in":["a.b.c.d"]"#,
+        r#""look-in":["a..b"]"#,
         r#""colour":"red""#,
     ] {
         assert!(!takes(&format!("{{{wrong},{list}}}")), "{wrong}");
