@@ -136,6 +136,15 @@ pub enum Severity {
     Critical = 6,
 }
 
+impl Severity {
+    /// The severity with this number.
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
+        [Self::Debug, Self::Verbose, Self::Info, Self::Warn, Self::Error, Self::Critical]
+            .into_iter()
+            .find(|severity| i64::from(*severity as u8) == number)
+    }
+}
+
 /// One row of `severity`: every clause that is given must hold.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]

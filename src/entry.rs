@@ -1,34 +1,36 @@
 //! One Coralogix log entry: a small header and a reference to the body.
 //!
-//! The body's bytes are copied once into the output; what the filter adds to them stands under one key,
-//! `kaudit_filter`, spliced in behind the last member. Facts: Coralogix's `/logs/v1/singles` and `/logs/v1/bulk` pages
+//! The body's bytes are copied once into the output; everything that the filter adds to them is under one key,
+//! `kaudit_filter`, inserted after the last member. Facts: Coralogix's `/logs/v1/singles` and `/logs/v1/bulk` pages
 //! and the limits that IBM Cloud Logs, the same product, states.
 
-mod fit;
 mod json;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+mod truncate;
 
 use crate::config::{Severity, TextForm};
-use crate::record::{Body, Tape};
+use crate::record::{Body, Document, Encoding, Event};
 
 pub use crate::record::OWN_KEY;
 
 /// The longest name or label, in characters: beyond it Coralogix does not index a value.
 pub(crate) const LABEL_CHARS: usize = 256;
 
+/// The longest name or label as JSON, in bytes: control characters take six each. All names and labels together leave
+/// room for a text in the smallest entry that can be configured.
+pub(crate) const LABEL_BYTES: usize = 1024;
+
 /// A finished entry, to be written in the encoding the host wants.
 #[derive(Debug)]
 pub struct Entry<'a> {
     pub(crate) timestamp_ms: i64,
-    /// Its thirteen digits, where they stand in the record.
-    pub(crate) digits: Option<&'a [u8; 13]>,
     pub(crate) severity: Severity,
     pub(crate) labels: Labels<'a>,
     pub(crate) text: TextForm,
     pub(crate) body: Body<'a>,
-    /// What the filter adds under [`OWN_KEY`]: a map, or an empty tape for nothing.
-    pub(crate) marks: Tape<'a>,
+    /// What the filter adds under [`OWN_KEY`]: a map, or an empty document for nothing.
+    pub(crate) marks: Document<'a>,
 }
 
 /// Labels of an entry, in UTF-8; an empty label is left out. Each is at most [`LABEL_CHARS`] long.
@@ -39,8 +41,6 @@ pub(crate) struct Labels<'a> {
     pub class: &'a [u8],
     pub method: &'a [u8],
     pub thread: &'a [u8],
-    /// Whether these four may stand in a JSON string as they are.
-    pub plain: bool,
 }
 
 /// The names of an entry, which those of many entries share, so that they are encoded once.
@@ -85,10 +85,9 @@ impl<'a> Labels<'a> {
         [application, subsystem, computer, self.category, self.class, self.method, self.thread]
     }
 
-    /// An upper bound of what names and labels take in JSON: each character of a label may become `\u00XX`.
+    /// An upper bound of the size of names and labels as JSON.
     fn json_bound(self) -> usize {
-        const LABELS: usize = 4 * LABEL_CHARS * 6;
-        self.names.json.len().wrapping_add(LABELS)
+        self.names.json.len().wrapping_add(4 * LABEL_BYTES)
     }
 }
 
@@ -139,13 +138,13 @@ impl<'a> Entry<'a> {
         self.text
     }
 
-    /// The finding: the record's own bytes, or a tape where something had to change.
+    /// The finding: the record's own bytes, or a document if something had to change.
     pub fn body(&self) -> &Body<'a> {
         &self.body
     }
 
-    /// What the filter adds to the body under [`OWN_KEY`]: a map, or an empty tape for nothing.
-    pub fn marks(&self) -> &Tape<'a> {
+    /// What the filter adds to the body under [`OWN_KEY`]: a map, or an empty document for nothing.
+    pub fn marks(&self) -> &Document<'a> {
         &self.marks
     }
 
@@ -175,18 +174,78 @@ impl<'a> Entry<'a> {
         msgpack::entry(self, out);
     }
 
-    /// Adds a remark under [`OWN_KEY`].
-    pub(crate) fn mark(&mut self, key: &'static str, value: Tape<'a>) {
+    /// Adds a mark under [`OWN_KEY`].
+    pub(crate) fn mark(&mut self, key: &'static str, value: Document<'a>) {
         if self.marks.events.is_empty() {
-            self.marks = Tape::map([]);
+            self.marks = Document::map([]);
         }
         self.marks.insert(key, value);
     }
 
-    /// Cuts the text until the entry is at most `max` bytes of JSON; whether it had to.
-    #[inline(always)]
-    pub(crate) fn fit(&mut self, max: usize) -> bool {
-        fit::fit(self, max)
+    /// Whether the entry is at most `max` bytes of JSON, as far as its parts' lengths show. Most entries are far below
+    /// the maximum.
+    #[inline]
+    pub(crate) fn surely_fits(&self, max: usize) -> bool {
+        /// The members besides names, labels, text and marks.
+        const HEADER: usize = 256;
+        let Body::Verbatim(record) = &self.body else { return false };
+        // A byte of a string in MessagePack may become six; one of JSON text within a string, two; both, seven.
+        let growth: usize = match (record.encoding(), self.text) {
+            (Encoding::Json, TextForm::Object) => 1,
+            (Encoding::Json, TextForm::String) => 2,
+            #[cfg(feature = "msgpack")]
+            (Encoding::MsgPack, _) => 7,
+        };
+        // Marks are a few numbers and words, unless they contain a part of the finding.
+        let marks = self.marks.events.len();
+        let others = self.labels.json_bound().wrapping_add(HEADER).wrapping_add(marks.wrapping_mul(64));
+        marks <= 16 && record.bytes().len().saturating_mul(growth).saturating_add(others) <= max
+    }
+
+    /// The entry's size as JSON, bytes.
+    pub(crate) fn length(&self) -> usize {
+        let mut length = Length::default();
+        json::entry(self, &mut length);
+        length.0
+    }
+
+    /// Marks the entry as cut; returns whether it was not yet. `bytes` is its size before.
+    pub(crate) fn mark_truncated(&mut self, bytes: usize) -> bool {
+        if self.is_marked("truncated") {
+            return false;
+        }
+        self.mark("truncated", Document::map([("bytes", Document::uint(bytes as u64))]));
+        true
+    }
+
+    fn is_marked(&self, mark: &str) -> bool {
+        self.marks.events.iter().any(|event| matches!(event, Event::Key(key) if key == mark))
+    }
+
+    /// Cuts the longest strings of a document until the entry is at most `max` bytes of JSON; `false` if that is not
+    /// possible.
+    pub(crate) fn cut(&mut self, max: usize) -> bool {
+        truncate::cut(self, max)
+    }
+
+    /// The beginning of the body as JSON text, at most `max` bytes.
+    pub(crate) fn beginning(&self, max: usize) -> String {
+        let mut beginning = Beginning { bytes: Vec::new(), max };
+        json::body(self, &mut beginning);
+        String::from_utf8_lossy(&beginning.bytes).into_owned()
+    }
+}
+
+/// Keeps the first bytes of what is written.
+struct Beginning {
+    bytes: Vec<u8>,
+    max: usize,
+}
+
+impl Out for Beginning {
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.max.saturating_sub(self.bytes.len());
+        self.bytes.extend(bytes.iter().take(room));
     }
 }
 
@@ -195,12 +254,6 @@ pub trait Out {
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]);
 
-    /// Appends the bytes of each, one behind the other.
-    fn put_all(&mut self, pieces: &[&[u8]]) {
-        for piece in pieces {
-            self.put(piece);
-        }
-    }
 }
 
 impl Out for Vec<u8> {

@@ -1,34 +1,35 @@
-//! The only room that knows the order: scan, recognise, match, count, limit, shape.
+//! The only module that knows the order of the stages: read, recognise, match, count, limit, shape.
 //!
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's own buffers, so
-//! a dropped record costs no allocation and a kept one none but what its change (redaction, truncation) needs.
-
-#![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
+//! a dropped record costs no allocation and a kept one none but those that its change (redaction, truncation) needs.
 
 #[cfg(feature = "compile")]
 pub mod explain;
 mod labels;
 mod shape;
+mod transit;
 
 use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels, Names};
-use crate::finding::{Field, Fields, Key, Kind, Question};
+use crate::finding::{Field, Fields, Kind, MatchInput};
 use crate::limit::{Limiter, Refused, Summary};
 use crate::matcher::Matcher;
-use crate::pattern::{BuildError, Source};
-use crate::record::{Body, Json, KnownKeys, Malformed, NOT_AN_OBJECT, Record, Tape, Text, Value};
+use crate::pattern::{BuildError, Source as PatternSource};
+use crate::record::{Body, Document, Encoding, Record, SyntaxErrorKind};
+use crate::redact::Scope;
 use crate::severity::{Flags, Table};
+use crate::source::{Content, Found, Members, Other, Sink, Source};
 use crate::stats::{Reason, Stats};
-use crate::time::{self, Time};
+use crate::time::Time;
 use labels::Texts;
-use shape::{Placed, Redaction, Shaper};
+use shape::{EventTime, OriginalBody, Shaper};
 
 /// The engine, built from a checked configuration.
 pub struct Filter {
     stages: Stages,
     stats: Stats,
-    keys: KnownKeys<Key>,
+    source: Source,
     scratch: Scratch,
 }
 
@@ -43,8 +44,8 @@ struct Stages {
     dimensions: [String; 4],
     shaper: Shaper,
     unrecognised: Unrecognised,
-    one_slot: bool,
-    keeps: bool,
+    single_output: bool,
+    suppression: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -54,46 +55,43 @@ struct Integration {
     report: Report,
 }
 
-/// The integration at a place, whose name is looked up where it is asked for.
+/// Index of the matching integration; its name is resolved lazily.
 #[derive(Clone, Copy)]
-struct Claim<'s> {
+struct IntegrationRef<'s> {
     integrations: &'s [Integration],
-    place: usize,
+    index: usize,
 }
 
-impl<'s> Claim<'s> {
-    /// None.
-    const NOBODY: Self = Self { integrations: &[], place: 0 };
-
+impl<'s> IntegrationRef<'s> {
     fn name(self) -> &'s str {
-        self.integrations.get(self.place).map_or("", |integration| &integration.name)
+        self.integrations.get(self.index).map_or("", |integration| &integration.name)
     }
 }
 
-/// What became of a record.
+/// The outcome for one finding, or for a record that contains none.
 #[derive(Debug)]
 pub enum Verdict<'a> {
-    /// It leaves as this entry.
+    /// It is sent as this entry.
     Kept(Entry<'a>),
-    /// It leaves no trace but a count.
+    /// It is not sent; its reason is counted.
     Dropped(Reason),
-    /// A rate limit holds it back; a summary will speak of it.
+    /// A rate limit suppresses it; a summary will count it.
     Suppressed,
-    /// It is not a finding and stays in the stream as it is.
+    /// The record stays in the stream as it is: it contains no finding, or is an entry of the filter's own.
     Passed,
 }
 
-/// The labels of a finding that is gone.
-type Noted = [Box<[u8]>; 7];
+/// The labels of a finding, copied.
+type OwnedLabels = [Box<[u8]>; 7];
 
-/// What a report or summary remembers of the findings it speaks of: the highest severity, and the labels of the first.
+/// What a report or summary remembers of its findings: the highest severity, and the labels of the first.
 struct Note {
     severity: Severity,
-    labels: Noted,
+    labels: OwnedLabels,
 }
 
 impl Note {
-    /// Another finding of which is spoken.
+    /// Adds another finding.
     fn further(&mut self, severity: Severity) {
         self.severity = self.severity.max(severity);
     }
@@ -104,29 +102,28 @@ struct Sampled {
     note: Note,
     /// The key that was held back, if there are redactions: overwritten before it is cut.
     key: Option<Box<str>>,
-    sample: Tape<'static>,
+    sample: Document<'static>,
 }
 
-/// Buffers that live on from record to record.
+/// Buffers that are reused from record to record.
 #[derive(Default)]
 struct Scratch {
-    inner: String,
     entity: String,
     rule: String,
     key: String,
     labels: Texts,
-    /// Names and labels of what a summary or report speaks of.
+    /// Names and labels of a summary or report.
     names: Names,
-    noted: Noted,
+    owned: OwnedLabels,
 }
 
 impl Scratch {
-    /// Names and labels of a finding that is gone.
-    fn hold(&mut self, noted: Noted) -> Labels<'_> {
-        self.noted = noted;
-        let [application, subsystem, computer, category, class, method, thread] = &self.noted;
+    /// Restores names and labels that were copied.
+    fn restore_labels(&mut self, owned: OwnedLabels) -> Labels<'_> {
+        self.owned = owned;
+        let [application, subsystem, computer, category, class, method, thread] = &self.owned;
         self.names.set([application, subsystem, computer]);
-        Labels { names: &self.names, category, class, method, thread, plain: false }
+        Labels { names: &self.names, category, class, method, thread }
     }
 }
 
@@ -142,11 +139,11 @@ impl Filter {
     }
 
     /// Builds a filter with patterns from wherever they come.
-    pub(crate) fn build(config: &Config, seed: u64, source: &mut impl Source) -> Result<Self, BuildError> {
+    pub(crate) fn build(config: &Config, seed: u64, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         Ok(Self {
             stages: Stages::new(config, seed, source)?,
             stats: Stats::default(),
-            keys: KnownKeys::new(Key::of),
+            source: Source::new(&config.look_in),
             scratch: Scratch { labels: Texts::lasting(), ..Scratch::default() },
         })
     }
@@ -166,59 +163,59 @@ impl Filter {
         Ok(())
     }
 
-    /// Tells the filter that its host gives back at most one entry for a record. A summary or report that has waited
-    /// for a dropped record's slot for as long as `summary-every` then leaves on the next finding that is kept, as a
-    /// remark in its text.
-    pub fn one_slot(&mut self) {
-        self.stages.one_slot = true;
+    /// Disables the cache of keys, which changes costs and nothing else: for tests that compare.
+    #[cfg(feature = "compile")]
+    #[doc(hidden)]
+    pub fn disable_key_cache(&mut self, config: &Config) {
+        self.source = Source::uncached(&config.look_in);
     }
 
-    /// Tells the filter whether it will live to speak of what it keeps back: if not, no limit applies, and what would
-    /// be counted is sent. A new filter keeps.
-    pub fn keep_back(&mut self, keeps: bool) {
-        self.stages.keeps = keeps;
+    /// Says that the host returns at most one entry for each record.
+    ///
+    /// A summary or report that has waited for the slot of a dropped record for as long as `summary-every` is then
+    /// attached to the next finding that is kept. A record with several findings is not split: it is kept as one entry
+    /// that contains them all, marked `batch`.
+    pub fn set_single_output(&mut self) {
+        self.stages.single_output = true;
     }
 
-    /// Whether the configuration has the filter keep anything back: limits or count reports.
-    pub fn may_keep_back(&self) -> bool {
+    /// Enables or disables limits and count reports, for a host that may end before it can send a summary. A new
+    /// filter has them enabled.
+    pub fn set_suppression_enabled(&mut self, enabled: bool) {
+        self.stages.suppression = enabled;
+    }
+
+    /// Whether the configuration has limits or count reports.
+    pub fn may_suppress(&self) -> bool {
         let counts = |integration: &Integration| integration.report == Report::Count;
         self.stages.limiter.is_needed() || self.stages.integrations.iter().any(counts)
     }
 
-    /// Decides what becomes of one record that arrived `now`.
+    /// Decides about a record that arrived `now`: calls `on` once for each finding in it, in order, or once for a record
+    /// that contains none.
     #[inline]
-    pub fn process<'a>(&'a mut self, record: &mut impl Record<'a>, now: Time) -> Verdict<'a> {
-        let Self { stages, stats, keys, scratch } = self;
-        let Scratch { inner, entity, rule, key, labels, .. } = scratch;
-        stats.records = stats.records.saturating_add(1);
-        let mut seen = Seen::default();
-        let mut inside = None;
-        let (kind, seen, embedded) = match find(record, keys, &mut seen, &mut inside, inner) {
-            Ok(found) => found,
-            Err(error) => return stages.other(record, &seen, error, labels, stats, now),
-        };
-        let finding = Finding::of(kind, &seen.fields, entity, rule);
-        let leaving = match stages.decide(&finding, key, now) {
-            Ok(leaving) => leaving,
-            Err(gone) => return gone.counted(stats),
-        };
-        let (body, clean) = match &embedded {
-            Some(json) => (json.body(), json.is_clean()),
-            None => (record.body(), record.is_clean()),
-        };
-        let came = Came { body, clean, own: seen.own };
-        stats.keep(Some(kind));
-        Verdict::Kept(stages.shape(&finding, leaving, came, labels, stats, now))
+    pub fn process(&mut self, record: Record<'_>, now: Time, on: impl FnMut(Verdict<'_>)) {
+        let Self { stages, stats, source, scratch } = self;
+        let mut members = Members::default();
+        let scanned = source.members(record, &mut members);
+        let mut judge = Judge { stages, stats, scratch, now, on, judged: 0 };
+        match (scanned, members.fields.kind()) {
+            (Ok(scan), Some(kind)) => {
+                let copies = source.copies(&members, scan.body);
+                judge.finding(&Found { kind, members: &members, scan, copies });
+            }
+            _ => source.search(record, scanned, &members, &mut judge),
+        }
+        let judged = judge.judged;
+        stats.count_record(judged);
     }
 
-    /// The next entry that the filter owes of its own and whose time has come: a summary of suppressed findings, or a
-    /// count report. To be asked again until there is none.
+    /// Returns the next summary of suppressed findings or count report that is due. To be called until there is none.
     pub fn due(&mut self, now: Time) -> Option<Entry<'_>> {
         self.own(now, false)
     }
 
-    /// The next entry that the filter still owes, whatever its time: to be asked, until there is none, before the
-    /// filter goes.
+    /// Returns the next pending summary or report, due or not. To be called on shutdown until there is none.
     pub fn finish(&mut self, now: Time) -> Option<Entry<'_>> {
         self.own(now, true)
     }
@@ -236,26 +233,25 @@ impl Filter {
     fn summary(&mut self, summary: Summary<Sampled>, now: Time) -> Option<Entry<'_>> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let (text, Note { severity, labels }) = shaper.summary_text(integrations, summary)?;
-        let labels = scratch.hold(labels);
-        let body = Body::Tape(Tape::map([]));
-        let mut entry = shaper.entry(now.millis(), severity, labels, body);
+        let labels = scratch.restore_labels(labels);
+        let mut entry = shaper.entry(now.millis(), severity, labels, Body::Document(Document::map([])));
         entry.mark("summary", text);
-        shaper.finish(&mut entry, true, false, Redaction::Done, stats);
+        shaper.fit(&mut entry, &Fields::default(), stats);
         Some(entry)
     }
 
     fn report(&mut self, report: counts::Report<Note>, now: Time) -> Entry<'_> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let counts::Report { integration, start_ms, dimensions, count, note } = report;
-        let labels = scratch.hold(note.labels);
-        let name = Claim { integrations, place: integration }.name();
+        let labels = scratch.restore_labels(note.labels);
+        let name = IntegrationRef { integrations, index: integration }.name();
         let text = Shaper::report_text(start_ms, dimensions, count);
-        let time = shaper.placed(start_ms, now);
-        let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Tape(text));
+        let time = shaper.guarded(start_ms, now);
+        let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Document(text));
         time.mark(&mut entry, stats);
-        entry.mark("report", Tape::str("count"));
-        entry.mark("integration", Tape::str(name.to_owned()));
-        shaper.finish(&mut entry, true, false, Redaction::Done, stats);
+        entry.mark("report", Document::str("count"));
+        entry.mark("integration", Document::str(name.to_owned()));
+        shaper.fit(&mut entry, &Fields::default(), stats);
         entry
     }
 
@@ -264,25 +260,24 @@ impl Filter {
         let Self { stages: Stages { shaper, .. }, scratch, .. } = self;
         let source = labels::Source {
             fields: &Fields::default(),
-            clean: false,
             kind: None,
             other: "statistics",
-            claim: Claim::NOBODY,
+            integration: None,
         };
         let labels = shaper.labels(&source, &mut scratch.labels);
-        let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Tape(Tape::map([])));
-        let mut told = Tape::map([]);
-        for (group, counters) in stats.told() {
-            let mut tape = Tape::map([]);
+        let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Document(Document::map([])));
+        let mut all = Document::map([]);
+        for (group, counters) in stats.non_zero() {
+            let mut members = Document::map([]);
             for (name, count) in counters {
-                let tape = if group.is_empty() { &mut told } else { &mut tape };
-                tape.insert(name, Tape::uint(count));
+                let map = if group.is_empty() { &mut all } else { &mut members };
+                map.insert(name, Document::uint(count));
             }
             if !group.is_empty() {
-                told.insert(group, tape);
+                all.insert(group, members);
             }
         }
-        entry.mark("statistics", told);
+        entry.mark("statistics", all);
         entry
     }
 
@@ -292,17 +287,66 @@ impl Filter {
     }
 }
 
-/// A recognised record, and what is asked of it.
+/// Judges what the source finds, and passes the verdicts on.
+struct Judge<'f, F> {
+    stages: &'f mut Stages,
+    stats: &'f mut Stats,
+    scratch: &'f mut Scratch,
+    now: Time,
+    on: F,
+    /// The number of verdicts.
+    judged: u64,
+}
+
+impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
+    #[inline]
+    fn finding(&mut self, found: &Found<'_, '_>) {
+        let Self { stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, judged } = self;
+        *judged = judged.saturating_add(1);
+        let finding = Finding::of(found, entity, rule);
+        match stages.decide(&finding, key, *now) {
+            Ok(admitted) => {
+                stats.keep(Some(found.kind));
+                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, stats, *now)));
+            }
+            Err(rejected) => on(rejected.counted(stats)),
+        }
+    }
+
+    fn other(&mut self, other: &Other<'_, '_>) {
+        let Self { stages, stats, scratch, now, on, judged } = self;
+        *judged = judged.saturating_add(1);
+        on(stages.other(other, &mut scratch.labels, stats, *now));
+    }
+
+    fn passes(&mut self, record: Record<'_>) -> bool {
+        let passes = self.stages.shaper.passes(record, self.now);
+        if passes {
+            self.judged = self.judged.saturating_add(1);
+            self.stats.passed = self.stats.passed.saturating_add(1);
+            (self.on)(Verdict::Passed);
+        }
+        passes
+    }
+
+    fn takes_batches(&self) -> bool {
+        !self.stages.single_output
+    }
+}
+
+/// A finding, and its properties that filters and severity rows match on.
 #[derive(Clone, Copy)]
 struct Finding<'f, 'a> {
+    found: &'f Found<'f, 'a>,
     fields: &'f Fields<'a>,
-    question: Question<'f>,
+    input: MatchInput<'f>,
 }
 
 impl<'f, 'a: 'f> Finding<'f, 'a> {
-    #[inline(always)]
-    fn of(kind: Kind, fields: &'f Fields<'a>, entity: &'f mut String, rule: &'f mut String) -> Self {
-        let question = Question {
+    #[inline]
+    fn of(found: &'f Found<'_, 'a>, entity: &'f mut String, rule: &'f mut String) -> Self {
+        let (kind, fields) = (found.kind, &found.members.fields);
+        let input = MatchInput {
             kind,
             etype: fields.etype(),
             category: fields.category(),
@@ -310,58 +354,48 @@ impl<'f, 'a: 'f> Finding<'f, 'a> {
             entity: fields.utf8(fields.entity_field(kind), entity).unwrap_or_default(),
             rule: fields.utf8(Field::Rule, rule).unwrap_or_default(),
         };
-        Self { fields, question }
+        Self { found, fields, input }
     }
 
     /// Whether it is a count of selections.
-    #[inline(always)]
     fn is_count(&self) -> bool {
-        self.question.kind == Kind::Selection && self.fields.is_count()
+        self.input.kind == Kind::Selection && self.fields.is_count()
     }
 
-    #[inline(always)]
     fn flags(&self, count: bool) -> Flags {
         Flags { non_authorized: self.fields.truth(Field::NonAuthorized) == Some(true), count }
     }
 
-    /// What its labels are taken from; `clean` tells of its body.
-    fn source<'s>(&self, clean: bool, claim: Claim<'s>) -> labels::Source<'s, 'a>
+    /// What its labels are taken from.
+    fn source<'s>(&self, integration: IntegrationRef<'s>) -> labels::Source<'s, 'a>
     where
         'f: 's,
     {
-        labels::Source { fields: self.fields, clean, kind: Some(self.question.kind), other: "", claim }
+        let kind = Some(self.input.kind);
+        labels::Source { fields: self.fields, kind, other: "", integration: Some(integration) }
     }
 }
 
-/// A finding that leaves.
-struct Leaving {
-    claimed: usize,
-    time: Placed,
+/// A finding that is sent.
+struct Admitted {
+    integration: usize,
+    time: EventTime,
     severity: Severity,
 }
 
-/// The body of a record that leaves, as it came.
-struct Came<'a> {
-    body: Body<'a>,
-    /// Whether it may leave so.
-    clean: bool,
-    /// Whether the filter's own key is in it.
-    own: bool,
-}
-
-/// Why a finding does not leave.
-enum Gone {
+/// Why a finding is not sent.
+enum Rejected {
     Dropped(Reason),
     Suppressed,
 }
 
-impl From<Reason> for Gone {
+impl From<Reason> for Rejected {
     fn from(reason: Reason) -> Self {
         Self::Dropped(reason)
     }
 }
 
-impl Gone {
+impl Rejected {
     fn counted<'a>(self, stats: &mut Stats) -> Verdict<'a> {
         match self {
             Self::Dropped(reason) => {
@@ -376,100 +410,8 @@ impl Gone {
     }
 }
 
-/// The time that a finding in JSON text gives of itself, in a log agent's line or not: what a host that replays
-/// findings takes for their arrival. `None`: the record is no finding, or has no time.
-pub fn time_of(text: &str) -> Option<Time> {
-    let mut scratch = String::new();
-    let mut seen = Seen::default();
-    let mut inside = None;
-    let mut keys = KnownKeys::new(Key::of);
-    let (_, seen, _) = find(&mut Json::new(text), &mut keys, &mut seen, &mut inside, &mut scratch).ok()?;
-    own_ms(&seen.fields).map(Time::from_millis)
-}
-
-/// A finding's `time`, or else its `timestamp`.
-fn own_ms(fields: &Fields<'_>) -> Option<i64> {
-    fields.integer(Field::Time).or_else(|| timestamp_ms(fields))
-}
-
-#[cold]
-fn timestamp_ms(fields: &Fields<'_>) -> Option<i64> {
-    let mut scratch = String::new();
-    time::parse(fields.text(Field::Timestamp, &mut scratch)?)
-}
-
-/// What a scan of the top level collects.
-#[derive(Default)]
-struct Seen<'a> {
-    fields: Fields<'a>,
-    /// The first text that may hold a whole finding: a log agent's line that begins as an object does.
-    line: Option<Text<'a>>,
-    /// Whether a list stands where batches have theirs.
-    batch: bool,
-    /// Whether the filter's own key is there already.
-    own: bool,
-}
-
-impl<'a> Seen<'a> {
-    #[inline(always)]
-    fn take(&mut self, key: Key, value: Value<'a>) {
-        if !self.fields.offer(key, value) && key != Key::NOTHING {
-            self.take_other(key, value.text(), matches!(value, Value::List));
-        }
-    }
-
-    #[cold]
-    fn take_other(&mut self, key: Key, text: Option<Text<'a>>, is_list: bool) {
-        match key {
-            Key::LINE => self.line = self.line.or(text.filter(|text| begins_object(*text))),
-            Key::BATCH => self.batch |= is_list,
-            _ => self.own = true,
-        }
-    }
-}
-
-/// Whether a text may be an object, as far as can be seen without resolving escapes.
-fn begins_object(text: Text<'_>) -> bool {
-    let bytes = match text {
-        Text::Plain(text) | Text::Escaped(text) => text.as_bytes(),
-        Text::Bytes(bytes) => bytes,
-    };
-    // A line may begin with an escaped line break.
-    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'\\'))
-}
-
-/// A kind of finding, what was seen of it, and the text of a line that holds it.
-type Found<'s, 'a> = (Kind, &'s Seen<'a>, Option<Json<'a>>);
-
-/// Recognises a record as a finding, or as a line that holds one. What is seen of the record is left in `seen`, and of
-/// the line in `inside`: a hundred words, which are not copied.
-///
-/// # Errors
-/// It is neither; what is wrong with it, unless it is an object like any other.
-fn find<'s, 'a>(
-    record: &mut impl Record<'a>,
-    keys: &mut KnownKeys<Key>,
-    seen: &'s mut Seen<'a>,
-    inside: &'s mut Option<Seen<'a>>,
-    scratch: &'a mut String,
-) -> Result<Found<'s, 'a>, Option<Malformed>> {
-    record.scan(keys, |key, value| seen.take(key, value)).map_err(Some)?;
-    if let Some(kind) = seen.fields.kind() {
-        return Ok((kind, seen, None));
-    }
-    let mut json = match seen.line.ok_or(None)? {
-        Text::Bytes(line) => Json::of_bytes(line, scratch),
-        line => Json::new(line.decode(scratch)),
-    };
-    let inside = inside.insert(Seen::default());
-    // A line that is no JSON is no mistake of the record's: it stays a text in it.
-    json.scan(keys, |key, value| inside.take(key, value)).map_err(|_| None)?;
-    let kind = inside.fields.kind().ok_or(None)?;
-    Ok((kind, inside, Some(json)))
-}
-
 impl Stages {
-    fn new(config: &Config, seed: u64, source: &mut impl Source) -> Result<Self, BuildError> {
+    fn new(config: &Config, seed: u64, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         let limits = &config.rate_limit;
         let integrations = config.integrations.iter().map(|integration| Integration {
             name: integration.name.clone(),
@@ -490,16 +432,16 @@ impl Stages {
             dimensions: Default::default(),
             shaper: Shaper::new(config, source)?,
             unrecognised: config.unrecognised,
-            one_slot: false,
-            keeps: true,
+            single_output: false,
+            suppression: true,
         })
     }
 
     /// Takes over what goes on under another configuration.
     #[cfg(feature = "compile")]
     fn adopt(&mut self, old: Self) {
-        let Self { integrations, limiter, counts, one_slot, keeps, .. } = old;
-        (self.one_slot, self.keeps) = (one_slot, keeps);
+        let Self { integrations, limiter, counts, single_output, suppression, .. } = old;
+        (self.single_output, self.suppression) = (single_output, suppression);
         let mut places = Vec::new();
         for (index, integration) in integrations.into_iter().enumerate() {
             let rule = limiter.rule(index);
@@ -519,96 +461,102 @@ impl Stages {
         self.counts.adopt(counts, &places);
     }
 
-    /// Whether a finding leaves.
-    #[inline(always)]
-    fn decide(&mut self, finding: &Finding<'_, '_>, key: &mut String, now: Time) -> Result<Leaving, Gone> {
-        let claimed = self.matcher.claim(&finding.question)?;
-        let time = self.shaper.time(finding.fields, now);
-        if time.off.is_some() && self.shaper.guard.on_stale == OnStale::Drop {
+    /// Decides whether a finding is sent.
+    #[inline]
+    fn decide(&mut self, finding: &Finding<'_, '_>, key: &mut String, now: Time) -> Result<Admitted, Rejected> {
+        let integration = self.matcher.claim(&finding.input)?;
+        let time = self.shaper.time(finding.fields, finding.found.scan.body, now);
+        if time.out_of_range.is_some() && self.shaper.guard.on_stale == OnStale::Drop {
             return Err(Reason::Stale.into());
         }
-        if self.keeps {
-            if self.is_counted(claimed, finding) {
-                return Err(self.count(claimed, *finding, time.finding_ms, now).into());
+        if self.suppression {
+            if self.is_counted(integration, finding) {
+                return Err(self.count(integration, *finding, time.finding_ms, now).into());
             }
-            self.limit(claimed, finding, key, now)?;
+            self.limit(integration, finding, key, now)?;
         }
-        let severity = self.severity.of(&finding.question, finding.flags(finding.is_count()));
-        Ok(Leaving { claimed, time, severity })
+        let severity = self.severity.of(&finding.input, finding.flags(finding.is_count()));
+        Ok(Admitted { integration, time, severity })
     }
 
     /// Whether a finding's integration has it counted.
-    fn is_counted(&self, claimed: usize, finding: &Finding<'_, '_>) -> bool {
+    fn is_counted(&self, integration: usize, finding: &Finding<'_, '_>) -> bool {
         let counts = |one: &Integration| one.report == Report::Count;
-        finding.question.kind == Kind::Selection
-            && self.integrations.get(claimed).is_some_and(counts)
+        finding.input.kind == Kind::Selection
+            && self.integrations.get(integration).is_some_and(counts)
             && !finding.is_count()
     }
 
-    /// Lets a finding go into a count.
+    /// Adds a finding to a count.
     #[inline(never)]
-    fn count(&mut self, claimed: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
+    fn count(&mut self, index: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
         let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
-        let severity = self.severity.of(&finding.question, finding.flags(true));
-        let claim = Claim { integrations: &self.integrations, place: claimed };
-        let first = || self.shaper.note(&finding.source(false, claim), severity);
-        self.counts.add(claimed, dimensions, time_ms, now, first, |note| note.further(severity));
+        let severity = self.severity.of(&finding.input, finding.flags(true));
+        let integration = IntegrationRef { integrations: &self.integrations, index };
+        let first = || self.shaper.note(&finding.source(integration), severity);
+        self.counts.add(index, dimensions, time_ms, now, first, |note| note.further(severity));
         Reason::Counted
     }
 
-    /// Lets a finding pass its integration's limit, or holds it back.
-    #[inline(always)]
+    /// Asks the limit of a finding's integration; what it refuses is noted for a summary.
+    #[inline]
     fn limit(
         &mut self,
-        claimed: usize,
+        index: usize,
         finding: &Finding<'_, '_>,
         key: &mut String,
         now: Time,
-    ) -> Result<(), Gone> {
-        let Finding { fields, question, .. } = finding;
+    ) -> Result<(), Rejected> {
+        let Finding { fields, input, .. } = finding;
         let admitted = self.limiter.admit(
-            claimed,
+            index,
             |by| match by {
-                By::Entity => question.entity,
-                By::Rule => fields.utf8(question.kind.subject_field(), key).unwrap_or_default(),
+                By::Entity => input.entity,
+                By::Rule => fields.utf8(input.kind.subject_field(), key).unwrap_or_default(),
                 By::Cluster => fields.utf8(Field::Cluster, key).unwrap_or_default(),
                 By::None => b"",
             },
             now,
         );
         let Err(Refused { tally, key }) = admitted else { return Ok(()) };
-        let severity = self.severity.of(question, finding.flags(finding.is_count()));
-        let claim = Claim { integrations: &self.integrations, place: claimed };
-        self.shaper.remember(&mut tally.note, &finding.source(false, claim), key, severity);
-        Err(Gone::Suppressed)
+        let severity = self.severity.of(input, finding.flags(finding.is_count()));
+        let integration = IntegrationRef { integrations: &self.integrations, index };
+        self.shaper.remember(&mut tally.note, &finding.source(integration), key, severity);
+        Err(Rejected::Suppressed)
     }
 
-    /// The entry of a finding that leaves.
-    #[inline(always)]
+    /// The entry of a finding that is sent.
+    #[inline]
     fn shape<'a>(
         &'a mut self,
         finding: &Finding<'_, 'a>,
-        leaving: Leaving,
-        came: Came<'a>,
+        admitted: &Admitted,
         texts: &'a mut Texts,
         stats: &mut Stats,
         now: Time,
     ) -> Entry<'a> {
-        let Leaving { claimed, time, severity } = leaving;
-        let Came { body, clean, own } = came;
-        let claim = Claim { integrations: &self.integrations, place: claimed };
-        let labels = self.shaper.namer.label(&finding.source(clean, claim), &self.shaper.redactor, texts);
-        let mut entry = self.shaper.entry(time.entry_ms, severity, labels, body);
-        entry.digits = time.digits(finding.fields);
+        let Admitted { integration: index, time, severity } = admitted;
+        let integration = IntegrationRef { integrations: &self.integrations, index: *index };
+        let labels = self.shaper.namer.label(&finding.source(integration), &self.shaper.redactor, texts);
+        let Found { scan, members, copies, .. } = finding.found;
+        let mut entry = self.shaper.entry(time.entry_ms, *severity, labels, Body::Verbatim(scan.body));
         time.mark(&mut entry, stats);
-        if self.one_slot && (self.limiter.owes_any() || self.counts.owes_any()) {
+        if self.single_output && (self.limiter.owes_any() || self.counts.owes_any()) {
             self.mark_overdue(&mut entry, stats, now);
         }
-        self.shaper.finish(&mut entry, clean, own, Redaction::Fields, stats);
+        let original = OriginalBody {
+            record: scan.body,
+            quality: scan.quality(),
+            fields: finding.fields,
+            own: members.own,
+            texts: members.has_candidates(),
+            copies,
+        };
+        self.shaper.finish(&mut entry, &original, Scope::Fields, stats);
         entry
     }
 
-    /// Marks an entry that leaves with what is owed and has waited for a slot of its own for too long.
+    /// Attaches a summary and a report that have waited for a slot of their own for too long.
     #[inline(never)]
     fn mark_overdue(&mut self, entry: &mut Entry<'_>, stats: &mut Stats, now: Time) {
         if let Some(summary) = self.limiter.overdue(now) {
@@ -623,44 +571,100 @@ impl Stages {
         }
     }
 
-    /// What becomes of a record that is no finding.
+    /// The verdict for a record that contains no finding, or for an item that is none.
     fn other<'a>(
         &'a mut self,
-        record: &impl Record<'a>,
-        seen: &Seen<'a>,
-        malformed: Option<Malformed>,
+        other: &Other<'_, 'a>,
         texts: &'a mut Texts,
         stats: &mut Stats,
         now: Time,
     ) -> Verdict<'a> {
         match self.unrecognised {
-            Unrecognised::Wrap => stats.keep(None),
-            Unrecognised::Pass => {
+            Unrecognised::Drop => return Rejected::Dropped(Reason::Unrecognised).counted(stats),
+            Unrecognised::Pass if !other.item => {
                 stats.passed = stats.passed.saturating_add(1);
                 return Verdict::Passed;
             }
-            Unrecognised::Drop => return Gone::Dropped(Reason::Unrecognised).counted(stats),
+            // An item cannot stay in the stream as it is, since the record does not.
+            Unrecognised::Wrap | Unrecognised::Pass => stats.keep(None),
         }
-        let (body, clean, word) = match malformed {
-            None => (record.body(), record.is_clean(), if seen.batch { "batch" } else { "not-a-finding" }),
-            Some(error) => {
-                let word = if error.what == NOT_AN_OBJECT { "not-an-object" } else { "malformed" };
-                (Body::Tape(Tape::map([("message", Tape::str(record.lossy_text()))])), true, word)
-            }
+        let word = match other.error {
+            Some(error) if error.kind == SyntaxErrorKind::NotAnObject => "not-an-object",
+            Some(_) => "malformed",
+            None if other.batch => "batch",
+            None => "not-a-finding",
         };
-        // A broken record's fields are not believed.
+        // The fields of a broken record are not used.
         let none = Fields::default();
-        let fields = if malformed.is_some() { &none } else { &seen.fields };
-        let source =
-            labels::Source { fields, clean, kind: None, other: "unrecognised", claim: Claim::NOBODY };
+        let fields = match (&other.content, other.members) {
+            (Content::Object(_), Some(members)) => &members.fields,
+            _ => &none,
+        };
+        let source = labels::Source { fields, kind: None, other: "unrecognised", integration: None };
         let labels = self.shaper.labels(&source, texts);
+        let body = Body::Document(Document::default());
         let mut entry = self.shaper.entry(now.millis(), Severity::Info, labels, body);
-        entry.mark("unrecognised", Tape::str(word));
-        if let Some(error) = malformed.filter(|_| word == "malformed") {
-            entry.mark("error", Tape::str(error.to_string()));
+        entry.mark("unrecognised", Document::str(word));
+        if let Some(error) = other.error.filter(|_| word == "malformed") {
+            entry.mark("error", Document::str(error.to_string()));
         }
-        let own = seen.own && malformed.is_none();
-        self.shaper.finish(&mut entry, clean, own, Redaction::Everything, stats);
+        match other.content {
+            Content::Object(scan) => {
+                let own = other.members.is_some_and(|members| members.own);
+                let original = OriginalBody {
+                    record: scan.body,
+                    quality: scan.quality(),
+                    fields,
+                    own,
+                    texts: true,
+                    copies: &[],
+                };
+                entry.body = Body::Verbatim(scan.body);
+                self.shaper.finish(&mut entry, &original, Scope::Everything, stats);
+            }
+            Content::Text(text) => self.shaper.message(&mut entry, text, stats),
+            Content::Value(record) if record.encoding() == Encoding::Json => {
+                self.shaper.message(&mut entry, record.bytes(), stats);
+            }
+            Content::Value(record) => self.shaper.unreadable(&mut entry, record, stats),
+        }
         Verdict::Kept(entry)
+    }
+}
+
+/// Reads the times that findings give of themselves: for a host that replays findings, their arrival.
+pub struct FindingTimes(Source);
+
+impl FindingTimes {
+    /// For findings where a configuration looks for them.
+    pub fn new(config: &Config) -> Self {
+        Self(Source::new(&config.look_in))
+    }
+
+    /// The time of the record's first finding that has one; `None` if there is none.
+    pub fn first(&mut self, record: Record<'_>) -> Option<Time> {
+        let mut first = FirstTime(None);
+        self.0.read(record, &mut first);
+        first.0
+    }
+}
+
+/// Keeps the time of the first finding that has one.
+struct FirstTime(Option<Time>);
+
+impl Sink for FirstTime {
+    fn finding(&mut self, found: &Found<'_, '_>) {
+        let time = shape::own_time(&found.members.fields, found.scan.body, |_| true);
+        self.0 = self.0.or(time.map(Time::from_millis));
+    }
+
+    fn other(&mut self, _: &Other<'_, '_>) {}
+
+    fn passes(&mut self, _: Record<'_>) -> bool {
+        false
+    }
+
+    fn takes_batches(&self) -> bool {
+        true
     }
 }

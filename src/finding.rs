@@ -1,17 +1,11 @@
-//! Recognises a record as one of kAudit's findings and holds the few fields that matter, borrowed.
+//! The known fields of a finding, borrowed from its record, and its kind.
 //!
-//! It looks at top-level keys only and never at the order they come in. Keys are read in either spelling (`short-doc`,
-//! `short_doc`). Decision: the first of two equal keys counts, so that a scan may stop early.
-
-#![expect(clippy::inline_always, reason = "each member of a record comes by here, measured")]
-
-mod key;
+//! Keys are read in either spelling (`short-doc`, `short_doc`) and in any order. The first of two equal keys counts.
 
 use core::fmt::Write as _;
 
-pub(crate) use key::Key;
-
-use crate::record::{Name, Number, Text, Value, spelled};
+use crate::record::{Encoding, Number, Record, Str, Value, is_ascii, utf8};
+use crate::time::{self, Reading};
 
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
@@ -31,27 +25,8 @@ macro_rules! fields {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
-
-            /// The name in both spellings: kAudit's own, and with underscores.
-            const fn spellings(self) -> [&'static [u8]; 2] {
-                match self {
-                    $(Self::$variant => [$name.as_bytes(), &const { snake::<{ $name.len() }>($name) }],)*
-                }
-            }
         }
     };
-}
-
-/// A name with underscores for its hyphens.
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
-const fn snake<const N: usize>(name: &str) -> [u8; N] {
-    let mut bytes = [0; N];
-    let mut at = 0;
-    while at < N {
-        bytes[at] = if name.as_bytes()[at] == b'-' { b'_' } else { name.as_bytes()[at] };
-        at += 1;
-    }
-    bytes
 }
 
 fields! {
@@ -87,8 +62,9 @@ fields! {
 
 impl Field {
     /// The field a key names, in either spelling.
-    pub fn of(key: &[u8]) -> Option<Self> {
-        Key::of(&Name::of(key)).field()
+    pub fn of(key: &str) -> Option<Self> {
+        let key = key.replace('_', "-");
+        Self::ALL.iter().copied().find(|field| field.name() == key)
     }
 }
 
@@ -105,14 +81,13 @@ macro_rules! words {
             /// Every value, in the order of their numbers.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The value a record or configuration means by this word.
+            /// The value that a configuration names by this word.
             pub fn of(word: &str) -> Option<Self> {
                 Self::of_bytes(word.as_bytes())
             }
 
-            /// The same of a word that need not be characters.
             #[inline]
-            pub(crate) fn of_bytes(word: &[u8]) -> Option<Self> {
+            fn of_bytes(word: &[u8]) -> Option<Self> {
                 $(if $(word == $word.as_bytes())||+ {
                     return Some(Self::$variant);
                 })*
@@ -149,10 +124,9 @@ words! {
     Kind: Detection "detections", Selection "selections", Activity "activity",
 }
 
-/// A finding as the clauses of data filters and severity rows look at it. What is seldom called takes it by value, so
-/// that its parts need no place in memory before.
+/// The properties of a finding that data filters and severity rows match on.
 #[derive(Clone, Copy)]
-pub(crate) struct Question<'a> {
+pub(crate) struct MatchInput<'a> {
     pub kind: Kind,
     pub etype: Option<Etype>,
     pub category: Option<Category>,
@@ -162,12 +136,12 @@ pub(crate) struct Question<'a> {
     pub rule: &'a [u8],
 }
 
-impl Question<'_> {
+impl MatchInput<'_> {
     /// How many combinations there are of a kind with words of the closed lists, or with none of a list's.
     pub const COMBINATIONS: usize =
         Kind::ALL.len() * (Etype::ALL.len() + 1) * (Category::ALL.len() + 1) * (Confidence::ALL.len() + 1);
 
-    /// The combination that this question is one of; no other has the number.
+    /// The number of this combination; no other has it.
     #[inline(always)]
     pub fn combination(&self) -> usize {
         fn digit(before: usize, word: Option<usize>, words: usize) -> usize {
@@ -178,7 +152,7 @@ impl Question<'_> {
         digit(of_category, self.confidence.map(|word| word as usize), Confidence::ALL.len())
     }
 
-    /// A question of each combination, in the order of their numbers, without texts.
+    /// Each combination, in the order of their numbers, without texts.
     pub fn of_each_combination() -> impl Iterator<Item = Self> {
         fn each<T: Copy>(words: &'static [T]) -> impl Iterator<Item = Option<T>> {
             words.iter().copied().map(Some).chain([None])
@@ -198,37 +172,28 @@ impl Question<'_> {
     }
 }
 
-/// The known top-level fields of one record. The default is an empty set.
-#[derive(Clone, Copy)]
+/// The known fields of one finding. The default is an empty set.
+#[derive(Clone, Copy, Default)]
 pub struct Fields<'a> {
     slots: [Value<'a>; Field::ALL.len()],
-}
-
-impl Default for Fields<'_> {
-    #[inline]
-    fn default() -> Self {
-        static NONE: Fields<'static> = Fields { slots: [Value::Null; Field::ALL.len()] };
-        // An interpreter copies them all in one step and writes each in one.
-        if cfg!(target_family = "wasm") { NONE } else { Self { slots: [Value::Null; Field::ALL.len()] } }
-    }
+    /// Whether all strings of the record are known to be UTF-8.
+    is_utf8: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a value, if the key names a field and this has none yet; whether the key does.
+    /// Takes a value for the field with this number, unless it was offered one before: of two equal keys the first
+    /// counts, even if its value is null.
     #[inline(always)]
-    pub(crate) fn offer(&mut self, key: Key, value: Value<'a>) -> bool {
-        let slot = self.slots.get_mut(key.number());
-        let is_field = slot.is_some();
-        if let Some(slot @ Value::Null) = slot {
+    pub(crate) fn offer(&mut self, slot: usize, value: Value<'a>) {
+        if let Some(slot @ Value::Absent) = self.slots.get_mut(slot) {
             *slot = value;
         }
-        is_field
     }
 
-    /// The field's value; `Null` when the record has none.
-    #[inline(always)]
+    /// The field's value; `Absent` when the record has none.
+    #[inline]
     pub fn get(&self, field: Field) -> Value<'a> {
-        self.slots.get(field as usize).copied().unwrap_or(Value::Null)
+        self.slots.get(field as usize).copied().unwrap_or_default()
     }
 
     /// The field as text, a number or boolean spelled out; `None` when absent, null, empty or nested.
@@ -236,79 +201,120 @@ impl<'a> Fields<'a> {
     where
         'a: 's,
     {
-        let value = self.get(field);
-        let text = match value {
-            Value::Plain(_) | Value::Escaped(_) | Value::Bytes(_) => value.text()?.decode(scratch),
+        let text = match self.get(field) {
+            Value::Str(text) => text.decode(scratch),
             Value::Bool(true) => "true",
             Value::Bool(false) => "false",
-            Value::Number(Number::Raw(text) | Number::Digits(text)) => spelled(text),
+            Value::Number(Number::Raw(text)) => utf8(text)?,
             Value::Number(number) => {
                 scratch.clear();
                 // Writing into a string cannot fail.
                 let _ = write!(scratch, "{number}");
                 scratch
             }
-            Value::Null | Value::Map | Value::List => return None,
+            Value::Absent | Value::Null | Value::Map(_) | Value::List(_) => return None,
         };
         (!text.is_empty()).then_some(text)
     }
 
-    /// The same as bytes, which are UTF-8.
-    #[inline(always)]
+    /// The same as bytes, which are UTF-8: a string without escape sequences is not read.
+    #[inline]
     pub(crate) fn utf8<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s [u8]>
     where
         'a: 's,
     {
         match self.get(field) {
-            Value::Null | Value::Plain([]) | Value::Bytes([]) => None,
-            Value::Plain(text) => Some(text),
-            Value::Bytes(bytes) => Some(Text::Bytes(bytes).utf8(scratch)),
-            _ => self.odd_utf8(field, scratch),
+            Value::Absent | Value::Null | Value::Str(Str::Plain([])) => None,
+            Value::Str(Str::Plain(text)) if self.is_utf8 || is_ascii(text) => Some(text),
+            _ => self.text(field, scratch).map(str::as_bytes),
         }
     }
 
-    #[inline(never)]
-    fn odd_utf8<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s [u8]>
-    where
-        'a: 's,
-    {
-        self.text(field, scratch).map(str::as_bytes)
+    /// Says that all strings of the record are UTF-8.
+    pub(crate) fn set_utf8(&mut self) {
+        self.is_utf8 = true;
     }
 
-    /// The field as a whole number, given as a number or as a string.
-    #[inline(always)]
+    /// The field as an integer, given as a number or as a string.
+    #[inline]
     pub fn integer(&self, field: Field) -> Option<i64> {
         match self.get(field) {
             Value::Number(number) => number.as_i64(),
-            Value::Plain(text) | Value::Bytes(text) => integer_in(text),
-            Value::Escaped(text) => integer_in(&resolved(text)),
+            Value::Str(text) => text.decode(&mut String::new()).trim().parse().ok(),
             _ => None,
         }
     }
 
     /// The field as a truth value, given as a boolean or as a string.
-    #[inline(always)]
+    #[inline]
     pub fn truth(&self, field: Field) -> Option<bool> {
         match self.get(field) {
             Value::Bool(value) => Some(value),
-            Value::Plain(text) | Value::Bytes(text) => truth_in(text),
-            Value::Escaped(text) => truth_in(&resolved(text)),
+            Value::Str(text) => match text.decode(&mut String::new()) {
+                text if text.eq_ignore_ascii_case("true") => Some(true),
+                text if text.eq_ignore_ascii_case("false") => Some(false),
+                _ => None,
+            },
             _ => None,
         }
     }
 
+    /// The field as an instant: a number, a text, or a table of its parts as Vector's Lua has them.
+    #[inline]
+    fn instant(&self, field: Field, encoding: Encoding) -> Instant {
+        let reading = match self.get(field) {
+            Value::Absent | Value::Null => return Instant::Missing,
+            // Nearly all times: milliseconds from 2001 to 2286.
+            Value::Number(number @ Number::Raw(text)) if text.len() == 13 && let Some(millis) = number.digits() => {
+                return Instant::Read(Reading { millis, unit: time::Unit::Milliseconds });
+            }
+            Value::Number(Number::Raw(text)) => utf8(text).and_then(time::read_number),
+            Value::Number(Number::Int(value)) => time::read_integer(value),
+            Value::Number(Number::Float(value)) => time::read_float(value),
+            Value::Number(Number::Uint(_)) => None,
+            Value::Str(text) => match text.decode(&mut String::new()) {
+                "" => return Instant::Missing,
+                text => time::read_text(text),
+            },
+            Value::Map(bytes) => civil(Record::new(encoding, bytes)),
+            Value::Bool(_) | Value::List(_) => None,
+        };
+        reading.map_or(Instant::Unreadable, Instant::Read)
+    }
+
+    /// The finding's time: the first of `time` and `timestamp` that can be read and is accepted, or else that can be
+    /// read. Log agents add a `time` of their own.
+    pub(crate) fn time(&self, encoding: Encoding, accepts: impl Fn(i64) -> bool) -> Instant {
+        let time = self.instant(Field::Time, encoding);
+        if matches!(time, Instant::Read(reading) if accepts(reading.millis)) {
+            return time;
+        }
+        self.other_time(time, encoding, accepts)
+    }
+
+    #[inline(never)]
+    fn other_time(&self, time: Instant, encoding: Encoding, accepts: impl Fn(i64) -> bool) -> Instant {
+        match (time, self.instant(Field::Timestamp, encoding)) {
+            (_, timestamp @ Instant::Read(reading)) if accepts(reading.millis) => timestamp,
+            (time @ Instant::Read(_), _) => time,
+            (_, timestamp @ Instant::Read(_)) => timestamp,
+            (Instant::Missing, timestamp) => timestamp,
+            (time, _) => time,
+        }
+    }
+
     /// Whether a field says something: a text that is not empty, a number or a boolean.
-    #[inline(always)]
-    fn has(&self, field: Field) -> bool {
+    #[inline]
+    pub(crate) fn has(&self, field: Field) -> bool {
         match self.slots.get(field as usize) {
-            Some(Value::Plain(text) | Value::Bytes(text)) => !text.is_empty(),
-            Some(Value::Escaped(_) | Value::Bool(_) | Value::Number(_)) => true,
+            Some(Value::Str(text)) => !text.source().is_empty(),
+            Some(Value::Bool(_) | Value::Number(_)) => true,
             _ => false,
         }
     }
 
     /// Which kind of finding these fields make, if any.
-    #[inline(always)]
+    #[inline]
     pub fn kind(&self) -> Option<Kind> {
         if self.has(Field::Etype) && self.has(Field::Eid) {
             return Some(Kind::Detection);
@@ -320,42 +326,72 @@ impl<'a> Fields<'a> {
         (!rule && self.has(Field::Id) && self.has(Field::Verb)).then_some(Kind::Activity)
     }
 
+    /// Whether an object that breaks off after these fields was to be a finding.
+    pub(crate) fn is_part_of_finding(&self) -> bool {
+        [Field::Etype, Field::Eid, Field::Rule].into_iter().any(|field| self.has(field))
+            || (self.has(Field::Id) && self.has(Field::Verb))
+    }
+
+    /// Whether these fields tell of the same finding as others: of those that identify one, at least one is in both,
+    /// and none differs.
+    pub(crate) fn is_same_finding(&self, other: &Fields<'_>) -> bool {
+        const IDENTITY: [Field; 8] = [
+            Field::Etype,
+            Field::Eid,
+            Field::ShortDoc,
+            Field::Rule,
+            Field::Id,
+            Field::Principal,
+            Field::Username,
+            Field::Verb,
+        ];
+        let (mut one, mut two) = (String::new(), String::new());
+        self.kind() == other.kind()
+            && IDENTITY.into_iter().all(|field| {
+                let [one, two] = [self.text(field, &mut one), other.text(field, &mut two)];
+                one.is_none() || two.is_none() || one == two
+            })
+    }
+
     /// Whether a selection is already a count, which no count report adds up again.
-    #[inline(always)]
     pub fn is_count(&self) -> bool {
         self.has(Field::Count)
     }
 
     /// A detection's `etype`, when it is one of the three known.
-    #[inline(always)]
     pub fn etype(&self) -> Option<Etype> {
         self.word(Field::Etype, Etype::of_bytes)
     }
 
     /// A detection's `category`, when it is one of the two known.
-    #[inline(always)]
     pub fn category(&self) -> Option<Category> {
         self.word(Field::Category, Category::of_bytes)
     }
 
     /// A detection's `confidence`, when it is one of the three known.
-    #[inline(always)]
     pub fn confidence(&self) -> Option<Confidence> {
         self.word(Field::Confidence, Confidence::of_bytes)
     }
 
-    #[inline(always)]
+    /// A word of a closed list: in any case, with or without white space around it.
+    #[inline]
     fn word<T>(&self, field: Field, of: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+        let lenient = |text: &str| of(text.trim().to_ascii_lowercase().as_bytes());
         match self.get(field) {
-            Value::Plain(text) | Value::Bytes(text) => of(text),
-            Value::Escaped(text) => of(&resolved(text)),
-            Value::Number(number) => of(digit(number)?),
+            Value::Str(Str::Plain(text)) => of(text).or_else(|| lenient(utf8(text)?)),
+            Value::Str(text) => lenient(text.decode(&mut String::new())),
+            Value::Number(number) => match number.as_i64()? {
+                0 => of(b"0"),
+                1 => of(b"1"),
+                2 => of(b"2"),
+                _ => None,
+            },
             _ => None,
         }
     }
 
     /// The field that holds the entity: `eid` of a detection, `principal` (or else `username`) of the others.
-    #[inline(always)]
+    #[inline]
     pub fn entity_field(&self, kind: Kind) -> Field {
         match kind {
             Kind::Detection => Field::Eid,
@@ -365,37 +401,33 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A word in escapes, which some encoders write.
-#[cold]
-fn resolved(text: &str) -> Vec<u8> {
-    let mut scratch = String::new();
-    Text::Escaped(text).decode(&mut scratch);
-    scratch.into_bytes()
+/// What a field says about an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Instant {
+    /// Nothing: it is absent, null or empty.
+    Missing,
+    /// Something that is no instant.
+    Unreadable,
+    /// This.
+    Read(Reading),
 }
 
-#[inline(never)]
-fn truth_in(text: &[u8]) -> Option<bool> {
-    match text {
-        text if text.eq_ignore_ascii_case(b"true") => Some(true),
-        text if text.eq_ignore_ascii_case(b"false") => Some(false),
+/// A date as the table that Vector's Lua makes of a timestamp.
+fn civil(record: Record<'_>) -> Option<Reading> {
+    let part = |key| match record.member(key) {
+        Value::Number(number) => number.as_i64(),
         _ => None,
-    }
-}
-
-#[inline(never)]
-fn integer_in(text: &[u8]) -> Option<i64> {
-    core::str::from_utf8(text).ok()?.trim().parse().ok()
-}
-
-/// A number that stands for a word.
-#[inline(never)]
-fn digit(number: Number<'_>) -> Option<&'static [u8]> {
-    match number.as_i64()? {
-        0 => Some(b"0"),
-        1 => Some(b"1"),
-        2 => Some(b"2"),
-        _ => None,
-    }
+    };
+    let date = time::Civil {
+        year: part("year")?,
+        month: part("month")?,
+        day: part("day")?,
+        hour: part("hour")?,
+        minute: part("min")?,
+        second: part("sec")?,
+        nanos: part("nanosec").unwrap_or(0),
+    };
+    Some(Reading { millis: date.millis()?, unit: time::Unit::Text })
 }
 
 impl Kind {
@@ -415,7 +447,7 @@ mod tests {
 
     #[test]
     fn each_combination_has_a_number_of_its_own() {
-        let numbers = Question::of_each_combination().map(|question| question.combination());
-        assert!(numbers.eq(0..Question::COMBINATIONS));
+        let numbers = MatchInput::of_each_combination().map(|input| input.combination());
+        assert!(numbers.eq(0..MatchInput::COMBINATIONS));
     }
 }

@@ -37,6 +37,7 @@ mod pattern;
 pub mod record;
 mod redact;
 mod severity;
+mod source;
 pub mod stats;
 pub mod template;
 mod time;
@@ -45,6 +46,6 @@ mod time;
 pub use baked::bake;
 #[cfg(feature = "compile")]
 pub use filter::explain;
-pub use filter::{Filter, Verdict, time_of};
+pub use filter::{Filter, FindingTimes, Verdict};
 pub use pattern::BuildError;
 pub use time::{Civil, Time};

@@ -9,7 +9,7 @@
 #![expect(clippy::inline_always, reason = "each finding comes by here, measured")]
 
 use crate::config::{DataFilter, Integration};
-use crate::finding::{Category, Confidence, Etype, Kind, Question};
+use crate::finding::{Category, Confidence, Etype, Kind, MatchInput};
 use crate::pattern::{self, BuildError, Source};
 use crate::stats::Reason;
 
@@ -19,12 +19,12 @@ pub(crate) struct Matcher {
     stopped: Closed,
     entity: Patterns,
     rule: Patterns,
-    /// Those still standing while a question is answered.
+    /// Those still standing while a input is answered.
     standing: Set,
 }
 
 impl Matcher {
-    /// Compiles the integrations that apply; the answer to a question is an index into `integrations`.
+    /// Compiles the integrations that apply; the answer to a input is an index into `integrations`.
     pub fn new(integrations: &[Integration], source: &mut impl Source) -> Result<Self, BuildError> {
         Ok(Self {
             running: Closed::new(integrations, false),
@@ -41,23 +41,23 @@ impl Matcher {
 
     /// The integration that claims the finding, or why there is none.
     #[inline(always)]
-    pub fn claim(&mut self, question: &Question<'_>) -> Result<usize, Reason> {
-        self.claim_of(false, question).map_err(|reason| self.stopped_or(reason, *question))
+    pub fn claim(&mut self, input: &MatchInput<'_>) -> Result<usize, Reason> {
+        self.claim_of(false, input).map_err(|reason| self.stopped_or(reason, *input))
     }
 
     /// Why there is none: one that would accept the finding is stopped, or else as given.
     #[inline(never)]
-    fn stopped_or(&mut self, reason: Reason, question: Question<'_>) -> Reason {
-        if self.claim_of(true, &question).is_ok() { Reason::Stopped } else { reason }
+    fn stopped_or(&mut self, reason: Reason, input: MatchInput<'_>) -> Reason {
+        if self.claim_of(true, &input).is_ok() { Reason::Stopped } else { reason }
     }
 
     #[inline(always)]
-    fn claim_of(&mut self, stopped: bool, question: &Question<'_>) -> Result<usize, Reason> {
+    fn claim_of(&mut self, stopped: bool, input: &MatchInput<'_>) -> Result<usize, Reason> {
         let standing = &mut self.standing;
-        standing.copy_from(if stopped { &self.stopped } else { &self.running }.accepting(question)?);
-        self.entity.ask(question.entity, standing, Reason::EntityMatch, Reason::EntityNoMatch)?;
-        if question.kind == Kind::Selection {
-            self.rule.ask(question.rule, standing, Reason::RulesMatch, Reason::RulesNoMatch)?;
+        standing.copy_from(if stopped { &self.stopped } else { &self.running }.accepting(input)?);
+        self.entity.ask(input.entity, standing, Reason::EntityMatch, Reason::EntityNoMatch)?;
+        if input.kind == Kind::Selection {
+            self.rule.ask(input.rule, standing, Reason::RulesMatch, Reason::RulesNoMatch)?;
         }
         standing.first().ok_or(Reason::NoIntegration)
     }
@@ -82,30 +82,30 @@ impl Closed {
             category.insert(index, filter.category.iter().map(|&word| word as usize));
             confidence.insert(index, filter.confidence.iter().map(|&word| word as usize));
         }
-        let accepting = |question: Question<'_>| {
-            let mut standing = kinds.of(question.kind).clone();
+        let accepting = |input: MatchInput<'_>| {
+            let mut standing = kinds.of(input.kind).clone();
             if !standing.any() {
                 return Err(Reason::NoIntegration);
             }
-            if question.kind == Kind::Detection {
-                standing.keep(etype.accepting(question.etype.map(|word| word as usize)), Reason::Etype)?;
+            if input.kind == Kind::Detection {
+                standing.keep(etype.accepting(input.etype.map(|word| word as usize)), Reason::Etype)?;
                 standing.keep(
-                    category.accepting(question.category.map(|word| word as usize)),
+                    category.accepting(input.category.map(|word| word as usize)),
                     Reason::Category,
                 )?;
                 standing.keep(
-                    confidence.accepting(question.confidence.map(|word| word as usize)),
+                    confidence.accepting(input.confidence.map(|word| word as usize)),
                     Reason::Confidence,
                 )?;
             }
             Ok(standing)
         };
-        Self(Question::of_each_combination().map(accepting).collect())
+        Self(MatchInput::of_each_combination().map(accepting).collect())
     }
 
     #[inline(always)]
-    fn accepting(&self, question: &Question<'_>) -> Result<&Set, Reason> {
-        match self.0.get(question.combination()) {
+    fn accepting(&self, input: &MatchInput<'_>) -> Result<&Set, Reason> {
+        match self.0.get(input.combination()) {
             Some(Ok(set)) => Ok(set),
             Some(Err(reason)) => Err(*reason),
             None => Err(Reason::NoIntegration),

@@ -1,338 +1,346 @@
-//! A borrowed view of one record, over JSON text ([`Json`]) or `MessagePack` ([`MsgPack`]).
+//! A borrowed view of one record, in JSON text or `MessagePack`, and the readers of both encodings.
 //!
-//! A view scans the top level once, checks the whole body on the way and copies nothing. Where a body has to change
-//! (redaction, truncation, another encoding), it is read once more into a [`Tape`]; nothing else parses deeper.
+//! The members of a record are taken in one scan that checks the whole body and copies nothing. A body that has to
+//! change (redaction, truncation, another encoding) is read once more into a [`Document`].
+//!
+//! Each encoding has one reader that contains its grammar ([`json`], [`msgpack`]). Everything else is built on their
+//! tokens: members, documents, duplicate keys, encoders.
 
-mod decimal;
+mod document;
+mod duplicates;
+mod error;
 mod json;
-mod keys;
+mod key_cache;
 #[cfg(feature = "msgpack")]
 mod msgpack;
-mod name;
-mod plain;
-mod repeats;
-mod tape;
+mod quality;
+mod simd;
+#[cfg(test)]
+mod tests;
+mod token;
 
-use core::fmt;
-use std::borrow::Cow;
-
-pub use json::Json;
-pub use keys::KnownKeys;
+pub(crate) use document::{Edit, Limits, REMARK, Unchanged, escaped_length, is_own_key, truncate};
+pub use document::{Document, Event};
+pub use error::{SyntaxError, SyntaxErrorKind};
+pub(crate) use json::{JsonReader, unescape};
+pub(crate) use key_cache::{KeyCache, Keys};
 #[cfg(feature = "msgpack")]
-pub use msgpack::MsgPack;
-pub use name::Name;
-pub(crate) use name::Words;
-pub(crate) use plain::plain_length;
-pub use tape::{Event, Tape};
+pub(crate) use msgpack::MsgPackReader;
+pub use quality::Quality;
+pub(crate) use simd::{is_ascii, is_plain, plain_length};
+pub(crate) use token::{Take, utf8};
+pub use token::{Number, Reader, Str, Token, Value};
 
-/// The key under which everything stands that the filter adds to a text.
+/// The key under which the filter adds everything that it adds to a text.
 pub const OWN_KEY: &str = "kaudit_filter";
 
-/// How deep a body may nest. kAudit nests four deep; what nests deeper than this is not a finding.
+/// The greatest depth of a record. kAudit nests four levels deep; a record that is deeper is not read.
 ///
-/// Decision: Fluent Bit 2.2 and 3.2 read 32 levels, and what stands in a chunk behind more is lost without a word
-/// (`MSGPACK_EMBED_STACK_SIZE`; tried). An event and an entry take two of them, a mark that holds a part of the body two
-/// more, and other filters may take some.
+/// Decision: Fluent Bit 2.2 and 3.2 read 32 levels, and the rest of a chunk after a deeper value is lost silently
+/// (`MSGPACK_EMBED_STACK_SIZE`; tried). An event and an entry take two of them, a mark that contains a part of the body
+/// two more, and other filters may take some.
 pub const MAX_DEPTH: usize = 24;
 
-/// What [`Malformed`] says of a record that is no object.
-pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
-
-/// A view of one record: what the engine asks of a host's data.
-pub trait Record<'a> {
-    /// Takes the members of the top level in order, each by what its key means, and checks the whole record.
-    ///
-    /// # Errors
-    /// The record is not an object, or its encoding is broken.
-    fn scan<M: Copy>(
-        &mut self,
-        keys: &mut KnownKeys<M>,
-        take: impl FnMut(M, Value<'a>),
-    ) -> Result<(), Malformed>;
-
-    /// Checks the whole record and takes nothing.
-    ///
-    /// # Errors
-    /// As [`Record::scan`].
-    fn check(&mut self) -> Result<(), Malformed> {
-        self.scan(&mut KnownKeys::new(|_| ()), |(), _| ())
-    }
-
-    /// Whether the body may leave as the bytes it came in; asked after a scan, and only of records that are kept. A
-    /// body that is legal but that some reader would refuse (a lone surrogate, a key that is no string) may not.
-    fn is_clean(&self) -> bool;
-
-    /// The bytes of the body; asked after a scan that went well.
-    fn body(&self) -> Body<'a>;
-
-    /// The whole record as text, for a record that cannot be scanned.
-    fn lossy_text(&self) -> String;
+/// How a record is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON text.
+    Json,
+    /// `MessagePack`.
+    #[cfg(feature = "msgpack")]
+    MsgPack,
 }
 
-/// A finding's bytes, as they came or as they had to be rewritten.
+/// A record: the bytes of one value in one encoding. They need not be valid.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    encoding: Encoding,
+    bytes: &'a [u8],
+}
+
+/// What a scan of a record's members returns besides them.
+#[derive(Clone, Copy, Debug)]
+pub struct Scan<'a> {
+    /// The record without white space around it.
+    pub body: Record<'a>,
+    quality: Quality,
+    /// Of a `MessagePack` record: what [`msgpack::is_utf8`] takes.
+    high: usize,
+}
+
+impl<'a> Record<'a> {
+    /// A record of JSON text, which should be UTF-8 and may have white space around it.
+    pub fn json(text: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        Self { encoding: Encoding::Json, bytes: text.as_ref() }
+    }
+
+    /// A record of exactly one `MessagePack` value.
+    #[cfg(feature = "msgpack")]
+    pub fn msgpack(bytes: &'a [u8]) -> Self {
+        Self { encoding: Encoding::MsgPack, bytes }
+    }
+
+    /// A record in an encoding.
+    pub(crate) fn new(encoding: Encoding, bytes: &'a [u8]) -> Self {
+        Self { encoding, bytes }
+    }
+
+    /// Splits the first `MessagePack` value off; its inside is not checked.
+    ///
+    /// # Errors
+    /// The bytes are not a whole value.
+    #[cfg(feature = "msgpack")]
+    pub fn split_msgpack(bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), SyntaxError> {
+        let rest = msgpack::after(bytes)?;
+        Ok((bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default(), rest))
+    }
+
+    /// A record in the same encoding, such as the bytes of a [`Value::Map`] in this one.
+    #[must_use]
+    pub fn inner(self, bytes: &'a [u8]) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// The encoding.
+    pub fn encoding(self) -> Encoding {
+        self.encoding
+    }
+
+    /// The bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Checks the whole record.
+    ///
+    /// # Errors
+    /// It is not a map, or its encoding is broken.
+    pub fn check(self) -> Result<Scan<'a>, SyntaxError> {
+        self.members(&mut KeyCache::new(NoKeys), &mut Nothing)
+    }
+
+    /// Takes the members in order, each by what its key means, and checks the whole record. The first of two equal keys
+    /// comes first.
+    pub(crate) fn members<K: Keys>(
+        self,
+        cache: &mut KeyCache<K>,
+        take: &mut impl Take<'a, K::Meaning>,
+    ) -> Result<Scan<'a>, SyntaxError> {
+        match self.encoding {
+            Encoding::Json => {
+                let (body, quality) = json::members(self.bytes, cache, take)?;
+                Ok(Scan { body: self.inner(body), quality, high: 0 })
+            }
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => {
+                let (quality, high) = msgpack::members(self.bytes, cache, take)?;
+                Ok(Scan { body: self, quality, high })
+            }
+        }
+    }
+
+    /// As [`Self::members`], of JSON text that has anything after the record, which is returned.
+    pub(crate) fn first_members<K: Keys>(
+        self,
+        cache: &mut KeyCache<K>,
+        take: &mut impl Take<'a, K::Meaning>,
+    ) -> Result<(Scan<'a>, &'a [u8]), SyntaxError> {
+        let (body, quality, rest) = json::first_members(self.bytes, cache, take)?;
+        Ok((Scan { body: Self::json(body), quality, high: 0 }, rest))
+    }
+
+    /// The first value in JSON text, and what follows it.
+    pub(crate) fn first_value(self) -> Result<(Value<'a>, &'a [u8]), SyntaxError> {
+        json::first_value(self.bytes)
+    }
+
+    /// The record as a value of any type; `None` if it is broken.
+    pub(crate) fn value(self) -> Option<Value<'a>> {
+        match self.encoding {
+            Encoding::Json => match json::first_value(self.bytes) {
+                Ok((value, rest)) if rest.trim_ascii_start().is_empty() => Some(value),
+                _ => None,
+            },
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => msgpack::value(self.bytes),
+        }
+    }
+
+    /// Whether the record is text, even if it is broken.
+    pub(crate) fn is_text(self) -> bool {
+        self.encoding == Encoding::Json
+    }
+
+    /// The bytes that a list of numbers spells, as journald does with text that is not printable; `None` if the list
+    /// has other elements.
+    pub(crate) fn byte_list(self) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut other = false;
+        self.elements(&mut |value| {
+            match value {
+                Value::Number(number) if let Some(Ok(byte)) = number.as_i64().map(u8::try_from) => {
+                    bytes.push(byte);
+                }
+                _ => other = true,
+            }
+            !other
+        });
+        (!other && !bytes.is_empty()).then_some(bytes)
+    }
+
+    /// The value of the first member with this key; `Absent` if the record has none or is not a map.
+    pub(crate) fn member(self, key: &str) -> Value<'a> {
+        let mut first = First(Value::Absent);
+        match self.members(&mut KeyCache::new(OneKey(key)), &mut first) {
+            Ok(_) => first.0,
+            Err(_) => Value::Absent,
+        }
+    }
+
+    /// The value of the key whose name ends before this offset of a valid record, without reading a map or list. If no
+    /// name ends there, it is any value, or `Null`.
+    pub(crate) fn value_after_key(self, end: usize) -> Value<'a> {
+        let rest = self.bytes.get(end..).unwrap_or_default();
+        match self.encoding {
+            Encoding::Json => json::value_after_key(rest),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => msgpack::value_head(rest),
+        }
+    }
+
+    /// Calls `on` for each element of a list, whose bytes these are, until it returns `false`.
+    pub(crate) fn elements(self, on: &mut dyn FnMut(Value<'a>) -> bool) {
+        match self.encoding {
+            Encoding::Json => json::elements(self.bytes, on),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => msgpack::elements(self.bytes, on),
+        }
+    }
+
+    /// Reads the record into a document: of a record that is broken or too deep, what can be read of it.
+    pub(crate) fn read(self, limits: Limits, edit: &mut impl Edit) -> (Document<'a>, bool) {
+        match self.encoding {
+            Encoding::Json => Document::read_within(&mut JsonReader::new(self.bytes), limits, edit),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => Document::read_within(&mut MsgPackReader::new(self.bytes), limits, edit),
+        }
+    }
+
+    /// The record as a document.
+    pub fn document(self) -> Document<'a> {
+        self.read(Limits::NONE, &mut Unchanged).0
+    }
+
+    /// Calls `on` with each event of the record.
+    pub(crate) fn events(self, on: &mut impl FnMut(Event<'a>)) {
+        fn all<'a>(reader: &mut impl Reader<'a>, on: &mut impl FnMut(Event<'a>)) {
+            while let Ok(Some(token)) = reader.next() {
+                on(token.into());
+            }
+        }
+        match self.encoding {
+            Encoding::Json => all(&mut JsonReader::new(self.bytes), on),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => all(&mut MsgPackReader::new(self.bytes), on),
+        }
+    }
+}
+
+impl Scan<'_> {
+    /// Whether all strings of the record are known to be UTF-8.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.body.encoding == Encoding::Json && !self.quality.has(Quality::NOT_UTF8)
+    }
+
+    /// The record's properties. What the scan put off is checked now: short strings of `MessagePack`, and duplicate keys
+    /// that it could not rule out.
+    #[inline]
+    pub fn quality(&self) -> Quality {
+        let mut quality =
+            if self.quality.has(Quality::MAYBE_DUPLICATE) { self.exact_quality() } else { self.quality };
+        #[cfg(feature = "msgpack")]
+        if self.body.encoding == Encoding::MsgPack && !msgpack::is_utf8(self.body.bytes, self.high) {
+            quality.add(Quality::NOT_UTF8);
+        }
+        quality
+    }
+
+    #[inline(never)]
+    fn exact_quality(&self) -> Quality {
+        let bytes = self.body.bytes;
+        let found = match self.body.encoding {
+            Encoding::Json => duplicates::has_duplicates(&mut JsonReader::new(bytes)),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => duplicates::has_duplicates(&mut MsgPackReader::new(bytes)),
+        };
+        let mut quality = self.quality;
+        quality.remove(Quality::MAYBE_DUPLICATE);
+        if found {
+            quality.add(Quality::DUPLICATE_KEY);
+        }
+        quality
+    }
+}
+
+/// No key means anything.
+struct NoKeys;
+
+impl Keys for NoKeys {
+    type Meaning = ();
+
+    fn meaning(&self, _: &[u8]) {}
+}
+
+/// Takes no member.
+struct Nothing;
+
+impl Take<'_, ()> for Nothing {
+    fn text(&mut self, (): (), _: &[u8]) {}
+
+    fn value(&mut self, (): (), _: Value<'_>) {}
+}
+
+/// Takes the first value of the key.
+struct First<'a>(Value<'a>);
+
+impl<'a> Take<'a, bool> for First<'a> {
+    fn text(&mut self, is_key: bool, text: &'a [u8]) {
+        self.value(is_key, Value::Str(Str::Plain(text)));
+    }
+
+    fn value(&mut self, is_key: bool, value: Value<'a>) {
+        if is_key && matches!(self.0, Value::Absent) {
+            self.0 = value;
+        }
+    }
+}
+
+/// Whether a key is this one.
+struct OneKey<'k>(&'k str);
+
+impl Keys for OneKey<'_> {
+    type Meaning = bool;
+
+    fn meaning(&self, key: &[u8]) -> bool {
+        key == self.0.as_bytes()
+    }
+}
+
+/// A finding's body, copied into its entry unchanged or rewritten.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
-    /// A JSON object in UTF-8, without white space around it.
-    Json(&'a [u8]),
-    /// A `MessagePack` map.
-    #[cfg(feature = "msgpack")]
-    MsgPack(&'a [u8]),
+    /// A map whose bytes are copied where the entry has the same encoding.
+    Verbatim(Record<'a>),
     /// A body that changed.
-    Tape(Tape<'a>),
+    Document(Document<'a>),
 }
 
 impl<'a> Body<'a> {
-    /// The bytes of a body that did not change.
-    pub(crate) fn bytes(&self) -> Option<&'a [u8]> {
+    /// The body as a document.
+    pub fn into_document(self) -> Document<'a> {
         match self {
-            Self::Json(text) => Some(text),
-            #[cfg(feature = "msgpack")]
-            Self::MsgPack(bytes) => Some(bytes),
-            Self::Tape(_) => None,
+            Self::Verbatim(record) => record.document(),
+            Self::Document(document) => document,
         }
-    }
-
-    /// The value of the key whose name ends before this byte of a clean body. Where no name ends it is what stands there,
-    /// whatever that is, or null.
-    pub(crate) fn behind_key(&self, end: usize) -> Value<'a> {
-        match self {
-            Self::Json(text) => json::behind_key(text, end),
-            #[cfg(feature = "msgpack")]
-            Self::MsgPack(bytes) => msgpack::value(bytes.get(end..).unwrap_or_default()),
-            Self::Tape(_) => Value::Null,
-        }
-    }
-
-    /// The body in its editable form.
-    pub fn into_tape(self) -> Tape<'a> {
-        match self {
-            Self::Json(text) => Tape::from_json(text),
-            #[cfg(feature = "msgpack")]
-            Self::MsgPack(bytes) => Tape::from_msgpack(bytes),
-            Self::Tape(tape) => tape,
-        }
-    }
-}
-
-/// A borrowed string.
-#[derive(Clone, Copy, Debug)]
-pub enum Text<'a> {
-    /// The string itself.
-    Plain(&'a str),
-    /// A JSON string's inside, with escapes that are valid but not yet resolved.
-    Escaped(&'a str),
-    /// Bytes that ought to be UTF-8, not yet looked at.
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Text<'a> {
-    /// The string itself; escapes are resolved into `scratch`, and what is not UTF-8 becomes U+FFFD there.
-    pub fn decode<'s>(self, scratch: &'s mut String) -> &'s str
-    where
-        'a: 's,
-    {
-        match self {
-            Self::Plain(text) => text,
-            Self::Escaped(text) => {
-                scratch.clear();
-                json::unescape(text, scratch);
-                scratch
-            }
-            Self::Bytes(bytes) => simdutf8::basic::from_utf8(bytes).unwrap_or_else(|_| {
-                scratch.clear();
-                push_lossy(bytes, scratch);
-                scratch
-            }),
-        }
-    }
-
-    /// The string's bytes, which are UTF-8: as [`Text::decode`], but what is ASCII is not read twice.
-    #[inline]
-    pub(crate) fn utf8<'s>(self, scratch: &'s mut String) -> &'s [u8]
-    where
-        'a: 's,
-    {
-        match self {
-            Self::Plain(text) => text.as_bytes(),
-            Self::Bytes(bytes) if is_ascii(bytes) => bytes,
-            _ => self.decode(scratch).as_bytes(),
-        }
-    }
-
-    /// How many bytes it takes in the record, without quotes or a head.
-    pub(crate) fn length(self) -> usize {
-        match self {
-            Self::Plain(text) | Self::Escaped(text) => text.len(),
-            Self::Bytes(bytes) => bytes.len(),
-        }
-    }
-
-    /// The string's bytes, unless it takes work to see them.
-    pub(crate) fn bytes(self) -> Option<&'a [u8]> {
-        match self {
-            Self::Plain(text) => Some(text.as_bytes()),
-            Self::Escaped(_) => None,
-            Self::Bytes(bytes) => Some(bytes),
-        }
-    }
-}
-
-/// Whether a string is ASCII. Most are short: two overlapping reads see them whole.
-#[inline]
-fn is_ascii(bytes: &[u8]) -> bool {
-    let high = |word: u64| word & u64::from_ne_bytes([0x80; 8]);
-    if bytes.len() > 16 {
-        let (words, _) = bytes.as_chunks();
-        let all = words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word));
-        let last = bytes.last_chunk().copied().map_or(0, u64::from_ne_bytes);
-        return high(all | last) == 0;
-    }
-    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return high(u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) == 0;
-    }
-    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        return high(u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))) == 0;
-    }
-    bytes.iter().fold(0, |all, byte| all | byte) < 0x80
-}
-
-/// Bytes as text, for [`Json::new`]; what is no UTF-8 becomes U+FFFD.
-pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    simdutf8::basic::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
-}
-
-fn push_lossy(bytes: &[u8], out: &mut String) {
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            out.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-}
-
-/// A top-level member's value.
-///
-/// Decision: a kind of string is a kind of value, so that both take one tag; each member of a record is stored as one.
-/// Where there is room in two words, the compiler puts a number's tag and this one into one, which an interpreter of
-/// WebAssembly takes six steps to tell apart.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(target_family = "wasm", repr(u8))]
-pub enum Value<'a> {
-    /// Null, or absent.
-    Null,
-    /// An object, not looked into.
-    Map,
-    /// An array, not looked into.
-    List,
-    /// A boolean.
-    Bool(bool),
-    /// A number.
-    Number(Number<'a>),
-    /// The inside of JSON's string, with escapes that are valid but not yet resolved.
-    Escaped(&'a str),
-    /// The bytes of JSON's string, which has no escapes.
-    Plain(&'a [u8]),
-    /// A string's bytes, which ought to be UTF-8 and are not yet looked at.
-    Bytes(&'a [u8]),
-}
-
-const _: () = assert!(size_of::<Value<'_>>() <= 24, "a tag and two words");
-
-impl<'a> Value<'a> {
-    /// The string, if it is one.
-    pub fn text(self) -> Option<Text<'a>> {
-        match self {
-            Self::Plain(bytes) | Self::Bytes(bytes) => Some(Text::Bytes(bytes)),
-            Self::Escaped(text) => Some(Text::Escaped(text)),
-            _ => None,
-        }
-    }
-}
-
-impl<'a> From<Text<'a>> for Value<'a> {
-    fn from(text: Text<'a>) -> Self {
-        match text {
-            Text::Plain(text) => Self::Plain(text.as_bytes()),
-            Text::Escaped(text) => Self::Escaped(text),
-            Text::Bytes(bytes) => Self::Bytes(bytes),
-        }
-    }
-}
-
-/// A number, in the form it came.
-#[derive(Clone, Copy, Debug)]
-pub enum Number<'a> {
-    /// A whole number.
-    Int(i64),
-    /// A whole number; used above the range of `Int`.
-    Uint(u64),
-    /// A finite number.
-    #[cfg(feature = "msgpack")]
-    Float(f64),
-    /// JSON's spelling of a number, kept to the letter.
-    Raw(&'a [u8]),
-    /// The same, where it is known to be digits and nothing else, the first no zero.
-    Digits(&'a [u8]),
-}
-
-impl Number<'_> {
-    /// The number as a whole one, its fraction cut off; `None` outside the range.
-    #[inline(always)]
-    pub fn as_i64(self) -> Option<i64> {
-        match self {
-            Self::Int(value) => Some(value),
-            Self::Uint(value) => i64::try_from(value).ok(),
-            #[cfg(feature = "msgpack")]
-            Self::Float(value) => truncate(value),
-            Self::Raw(text) | Self::Digits(text) => plain::whole(text).or_else(|| odd_whole(text)),
-        }
-    }
-}
-
-#[inline(never)]
-fn odd_whole(text: &[u8]) -> Option<i64> {
-    let text = spelled(text);
-    text.parse().ok().or_else(|| decimal::whole(text))
-}
-
-/// A number's spelling, which is ASCII, as text.
-pub(crate) fn spelled(number: &[u8]) -> &str {
-    core::str::from_utf8(number).unwrap_or_default()
-}
-
-/// Beyond 2^53 a float no longer holds every whole number, and no time or count of ours is that large.
-#[cfg(feature = "msgpack")]
-fn truncate(value: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    #[expect(clippy::cast_possible_truncation, reason = "the range is checked, and the fraction is to go")]
-    (value.abs() <= EXACT).then_some(value as i64)
-}
-
-impl fmt::Display for Number<'_> {
-    /// As JSON spells it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Int(value) => write!(f, "{value}"),
-            Self::Uint(value) => write!(f, "{value}"),
-            #[cfg(feature = "msgpack")]
-            // `{:?}` is the shortest spelling that reads back the same, in exponent form where that is shorter.
-            Self::Float(value) => write!(f, "{value:?}"),
-            Self::Raw(text) | Self::Digits(text) => f.write_str(spelled(text)),
-        }
-    }
-}
-
-/// Why a record cannot be scanned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed {
-    /// The byte at which the scan stopped.
-    pub offset: usize,
-    /// What was expected or found there.
-    pub what: &'static str,
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.what, self.offset)
     }
 }

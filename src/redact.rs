@@ -1,18 +1,20 @@
-//! Overwrites what must not leave, in a body and in every text taken from it.
+//! Overwrites values that must not be sent, in a body and in every text taken from it.
 //!
-//! A rule names a field in either spelling, nested or flattened, also within a detection's `context`. In a record that
-//! is not a finding every rule applies to every string, since nobody knows where its secrets stand. Values are overwritten,
-//! keys are not; and a text is read as it is: what it spells in escapes of its own (JSON within a string that is no finding,
-//! a line that is broken JSON) is not found.
+//! A rule names a field in either spelling, nested or flattened, also within a detection's `context`; it applies to all
+//! that the field contains. In a record that is not a finding, and in text that contains an object, every rule applies to
+//! everything, keys included, since it is not known where secrets are.
+//!
+//! A pattern is searched in a text and in what the text spells by escape sequences of JSON or of URIs, up to three times
+//! over: a text in which it is found only so is overwritten whole.
 
 use std::borrow::Cow;
 
-use memchr::memmem::Finder;
+use memchr::{memchr, memmem::Finder};
 
 use crate::config::Redaction;
 use crate::finding::Field;
 use crate::pattern::{BuildError, Find, Source};
-use crate::record::{Body, Event, Tape, Text, Value};
+use crate::record::{Document, Edit, Encoding, Event, Record, Value, unescape};
 
 /// The compiled rules.
 pub(crate) struct Redactor {
@@ -24,7 +26,7 @@ struct Rule {
     path: String,
     /// The known field of that name.
     field: Option<Field>,
-    /// The path's last word, which stands in the body's bytes in every spelling.
+    /// The path's last word, which the body's bytes contain in every spelling.
     word: Finder<'static>,
     pattern: Find,
     replacement: String,
@@ -39,7 +41,7 @@ impl Redactor {
             let word = path.rsplit('_').next().unwrap_or_default();
             Ok::<_, BuildError>(Rule {
                 word: Finder::new(word).into_owned(),
-                field: Field::of(path.as_bytes()),
+                field: Field::of(&path),
                 pattern: source.find(&rule.pattern)?,
                 replacement: rule.replacement.clone(),
                 path,
@@ -48,10 +50,10 @@ impl Redactor {
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether there may be something to overwrite in a finding's body that may leave as it came: a rule's pattern occurs
-    /// in a value whose key ends as the rule's path does. Most bodies with such a key hold no secret.
-    pub fn may_apply(&self, body: &Body<'_>) -> bool {
-        self.rules.iter().any(|rule| rule.may_apply(body))
+    /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key ends as
+    /// the rule's path does, or there is text that may contain an object. Most bodies contain no secret.
+    pub fn may_apply(&self, record: Record<'_>) -> bool {
+        contains_object_text(record) || self.rules.iter().any(|rule| rule.may_apply(record))
     }
 
     /// Whether there is no rule at all.
@@ -59,44 +61,20 @@ impl Redactor {
         self.rules.is_empty()
     }
 
-    /// Overwrites in a finding's body; how many values changed.
-    pub fn body(&self, tape: &mut Tape<'_>) -> u64 {
-        let mut path = Path::default();
-        let mut changed = 0_u64;
-        for event in &mut tape.events {
-            path.step(event);
-            changed = changed.saturating_add(self.value(event, |rule| rule.names(&path.folded)));
-        }
-        changed
+    /// Overwrites everywhere in a document that is not a finding; returns how many values changed.
+    pub fn everything(&self, document: &mut Document<'_>) -> u64 {
+        let mut editor = Editor::new(self, Some(Scope::Everything));
+        document.events.iter_mut().for_each(|event| editor.edit(event));
+        editor.changed
     }
 
-    /// Overwrites in a record that is not a finding: every rule, every string.
-    pub fn everything(&self, tape: &mut Tape<'_>) -> u64 {
-        let mut changed = 0_u64;
-        for event in &mut tape.events {
-            changed = changed.saturating_add(self.value(event, |_| true));
-        }
-        changed
-    }
-
-    fn value(&self, event: &mut Event<'_>, applies: impl Fn(&Rule) -> bool) -> u64 {
-        if !self.rules.iter().any(&applies) {
-            return 0;
-        }
-        let text = match event {
-            Event::Str(text) => text.to_string(),
-            Event::Number(number) => number.to_string(),
-            _ => return 0,
-        };
-        let mut new = Cow::Borrowed(text.as_str());
+    /// The text with every rule that applies; `None` if it stays as it is.
+    fn overwrite(&self, text: &str, applies: impl Fn(&Rule) -> bool) -> Option<String> {
+        let mut new: Option<String> = None;
         for rule in self.rules.iter().filter(|rule| applies(rule)) {
-            if let Some(replaced) = rule.replace(&new) {
-                new = Cow::Owned(replaced);
-            }
+            new = rule.replace(new.as_deref().unwrap_or(text)).or(new);
         }
-        let Cow::Owned(new) = new else { return 0 };
-        *event = Event::Str(Cow::Owned(new));
-        1
+        new
     }
 
     /// Whether a rule is about a known field.
@@ -106,37 +84,111 @@ impl Redactor {
 
     /// Overwrites in a text that may be any field's: every rule.
     pub fn everything_in(&self, text: &mut String) {
-        for rule in &self.rules {
-            if let Some(replaced) = rule.replace(text) {
-                *text = replaced;
-            }
+        if let Some(new) = self.overwrite(text, |_| true) {
+            *text = new;
         }
     }
 
     /// Overwrites in the text of one known field.
     pub fn field(&self, field: Field, text: &mut String) {
-        for rule in self.rules.iter().filter(|rule| rule.field == Some(field)) {
-            if let Some(replaced) = rule.replace(text) {
-                *text = replaced;
-            }
+        let everywhere = contains_object(text);
+        if let Some(new) = self.overwrite(text, |rule| everywhere || rule.field == Some(field)) {
+            *text = new;
         }
     }
 }
 
+/// What rules apply to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The fields that they name.
+    Fields,
+    /// Everything.
+    Everything,
+}
+
+/// Overwrites values of a body while it is read.
+pub(crate) struct Editor<'r> {
+    redactor: &'r Redactor,
+    /// `None`: nothing is overwritten.
+    scope: Option<Scope>,
+    path: Path,
+    /// How many values and keys have changed.
+    pub changed: u64,
+}
+
+impl<'r> Editor<'r> {
+    pub fn new(redactor: &'r Redactor, scope: Option<Scope>) -> Self {
+        Self { redactor, scope, path: Path::default(), changed: 0 }
+    }
+
+    /// Prepares for reading a body from its start, perhaps once more.
+    pub fn start(&mut self) {
+        (self.path, self.changed) = (Path::default(), 0);
+    }
+
+    fn overwrite(&self, text: &str, scope: Scope) -> Option<String> {
+        let everywhere = scope == Scope::Everything || contains_object(text);
+        self.redactor.overwrite(text, |rule| everywhere || rule.names(&self.path.folded))
+    }
+}
+
+impl Edit for Editor<'_> {
+    fn edit(&mut self, event: &mut Event<'_>) {
+        let Some(scope) = self.scope else { return };
+        let new = match event {
+            Event::Str(text) => self.overwrite(text, scope),
+            Event::Number(number) => self.overwrite(&number.to_string(), scope),
+            // A key is in the field that is around it.
+            Event::Key(key) => {
+                self.path.leave_member();
+                self.overwrite(key, scope)
+            }
+            _ => None,
+        };
+        if let Some(new) = new {
+            self.changed = self.changed.saturating_add(1);
+            *event = match event {
+                // Two keys that become equal stay two.
+                Event::Key(_) => Event::Key(Cow::Owned(format!("{new}#{}", self.changed))),
+                _ => Event::Str(Cow::Owned(new)),
+            };
+        }
+        if scope == Scope::Fields {
+            self.path.step(event);
+        }
+    }
+}
+
+/// Whether a text may contain an object: JSON within a string, or a log line with some.
+fn contains_object(text: &str) -> bool {
+    memchr(b'{', text.as_bytes()).is_some()
+}
+
+/// Whether a string of a body may contain an object, as far as a search of the bytes shows.
+fn contains_object_text(record: Record<'_>) -> bool {
+    let bytes = record.bytes();
+    match record.encoding() {
+        // Its quotes are escaped.
+        Encoding::Json => memchr(b'\\', bytes).is_some(),
+        #[cfg(feature = "msgpack")]
+        Encoding::MsgPack => memchr(b'{', bytes).is_some(),
+    }
+}
+
 impl Rule {
-    fn may_apply(&self, body: &Body<'_>) -> bool {
-        let Some(bytes) = body.bytes() else { return true };
+    fn may_apply(&self, record: Record<'_>) -> bool {
+        let bytes = record.bytes();
         let word = self.word.needle().len();
-        // Whoever makes the look dear (a word within a text looks like a key of MessagePack again and again) has the body
-        // walked through.
+        // A budget: a body with too many candidates (a word within a text looks like a key of MessagePack) is read whole.
         let mut left = bytes.len();
         let mut from = 0_usize;
         while let Some(at) = bytes.get(from..).and_then(|rest| self.word.find(rest)) {
             let start = from.saturating_add(at);
             let mut end = start.saturating_add(word);
-            // Behind a key's last word, places in lists may stand.
+            // After a key's last word there may be indices.
             loop {
-                let Some(less) = self.spares(body.behind_key(end), left) else { return true };
+                let Some(less) = self.spares(record.value_after_key(end), left) else { return true };
                 left = less;
                 let Some(b'-' | b'_' | b'.' | b'0'..=b'9') = bytes.get(end) else { break };
                 end = end.saturating_add(1);
@@ -146,27 +198,45 @@ impl Rule {
         false
     }
 
-    /// How many of the bytes that are left may still be looked at, behind a value in which the pattern does not occur;
-    /// `None`: it does, or only a walk can tell.
+    /// How many bytes of the budget are left after a value in which the pattern does not occur; `None` if it does, or if
+    /// the value has to be read.
     fn spares(&self, value: Value<'_>, left: usize) -> Option<usize> {
-        /// What a look costs at least.
-        const LOOK: usize = 8;
-        let number;
+        /// What each value costs at least.
+        const EACH: usize = 8;
         let text = match value {
-            Value::Null | Value::Bool(_) => return left.checked_sub(1),
-            Value::Number(value) => {
-                number = value.to_string();
-                Text::Plain(&number)
-            }
-            // None in a map or a list.
-            value => value.text()?,
+            Value::Absent | Value::Null | Value::Bool(_) => return left.checked_sub(1),
+            Value::Number(value) => Cow::Owned(value.to_string()),
+            value => Cow::from(value.text()?),
         };
-        let left = left.checked_sub(text.length().saturating_add(LOOK))?;
-        (!self.pattern.occurs(text.decode(&mut String::new()))).then_some(left)
+        let left = left.checked_sub(text.len().saturating_add(EACH))?;
+        (!self.occurs(&text)).then_some(left)
+    }
+
+    /// Whether the pattern occurs in a text or in what it spells.
+    fn occurs(&self, text: &str) -> bool {
+        self.pattern.occurs(text) || self.is_spelled(text)
+    }
+
+    /// Whether the pattern occurs in what a text spells by escape sequences.
+    fn is_spelled(&self, text: &str) -> bool {
+        /// How often a text is resolved: JSON in JSON in JSON.
+        const TIMES: usize = 3;
+        let mut text = Cow::Borrowed(text);
+        for _ in 0..TIMES {
+            let Some(resolved) = resolve(&text) else { return false };
+            if self.pattern.occurs(&resolved) {
+                return true;
+            }
+            text = Cow::Owned(resolved);
+        }
+        false
     }
 
     fn names(&self, path: &str) -> bool {
-        path == self.path || path.strip_prefix("context_") == Some(&self.path)
+        let is_within = |path: &str| {
+            path.strip_prefix(&*self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        is_within(path) || path.strip_prefix("context_").is_some_and(is_within)
     }
 
     /// The text with every occurrence overwritten; `None` when there is none.
@@ -176,7 +246,7 @@ impl Rule {
     fn replace(&self, text: &str) -> Option<String> {
         const LONG: usize = 16 << 10;
         if text.len() > LONG {
-            let occurs = text != self.replacement && self.pattern.occurs(text);
+            let occurs = text != self.replacement && self.occurs(text);
             return occurs.then(|| self.replacement.clone());
         }
         let mut new = String::new();
@@ -186,12 +256,37 @@ impl Rule {
             new.push_str(&self.replacement);
             end = found.end;
         });
-        if new.is_empty() && end == 0 {
-            return None;
+        let rest = text.get(end..).unwrap_or_default();
+        if self.is_spelled(rest) {
+            return (text != self.replacement).then(|| self.replacement.clone());
         }
-        new.push_str(text.get(end..).unwrap_or_default());
+        new.push_str(rest);
         (new != text).then_some(new)
     }
+}
+
+/// A text with its escape sequences of JSON and of URIs resolved; `None` if it has none.
+fn resolve(text: &str) -> Option<String> {
+    let mut resolved = String::new();
+    unescape(text, &mut resolved);
+    if memchr(b'%', resolved.as_bytes()).is_some() {
+        resolved = percent_decoded(&resolved);
+    }
+    (resolved != text).then_some(resolved)
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let code = after.first_chunk::<2>().filter(|_| *byte == b'%').and_then(|code| {
+            let [high, low] = code.map(|digit| char::from(digit).to_digit(16));
+            u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()
+        });
+        bytes.push(code.unwrap_or(*byte));
+        rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Appends a key with its separators as `_` and its list positions gone: `reasons_0_doc` and `reasons.doc` are one.
@@ -207,7 +302,7 @@ fn fold(key: &str, path: &mut String) {
     }
 }
 
-/// The folded path of the value that a walk stands at.
+/// The folded path of the value that is read next.
 #[derive(Default)]
 struct Path {
     folded: String,
@@ -216,11 +311,16 @@ struct Path {
 }
 
 impl Path {
+    /// Goes back to the map around a member, before its key.
+    fn leave_member(&mut self) {
+        self.folded.truncate(self.outer.last().copied().unwrap_or(0));
+    }
+
     fn step(&mut self, event: &Event<'_>) {
         match event {
             Event::Map(_) | Event::List(_) => self.outer.push(self.folded.len()),
             Event::Key(key) => {
-                self.folded.truncate(self.outer.last().copied().unwrap_or(0));
+                self.leave_member();
                 fold(key, &mut self.folded);
             }
             Event::End => {
@@ -235,6 +335,7 @@ impl Path {
 mod tests {
     use super::*;
     use crate::pattern::Compile;
+    use crate::record::Limits;
 
     const KEYS: [&str; 5] = ["word", "path_word", "path-1", "x", "0"];
 
@@ -266,10 +367,12 @@ mod tests {
             let mut packed = Vec::new();
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             rmpv::encode::write_value(&mut packed, &rmpv::ext::to_value(value).unwrap()).unwrap();
-            for body in [Body::Json(text.as_bytes()), Body::MsgPack(&packed)] {
-                if redactor.body(&mut body.clone().into_tape()) > 0 {
+            for record in [Record::json(&text), Record::msgpack(&packed)] {
+                let mut editor = Editor::new(&redactor, Some(Scope::Fields));
+                record.read(Limits::NONE, &mut editor);
+                if editor.changed > 0 {
                     changed += 1;
-                    if !redactor.may_apply(&body) {
+                    if !redactor.may_apply(record) {
                         missed.push(text.clone());
                     }
                 }

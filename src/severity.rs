@@ -1,7 +1,7 @@
 //! A finding's severity: the first row of the table that fits.
 
 use crate::config::{Severity, SeverityRow};
-use crate::finding::{Category, Confidence, Kind, Question};
+use crate::finding::{Category, Confidence, Kind, MatchInput};
 use crate::pattern::{BuildError, Source, Test};
 
 /// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),
@@ -43,7 +43,7 @@ const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|pri
 /// The compiled table.
 pub(crate) struct Table {
     rows: Vec<Row>,
-    /// For each combination of all that is not a pattern, a question's and the flags', what is known of it. Decision:
+    /// For each combination of all that is not a pattern, a input's and the flags', what is known of it. Decision:
     /// nothing at the start, until it was asked for; a guest of WebAssembly may start anew for each chunk.
     known: Box<[Known]>,
 }
@@ -57,7 +57,7 @@ enum Known {
     Row(u16),
 }
 
-/// What a finding's severity depends on besides the question.
+/// What a finding's severity depends on besides the input.
 #[derive(Clone, Copy)]
 pub(crate) struct Flags {
     pub non_authorized: bool,
@@ -103,33 +103,33 @@ impl Table {
         });
         Ok(Self {
             rows: rows.collect::<Result<_, _>>()?,
-            known: vec![Known::Nothing; Question::COMBINATIONS * Flags::COMBINATIONS].into_boxed_slice(),
+            known: vec![Known::Nothing; MatchInput::COMBINATIONS * Flags::COMBINATIONS].into_boxed_slice(),
         })
     }
 
     /// The severity of a finding.
     #[inline]
-    pub fn of(&mut self, question: &Question<'_>, flags: Flags) -> Severity {
+    pub fn of(&mut self, input: &MatchInput<'_>, flags: Flags) -> Severity {
         let place =
-            question.combination().wrapping_mul(Flags::COMBINATIONS).wrapping_add(flags.combination());
+            input.combination().wrapping_mul(Flags::COMBINATIONS).wrapping_add(flags.combination());
         match self.known.get(place) {
             Some(Known::Severity(severity)) => *severity,
-            Some(Known::Row(first)) => self.from(usize::from(*first), *question, flags),
-            Some(Known::Nothing) | None => self.learn(place, *question, flags),
+            Some(Known::Row(first)) => self.from(usize::from(*first), *input, flags),
+            Some(Known::Nothing) | None => self.learn(place, *input, flags),
         }
     }
 
     /// The severity of a finding that no row before this fits.
     #[inline(never)]
-    fn from(&self, first: usize, question: Question<'_>, flags: Flags) -> Severity {
+    fn from(&self, first: usize, input: MatchInput<'_>, flags: Flags) -> Severity {
         let mut rows = self.rows.get(first..).unwrap_or_default().iter();
-        let fits = rows.find(|row| row.fits(&question, flags) && row.finds(&question));
+        let fits = rows.find(|row| row.fits(&input, flags) && row.finds(&input));
         fits.map_or(Severity::Info, |row| row.severity)
     }
 
     #[inline(never)]
-    fn learn(&mut self, place: usize, question: Question<'_>, flags: Flags) -> Severity {
-        let first = self.rows.iter().position(|row| row.fits(&question, flags)).unwrap_or(self.rows.len());
+    fn learn(&mut self, place: usize, input: MatchInput<'_>, flags: Flags) -> Severity {
+        let first = self.rows.iter().position(|row| row.fits(&input, flags)).unwrap_or(self.rows.len());
         let known = match (self.rows.get(first), u16::try_from(first)) {
             (Some(Row { entity: None, rule: None, severity, .. }), _) => Known::Severity(*severity),
             (_, Ok(first)) => Known::Row(first),
@@ -138,27 +138,27 @@ impl Table {
         if let Some(slot) = self.known.get_mut(place) {
             *slot = known;
         }
-        self.from(first, question, flags)
+        self.from(first, input, flags)
     }
 }
 
 impl Row {
     /// Whether the finding is one of those that the row speaks of, but for its patterns.
-    fn fits(&self, question: &Question<'_>, flags: Flags) -> bool {
+    fn fits(&self, input: &MatchInput<'_>, flags: Flags) -> bool {
         fn lists<T: PartialEq>(words: &[T], word: Option<T>) -> bool {
             words.is_empty() || word.is_some_and(|word| words.contains(&word))
         }
         let clauses = &self.clauses;
-        lists(&clauses.kinds, Some(question.kind))
-            && lists(&clauses.etype, question.etype)
-            && lists(&clauses.category, question.category)
-            && lists(&clauses.confidence, question.confidence)
+        lists(&clauses.kinds, Some(input.kind))
+            && lists(&clauses.etype, input.etype)
+            && lists(&clauses.category, input.category)
+            && lists(&clauses.confidence, input.confidence)
             && clauses.non_authorized.is_none_or(|wanted| wanted == flags.non_authorized)
             && clauses.count.is_none_or(|wanted| wanted == flags.count)
     }
 
-    fn finds(&self, question: &Question<'_>) -> bool {
-        self.entity.as_ref().is_none_or(|test| test.is_match(question.entity))
-            && self.rule.as_ref().is_none_or(|test| test.is_match(question.rule))
+    fn finds(&self, input: &MatchInput<'_>) -> bool {
+        self.entity.as_ref().is_none_or(|test| test.is_match(input.entity))
+            && self.rule.as_ref().is_none_or(|test| test.is_match(input.rule))
     }
 }

@@ -1,6 +1,6 @@
 //! Counters: what became of every record, by verdict and reason.
 //!
-//! The account closes: records = kept + dropped + suppressed + passed. Entries that the filter adds of its own
+//! The account closes: records + batch items = kept + dropped + suppressed + passed + batches. Entries that the filter adds of its own
 //! (summaries, count reports) are counted beside it.
 
 use crate::finding::Kind;
@@ -51,6 +51,10 @@ reasons! {
 pub struct Stats {
     /// Records that came in.
     pub records: u64,
+    /// Records that were split, because they contain several findings.
+    pub batches: u64,
+    /// What those were split into: findings, and items that are none.
+    pub batch_items: u64,
     /// Findings that left as entries, by kind.
     pub kept: [u64; Kind::ALL.len()],
     /// Records that are not findings and left as entries.
@@ -81,6 +85,16 @@ pub struct Stats {
 pub type Counters = [(&'static str, Vec<(&'static str, u64)>); 3];
 
 impl Stats {
+    /// Counts a record for which there were so many verdicts.
+    #[inline]
+    pub(crate) fn count_record(&mut self, verdicts: u64) {
+        self.records = self.records.saturating_add(1);
+        if verdicts > 1 {
+            self.batches = self.batches.saturating_add(1);
+            self.batch_items = self.batch_items.saturating_add(verdicts);
+        }
+    }
+
     pub(crate) fn drop(&mut self, reason: Reason) {
         if let Some(count) = self.dropped.get_mut(reason as usize) {
             *count = count.saturating_add(1);
@@ -101,6 +115,8 @@ impl Stats {
     pub fn counters(&self) -> Counters {
         let all = vec![
             ("records", self.records),
+            ("batches", self.batches),
+            ("batch-items", self.batch_items),
             ("suppressed", self.suppressed),
             ("passed", self.passed),
             ("clamped", self.clamped),
@@ -118,7 +134,7 @@ impl Stats {
     }
 
     /// All counters but those that are zero; `records` is always there.
-    pub fn told(&self) -> Counters {
+    pub fn non_zero(&self) -> Counters {
         self.counters().map(|(group, mut counters)| {
             counters.retain(|&(name, count)| count > 0 || name == "records");
             (group, counters)
@@ -135,6 +151,8 @@ impl Stats {
         let less = u64::saturating_sub;
         Self {
             records: less(self.records, earlier.records),
+            batches: less(self.batches, earlier.batches),
+            batch_items: less(self.batch_items, earlier.batch_items),
             kept: each(self.kept, earlier.kept),
             wrapped: less(self.wrapped, earlier.wrapped),
             dropped: each(self.dropped, earlier.dropped),
@@ -182,9 +200,10 @@ impl Stats {
         self.kept.get(kind as usize).copied().unwrap_or(0)
     }
 
-    /// Whether every record is accounted for.
+    /// Whether every record and every item of a batch is accounted for.
     pub fn balances(&self) -> bool {
-        let out = [self.kept(), self.dropped(), self.suppressed, self.passed];
-        self.records == out.iter().fold(0_u64, |sum, count| sum.saturating_add(*count))
+        let out = [self.kept(), self.dropped(), self.suppressed, self.passed, self.batches];
+        let all = out.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
+        self.records.saturating_add(self.batch_items) == all
     }
 }

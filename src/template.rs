@@ -142,7 +142,7 @@ impl Placeholder {
         match name {
             "type" => Ok(Self::Type),
             "integration" => Ok(Self::Integration),
-            _ => Field::of(name.as_bytes()).map(Self::Field).ok_or_else(|| {
+            _ => Field::of(name).map(Self::Field).ok_or_else(|| {
                 let names: Vec<_> = Field::ALL.iter().map(|field| field.name()).collect();
                 TemplateError {
                     offset,

@@ -58,10 +58,6 @@ pub(crate) enum Unit {
 
 impl Unit {
     /// Returns the word that an entry is marked with when the unit was guessed; `None` for what kAudit writes itself.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
-    )]
     pub const fn mark(self) -> Option<&'static str> {
         match self {
             Self::Milliseconds | Self::Text => None,
@@ -100,10 +96,6 @@ impl Unit {
 /// Parses a field that is a string: a number or a date, with white space around it or none.
 ///
 /// Returns `None` for an instant without a zone or without seconds, for the dates of RFC 2822, and for other text.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
-)]
 pub(crate) fn read_text(text: &str) -> Option<Reading> {
     let text = text.trim();
     read_number(text).or_else(|| Some(Reading { millis: parse(text)?, unit: Unit::Text }))
@@ -150,10 +142,6 @@ pub(crate) fn read_number(text: &str) -> Option<Reading> {
 }
 
 /// Reads a binary integer, as MessagePack has them.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
-)]
 pub(crate) fn read_integer(value: i64) -> Option<Reading> {
     let magnitude = value.unsigned_abs();
     let places = magnitude.checked_ilog10().map_or(0, |log| i64::from(log).saturating_add(1));
@@ -171,10 +159,6 @@ pub(crate) fn read_integer(value: i64) -> Option<Reading> {
 ///
 /// The shortest decimal that identifies the double is taken for it: JSON text of the same record has that spelling, and
 /// the product of the double and 1000 would be a millisecond off for every other instant.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
-)]
 pub(crate) fn read_float(value: f64) -> Option<Reading> {
     // Not a number and infinity are spelled in letters, which are no digits.
     read_number(&format!("{value:e}"))

@@ -8,7 +8,7 @@ pub mod rounds;
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{self, Config, NoFiles};
-use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
 
 use records::{Profile, Records, START_MS};
@@ -55,23 +55,22 @@ impl Worker {
     /// is one.
     pub fn decide(&mut self, encoding: Encoding, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> bool {
         let now = Time::from_millis(now_ms);
+        let mut kept = false;
         match encoding {
-            Encoding::Json => {
-                let mut mended = String::new();
-                let mut json = Json::of_bytes(record, &mut mended);
-                let Verdict::Kept(entry) = self.filter.process(&mut json, now) else {
-                    return false;
-                };
-                entry.write_json(out);
-            }
-            Encoding::MsgPack => {
-                let Verdict::Kept(entry) = self.filter.process(&mut MsgPack::new(record), now) else {
-                    return false;
-                };
-                entry.write_msgpack(out);
-            }
+            Encoding::Json => self.filter.process(Record::json(record), now, |verdict| {
+                if let Verdict::Kept(entry) = verdict {
+                    kept = true;
+                    entry.write_json(out);
+                }
+            }),
+            Encoding::MsgPack => self.filter.process(Record::msgpack(record), now, |verdict| {
+                if let Verdict::Kept(entry) = verdict {
+                    kept = true;
+                    entry.write_msgpack(out);
+                }
+            }),
         }
-        true
+        kept
     }
 
     /// Decides on each record of a batch, into a buffer that is emptied first; how many were kept. Whoever counts

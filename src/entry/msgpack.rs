@@ -1,10 +1,8 @@
 //! The `MessagePack` encoder, for Fluent Bit.
 
-#![expect(clippy::inline_always, reason = "a kept record's entry is some twenty writes, measured")]
-
 use super::{Entry, Labels, Length, OWN_KEY, Out, json};
 use crate::config::TextForm;
-use crate::record::{Body, Event, Number, spelled};
+use crate::record::{Body, Encoding, Event, Number};
 
 /// A whole entry.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
@@ -47,7 +45,7 @@ pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut im
 }
 
 /// A member; `lead` is its key and the head of a string of no length.
-#[inline(always)]
+#[inline]
 fn member<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     match (u8::try_from(value.len()), lead.split_last()) {
         (Ok(length @ 0..=31), _) => {
@@ -67,7 +65,7 @@ fn member<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
 }
 
 /// The same, where there is a value.
-#[inline(always)]
+#[inline]
 fn label<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     if !value.is_empty() {
         member(lead, value, out);
@@ -76,25 +74,31 @@ fn label<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
 
 fn text(entry: &Entry<'_>, out: &mut impl Out) {
     let marks = &entry.marks.events;
-    match &entry.body {
-        Body::MsgPack(body) if marks.is_empty() => out.put(body),
-        Body::MsgPack(body) => {
+    let read;
+    let document = match &entry.body {
+        Body::Verbatim(record) if record.encoding() == Encoding::MsgPack => {
+            let body = record.bytes();
+            if marks.is_empty() {
+                return out.put(body);
+            }
             let (count, members) = map_head(body);
             map(count.saturating_add(1), out);
             out.put(members);
+            return own_member(marks, out);
+        }
+        Body::Verbatim(record) => {
+            read = record.document();
+            &read
+        }
+        Body::Document(document) => document,
+    };
+    match document.events.split_first() {
+        Some((Event::Map(count), members)) if !marks.is_empty() => {
+            map(count.saturating_add(1), out);
+            events(members, out);
             own_member(marks, out);
         }
-        Body::Json(_) | Body::Tape(_) => {
-            let tape = entry.body.clone().into_tape();
-            match tape.events.split_first() {
-                Some((Event::Map(count), members)) if !marks.is_empty() => {
-                    map(count.saturating_add(1), out);
-                    events(members, out);
-                    own_member(marks, out);
-                }
-                _ => events(&tape.events, out),
-            }
-        }
+        _ => events(&document.events, out),
     }
 }
 
@@ -165,8 +169,8 @@ fn number(number: Number<'_>, out: &mut impl Out) {
         Number::Int(value) => int(value, out),
         Number::Uint(value) => head(0xcf, value.to_be_bytes(), out),
         Number::Float(value) => head(0xcb, value.to_be_bytes(), out),
-        Number::Raw(text) | Number::Digits(text) => {
-            let text = spelled(text);
+        Number::Raw(_) => {
+            let text = number.raw().unwrap_or_default();
             match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
                 (Ok(value), ..) => int(value, out),
                 (_, Ok(value), _) => head(0xcf, value.to_be_bytes(), out),

@@ -1,23 +1,25 @@
-//! The whole way to a verdict, for those who ask why: what a record was recognised as, which clause of which
-//! integration refused it and on what text, the limit it met, the severity row that fired, what was changed.
+//! Explains a verdict: what a record was recognised as and where, which clause of which integration refused it and on
+//! what text, the limit it met, the severity row that applied, what was changed.
 //!
-//! The verdict itself is [`Filter::process`]'s, so an explanation cannot tell of another than an agent would see. The way
-//! to it is asked of the same stages with one integration, one severity row, one redaction each. Decision: no hook in
-//! the stages, which would cost the many records that nobody asks about.
+//! The verdict itself is that of the same judge that [`Filter::process`] uses. The checks that led to it are repeated with
+//! one integration, one severity row and one redaction each. Decision: no hook in the stages, which would cost all the
+//! records that are not explained.
 
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
-use crate::finding::{Field, Fields, Key, Kind, Question};
+use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
 use crate::limit::Room;
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, Compile, Find, Source};
-use crate::record::{Event, Json, KnownKeys, Number, Record};
-use crate::redact::Redactor;
+use crate::record::{Event, Limits, Number, Record};
+use crate::redact::{Editor, Redactor, Scope};
 use crate::severity::{self, Flags, Table};
+use crate::source::{Content, Found, Other, Sink, Source as RecordSource};
+use crate::source::Step as PathStep;
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
 
-use super::{Filter, Seen, Verdict, find, own_ms};
+use super::{Filter, Judge, Verdict};
 
 /// What became of a record, and why.
 #[derive(Clone, Debug)]
@@ -51,17 +53,24 @@ pub enum Recognised {
         kind: Kind,
         /// The keys that make it one, such as "`etype` and `eid`".
         because: &'static str,
-        /// Whether it stands in a log agent's line, as a text.
-        embedded: bool,
+        /// Its path in the record, such as `records[0].properties.log`; empty if it is the record itself. `#2` is the
+        /// second object or line of a text.
+        path: String,
     },
     /// Something else, and why.
     Other {
         /// What it lacks, or what is wrong with it.
         because: String,
+        /// The path of an item of a batch; empty for a record.
+        path: String,
+        /// The paths at which a finding was searched for.
+        searched: Vec<String>,
     },
+    /// An entry of the filter's own that passes unchanged.
+    OwnOutput,
 }
 
-/// An integration, and how it stands to the finding.
+/// An integration, and how it standing to the finding.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Its place in the list.
@@ -72,18 +81,18 @@ pub struct Step {
     pub kind: Kind,
     /// The line on which it begins.
     pub line: usize,
-    /// How it stands to the finding.
-    pub stands: Stands,
+    /// How it standing to the finding.
+    pub standing: Standing,
     /// Its clauses in the order they are asked, up to the one that refused.
     pub clauses: Vec<Clause>,
 }
 
-/// How an integration stands to a finding.
+/// How an integration standing to a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stands {
+pub enum Standing {
     /// It is of another type.
     OtherType,
-    /// It is none that the filter stands in for.
+    /// It is none that the filter standing in for.
     DoesNotApply,
     /// A clause refuses the finding.
     Refuses(Reason),
@@ -174,13 +183,125 @@ pub enum Outcome {
     Passed,
 }
 
-/// A filter that explains what it does.
+/// A filter that explains its verdicts.
 pub struct Explainer {
     filter: Filter,
+    source: RecordSource,
+    checks: Checks,
+}
+
+/// The stages once more, in their parts.
+struct Checks {
     config: Config,
     alone: Vec<Alone>,
     rows: Vec<Table>,
     redactors: Vec<Redactor>,
+}
+
+/// Explains what a source finds in one record.
+struct Explain<'e> {
+    filter: &'e mut Filter,
+    checks: &'e mut Checks,
+    now: Time,
+    path: Vec<String>,
+    searched: Vec<String>,
+    all: Vec<Explanation>,
+}
+
+impl Explain<'_> {
+    fn path(&self) -> String {
+        self.path.concat().trim_start_matches('.').to_owned()
+    }
+
+    /// Has the filter's own judge decide, and adds its verdict.
+    fn judge(
+        &mut self,
+        mut explanation: Explanation,
+        judge: impl FnOnce(&mut Judge<'_, &mut dyn FnMut(Verdict<'_>)>),
+    ) {
+        let Filter { stages, stats, scratch, .. } = self.filter;
+        let mut on = |verdict: Verdict<'_>| match verdict {
+            Verdict::Kept(entry) => {
+                explanation.changes.extend(changes(&entry));
+                let mut json = Vec::new();
+                entry.write_json(&mut json);
+                explanation.outcome = Outcome::Kept(String::from_utf8_lossy(&json).into_owned());
+            }
+            Verdict::Dropped(reason) => explanation.outcome = Outcome::Dropped(reason),
+            Verdict::Suppressed => explanation.outcome = Outcome::Suppressed,
+            Verdict::Passed => explanation.outcome = Outcome::Passed,
+        };
+        let on: &mut dyn FnMut(Verdict<'_>) = &mut on;
+        judge(&mut Judge { stages, stats, scratch, now: self.now, on, judged: 0 });
+        if !matches!(explanation.outcome, Outcome::Kept(_)) {
+            explanation.changes.clear();
+        }
+        self.all.push(explanation);
+    }
+}
+
+impl Sink for Explain<'_> {
+    fn finding(&mut self, found: &Found<'_, '_>) {
+        let (kind, fields, record) = (found.kind, &found.members.fields, found.scan.body);
+        let mut explanation = self.checks.finding(self.filter, kind, fields, record, self.now);
+        explanation.recognised =
+            Recognised::Finding { kind, because: because(kind, fields), path: self.path() };
+        explanation.changes = self.checks.redactions(record, Scope::Fields);
+        self.judge(explanation, |judge| judge.finding(found));
+    }
+
+    fn other(&mut self, other: &Other<'_, '_>) {
+        let none = Fields::default();
+        let fields = other.members.map_or(&none, |members| &members.fields);
+        let because = match other.error {
+            Some(error) => error.to_string(),
+            None if other.batch => {
+                "it contains several findings, and the host returns one entry for a record".to_owned()
+            }
+            None if matches!(other.content, Content::Text(_)) => "a text without a finding".to_owned(),
+            None => lacks(fields),
+        };
+        let searched = if other.item { Vec::new() } else { core::mem::take(&mut self.searched) };
+        let mut explanation =
+            Explanation::of(Recognised::Other { because, path: self.path(), searched });
+        if let Content::Object(scan) = other.content {
+            explanation.changes = self.checks.redactions(scan.body, Scope::Everything);
+        }
+        self.judge(explanation, |judge| judge.other(other));
+    }
+
+    fn passes(&mut self, record: Record<'_>) -> bool {
+        let mut passes = false;
+        let before = self.all.len();
+        self.judge(Explanation::of(Recognised::OwnOutput), |judge| passes = judge.passes(record));
+        if !passes {
+            self.all.truncate(before);
+        }
+        passes
+    }
+
+    fn takes_batches(&self) -> bool {
+        !self.filter.stages.single_output
+    }
+
+    fn enter(&mut self, step: PathStep<'_>) {
+        /// How many paths are reported.
+        const REPORTED: usize = 16;
+        self.path.push(match step {
+            PathStep::Key(key) => format!(".{key}"),
+            PathStep::Index(index) => format!("[{index}]"),
+            PathStep::Part(0) => String::new(),
+            PathStep::Part(part) => format!("#{}", part.saturating_add(1)),
+        });
+        let path = self.path();
+        if self.searched.len() < REPORTED && !path.is_empty() && !self.searched.contains(&path) {
+            self.searched.push(path);
+        }
+    }
+
+    fn leave(&mut self) {
+        self.path.pop();
+    }
 }
 
 /// One integration's clauses.
@@ -205,70 +326,28 @@ impl Explainer {
             config.redact.iter().map(|rule: &Redaction| Redactor::new(core::slice::from_ref(rule), source));
         let redactors = redactors.collect::<Result<_, _>>()?;
         let alone = config.integrations.iter().map(|integration| Alone::new(integration, source));
+        let alone = alone.collect::<Result<_, _>>()?;
         Ok(Self {
             filter: Filter::new(config, seed)?,
-            config: config.clone(),
-            alone: alone.collect::<Result<_, _>>()?,
-            rows,
-            redactors,
+            source: RecordSource::new(&config.look_in),
+            checks: Checks { config: config.clone(), alone, rows, redactors },
         })
     }
 
-    /// Decides about a record that arrived `now`, as [`Filter::process`] does, and tells the way.
-    pub fn explain(&mut self, text: &str, now: Time) -> Explanation {
-        let mut scratch = String::new();
-        let (mut seen, mut inside) = (Seen::default(), None);
-        let (mut record, mut keys) = (Json::new(text), KnownKeys::new(Key::of));
-        let mut told = match find(&mut record, &mut keys, &mut seen, &mut inside, &mut scratch) {
-            Ok((kind, seen, embedded)) => {
-                let body = embedded.as_ref().map_or_else(|| record.body(), Record::body);
-                let mut told = self.finding(kind, &seen.fields, now);
-                told.recognised = Recognised::Finding {
-                    kind,
-                    because: because(kind, &seen.fields),
-                    embedded: embedded.is_some(),
-                };
-                let mut tape = body.into_tape();
-                for (rule, redactor) in self.redactors.iter().enumerate() {
-                    let values = redactor.body(&mut tape);
-                    told.changes.extend((values > 0).then_some(Change::Redacted { rule, values }));
-                }
-                told
-            }
-            Err(malformed) => {
-                let because = match malformed {
-                    Some(error) => error.to_string(),
-                    None if seen.batch => {
-                        "a list of findings in one record; split it before the filter".to_owned()
-                    }
-                    None => lacks(&seen.fields),
-                };
-                let mut told = Explanation::of(Recognised::Other { because });
-                if malformed.is_none() {
-                    let mut tape = record.body().into_tape();
-                    for (rule, redactor) in self.redactors.iter().enumerate() {
-                        let values = redactor.everything(&mut tape);
-                        told.changes.extend((values > 0).then_some(Change::Redacted { rule, values }));
-                    }
-                }
-                told
-            }
+    /// Decides about a record that arrived `now`, as [`Filter::process`] does. Returns an explanation for each verdict.
+    pub fn explain(&mut self, record: Record<'_>, now: Time) -> Vec<Explanation> {
+        let mut explain = Explain {
+            filter: &mut self.filter,
+            checks: &mut self.checks,
+            now,
+            path: Vec::new(),
+            searched: Vec::new(),
+            all: Vec::new(),
         };
-        match self.filter.process(&mut Json::new(text), now) {
-            Verdict::Kept(entry) => {
-                told.changes.extend(changes(&entry));
-                let mut json = Vec::new();
-                entry.write_json(&mut json);
-                told.outcome = Outcome::Kept(String::from_utf8_lossy(&json).into_owned());
-            }
-            Verdict::Dropped(reason) => told.outcome = Outcome::Dropped(reason),
-            Verdict::Suppressed => told.outcome = Outcome::Suppressed,
-            Verdict::Passed => told.outcome = Outcome::Passed,
-        }
-        if !matches!(told.outcome, Outcome::Kept(_)) {
-            told.changes.clear();
-        }
-        told
+        self.source.read(record, &mut explain);
+        let all = explain.all;
+        self.filter.stats.count_record(all.len() as u64);
+        all
     }
 
     /// As [`Filter::due`].
@@ -285,12 +364,31 @@ impl Explainer {
     pub fn stats(&self) -> &Stats {
         self.filter.stats()
     }
+}
 
-    fn finding(&mut self, kind: Kind, fields: &Fields<'_>, now: Time) -> Explanation {
+impl Checks {
+    /// What each redaction changes in a body.
+    fn redactions(&self, record: Record<'_>, scope: Scope) -> Vec<Change> {
+        let each = self.redactors.iter().enumerate().filter_map(|(rule, redactor)| {
+            let mut editor = Editor::new(redactor, Some(scope));
+            record.read(Limits::NONE, &mut editor);
+            (editor.changed > 0).then_some(Change::Redacted { rule, values: editor.changed })
+        });
+        each.collect()
+    }
+
+    fn finding(
+        &mut self,
+        filter: &mut Filter,
+        kind: Kind,
+        fields: &Fields<'_>,
+        record: Record<'_>,
+        now: Time,
+    ) -> Explanation {
         let (mut entity, mut rule, mut key) = (String::new(), String::new(), String::new());
         let entity = fields.utf8(fields.entity_field(kind), &mut entity).unwrap_or_default();
         let rule = fields.utf8(Field::Rule, &mut rule).unwrap_or_default();
-        let question = Question {
+        let input = MatchInput {
             kind,
             etype: fields.etype(),
             category: fields.category(),
@@ -298,21 +396,25 @@ impl Explainer {
             entity,
             rule,
         };
-        let mut told = Explanation::of(Recognised::Other { because: String::new() });
+        let mut told = Explanation::of(Recognised::OwnOutput);
         told.fields = deciding(kind, fields);
         let integrations = self.config.integrations.iter().zip(&mut self.alone).enumerate();
         for (index, (integration, alone)) in integrations {
-            let mut step = alone.ask(index, integration, &question, fields);
-            let claimed = told.integrations.iter().any(|step| step.stands == Stands::Claims);
-            if step.stands == Stands::Claims && claimed {
-                step.stands = Stands::TooLate;
+            let mut step = alone.ask(index, integration, &input, fields);
+            let claimed = told.integrations.iter().any(|step| step.standing == Standing::Claims);
+            if step.standing == Standing::Claims && claimed {
+                step.standing = Standing::TooLate;
             }
             told.integrations.push(step);
         }
-        let placed = self.filter.stages.shaper.time(fields, now);
-        (told.time_ms, told.stale) = (own_ms(fields), placed.off);
+        let time = filter.stages.shaper.time(fields, record, now);
+        told.stale = time.out_of_range;
+        told.time_ms = match fields.time(record.encoding(), |millis| filter.stages.shaper.is_in_range(millis, now)) {
+            Instant::Read(reading) => Some(reading.millis),
+            Instant::Missing | Instant::Unreadable => None,
+        };
         let claims =
-            told.integrations.iter().find(|step| step.stands == Stands::Claims).map(|step| step.index);
+            told.integrations.iter().find(|step| step.standing == Standing::Claims).map(|step| step.index);
         let Some(claims) = claims else { return told };
         if told.stale.is_some() && self.config.guard.on_stale == OnStale::Drop {
             return told;
@@ -320,18 +422,18 @@ impl Explainer {
         let is_count = kind == Kind::Selection && fields.is_count();
         let report = self.config.integrations.get(claims).map(|integration| integration.filter.report);
         let counted = report == Some(Report::Count) && kind == Kind::Selection && !is_count;
-        told.severity = self.severity(&question, fields, is_count || counted);
+        told.severity = self.severity(filter, &input, fields, is_count || counted);
         if counted {
             return told;
         }
-        if let Some(limit) = self.filter.stages.limiter.rule(claims) {
+        if let Some(limit) = filter.stages.limiter.rule(claims) {
             let key = match limit.by {
                 By::Entity => entity,
                 By::Rule => fields.utf8(kind.subject_field(), &mut key).unwrap_or_default(),
                 By::Cluster => fields.utf8(Field::Cluster, &mut key).unwrap_or_default(),
                 By::None => b"",
             };
-            let Room { free, wait_ns, suppressed } = self.filter.stages.limiter.look(claims, key, now);
+            let Room { free, wait_ns, suppressed } = filter.stages.limiter.look(claims, key, now);
             told.limit = Some(LimitMet {
                 limit: limit.limit,
                 period_ns: limit.period_ns,
@@ -347,13 +449,14 @@ impl Explainer {
 
     fn severity(
         &mut self,
-        question: &Question<'_>,
+        filter: &mut Filter,
+        input: &MatchInput<'_>,
         fields: &Fields<'_>,
         count: bool,
     ) -> Option<SeverityChosen> {
         let flags = Flags { non_authorized: fields.truth(Field::NonAuthorized) == Some(true), count };
-        let severity = self.filter.stages.severity.of(question, flags);
-        let place = self.rows.iter_mut().position(|row| row.of(question, flags) == FITS)?;
+        let severity = filter.stages.severity.of(input, flags);
+        let place = self.rows.iter_mut().position(|row| row.of(input, flags) == FITS)?;
         let builtin = place.checked_sub(self.config.severity.len());
         Some(SeverityChosen { severity, row: builtin.is_none().then_some(place), builtin })
     }
@@ -393,7 +496,7 @@ impl Alone {
         &mut self,
         index: usize,
         integration: &Integration,
-        question: &Question<'_>,
+        input: &MatchInput<'_>,
         fields: &Fields<'_>,
     ) -> Step {
         let mut step = Step {
@@ -401,20 +504,20 @@ impl Alone {
             name: integration.name.clone(),
             kind: integration.kind,
             line: integration.line,
-            stands: Stands::OtherType,
+            standing: Standing::OtherType,
             clauses: Vec::new(),
         };
-        if integration.kind != question.kind {
+        if integration.kind != input.kind {
             return step;
         }
-        let refused = self.matcher.claim(question).err();
-        step.stands = match refused {
-            _ if !integration.applies => Stands::DoesNotApply,
-            Some(reason) => Stands::Refuses(reason),
-            None if integration.stopped => Stands::Stopped,
-            None => Stands::Claims,
+        let refused = self.matcher.claim(input).err();
+        step.standing = match refused {
+            _ if !integration.applies => Standing::DoesNotApply,
+            Some(reason) => Standing::Refuses(reason),
+            None if integration.stopped => Standing::Stopped,
+            None => Standing::Claims,
         };
-        for clause in self.clauses(integration, question, fields) {
+        for clause in self.clauses(integration, input, fields) {
             let last = refused.is_some_and(|reason| reason.label() == clause.name);
             step.clauses.push(Clause { holds: !last, ..clause });
             if last {
@@ -428,7 +531,7 @@ impl Alone {
     fn clauses(
         &self,
         integration: &Integration,
-        question: &Question<'_>,
+        input: &MatchInput<'_>,
         fields: &Fields<'_>,
     ) -> Vec<Clause> {
         let filter = &integration.filter;
@@ -450,10 +553,10 @@ impl Alone {
         let [entity_match, entity_no_match] = &self.entity;
         let [rules_match, rules_no_match] = &self.rule;
         for (reason, says, pattern, looked_at) in [
-            (Reason::EntityMatch, &filter.entity_match, entity_match, question.entity),
-            (Reason::EntityNoMatch, &filter.entity_no_match, entity_no_match, question.entity),
-            (Reason::RulesMatch, &filter.rules_match, rules_match, question.rule),
-            (Reason::RulesNoMatch, &filter.rules_no_match, rules_no_match, question.rule),
+            (Reason::EntityMatch, &filter.entity_match, entity_match, input.entity),
+            (Reason::EntityNoMatch, &filter.entity_no_match, entity_no_match, input.entity),
+            (Reason::RulesMatch, &filter.rules_match, rules_match, input.rule),
+            (Reason::RulesNoMatch, &filter.rules_no_match, rules_no_match, input.rule),
         ] {
             let (Some(says), Some(pattern)) = (says, pattern) else { continue };
             let looked_at = String::from_utf8_lossy(looked_at);

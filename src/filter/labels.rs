@@ -1,37 +1,33 @@
 //! Names and labels of an entry, and the sample a summary shows: texts taken from a finding's fields, redacted and cut
 //! to a label's length.
 
-#![expect(clippy::inline_always, reason = "each kept record has seven labels, measured")]
-
 use super::shape::Shaper;
-use super::{Claim, Note, Sampled};
+use super::{IntegrationRef, Note, Sampled};
 use crate::config::{Coralogix, Severity};
-use crate::entry::{LABEL_CHARS, Labels, Names};
+use crate::entry::{LABEL_BYTES, LABEL_CHARS, Labels, Names};
 use crate::finding::{Field, Fields, Kind};
-use crate::record::{Tape, Value};
+use crate::record::{Document, Str, Value, escaped_length};
 use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
 
-/// What names are taken from. What is seldom called takes it by value, as with a [`Question`](crate::finding::Question).
+/// What names and labels are taken from.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'s, 'a> {
     pub fields: &'s Fields<'a>,
-    /// Whether the body that the fields are of may leave as it came: each string in it is UTF-8 then.
-    pub clean: bool,
     /// `None`: the record is not a finding.
     pub kind: Option<Kind>,
-    /// What stands in the place of a finding's type when there is none.
+    /// The value of `{type}` when there is no kind.
     pub other: &'static str,
-    pub claim: Claim<'s>,
+    pub integration: Option<IntegrationRef<'s>>,
 }
 
-/// Where names and texts stand that are not the record's own. The default remembers no names.
+/// Buffers of names and labels. The default caches no names.
 #[derive(Default)]
 pub(super) struct Texts {
-    /// A place for each of some names that were made before.
-    known: Box<[Known]>,
+    /// A slot for each of some names that were made before.
+    cache: Box<[CachedNames]>,
     /// Names that are made for one record.
-    odd: Names,
+    uncached: Names,
     category: String,
     class: String,
     method: String,
@@ -39,18 +35,18 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// How many names are remembered: for a few clusters, each with three kinds of findings.
-    const KNOWN: usize = 32;
+    /// How many names are cached: for a few clusters, each with three kinds of findings.
+    const CACHED: usize = 32;
 
-    /// Those that live on from record to record.
+    /// Buffers with a cache, which are reused from record to record.
     pub fn lasting() -> Self {
-        Self { known: (0..Self::KNOWN).map(|_| Known::default()).collect(), ..Self::default() }
+        Self { cache: (0..Self::CACHED).map(|_| CachedNames::default()).collect(), ..Self::default() }
     }
 }
 
 /// Names, and what they were made of.
 #[derive(Default)]
-struct Known {
+struct CachedNames {
     kind: Option<Kind>,
     text: Vec<u8>,
     names: Names,
@@ -64,20 +60,16 @@ pub(super) struct Namer {
     by: By,
 }
 
-/// What makes a difference to names, besides a finding's kind.
+/// What names depend on, besides a finding's kind.
 enum By {
     Nothing,
-    /// As in nearly all configurations, where names tell the cluster.
+    /// One field, as in nearly all configurations, where it is the cluster.
     Field(Field),
     More,
 }
 
-/// A label, and whether it may stand in a JSON string as it is.
-#[derive(Clone, Copy)]
-struct Label<'a> {
-    text: &'a [u8],
-    plain: bool,
-}
+/// The longest text that names are cached for, bytes.
+const CACHED_TEXT: usize = 256;
 
 impl Namer {
     pub fn new(config: &Coralogix) -> Self {
@@ -100,80 +92,63 @@ impl Namer {
         }
     }
 
-    /// Names and labels, taken from the record as they stand there, or from `texts`.
-    #[inline(always)]
-    pub fn label<'a>(
-        &self,
-        source: &Source<'_, 'a>,
-        redactor: &Redactor,
-        texts: &'a mut Texts,
-    ) -> Labels<'a> {
-        let Texts { known, odd, category, class, method, thread } = texts;
-        let names = self.names(source, redactor, known, odd);
-        let [category, class, method, thread] = match source.kind {
-            None => [Label::NONE; 4],
-            Some(kind) => {
-                let rules = (!redactor.is_empty()).then_some(redactor);
-                let of = |field, text| value(field, source, rules, text).shown();
-                [
-                    match kind {
-                        Kind::Detection => of(Field::Category, category),
-                        Kind::Selection => Label::plain(b"selection"),
-                        Kind::Activity => Label::plain(b"activity"),
-                    },
-                    match kind {
-                        Kind::Detection => of(Field::Etype, class),
-                        Kind::Selection | Kind::Activity => of(Field::ResourceType, class),
-                    },
-                    of(kind.subject_field(), method),
-                    of(source.fields.entity_field(kind), thread),
-                ]
-            }
+    /// Names and labels, borrowed from the record or from `texts`.
+    #[inline]
+    pub fn label<'a>(&self, source: &Source<'_, 'a>, redactor: &Redactor, texts: &'a mut Texts) -> Labels<'a> {
+        let Texts { cache, uncached, category, class, method, thread } = texts;
+        let names = self.names(source, redactor, cache, uncached);
+        let Some(kind) = source.kind else {
+            return Labels { names, category: b"", class: b"", method: b"", thread: b"" };
         };
+        let rules = (!redactor.is_empty()).then_some(redactor);
+        let of = |field, text| label(value(field, source.fields, rules, text));
         Labels {
             names,
-            plain: category.plain && class.plain && method.plain && thread.plain,
-            category: category.text,
-            class: class.text,
-            method: method.text,
-            thread: thread.text,
+            category: match kind {
+                Kind::Detection => of(Field::Category, category),
+                Kind::Selection => b"selection",
+                Kind::Activity => b"activity",
+            },
+            class: match kind {
+                Kind::Detection => of(Field::Etype, class),
+                Kind::Selection | Kind::Activity => of(Field::ResourceType, class),
+            },
+            method: of(kind.subject_field(), method),
+            thread: of(source.fields.entity_field(kind), thread),
         }
     }
 
-    /// The names, from those that were made before where they are the same.
-    #[inline(always)]
+    /// The names, from the cache if they are in it.
+    #[inline]
     fn names<'n>(
         &self,
         source: &Source<'_, '_>,
         redactor: &Redactor,
-        known: &'n mut [Known],
-        odd: &'n mut Names,
+        cache: &'n mut [CachedNames],
+        uncached: &'n mut Names,
     ) -> &'n Names {
         let text = match self.by {
             By::Nothing => Some(&b""[..]),
             By::Field(field) => match source.fields.get(field) {
-                Value::Null => Some(&b""[..]),
-                Value::Plain(text) => Some(text),
-                Value::Bytes(text) if source.clean => Some(text),
+                Value::Absent | Value::Null => Some(&b""[..]),
+                Value::Str(Str::Plain(text)) if text.len() <= CACHED_TEXT => Some(text),
                 _ => None,
             },
             By::More => None,
         };
-        let place = source
-            .kind
-            .zip(text)
-            .and_then(|(kind, text)| Some((kind, text, known.get_mut(place(kind, text))?)));
-        let Some((kind, text, known)) = place else {
-            self.name(*source, redactor, odd);
-            return odd;
+        let slot =
+            source.kind.zip(text).and_then(|(kind, text)| Some((kind, text, cache.get_mut(slot(kind, text))?)));
+        let Some((kind, text, cached)) = slot else {
+            self.name(*source, redactor, uncached);
+            return uncached;
         };
-        if known.kind != Some(kind) || known.text != text {
-            known.kind = Some(kind);
-            known.text.clear();
-            known.text.extend_from_slice(text);
-            self.name(*source, redactor, &mut known.names);
+        if cached.kind != Some(kind) || cached.text != text {
+            cached.kind = Some(kind);
+            cached.text.clear();
+            cached.text.extend_from_slice(text);
+            self.name(*source, redactor, &mut cached.names);
         }
-        &known.names
+        &cached.names
     }
 
     #[inline(never)]
@@ -187,12 +162,12 @@ impl Namer {
     }
 }
 
-/// Where the names of a kind and a text are remembered. Whoever chooses texts that share a place has names made anew,
-/// and no more.
+/// The slot of a kind and a text in the cache. An attacker who chooses texts that share a slot has names made for each
+/// record, and nothing more.
 #[inline]
-fn place(kind: Kind, text: &[u8]) -> usize {
+fn slot(kind: Kind, text: &[u8]) -> usize {
     let end = text.last_chunk().map_or(0, |last| u32::from_le_bytes(*last));
-    // The golden ratio's odd neighbour: each bit of a word reaches the upper five of the product.
+    // The golden ratio's odd neighbour spreads each bit of a word over the upper five of the product.
     ((end ^ (kind as u32) << 8).wrapping_mul(0x9e37_79b9) >> 27) as usize
 }
 
@@ -201,60 +176,35 @@ fn required(name: &[u8]) -> &[u8] {
     if name.is_empty() { b"kaudit" } else { name }
 }
 
-impl<'a> Label<'a> {
-    const NONE: Self = Self::plain(b"");
-
-    const fn plain(text: &'a [u8]) -> Self {
-        Self { text, plain: true }
-    }
-
-    /// A text of which nothing is known.
-    const fn odd(text: &'a [u8]) -> Self {
-        Self { text, plain: false }
-    }
-
-    /// What of a text becomes a label: its beginning, and nothing if nobody could see it.
-    #[inline(always)]
-    fn shown(self) -> Self {
-        match self.text.first() {
-            // Fewer bytes are fewer characters, too.
-            Some(b'!'..=b'~') if self.text.len() <= LABEL_CHARS => self,
-            None => self,
-            _ => Self { text: shown_of_odd(self.text), ..self },
+/// A field's text, redacted, borrowed from the record or from `scratch`; empty if there is none.
+#[inline]
+fn value<'a>(field: Field, fields: &Fields<'a>, rules: Option<&Redactor>, scratch: &'a mut String) -> &'a [u8] {
+    match rules.filter(|redactor| redactor.names(field)) {
+        None => fields.utf8(field, scratch).unwrap_or_default(),
+        Some(redactor) => {
+            scratch.clear();
+            push(field, fields, redactor, scratch);
+            scratch.as_bytes()
         }
     }
 }
 
-/// A field's text, redacted, where it stands in the record or else in `scratch`; empty where there is none.
-#[inline(always)]
-fn value<'a>(
-    field: Field,
-    source: &Source<'_, 'a>,
-    rules: Option<&Redactor>,
-    scratch: &'a mut String,
-) -> Label<'a> {
-    let is_whole = || rules.is_none_or(|redactor| !redactor.names(field));
-    match source.fields.get(field) {
-        Value::Null => Label::NONE,
-        Value::Plain(text) if is_whole() => Label::plain(text),
-        Value::Bytes(text) if source.clean && is_whole() => Label::odd(text),
-        _ => Label::odd(odd_value(field, source.fields, rules, scratch)),
+/// Truncates a text to 256 characters and 1,024 bytes of JSON; blank text yields an empty label.
+#[inline]
+fn label(text: &[u8]) -> &[u8] {
+    match text.first() {
+        // Not blank, and short enough whatever its bytes take in JSON.
+        Some(b'!'..=b'~') if text.len() <= LABEL_BYTES / 6 => text,
+        None => text,
+        _ => any_label(text),
     }
 }
 
 #[inline(never)]
-fn odd_value<'a>(
-    field: Field,
-    fields: &Fields<'a>,
-    rules: Option<&Redactor>,
-    scratch: &'a mut String,
-) -> &'a [u8] {
-    let Some(redactor) = rules.filter(|redactor| redactor.names(field)) else {
-        return fields.utf8(field, scratch).unwrap_or_default();
-    };
-    scratch.clear();
-    push(field, fields, redactor, scratch);
-    scratch.as_bytes()
+fn any_label(text: &[u8]) -> &[u8] {
+    let text = core::str::from_utf8(text).unwrap_or_default();
+    let text = clip(text);
+    if text.trim().is_empty() { b"" } else { text.as_bytes() }
 }
 
 /// A template's text, as a label is.
@@ -266,7 +216,7 @@ fn render<'t>(
 ) -> &'t [u8] {
     template.render(text, |placeholder, out| match placeholder {
         Placeholder::Field(field) if source.kind.is_none() => {
-            // Nobody knows the fields of what is no finding: its body is overwritten everywhere, too.
+            // The meaning of other records' fields is not known: their bodies are redacted everywhere, too.
             let mut scratch = String::new();
             let mut text = source.fields.text(field, &mut scratch).unwrap_or_default().to_owned();
             redactor.everything_in(&mut text);
@@ -274,16 +224,11 @@ fn render<'t>(
         }
         Placeholder::Field(field) => push(field, source.fields, redactor, out),
         Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
-        Placeholder::Integration => out.push_str(source.claim.name()),
+        Placeholder::Integration => {
+            out.push_str(source.integration.map_or("", IntegrationRef::name));
+        }
     });
-    Label::odd(text.as_bytes()).shown().text
-}
-
-#[inline(never)]
-fn shown_of_odd(text: &[u8]) -> &[u8] {
-    let text = core::str::from_utf8(text).unwrap_or_default();
-    let text = clip(text);
-    if text.trim().is_empty() { b"" } else { text.as_bytes() }
+    label(text.as_bytes())
 }
 
 /// Appends a field's text, redacted; nothing when there is none.
@@ -298,10 +243,16 @@ pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: 
     out.push_str(&text);
 }
 
-fn clip(label: &str) -> &str {
-    match label.char_indices().nth(LABEL_CHARS) {
-        Some((end, _)) => label.get(..end).unwrap_or(label),
-        None => label,
+/// The beginning of a text: at most 256 characters that take at most 1,024 bytes in JSON.
+fn clip(text: &str) -> &str {
+    let mut size = 0_usize;
+    let end = text.char_indices().enumerate().find(|(count, (_, character))| {
+        size = size.saturating_add(escaped_length(character.encode_utf8(&mut [0; 4])));
+        *count >= LABEL_CHARS || size > LABEL_BYTES
+    });
+    match end {
+        Some((_, (end, _))) => text.get(..end).unwrap_or(text),
+        None => text,
     }
 }
 
@@ -324,7 +275,7 @@ impl Shaper {
     }
 
     /// The few fields that tell a finding's story.
-    fn sample(&self, fields: &Fields<'_>) -> Tape<'static> {
+    fn sample(&self, fields: &Fields<'_>) -> Document<'static> {
         const TOLD: [Field; 14] = [
             Field::Time,
             Field::Cluster,
@@ -341,15 +292,15 @@ impl Shaper {
             Field::ResourceName,
             Field::Id,
         ];
-        let mut sample = Tape::map([]);
+        let mut sample = Document::map([]);
         for field in TOLD {
             let mut text = String::new();
             push(field, fields, &self.redactor, &mut text);
             text.truncate(clip(&text).len());
             match fields.integer(field) {
                 _ if text.is_empty() => (),
-                Some(number) if number.to_string() == text => sample.insert(field.name(), Tape::int(number)),
-                _ => sample.insert(field.name(), Tape::str(text)),
+                Some(number) if number.to_string() == text => sample.insert(field.name(), Document::int(number)),
+                _ => sample.insert(field.name(), Document::str(text)),
             }
         }
         // It lives as long as its key is held back.

@@ -1,21 +1,19 @@
-//! What leaves: an entry's time, what it says of summaries and counts, and what changes its text.
-
-#![expect(clippy::inline_always, reason = "each kept record comes by here, measured")]
+//! Shapes entries: their time, the texts of summaries and counts, and every change of a body.
 
 use super::labels::{self, Namer, Source, Texts};
-use super::{Claim, Integration, Note, Sampled, own_ms};
+use super::{Integration, IntegrationRef, Note, Sampled};
 use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
 use crate::counts;
 use crate::entry::{Entry, Labels};
-use crate::finding::{Field, Fields};
+use crate::finding::{Field, Fields, Instant};
 use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
-use crate::record::{Body, Number, Tape, Value};
-use crate::redact::Redactor;
+use crate::record::{Body, Document, Limits, Quality, Record, Value, is_own_key};
+use crate::redact::{Editor, Redactor, Scope};
 use crate::stats::Stats;
 use crate::time::{self, Time};
 
-/// What shapes an entry, whatever it is of.
+/// What shapes every entry.
 pub(super) struct Shaper {
     pub namer: Namer,
     pub redactor: Redactor,
@@ -24,52 +22,55 @@ pub(super) struct Shaper {
     text: TextForm,
 }
 
-/// What redaction looks at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Redaction {
-    /// The fields that rules name.
-    Fields,
-    /// Every string.
-    Everything,
-    /// Nothing: the text is made of redacted values.
-    Done,
+/// A body as it came, and what is known about it.
+pub(super) struct OriginalBody<'s, 'a> {
+    pub record: Record<'a>,
+    pub quality: Quality,
+    pub fields: &'s Fields<'a>,
+    /// Whether the filter's own key is in it.
+    pub own: bool,
+    /// Whether there is text or an object that may contain anything, such as a log line.
+    pub texts: bool,
+    /// The keys of members that are copies of it.
+    pub copies: &'s [String],
 }
 
-/// A finding's time, placed among those that Coralogix accepts.
-pub(super) struct Placed {
+/// A finding's time, within the range that Coralogix accepts.
+pub(super) struct EventTime {
     pub finding_ms: i64,
     pub entry_ms: i64,
-    /// The mark and its word, when the two differ.
-    pub off: Option<&'static str>,
-    missing: bool,
+    /// The mark, if the two differ.
+    pub out_of_range: Option<&'static str>,
+    /// The mark for how the finding gives its time, if not as kAudit does.
+    spelled: Option<&'static str>,
 }
 
-impl Placed {
-    /// The digits of an entry's time, where the finding gives it so.
-    #[inline(always)]
-    pub fn digits<'a>(&self, fields: &Fields<'a>) -> Option<&'a [u8; 13]> {
-        match fields.get(Field::Time) {
-            Value::Number(Number::Digits(digits)) if self.off.is_none() => digits.try_into().ok(),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
+impl EventTime {
+    #[inline]
     pub fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
-        if self.off.is_some() || self.missing {
-            mark_odd(self.off, self.missing, entry, stats);
+        if self.out_of_range.is_some() || self.spelled.is_some() {
+            self.mark_unusual(entry, stats);
+        }
+    }
+
+    #[inline(never)]
+    fn mark_unusual(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
+        if let Some(word) = self.out_of_range {
+            entry.mark("clamped", Document::str(word));
+            stats.clamped = stats.clamped.saturating_add(1);
+        }
+        if let Some(word) = self.spelled {
+            entry.mark("time", Document::str(word));
         }
     }
 }
 
-#[inline(never)]
-fn mark_odd(off: Option<&'static str>, missing: bool, entry: &mut Entry<'_>, stats: &mut Stats) {
-    if let Some(word) = off {
-        entry.mark("clamped", Tape::str(word));
-        stats.clamped = stats.clamped.saturating_add(1);
-    }
-    if missing {
-        entry.mark("time", Tape::str("missing"));
+/// The finding's own time in milliseconds, if it can be read.
+pub(super) fn own_time(fields: &Fields<'_>, body: Record<'_>, accepts: impl Fn(i64) -> bool) -> Option<i64> {
+    // Only the encoding of the record is used.
+    match fields.time(body.encoding(), accepts) {
+        Instant::Read(reading) => Some(reading.millis),
+        Instant::Missing | Instant::Unreadable => None,
     }
 }
 
@@ -110,11 +111,11 @@ impl Shaper {
         &self,
         integrations: &[Integration],
         summary: Summary<Sampled>,
-    ) -> Option<(Tape<'static>, Note)> {
+    ) -> Option<(Document<'static>, Note)> {
         let Summary { integration, by, key, tally } = summary;
         let Sampled { note, key: redacted, sample } = tally.note?;
-        let name = Claim { integrations, place: integration }.name();
-        let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
+        let name = IntegrationRef { integrations, index: integration }.name();
+        let mut text = Document::map([("integration", Document::str(name.to_owned())), ("by", Document::str(by.word()))]);
         if let Some(key) = key {
             let key = match redacted {
                 _ if &*key == limit::OTHERS => limit::OTHERS.to_owned(),
@@ -126,51 +127,60 @@ impl Shaper {
                     key
                 }
             };
-            text.insert("key", Tape::str(key));
+            text.insert("key", Document::str(key));
         }
-        text.insert("suppressed", Tape::uint(tally.count));
-        text.insert("first", Tape::int(tally.first.millis()));
-        text.insert("last", Tape::int(tally.last.millis()));
+        text.insert("suppressed", Document::uint(tally.count));
+        text.insert("first", Document::int(tally.first.millis()));
+        text.insert("last", Document::int(tally.last.millis()));
         text.insert("sample", sample);
         Some((text, note))
     }
 
     /// A count report as kAudit writes them.
-    pub fn report_text(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Tape<'static> {
-        let mut text = Tape::map([]);
+    pub fn report_text(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Document<'static> {
+        let mut text = Document::map([]);
         // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
         let keys = ["cluster", "principal", "rule", "resource_namespace"];
         for (key, value) in keys.into_iter().zip(dimensions) {
             if !value.is_empty() {
-                text.insert(key, Tape::str(String::from(value)));
+                text.insert(key, Document::str(String::from(value)));
             }
         }
-        text.insert("time", Tape::int(start_ms));
-        text.insert("timestamp", Tape::str(time::format(start_ms)));
-        text.insert("count", Tape::uint(count));
-        text.insert("count-period", Tape::int(counts::PERIOD_MS));
+        text.insert("time", Document::int(start_ms));
+        text.insert("timestamp", Document::str(time::format(start_ms)));
+        text.insert("count", Document::uint(count));
+        text.insert("count-period", Document::int(counts::PERIOD_MS));
         text
     }
 
-    #[inline(always)]
-    pub fn time(&self, fields: &Fields<'_>, now: Time) -> Placed {
-        match own_ms(fields) {
-            Some(finding_ms) => self.placed(finding_ms, now),
-            None => Placed { finding_ms: now.millis(), entry_ms: now.millis(), off: None, missing: true },
-        }
+    #[inline]
+    pub fn time(&self, fields: &Fields<'_>, body: Record<'_>, now: Time) -> EventTime {
+        let (reading, spelled) = match fields.time(body.encoding(), |millis| self.is_in_range(millis, now)) {
+            Instant::Read(reading) => (Some(reading.millis), reading.unit.mark()),
+            Instant::Missing => (None, Some("missing")),
+            Instant::Unreadable => (None, Some("unreadable")),
+        };
+        EventTime { spelled, ..self.guarded(reading.unwrap_or_else(|| now.millis()), now) }
     }
 
-    #[inline(always)]
-    pub fn placed(&self, finding_ms: i64, now: Time) -> Placed {
+    /// Whether Coralogix accepts a time now.
+    #[inline]
+    pub fn is_in_range(&self, millis: i64, now: Time) -> bool {
         let Guard { max_age_ms, max_ahead_ms, .. } = self.guard;
-        let now_ms = now.millis();
         // From the oldest that is accepted to the one that is furthest ahead, in one comparison.
         let range = max_age_ms.wrapping_add(max_ahead_ms).cast_unsigned();
-        if finding_ms.wrapping_sub(now_ms.wrapping_sub(max_age_ms)).cast_unsigned() <= range {
-            return Placed { finding_ms, entry_ms: finding_ms, off: None, missing: false };
-        }
-        let word = if finding_ms < now_ms { "too-old" } else { "too-far-ahead" };
-        Placed { finding_ms, entry_ms: now_ms, off: Some(word), missing: false }
+        millis.wrapping_sub(now.millis().wrapping_sub(max_age_ms)).cast_unsigned() <= range
+    }
+
+    /// A time, replaced by the time of arrival if Coralogix would not accept it.
+    #[inline]
+    pub fn guarded(&self, finding_ms: i64, now: Time) -> EventTime {
+        let now_ms = now.millis();
+        let (entry_ms, out_of_range) = match self.is_in_range(finding_ms, now) {
+            true => (finding_ms, None),
+            false => (now_ms, Some(if finding_ms < now_ms { "too-old" } else { "too-far-ahead" })),
+        };
+        EventTime { finding_ms, entry_ms, out_of_range, spelled: None }
     }
 
     pub fn entry<'a>(
@@ -180,61 +190,181 @@ impl Shaper {
         labels: Labels<'a>,
         body: Body<'a>,
     ) -> Entry<'a> {
-        Entry { timestamp_ms, digits: None, severity, labels, text: self.text, body, marks: Tape::default() }
+        Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Document::default() }
     }
 
-    /// Everything that may change the text, and the counts of it. `clean`: it may leave as it came; `own`: the filter's
-    /// own key is in it.
-    #[inline(always)]
-    pub fn finish(
+    /// Changes an entry's body where it has to be: redaction, copies, the filter's own key, spelling, size. `scope` says
+    /// what redaction applies to.
+    #[inline]
+    pub fn finish<'a>(
         &self,
-        entry: &mut Entry<'_>,
-        clean: bool,
-        own: bool,
-        redaction: Redaction,
+        entry: &mut Entry<'a>,
+        original: &OriginalBody<'_, 'a>,
+        scope: Scope,
         stats: &mut Stats,
     ) {
-        let redact = match redaction {
-            Redaction::Fields => {
-                !self.redactor.is_empty() && (!clean || self.redactor.may_apply(&entry.body))
-            }
-            Redaction::Everything => !self.redactor.is_empty(),
-            Redaction::Done => false,
-        };
-        if !clean || own || redact || self.keys == Keys::Snake {
-            self.rewrite(entry, own, if redact { redaction } else { Redaction::Done }, stats);
+        let OriginalBody { record, quality, own, texts, copies, .. } = original;
+        let redact = !self.redactor.is_empty()
+            && (scope == Scope::Everything
+                || *texts
+                || !quality.verbatim()
+                || self.redactor.may_apply(*record));
+        if redact || *own || !quality.verbatim() || !copies.is_empty() || self.keys == Keys::Snake {
+            self.rewrite(entry, original, redact.then_some(scope), stats);
         }
-        if entry.fit(self.guard.max_entry_bytes) {
-            stats.truncated = stats.truncated.saturating_add(1);
+        if !entry.surely_fits(self.guard.max_entry_bytes) {
+            self.fit(entry, original.fields, stats);
         }
     }
 
     #[inline(never)]
-    fn rewrite(&self, entry: &mut Entry<'_>, own: bool, redaction: Redaction, stats: &mut Stats) {
-        let mut tape = core::mem::replace(&mut entry.body, Body::Json(b"")).into_tape();
-        let mut changed = 0_u64;
-        if own {
-            // Nobody knows the fields of what stands under the filter's own key.
-            let mut previous = tape.take_own();
-            changed = self.redactor.everything(&mut previous);
-            entry.mark("previous", previous);
+    fn rewrite<'a>(
+        &self,
+        entry: &mut Entry<'a>,
+        original: &OriginalBody<'_, 'a>,
+        redact: Option<Scope>,
+        stats: &mut Stats,
+    ) {
+        let mut editor = Editor::new(&self.redactor, redact);
+        let (mut document, complete) = self.read(original.record, &mut editor);
+        let redacted = editor.changed;
+        if original.own {
+            let mut previous = None;
+            while let Some(value) = document.remove(is_own_key) {
+                previous = previous.or(Some(value));
+            }
+            self.mark_previous(entry, previous.unwrap_or_default(), stats);
         }
-        changed = changed.saturating_add(match redaction {
-            Redaction::Fields => self.redactor.body(&mut tape),
-            Redaction::Everything => self.redactor.everything(&mut tape),
-            Redaction::Done => 0,
-        });
-        if changed > 0 {
-            entry.mark("redacted", Tape::uint(changed));
+        for copy in original.copies {
+            document.remove(|key| key == copy);
+        }
+        if redacted > 0 {
+            entry.mark("redacted", Document::uint(redacted));
             stats.redacted = stats.redacted.saturating_add(1);
         }
         if self.keys == Keys::Snake {
-            tape.snake_keys();
+            document.snake_keys();
         }
-        entry.body = Body::Tape(tape);
+        entry.body = Body::Document(document);
+        if !complete {
+            entry.mark_truncated(original.record.bytes().len());
+            self.reduce(entry, original.fields);
+            stats.truncated = stats.truncated.saturating_add(1);
+        }
     }
 
-    /// Notes of the first finding that is held back what a summary will tell, and of all the highest severity.
+    /// Reads a body, with its longest strings cut while they are copied if it is larger than an entry can be. Returns
+    /// whether all of its members are in the document.
+    ///
+    /// What is read is bounded by the greatest entry and not by the record: a document takes up to 32 times the memory of
+    /// what it is read from.
+    fn read<'a>(&self, record: Record<'a>, editor: &mut Editor<'_>) -> (Document<'a>, bool) {
+        let max = self.guard.max_entry_bytes;
+        if record.bytes().len() <= max {
+            return record.read(Limits::NONE, editor);
+        }
+        let mut read = (Document::default(), false);
+        for string in [max, max / 16, max / 256] {
+            editor.start();
+            read = record.read(Limits { string, structure: max, total: max.saturating_mul(4) }, editor);
+            if read.1 {
+                break;
+            }
+        }
+        read
+    }
+
+    /// Attaches what another filter had attached, if it is small.
+    fn mark_previous<'a>(&self, entry: &mut Entry<'a>, mut previous: Document<'a>, stats: &mut Stats) {
+        /// The greatest size as JSON, bytes.
+        const MOST: usize = 1024;
+        // The meaning of its fields is not known.
+        self.redactor.everything(&mut previous);
+        if previous.size() > MOST || previous.events.len() > 64 {
+            previous = Document::str("too large to keep");
+            stats.truncated = stats.truncated.saturating_add(1);
+        }
+        entry.mark("previous", previous);
+    }
+
+    /// Makes a text the body: a line, or a record that is no JSON.
+    pub fn message<'a>(&self, entry: &mut Entry<'a>, text: &'a [u8], stats: &mut Stats) {
+        let mut message = Document::str(String::from_utf8_lossy(text));
+        self.redact_everything(entry, &mut message, stats);
+        entry.body = Body::Document(Document::map([("message", message)]));
+        self.fit(entry, &Fields::default(), stats);
+    }
+
+    /// Makes what can be read of a broken record the body.
+    pub fn unreadable<'a>(&self, entry: &mut Entry<'a>, record: Record<'a>, stats: &mut Stats) {
+        let mut editor = Editor::new(&self.redactor, (!self.redactor.is_empty()).then_some(Scope::Everything));
+        let (read, _) = self.read(record, &mut editor);
+        if editor.changed > 0 {
+            entry.mark("redacted", Document::uint(editor.changed));
+            stats.redacted = stats.redacted.saturating_add(1);
+        }
+        let read = if read.events.is_empty() {
+            Document::str(format!("[{} bytes that cannot be read]", record.bytes().len()))
+        } else {
+            read
+        };
+        entry.body = Body::Document(Document::map([("message", read)]));
+        self.fit(entry, &Fields::default(), stats);
+    }
+
+    fn redact_everything(&self, entry: &mut Entry<'_>, text: &mut Document<'_>, stats: &mut Stats) {
+        let redacted = self.redactor.everything(text);
+        if redacted > 0 {
+            entry.mark("redacted", Document::uint(redacted));
+            stats.redacted = stats.redacted.saturating_add(1);
+        }
+    }
+
+    /// Cuts the longest strings of an entry's text until it fits; if its keys and numbers alone are too large, only the
+    /// known fields and the beginning of the text are kept.
+    #[inline(never)]
+    pub fn fit<'a>(&self, entry: &mut Entry<'a>, fields: &Fields<'a>, stats: &mut Stats) {
+        let max = self.guard.max_entry_bytes;
+        let length = entry.length();
+        if length <= max {
+            return;
+        }
+        if entry.mark_truncated(length) {
+            stats.truncated = stats.truncated.saturating_add(1);
+        }
+        if let Body::Verbatim(record) = entry.body {
+            let (document, complete) = self.read(record, &mut Editor::new(&self.redactor, None));
+            entry.body = Body::Document(document);
+            if !complete {
+                self.reduce(entry, fields);
+            }
+        }
+        if !entry.cut(max) {
+            self.reduce(entry, fields);
+            entry.cut(max);
+        }
+    }
+
+    /// Reduces a body to the known fields and the beginning of the whole as text.
+    fn reduce(&self, entry: &mut Entry<'_>, fields: &Fields<'_>) {
+        let beginning = entry.beginning(self.guard.max_entry_bytes);
+        let mut reduced = Document::map([]);
+        for &field in Field::ALL {
+            let mut text = String::new();
+            labels::push(field, fields, &self.redactor, &mut text);
+            match (fields.get(field), fields.integer(field)) {
+                _ if text.is_empty() => (),
+                (Value::Number(_), Some(number)) if number.to_string() == text => {
+                    reduced.insert(field.name(), Document::int(number));
+                }
+                _ => reduced.insert(field.name(), Document::str(text)),
+            }
+        }
+        reduced.insert("message", Document::str(beginning));
+        entry.body = Body::Document(reduced);
+    }
+
+    /// Notes a suppressed finding for its summary: the first one's data, the highest severity of all.
     #[inline(never)]
     pub fn remember(
         &self,

@@ -1,502 +1,190 @@
-//! The view over JSON text, and the scanner below it.
+//! The reader of JSON text (RFC 8259).
 //!
-//! The scanner checks the full grammar (RFC 8259) as it goes, since the body leaves as it came: what a lenient scan
-//! let through, Coralogix would drop. It works on an explicit stack of [`MAX_DEPTH`] bits, never by recursion.
+//! It checks the full grammar, since bodies are copied into entries unchanged: Coralogix would drop what a lenient
+//! reader let through. It works on a stack of [`MAX_DEPTH`] bits, never by recursion.
 
-#![expect(clippy::inline_always, reason = "a member of a record costs a call less, measured")]
+use super::duplicates::DuplicateFilter;
+use super::key_cache::{KeyCache, Keys, RawKey};
+use super::simd::{ascii_length, digits_length, plain_length};
+use super::{MAX_DEPTH, Number, Quality, Reader, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value};
 
-use super::decimal;
-use super::keys::{Encoded, Place};
-use super::plain::{ascii_length, digits_length, plain_length};
-use super::repeats::{Inside, Repeats, Suspicion};
-use super::{
-    Body, Event, KnownKeys, MAX_DEPTH, Malformed, NOT_AN_OBJECT, Name, Number, Record, Text, Value, spelled,
-};
-
-/// What [`Malformed`] says of bytes that are no text.
-const NOT_UTF8: &str = "expected utf-8";
-
-/// Numbers of more digits may be beyond every reader's range without an exponent, too.
+/// Numbers with more characters may be beyond a float's range without an exponent, too.
 const MANY: usize = 300;
 
-/// One record as JSON text.
-#[derive(Debug)]
-pub struct Json<'a> {
+/// Reads one JSON value, token by token.
+pub(crate) struct JsonReader<'a> {
     text: &'a [u8],
-    body: &'a [u8],
-    /// Where the text goes when it turns out not to be UTF-8.
-    spare: Option<&'a mut String>,
-    /// Whether the body may leave as it came, if no key stands twice in it.
-    tidy: bool,
-    /// Whether some key may stand twice.
-    suspected: bool,
-}
-
-impl<'a> Json<'a> {
-    /// A view of `text`, which may have white space around it.
-    pub fn new(text: &'a str) -> Self {
-        Self::over(text.as_bytes(), None)
-    }
-
-    /// A view of bytes that ought to be text: what is no UTF-8 becomes U+FFFD, in `spare`. They are looked at while the
-    /// record is scanned, and not before.
-    pub fn of_bytes(bytes: &'a [u8], spare: &'a mut String) -> Self {
-        Self::over(bytes, Some(spare))
-    }
-
-    fn over(text: &'a [u8], spare: Option<&'a mut String>) -> Self {
-        Self { text, body: text, spare, tidy: false, suspected: false }
-    }
-
-    /// The whole text, after a scan; what was no UTF-8 is U+FFFD now, unless the scan found another mistake before it.
-    pub fn text(&self) -> &'a [u8] {
-        self.text
-    }
-
-    #[inline(never)]
-    fn has_repeats(&self) -> bool {
-        let mut repeats = Repeats::new();
-        let mut any = false;
-        // The outermost map is open from the beginning.
-        let mut depth = 0_usize;
-        let walked = walk(self.body, |event| match event {
-            Event::Map(_) | Event::List(_) => {
-                if depth > 0 {
-                    repeats.open();
-                }
-                depth = depth.saturating_add(1);
-            }
-            Event::End => {
-                depth = depth.saturating_sub(1);
-                repeats.close();
-            }
-            Event::Key(key) => any |= key.bytes().is_none_or(|key| !repeats.is_new(key)),
-            _ => (),
-        });
-        any || walked.is_err()
-    }
-}
-
-impl<'a> Json<'a> {
-    #[inline(never)]
-    fn scan_text<M: Copy>(
-        &mut self,
-        keys: &mut KnownKeys<M>,
-        take: &mut impl FnMut(M, Value<'a>),
-    ) -> Result<(), Malformed> {
-        let text = self.text;
-        let mut tidy = true;
-        let mut suspicion = Suspicion::new();
-        // As good as all records begin with a key and end with the map, without white space around.
-        let usual = text.strip_prefix(b"{").filter(|rest| rest.starts_with(b"\""));
-        let ((start, mut ends), mut rest) = match usual {
-            Some(rest) => ((0, false), rest),
-            None => aside(text, text, &mut tidy, Scanner::odd_start)?,
-        };
-        let mut place = keys.begin(rest);
-        let mut expected = keys.from(place);
-        while !ends {
-            let meaning;
-            if let Some((known, later)) = expected.split_first()
-                && let Some(after) = known.follows(rest)
-            {
-                (expected, rest) = (later, after);
-                meaning = known.meaning;
-            } else {
-                place = keys.before(place, expected.len());
-                ((meaning, place), rest) =
-                    aside(text, rest, &mut tidy, |scanner| scanner.key_at_top(keys, place, &mut suspicion))?;
-                expected = keys.from(place);
-            }
-            let after = if let Some((string, after)) = ascii_string(rest) {
-                take(meaning, Value::Plain(string));
-                after
-            } else if let Some((number, after)) = plain_number(rest) {
-                take(meaning, Value::Number(Number::Digits(number)));
-                after
-            } else if let Some((truth, after)) = truth(rest) {
-                take(meaning, Value::Bool(truth));
-                after
-            } else {
-                let (value, after) =
-                    aside(text, rest, &mut tidy, |scanner| scanner.odd_value(&mut suspicion))?;
-                take(meaning, value);
-                after
-            };
-            (ends, rest) = match after.split_first() {
-                Some((b',', behind)) => (false, behind),
-                Some((b'}', behind)) => (true, behind),
-                _ => aside(text, after, &mut tidy, Scanner::odd_end)?,
-            };
-        }
-        self.tidy = tidy;
-        self.suspected = suspicion.any();
-        self.body = text;
-        if start == 0 && rest.is_empty() {
-            return Ok(());
-        }
-        self.body = text.get(start..text.len().wrapping_sub(rest.len())).unwrap_or_default();
-        aside(text, rest, &mut tidy, Scanner::odd_rest).map(|_| ())
-    }
-
-    /// Puts U+FFFD in the place of what is no UTF-8.
-    #[cold]
-    fn mend(&mut self, spare: &'a mut String) {
-        spare.clear();
-        super::push_lossy(self.text, spare);
-        self.text = spare.as_bytes();
-    }
-}
-
-impl<'a> Record<'a> for Json<'a> {
-    #[inline]
-    fn scan<M: Copy>(
-        &mut self,
-        keys: &mut KnownKeys<M>,
-        mut take: impl FnMut(M, Value<'a>),
-    ) -> Result<(), Malformed> {
-        loop {
-            match self.scan_text(keys, &mut take) {
-                // What was taken before the place that is no UTF-8 is taken once more, the same.
-                Err(error) if error.what == NOT_UTF8 => {
-                    let spare = self.spare.take().ok_or(error)?;
-                    self.mend(spare);
-                }
-                scanned => return scanned,
-            }
-        }
-    }
-
-    #[inline]
-    fn is_clean(&self) -> bool {
-        self.tidy && !(self.suspected && self.has_repeats())
-    }
-
-    #[inline(always)]
-    fn body(&self) -> Body<'a> {
-        Body::Json(self.body)
-    }
-
-    fn lossy_text(&self) -> String {
-        String::from_utf8_lossy(self.text).into_owned()
-    }
-}
-
-/// Walks a value known to be valid, such as a body that was scanned.
-pub(super) fn walk<'a>(text: &'a [u8], on: impl FnMut(Event<'a, Text<'a>>)) -> Result<(), Malformed> {
-    let mut on = on;
-    Scanner::new(text).walk_from(0, &mut on)
-}
-
-/// The value behind a key whose name ends at this byte; null if none does.
-pub(super) fn behind_key(text: &[u8], end: usize) -> Value<'_> {
-    let mut scanner = Scanner { at: end, ..Scanner::new(text) };
-    scanner.behind_key().unwrap_or(Value::Null)
-}
-
-/// Reads what is seldom with a scanner, which there is only as long as it is asked.
-#[inline(always)]
-fn aside<'a, T>(
-    text: &'a [u8],
+    /// What has not been read yet.
     rest: &'a [u8],
-    tidy: &mut bool,
-    read: impl FnOnce(&mut Scanner<'a>) -> Result<T, Malformed>,
-) -> Result<(T, &'a [u8]), Malformed> {
-    let mut scanner = Scanner { text, at: text.len().wrapping_sub(rest.len()), tidy: *tidy };
-    let seen = read(&mut scanner)?;
-    *tidy = scanner.tidy;
-    Ok((seen, scanner.rest()))
+    open: Open,
+    expects: Expects,
+    quality: Quality,
 }
 
-struct Scanner<'a> {
-    text: &'a [u8],
-    /// Where the next byte to be read stands.
-    at: usize,
-    /// Whether all that was read may leave as it is.
-    tidy: bool,
+/// What comes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expects {
+    /// A value: at the start, after a key's colon, or after a comma in a list.
+    Value,
+    /// The first key or element of a map or list, or its end.
+    First,
+    /// A comma, or the end of the map or list.
+    Comma,
 }
 
-impl<'a> Scanner<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, tidy: true }
+/// The open maps and lists, the innermost in the lowest bit.
+#[derive(Clone, Copy, Default)]
+struct Open {
+    maps: u32,
+    depth: usize,
+}
+
+const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
+
+impl<'a> JsonReader<'a> {
+    /// A reader of a value at the beginning of `text`, which may have white space before it and anything after it.
+    pub fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            rest: text,
+            open: Open::default(),
+            expects: Expects::Value,
+            quality: Quality::default(),
+        }
     }
 
+    /// Reads the rest, which must be white space.
+    pub fn finish(&mut self) -> Result<(), SyntaxError> {
+        self.space();
+        if self.rest.is_empty() { Ok(()) } else { Err(self.error(SyntaxErrorKind::TrailingBytes)) }
+    }
+
+    /// An error at the current position.
     #[cold]
-    fn malformed(&self, what: &'static str) -> Malformed {
-        let what = if self.at >= self.text.len() { "the record ends early" } else { what };
-        Malformed { offset: self.at.min(self.text.len()), what }
+    pub fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
+        let kind = if self.rest.is_empty() { SyntaxErrorKind::EndsEarly } else { kind };
+        SyntaxError { kind, offset: self.text.len().saturating_sub(self.rest.len()) }
     }
 
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+        self.rest.first().copied()
     }
 
     #[inline]
     fn step(&mut self) {
-        self.at = self.at.wrapping_add(1);
+        self.rest = self.rest.get(1..).unwrap_or_default();
     }
 
     #[inline]
     fn space(&mut self) {
-        if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.spaces();
+        while let Some((byte @ (b' ' | b'\t' | b'\n' | b'\r'), rest)) = self.rest.split_first() {
+            if matches!(byte, b'\n' | b'\r') {
+                self.quality.add(Quality::LINE_BREAK);
+            }
+            self.rest = rest;
         }
     }
 
-    #[inline(never)]
-    fn spaces(&mut self) {
-        while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.peek() {
-            // An entry is one line; a body with a line break between its tokens is written anew.
-            self.tidy &= !matches!(byte, b'\n' | b'\r');
-            self.step();
+    /// The next key of a map and its colon, or the map's end.
+    fn key_or_end(&mut self) -> Result<Option<Str<'a>>, SyntaxError> {
+        self.space();
+        match (self.peek(), self.expects) {
+            (Some(b'}'), _) => {
+                self.end();
+                return Ok(None);
+            }
+            (Some(b','), Expects::Comma) => {
+                self.step();
+                self.space();
+            }
+            (_, Expects::Comma) => return Err(self.error(SyntaxErrorKind::ExpectedMapEnd)),
+            _ => (),
         }
+        self.key().map(Some)
     }
 
-    #[inline]
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Malformed> {
-        if self.peek() != Some(byte) {
-            return Err(self.malformed(what));
-        }
-        self.step();
-        Ok(())
-    }
-
-    /// What is still to be read.
-    #[inline(always)]
-    fn rest(&self) -> &'a [u8] {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    /// Goes to where only this is still to be read.
-    #[inline(always)]
-    fn back_to(&mut self, rest: &[u8]) {
-        self.at = self.text.len().wrapping_sub(rest.len());
-    }
-
-    /// A key without escapes and its colon, without space between: itself, and what follows it.
-    #[inline(always)]
-    fn plain_key(&self) -> Option<(&'a [u8], &'a [u8])> {
-        match ascii_string(self.rest())? {
-            (key, [b':', rest @ ..]) => Some((key, rest)),
-            _ => None,
-        }
-    }
-
-    /// Any key and its colon.
-    fn key(&mut self) -> Result<Text<'a>, Malformed> {
-        if let Some((key, rest)) = self.plain_key() {
-            self.back_to(rest);
-            self.space();
-            return Ok(Text::Bytes(key));
-        }
-        self.odd_key()
-    }
-
-    /// A key with escapes in it or space behind it, or none.
-    #[inline(never)]
-    fn odd_key(&mut self) -> Result<Text<'a>, Malformed> {
+    /// A key and its colon.
+    fn key(&mut self) -> Result<Str<'a>, SyntaxError> {
         if self.peek() != Some(b'"') {
-            return Err(self.malformed("expected a key"));
+            return Err(self.error(SyntaxErrorKind::ExpectedKey));
         }
         let key = self.string()?;
-        // A key in escapes is legal, but hides from whoever looks for its name in the bytes.
-        self.tidy &= !matches!(key, Text::Escaped(_));
+        if let Str::Escaped(_) = key {
+            self.quality.add(Quality::ESCAPED_KEY);
+        }
         self.space();
-        self.expect(b':', "expected `:`")?;
-        self.space();
+        if self.peek() != Some(b':') {
+            return Err(self.error(SyntaxErrorKind::ExpectedColon));
+        }
+        self.step();
+        self.expects = Expects::Value;
         Ok(key)
     }
 
-    /// The beginning of a record that does not begin with its first key: where its map begins, and whether that is
-    /// empty.
-    #[inline(never)]
-    fn odd_start(&mut self) -> Result<(usize, bool), Malformed> {
+    /// The next element of a list, or the list's end.
+    fn element_or_end(&mut self) -> Result<Token<'a>, SyntaxError> {
         self.space();
-        self.tidy = true;
-        let start = self.at;
-        self.expect(b'{', NOT_AN_OBJECT)?;
-        self.space();
-        let empty = self.peek() == Some(b'}');
-        if empty {
-            self.step();
-        }
-        Ok((start, empty))
-    }
-
-    /// A key of the top level that was not the next of this place: what it means, and the place behind it.
-    #[inline(never)]
-    fn key_at_top<M: Copy>(
-        &mut self,
-        keys: &mut KnownKeys<M>,
-        place: Place,
-        suspicion: &mut Suspicion,
-    ) -> Result<(M, Place), Malformed> {
-        if let Some((meaning, place, rest)) = keys.skip(place, self.rest()) {
-            self.back_to(rest);
-            return Ok((meaning, place));
-        }
-        self.space();
-        let mut scratch = String::new();
-        let key = self.key()?;
-        let key = match key.bytes() {
-            Some(key) => key,
-            None => key.decode(&mut scratch).as_bytes(),
-        };
-        Ok(keys.find(place, &Name::of(key), Encoded::of([b"\"", key, b"\":"]), suspicion))
-    }
-
-    /// One value of the top level other than a string without escapes; a nested one is checked and passed over.
-    #[inline(never)]
-    fn odd_value(&mut self, suspicion: &mut Suspicion) -> Result<Value<'a>, Malformed> {
-        self.space();
-        Ok(match self.peek() {
-            Some(b'"') => match self.string()? {
-                Text::Bytes(ascii) => Value::Plain(ascii),
-                text => text.into(),
-            },
-            Some(b'{') => {
-                self.nested(&mut suspicion.inside())?;
-                Value::Map
+        match (self.peek(), self.expects) {
+            (Some(b']'), _) => {
+                self.end();
+                return Ok(Token::End);
             }
-            Some(b'[') => {
-                self.nested(&mut suspicion.inside())?;
-                Value::List
-            }
-            _ => match self.scalar()? {
-                Event::Number(number) => Value::Number(number),
-                Event::Bool(value) => Value::Bool(value),
-                _ => Value::Null,
-            },
-        })
-    }
-
-    fn nested(&mut self, keys: &mut Inside<'_>) -> Result<(), Malformed> {
-        self.walk_from(1, &mut |event| match event {
-            Event::Map(_) | Event::List(_) => keys.open(),
-            Event::End => keys.close(),
-            // A key in escapes is seen by the second look, which an untidy record takes anyway.
-            Event::Key(key) => key.bytes().into_iter().for_each(|key| keys.take(key)),
+            (Some(b','), Expects::Comma) => self.step(),
+            (_, Expects::Comma) => return Err(self.error(SyntaxErrorKind::ExpectedListEnd)),
             _ => (),
-        })
+        }
+        self.value()
     }
 
-    /// The value of a key, from behind the key's name; what is in a nested one is not looked at.
-    fn behind_key(&mut self) -> Result<Value<'a>, Malformed> {
-        self.expect(b'"', "expected the end of a key")?;
-        self.space();
-        self.expect(b':', "expected `:`")?;
-        self.space();
-        Ok(match self.peek() {
-            Some(b'{') => Value::Map,
-            Some(b'[') => Value::List,
-            Some(b'"') => self.string()?.into(),
-            _ => match self.scalar()? {
-                Event::Number(number) => Value::Number(number),
-                _ => Value::Null,
-            },
-        })
-    }
-
-    /// What stands behind a member and white space: whether the map ends, or a comma and another member follow.
-    #[inline(never)]
-    fn odd_end(&mut self) -> Result<bool, Malformed> {
-        self.space();
-        let ends = match self.peek() {
-            Some(b',') => false,
-            Some(b'}') => true,
-            _ => return Err(self.malformed("expected `,` or `}`")),
-        };
+    fn end(&mut self) {
         self.step();
-        Ok(ends)
+        self.open.pop();
+        self.expects = Expects::Comma;
     }
 
-    /// What stands behind the record: white space.
-    fn odd_rest(&mut self) -> Result<(), Malformed> {
+    /// A value; of a map or list only the beginning.
+    #[inline]
+    fn value(&mut self) -> Result<Token<'a>, SyntaxError> {
         self.space();
+        self.expects = Expects::Comma;
         match self.peek() {
-            None => Ok(()),
-            Some(_) => Err(self.malformed("expected the end of the record")),
+            Some(b'"') => self.string().map(Token::Str),
+            Some(b'{') => self.begin(true).map(|()| Token::Map),
+            Some(b'[') => self.begin(false).map(|()| Token::List),
+            Some(b'-' | b'0'..=b'9') => self.number().map(|text| Token::Number(Number::Raw(text))),
+            Some(b't') => self.literal(b"true", Token::Bool(true)),
+            Some(b'f') => self.literal(b"false", Token::Bool(false)),
+            Some(b'n') => self.literal(b"null", Token::Null),
+            _ => Err(self.error(SyntaxErrorKind::ExpectedValue)),
         }
     }
 
-    /// One value that stands `depth` levels down, event by event. The counts of maps and lists are not known yet and given as 0.
-    fn walk_from(&mut self, depth: usize, on: &mut impl FnMut(Event<'a, Text<'a>>)) -> Result<(), Malformed> {
-        let mut stack = Stack { maps: 0, depth, floor: depth };
-        loop {
-            match self.peek() {
-                Some(b'{') => {
-                    self.open(&mut stack, true)?;
-                    on(Event::Map(0));
-                    if self.peek() != Some(b'}') {
-                        on(Event::Key(self.key()?));
-                        continue;
-                    }
-                }
-                Some(b'[') => {
-                    self.open(&mut stack, false)?;
-                    on(Event::List(0));
-                    if self.peek() != Some(b']') {
-                        continue;
-                    }
-                }
-                Some(b'"') => on(Event::Str(self.string()?)),
-                _ => on(self.scalar()?),
-            }
-            loop {
-                let Some(in_map) = stack.top() else { return Ok(()) };
-                self.space();
-                match (self.peek(), in_map) {
-                    (Some(b','), _) => {
-                        self.step();
-                        self.space();
-                        if in_map {
-                            on(Event::Key(self.key()?));
-                        }
-                        break;
-                    }
-                    (Some(b'}'), true) | (Some(b']'), false) => {
-                        self.step();
-                        stack.pop();
-                        on(Event::End);
-                    }
-                    (_, true) => return Err(self.malformed("expected `,` or `}`")),
-                    (_, false) => return Err(self.malformed("expected `,` or `]`")),
-                }
-            }
-        }
-    }
-
-    fn open(&mut self, stack: &mut Stack, map: bool) -> Result<(), Malformed> {
-        if !stack.push(map) {
-            return Err(self.malformed("nested too deep"));
+    fn begin(&mut self, map: bool) -> Result<(), SyntaxError> {
+        if !self.open.push(map) {
+            return Err(self.error(SyntaxErrorKind::TooDeep));
         }
         self.step();
-        self.space();
+        self.expects = Expects::First;
         Ok(())
     }
 
-    fn scalar(&mut self) -> Result<Event<'a, Text<'a>>, Malformed> {
-        match self.peek() {
-            Some(b't') => self.literal("true", Event::Bool(true)),
-            Some(b'f') => self.literal("false", Event::Bool(false)),
-            Some(b'n') => self.literal("null", Event::Null),
-            Some(b'-' | b'0'..=b'9') => Ok(Event::Number(Number::Raw(self.number()?))),
-            _ => Err(self.malformed("expected a value")),
+    fn literal(&mut self, word: &[u8], token: Token<'a>) -> Result<Token<'a>, SyntaxError> {
+        match self.rest.strip_prefix(word) {
+            Some(rest) => {
+                self.rest = rest;
+                Ok(token)
+            }
+            None if word.starts_with(self.rest) => {
+                self.rest = &[];
+                Err(self.error(SyntaxErrorKind::EndsEarly))
+            }
+            None => Err(self.error(SyntaxErrorKind::ExpectedValue)),
         }
     }
 
-    fn literal(&mut self, word: &str, event: Event<'a, Text<'a>>) -> Result<Event<'a, Text<'a>>, Malformed> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
-            return Err(self.malformed("expected a value"));
-        }
-        self.at = self.at.wrapping_add(word.len());
-        Ok(event)
-    }
-
-    fn number(&mut self) -> Result<&'a [u8], Malformed> {
-        let start = self.at;
+    fn number(&mut self) -> Result<&'a [u8], SyntaxError> {
+        let start = self.rest;
         if self.peek() == Some(b'-') {
             self.step();
         }
@@ -518,92 +206,274 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        let text = self.text.get(start..self.at).unwrap_or_default();
-        if exponent || text.len() > MANY {
-            self.tidy &= decimal::is_finite(spelled(text));
+        let text = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
+        if (exponent || text.len() > MANY) && !Number::Raw(text).is_finite() {
+            self.quality.add(Quality::NUMBER_RANGE);
         }
         Ok(text)
     }
 
-    fn digits(&mut self) -> Result<(), Malformed> {
-        let count = digits_length(self.rest());
-        if count == 0 {
-            return Err(self.malformed("expected a digit"));
-        }
-        self.at = self.at.wrapping_add(count);
-        Ok(())
-    }
-
-    /// A string, from its opening quote to behind its closing one.
-    #[inline]
-    fn string(&mut self) -> Result<Text<'a>, Malformed> {
-        if let Some((text, rest)) = ascii_string(self.rest()) {
-            self.back_to(rest);
-            return Ok(Text::Bytes(text));
-        }
-        self.odd_string()
-    }
-
-    /// A string with escapes or other characters than ASCII's in it, or none, from its opening quote.
-    #[inline(never)]
-    fn odd_string(&mut self) -> Result<Text<'a>, Malformed> {
-        self.step();
-        let start = self.at;
-        let mut escapes = false;
-        loop {
-            self.at = self.at.wrapping_add(plain_length(self.rest()));
-            match self.peek() {
-                Some(b'"') => {
-                    let bytes = self.text.get(start..self.at).unwrap_or_default();
-                    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| self.malformed(NOT_UTF8))?;
-                    self.step();
-                    return Ok(if escapes { Text::Escaped(text) } else { Text::Plain(text) });
-                }
-                Some(b'\\') => {
-                    escapes = true;
-                    self.step();
-                    self.escape()?;
-                }
-                Some(_) => return Err(self.malformed("control character in a string")),
-                None => return Err(self.malformed("string without an end")),
+    fn digits(&mut self) -> Result<(), SyntaxError> {
+        match digits_length(self.rest) {
+            0 => Err(self.error(SyntaxErrorKind::ExpectedDigit)),
+            count => {
+                self.rest = self.rest.get(count..).unwrap_or_default();
+                Ok(())
             }
         }
     }
 
-    /// One escape, from behind its backslash.
-    fn escape(&mut self) -> Result<(), Malformed> {
+    /// A string, from its opening quote to its closing one.
+    #[inline]
+    fn string(&mut self) -> Result<Str<'a>, SyntaxError> {
+        if let Some((text, rest)) = ascii_string(self.rest) {
+            self.rest = rest;
+            return Ok(Str::Plain(text));
+        }
+        self.any_string()
+    }
+
+    /// A string with escape sequences or bytes that are not ASCII, or a broken one.
+    #[inline(never)]
+    fn any_string(&mut self) -> Result<Str<'a>, SyntaxError> {
+        self.step();
+        let start = self.rest;
+        let mut escaped = false;
+        loop {
+            self.rest = self.rest.get(plain_length(self.rest)..).unwrap_or_default();
+            match self.peek() {
+                Some(b'"') => {
+                    let text = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
+                    if simdutf8::basic::from_utf8(text).is_err() {
+                        self.quality.add(Quality::NOT_UTF8);
+                    }
+                    self.step();
+                    return Ok(if escaped { Str::Escaped(text) } else { Str::Plain(text) });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.step();
+                    self.escape()?;
+                }
+                _ => return Err(self.error(SyntaxErrorKind::ControlCharacter)),
+            }
+        }
+    }
+
+    /// An escape sequence, after its backslash.
+    fn escape(&mut self) -> Result<(), SyntaxError> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.step(),
             Some(b'u') => {
                 self.step();
                 match self.hex()? {
-                    0xD800..=0xDBFF => {
-                        let rest = self.text.get(self.at..).unwrap_or_default();
-                        let low = rest.strip_prefix(b"\\u").and_then(hex4);
-                        if low.is_some_and(|low| (0xDC00..=0xDFFF).contains(&low)) {
-                            self.at = self.at.wrapping_add(6);
-                        } else {
-                            self.tidy = false;
-                        }
-                    }
-                    0xDC00..=0xDFFF => self.tidy = false,
+                    0xD800..=0xDBFF => match low_surrogate(self.rest) {
+                        Some((_, rest)) => self.rest = rest,
+                        None => self.quality.add(Quality::LONE_SURROGATE),
+                    },
+                    0xDC00..=0xDFFF => self.quality.add(Quality::LONE_SURROGATE),
                     _ => (),
                 }
             }
-            _ => return Err(self.malformed("unknown escape")),
+            _ => return Err(self.error(SyntaxErrorKind::UnknownEscape)),
         }
         Ok(())
     }
 
-    fn hex(&mut self) -> Result<u32, Malformed> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let code = hex4(rest).ok_or_else(|| self.malformed("expected four hex digits"))?;
-        self.at = self.at.wrapping_add(4);
+    fn hex(&mut self) -> Result<u32, SyntaxError> {
+        let Some(code) = hex4(self.rest) else {
+            if self.rest.len() < 4 && self.rest.iter().all(u8::is_ascii_hexdigit) {
+                self.rest = &[];
+            }
+            return Err(self.error(SyntaxErrorKind::ExpectedHex));
+        };
+        self.rest = self.rest.get(4..).unwrap_or_default();
         Ok(code)
+    }
+
+    /// The value of a member; a map or list is checked and read past.
+    #[inline(never)]
+    fn member_value(&mut self) -> Result<Value<'a>, SyntaxError> {
+        self.space();
+        let start = self.rest;
+        Ok(match self.value()? {
+            Token::Str(text) => Value::Str(text),
+            Token::Number(number) => Value::Number(number),
+            Token::Bool(value) => Value::Bool(value),
+            token @ (Token::Map | Token::List) => {
+                self.nested()?;
+                let bytes = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
+                if matches!(token, Token::Map) { Value::Map(bytes) } else { Value::List(bytes) }
+            }
+            _ => Value::Null,
+        })
+    }
+
+    /// Reads past the end of the innermost map or list and looks for duplicate keys on the way.
+    fn nested(&mut self) -> Result<(), SyntaxError> {
+        let mut filter = DuplicateFilter::new();
+        filter.open();
+        while let Some(token) = self.next()? {
+            match token {
+                Token::Map | Token::List => filter.open(),
+                Token::Key(key) => filter.key(key.source()),
+                Token::End if filter.close() => break,
+                _ => (),
+            }
+        }
+        if filter.found() {
+            self.quality.add(Quality::MAYBE_DUPLICATE);
+        }
+        Ok(())
+    }
+
+    /// After a member: whether the map ends, or a comma and another member follow.
+    #[inline(never)]
+    fn member_end(&mut self) -> Result<bool, SyntaxError> {
+        self.space();
+        let ends = match self.peek() {
+            Some(b',') => false,
+            Some(b'}') => true,
+            _ => return Err(self.error(SyntaxErrorKind::ExpectedMapEnd)),
+        };
+        self.step();
+        Ok(ends)
+    }
+
+    /// The beginning of a record, up to its first key; whether there is none.
+    fn record_start(&mut self) -> Result<bool, SyntaxError> {
+        self.space();
+        // Line breaks before the body are not in it.
+        self.quality.remove(Quality::LINE_BREAK);
+        if self.peek() != Some(b'{') {
+            return Err(self.error(SyntaxErrorKind::NotAnObject));
+        }
+        self.begin(true)?;
+        self.space();
+        let empty = self.peek() == Some(b'}');
+        if empty {
+            self.step();
+        }
+        Ok(empty)
+    }
+
+    /// A member's key that was not expected: its meaning.
+    #[inline(never)]
+    fn member_key<K: Keys>(
+        &mut self,
+        cache: &mut KeyCache<K>,
+        cursor: &mut super::key_cache::Cursor,
+    ) -> Result<K::Meaning, SyntaxError> {
+        if let Some((meaning, rest)) = cache.near(cursor, self.rest) {
+            self.rest = rest;
+            return Ok(meaning);
+        }
+        self.space();
+        let start = self.rest;
+        let key = self.key()?;
+        let Str::Plain(plain) = key else {
+            let mut scratch = String::new();
+            return Ok(cache.find(cursor, key.decode(&mut scratch).as_bytes(), None));
+        };
+        let source = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
+        // Quotes and colon, without white space between: the one spelling of a key that is cached.
+        let raw = RawKey::new(source).filter(|_| source.len() == plain.len().wrapping_add(3));
+        Ok(cache.find(cursor, plain, raw))
     }
 }
 
-/// A string of ASCII without escapes, from its opening quote, and what follows it.
+impl<'a> Reader<'a> for JsonReader<'a> {
+    fn next(&mut self) -> Result<Option<Token<'a>>, SyntaxError> {
+        match (self.expects, self.open.innermost()) {
+            (Expects::Value, _) => self.value(),
+            (_, None) => return Ok(None),
+            (_, Some(true)) => self.key_or_end().map(|key| key.map_or(Token::End, Token::Key)),
+            (_, Some(false)) => self.element_or_end(),
+        }
+        .map(Some)
+    }
+}
+
+/// Takes the members of the record in `text` in order, each by what its key means, and checks the whole record. Returns
+/// its body, without white space around it, and its properties.
+///
+/// The loop reads the usual forms itself, with what is left to read in a register, and asks the reader for all others.
+/// Decision: with the reader alone the guard's `json-dropped` takes 1.3 times the instructions.
+pub(crate) fn members<'a, K: Keys>(
+    text: &'a [u8],
+    cache: &mut KeyCache<K>,
+    take: &mut impl Take<'a, K::Meaning>,
+) -> Result<(&'a [u8], Quality), SyntaxError> {
+    let (body, quality, rest) = first_members(text, cache, take)?;
+    if !rest.is_empty() {
+        JsonReader { text, rest, ..JsonReader::new(text) }.finish()?;
+    }
+    Ok((body, quality))
+}
+
+/// As [`members`], of text that has anything after the record, which is returned.
+pub(crate) fn first_members<'a, K: Keys>(
+    text: &'a [u8],
+    cache: &mut KeyCache<K>,
+    take: &mut impl Take<'a, K::Meaning>,
+) -> Result<(&'a [u8], Quality, &'a [u8]), SyntaxError> {
+    let mut reader = JsonReader::new(text);
+    let mut ends = reader.record_start()?;
+    let mut rest = reader.rest;
+    let mut cursor = cache.start();
+    let mut expected = cache.expected(cursor);
+    while !ends {
+        let meaning;
+        if let Some((cached, later)) = expected.split_first()
+            && let Some(after) = cached.follow(rest)
+        {
+            (expected, rest) = (later, after);
+            meaning = cached.meaning;
+        } else {
+            cursor = cache.before(cursor, expected.len());
+            reader.rest = rest;
+            meaning = reader.member_key(cache, &mut cursor)?;
+            rest = reader.rest;
+            expected = cache.expected(cursor);
+        }
+        if let Some((text, after)) = ascii_string(rest) {
+            take.text(meaning, text);
+            rest = after;
+        } else if let Some((number, after)) = plain_number(rest) {
+            take.value(meaning, Value::Number(Number::Raw(number)));
+            rest = after;
+        } else if let Some((value, after)) = boolean(rest) {
+            take.value(meaning, Value::Bool(value));
+            rest = after;
+        } else {
+            reader.rest = rest;
+            take.value(meaning, reader.member_value()?);
+            rest = reader.rest;
+        }
+        (ends, rest) = match rest.split_first() {
+            Some((b',', after)) => (false, after),
+            Some((b'}', after)) => (true, after),
+            _ => {
+                reader.rest = rest;
+                (reader.member_end()?, reader.rest)
+            }
+        };
+    }
+    if cursor.maybe_duplicate {
+        reader.quality.add(Quality::MAYBE_DUPLICATE);
+    }
+    let body = text.get(..text.len().wrapping_sub(rest.len())).unwrap_or_default().trim_ascii_start();
+    Ok((body, reader.quality, rest))
+}
+
+/// The value at the beginning of `text`, and what follows it.
+pub(crate) fn first_value(text: &[u8]) -> Result<(Value<'_>, &[u8]), SyntaxError> {
+    let mut reader = JsonReader::new(text);
+    let value = reader.member_value()?;
+    Ok((value, reader.rest))
+}
+
+/// A string of ASCII without escape sequences, from its opening quote, and what follows it.
 #[inline(always)]
 fn ascii_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (b'"', inside) = bytes.split_first()? else { return None };
@@ -612,7 +482,7 @@ fn ascii_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((inside.get(..length)?, inside.get(length.wrapping_add(1)..)?))
 }
 
-/// What most values other than strings are, a whole number without a sign, and what follows it.
+/// An integer without a sign, as most numbers are, and what follows it.
 #[inline(always)]
 fn plain_number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = digits_length(bytes);
@@ -620,11 +490,13 @@ fn plain_number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(length).filter(|(_, after)| is_plain && matches!(after, [b',' | b'}', ..]))
 }
 
-/// A truth value, and what follows it.
 #[inline(always)]
-fn truth(bytes: &[u8]) -> Option<(bool, &[u8])> {
-    let is_true = bytes.first()? == &b't';
-    Some((is_true, bytes.strip_prefix(if is_true { b"true".as_slice() } else { b"false" })?))
+fn boolean(bytes: &[u8]) -> Option<(bool, &[u8])> {
+    match bytes {
+        [b't', b'r', b'u', b'e', rest @ ..] => Some((true, rest)),
+        [b'f', b'a', b'l', b's', b'e', rest @ ..] => Some((false, rest)),
+        _ => None,
+    }
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {
@@ -632,59 +504,61 @@ fn hex4(text: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
 }
 
-/// Appends a checked string's inside with its escapes resolved; a lone surrogate becomes U+FFFD.
-pub(super) fn unescape(text: &str, out: &mut String) {
+/// The second half of a surrogate pair, as an escape sequence, and what follows it.
+fn low_surrogate(text: &[u8]) -> Option<(u32, &[u8])> {
+    let code = text.strip_prefix(b"\\u")?;
+    let low = hex4(code).filter(|low| (0xDC00..=0xDFFF).contains(low))?;
+    Some((low, code.get(4..)?))
+}
+
+/// Appends the inside of a JSON string with its escape sequences resolved. Half of a surrogate pair becomes U+FFFD; a
+/// sequence that is none is kept as it is.
+pub(crate) fn unescape(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some((plain, from)) = rest.split_once('\\') {
+    while let Some((plain, after)) = rest.split_once('\\') {
         out.push_str(plain);
-        let mut chars = from.chars();
-        let simple = match chars.next() {
+        let mut chars = after.chars();
+        let resolved = match chars.next() {
             Some('b') => '\u{8}',
             Some('f') => '\u{c}',
             Some('n') => '\n',
             Some('r') => '\r',
             Some('t') => '\t',
-            Some('u') => {
-                rest = unescape_unicode(chars.as_str(), out);
+            Some(same @ ('"' | '\\' | '/')) => same,
+            Some('u') if let Some((code, after)) = unescape_unicode(chars.as_str()) => {
+                out.push(code);
+                rest = after;
                 continue;
             }
-            Some(same) => same,
-            None => break,
+            _ => {
+                out.push('\\');
+                rest = after;
+                continue;
+            }
         };
-        out.push(simple);
+        out.push(resolved);
         rest = chars.as_str();
     }
     out.push_str(rest);
 }
 
-fn unescape_unicode<'a>(text: &'a str, out: &mut String) -> &'a str {
-    let code = hex4(text.as_bytes()).unwrap_or(0xFFFD);
-    let rest = text.get(4..).unwrap_or_default();
-    if (0xD800..=0xDBFF).contains(&code) {
-        let low =
-            rest.as_bytes().strip_prefix(b"\\u").and_then(hex4).filter(|low| (0xDC00..=0xDFFF).contains(low));
-        if let Some(low) = low {
-            let pair = ((code & 0x3FF) << 10 | (low & 0x3FF)).wrapping_add(0x1_0000);
-            out.push(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER));
-            return rest.get(6..).unwrap_or_default();
-        }
+/// The character of a `\u` sequence, after the `u`, and what follows it.
+fn unescape_unicode(text: &str) -> Option<(char, &str)> {
+    let code = hex4(text.as_bytes())?;
+    let rest = text.get(4..)?;
+    if (0xD800..=0xDBFF).contains(&code)
+        && let Some((low, _)) = low_surrogate(rest.as_bytes())
+    {
+        let pair = ((code & 0x3FF) << 10 | (low & 0x3FF)).wrapping_add(0x1_0000);
+        return Some((char::from_u32(pair)?, rest.get(6..)?));
     }
-    out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-    rest
+    Some((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), rest))
 }
 
-/// Whether each open container is a map, innermost in the lowest bit.
-struct Stack {
-    maps: u64,
-    depth: usize,
-    /// The depth at which the walk began.
-    floor: usize,
-}
-
-impl Stack {
+impl Open {
     fn push(&mut self, map: bool) -> bool {
         self.depth = self.depth.saturating_add(1);
-        self.maps = self.maps << 1 | u64::from(map);
+        self.maps = self.maps << 1 | u32::from(map);
         self.depth <= MAX_DEPTH
     }
 
@@ -693,7 +567,41 @@ impl Stack {
         self.maps >>= 1;
     }
 
-    fn top(&self) -> Option<bool> {
-        (self.depth > self.floor).then_some(self.maps & 1 == 1)
+    /// Whether the innermost is a map; `None` if nothing is open.
+    fn innermost(self) -> Option<bool> {
+        (self.depth > 0).then_some(self.maps & 1 == 1)
+    }
+}
+
+/// Calls `on` for each element of the list in `text`, until it returns `false` or the text is broken.
+pub(crate) fn elements<'a>(text: &'a [u8], on: &mut dyn FnMut(Value<'a>) -> bool) {
+    let mut reader = JsonReader::new(text);
+    if !matches!(reader.next(), Ok(Some(Token::List))) {
+        return;
+    }
+    loop {
+        reader.space();
+        match (reader.peek(), reader.expects) {
+            (Some(b','), Expects::Comma) => reader.step(),
+            (Some(b']') | None, _) | (_, Expects::Comma) => return,
+            _ => (),
+        }
+        match reader.member_value() {
+            Ok(value) if on(value) => (),
+            _ => return,
+        }
+    }
+}
+
+/// The value after a key's closing quote, a map or list without its content; `Null` if there is none.
+pub(crate) fn value_after_key(text: &[u8]) -> Value<'_> {
+    let Some((b'"', rest)) = text.split_first() else { return Value::Null };
+    let Some(rest) = rest.trim_ascii_start().strip_prefix(b":") else { return Value::Null };
+    match JsonReader::new(rest).value() {
+        Ok(Token::Map) => Value::Map(&[]),
+        Ok(Token::List) => Value::List(&[]),
+        Ok(Token::Str(text)) => Value::Str(text),
+        Ok(Token::Number(number)) => Value::Number(number),
+        _ => Value::Null,
     }
 }

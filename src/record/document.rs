@@ -1,0 +1,369 @@
+//! A body in its editable form: the few bodies that have to change are read into a document, edited while they are
+//! read or afterwards, and written in the encoding that the host wants.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::{Number, Reader, Token};
+
+/// One event of a body, in document order.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A map begins; it has so many members.
+    Map(u32),
+    /// A list begins; it has so many elements.
+    List(u32),
+    /// The innermost map or list ends.
+    End,
+    /// A key; its value follows.
+    Key(Cow<'a, str>),
+    /// A string.
+    Str(Cow<'a, str>),
+    /// A number.
+    Number(Number<'a>),
+    /// A boolean.
+    Bool(bool),
+    /// Null.
+    Null,
+}
+
+impl<'a> From<Token<'a>> for Event<'a> {
+    /// What JSON has no form for becomes a string: keys that are numbers, numbers beyond the range of a float, and
+    /// extensions, of which only the type and the length are kept.
+    fn from(token: Token<'a>) -> Self {
+        match token {
+            Token::Map => Self::Map(0),
+            Token::List => Self::List(0),
+            Token::End => Self::End,
+            Token::Key(key) => Self::Key(key.into()),
+            Token::Str(text) => Self::Str(text.into()),
+            Token::Number(number) if number.is_finite() => Self::Number(number),
+            Token::Number(number) => {
+                Self::Str(number.raw().map_or_else(|| number.to_string().into(), Cow::Borrowed))
+            }
+            Token::Bool(value) => Self::Bool(value),
+            Token::Null => Self::Null,
+            #[cfg(feature = "msgpack")]
+            Token::NumberKey(number) => Self::Key(number.to_string().into()),
+            #[cfg(feature = "msgpack")]
+            Token::Extension(kind, length) => {
+                Self::Str(format!("[MessagePack extension {kind}, {length} bytes]").into())
+            }
+        }
+    }
+}
+
+/// Changes a document while it is read. Called for every event in order.
+pub(crate) trait Edit {
+    /// Changes the text of an event, if it has to.
+    fn edit(&mut self, event: &mut Event<'_>);
+}
+
+/// Reads a body as it is.
+pub(crate) struct Unchanged;
+
+impl Edit for Unchanged {
+    fn edit(&mut self, _: &mut Event<'_>) {}
+}
+
+/// How a body is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// The longest string, bytes; what follows is replaced by a remark.
+    pub string: usize,
+    /// The size as JSON without the strings of values, bytes; reading stops where it is reached.
+    pub structure: usize,
+    /// The size of the whole as JSON, bytes; reading stops where it is reached.
+    pub total: usize,
+}
+
+impl Limits {
+    pub const NONE: Self = Self { string: usize::MAX, structure: usize::MAX, total: usize::MAX };
+}
+
+/// A string is cut only if that removes more than the remark about it adds.
+pub(crate) const REMARK: usize = 40;
+
+/// A body as events. The default is empty: no value at all.
+#[derive(Clone, Debug, Default)]
+pub struct Document<'a> {
+    /// The events; containers balance, and their counts are right.
+    pub events: Vec<Event<'a>>,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a body up to its end, to the limits, or to an error of its encoding, and closes what is open then; whether
+    /// it was read to its end. Of members with the same key only the first is kept.
+    pub(crate) fn read_within(
+        reader: &mut impl Reader<'a>,
+        limits: Limits,
+        edit: &mut impl Edit,
+    ) -> (Self, bool) {
+        let mut builder = Builder::default();
+        let (mut structure, mut total) = (0_usize, 0_usize);
+        let complete = loop {
+            let mut event = match reader.next() {
+                Ok(Some(token)) => Event::from(token),
+                Ok(None) => break true,
+                Err(_) => break false,
+            };
+            edit.edit(&mut event);
+            if let Event::Str(text) | Event::Key(text) = &mut event {
+                truncate(text, limits.string);
+            }
+            let size = event.size();
+            total = total.saturating_add(size);
+            structure = structure.saturating_add(if matches!(event, Event::Str(_)) { 3 } else { size });
+            if total > limits.total || structure > limits.structure {
+                break false;
+            }
+            builder.push(event);
+        };
+        (builder.finish(), complete)
+    }
+
+    /// A map of the given members.
+    pub(crate) fn map(members: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        let mut map = Self { events: vec![Event::Map(0), Event::End] };
+        for (key, value) in members {
+            map.insert(key, value);
+        }
+        map
+    }
+
+    /// A string.
+    pub(crate) fn str(text: impl Into<Cow<'a, str>>) -> Self {
+        Self { events: vec![Event::Str(text.into())] }
+    }
+
+    /// An integer.
+    pub(crate) fn int(value: i64) -> Self {
+        Self { events: vec![Event::Number(Number::Int(value))] }
+    }
+
+    /// A count.
+    pub(crate) fn uint(value: u64) -> Self {
+        Self { events: vec![Event::Number(Number::Uint(value))] }
+    }
+
+    /// Adds a member at the end of a map.
+    pub(crate) fn insert(&mut self, key: &'static str, value: Self) {
+        if let Some(Event::Map(count)) = self.events.first_mut() {
+            *count = count.saturating_add(1);
+            self.events.pop();
+            self.events.push(Event::Key(Cow::Borrowed(key)));
+            self.events.extend(value.events);
+            self.events.push(Event::End);
+        }
+    }
+
+    /// Removes the first member whose key is wanted from a map, and returns its value.
+    pub(crate) fn remove(&mut self, wanted: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut depth = 0_usize;
+        let at = self.events.iter().position(|event| {
+            depth = depth_after(depth, event);
+            depth == 1 && matches!(event, Event::Key(key) if wanted(key))
+        })?;
+        let mut depth = 0_usize;
+        let length = self.events.iter().skip(at).skip(1).position(|event| {
+            depth = depth_after(depth, event);
+            depth == 0
+        })?;
+        let mut removed = self.events.drain(at..=at.saturating_add(length).saturating_add(1));
+        removed.next();
+        let value = Self { events: removed.collect() };
+        if let Some(Event::Map(count)) = self.events.first_mut() {
+            *count = count.saturating_sub(1);
+        }
+        Some(value)
+    }
+
+    /// The size as JSON in bytes, escape sequences included.
+    pub(crate) fn size(&self) -> usize {
+        self.events.iter().fold(0, |sum, event| sum.saturating_add(event.size()))
+    }
+
+    /// Turns hyphens in keys into underscores, except where another key of the same map has that name already.
+    pub(crate) fn snake_keys(&mut self) {
+        let mut open: Vec<Vec<usize>> = Vec::new();
+        let mut renamed = Vec::new();
+        for (at, event) in self.events.iter().enumerate() {
+            match event {
+                Event::Map(_) | Event::List(_) => open.push(Vec::new()),
+                Event::Key(_) => open.last_mut().into_iter().for_each(|keys| keys.push(at)),
+                Event::End => self.plan_renames(&open.pop().unwrap_or_default(), &mut renamed),
+                _ => (),
+            }
+        }
+        for (at, name) in renamed {
+            if let Some(Event::Key(key)) = self.events.get_mut(at) {
+                *key = Cow::Owned(name);
+            }
+        }
+    }
+
+    fn plan_renames(&self, keys: &[usize], renamed: &mut Vec<(usize, String)>) {
+        let name = |&at: &usize| match self.events.get(at) {
+            Some(Event::Key(key)) => Some(key.as_ref()),
+            _ => None,
+        };
+        if !keys.iter().filter_map(name).any(|key| key.contains('-')) {
+            return;
+        }
+        // An ordered set, unlike a hashed one, has no worst case that an attacker could choose.
+        let mut taken: BTreeSet<Cow<'_, str>> = keys.iter().filter_map(name).map(Cow::Borrowed).collect();
+        for at in keys {
+            let Some(key) = name(at).filter(|key| key.contains('-')) else { continue };
+            let snake = key.replace('-', "_");
+            if taken.insert(Cow::Owned(snake.clone())) {
+                renamed.push((*at, snake));
+            }
+        }
+    }
+
+    /// Removes each member whose key occurred in its map before.
+    fn remove_duplicates(&mut self) {
+        let mut open: Vec<(usize, Vec<usize>)> = Vec::new();
+        let mut removed: Vec<(usize, usize)> = Vec::new();
+        for at in 0..self.events.len() {
+            match self.events.get(at) {
+                Some(Event::Map(_) | Event::List(_)) => open.push((at, Vec::new())),
+                Some(Event::Key(_)) => open.last_mut().into_iter().for_each(|(_, keys)| keys.push(at)),
+                Some(Event::End) => {
+                    let (map, keys) = open.pop().unwrap_or_default();
+                    let duplicates = self.duplicates(&keys, at);
+                    if let Some(Event::Map(count)) = self.events.get_mut(map) {
+                        *count = count.saturating_sub(u32::try_from(duplicates.len()).unwrap_or(0));
+                    }
+                    removed.extend(duplicates);
+                }
+                _ => (),
+            }
+        }
+        if removed.is_empty() {
+            return;
+        }
+        // What is removed may contain what would be removed from it.
+        removed.sort_unstable();
+        let mut removed = removed.into_iter().peekable();
+        let mut at = 0_usize;
+        self.events.retain(|_| {
+            let here = at;
+            at = at.saturating_add(1);
+            while removed.next_if(|(_, end)| *end <= here).is_some() {}
+            removed.peek().is_none_or(|(begin, _)| here < *begin)
+        });
+    }
+
+    /// Of a map's keys, given by their indices, those that repeat an earlier one: where their members begin and end.
+    fn duplicates(&self, keys: &[usize], end: usize) -> Vec<(usize, usize)> {
+        let name = |at: usize| match self.events.get(at) {
+            Some(Event::Key(key)) => key.as_ref(),
+            _ => "",
+        };
+        let ends = keys.iter().skip(1).copied().chain([end]);
+        let mut members: Vec<(usize, usize)> = keys.iter().copied().zip(ends).collect();
+        // Sorting, unlike hashing, has no worst case that an attacker could choose.
+        members.sort_by_key(|&(at, _)| name(at));
+        let pairs = members.iter().zip(members.iter().skip(1));
+        pairs.filter(|((one, _), (other, _))| name(*one) == name(*other)).map(|(_, &later)| later).collect()
+    }
+}
+
+impl Event<'_> {
+    /// Its size as JSON in bytes, with the colon or comma after it.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Map(_) | Self::List(_) | Self::End => 2,
+            Self::Key(text) | Self::Str(text) => escaped_length(text).saturating_add(3),
+            Self::Number(Number::Raw(text)) => text.len().saturating_add(1),
+            Self::Number(_) => 21,
+            Self::Bool(_) | Self::Null => 6,
+        }
+    }
+}
+
+/// The length of a text within a JSON string.
+pub(crate) fn escaped_length(text: &str) -> usize {
+    text.bytes().fold(0, |sum, byte| {
+        sum.saturating_add(match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+            0..0x20 => 6,
+            _ => 1,
+        })
+    })
+}
+
+/// Cuts a text to so many bytes and a remark about the rest, if that makes it shorter.
+pub(crate) fn truncate(text: &mut Cow<'_, str>, length: usize) {
+    if text.len() <= length.saturating_add(REMARK) {
+        return;
+    }
+    let kept = text.get(..text.floor_char_boundary(length)).unwrap_or_default();
+    let removed = text.len().saturating_sub(kept.len());
+    *text = Cow::Owned(format!("{kept}…[truncated {removed} bytes]"));
+}
+
+/// Whether a key is the filter's own, in either spelling: `keys: snake` would turn one into the other.
+pub(crate) fn is_own_key(key: &str) -> bool {
+    key.replace('-', "_") == super::OWN_KEY
+}
+
+fn depth_after(depth: usize, event: &Event<'_>) -> usize {
+    match event {
+        Event::Map(_) | Event::List(_) => depth.saturating_add(1),
+        Event::End => depth.saturating_sub(1),
+        _ => depth,
+    }
+}
+
+/// Collects events and fills in the counts of maps and lists.
+#[derive(Default)]
+struct Builder<'a> {
+    events: Vec<Event<'a>>,
+    /// Where each open container began, and how many members it has so far.
+    open: Vec<(usize, u32)>,
+    keys: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn push(&mut self, event: Event<'a>) {
+        match &event {
+            Event::End => return self.close(),
+            Event::Key(_) => self.keys = self.keys.saturating_add(1),
+            // Any other event is a value: an element of its list; in a map its key was not counted.
+            _ => {
+                if let Some((_, count)) = self.open.last_mut() {
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+        if matches!(event, Event::Map(_) | Event::List(_)) {
+            self.open.push((self.events.len(), 0));
+        }
+        self.events.push(event);
+    }
+
+    fn close(&mut self) {
+        if let Some((at, count)) = self.open.pop() {
+            if let Some(Event::Map(n) | Event::List(n)) = self.events.get_mut(at) {
+                *n = count;
+            }
+            self.events.push(Event::End);
+        }
+    }
+
+    fn finish(mut self) -> Document<'a> {
+        if let Some(Event::Key(_)) = self.events.last() {
+            self.push(Event::Null);
+        }
+        while !self.open.is_empty() {
+            self.close();
+        }
+        let mut document = Document { events: self.events };
+        if self.keys > 1 {
+            document.remove_duplicates();
+        }
+        document
+    }
+}

@@ -1,0 +1,154 @@
+//! Detects duplicate keys in two passes: a cheap filter while a record is scanned, an exact check of records that are
+//! kept and in which the filter could not rule them out.
+//!
+//! The first of two equal keys counts, here as in [`Fields`](crate::finding::Fields).
+
+use std::borrow::Cow;
+
+use super::{MAX_DEPTH, Reader, Token};
+
+/// A Bloom filter over the keys of one nested value, each with the number of its map: it misses no duplicate and
+/// reports a few that are none.
+pub(super) struct DuplicateFilter {
+    bits: [u64; 8],
+    found: bool,
+    /// The number of maps and lists that have begun.
+    containers: u32,
+    /// The numbers of those that are open.
+    open: [u32; MAX_DEPTH],
+    depth: usize,
+}
+
+impl DuplicateFilter {
+    pub fn new() -> Self {
+        Self { bits: [0; 8], found: false, containers: 0, open: [0; MAX_DEPTH], depth: 0 }
+    }
+
+    /// A map or list begins.
+    pub fn open(&mut self) {
+        self.containers = self.containers.wrapping_add(1);
+        if let Some(number) = self.open.get_mut(self.depth) {
+            *number = self.containers;
+        }
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    /// The innermost map or list ends; returns whether it was the outermost.
+    pub fn close(&mut self) -> bool {
+        self.depth = self.depth.saturating_sub(1);
+        self.depth == 0
+    }
+
+    /// Adds a key of the innermost map.
+    #[inline]
+    pub fn key(&mut self, key: &[u8]) {
+        let map = self.open.get(self.depth.wrapping_sub(1)).copied().unwrap_or(0);
+        let hash = hash(u64::from(map), key);
+        // The upper bits of the product depend on all bits of the key.
+        let bit = 1_u64.wrapping_shl((hash >> 55) as u32);
+        let Some(word) = self.bits.get_mut((hash >> 61) as usize) else { return };
+        self.found |= *word & bit != 0;
+        *word |= bit;
+    }
+
+    /// Whether a key may have occurred twice in its map.
+    pub fn found(&self) -> bool {
+        self.found
+    }
+}
+
+/// Eight bytes at a time; the last eight may overlap those before. Collisions cost an exact check and nothing else.
+#[inline]
+fn hash(seed: u64, key: &[u8]) -> u64 {
+    // The golden ratio's odd neighbour spreads each bit of a word over the upper half of the product.
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(32);
+    let (words, tail) = key.as_chunks();
+    let hash = words.iter().fold(mix(seed, key.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = match key.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => tail.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    mix(hash, last).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Whether some map of a body has a key twice. A body that cannot be read has none.
+pub(super) fn has_duplicates<'a>(reader: &mut impl Reader<'a>) -> bool {
+    let mut keys: Vec<Cow<'a, str>> = Vec::new();
+    let mut begins = Vec::new();
+    while let Ok(Some(token)) = reader.next() {
+        match token {
+            Token::Map | Token::List => begins.push(keys.len()),
+            Token::Key(key) => keys.push(key.into()),
+            #[cfg(feature = "msgpack")]
+            Token::NumberKey(key) => keys.push(key.to_string().into()),
+            Token::End => {
+                let begin = begins.pop().unwrap_or(0);
+                let map = keys.get_mut(begin..).unwrap_or_default();
+                // Sorting, unlike hashing, has no worst case that an attacker could choose.
+                map.sort_unstable();
+                if map.iter().zip(map.iter().skip(1)).any(|(one, other)| one == other) {
+                    return true;
+                }
+                keys.truncate(begin);
+            }
+            _ => (),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::json::JsonReader;
+
+    fn exact(text: &str) -> bool {
+        has_duplicates(&mut JsonReader::new(text.as_bytes()))
+    }
+
+    #[test]
+    fn equal_keys_of_one_map_are_duplicates() {
+        for (text, duplicates) in [
+            (r#"{"a":1,"b":2}"#, false),
+            (r#"{"a":1,"a":2}"#, true),
+            (r#"{"a":1,"\u0061":2}"#, true),
+            (r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#, false),
+            (r#"{"a":{"b":1,"c":{"b":1},"b":2}}"#, true),
+            (r#"{"a":[{"b":1,"b":2}]}"#, true),
+            (r#"{"":1,"":2}"#, true),
+        ] {
+            assert_eq!(exact(text), duplicates, "{text}");
+        }
+        let many: Vec<String> = (0..2000).map(|number| format!("\"k{number}\":0")).collect();
+        assert!(!exact(&format!("{{{}}}", many.join(","))));
+        assert!(exact(&format!("{{{},\"k77\":1}}", many.join(","))));
+    }
+
+    #[test]
+    fn the_filter_misses_no_duplicate_and_reports_few_others() {
+        let mut wrongly = 0;
+        for number in 0..200 {
+            let mut filter = DuplicateFilter::new();
+            filter.open();
+            let keys: Vec<String> = (0..8).map(|key| format!("key_{number}_{key}")).collect();
+            for key in &keys {
+                filter.key(key.as_bytes());
+            }
+            filter.open();
+            filter.key(keys[0].as_bytes());
+            assert!(!filter.close());
+            wrongly += u32::from(filter.found());
+            for key in &keys {
+                let mut filter = DuplicateFilter::new();
+                filter.open();
+                filter.key(key.as_bytes());
+                filter.open();
+                filter.key(b"other");
+                filter.close();
+                filter.key(key.as_bytes());
+                assert!(filter.found() && filter.close());
+            }
+        }
+        assert!(wrongly < 40, "{wrongly}");
+    }
+}

@@ -1,0 +1,259 @@
+//! What the readers of both encodings return: tokens, one after the other, and values of single members.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use super::{SyntaxError, json};
+
+/// One token of a body, in document order.
+#[derive(Clone, Copy, Debug)]
+pub enum Token<'a> {
+    /// A map begins.
+    Map,
+    /// A list begins.
+    List,
+    /// The innermost map or list ends.
+    End,
+    /// A key; its value follows.
+    Key(Str<'a>),
+    /// A key that is a number, which only `MessagePack` has.
+    #[cfg(feature = "msgpack")]
+    NumberKey(Number<'a>),
+    /// A string.
+    Str(Str<'a>),
+    /// A number.
+    Number(Number<'a>),
+    /// A boolean.
+    Bool(bool),
+    /// Null.
+    Null,
+    /// An extension type of `MessagePack`: its number and length in bytes. JSON has no form for the content.
+    #[cfg(feature = "msgpack")]
+    Extension(i8, usize),
+}
+
+/// A source of tokens: a reader of an encoding, or a document.
+pub trait Reader<'a> {
+    /// Returns the next token of the value; `None` after its end.
+    ///
+    /// # Errors
+    /// The encoding is broken.
+    fn next(&mut self) -> Result<Option<Token<'a>>, SyntaxError>;
+
+    /// Reads past the end of the innermost map or list, which the last token began, and checks it on the way.
+    ///
+    /// # Errors
+    /// As [`Reader::next`].
+    fn skip(&mut self) -> Result<(), SyntaxError> {
+        let mut depth = 1_usize;
+        while depth > 0 {
+            match self.next()? {
+                Some(Token::Map | Token::List) => depth = depth.saturating_add(1),
+                Some(Token::End) | None => depth = depth.saturating_sub(1),
+                Some(_) => (),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A member's value. Maps and lists are given as their bytes, which are checked and can be read on their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Value<'a> {
+    /// There is no such member.
+    #[default]
+    Absent,
+    /// Null, or a value that JSON has no form for.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A number.
+    Number(Number<'a>),
+    /// A string.
+    Str(Str<'a>),
+    /// A map, from its first byte to its last.
+    Map(&'a [u8]),
+    /// A list, from its first byte to its last.
+    List(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    /// The string, if it is one.
+    pub fn text(self) -> Option<Str<'a>> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Takes the members of a record, each by what its key means.
+///
+/// Decision: strings without escape sequences, as most values are, have a call of their own. A [`Value`] of them would be
+/// written to memory for each member, which costs `msgpack-dropped` 10 % of its instructions.
+pub(crate) trait Take<'a, M> {
+    /// Takes a string without escape sequences.
+    fn text(&mut self, meaning: M, text: &'a [u8]);
+
+    /// Takes any value.
+    fn value(&mut self, meaning: M, value: Value<'a>);
+}
+
+/// A borrowed string: bytes that should be UTF-8, with or without JSON's escape sequences.
+#[derive(Clone, Copy, Debug)]
+pub enum Str<'a> {
+    /// The string itself.
+    Plain(&'a [u8]),
+    /// The inside of a JSON string, with escape sequences that are valid and not yet resolved.
+    Escaped(&'a [u8]),
+}
+
+impl<'a> Str<'a> {
+    /// The string; escape sequences are resolved into `scratch`, and bytes that are not UTF-8 become U+FFFD there.
+    pub fn decode<'s>(self, scratch: &'s mut String) -> &'s str
+    where
+        'a: 's,
+    {
+        match self {
+            Self::Plain(bytes) => match utf8(bytes) {
+                Some(text) => text,
+                None => {
+                    scratch.clear();
+                    push_lossy(bytes, scratch);
+                    scratch
+                }
+            },
+            Self::Escaped(bytes) => {
+                scratch.clear();
+                json::unescape(&String::from_utf8_lossy(bytes), scratch);
+                scratch
+            }
+        }
+    }
+
+    /// The string's bytes as they are in the record, if it has no escape sequences.
+    pub(crate) fn plain(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Plain(bytes) => Some(bytes),
+            Self::Escaped(_) => None,
+        }
+    }
+
+    /// The bytes of the record that spell it, without quotes or a length.
+    pub(crate) fn source(self) -> &'a [u8] {
+        let (Self::Plain(bytes) | Self::Escaped(bytes)) = self;
+        bytes
+    }
+}
+
+impl<'a> From<Str<'a>> for Cow<'a, str> {
+    fn from(text: Str<'a>) -> Self {
+        match text {
+            Str::Plain(bytes) => String::from_utf8_lossy(bytes),
+            Str::Escaped(_) => {
+                let mut decoded = String::new();
+                text.decode(&mut decoded);
+                Cow::Owned(decoded)
+            }
+        }
+    }
+}
+
+/// Bytes as text; `None` if they are not UTF-8.
+pub(crate) fn utf8(bytes: &[u8]) -> Option<&str> {
+    simdutf8::basic::from_utf8(bytes).ok()
+}
+
+fn push_lossy(bytes: &[u8], out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            out.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+}
+
+/// A number, in the form of its encoding.
+#[derive(Clone, Copy, Debug)]
+pub enum Number<'a> {
+    /// An integer.
+    Int(i64),
+    /// An integer above the range of `Int`.
+    Uint(u64),
+    /// A finite float.
+    Float(f64),
+    /// JSON's spelling of a number, kept to the letter.
+    Raw(&'a [u8]),
+}
+
+impl<'a> Number<'a> {
+    /// The number as an integer, its fraction cut off; `None` outside the range of an `i64`, and for a float or
+    /// exponent beyond 2^53, where floats no longer hold every integer.
+    #[inline]
+    pub fn as_i64(self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(value),
+            Self::Uint(value) => i64::try_from(value).ok(),
+            Self::Float(value) => truncate(value),
+            Self::Raw(text) => self.digits().or_else(|| Self::spelled(text)),
+        }
+    }
+
+    /// The number, if it is spelled by up to 18 digits and nothing else, as any time and most counts are.
+    #[inline]
+    pub(crate) fn digits(self) -> Option<i64> {
+        let Self::Raw(text) = self else { return None };
+        let is_digits = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+        let next = |number: i64, digit: &u8| {
+            number.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')))
+        };
+        is_digits.then(|| text.iter().fold(0, next))
+    }
+
+    #[inline(never)]
+    fn spelled(text: &[u8]) -> Option<i64> {
+        let text = spelling(text);
+        text.parse().ok().or_else(|| truncate(text.parse().ok()?))
+    }
+
+    /// JSON's spelling of a number, where it was kept.
+    pub(crate) fn raw(self) -> Option<&'a str> {
+        match self {
+            Self::Raw(text) => Some(spelling(text)),
+            _ => None,
+        }
+    }
+
+    /// Whether every reader has such a number: it is within the range of a 64-bit float.
+    pub(crate) fn is_finite(self) -> bool {
+        match self {
+            Self::Int(_) | Self::Uint(_) => true,
+            Self::Float(value) => value.is_finite(),
+            Self::Raw(text) => spelling(text).parse().is_ok_and(f64::is_finite),
+        }
+    }
+}
+
+fn truncate(value: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked, and the fraction is cut off")]
+    (value.abs() <= EXACT).then_some(value as i64)
+}
+
+/// A number's spelling, which is ASCII, as text.
+fn spelling(number: &[u8]) -> &str {
+    core::str::from_utf8(number).unwrap_or_default()
+}
+
+impl fmt::Display for Number<'_> {
+    /// As JSON spells it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(value) => write!(f, "{value}"),
+            Self::Uint(value) => write!(f, "{value}"),
+            // `{:?}` is the shortest spelling that reads back the same, in exponent form where that is shorter.
+            Self::Float(value) => write!(f, "{value:?}"),
+            Self::Raw(text) => f.write_str(spelling(text)),
+        }
+    }
+}
