@@ -9,6 +9,8 @@
 #[cfg(feature = "compile")]
 mod advice;
 #[cfg(feature = "compile")]
+mod characters;
+#[cfg(feature = "compile")]
 mod dialect;
 #[cfg(feature = "compile")]
 mod endpoint;
@@ -31,6 +33,8 @@ mod section;
 mod target;
 #[cfg(feature = "compile")]
 mod values;
+#[cfg(feature = "compile")]
+mod variables;
 #[cfg(feature = "compile")]
 mod yaml;
 
@@ -303,6 +307,16 @@ pub enum Report {
     Details,
     /// Findings are counted by cluster, principal, rule and namespace for each hour, and the counts are sent.
     Count,
+}
+
+impl Shape {
+    /// The word for it, which is also the last segment of its endpoint's path.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Singles => "singles",
+            Self::Bulk => "bulk",
+        }
+    }
 }
 
 impl By {

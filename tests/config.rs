@@ -29,7 +29,7 @@ fn folder() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "what must end soon is watched with a clock")]
 fn bombs() {
     let megabyte = 1 << 20;
-    let list = "- type: activity\n  target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/bulk'}\n";
+    let list = "- type: activity\n  target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/singles'}\n";
     let deep = (0..200).map(|depth| format!("{:depth$}a:\n", "")).collect::<Vec<_>>().concat();
     let keys = (0..60_000).map(|number| format!("k{number}: 1\n")).collect::<Vec<_>>().concat();
     let items = "- a\n".repeat(megabyte / 4);

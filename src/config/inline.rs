@@ -3,6 +3,7 @@
 //! They are written out as the filter's own document and read like any other, so that they mean the same and are
 //! refused in the same words. One integration of each type stands for them: an option applies to every type that has it.
 
+use super::Shape;
 use super::read::{NoFiles, Reading, read};
 use super::report::quote;
 use crate::error::{Code, Diagnostic, Level};
@@ -98,12 +99,14 @@ fn document(options: &[(&str, &str)]) -> String {
         members.collect::<Vec<_>>().join(", ")
     };
     let unrecognised = options.iter().filter(|(name, _)| *name == "unrecognised");
+    let bulk = options.contains(&("shape", "bulk"));
+    let shape = if bulk { Shape::Bulk } else { Shape::Singles }.word();
     let integrations = Kind::ALL.iter().map(|kind| {
         let word = kind.word();
         let target = section("integrations[].target.", None);
         let filter = section("integrations[].data-filter.", Some(*kind));
         format!(
-            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: {URI}, {target}}}, data-filter: {{{filter}}}}}"
+            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: '{URI}/{shape}', {target}}}, data-filter: {{{filter}}}}}"
         )
     });
     let mut lines = vec![
@@ -116,8 +119,8 @@ fn document(options: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
-/// Any endpoint of Coralogix's: where entries go is the agent's business.
-const URI: &str = "'https://ingress.eu1.coralogix.com/logs/v1/singles'";
+/// Any endpoint of Coralogix's, without the shape: where entries go is the agent's business.
+const URI: &str = "https://ingress.eu1.coralogix.com/logs/v1";
 
 /// Whether an integration of this type has the key.
 fn belongs(key: &str, kind: Option<Kind>) -> bool {

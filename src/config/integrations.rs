@@ -7,10 +7,10 @@ use super::patterns::Purpose;
 use super::read::Reader;
 use super::report::{Place, Report, quote};
 use super::section::{Section, items};
-use super::target::{self, Bare, Target};
+use super::target::{self, Bare, Other, Target};
 use super::values::{among, spell};
 use super::yaml::{Node, Value};
-use super::{DataFilter, Integration, RateLimits, Report as Reported};
+use super::{DataFilter, Integration, RateLimits, Report as Reported, Shape};
 use crate::error::Code;
 use crate::finding::{Category, Confidence, Etype, Kind};
 
@@ -36,6 +36,8 @@ pub(super) struct Defaults<'d> {
     pub(super) period_stated: bool,
     /// A finding's keys become fields of the store.
     pub(super) fields: bool,
+    /// `coralogix.shape`.
+    pub(super) shape: Shape,
 }
 
 /// An integration whose target is not yet decided.
@@ -203,6 +205,17 @@ fn decide(report: &mut Report, draft: Draft, chosen: &Use) -> Integration {
             message,
             "say so in section `rate-limit`: `{period: 1s}`",
         );
+    }
+    if let (Some(Other { at, path, shape }), true) = (target.other, integration.applies) {
+        let (given, other) = match shape {
+            Shape::Singles => ("bulk", "singles"),
+            Shape::Bulk => ("singles", "bulk"),
+        };
+        let message = format!("the endpoint takes `{other}`, and `coralogix.shape` is {given}");
+        let help = format!(
+            "write `coralogix: {{shape: {other}}}` in the filter's own document, or `/logs/v1/{given}` here"
+        );
+        report.say(Code::EndpointShape, at, &path, message, help);
     }
     integration
 }

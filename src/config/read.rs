@@ -102,7 +102,12 @@ impl Reader {
         match source {
             Source::List(list) => {
                 let config = Config::default();
-                let defaults = Defaults { limits: &config.rate_limit, period_stated: false, fields: true };
+                let defaults = Defaults {
+                    limits: &config.rate_limit,
+                    period_stated: false,
+                    fields: true,
+                    shape: config.coralogix.shape,
+                };
                 let integrations = integrations::read(self, &list, &[&list], &defaults, &Use::Coralogix);
                 Some(Config { integrations, ..config })
             }
@@ -135,7 +140,7 @@ impl Reader {
         let period_stated = root.get("rate-limit").is_some_and(|field| field.node.get("period").is_some());
         let Coralogix { shape, text, .. } = config.coralogix;
         let fields = shape == Shape::Singles && text == TextForm::Object;
-        let defaults = Defaults { limits: &config.rate_limit, period_stated, fields };
+        let defaults = Defaults { limits: &config.rate_limit, period_stated, fields, shape };
         config.integrations = integrations::read(self, list, &[node, list], &defaults, &chosen);
         Some(config)
     }
@@ -303,10 +308,12 @@ impl Reader {
         let pattern =
             section.value(&mut self.report, key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
         let node = section.get(key)?.node;
-        let literal =
-            matches!(&node.value, Value::Scalar(scalar) if scalar.style != ScalarStyle::DoubleQuoted);
+        let style = match &node.value {
+            Value::Scalar(scalar) => scalar.style,
+            _ => ScalarStyle::Plain,
+        };
         let path = section.path_of(key);
-        for remark in patterns::check(&pattern, purpose, literal, &mut self.budget) {
+        for remark in patterns::check(&pattern, purpose, style, &mut self.budget) {
             let at = node.place_of(remark.span);
             self.report.say(remark.code, at, &path, remark.message, remark.help);
         }
