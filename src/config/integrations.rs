@@ -66,7 +66,7 @@ pub(super) fn read(
     let drafts: Vec<Draft> = drafts.collect();
     let report = &mut reader.report;
     unique_names(report, &drafts);
-    let sound = report.errors() == errors;
+    let sound = report.errors() == errors && !list.is_incomplete();
     if sound && drafts.is_empty() {
         report.say(
             Code::NoIntegration,

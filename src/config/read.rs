@@ -10,7 +10,7 @@ use super::patterns::{self, Budget, Purpose};
 use super::report::Report;
 use super::section::{Section, items};
 use super::values::{COUNT, INTERVALS, PERIODS, age, among, boolean, duration, severity, whole};
-use super::yaml::{Node, Value};
+use super::yaml::{MERGE, Node, Value};
 use super::{
     By, Config, Coralogix, Guard, Keys, OnStale, RateLimits, Redaction, SeverityRow, Shape, TextForm,
     Unrecognised,
@@ -137,7 +137,10 @@ impl Reader {
             (None, Some(list)) => list,
             (None, None) => return None,
         };
-        let period_stated = root.get("rate-limit").is_some_and(|field| field.node.get("period").is_some());
+        let period_stated = root.merges()
+            || root
+                .get("rate-limit")
+                .is_some_and(|field| field.node.get("period").is_some() || field.node.get(MERGE).is_some());
         let Coralogix { shape, text, .. } = config.coralogix;
         let fields = shape == Shape::Singles && text == TextForm::Object;
         let defaults = Defaults { limits: &config.rate_limit, period_stated, fields, shape };
@@ -149,6 +152,7 @@ impl Reader {
     fn loaded(&mut self, root: &Section<'_>, siblings: Option<&Node>, files: &dyn Files) -> Option<Node> {
         let report = &mut self.report;
         match (root.get("integrations"), root.get("integrations-file")) {
+            (None, None) if root.merges() => None,
             (None, None) => {
                 report.say(Code::Lists, root.at, "", "the list of integrations is missing", ONE_LIST);
                 None

@@ -4,7 +4,7 @@ use saphyr_parser::ScalarStyle;
 
 use super::options;
 use super::report::{Place, Report, quote};
-use super::yaml::{Member, Node, Scalar, Value};
+use super::yaml::{MERGE, Member, Node, Scalar, Value};
 use crate::error::Code;
 use crate::template::Template;
 
@@ -70,8 +70,8 @@ impl<'n> Section<'n> {
     pub(super) fn check(&self, report: &mut Report, kind: Option<&str>) {
         for field in &self.fields {
             let path = self.path_of(field.key);
-            // The values of references may stand anywhere.
-            if field.key.starts_with("val-") {
+            // The values of references may stand anywhere, and a merge key has been refused.
+            if field.key.starts_with("val-") || field.key == MERGE {
                 continue;
             }
             match options::find(&self.table, field.key) {
@@ -160,8 +160,16 @@ impl<'n> Section<'n> {
             .collect()
     }
 
-    /// Reports that a key is not there.
+    /// Whether a refused merge key may have given any key that is absent.
+    pub(super) fn merges(&self) -> bool {
+        self.get(MERGE).is_some()
+    }
+
+    /// Reports that a key is not there, unless a refused merge key may have given it.
     pub(super) fn missing(&self, report: &mut Report, key: &str) {
+        if self.merges() {
+            return;
+        }
         report.say(
             Code::Missing,
             self.at,

@@ -329,7 +329,7 @@ fn rate_limit(
     section.set(report, "period", &mut limit.period_ns, duration(PERIODS));
     section.set(report, "by", &mut limit.by, among(BY));
     let burst = section.value(report, "burst", whole(COUNT)).or(limits.burst);
-    let bare = section.get("period").is_none() && !defaults.period_stated;
+    let bare = section.get("period").is_none() && !section.merges() && !defaults.period_stated;
     let bare = bare.then(|| Bare { at: section.at, path: section.path.clone() });
     (number.map(|number| RateLimit { limit: number, burst: burst.unwrap_or(number), ..limit }), bare)
 }
