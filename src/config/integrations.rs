@@ -6,7 +6,7 @@ use super::advice::{self, Placed};
 use super::patterns::Purpose;
 use super::read::Reader;
 use super::report::{Place, Report, quote};
-use super::section::{Section, items};
+use super::section::{Section, items, nearest};
 use super::target::{self, Bare, Other, Target};
 use super::values::{among, spell};
 use super::yaml::{Node, Value};
@@ -174,7 +174,16 @@ fn known_names(report: &mut Report, drafts: &[Draft], chosen: &Use, sound: bool)
         if !drafts.iter().any(|draft| draft.integration.name == *name) {
             let known: Vec<_> = drafts.iter().map(|draft| quote(&draft.integration.name)).collect();
             let message = format!("no integration is called {}", quote(name));
-            report.say(Code::UnknownName, *at, "use", message, format!("the list has {}", known.join(", ")));
+            // `detections-2` is no misspelt `detections-1`.
+            let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+            let names = drafts.iter().map(|draft| draft.integration.name.as_str());
+            let names = names.filter(|other| name.get(..stem(name)) != other.get(..stem(other)));
+            let near = nearest(name, names);
+            let help = near.map_or_else(
+                || format!("the list has {}", known.join(", ")),
+                |near| format!("did you mean {}?", quote(near)),
+            );
+            report.say(Code::UnknownName, *at, "use", message, help);
         }
     }
 }
