@@ -15,6 +15,8 @@ mod dialect;
 #[cfg(feature = "compile")]
 mod endpoint;
 #[cfg(feature = "compile")]
+mod indentation;
+#[cfg(feature = "compile")]
 mod inline;
 #[cfg(feature = "compile")]
 mod integrations;
@@ -50,7 +52,7 @@ pub use inline::{INLINE, inline};
 #[cfg(feature = "compile")]
 pub use options::{OPTIONS, OptionDoc};
 #[cfg(feature = "compile")]
-pub use read::{Checked, Files, NoFiles, Reading, check, may_be_configuration, read};
+pub use read::{Checked, Files, NoFiles, Reading, check, may_be_configuration, read, with_indentation};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]

@@ -210,10 +210,14 @@ fn end(literal: &Literal) -> usize {
 
 /// The bytes of the first of the literals and of those that follow it directly.
 fn span(literals: &[Literal], start: usize) -> Range<usize> {
-    literals.iter().fold(start..start, |span, literal| match at(literal) == span.end {
-        true => span.start..end(literal),
-        false => span,
-    })
+    let mut span = start..start;
+    for literal in literals.iter().filter(|literal| at(literal) >= start) {
+        if at(literal) != span.end {
+            break;
+        }
+        span.end = end(literal);
+    }
+    span
 }
 
 /// A pattern as a YAML value in single quotes, if it is valid and short enough to repeat.

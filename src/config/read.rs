@@ -4,10 +4,11 @@ use saphyr_parser::ScalarStyle;
 
 use super::advice;
 use super::dialect::{self, LIST_KEY, OWN_KEY, Source};
+use super::indentation::{self, Restored};
 use super::integrations::{self, Defaults, Use};
 use super::look_in;
 use super::patterns::{self, Budget, Purpose};
-use super::report::Report;
+use super::report::{Report, quote};
 use super::section::{Section, items};
 use super::values::{COUNT, INTERVALS, PERIODS, age, among, boolean, duration, severity, whole};
 use super::yaml::{MERGE, Node, Value};
@@ -48,6 +49,14 @@ impl Files for NoFiles {
 
 /// Reads a configuration in any of its dialects. `name` is the file's name, for messages.
 pub fn read(name: &str, text: &str, files: &dyn Files) -> Reading {
+    let mut reading = as_written(name, text, files);
+    if let Some(lost) = lost(name, text, &reading.diagnostics, files) {
+        reading.diagnostics = vec![lost];
+    }
+    reading
+}
+
+fn as_written(name: &str, text: &str, files: &dyn Files) -> Reading {
     let mut reader = Reader::default();
     let file = reader.report.file(name);
     let config = dialect::locate(&mut reader.report, file, text)
@@ -82,7 +91,32 @@ pub fn check(name: &str, text: &str, files: &dyn Files) -> Checked {
         reader.budget = Budget::default();
         reader.source(source, files);
     }
-    Checked { configurations, diagnostics: reader.report.finish() }
+    let diagnostics = reader.report.finish();
+    match lost(name, text, &diagnostics, files) {
+        Some(lost) => Checked { configurations: 1, diagnostics: vec![lost] },
+        None => Checked { configurations, diagnostics },
+    }
+}
+
+/// The one error in place of those that lost indentation causes.
+fn lost(name: &str, text: &str, found: &[Diagnostic], files: &dyn Files) -> Option<Diagnostic> {
+    if !indentation::concerns(found) {
+        return None;
+    }
+    let Restored { text: restored, line, column, key, section } = indentation::restore(text)?;
+    if indentation::concerns(&as_written(name, &restored, files).diagnostics) {
+        return None;
+    }
+    let place = (line, column.saturating_add(1), key.chars().count());
+    let message = format!("the indentation is lost: {} belongs under {}", quote(&key), quote(&section));
+    let help = "indent the keys of a section by two spaces; `kaudit-filter check` prints the whole text";
+    Some(Diagnostic::new(Code::IndentationLost, name, place, "").says(message, help))
+}
+
+/// Returns a text whose indentation is lost ([`Code::IndentationLost`]) with its indentation restored. It has the secrets of
+/// the text.
+pub fn with_indentation(text: &str) -> Option<String> {
+    indentation::restore(text).map(|restored| restored.text)
 }
 
 /// Whether a text may be, or hold, a configuration: what to look at in a folder of other manifests and values.

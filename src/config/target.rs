@@ -208,15 +208,11 @@ fn target(
             section.refuse(report, field, field.node);
         }
     }
-    let coralogix = kind.filter(|kind| *kind == "http-api");
-    let coralogix = coralogix.and_then(|_| coralogix_uri(report, section, promised, defaults));
-    kind.map(|_| Target {
-        stopped,
-        coralogix: coralogix.is_some(),
-        rate_limit,
-        bare,
-        other: coralogix.flatten(),
-    })
+    let (coralogix, other) = match kind {
+        Some("http-api") => coralogix_uri(report, section, promised, defaults),
+        _ => (false, None),
+    };
+    kind.map(|_| Target { stopped, coralogix, rate_limit, bare, other })
 }
 
 /// The type; an unknown one is not repeated, as in the older dialect's pairs a secret may stand in its place.
@@ -242,18 +238,18 @@ fn target_type(report: &mut Report, section: &Section<'_>) -> Option<&'static st
     kind
 }
 
-/// Examines the URI: `None` if it is not one of Coralogix's, else the shape that it takes if that is not the configured one.
+/// Examines the URI: whether it is one of Coralogix's, and the shape that it takes if that is not the configured one.
 fn coralogix_uri(
     report: &mut Report,
     section: &Section<'_>,
     promised: bool,
     defaults: &Defaults<'_>,
-) -> Option<Option<Other>> {
+) -> (bool, Option<Other>) {
     let Some(field) = section.get("http-api-uri") else {
         if !promised {
             section.missing(report, "http-api-uri");
         }
-        return None;
+        return (false, None);
     };
     let path = section.path_of("http-api-uri");
     let variable = match &field.node.value {
@@ -267,7 +263,7 @@ fn coralogix_uri(
             let message =
                 format!("expected an http or https URI, found the variable {name}, which is not substituted");
             report.say(Code::Value, place, &path, message, variables::HELP);
-            return None;
+            return (false, None);
         }
         let message = format!("the variable {name} is not substituted");
         report.say(Code::Variable, place, &path, message, variables::HELP);
@@ -275,7 +271,7 @@ fn coralogix_uri(
     let Some(Endpoint::Coralogix { modern, placeholder, shape }) =
         section.value(report, "http-api-uri", endpoint::recognise)
     else {
-        return None;
+        return (false, None);
     };
     if placeholder && variable.is_none() {
         let message = "`<domain>` has to be replaced";
@@ -296,10 +292,10 @@ fn coralogix_uri(
             message,
             format!("let the agent send to `{modern}/{}`", defaults.shape.word()),
         );
-        return Some(None);
+        return (true, None);
     }
     let other = shape.filter(|shape| *shape != defaults.shape);
-    Some(other.map(|shape| Other { at: field.node.at, path, shape }))
+    (true, other.map(|shape| Other { at: field.node.at, path, shape }))
 }
 
 fn rate_limit(

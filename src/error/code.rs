@@ -307,6 +307,11 @@ reference:
     coralogix: {shape: bulk}
 
 or change the URI, and the address in the agent's output.";
+    IndentationLost "K065" Error "the indentation is lost"
+"YAML expresses by indentation which keys belong to a map. A text that was copied from a web page often has none: then
+`target-type` is not part of `target`, and the text of a ConfigMap's key is empty. Where the keys show which section each
+belongs to, `check` prints the text with its indentation restored, and secrets masked. Other mistakes are reported once it is
+restored.";
 }
 
 #[cfg(test)]
