@@ -104,16 +104,13 @@ pub(super) fn check(pattern: &str, ast: &Ast, purpose: Purpose, style: ScalarSty
         return Found::default();
     }
     let repaired = strays.repair(pattern).map(|text| settled(text, purpose));
-    let shown = repaired.as_deref().and_then(shown);
-    let help = |general: &str| match &shown {
-        Some(text) if purpose != Purpose::Overwrite => format!("{general}: write {text}"),
-        // A redaction may spell out the secret that it covers.
-        _ => general.to_owned(),
-    };
+    // A redaction may spell out the secret that it covers.
+    let shown = repaired.clone().filter(|text| purpose != Purpose::Overwrite && is_short(text));
     let mut remarks = Vec::new();
-    let mut say = |code, literals: &[Literal], message: String, general: &str| {
+    let mut say = |code, literals: &[Literal], message: String, help: &str| {
         if let Some(first) = literals.first() {
-            remarks.push(Remark { code, span: span(literals, at(first)), message, help: help(general) });
+            let (span, help) = (span(literals, at(first)), help.to_owned());
+            remarks.push(Remark { code, span, message, help, repaired: shown.clone() });
         }
     };
     let Strays { controls, invisible, blanks, quotes, .. } = &strays;
@@ -220,11 +217,10 @@ fn span(literals: &[Literal], start: usize) -> Range<usize> {
     span
 }
 
-/// A pattern as a YAML value in single quotes, if it is valid and short enough to repeat.
-fn shown(text: &str) -> Option<String> {
+/// Whether a repaired pattern is valid, and short enough for a help line.
+fn is_short(text: &str) -> bool {
     let short = !text.is_empty() && text.chars().nth(MAX_REPAIRED).is_none() && !text.contains('`');
-    (short && ast::parse::Parser::new().parse(text).is_ok())
-        .then(|| format!("`'{}'`", text.replace('\'', "''")))
+    short && ast::parse::Parser::new().parse(text).is_ok()
 }
 
 /// A control character as a pattern writes it. YAML's `\b` is a backspace; in a pattern it is the edge of a word.

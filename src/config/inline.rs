@@ -4,7 +4,7 @@
 //! refused in the same words. One integration of each type stands for them: an option applies to every type that has it.
 
 use super::Shape;
-use super::read::{NoFiles, Reading, read};
+use super::read::{Reading, read_inline};
 use super::report::quote;
 use crate::error::{Code, Diagnostic, Level};
 use crate::finding::Kind;
@@ -54,7 +54,7 @@ pub fn inline(options: &[(&str, &str)]) -> Reading {
             Some(_) => known.push((name, text)),
         }
     }
-    let Reading { config, diagnostics: remarks } = read("", &document(&known), &NoFiles);
+    let Reading { config, diagnostics: remarks } = read_inline(&document(&known));
     for found in remarks {
         let of_option = remark(found.code(), option_of(found.path())).says(found.message(), found.help());
         // The same mistake, once for each type.
@@ -182,6 +182,17 @@ mod tests {
         assert_eq!(detections.filter.rules_match, None);
         assert_eq!(selections.filter.rules_no_match.as_deref(), Some(r"^it's: \d#"));
         assert_eq!(selections.filter.etype, []);
+    }
+
+    #[test]
+    fn quotes_are_part_of_an_inline_pattern() {
+        let Reading { config, diagnostics } = inline(&[("entity_match", "'^it''s'"), ("shape", "bulk")]);
+        assert!(config.is_some());
+        let [diagnostic] = &diagnostics[..] else { panic!("{diagnostics:?}") };
+        assert_eq!(
+            diagnostic.to_string(),
+            "warning: entity_match: the quotes '…' are part of the pattern; remove them: write `^it''s`"
+        );
     }
 
     #[test]

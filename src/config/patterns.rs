@@ -33,6 +33,8 @@ pub(super) struct Remark {
     pub(super) span: Range<usize>,
     pub(super) message: String,
     pub(super) help: String,
+    /// The pattern to write instead, if it is known.
+    pub(super) repaired: Option<String>,
 }
 
 /// What a pattern is for, as far as it decides what cannot be meant.
@@ -152,7 +154,7 @@ fn unsubstituted(pattern: &str) -> Option<Remark> {
     let variable = variables::find(pattern)
         .filter(|span| pattern.get(span.start..).is_some_and(|rest| rest.starts_with("${")))?;
     let message = format!(
-        "the variable {} is not substituted, and is no pattern",
+        "the variable {} is not substituted, and is not a valid pattern",
         quote(&variables::name(pattern, &variable))
     );
     Some(remark(Code::Pattern, variable, message, variables::HELP))
@@ -171,7 +173,7 @@ fn parse(pattern: &str) -> Result<(Ast, Hir), Remark> {
 }
 
 fn remark(code: Code, span: Range<usize>, message: String, help: impl Into<String>) -> Remark {
-    Remark { code, span, message, help: help.into() }
+    Remark { code, span, message, help: help.into(), repaired: None }
 }
 
 fn bytes(span: &Span) -> Range<usize> {

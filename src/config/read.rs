@@ -49,22 +49,16 @@ impl Files for NoFiles {
 
 /// Reads a configuration in any of its dialects. `name` is the file's name, for messages.
 pub fn read(name: &str, text: &str, files: &dyn Files) -> Reading {
-    let mut reading = as_written(name, text, files);
+    let mut reading = Reader::default().reading(name, text, files);
     if let Some(lost) = lost(name, text, &reading.diagnostics, files) {
         reading.diagnostics = vec![lost];
     }
     reading
 }
 
-fn as_written(name: &str, text: &str, files: &dyn Files) -> Reading {
-    let mut reader = Reader::default();
-    let file = reader.report.file(name);
-    let config = dialect::locate(&mut reader.report, file, text)
-        .and_then(|source| reader.source(source, files))
-        .filter(|_| reader.report.errors() == 0);
-    let mut diagnostics = reader.report.finish();
-    diagnostics.retain(|diagnostic| diagnostic.level() > Level::Advice);
-    Reading { config, diagnostics }
+/// Reads a document that was made of inline options.
+pub(super) fn read_inline(text: &str) -> Reading {
+    Reader { inline: true, ..Reader::default() }.reading("", text, &NoFiles)
 }
 
 /// What looking at a file gives.
@@ -104,7 +98,7 @@ fn lost(name: &str, text: &str, found: &[Diagnostic], files: &dyn Files) -> Opti
         return None;
     }
     let Restored { text: restored, line, column, key, section } = indentation::restore(text)?;
-    if indentation::concerns(&as_written(name, &restored, files).diagnostics) {
+    if indentation::concerns(&Reader::default().reading(name, &restored, files).diagnostics) {
         return None;
     }
     let place = (line, column.saturating_add(1), key.chars().count());
@@ -129,9 +123,21 @@ pub fn may_be_configuration(text: &str) -> bool {
 pub(super) struct Reader {
     pub(super) report: Report,
     budget: Budget,
+    /// The document was made of inline options.
+    inline: bool,
 }
 
 impl Reader {
+    fn reading(mut self, name: &str, text: &str, files: &dyn Files) -> Reading {
+        let file = self.report.file(name);
+        let config = dialect::locate(&mut self.report, file, text)
+            .and_then(|source| self.source(source, files))
+            .filter(|_| self.report.errors() == 0);
+        let mut diagnostics = self.report.finish();
+        diagnostics.retain(|diagnostic| diagnostic.level() > Level::Advice);
+        Reading { config, diagnostics }
+    }
+
     fn source(&mut self, source: Source, files: &dyn Files) -> Option<Config> {
         match source {
             Source::List(list) => {
@@ -353,7 +359,13 @@ impl Reader {
         let path = section.path_of(key);
         for remark in patterns::check(&pattern, purpose, style, &mut self.budget) {
             let at = node.place_of(remark.span);
-            self.report.say(remark.code, at, &path, remark.message, remark.help);
+            let help = match remark.repaired {
+                None => remark.help,
+                // An agent's own configuration has no quotes around a value.
+                Some(pattern) if self.inline => format!("{}: write `{pattern}`", remark.help),
+                Some(pattern) => format!("{}: write `'{}'`", remark.help, pattern.replace('\'', "''")),
+            };
+            self.report.say(remark.code, at, &path, remark.message, help);
         }
         Some(pattern)
     }

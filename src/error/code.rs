@@ -211,7 +211,7 @@ as the agent sends: in a document of its own remove the key. In kAudit's list re
     // Patterns.
     Pattern "K043" Error "a broken pattern"
 "The regular expression cannot be read; the caret is where it goes wrong. A character that has a meaning of its own, such
-as `(` or `[`, is itself with a backslash: `\\(`. A variable such as `${NAME}` is not substituted, and is no pattern.";
+as `(` or `[`, is itself with a backslash: `\\(`. A variable such as `${NAME}` is not substituted, and is not a valid pattern.";
     JavaPattern "K044" Error "a pattern in Java's syntax"
 "kAudit runs on the JVM, whose patterns may look around, refer back and forbid backtracking. The filter's search takes time
 in proportion to the text and nothing more, whatever the pattern, and does without these. What must not occur is said
@@ -296,7 +296,7 @@ Write the value, or render the file before it is read:
 
     envsubst < kaudit.yaml.in > kaudit.yaml
 
-A token does not belong into the file at all: the filter needs none, as the agent sends, and kAudit takes its own by
+A token need not be in the file at all: the filter needs none, as the agent sends, and kAudit takes its own by
 reference:
 
     ref/http-api-token: val-coralogix";
