@@ -9,9 +9,13 @@
 #[cfg(feature = "compile")]
 mod advice;
 #[cfg(feature = "compile")]
+mod characters;
+#[cfg(feature = "compile")]
 mod dialect;
 #[cfg(feature = "compile")]
 mod endpoint;
+#[cfg(feature = "compile")]
+mod indentation;
 #[cfg(feature = "compile")]
 mod inline;
 #[cfg(feature = "compile")]
@@ -32,6 +36,8 @@ mod target;
 #[cfg(feature = "compile")]
 mod values;
 #[cfg(feature = "compile")]
+mod variables;
+#[cfg(feature = "compile")]
 mod yaml;
 
 use crate::finding::{Category, Confidence, Etype, Kind};
@@ -46,7 +52,7 @@ pub use inline::{INLINE, inline};
 #[cfg(feature = "compile")]
 pub use options::{OPTIONS, OptionDoc};
 #[cfg(feature = "compile")]
-pub use read::{Checked, Files, NoFiles, Reading, check, may_be_configuration, read};
+pub use read::{Checked, Files, NoFiles, Reading, check, may_be_configuration, read, with_indentation};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -312,6 +318,16 @@ pub enum Report {
     Details,
     /// Findings are counted by cluster, principal, rule and namespace for each hour, and the counts are sent.
     Count,
+}
+
+impl Shape {
+    /// The word for it, which is also the last segment of its endpoint's path.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Singles => "singles",
+            Self::Bulk => "bulk",
+        }
+    }
 }
 
 impl By {

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use kaudit_filter::config::{Config, Files, Integration, Level, NoFiles, Reading, read};
+use kaudit_filter::config::{
+    Code, Config, Files, Integration, Level, NoFiles, Reading, read, with_indentation,
+};
 
 const NANOSECONDS: u64 = 1_000_000;
 
@@ -29,7 +31,7 @@ fn folder() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "what must end soon is watched with a clock")]
 fn bombs() {
     let megabyte = 1 << 20;
-    let list = "- type: activity\n  target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/bulk'}\n";
+    let list = "- type: activity\n  target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/singles'}\n";
     let deep = (0..200).map(|depth| format!("{:depth$}a:\n", "")).collect::<Vec<_>>().concat();
     let keys = (0..60_000).map(|number| format!("k{number}: 1\n")).collect::<Vec<_>>().concat();
     let items = "- a\n".repeat(megabyte / 4);
@@ -118,7 +120,17 @@ proptest! {
         case in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, "[ -~\n\t\u{0}é\u{2028}]{0,3}"), 1..6),
     ) {
-        let name = case.get(&["seed-sample", "own-document", "older-dialect", "configmap-list", "patterns-warned"]);
+        let name = case.get(&[
+            "seed-sample",
+            "own-document",
+            "older-dialect",
+            "configmap-list",
+            "patterns-warned",
+            "pattern-characters",
+            "variables",
+            "merge-keys",
+            "indentation-lost-own",
+        ]);
         let mut text: Vec<char> = fs::read_to_string(folder().join(format!("{name}.yaml"))).unwrap().chars().collect();
         for (at, removed, inserted) in edits {
             let at = at.index(text.len() + 1);
@@ -156,6 +168,34 @@ fn cases() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Each good configuration of the cases without its indentation: what is restored means the same as the original.
+#[test]
+fn restored_indentation_changes_no_meaning() {
+    let mut restored = 0;
+    for path in fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        // Also the cases that have lost it already, as they would be with it.
+        let text = with_indentation(&text).unwrap_or(text);
+        let reading = read("x", &text, &Folder(folder()));
+        let flat: String = text.lines().flat_map(|line| [line.trim_start(), "\n"]).collect();
+        let found = read("x", &flat, &Folder(folder()));
+        if !found.diagnostics.iter().any(|diagnostic| diagnostic.code() == Code::IndentationLost) {
+            continue;
+        }
+        assert_eq!(found.diagnostics.len(), 1, "{name}: {:?}", found.diagnostics);
+        let again = read("x", &with_indentation(&flat).unwrap(), &Folder(folder()));
+        if let Some(config) = &reading.config {
+            assert_eq!(format!("{:?}", Some(config)), format!("{:?}", again.config), "{name}");
+            restored += 1;
+        }
+    }
+    assert!(restored >= 6, "only {restored} are restored");
 }
 
 /// What a reading says, one line a remark, and what the configuration means.

@@ -8,6 +8,7 @@ use super::read::Reader;
 use super::report::{Place, Report, quote};
 use super::section::Section;
 use super::values::{DAY, MILLISECOND, SECOND};
+use super::variables;
 use super::{DataFilter, Guard, Integration, Report as Reported};
 use crate::error::Code;
 use crate::finding::Kind;
@@ -32,8 +33,18 @@ pub(super) fn guard(report: &mut Report, section: &Section<'_>, guard: &Guard) {
     }
 }
 
-/// A secret that stands where everybody can read it.
+/// A secret that stands where everybody can read it, or the name of a variable in its place.
 pub(super) fn secret(report: &mut Report, path: &str, key: &str, at: Place, text: &str) {
+    if let Some(variable) = variables::find(text).filter(|_| SECRETS.contains(&key)) {
+        // Within a longer value the brackets may be part of the secret.
+        let whole = variable == (0..text.len());
+        let name =
+            if whole { format!(" {}", quote(&variables::name(text, &variable))) } else { String::new() };
+        let message = format!("the variable{name} in {} is not substituted", quote(key));
+        let help = format!("the filter needs no token: remove the key; kAudit takes its own by `ref/{key}`");
+        report.say(Code::Variable, at, path, message, help);
+        return;
+    }
     // What is filled in later is no secret yet.
     let placeholder = text.trim().is_empty() || text.contains(['<', '{', '$']);
     if SECRETS.contains(&key) && !placeholder {

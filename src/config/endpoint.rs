@@ -2,23 +2,31 @@
 //!
 //! A URI may hold a secret, so nothing of it goes into a message but a host of Coralogix's.
 
+use std::borrow::Cow;
+
+use super::{Shape, variables};
+
 /// Every region's domain ends with one of these.
 const DOMAINS: &[&str] =
     &["coralogix.com", "coralogix.us", "coralogix.in", "coralogixsg.com", "coralogixgov.us"];
 /// What Coralogix's pages write where the domain goes.
 const PLACEHOLDER: &str = "<domain>";
 /// The paths of the present endpoints.
-const PATHS: &[&str] = &["/logs/v1/singles", "/logs/v1/bulk"];
+const PATHS: &[(&str, Shape)] = &[("/logs/v1/singles", Shape::Singles), ("/logs/v1/bulk", Shape::Bulk)];
+/// The path of the first endpoint.
+const OLD_PATH: &str = "/api/v1/logs";
 
 /// What a URI is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// One of Coralogix's.
     Coralogix {
-        /// The present form, when the URI is an old one.
+        /// The present form without the last segment of its path, when the URI is an old one.
         modern: Option<String>,
-        /// The domain is still the placeholder of the documentation.
+        /// The domain is still the placeholder of the documentation, or a variable.
         placeholder: bool,
+        /// The shape that the endpoint takes, as far as the path says.
+        shape: Option<Shape>,
     },
     /// Another service's.
     Other,
@@ -26,7 +34,8 @@ pub(super) enum Endpoint {
 
 /// Looks at a URI; `None` when it is no http or https URI.
 pub(super) fn recognise(uri: &str) -> Option<Endpoint> {
-    let (scheme, rest) = uri.trim().split_once("://")?;
+    let uri = variables::replaced(uri.trim(), PLACEHOLDER);
+    let (scheme, rest) = uri.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return None;
     }
@@ -37,15 +46,21 @@ pub(super) fn recognise(uri: &str) -> Option<Endpoint> {
     if host.is_empty() || host.contains(char::is_whitespace) {
         return None;
     }
+    let path = path.split(['?', '#']).next().unwrap_or("").trim_end_matches('/');
+    let shape = PATHS.iter().find(|(known, _)| *known == path).map(|(_, shape)| *shape);
     let placeholder = host == PLACEHOLDER || host.ends_with(&format!(".{PLACEHOLDER}"));
-    if !placeholder && !DOMAINS.iter().any(|domain| is_below(&host, domain)) {
+    // The host of a variable may be any service's: then the path decides.
+    let variable = matches!(uri, Cow::Owned(_));
+    let unknown = variable && shape.is_none() && path != OLD_PATH;
+    let coralogix = if placeholder { !unknown } else { DOMAINS.iter().any(|domain| is_below(&host, domain)) };
+    if !coralogix {
         return Some(Endpoint::Other);
     }
     let (service, domain) = service(&host);
-    let path = path.split(['?', '#']).next().unwrap_or("").trim_end_matches('/');
-    let modern = service == "ingress" && PATHS.contains(&path);
-    let modern = (!modern).then(|| format!("https://ingress.{domain}/logs/v1/singles"));
-    Some(Endpoint::Coralogix { modern, placeholder })
+    let present = service == "ingress" && shape.is_some();
+    let present = present || variable && (host == PLACEHOLDER || path.contains(PLACEHOLDER));
+    let modern = (!present).then(|| format!("https://ingress.{domain}/logs/v1"));
+    Some(Endpoint::Coralogix { modern, placeholder, shape })
 }
 
 fn is_below(host: &str, domain: &str) -> bool {
@@ -63,34 +78,44 @@ fn service(host: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::{Endpoint, recognise};
+    use crate::config::Shape;
 
     #[test]
     fn old_and_present_forms() {
-        let singles = |domain: &str| Some(format!("https://ingress.{domain}/logs/v1/singles"));
+        let old = |domain: &str| Some(format!("https://ingress.{domain}/logs/v1"));
+        let (singles, bulk) = (Some(Shape::Singles), Some(Shape::Bulk));
         let table = [
-            ("https://ingress.eu2.coralogix.com/logs/v1/singles", None),
-            ("https://ingress.us1.coralogix.com:443/logs/v1/bulk?x=y", None),
-            ("HTTPS://Ingress.Coralogix.Us/logs/v1/singles/", None),
-            ("https://ingress.gov1.coralogixgov.us/logs/v1/bulk", None),
-            ("https://api.coralogix.com/api/v1/logs", singles("coralogix.com")),
-            ("https://api.eu2.coralogix.com/logs/v1/bulk", singles("eu2.coralogix.com")),
-            ("https://api.cx498.coralogix.com/logs/v1/bulk", singles("cx498.coralogix.com")),
-            ("https://ingress.coralogix.in/api/v1/logs", singles("coralogix.in")),
-            ("http://user:pass@api.coralogixsg.com./logs/v1/singles", singles("coralogixsg.com")),
-            ("https://coralogix.com", singles("coralogix.com")),
+            ("https://ingress.eu2.coralogix.com/logs/v1/singles", None, singles),
+            ("https://ingress.us1.coralogix.com:443/logs/v1/bulk?x=y", None, bulk),
+            ("HTTPS://Ingress.Coralogix.Us/logs/v1/singles/", None, singles),
+            ("https://ingress.gov1.coralogixgov.us/logs/v1/bulk", None, bulk),
+            ("https://api.coralogix.com/api/v1/logs", old("coralogix.com"), None),
+            ("https://api.eu2.coralogix.com/logs/v1/bulk", old("eu2.coralogix.com"), bulk),
+            ("https://api.cx498.coralogix.com/logs/v1/bulk", old("cx498.coralogix.com"), bulk),
+            ("https://ingress.coralogix.in/api/v1/logs", old("coralogix.in"), None),
+            ("http://user:pass@api.coralogixsg.com./logs/v1/singles", old("coralogixsg.com"), singles),
+            ("https://coralogix.com", old("coralogix.com"), None),
+            ("https://ingress.coralogix.com:${PORT:-443}/logs/v1/bulk", None, bulk),
+            ("https://ingress.coralogix.com/logs/v1/$(KIND)", None, None),
         ];
-        for (uri, modern) in table {
-            assert_eq!(recognise(uri), Some(Endpoint::Coralogix { modern, placeholder: false }), "{uri}");
+        for (uri, modern, shape) in table {
+            let expected = Endpoint::Coralogix { modern, placeholder: false, shape };
+            assert_eq!(recognise(uri), Some(expected), "{uri}");
         }
     }
 
     #[test]
-    fn the_placeholder_of_the_documentation() {
-        let modern = Some("https://ingress.<domain>/logs/v1/singles".to_owned());
-        assert_eq!(
-            recognise("https://api.<domain>/logs/v1/bulk"),
-            Some(Endpoint::Coralogix { modern, placeholder: true })
-        );
+    fn the_placeholder_of_the_documentation_and_variables() {
+        let old = Some("https://ingress.<domain>/logs/v1".to_owned());
+        for (uri, modern, shape) in [
+            ("https://api.<domain>/logs/v1/bulk", old.clone(), Some(Shape::Bulk)),
+            ("https://api.${DOMAIN}/api/v1/logs", old, None),
+            ("https://ingress.${DOMAIN}/logs/v1/bulk", None, Some(Shape::Bulk)),
+            ("https://${HOST:-ingress}/logs/v1/bulk", None, Some(Shape::Bulk)),
+        ] {
+            let expected = Endpoint::Coralogix { modern, placeholder: true, shape };
+            assert_eq!(recognise(uri), Some(expected), "{uri}");
+        }
     }
 
     #[test]
@@ -99,10 +124,14 @@ mod tests {
             "https://example.com/coralogix.com",
             "https://notcoralogix.com/",
             "https://coralogix.com.example.com",
+            "https://${HOST}/",
+            "https://siem.${DOMAIN}/ingest",
         ] {
             assert_eq!(recognise(uri), Some(Endpoint::Other), "{uri}");
         }
-        for uri in ["", "coralogix.com", "ftp://api.coralogix.com", "https://", "https:///x", "{{ uri }}"] {
+        for uri in
+            ["", "coralogix.com", "ftp://api.coralogix.com", "https://", "https:///x", "{{ uri }}", "${URI}"]
+        {
             assert_eq!(recognise(uri), None, "{uri}");
         }
     }

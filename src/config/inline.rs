@@ -3,7 +3,8 @@
 //! They are written out as the filter's own document and read like any other, so that they mean the same and are
 //! refused in the same words. One integration of each type stands for them: an option applies to every type that has it.
 
-use super::read::{NoFiles, Reading, read};
+use super::Shape;
+use super::read::{Reading, read_inline};
 use super::report::quote;
 use crate::error::{Code, Diagnostic, Level};
 use crate::finding::Kind;
@@ -53,7 +54,7 @@ pub fn inline(options: &[(&str, &str)]) -> Reading {
             Some(_) => known.push((name, text)),
         }
     }
-    let Reading { config, diagnostics: remarks } = read("", &document(&known), &NoFiles);
+    let Reading { config, diagnostics: remarks } = read_inline(&document(&known));
     for found in remarks {
         let of_option = remark(found.code(), option_of(found.path())).says(found.message(), found.help());
         // The same mistake, once for each type.
@@ -98,12 +99,14 @@ fn document(options: &[(&str, &str)]) -> String {
         members.collect::<Vec<_>>().join(", ")
     };
     let unrecognised = options.iter().filter(|(name, _)| *name == "unrecognised");
+    let bulk = options.contains(&("shape", "bulk"));
+    let shape = if bulk { Shape::Bulk } else { Shape::Singles }.word();
     let integrations = Kind::ALL.iter().map(|kind| {
         let word = kind.word();
         let target = section("integrations[].target.", None);
         let filter = section("integrations[].data-filter.", Some(*kind));
         format!(
-            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: {URI}, {target}}}, data-filter: {{{filter}}}}}"
+            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: '{URI}/{shape}', {target}}}, data-filter: {{{filter}}}}}"
         )
     });
     let mut lines = vec![
@@ -116,8 +119,8 @@ fn document(options: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
-/// Any endpoint of Coralogix's: where entries go is the agent's business.
-const URI: &str = "'https://ingress.eu1.coralogix.com/logs/v1/singles'";
+/// Any endpoint of Coralogix's, without the shape: where entries go is the agent's business.
+const URI: &str = "https://ingress.eu1.coralogix.com/logs/v1";
 
 /// Whether an integration of this type has the key.
 fn belongs(key: &str, kind: Option<Kind>) -> bool {
@@ -179,6 +182,17 @@ mod tests {
         assert_eq!(detections.filter.rules_match, None);
         assert_eq!(selections.filter.rules_no_match.as_deref(), Some(r"^it's: \d#"));
         assert_eq!(selections.filter.etype, []);
+    }
+
+    #[test]
+    fn quotes_are_part_of_an_inline_pattern() {
+        let Reading { config, diagnostics } = inline(&[("entity_match", "'^it''s'"), ("shape", "bulk")]);
+        assert!(config.is_some());
+        let [diagnostic] = &diagnostics[..] else { panic!("{diagnostics:?}") };
+        assert_eq!(
+            diagnostic.to_string(),
+            "warning: entity_match: the quotes '…' are part of the pattern; remove them: write `^it''s`"
+        );
     }
 
     #[test]

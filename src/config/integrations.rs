@@ -6,11 +6,11 @@ use super::advice::{self, Placed};
 use super::patterns::Purpose;
 use super::read::Reader;
 use super::report::{Place, Report, quote};
-use super::section::{Section, items};
-use super::target::{self, Bare, Target};
+use super::section::{Section, items, nearest};
+use super::target::{self, Bare, Other, Target};
 use super::values::{among, spell};
 use super::yaml::{Node, Value};
-use super::{DataFilter, Integration, RateLimits, Report as Reported};
+use super::{DataFilter, Integration, RateLimits, Report as Reported, Shape};
 use crate::error::Code;
 use crate::finding::{Category, Confidence, Etype, Kind};
 
@@ -36,6 +36,8 @@ pub(super) struct Defaults<'d> {
     pub(super) period_stated: bool,
     /// A finding's keys become fields of the store.
     pub(super) fields: bool,
+    /// `coralogix.shape`.
+    pub(super) shape: Shape,
 }
 
 /// An integration whose target is not yet decided.
@@ -64,7 +66,7 @@ pub(super) fn read(
     let drafts: Vec<Draft> = drafts.collect();
     let report = &mut reader.report;
     unique_names(report, &drafts);
-    let sound = report.errors() == errors;
+    let sound = report.errors() == errors && !list.is_incomplete();
     if sound && drafts.is_empty() {
         report.say(
             Code::NoIntegration,
@@ -172,7 +174,16 @@ fn known_names(report: &mut Report, drafts: &[Draft], chosen: &Use, sound: bool)
         if !drafts.iter().any(|draft| draft.integration.name == *name) {
             let known: Vec<_> = drafts.iter().map(|draft| quote(&draft.integration.name)).collect();
             let message = format!("no integration is called {}", quote(name));
-            report.say(Code::UnknownName, *at, "use", message, format!("the list has {}", known.join(", ")));
+            // `detections-2` is no misspelt `detections-1`.
+            let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+            let names = drafts.iter().map(|draft| draft.integration.name.as_str());
+            let names = names.filter(|other| name.get(..stem(name)) != other.get(..stem(other)));
+            let near = nearest(name, names);
+            let help = near.map_or_else(
+                || format!("the list has {}", known.join(", ")),
+                |near| format!("did you mean {}?", quote(near)),
+            );
+            report.say(Code::UnknownName, *at, "use", message, help);
         }
     }
 }
@@ -203,6 +214,17 @@ fn decide(report: &mut Report, draft: Draft, chosen: &Use) -> Integration {
             message,
             "say so in section `rate-limit`: `{period: 1s}`",
         );
+    }
+    if let (Some(Other { at, path, shape }), true) = (target.other, integration.applies) {
+        let (given, other) = match shape {
+            Shape::Singles => ("bulk", "singles"),
+            Shape::Bulk => ("singles", "bulk"),
+        };
+        let message = format!("the endpoint takes `{other}`, and `coralogix.shape` is {given}");
+        let help = format!(
+            "write `coralogix: {{shape: {other}}}` in the filter's own document, or `/logs/v1/{given}` here"
+        );
+        report.say(Code::EndpointShape, at, &path, message, help);
     }
     integration
 }

@@ -282,6 +282,14 @@ pub(super) fn find(table: &str, key: &str) -> Option<&'static OptionDoc> {
         .map(|(_, option)| option)
 }
 
+/// The words that a value of this kind is one of; none if the kind is not an enumeration.
+pub(super) fn words(kind: &'static str) -> impl Iterator<Item = &'static str> {
+    let end = [" (", ", or a "].iter().filter_map(|mark| kind.find(mark)).min().unwrap_or(kind.len());
+    let words = kind.get(..end).unwrap_or("").split(", ").flat_map(|words| words.split(" or "));
+    let enumeration = words.clone().all(|word| !word.contains(' '));
+    words.filter(move |_| enumeration)
+}
+
 /// The map, by its path in the table, that a key would belong to, when it is not the one it stands in.
 pub(super) fn elsewhere(table: &str, key: &str) -> Option<&'static str> {
     let below = |parent: &str| parent.strip_prefix(table).is_some_and(|rest| !rest.is_empty());

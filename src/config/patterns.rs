@@ -12,8 +12,11 @@ use regex_syntax::ast::{
 };
 use regex_syntax::hir::translate::Translator;
 use regex_syntax::hir::{Dot, Hir, HirKind, Look};
+use saphyr_parser::ScalarStyle;
 
+use super::characters::{self, Found};
 use super::report::quote;
+use super::variables;
 use crate::error::Code;
 use crate::pattern;
 
@@ -30,6 +33,8 @@ pub(super) struct Remark {
     pub(super) span: Range<usize>,
     pub(super) message: String,
     pub(super) help: String,
+    /// The pattern to write instead, if it is known.
+    pub(super) repaired: Option<String>,
 }
 
 /// What a pattern is for, as far as it decides what cannot be meant.
@@ -71,17 +76,23 @@ impl Budget {
     }
 }
 
-/// Everything to be said about a pattern. `literal`: no backslash was taken away from what the user wrote.
-pub(super) fn check(pattern: &str, purpose: Purpose, literal: bool, budget: &mut Budget) -> Vec<Remark> {
+/// Everything to be said about a pattern, which the user wrote in this style of YAML.
+pub(super) fn check(pattern: &str, purpose: Purpose, style: ScalarStyle, budget: &mut Budget) -> Vec<Remark> {
     let (ast, hir) = match parse(pattern) {
         Ok(parsed) => parsed,
-        Err(remark) => return vec![remark],
+        Err(error) => return vec![unsubstituted(pattern).unwrap_or(error)],
     };
     let properties = hir.properties();
-    let mut walk = Walk { pattern, lines: properties.look_set().contains_anchor_line(), remarks: Vec::new() };
-    walk.visit(&ast, false, false);
-    let mut remarks = walk.remarks;
-    if literal {
+    let mut remarks = meaning(pattern, &ast, &hir);
+    let Found { remarks: strays, repaired } = characters::check(pattern, &ast, purpose, style);
+    // `"^admin$"` in quotes of its own never matches because of them: that is one mistake.
+    let repaired = repaired.and_then(|text| parse(&text).ok().map(|(ast, hir)| meaning(&text, &ast, &hir)));
+    if repaired.is_some_and(|rest| rest.iter().all(|remark| remark.code != Code::NeverMatches)) {
+        remarks.retain(|remark| remark.code != Code::NeverMatches);
+    }
+    remarks.extend(strays);
+    // Only in double quotes YAML takes backslashes away.
+    if style != ScalarStyle::DoubleQuoted {
         remarks.extend(doubled_backslash(pattern));
     }
     let everywhere = everywhere(&hir, true);
@@ -119,6 +130,36 @@ pub(super) fn check(pattern: &str, purpose: Purpose, literal: bool, budget: &mut
     remarks
 }
 
+/// What another engine reads in another way, and what can never match.
+fn meaning(pattern: &str, ast: &Ast, hir: &Hir) -> Vec<Remark> {
+    let lines = hir.properties().look_set().contains_anchor_line();
+    let mut walk = Walk { pattern, lines, remarks: Vec::new() };
+    walk.visit(ast, false, false);
+    // `$(NAME)` is the end of the text and then a group, which can never match.
+    if let Some(variable) = variables::find(pattern) {
+        let never =
+            |remark: &Remark| remark.code == Code::NeverMatches && remark.span.start == variable.start;
+        if walk.remarks.iter().any(never) {
+            walk.remarks.retain(|remark| !never(remark));
+            let message =
+                format!("the variable {} is not substituted", quote(&variables::name(pattern, &variable)));
+            walk.remarks.push(remark(Code::Variable, variable, message, variables::HELP));
+        }
+    }
+    walk.remarks
+}
+
+/// The error for `${NAME}`, which is no pattern.
+fn unsubstituted(pattern: &str) -> Option<Remark> {
+    let variable = variables::find(pattern)
+        .filter(|span| pattern.get(span.start..).is_some_and(|rest| rest.starts_with("${")))?;
+    let message = format!(
+        "the variable {} is not substituted, and is not a valid pattern",
+        quote(&variables::name(pattern, &variable))
+    );
+    Some(remark(Code::Pattern, variable, message, variables::HELP))
+}
+
 fn parse(pattern: &str) -> Result<(Ast, Hir), Remark> {
     let ast = ast::parse::ParserBuilder::new()
         .nest_limit(NEST_LIMIT)
@@ -132,7 +173,7 @@ fn parse(pattern: &str) -> Result<(Ast, Hir), Remark> {
 }
 
 fn remark(code: Code, span: Range<usize>, message: String, help: impl Into<String>) -> Remark {
-    Remark { code, span, message, help: help.into() }
+    Remark { code, span, message, help: help.into(), repaired: None }
 }
 
 fn bytes(span: &Span) -> Range<usize> {

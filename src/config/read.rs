@@ -4,13 +4,14 @@ use saphyr_parser::ScalarStyle;
 
 use super::advice;
 use super::dialect::{self, LIST_KEY, OWN_KEY, Source};
+use super::indentation::{self, Restored};
 use super::integrations::{self, Defaults, Use};
 use super::look_in;
 use super::patterns::{self, Budget, Purpose};
-use super::report::Report;
+use super::report::{Report, quote};
 use super::section::{Section, items};
 use super::values::{COUNT, INTERVALS, PERIODS, age, among, boolean, duration, severity, whole};
-use super::yaml::{Node, Value};
+use super::yaml::{MERGE, Node, Value};
 use super::{
     By, Config, Coralogix, Guard, Keys, OnStale, RateLimits, Redaction, SeverityRow, Shape, TextForm,
     Unrecognised,
@@ -48,14 +49,16 @@ impl Files for NoFiles {
 
 /// Reads a configuration in any of its dialects. `name` is the file's name, for messages.
 pub fn read(name: &str, text: &str, files: &dyn Files) -> Reading {
-    let mut reader = Reader::default();
-    let file = reader.report.file(name);
-    let config = dialect::locate(&mut reader.report, file, text)
-        .and_then(|source| reader.source(source, files))
-        .filter(|_| reader.report.errors() == 0);
-    let mut diagnostics = reader.report.finish();
-    diagnostics.retain(|diagnostic| diagnostic.level() > Level::Advice);
-    Reading { config, diagnostics }
+    let mut reading = Reader::default().reading(name, text, files);
+    if let Some(lost) = lost(name, text, &reading.diagnostics, files) {
+        reading.diagnostics = vec![lost];
+    }
+    reading
+}
+
+/// Reads a document that was made of inline options.
+pub(super) fn read_inline(text: &str) -> Reading {
+    Reader { inline: true, ..Reader::default() }.reading("", text, &NoFiles)
 }
 
 /// What looking at a file gives.
@@ -82,7 +85,32 @@ pub fn check(name: &str, text: &str, files: &dyn Files) -> Checked {
         reader.budget = Budget::default();
         reader.source(source, files);
     }
-    Checked { configurations, diagnostics: reader.report.finish() }
+    let diagnostics = reader.report.finish();
+    match lost(name, text, &diagnostics, files) {
+        Some(lost) => Checked { configurations: 1, diagnostics: vec![lost] },
+        None => Checked { configurations, diagnostics },
+    }
+}
+
+/// The one error in place of those that lost indentation causes.
+fn lost(name: &str, text: &str, found: &[Diagnostic], files: &dyn Files) -> Option<Diagnostic> {
+    if !indentation::concerns(found) {
+        return None;
+    }
+    let Restored { text: restored, line, column, key, section } = indentation::restore(text)?;
+    if indentation::concerns(&Reader::default().reading(name, &restored, files).diagnostics) {
+        return None;
+    }
+    let place = (line, column.saturating_add(1), key.chars().count());
+    let message = format!("the indentation is lost: {} belongs under {}", quote(&key), quote(&section));
+    let help = "indent the keys of a section by two spaces; `kaudit-filter check` prints the whole text";
+    Some(Diagnostic::new(Code::IndentationLost, name, place, "").says(message, help))
+}
+
+/// Returns a text whose indentation is lost ([`Code::IndentationLost`]) with its indentation restored. It has the secrets of
+/// the text.
+pub fn with_indentation(text: &str) -> Option<String> {
+    indentation::restore(text).map(|restored| restored.text)
 }
 
 /// Whether a text may be, or hold, a configuration: what to look at in a folder of other manifests and values.
@@ -95,14 +123,31 @@ pub fn may_be_configuration(text: &str) -> bool {
 pub(super) struct Reader {
     pub(super) report: Report,
     budget: Budget,
+    /// The document was made of inline options.
+    inline: bool,
 }
 
 impl Reader {
+    fn reading(mut self, name: &str, text: &str, files: &dyn Files) -> Reading {
+        let file = self.report.file(name);
+        let config = dialect::locate(&mut self.report, file, text)
+            .and_then(|source| self.source(source, files))
+            .filter(|_| self.report.errors() == 0);
+        let mut diagnostics = self.report.finish();
+        diagnostics.retain(|diagnostic| diagnostic.level() > Level::Advice);
+        Reading { config, diagnostics }
+    }
+
     fn source(&mut self, source: Source, files: &dyn Files) -> Option<Config> {
         match source {
             Source::List(list) => {
                 let config = Config::default();
-                let defaults = Defaults { limits: &config.rate_limit, period_stated: false, fields: true };
+                let defaults = Defaults {
+                    limits: &config.rate_limit,
+                    period_stated: false,
+                    fields: true,
+                    shape: config.coralogix.shape,
+                };
                 let integrations = integrations::read(self, &list, &[&list], &defaults, &Use::Coralogix);
                 Some(Config { integrations, ..config })
             }
@@ -132,10 +177,13 @@ impl Reader {
             (None, Some(list)) => list,
             (None, None) => return None,
         };
-        let period_stated = root.get("rate-limit").is_some_and(|field| field.node.get("period").is_some());
+        let period_stated = root.merges()
+            || root
+                .get("rate-limit")
+                .is_some_and(|field| field.node.get("period").is_some() || field.node.get(MERGE).is_some());
         let Coralogix { shape, text, .. } = config.coralogix;
         let fields = shape == Shape::Singles && text == TextForm::Object;
-        let defaults = Defaults { limits: &config.rate_limit, period_stated, fields };
+        let defaults = Defaults { limits: &config.rate_limit, period_stated, fields, shape };
         config.integrations = integrations::read(self, list, &[node, list], &defaults, &chosen);
         Some(config)
     }
@@ -144,6 +192,7 @@ impl Reader {
     fn loaded(&mut self, root: &Section<'_>, siblings: Option<&Node>, files: &dyn Files) -> Option<Node> {
         let report = &mut self.report;
         match (root.get("integrations"), root.get("integrations-file")) {
+            (None, None) if root.merges() => None,
             (None, None) => {
                 report.say(Code::Lists, root.at, "", "the list of integrations is missing", ONE_LIST);
                 None
@@ -303,12 +352,20 @@ impl Reader {
         let pattern =
             section.value(&mut self.report, key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
         let node = section.get(key)?.node;
-        let literal =
-            matches!(&node.value, Value::Scalar(scalar) if scalar.style != ScalarStyle::DoubleQuoted);
+        let style = match &node.value {
+            Value::Scalar(scalar) => scalar.style,
+            _ => ScalarStyle::Plain,
+        };
         let path = section.path_of(key);
-        for remark in patterns::check(&pattern, purpose, literal, &mut self.budget) {
+        for remark in patterns::check(&pattern, purpose, style, &mut self.budget) {
             let at = node.place_of(remark.span);
-            self.report.say(remark.code, at, &path, remark.message, remark.help);
+            let help = match remark.repaired {
+                None => remark.help,
+                // An agent's own configuration has no quotes around a value.
+                Some(pattern) if self.inline => format!("{}: write `{pattern}`", remark.help),
+                Some(pattern) => format!("{}: write `'{}'`", remark.help, pattern.replace('\'', "''")),
+            };
+            self.report.say(remark.code, at, &path, remark.message, help);
         }
         Some(pattern)
     }

@@ -4,7 +4,7 @@ use saphyr_parser::ScalarStyle;
 
 use super::options;
 use super::report::{Place, Report, quote};
-use super::yaml::{Member, Node, Scalar, Value};
+use super::yaml::{MERGE, Member, Node, Scalar, Value};
 use crate::error::Code;
 use crate::template::Template;
 
@@ -70,8 +70,8 @@ impl<'n> Section<'n> {
     pub(super) fn check(&self, report: &mut Report, kind: Option<&str>) {
         for field in &self.fields {
             let path = self.path_of(field.key);
-            // The values of references may stand anywhere.
-            if field.key.starts_with("val-") {
+            // The values of references may stand anywhere, and a merge key has been refused.
+            if field.key.starts_with("val-") || field.key == MERGE {
                 continue;
             }
             match options::find(&self.table, field.key) {
@@ -160,8 +160,16 @@ impl<'n> Section<'n> {
             .collect()
     }
 
-    /// Reports that a key is not there.
+    /// Whether a refused merge key may have given any key that is absent.
+    pub(super) fn merges(&self) -> bool {
+        self.get(MERGE).is_some()
+    }
+
+    /// Reports that a key is not there, unless a refused merge key may have given it.
     pub(super) fn missing(&self, report: &mut Report, key: &str) {
+        if self.merges() {
+            return;
+        }
         report.say(
             Code::Missing,
             self.at,
@@ -192,7 +200,12 @@ impl<'n> Section<'n> {
             _ => shape(node).to_owned(),
         };
         let message = format!("expected {}, found {found}", self.kind(field.key));
-        report.say(Code::Value, node.at, &self.path_of(field.key), message, "");
+        let word = match &node.value {
+            Value::Scalar(scalar) if !field.secret => nearest_word(&scalar.text, self.kind(field.key)),
+            _ => None,
+        };
+        let help = word.map_or_else(String::new, |word| format!("did you mean `{word}`?"));
+        report.say(Code::Value, node.at, &self.path_of(field.key), message, help);
     }
 
     /// One value; `read` gives `None` for what is not allowed.
@@ -320,7 +333,7 @@ pub(super) fn shape(node: &Node) -> &'static str {
 }
 
 /// The name that was probably meant: at most two letters away, and fewer than half of them.
-pub(super) fn nearest(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.len() > 64 {
         return None;
     }
@@ -331,19 +344,82 @@ pub(super) fn nearest(word: &str, names: impl Iterator<Item = &'static str>) -> 
         .map(|(_, name)| name)
 }
 
-/// How many letters have to be added, removed or replaced (Levenshtein).
+/// The word of an enumeration that was probably meant: one that differs in its case, is near, or is abbreviated.
+fn nearest_word(word: &str, kind: &'static str) -> Option<&'static str> {
+    let word = word.trim().to_ascii_lowercase();
+    let names = || options::words(kind);
+    let begins = |name: &&str| word.len() > 2 && (name.starts_with(&word) || word.starts_with(*name));
+    names().find(|name| *name == word).or_else(|| nearest(&word, names())).or_else(|| names().find(begins))
+}
+
+/// How many letters have to be added, removed, replaced or exchanged with their neighbour (Damerau-Levenshtein, each letter
+/// at most once).
 fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (1..=right.chars().count()).collect();
-    let mut last = row.len();
+    let right: Vec<char> = right.chars().collect();
+    let mut above: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    let mut previous = None;
     for (index, a) in left.chars().enumerate() {
-        let (mut diagonal, mut before) = (index, index.saturating_add(1));
-        for (cell, b) in row.iter_mut().zip(right.chars()) {
-            let step = diagonal.min(*cell).min(before).saturating_add(1);
-            let next = if a == b { diagonal } else { step };
-            (diagonal, before) = (*cell, next);
-            *cell = next;
+        let mut next = vec![index.saturating_add(1)];
+        let mut letters = None;
+        for (column, b) in right.iter().copied().enumerate() {
+            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
+            let gap = at(&next, column).min(at(&row, column.saturating_add(1))).saturating_add(1);
+            let same = at(&row, column).saturating_add(usize::from(a != b));
+            let exchanged = match (letters, previous) {
+                (Some(before), Some(above_left)) if before == a && above_left == b => {
+                    at(&above, column.saturating_sub(1)).saturating_add(1)
+                }
+                _ => usize::MAX,
+            };
+            next.push(gap.min(same).min(exchanged));
+            letters = Some(b);
         }
-        last = before;
+        above = core::mem::replace(&mut row, next);
+        previous = Some(a);
     }
-    last
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{distance, nearest_word};
+
+    #[test]
+    fn distances() {
+        for (left, right, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("hihg", "high", 1),
+            ("principl", "principal", 1),
+            ("resuorce", "resource", 1),
+            ("ab", "ba", 1),
+            ("abcd", "badc", 2),
+            ("kitten", "sitting", 3),
+            ("é", "e", 1),
+        ] {
+            assert_eq!(distance(left, right), expected, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn words_that_were_probably_meant() {
+        let levels = "debug, verbose, info, warn, error or critical, or a number from 1 to 6";
+        for (word, kind, expected) in [
+            ("hihg", "high, medium or low (0, 1 or 2), or a list of them", Some("high")),
+            ("MEDIUM", "high, medium or low (0, 1 or 2), or a list of them", Some("medium")),
+            ("med", "high, medium or low (0, 1 or 2), or a list of them", Some("medium")),
+            ("0", "high, medium or low (0, 1 or 2), or a list of them", None),
+            ("crit", levels, Some("critical")),
+            ("information", levels, Some("info")),
+            ("fatal", levels, None),
+            ("incidents", "incident or anomaly, or a list of them", Some("incident")),
+            ("ture", "true or false", Some("true")),
+            ("map", "a map", None),
+            ("a 1", "a whole number from 1 to 100000, or a map", None),
+        ] {
+            assert_eq!(nearest_word(word, kind), expected, "{word}");
+        }
+    }
 }

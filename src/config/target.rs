@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 
-use super::RateLimit;
 use super::advice;
 use super::endpoint::{self, Endpoint};
 use super::integrations::Defaults;
@@ -12,7 +11,9 @@ use super::read::BY;
 use super::report::{Place, Report, quote};
 use super::section::{Field, Section, nearest, shape};
 use super::values::{COUNT, PERIODS, among, boolean, duration, whole};
+use super::variables;
 use super::yaml::{Member, Node, Value};
+use super::{RateLimit, Shape};
 use crate::error::Code;
 
 /// Values without secrets: these are repeated in messages.
@@ -27,6 +28,16 @@ pub(super) struct Target {
     pub(super) rate_limit: Option<RateLimit>,
     /// The limit is a number whose period is stated nowhere.
     pub(super) bare: Option<Bare>,
+    /// The URI is that of the other shape's endpoint.
+    pub(super) other: Option<Other>,
+}
+
+/// Where a URI stands whose endpoint takes another shape than the configured one.
+pub(super) struct Other {
+    pub(super) at: Place,
+    pub(super) path: String,
+    /// The shape that the endpoint takes.
+    pub(super) shape: Shape,
 }
 
 /// Where a bare limit stands.
@@ -197,8 +208,11 @@ fn target(
             section.refuse(report, field, field.node);
         }
     }
-    let coralogix = kind == Some("http-api") && is_coralogix(report, section, promised);
-    kind.map(|_| Target { stopped, coralogix, rate_limit, bare })
+    let (coralogix, other) = match kind {
+        Some("http-api") => coralogix_uri(report, section, promised, defaults),
+        _ => (false, None),
+    };
+    kind.map(|_| Target { stopped, coralogix, rate_limit, bare, other })
 }
 
 /// The type; an unknown one is not repeated, as in the older dialect's pairs a secret may stand in its place.
@@ -224,20 +238,42 @@ fn target_type(report: &mut Report, section: &Section<'_>) -> Option<&'static st
     kind
 }
 
-fn is_coralogix(report: &mut Report, section: &Section<'_>, promised: bool) -> bool {
+/// Examines the URI: whether it is one of Coralogix's, and the shape that it takes if that is not the configured one.
+fn coralogix_uri(
+    report: &mut Report,
+    section: &Section<'_>,
+    promised: bool,
+    defaults: &Defaults<'_>,
+) -> (bool, Option<Other>) {
     let Some(field) = section.get("http-api-uri") else {
         if !promised {
             section.missing(report, "http-api-uri");
         }
-        return false;
-    };
-    let Some(Endpoint::Coralogix { modern, placeholder }) =
-        section.value(report, "http-api-uri", endpoint::recognise)
-    else {
-        return false;
+        return (false, None);
     };
     let path = section.path_of("http-api-uri");
-    if placeholder {
+    let variable = match &field.node.value {
+        Value::Scalar(scalar) => variables::find(&scalar.text).map(|span| (span, scalar.text.as_str())),
+        _ => None,
+    };
+    if let Some((span, text)) = &variable {
+        let name = quote(&variables::name(text, span));
+        let place = field.node.place_of(span.clone());
+        if endpoint::recognise(text).is_none() {
+            let message =
+                format!("expected an http or https URI, found the variable {name}, which is not substituted");
+            report.say(Code::Value, place, &path, message, variables::HELP);
+            return (false, None);
+        }
+        let message = format!("the variable {name} is not substituted");
+        report.say(Code::Variable, place, &path, message, variables::HELP);
+    }
+    let Some(Endpoint::Coralogix { modern, placeholder, shape }) =
+        section.value(report, "http-api-uri", endpoint::recognise)
+    else {
+        return (false, None);
+    };
+    if placeholder && variable.is_none() {
         let message = "`<domain>` has to be replaced";
         report.say(
             Code::Placeholder,
@@ -254,10 +290,12 @@ fn is_coralogix(report: &mut Report, section: &Section<'_>, promised: bool) -> b
             field.node.at,
             &path,
             message,
-            format!("let the agent send to `{modern}`"),
+            format!("let the agent send to `{modern}/{}`", defaults.shape.word()),
         );
+        return (true, None);
     }
-    true
+    let other = shape.filter(|shape| *shape != defaults.shape);
+    (true, other.map(|shape| Other { at: field.node.at, path, shape }))
 }
 
 fn rate_limit(
@@ -287,7 +325,7 @@ fn rate_limit(
     section.set(report, "period", &mut limit.period_ns, duration(PERIODS));
     section.set(report, "by", &mut limit.by, among(BY));
     let burst = section.value(report, "burst", whole(COUNT)).or(limits.burst);
-    let bare = section.get("period").is_none() && !defaults.period_stated;
+    let bare = section.get("period").is_none() && !section.merges() && !defaults.period_stated;
     let bare = bare.then(|| Bare { at: section.at, path: section.path.clone() });
     (number.map(|number| RateLimit { limit: number, burst: burst.unwrap_or(number), ..limit }), bare)
 }

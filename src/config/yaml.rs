@@ -22,6 +22,10 @@ const MAX_DOCUMENTS: usize = 1000;
 /// What is no longer is worth counting the characters of, for each of its scalars.
 const MAX_LINE: usize = 4096;
 
+/// The key that merges another map into its own. A refused one stays in its map as a member without a value, as the map may
+/// have any key that is not found in it.
+pub(super) const MERGE: &str = "<<";
+
 const NO_ALIASES: &str = "anchors and aliases are not supported here";
 const WRITE_OUT: &str = "write the value out, or in quotes if it begins with `*` or `&`";
 
@@ -121,6 +125,16 @@ impl Node {
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar(Scalar { text, style: ScalarStyle::Plain, .. })
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// Whether a part of the node was refused when it was read, so that keys may only seem to be missing.
+    pub(super) fn is_incomplete(&self) -> bool {
+        match &self.value {
+            Value::Bad => true,
+            Value::Scalar(_) => false,
+            Value::List(items) => items.iter().any(Self::is_incomplete),
+            Value::Map(members) => members.iter().any(|member| member.node.is_incomplete()),
+        }
     }
 
     /// The member of a map.
@@ -280,6 +294,8 @@ enum Open {
 enum Key {
     None,
     Some(String, Place),
+    /// A merge key, with its place and the number of complaints so far.
+    Merge(Place, usize),
     Bad,
 }
 
@@ -417,6 +433,9 @@ impl<'t> Builder<'t> {
                     let at = node.at;
                     let (next, complaint) = as_key(node, seen);
                     *key = next;
+                    if let Key::Merge(_, complaints) = key {
+                        *complaints = self.complaints.len().saturating_add(1);
+                    }
                     self.complaints.extend(complaint.map(|(code, message, help)| Complaint {
                         code,
                         at,
@@ -425,6 +444,12 @@ impl<'t> Builder<'t> {
                     }));
                 }
                 Key::Some(key, at) => members.push(Member { key, at, node }),
+                Key::Merge(at, complaints) => {
+                    // The alias is what is merged: one complaint is enough.
+                    let of_value = self.complaints.split_off(complaints.min(self.complaints.len()));
+                    self.complaints.extend(of_value.into_iter().filter(|found| found.code != Code::Alias));
+                    members.push(Member { key: MERGE.to_owned(), at, node: Node { at, value: Value::Bad } });
+                }
                 Key::Bad => {}
             },
         }
@@ -445,11 +470,9 @@ fn as_key(node: Node, seen: &mut HashMap<String, usize>) -> (Key, Option<(Code, 
         );
         return (Key::Bad, Some(complaint));
     };
-    if text == "<<" {
-        return (
-            Key::Bad,
-            Some((Code::Alias, "merge keys are not supported here".to_owned(), "write the values out")),
-        );
+    if text == MERGE {
+        let message = "merge keys are not supported here".to_owned();
+        return (Key::Merge(node.at, 0), Some((Code::Alias, message, "write out the keys that it merges")));
     }
     if let Some(first) = seen.get(&text) {
         let message = format!("duplicate key {}, first on line {first}", super::report::quote(&text));

@@ -211,7 +211,7 @@ as the agent sends: in a document of its own remove the key. In kAudit's list re
     // Patterns.
     Pattern "K043" Error "a broken pattern"
 "The regular expression cannot be read; the caret is where it goes wrong. A character that has a meaning of its own, such
-as `(` or `[`, is itself with a backslash: `\\(`.";
+as `(` or `[`, is itself with a backslash: `\\(`. A variable such as `${NAME}` is not substituted, and is not a valid pattern.";
     JavaPattern "K044" Error "a pattern in Java's syntax"
 "kAudit runs on the JVM, whose patterns may look around, refer back and forbid backtracking. The filter's search takes time
 in proportion to the text and nothing more, whatever the pattern, and does without these. What must not occur is said
@@ -269,6 +269,49 @@ of arrival.";
     RepeatedPath "K058" Advice "the same path twice in `look-in`"
 "Each path of `look-in` is searched once, in the order of the list, so the second of two equal paths has no effect. Remove
 one of the two.";
+
+    // Patterns, and other values that cannot mean what they say.
+    PatternControl "K059" Warning "a control character in a pattern"
+"A line break, a tab or another control character is part of the pattern, and no name of an entity or a rule contains one, so
+the pattern finds nothing. Two causes are frequent. The text of a block that begins with `|` ends with a line break. And in
+double quotes YAML replaces escape sequences: `\"\\bexec\"` begins with a backspace, not with the edge of a word. Write
+patterns in single quotes, in which YAML leaves every backslash in place:
+
+    rules-match: '\\bexec'";
+    PatternInvisible "K060" Warning "an invisible character in a pattern"
+"A no-break space, a zero-width space or another character that cannot be seen is part of the pattern. Such characters come
+with text that is copied from a web page or a document. Names are typed without them, so the pattern finds nothing. Remove
+the character, or type a blank in its place. Where it is intended write its number, such as `\\x{A0}`.";
+    PatternBlank "K061" Warning "white space at an end of a pattern"
+"YAML keeps the white space within quotes, and a blank in a pattern is a character like any other: `'mara '` does not find
+`mara`. An alternative is a pattern of its own: in `'^exec | ^get'` both have a blank too many. White space between two words,
+as in `exec into pod`, is not reported. Where a blank at an end is intended write `[ ]`.";
+    PatternQuotes "K062" Warning "quotes at both ends of a pattern"
+"YAML takes one pair of quotes away. A second pair, as in `'\"mara\"'`, or typographic quotes, which YAML does not know, are
+part of the pattern, and no name of an entity or a rule contains them. Remove them. Where they are intended put a backslash
+before each, or write them as a class: `[“]`.";
+    Variable "K063" Warning "a variable is not substituted"
+"The filter uses every value as it is written: `${NAME}` and `$(NAME)` are not replaced by variables of the environment.
+Write the value, or render the file before it is read:
+
+    envsubst < kaudit.yaml.in > kaudit.yaml
+
+A token need not be in the file at all: the filter needs none, as the agent sends, and kAudit takes its own by
+reference:
+
+    ref/http-api-token: val-coralogix";
+    EndpointShape "K064" Warning "the endpoint of another shape"
+"`/logs/v1/singles` takes entries, `/logs/v1/bulk` an envelope with a list of entries, and neither reads the shape of the other.
+`coralogix.shape` says which of the two the filter writes; the default is singles. In the filter's own document write:
+
+    coralogix: {shape: bulk}
+
+or change the URI, and the address in the agent's output.";
+    IndentationLost "K065" Error "the indentation is lost"
+"YAML expresses by indentation which keys belong to a map. A text that was copied from a web page often has none: then
+`target-type` is not part of `target`, and the text of a ConfigMap's key is empty. Where the keys show which section each
+belongs to, `check` prints the text with its indentation restored, and secrets masked. Other mistakes are reported once it is
+restored.";
 }
 
 #[cfg(test)]

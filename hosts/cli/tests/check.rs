@@ -28,7 +28,7 @@ fn ran(arguments: &[&str], stdin: &str) -> Ran {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-const WARNED: &str = "- {type: detections, target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/bulk', rate-limit: 10}}\n";
+const WARNED: &str = "- {type: detections, target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/singles', rate-limit: 10}}\n";
 
 #[test]
 fn exit_codes() {

@@ -1,7 +1,7 @@
 //! The forms of a report: text with the lines it is about, JSON, SARIF, and the commands of GitHub's workflows.
 
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
-use kaudit_filter::config::{Code, Diagnostic, Level};
+use kaudit_filter::config::{self, Code, Diagnostic, Level};
 use serde_json::{Value, json};
 
 use super::{Report, mask};
@@ -51,13 +51,23 @@ impl Report {
         if !remark.help().is_empty() {
             group = group.element(Title::HELP.message(remark.help()));
         }
+        if let Some(restored) = self.restored(remark) {
+            group =
+                group.element(Title::HELP.message(format!("with its indentation:\n{}", restored.trim_end())));
+        }
         renderer.render(&[group])
+    }
+
+    /// The text that a remark about lost indentation suggests, without its secrets.
+    fn restored(&self, remark: &Diagnostic) -> Option<String> {
+        let text = self.texts.get(remark.file()).filter(|_| remark.code() == Code::IndentationLost)?;
+        config::with_indentation(text).map(|text| mask::masked(&text))
     }
 
     /// For programs.
     pub fn json(&self) -> Value {
         let remarks = self.remarks.iter().map(|remark| {
-            json!({
+            let mut members = json!({
                 "code": remark.code().label(),
                 "level": remark.level().word(),
                 "title": remark.code().title(),
@@ -68,7 +78,11 @@ impl Report {
                 "path": remark.path(),
                 "message": remark.message(),
                 "help": remark.help(),
-            })
+            });
+            if let Some(restored) = self.restored(remark) {
+                members["restored"] = restored.into();
+            }
+            members
         });
         json!({
             "files": self.files,

@@ -107,7 +107,7 @@ fn without_told(chars: &mut [char], text: &str, remark: &Diagnostic) {
 fn without_known(text: &str) -> Vec<char> {
     let mut chars: Vec<char> = text.chars().collect();
     for key in SECRETS {
-        for (at, _) in text.match_indices(key) {
+        for (at, _) in text.match_indices(key).filter(|(at, _)| !is_type(&text[..*at])) {
             value(&mut chars, text, at + key.len());
         }
     }
@@ -142,11 +142,21 @@ fn is_in_key(text: &str, at: usize) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
 
+/// Whether a text ends where the value of the key `target-type` begins.
+fn is_type(before: &str) -> bool {
+    before.trim_end_matches([' ', '"', '\'']).ends_with("target-type:")
+}
+
 /// Covers what a remark about a value of a target is about.
 fn cover_value(chars: &mut [char], remark: &Diagnostic) {
     let last = remark.path().rsplit('.').next().unwrap_or_default();
+    let start = remark.column() - 1;
+    // In a pair of the older dialect the type has no key, so a token may be in its place.
+    let before: String = chars.iter().take(start).collect();
+    if last == "target-type" && is_type(&before) {
+        return;
+    }
     if remark.path().contains(".target") && !PLAIN.contains(&last) {
-        let start = remark.column() - 1;
         // What stands in a list or map has no width of its own.
         let end = if remark.width() > 1 { start + remark.width() } else { chars.len() };
         cover(chars, start, end);
@@ -197,6 +207,8 @@ fn cover(chars: &mut [char], start: usize, end: usize) {
 
 #[cfg(test)]
 mod tests {
+    use kaudit_filter::config::{self, NoFiles};
+
     use super::masked;
 
     #[test]
@@ -208,6 +220,10 @@ mod tests {
             (
                 "val-coralogix: abc\nref/http-api-token: val-coralogix",
                 "val-coralogix: ***\nref/http-api-token: val-coralogix",
+            ),
+            (
+                "{target-type: aws-s3, stopped: true, aws-region: x}",
+                "{target-type: aws-s3, stopped: true, aws-region: *}",
             ),
             ("http-api-uri: https://user:word@host/x", "http-api-uri: https://*********@host/x"),
             (
@@ -221,6 +237,27 @@ mod tests {
         ] {
             assert_eq!(masked(text), expected);
         }
+    }
+
+    #[test]
+    fn a_misspelt_type_of_a_target_is_shown() {
+        for text in [
+            "- type: activity\n  target: {target-type: slak, slack-uri: '***'}\n",
+            "- type: activity\n  target:\n    target-type: \"slak\"\n",
+            "- type: activity\n  target: {target-type: [slack]}\n",
+        ] {
+            let remarks = config::check("", text, &NoFiles).diagnostics;
+            assert!(remarks.iter().any(|remark| remark.path().ends_with("target-type")), "{remarks:?}");
+            for (number, shown) in (1..).zip(text.lines()) {
+                assert_eq!(
+                    super::line(shown, remarks.iter().filter(|remark| remark.line() == number)),
+                    shown
+                );
+            }
+        }
+        let pair = "- type: activity\n  target: [[abc, {slack-uri: x}]]\n";
+        let remarks = config::check("", pair, &NoFiles).diagnostics;
+        assert!(!super::line(pair.lines().nth(1).unwrap(), remarks.iter()).contains("abc"));
     }
 
     #[test]
