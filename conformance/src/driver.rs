@@ -37,7 +37,7 @@ pub enum Outcome {
 pub struct Run {
     /// What left, in order: entries or envelopes as the bytes that would be sent, and records that passed.
     pub lines: Vec<Vec<u8>>,
-    /// Each record's verdict, where the host can tell.
+    /// The verdicts in order, one for each record or for each item of a batch, where the host can tell.
     pub verdicts: Option<Vec<String>>,
     /// Counters, where the host can tell, by their paths in the program's `--summary json`: `records`, `kept.total`,
     /// `dropped.<reason>`, `suppressed`, `passed`, `summarised` and others.

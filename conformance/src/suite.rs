@@ -44,7 +44,10 @@ fn is_chosen(name: &str, only: &str) -> bool {
 }
 
 fn cell(case: &Case, driver: &mut dyn Driver) -> Cell {
+    // A host that does not split a batch may have an expectation of its own.
+    let whole = (!driver.capabilities().contains(&Need::Batch)).then(|| case.without_batches());
     let missing = case.needs().into_iter().find(|need| !driver.capabilities().contains(need));
+    let case = whole.as_ref().unwrap_or(case);
     if let Some(reason) = missing.map(Need::reason).or_else(|| driver.skips(case)) {
         return Cell::Skipped(reason);
     }
@@ -218,6 +221,17 @@ mod tests {
              group/refuse on deaf:\n    refused the configuration\n    no\n"
         );
         assert_eq!((report.chosen(), report.ran()), (6, 4));
+    }
+
+    #[test]
+    fn a_host_without_batches_is_held_to_what_the_case_says_of_it() {
+        let text = "[default]\nconfig = ''\nnow = 2020-03-01T16:00:00Z\n\
+            [[case]]\nname = 'split'\nrecord = [{ text = '{}', batch = [{ verdict = 'kept' }, { verdict = 'kept' }] }]\n\
+            [[case]]\nname = 'whole'\nrecord = [{ text = '{}', batch = [{ verdict = 'kept' }, { verdict = 'kept' }], \
+            unsplit = { verdict = 'suppressed' } }]";
+        let report = run(&parse("group", text).unwrap(), "", &mut [Box::new(Deaf)]);
+        let table = report.table();
+        assert!(table.contains("group/split  skip (1)") && table.contains("group/whole  ok"), "{table}");
     }
 
     #[test]
