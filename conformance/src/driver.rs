@@ -12,6 +12,11 @@ pub trait Driver {
     /// What the host can do of what a case may need.
     fn capabilities(&self) -> &'static [Need];
 
+    /// Why this host cannot run at all; what it skips then says nothing of what it can do.
+    fn absent(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Why this host cannot run a case although it has what the case needs.
     fn skips(&self, _case: &Case) -> Option<&'static str> {
         None

@@ -118,10 +118,11 @@ impl Driver for Wasm {
         &[Need::Arrival, Need::Text, Need::Bounds, Need::Bulk]
     }
 
+    fn absent(&self) -> Option<&'static str> {
+        (!self.is_built()).then_some("not built; `cargo xtask dist` builds the guest and its drivers")
+    }
+
     fn skips(&self, case: &Case) -> Option<&'static str> {
-        if !self.is_built() {
-            return Some("not built; `cargo xtask dist` builds the guest and its drivers");
-        }
         if !case.envelopes.is_empty() {
             return Some(
                 "envelopes of several entries are expected, and the guest answers each record alone",

@@ -134,9 +134,9 @@ impl Lines {
         let now = Time::from_millis(self.at_ms);
         // What is no UTF-8 is the host's to mend: JSON is text.
         let text = String::from_utf8_lossy(bytes);
-        let mut verdicts = Vec::new();
+        let (encoding, mut verdicts) = (self.encoding, Vec::new());
         let mut each = |verdict: Verdict<'_>| verdicts.push(self.judged(&verdict, bytes));
-        match self.encoding {
+        match encoding {
             Encoding::Json => each(filter.process(&mut Json::new(&text), now)),
             Encoding::MsgPack => each(filter.process(&mut MsgPack::new(bytes), now)),
         }
