@@ -124,6 +124,9 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     }
     for line in &envelopes {
         complain(contract::check_envelope(line.bytes, &end), line, wrong);
+        let logs =
+            line.value.iter().flat_map(|envelope| envelope["logEntries"].as_array().into_iter().flatten());
+        logs.for_each(|log| judge_time(log, line, wrong));
     }
 
     // In envelopes the filter's own entries stand among the others.
@@ -142,6 +145,14 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     }
     for line in &own {
         complain(contract::check_entry(line.bytes, &end), line, wrong);
+        line.value.iter().for_each(|entry| judge_time(entry, line, wrong));
+    }
+}
+
+/// Coralogix takes an entry without a time, and gives it the one of its arrival; the filter always knows a better one.
+fn judge_time(entry: &Value, line: &Line<'_>, wrong: &mut Vec<String>) {
+    if entry.get("timestamp").is_none() {
+        wrong.push(format!("an entry without a timestamp: {}", excerpt(line.bytes)));
     }
 }
 
@@ -169,6 +180,7 @@ fn judge_entries(case: &Case, leaving: &[Leaving<'_>], entries: &[&Line<'_>], wr
                 fit(&expected.entry, line, &format!("entry {index}"), wrong);
                 let limits = Limits { now_ms: record.at_ms, max_entry_bytes: case.max_entry_bytes };
                 complain(contract::check_entry(line.bytes, &limits), line, wrong);
+                line.value.iter().for_each(|entry| judge_time(entry, line, wrong));
             }
         }
     }
@@ -442,6 +454,11 @@ mod tests {
             ),
             ("verdict = 'kept'", kept(&ahead), "contract: timestamp is more than 4 hours ahead"),
             ("verdict = 'kept'", kept("hello"), "entry 0: is not JSON: hello"),
+            (
+                "verdict = 'kept'",
+                kept(&ENTRY.replace("\"timestamp\":1583078400000,", "")),
+                "an entry without a timestamp",
+            ),
             ("verdict = 'kept'", kept(&summary), "expected 0 of the filter's own entries, found 1"),
             ("verdict = 'kept'", kept(r#"{"logEntries":[]}"#), "an envelope nobody expects"),
             ("verdict = 'passed'", kept(ENTRY), "expected the record as it came"),
