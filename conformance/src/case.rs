@@ -11,13 +11,13 @@ use serde_json::{Deserializer, Map, Value};
 use toml::value::Datetime;
 
 /// One case: a configuration, records in the order of their arrival, and what must become of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
-    /// `group/name`.
+    /// `group/name`; `group/name+warm-up` where the case runs after its warm-up records.
     pub name: String,
     /// The filter's own document, YAML.
     pub config: String,
-    /// The records.
+    /// The records, those of the warm-up first.
     pub records: Vec<Record>,
     /// What the filter itself adds, in order: summaries and count reports.
     pub own: Vec<Pattern>,
@@ -36,9 +36,19 @@ pub struct Record {
     pub bytes: Vec<u8>,
     /// Arrival, epoch milliseconds.
     pub at_ms: i64,
+    /// The expected outcome; of a batch, one for each of its items, in order.
+    pub outcomes: Vec<Expected>,
+    /// The expected outcome of a batch on a host that does not split it, if the case says so.
+    pub unsplit: Option<Expected>,
+}
+
+/// What must become of a record, or of an item of a batch.
+#[derive(Clone, Debug)]
+pub struct Expected {
     /// `kept`, `dropped: <reason>`, `suppressed` or `passed`.
     pub verdict: String,
-    /// What its entry must look like; only of kept records.
+    /// What its entry must look like. Of those that do not leave as entries, only a passed item of a batch has one:
+    /// what it looks like as a record of its own.
     pub entry: Pattern,
 }
 
@@ -81,6 +91,8 @@ pub enum Need {
     Bulk,
     /// Entries leave that stand for no single record.
     Own,
+    /// A record is a batch, and each of its items leaves as an entry of its own.
+    Batch,
 }
 
 impl Need {
@@ -94,6 +106,7 @@ impl Need {
             }
             Self::Bulk => "envelopes are expected, and the host emits single entries",
             Self::Own => "summaries or reports are expected, and the host has no moment for them",
+            Self::Batch => "a record is a batch, and the host emits at most one entry for each record",
         }
     }
 }
@@ -118,7 +131,27 @@ impl Case {
         if !self.own.is_empty() {
             needs.insert(Need::Own);
         }
+        if self.records.iter().any(|record| record.is_batch() && record.unsplit.is_none()) {
+            needs.insert(Need::Batch);
+        }
         needs
+    }
+
+    /// The case as a host has to run it that emits at most one entry for each record: a batch is one record there, and
+    /// has the outcome that the case gives as `unsplit`.
+    #[must_use]
+    pub fn without_batches(&self) -> Self {
+        let mut case = self.clone();
+        for record in &mut case.records {
+            record.outcomes =
+                record.unsplit.take().map_or_else(|| record.outcomes.clone(), |whole| vec![whole]);
+        }
+        case
+    }
+
+    /// The expected outcomes of all records and of all items of batches, in order, each with its record.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&Record, &Expected)> {
+        self.records.iter().flat_map(|record| record.outcomes.iter().map(move |expected| (record, expected)))
     }
 
     /// When the last record arrives, epoch milliseconds.
@@ -127,7 +160,19 @@ impl Case {
     }
 }
 
+impl Expected {
+    /// Whether an entry, or the record as it came, leaves.
+    pub fn leaves(&self) -> bool {
+        matches!(self.verdict.as_str(), "kept" | "passed")
+    }
+}
+
 impl Record {
+    /// Whether the record holds several findings or other items, each with an outcome of its own.
+    pub fn is_batch(&self) -> bool {
+        self.outcomes.len() > 1
+    }
+
     /// Whether a reader that finds records in a stream finds exactly this one.
     fn is_bounded(&self) -> bool {
         let mut values = Deserializer::from_slice(&self.bytes).into_iter::<Value>();
@@ -167,16 +212,15 @@ pub fn load(directory: &Path) -> Result<Vec<Case>, String> {
 pub fn parse(group: &str, text: &str) -> Result<Vec<Case>, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut names = BTreeSet::new();
-    file.case
-        .into_iter()
-        .map(|raw| {
-            let name = format!("{group}/{}", raw.name);
-            if !names.insert(raw.name.clone()) {
-                return Err(format!("{name}: the name is taken"));
-            }
-            raw.finish(&name, &file.default).map_err(|what| format!("{name}: {what}"))
-        })
-        .collect()
+    let mut cases = Vec::new();
+    for raw in file.case {
+        let name = format!("{group}/{}", raw.name);
+        if !names.insert(raw.name.clone()) {
+            return Err(format!("{name}: the name is taken"));
+        }
+        cases.extend(raw.finish(&name, &file.default).map_err(|what| format!("{name}: {what}"))?);
+    }
+    Ok(cases)
 }
 
 #[derive(Deserialize)]
@@ -188,10 +232,12 @@ struct File {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Default_ {
     config: Option<String>,
     now: Option<Datetime>,
+    #[serde(default)]
+    warm_up: Vec<RawRecord>,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +248,8 @@ struct RawCase {
     /// Sections in front of the file's default configuration.
     sections: Option<String>,
     now: Option<Datetime>,
+    /// Records that arrive before the others in a second run of the case.
+    warm_up: Option<Vec<RawRecord>>,
     record: Vec<RawRecord>,
     #[serde(default)]
     own: Vec<RawPattern>,
@@ -212,7 +260,7 @@ struct RawCase {
     max_entry_bytes: Option<usize>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawRecord {
     text: Option<String>,
@@ -223,6 +271,23 @@ struct RawRecord {
     at: Option<Datetime>,
     #[serde(default = "once")]
     times: usize,
+    verdict: Option<String>,
+    entry: Option<String>,
+    #[serde(default)]
+    has: BTreeMap<String, Value>,
+    #[serde(default)]
+    lacks: Vec<String>,
+    #[serde(default)]
+    like: BTreeMap<String, Like>,
+    /// The outcomes of a batch's items.
+    batch: Option<Vec<RawExpected>>,
+    /// The outcome of a batch on a host that does not split it.
+    unsplit: Option<RawExpected>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawExpected {
     verdict: Option<String>,
     entry: Option<String>,
     #[serde(default)]
@@ -253,7 +318,8 @@ fn once() -> usize {
 const MAX_ENTRY_BYTES: usize = 30_000;
 
 impl RawCase {
-    fn finish(self, name: &str, default: &Default_) -> Result<Case, String> {
+    /// The case, and where it has a warm-up, the case after it.
+    fn finish(self, name: &str, default: &Default_) -> Result<Vec<Case>, String> {
         let config = match (self.config, self.sections, &default.config) {
             (Some(config), None, _) => config,
             (None, sections, Some(config)) => sections.unwrap_or_default() + config,
@@ -261,16 +327,15 @@ impl RawCase {
             (None, _, None) => return Err("neither the case nor the file has a `config`".to_owned()),
         };
         let now = self.now.or(default.now);
-        let mut records = Vec::new();
-        for (index, raw) in self.record.into_iter().enumerate() {
-            let times = raw.times;
-            let record = raw.finish(now).map_err(|what| format!("record {index}: {what}"))?;
-            records.extend(std::iter::repeat_n(record, times));
-        }
+        // The warm-up arrives with the first record, so that it asks nothing more of a host.
+        let first = self.record.first().and_then(|record| record.at).or(now);
+        let warm_up = self.warm_up.unwrap_or_else(|| default.warm_up.clone());
+        let warm_up = all(warm_up, first).map_err(|what| format!("warm-up: {what}"))?;
+        let records = all(self.record, now)?;
         if records.is_empty() {
             return Err("no record".to_owned());
         }
-        Ok(Case {
+        let cold = Case {
             name: name.to_owned(),
             config,
             records,
@@ -278,8 +343,26 @@ impl RawCase {
             envelopes: self.envelope.into_iter().map(RawPattern::finish).collect::<Result<_, _>>()?,
             stats: self.stats,
             max_entry_bytes: self.max_entry_bytes.unwrap_or(MAX_ENTRY_BYTES),
-        })
+        };
+        if warm_up.is_empty() {
+            return Ok(vec![cold]);
+        }
+        let mut warm = cold.clone();
+        warm.name += "+warm-up";
+        warm.records = [warm_up, warm.records].concat();
+        Ok(vec![cold, warm])
     }
+}
+
+/// Records as often as each arrives.
+fn all(raw: Vec<RawRecord>, now: Option<Datetime>) -> Result<Vec<Record>, String> {
+    let mut records = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let times = raw.times;
+        let record = raw.finish(now).map_err(|what| format!("record {index}: {what}"))?;
+        records.extend(std::iter::repeat_n(record, times));
+    }
+    Ok(records)
 }
 
 impl RawRecord {
@@ -298,19 +381,62 @@ impl RawRecord {
             }
             bytes = text.replace(mark, &part.repeat(*times)).into_bytes();
         }
-        let entry =
-            RawPattern { entry: self.entry, has: self.has, lacks: self.lacks, like: self.like }.finish()?;
+        let own = RawExpected {
+            verdict: self.verdict,
+            entry: self.entry,
+            has: self.has,
+            lacks: self.lacks,
+            like: self.like,
+        };
+        let at = self.at.or(now).ok_or("neither the record has an `at` nor the case or file a `now`")?;
+        let at_ms = epoch_ms(at)?;
+        let outcomes = match self.batch {
+            None if self.unsplit.is_some() => return Err("`unsplit` without a `batch`".to_owned()),
+            None => vec![own.finish(false)?],
+            Some(_) if !own.is_empty() => {
+                return Err("`batch` has the outcomes of a record that has one of its own".to_owned());
+            }
+            Some(items) if items.len() < 2 => {
+                return Err("a `batch` has two items or more; of one, write the record's outcome".to_owned());
+            }
+            Some(items) => {
+                let item = |(index, item): (usize, RawExpected)| {
+                    item.finish(true).map_err(|what| format!("item {index}: {what}"))
+                };
+                items.into_iter().enumerate().map(item).collect::<Result<_, _>>()?
+            }
+        };
+        let unsplit = self.unsplit.map(|whole| whole.finish(false)).transpose();
+        let unsplit = unsplit.map_err(|what| format!("`unsplit`: {what}"))?;
+        Ok(Record { bytes, at_ms, outcomes, unsplit })
+    }
+}
+
+impl RawExpected {
+    fn is_empty(&self) -> bool {
+        self.verdict.is_none() && self.pattern().is_ok_and(|pattern| pattern.fits_all())
+    }
+
+    fn pattern(&self) -> Result<Pattern, String> {
+        let Self { entry, has, lacks, like, .. } = self.clone();
+        RawPattern { entry, has, lacks, like }.finish()
+    }
+
+    /// The outcome of a record, or of an item of a batch, which is not in the case by itself and may be described where
+    /// it passes.
+    fn finish(self, is_item: bool) -> Result<Expected, String> {
+        let entry = self.pattern()?;
         let expects_entry = !entry.fits_all();
         let verdict = match self.verdict {
             None if expects_entry => "kept".to_owned(),
             None => return Err("no `verdict`".to_owned()),
+            Some(verdict) if verdict == "passed" && is_item => verdict,
             Some(verdict) if verdict != "kept" && expects_entry => {
                 return Err(format!("a record that is {verdict} has no entry to look at"));
             }
             Some(verdict) => known(verdict)?,
         };
-        let at = self.at.or(now).ok_or("neither the record has an `at` nor the case or file a `now`")?;
-        Ok(Record { bytes, at_ms: epoch_ms(at)?, verdict, entry })
+        Ok(Expected { verdict, entry })
     }
 }
 
@@ -370,8 +496,10 @@ mod tests {
         .unwrap();
         assert_eq!(case.name, "group/a");
         assert_eq!(case.config, "unrecognised: drop\nintegrations: []");
-        let seen: Vec<_> =
-            case.records.iter().map(|r| (r.bytes.as_slice(), r.at_ms, r.verdict.as_str())).collect();
+        let seen: Vec<_> = case
+            .outcomes()
+            .map(|(record, expected)| (record.bytes.as_slice(), record.at_ms, expected.verdict.as_str()))
+            .collect();
         let twice = (br#"{"a":"yoyoyo"}"#.as_slice(), 1_583_078_400_000, "dropped: etype");
         assert_eq!(seen, [twice, twice, (b"\xff".as_slice(), 1_583_078_400_250, "kept")]);
         assert_eq!(case.needs(), BTreeSet::from([Need::Arrival, Need::Text]));
@@ -393,6 +521,63 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_has_the_outcomes_of_its_items() {
+        let case = one(
+            r#"record = [
+                { text = "{}", batch = [{ has = { a = 1 } }, { verdict = "dropped: x" }, { verdict = "passed", has = { b = 2 } }] },
+                { text = "{}", batch = [{ verdict = "kept" }, { verdict = "kept" }], unsplit = { has = { c = 3 } } },
+            ]"#,
+        )
+        .unwrap();
+        let verdicts = |case: &Case| -> Vec<String> {
+            case.outcomes().map(|(_, expected)| expected.verdict.clone()).collect()
+        };
+        assert_eq!(verdicts(&case), ["kept", "dropped: x", "passed", "kept", "kept"]);
+        assert_eq!(case.needs(), BTreeSet::from([Need::Batch]));
+        let whole = case.without_batches();
+        assert_eq!(verdicts(&whole), ["kept", "dropped: x", "passed", "kept"]);
+        assert_eq!(whole.records[1].outcomes[0].entry.has["c"], 3);
+        let told = Case { records: case.records[1..].to_vec(), ..case.clone() };
+        assert_eq!(told.needs(), BTreeSet::new(), "every host has an outcome");
+    }
+
+    #[test]
+    fn a_warm_up_makes_a_second_case() {
+        let text = format!(
+            r#"{}
+            record = [{{ text = "2", verdict = "kept", at = 2020-03-01T15:00:00Z }}]
+            [[case]]
+            name = "b"
+            warm-up = [{{ text = "3", verdict = "passed", times = 2 }}]
+            record = [{{ text = "4", verdict = "kept" }}]
+            [[case]]
+            name = "c"
+            warm-up = []
+            record = [{{ text = "5", verdict = "kept" }}]"#,
+            HEAD.replace("[default]", "[default]\nwarm-up = [{ text = '1', verdict = 'dropped: x' }]")
+        );
+        let cases = parse("group", &text).unwrap();
+        let seen: Vec<_> = cases
+            .iter()
+            .map(|case| {
+                let records = case.outcomes().map(|(record, expected)| {
+                    format!("{} {}", String::from_utf8_lossy(&record.bytes), expected.verdict)
+                });
+                (case.name.as_str(), records.collect::<Vec<_>>().join(", "))
+            })
+            .collect();
+        let expected = [
+            ("group/a", "2 kept"),
+            ("group/a+warm-up", "1 dropped: x, 2 kept"),
+            ("group/b", "4 kept"),
+            ("group/b+warm-up", "3 passed, 3 passed, 4 kept"),
+            ("group/c", "5 kept"),
+        ];
+        assert_eq!(seen, expected.map(|(name, records)| (name, records.to_owned())));
+        assert!(!cases[1].needs().contains(&Need::Arrival), "the warm-up arrives with the first record");
+    }
+
+    #[test]
     fn mistakes_of_a_file_are_refused() {
         for (rest, complaint) in [
             ("record = []", "no record"),
@@ -411,6 +596,24 @@ mod tests {
             ),
             ("record = [{ text = '{}', at = 2020-03-01, verdict = 'kept' }]", "in UTC, with a Z"),
             ("config = ''\nsections = ''\nrecord = []", "exclude each other"),
+            ("record = [{ text = '{}', batch = [{ verdict = 'kept' }] }]", "has two items or more"),
+            (
+                "record = [{ text = '{}', verdict = 'kept', batch = [{ verdict = 'kept' }, { verdict = 'kept' }] }]",
+                "has one of its own",
+            ),
+            (
+                "record = [{ text = '{}', batch = [{ verdict = 'kept' }, {}] }]",
+                "record 0: item 1: no `verdict`",
+            ),
+            (
+                "record = [{ text = '{}', verdict = 'kept', unsplit = { verdict = 'kept' } }]",
+                "without a `batch`",
+            ),
+            (
+                "record = [{ text = '{}', batch = [{ verdict = 'kept' }, { verdict = 'kept' }], unsplit = {} }]",
+                "`unsplit`: no `verdict`",
+            ),
+            ("warm-up = [{ text = '{}' }]\nrecord = []", "warm-up: record 0: no `verdict`"),
             (
                 "record = [{ text = '{}', verdict = 'kept' }]\n[[case]]\nname = 'a'\nrecord = []",
                 "the name is taken",

@@ -12,6 +12,11 @@ pub trait Driver {
     /// What the host can do of what a case may need.
     fn capabilities(&self) -> &'static [Need];
 
+    /// Why this host cannot run at all; what it skips then says nothing of what it can do.
+    fn absent(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Why this host cannot run a case although it has what the case needs.
     fn skips(&self, _case: &Case) -> Option<&'static str> {
         None
@@ -37,7 +42,7 @@ pub enum Outcome {
 pub struct Run {
     /// What left, in order: entries or envelopes as the bytes that would be sent, and records that passed.
     pub lines: Vec<Vec<u8>>,
-    /// Each record's verdict, where the host can tell.
+    /// The verdicts in order, one for each record or for each item of a batch, where the host can tell.
     pub verdicts: Option<Vec<String>>,
     /// Counters, where the host can tell, by their paths in the program's `--summary json`: `records`, `kept.total`,
     /// `dropped.<reason>`, `suppressed`, `passed`, `summarised` and others.

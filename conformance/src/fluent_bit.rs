@@ -68,7 +68,7 @@ impl Driver for FluentBit {
     }
 
     fn capabilities(&self) -> &'static [Need] {
-        &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own]
+        &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own, Need::Batch]
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {

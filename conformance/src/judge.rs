@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::Limits;
 use serde_json::Value;
 
-use crate::case::{Case, Pattern, Record};
+use crate::case::{Case, Expected, Pattern, Record};
 use crate::driver::Run;
 
 /// Everything that is wrong with a run; empty: the host conforms.
@@ -19,16 +19,21 @@ pub fn judge(case: &Case, run: &Run) -> Vec<String> {
 
 fn judge_verdicts(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     let Some(verdicts) = &run.verdicts else { return };
-    if verdicts.len() != case.records.len() {
-        wrong.push(format!("{} records, but {} verdicts", case.records.len(), verdicts.len()));
+    let count = case.outcomes().count();
+    if verdicts.len() != count {
+        wrong.push(format!("expected {count} verdicts, found {}", verdicts.len()));
     }
-    for (index, (record, verdict)) in case.records.iter().zip(verdicts).enumerate() {
-        if record.verdict != *verdict {
-            wrong.push(format!(
-                "record {index}: expected {}, was {verdict}: {}",
-                record.verdict,
-                excerpt(&record.bytes)
-            ));
+    let mut verdicts = verdicts.iter();
+    for (index, record) in case.records.iter().enumerate() {
+        for (item, (expected, verdict)) in record.outcomes.iter().zip(verdicts.by_ref()).enumerate() {
+            if expected.verdict != *verdict {
+                let item = if record.is_batch() { format!(", item {item}") } else { String::new() };
+                wrong.push(format!(
+                    "record {index}{item}: expected {}, was {verdict}: {}",
+                    expected.verdict,
+                    excerpt(&record.bytes)
+                ));
+            }
         }
     }
 }
@@ -36,7 +41,7 @@ fn judge_verdicts(case: &Case, run: &Run, wrong: &mut Vec<String>) {
 fn judge_stats(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     let Some(stats) = &run.stats else { return };
     let mut expected = case.stats.clone();
-    for (name, count) in from_verdicts(&case.records) {
+    for (name, count) in from_verdicts(case) {
         expected.insert(name, count);
     }
     for (name, &count) in &expected {
@@ -53,19 +58,25 @@ fn judge_stats(case: &Case, run: &Run, wrong: &mut Vec<String>) {
 }
 
 /// The counters that follow from the verdicts, the sums among them.
-fn from_verdicts(records: &[Record]) -> BTreeMap<String, u64> {
-    let mut counters: BTreeMap<String, u64> =
-        ["kept.total", "dropped.total", "suppressed", "passed"].map(|name| (name.to_owned(), 0)).into();
+fn from_verdicts(case: &Case) -> BTreeMap<String, u64> {
+    let names = ["kept.total", "dropped.total", "suppressed", "passed", "batches", "batch-items"];
+    let mut counters: BTreeMap<String, u64> = names.map(|name| (name.to_owned(), 0)).into();
     let mut count = |name: &str| *counters.entry(name.to_owned()).or_default() += 1;
-    for record in records {
+    for record in &case.records {
         count("records");
-        match record.verdict.strip_prefix("dropped: ") {
-            Some(reason) => {
-                count("dropped.total");
-                count(&format!("dropped.{reason}"));
+        if record.is_batch() {
+            count("batches");
+            record.outcomes.iter().for_each(|_| count("batch-items"));
+        }
+        for Expected { verdict, .. } in &record.outcomes {
+            match verdict.strip_prefix("dropped: ") {
+                Some(reason) => {
+                    count("dropped.total");
+                    count(&format!("dropped.{reason}"));
+                }
+                None if verdict == "kept" => count("kept.total"),
+                None => count(verdict),
             }
-            None if record.verdict == "kept" => count("kept.total"),
-            None => count(&record.verdict),
         }
     }
     // Every suppressed finding is spoken of in a summary.
@@ -73,32 +84,53 @@ fn from_verdicts(records: &[Record]) -> BTreeMap<String, u64> {
     counters
 }
 
+/// A record or an item of a batch of which something leaves, with what is expected of it.
+type Leaving<'a> = (&'a Record, &'a Expected);
+
 fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
-    let lines: Vec<Line<'_>> = run.lines.iter().map(|bytes| Line::new(bytes)).collect();
-    let leaving: Vec<&Record> =
-        case.records.iter().filter(|record| matches!(record.verdict.as_str(), "kept" | "passed")).collect();
-    let (own, rest): (Vec<&Line<'_>>, Vec<&Line<'_>>) = lines.iter().partition(|line| line.is_own());
+    let mut lines: Vec<Line<'_>> = run.lines.iter().map(|bytes| Line::new(bytes)).collect();
+    let mut leaving: Vec<Leaving<'_>> = case.outcomes().filter(|(_, expected)| expected.leaves()).collect();
+    let is_bulk = !case.envelopes.is_empty();
+    // A record that passes may be an envelope or an entry of the filter's own: it is not one of those of this run.
+    let passed: Vec<Line<'_>> =
+        leaving.iter().filter(|(_, e)| e.verdict == "passed").map(|(r, _)| Line::new(&r.bytes)).collect();
+    let is_passed = |line: &Line<'_>| passed.iter().any(|passed| passed.is_same(line));
+    if is_bulk {
+        // Among envelopes, which leave late, records that pass have no order.
+        for expected in &passed {
+            match lines.iter().position(|line| expected.is_same(line)) {
+                Some(at) => drop(lines.remove(at)),
+                None => wrong.push(format!("a record that passes is missing: {}", excerpt(expected.bytes))),
+            }
+        }
+        leaving.retain(|(_, expected)| expected.verdict != "passed");
+    }
+    let (own, rest): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
+        lines.iter().partition(|line| line.is_own() && (is_bulk || !is_passed(line)));
     let (envelopes, entries): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
-        rest.into_iter().partition(|line| line.is_envelope());
+        rest.into_iter().partition(|line| line.is_envelope() && (is_bulk || !is_passed(line)));
     let end = Limits { now_ms: case.end_ms(), max_entry_bytes: case.max_entry_bytes };
 
-    if case.envelopes.is_empty() {
-        for envelope in &envelopes {
-            wrong.push(format!("an envelope nobody expects: {}", excerpt(envelope.bytes)));
-        }
-        judge_entries(case, &leaving, &entries, wrong);
-    } else {
+    if is_bulk {
         for entry in &entries {
             wrong.push(format!("an entry outside an envelope: {}", excerpt(entry.bytes)));
         }
         judge_envelopes(case, leaving.len() + case.own.len(), &envelopes, wrong);
+    } else {
+        for envelope in &envelopes {
+            wrong.push(format!("an envelope nobody expects: {}", excerpt(envelope.bytes)));
+        }
+        judge_entries(case, &leaving, &entries, wrong);
     }
     for line in &envelopes {
         complain(contract::check_envelope(line.bytes, &end), line, wrong);
+        let logs =
+            line.value.iter().flat_map(|envelope| envelope["logEntries"].as_array().into_iter().flatten());
+        logs.for_each(|log| judge_time(log, line, wrong));
     }
 
     // In envelopes the filter's own entries stand among the others.
-    if case.envelopes.is_empty() {
+    if !is_bulk {
         if own.len() != case.own.len() {
             wrong.push(format!(
                 "expected {} of the filter's own entries, found {}:",
@@ -113,31 +145,43 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     }
     for line in &own {
         complain(contract::check_entry(line.bytes, &end), line, wrong);
+        line.value.iter().for_each(|entry| judge_time(entry, line, wrong));
     }
 }
 
-fn judge_entries(case: &Case, leaving: &[&Record], entries: &[&Line<'_>], wrong: &mut Vec<String>) {
+/// Coralogix takes an entry without a time, and gives it the one of its arrival; the filter always knows a better one.
+fn judge_time(entry: &Value, line: &Line<'_>, wrong: &mut Vec<String>) {
+    if entry.get("timestamp").is_none() {
+        wrong.push(format!("an entry without a timestamp: {}", excerpt(line.bytes)));
+    }
+}
+
+fn judge_entries(case: &Case, leaving: &[Leaving<'_>], entries: &[&Line<'_>], wrong: &mut Vec<String>) {
     if leaving.len() != entries.len() {
         wrong.push(format!("expected {} lines, found {}:", leaving.len(), entries.len()));
         wrong.extend(entries.iter().map(|line| format!("  {}", excerpt(line.bytes))));
     }
-    for (index, (record, line)) in leaving.iter().zip(entries).enumerate() {
-        if record.verdict == "passed" {
-            let expected = Line::new(&record.bytes);
-            let same = match (&expected.value, &line.value) {
-                (Some(expected), Some(found)) => same(expected, found),
-                _ => expected.bytes == line.bytes,
-            };
-            if !same {
-                wrong.push(format!(
-                    "line {index}: expected the record as it came, was {}",
-                    excerpt(line.bytes)
-                ));
+    for (index, ((record, expected), line)) in leaving.iter().zip(entries).enumerate() {
+        match (expected.verdict.as_str(), record.is_batch()) {
+            ("passed", false) => {
+                if !Line::new(&record.bytes).is_same(line) {
+                    wrong.push(format!(
+                        "line {index}: expected the record as it came, was {}",
+                        excerpt(line.bytes)
+                    ));
+                }
             }
-        } else {
-            fit(&record.entry, line, &format!("entry {index}"), wrong);
-            let limits = Limits { now_ms: record.at_ms, max_entry_bytes: case.max_entry_bytes };
-            complain(contract::check_entry(line.bytes, &limits), line, wrong);
+            ("passed", true) => {
+                if !expected.entry.fits_all() {
+                    fit(&expected.entry, line, &format!("line {index}"), wrong);
+                }
+            }
+            _ => {
+                fit(&expected.entry, line, &format!("entry {index}"), wrong);
+                let limits = Limits { now_ms: record.at_ms, max_entry_bytes: case.max_entry_bytes };
+                complain(contract::check_entry(line.bytes, &limits), line, wrong);
+                line.value.iter().for_each(|entry| judge_time(entry, line, wrong));
+            }
         }
     }
 }
@@ -171,6 +215,14 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, value: contract::parse(bytes).ok() }
+    }
+
+    /// Whether both are the same JSON, or else the same bytes.
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Some(one), Some(other)) => same(one, other),
+            _ => self.bytes == other.bytes,
+        }
     }
 
     /// Whether the filter speaks of its own, rather than of one record.
@@ -321,6 +373,70 @@ mod tests {
     }
 
     #[test]
+    fn the_items_of_a_batch_are_judged_in_order() {
+        let case = case(
+            "batch = [{ has = { 'text.eid' = 'johnD' } }, { verdict = 'dropped: x' }, { verdict = 'passed', has = { a = 1 } }, { verdict = 'suppressed' }]",
+        );
+        let verdicts = ["kept", "dropped: x", "passed", "suppressed"];
+        let stats = [
+            ("records", 1),
+            ("batches", 1),
+            ("batch-items", 4),
+            ("kept.total", 1),
+            ("dropped.total", 1),
+            ("dropped.x", 1),
+            ("passed", 1),
+            ("suppressed", 1),
+            ("summarised", 1),
+        ];
+        let good = Run {
+            verdicts: Some(verdicts.map(str::to_owned).to_vec()),
+            lines: vec![ENTRY.replace('\n', "").into_bytes(), br#"{"a":1}"#.to_vec()],
+            ..run(ENTRY, "kept", &stats)
+        };
+        assert_eq!(judge(&case, &good), [""; 0]);
+        let mut swapped = Run { lines: good.lines.iter().rev().cloned().collect(), ..Run::default() };
+        swapped.verdicts = Some(["kept", "passed", "dropped: x"].map(str::to_owned).to_vec());
+        swapped.stats = Some(stats[..1].iter().map(|(name, count)| ((*name).to_owned(), *count)).collect());
+        let wrong = judge(&case, &swapped).join("\n");
+        for complaint in [
+            "expected 4 verdicts, found 3",
+            "record 0, item 1: expected dropped: x, was passed: {\"eid\":1}",
+            "statistics: batches: expected 1, was 0",
+            "statistics: batch-items: expected 4, was 0",
+            "entry 0: text.eid: expected \"johnD\", is absent",
+            "line 1: a: expected 1, is absent",
+        ] {
+            assert!(wrong.contains(complaint), "{wrong:?} does not say {complaint:?}");
+        }
+    }
+
+    #[test]
+    fn what_passes_may_look_like_the_filters_own() {
+        let own = r#"{"text":{"kaudit_filter":{"summary":{}}}}"#;
+        let envelope = r#"{"logEntries":[]}"#;
+        for (sections, ends) in [
+            ("", None),
+            (
+                "envelope = [{ has = { applicationName = 'a' } }]",
+                Some(r#"{"applicationName":"a","subsystemName":"b","logEntries":[]}"#),
+            ),
+        ] {
+            let text = format!(
+                "[[case]]\nname = 'a'\nconfig = ''\nnow = 2020-03-01T16:00:00Z\n{sections}\n\
+                 record = [{{ text = '{own}', verdict = 'passed' }}, {{ text = '{envelope}', verdict = 'passed' }}]"
+            );
+            let case = parse("group", &text).unwrap().remove(0);
+            let lines = [own, envelope].into_iter().chain(ends);
+            let good = Run { lines: lines.map(|line| line.as_bytes().to_vec()).collect(), ..Run::default() };
+            let wrong = judge(&case, &good);
+            assert!(wrong.iter().all(|what| what.starts_with("contract: /logEntries")), "{wrong:?}");
+            let lost = Run { lines: good.lines[1..].to_vec(), ..Run::default() };
+            assert!(judge(&case, &lost).len() > wrong.len(), "the first is missing");
+        }
+    }
+
+    #[test]
     fn each_difference_is_told() {
         let other = ENTRY.replace("johnD", "other");
         let ahead = ENTRY.replace("1583078400000", "1683078400000");
@@ -338,6 +454,11 @@ mod tests {
             ),
             ("verdict = 'kept'", kept(&ahead), "contract: timestamp is more than 4 hours ahead"),
             ("verdict = 'kept'", kept("hello"), "entry 0: is not JSON: hello"),
+            (
+                "verdict = 'kept'",
+                kept(&ENTRY.replace("\"timestamp\":1583078400000,", "")),
+                "an entry without a timestamp",
+            ),
             ("verdict = 'kept'", kept(&summary), "expected 0 of the filter's own entries, found 1"),
             ("verdict = 'kept'", kept(r#"{"logEntries":[]}"#), "an envelope nobody expects"),
             ("verdict = 'passed'", kept(ENTRY), "expected the record as it came"),

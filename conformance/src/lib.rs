@@ -13,6 +13,7 @@ pub mod driver;
 pub mod fluent_bit;
 mod judge;
 pub mod program;
+pub mod skips;
 pub mod suite;
 pub mod vector;
 pub mod wasm;

@@ -70,7 +70,7 @@ impl Driver for Program {
     }
 
     fn capabilities(&self) -> &'static [Need] {
-        &[Need::Arrival, Need::Text, Need::Bulk, Need::Own]
+        &[Need::Arrival, Need::Text, Need::Bulk, Need::Own, Need::Batch]
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {

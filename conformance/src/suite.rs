@@ -12,6 +12,8 @@ use crate::judge::judge;
 #[derive(Debug)]
 pub struct Report {
     hosts: Vec<&'static str>,
+    /// Hosts that could not run at all.
+    absent: BTreeSet<&'static str>,
     rows: Vec<(String, Vec<Cell>)>,
 }
 
@@ -26,6 +28,8 @@ enum Cell {
 /// those to leave out; empty: all.
 pub fn run(cases: &[Case], only: &str, drivers: &mut [Box<dyn Driver>]) -> Report {
     let hosts = drivers.iter().map(|driver| driver.name()).collect();
+    let absent =
+        drivers.iter().filter(|driver| driver.absent().is_some()).map(|driver| driver.name()).collect();
     let rows = cases
         .iter()
         .filter(|case| is_chosen(&case.name, only))
@@ -33,10 +37,11 @@ pub fn run(cases: &[Case], only: &str, drivers: &mut [Box<dyn Driver>]) -> Repor
             (case.name.clone(), drivers.iter_mut().map(|driver| cell(case, driver.as_mut())).collect())
         })
         .collect();
-    Report { hosts, rows }
+    Report { hosts, absent, rows }
 }
 
-fn is_chosen(name: &str, only: &str) -> bool {
+/// Whether `only` chooses a name, as in [`run`].
+pub fn is_chosen(name: &str, only: &str) -> bool {
     let parts = || only.split(',').map(str::trim).filter(|part| !part.is_empty());
     let mut wanted = parts().filter(|part| !part.starts_with('-')).peekable();
     let unwanted = parts().filter_map(|part| part.strip_prefix('-')).any(|part| name.contains(part));
@@ -44,7 +49,13 @@ fn is_chosen(name: &str, only: &str) -> bool {
 }
 
 fn cell(case: &Case, driver: &mut dyn Driver) -> Cell {
+    if let Some(reason) = driver.absent() {
+        return Cell::Skipped(reason);
+    }
+    // A host that does not split a batch may have an expectation of its own.
+    let whole = (!driver.capabilities().contains(&Need::Batch)).then(|| case.without_batches());
     let missing = case.needs().into_iter().find(|need| !driver.capabilities().contains(need));
+    let case = whole.as_ref().unwrap_or(case);
     if let Some(reason) = missing.map(Need::reason).or_else(|| driver.skips(case)) {
         return Cell::Skipped(reason);
     }
@@ -141,6 +152,24 @@ impl Report {
         self.rows.len()
     }
 
+    /// Each case and each host that could run, with the reason if the host skipped the case.
+    pub fn skips(&self) -> impl Iterator<Item = (&str, &str, Option<&'static str>)> {
+        self.cells().filter(|(_, host, _)| !self.is_absent(host)).map(|(case, host, cell)| match cell {
+            Cell::Skipped(reason) => (case, host, Some(*reason)),
+            _ => (case, host, None),
+        })
+    }
+
+    /// Whether a host could not run at all.
+    pub fn is_absent(&self, host: &str) -> bool {
+        self.absent.contains(host)
+    }
+
+    /// Whether the report is about this case and this host.
+    pub fn has(&self, case: &str, host: &str) -> bool {
+        self.hosts.contains(&host) && self.rows.iter().any(|(name, _)| name == case)
+    }
+
     fn cells(&self) -> impl Iterator<Item = (&str, &str, &Cell)> {
         self.rows.iter().flat_map(|(name, cells)| {
             self.hosts.iter().zip(cells).map(move |(host, cell)| (name.as_str(), *host, cell))
@@ -218,6 +247,17 @@ mod tests {
              group/refuse on deaf:\n    refused the configuration\n    no\n"
         );
         assert_eq!((report.chosen(), report.ran()), (6, 4));
+    }
+
+    #[test]
+    fn a_host_without_batches_is_held_to_what_the_case_says_of_it() {
+        let text = "[default]\nconfig = ''\nnow = 2020-03-01T16:00:00Z\n\
+            [[case]]\nname = 'split'\nrecord = [{ text = '{}', batch = [{ verdict = 'kept' }, { verdict = 'kept' }] }]\n\
+            [[case]]\nname = 'whole'\nrecord = [{ text = '{}', batch = [{ verdict = 'kept' }, { verdict = 'kept' }], \
+            unsplit = { verdict = 'suppressed' } }]";
+        let report = run(&parse("group", text).unwrap(), "", &mut [Box::new(Deaf)]);
+        let table = report.table();
+        assert!(table.contains("group/split  skip (1)") && table.contains("group/whole  ok"), "{table}");
     }
 
     #[test]

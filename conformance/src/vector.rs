@@ -182,16 +182,16 @@ impl Driver for Vector {
 
     fn capabilities(&self) -> &'static [Need] {
         match self.way {
-            Way::Text => &[Need::Arrival, Need::Text, Need::Bounds, Need::Own],
-            Way::Table => &[Need::Arrival, Need::Bounds, Need::Own],
+            Way::Text => &[Need::Arrival, Need::Text, Need::Bounds, Need::Own, Need::Batch],
+            Way::Table => &[Need::Arrival, Need::Bounds, Need::Own, Need::Batch],
         }
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {
         match self.way {
             Way::Text => None,
-            Way::Table => case.records.iter().find_map(|record| {
-                let by_letters = record.entry.like.contains_key("text");
+            Way::Table => case.outcomes().find_map(|(record, expected)| {
+                let by_letters = expected.entry.like.contains_key("text");
                 let order =
                     by_letters.then_some("a text is compared by its letters, and a table has no order");
                 order.or_else(|| foreign(&record.bytes))

@@ -111,6 +111,12 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
         .map_err(|error| format!("not strict JSON: {error}"))
 }
 
+/// Members that senders use although they are not published, or no longer, and the published form.
+const NOT_MEMBERS: [(&str, &str); 2] = [
+    ("json", "send the object as `text`"),
+    ("privateKey", "send the key in the header `authorization: Bearer KEY`"),
+];
+
 static ENTRY: LazyLock<Validator> = LazyLock::new(|| schema(include_str!("../schema/entry.schema.json")));
 static ENVELOPE: LazyLock<Validator> =
     LazyLock::new(|| schema(include_str!("../schema/envelope.schema.json")));
@@ -145,14 +151,26 @@ fn check_values(entry: &Value, place: &str, limits: &Limits, found: &mut Vec<Vio
             entry["severity"]
         )));
     }
-    if let Some(timestamp) = entry["timestamp"].as_f64() {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time are far below 2^53")]
-        let (oldest, newest) = ((limits.now_ms - MAX_AGE_MS) as f64, (limits.now_ms + MAX_AHEAD_MS) as f64);
-        if timestamp < oldest {
-            found.push(Violation::new(format!("{place}timestamp is more than 24 hours old: {timestamp}")));
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time are far below 2^53")]
+    let (oldest, newest, milliseconds) =
+        ((limits.now_ms - MAX_AGE_MS) as f64, (limits.now_ms + MAX_AHEAD_MS) as f64, |nanoseconds: u64| {
+            (nanoseconds / 1_000_000) as f64
+        });
+    let nanoseconds = entry["hiResTimestamp"].as_str().and_then(|text| text.parse().ok());
+    let times =
+        [("timestamp", entry["timestamp"].as_f64()), ("hiResTimestamp", nanoseconds.map(milliseconds))];
+    for (name, time) in times {
+        let Some(time) = time else { continue };
+        if time < oldest {
+            found.push(Violation::new(format!("{place}{name} is more than 24 hours old: {}", entry[name])));
         }
-        if timestamp > newest {
-            found.push(Violation::new(format!("{place}timestamp is more than 4 hours ahead: {timestamp}")));
+        if time > newest {
+            found.push(Violation::new(format!("{place}{name} is more than 4 hours ahead: {}", entry[name])));
+        }
+    }
+    for (name, instead) in NOT_MEMBERS {
+        if entry.get(name).is_some() {
+            found.push(Violation::new(format!("{place}`{name}` is not a member of an entry: {instead}")));
         }
     }
     // Coralogix parses a string that is JSON like an object: what holds for an object's bytes holds for the string's.
@@ -262,6 +280,28 @@ mod tests {
     }
 
     #[test]
+    fn every_published_form_of_the_time_passes() {
+        let times = [
+            serde_json::json!({}),
+            serde_json::json!({"timestamp": 1_583_078_399_123.342}),
+            serde_json::json!({"hiResTimestamp": "1583078399123456789"}),
+            serde_json::json!({"timestamp": NOW, "hiResTimestamp": "1583078399123456789"}),
+        ];
+        for time in times {
+            let log = |mut log: Value| {
+                log.as_object_mut().unwrap().remove("timestamp");
+                log.as_object_mut().unwrap().extend(time.as_object().unwrap().clone());
+                log
+            };
+            let found = check_entry(log(entry()).to_string().as_bytes(), &Limits::at(NOW));
+            assert_eq!(complaints(&found), "", "{time}");
+            let logs = [log(serde_json::json!({"severity": 1, "text": "a"}))];
+            let found = check_envelope(envelope(&logs).to_string().as_bytes(), &Limits::at(NOW));
+            assert_eq!(complaints(&found), "", "{time}");
+        }
+    }
+
+    #[test]
     fn each_rule_of_an_entry_can_fail() {
         let table: &[(&str, Value, &str)] = &[
             ("applicationName", "".into(), "/applicationName: "),
@@ -280,6 +320,14 @@ mod tests {
             ("timestamp", (NOW + MAX_AHEAD_MS + 1).into(), "timestamp is more than 4 hours ahead"),
             ("timestamp", 0.into(), "/timestamp: "),
             ("hiResTimestamp", "1583078400".into(), "/hiResTimestamp: "),
+            ("hiResTimestamp", NOW.into(), "/hiResTimestamp: "),
+            ("hiResTimestamp", "1582991999999999999".into(), "hiResTimestamp is more than 24 hours old"),
+            ("hiResTimestamp", "1583092800002000000".into(), "hiResTimestamp is more than 4 hours ahead"),
+            (
+                "json",
+                serde_json::json!({"a": 1}),
+                "`json` is not a member of an entry: send the object as `text`",
+            ),
             ("category", "".into(), "/category: "),
             ("className", 4.into(), "/className: "),
             ("methodName", "x".repeat(257).into(), "/methodName: "),
@@ -293,7 +341,11 @@ mod tests {
                 "text looks like an object but is not strict JSON: the key `a` stands twice",
             ),
             ("text", "x".repeat(MAX_ENTRY_BYTES).into(), "bytes, 32000 are allowed"),
-            ("privateKey", "x".into(), "privateKey"),
+            (
+                "privateKey",
+                "x".into(),
+                "`privateKey` is not a member of an entry: send the key in the header",
+            ),
         ];
         for (member, value, complaint) in table {
             let found = broken(member, value.clone());
@@ -303,7 +355,7 @@ mod tests {
 
     #[test]
     fn each_member_is_required() {
-        for member in ["applicationName", "subsystemName", "severity", "timestamp", "text"] {
+        for member in ["applicationName", "subsystemName", "severity", "text"] {
             let mut entry = entry();
             entry.as_object_mut().unwrap().remove(member);
             let found = complaints(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)));

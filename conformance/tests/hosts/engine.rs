@@ -49,8 +49,8 @@ impl Driver for Engine {
 
     fn capabilities(&self) -> &'static [Need] {
         match self.encoding {
-            Encoding::Json => &[Need::Arrival, Need::Text, Need::Bounds, Need::Bulk, Need::Own],
-            Encoding::MsgPack => &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own],
+            Encoding::Json => &[Need::Arrival, Need::Text, Need::Bounds, Need::Bulk, Need::Own, Need::Batch],
+            Encoding::MsgPack => &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own, Need::Batch],
         }
     }
 
@@ -86,7 +86,7 @@ pub fn read(text: &str) -> Result<Config, Vec<String>> {
 pub struct Fed {
     /// What left, in order.
     pub left: Vec<Left>,
-    /// Each record's verdict.
+    /// The verdicts in order: one for each record, or for each item of a batch.
     pub verdicts: Vec<String>,
     /// The filter's counters.
     pub stats: BTreeMap<String, u64>,
@@ -110,7 +110,7 @@ pub fn feed(config: &Config, encoding: Encoding, records: &[(Vec<u8>, i64)]) -> 
     let mut verdicts = Vec::new();
     for (bytes, at_ms) in records {
         lines.at_ms = *at_ms;
-        verdicts.push(lines.take(&mut filter, bytes));
+        verdicts.extend(lines.take(&mut filter, bytes));
         while let Some(entry) = filter.due(Time::from_millis(*at_ms)) {
             lines.entry(&entry);
         }
@@ -129,17 +129,25 @@ struct Lines {
 }
 
 impl Lines {
-    fn take(&mut self, filter: &mut Filter, bytes: &[u8]) -> String {
+    /// Puts a record through the filter; the verdicts on it, or on its items.
+    fn take(&mut self, filter: &mut Filter, bytes: &[u8]) -> Vec<String> {
         let now = Time::from_millis(self.at_ms);
         // What is no UTF-8 is the host's to mend: JSON is text.
         let text = String::from_utf8_lossy(bytes);
-        let verdict = match self.encoding {
-            Encoding::Json => filter.process(&mut Json::new(&text), now),
-            Encoding::MsgPack => filter.process(&mut MsgPack::new(bytes), now),
-        };
+        let (encoding, mut verdicts) = (self.encoding, Vec::new());
+        let mut each = |verdict: Verdict<'_>| verdicts.push(self.judged(&verdict, bytes));
+        match encoding {
+            Encoding::Json => each(filter.process(&mut Json::new(&text), now)),
+            Encoding::MsgPack => each(filter.process(&mut MsgPack::new(bytes), now)),
+        }
+        verdicts
+    }
+
+    /// Lets leave what a verdict lets leave; the verdict in words.
+    fn judged(&mut self, verdict: &Verdict<'_>, bytes: &[u8]) -> String {
         match verdict {
             Verdict::Kept(entry) => {
-                self.entry(&entry);
+                self.entry(entry);
                 "kept".to_owned()
             }
             Verdict::Dropped(reason) => format!("dropped: {}", reason.label()),

@@ -398,7 +398,7 @@ fn unbalanced(fed: &Fed, records: usize) -> Vec<String> {
         ("passed", count("passed"), verdicts("passed")),
         (
             "all verdicts",
-            count("records"),
+            count("records") - count("batches") + count("batch-items"),
             count("kept.total") + count("dropped.total") + count("suppressed") + count("passed"),
         ),
         ("summarised", count("summarised"), count("suppressed")),

@@ -30,12 +30,13 @@ use crate::{Outcome, clock, say};
 use fault::{Fault, Kind, Plan};
 use query::Query;
 use request::{Refusal, Route};
-use store::Store;
+use store::{Account, Store};
 
 /// Takes entries as Coralogix would, and tells what it would have dropped or spoilt
 ///
 /// A test double of Coralogix's published ingestion contract: point an agent at it before you point it at Coralogix.
-/// It takes /logs/v1/singles (a list, or an entry a line), /logs/v1/bulk and the older /api/v1/logs, plain or gzipped.
+/// It takes /logs/v1/singles (a list, or an entry a line) and /logs/v1/bulk, plain or gzipped. The older /api/v1/logs is
+/// taken with a note, and /logs/rest/... and the header `private_key` are refused; each message names the current form.
 /// As Coralogix does, it answers 200 even where it rejects entries; unlike Coralogix, it says why: on standard error, in
 /// the answer's body, and on its page. It also rejects what Coralogix would take but spoil: an entry without severity,
 /// for one, becomes Debug there.
@@ -160,6 +161,12 @@ impl Endpoint {
             (&Method::GET, _, "/account") => answer(200, &json!(self.store().account)),
             (&Method::GET, _, "/entries") => self.entries(request),
             (_, Some(_), _) => answer(405, &json!({"reasons": ["entries are posted"]})),
+            (&Method::POST, None, _) if let Some(current) = Route::instead_of(&path) => {
+                let number = self.count(|account| account.refused += 1);
+                let reason = format!("{path} is an older path: post to {current}");
+                say(format_args!("request {number}, {path}: refused with 404: {reason}"));
+                answer(404, &json!({"reasons": [reason]}))
+            }
             _ => {
                 let paths = Route::ALL.map(|(path, _)| path).join(", ");
                 answer(404, &json!({"reasons": [format!("entries are posted to {paths}")]}))
@@ -171,12 +178,7 @@ impl Endpoint {
     fn take(&self, route: Route, path: &str, request: &mut Request<Body>) -> Response<Body> {
         let arrival = clock::wall();
         let fault = lock(&self.plan).next(arrival);
-        let number = {
-            let account = &mut self.store().account;
-            account.requests += 1;
-            account.faults += u64::from(fault.is_some());
-            account.requests
-        };
+        let number = self.count(|account| account.faults += u64::from(fault.is_some()));
         match fault {
             Some(Kind::Status(status)) => {
                 say(format_args!("request {number}, {path}: fault: answered with {status}"));
@@ -196,7 +198,7 @@ impl Endpoint {
         }
         let limits = Limits::at(self.now.unwrap_or(arrival).millis());
         match request::read(route, request, self.key.as_deref(), &limits) {
-            Ok(entries) => self.judge(entries, number, path, arrival),
+            Ok(entries) => self.judge(entries, number, (route, path), arrival),
             Err(Refusal { status, reasons }) => {
                 self.store().account.refused += 1;
                 for reason in &reasons {
@@ -207,8 +209,22 @@ impl Endpoint {
         }
     }
 
+    /// Counts a request, and in `more` what became of it; its number.
+    fn count(&self, more: impl FnOnce(&mut Account)) -> u64 {
+        let account = &mut self.store().account;
+        account.requests += 1;
+        more(account);
+        account.requests
+    }
+
     /// Keeps the entries and tells which of them Coralogix would not have kept.
-    fn judge(&self, entries: Vec<request::Entry>, number: u64, path: &str, arrival: Time) -> Response<Body> {
+    fn judge(
+        &self,
+        entries: Vec<request::Entry>,
+        number: u64,
+        (route, path): (Route, &str),
+        arrival: Time,
+    ) -> Response<Body> {
         let mut rejections = Vec::new();
         let count = entries.len();
         let mut store = self.store();
@@ -224,7 +240,12 @@ impl Endpoint {
             store.push(entry, arrival);
         }
         let accepted = count - rejections.len();
-        answer(200, &json!({"accepted": accepted, "rejected": rejections.len(), "rejections": rejections}))
+        let mut body = json!({"accepted": accepted, "rejected": rejections.len(), "rejections": rejections});
+        if let Some(advice) = route.advice() {
+            say(format_args!("request {number}, {path}: {advice}"));
+            body["advice"] = advice.into();
+        }
+        answer(200, &body)
     }
 
     /// What arrived; with `?query=`, what of it a query finds.

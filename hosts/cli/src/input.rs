@@ -2,9 +2,13 @@
 //! elements of top-level arrays, plain or gzipped.
 //!
 //! It never gives a byte up silently. What is no JSON comes out as a record too, as it stands and with the fault named,
-//! and reading goes on where the next record begins. Memory stays bounded: one record at a time, up to [`MAX_RECORD`].
+//! and reading goes on where the next record begins. Only what is around records is skipped: white space, commas, brackets
+//! of arrays, byte order marks, and NUL bytes, which a file that was truncated while it was written begins with. Memory stays
+//! bounded: one record at a time, up to [`MAX_RECORD`].
 //! Decision: the end of a record is found by a JSON reader and not by counting braces, since a record that was cut off
 //! would otherwise swallow all that follow.
+
+mod skim;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +17,8 @@ use std::io::{self, Read};
 use flate2::read::MultiGzDecoder;
 use kaudit_filter::record;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use skim::Stop;
 
 /// The largest record, in bytes. Findings are below a megabyte; what is larger is one document, not a stream of records.
 pub const MAX_RECORD: usize = 64 << 20;
@@ -104,6 +110,8 @@ pub struct Records<R> {
     /// How far the line of `at` is indented, and whether `at` still stands within the indentation.
     indent: usize,
     leading: bool,
+    /// Whether a record ended on the line of `at`.
+    trailing: bool,
     /// The line of the open top-level array.
     array: Option<u64>,
     limit: usize,
@@ -126,6 +134,7 @@ impl<R: Read> Records<R> {
             line: 1,
             indent: 0,
             leading: true,
+            trailing: false,
             array: None,
             limit: MAX_RECORD,
         }
@@ -143,6 +152,7 @@ impl<R: Read> Records<R> {
         }
         let start = self.at;
         self.advance(len);
+        self.trailing = true;
         let bytes = &self.buffer[start..start + len];
         let text = record::text(bytes.trim_ascii_end());
         Ok(Some(Piece { line, text, fault }))
@@ -166,6 +176,7 @@ impl<R: Read> Records<R> {
                     self.advance(1);
                 }
                 Some(0xef) if self.has_byte_order_mark()? => self.at += BYTE_ORDER_MARK.len(),
+                Some(0) if let Some(len) = self.padding()? => self.at += len,
                 Some(_) => return Ok(true),
             }
         }
@@ -187,6 +198,22 @@ impl<R: Read> Records<R> {
         Ok(self.rest().starts_with(BYTE_ORDER_MARK))
     }
 
+    /// The length of a run of NUL bytes, if a record follows it or precedes it on its line. A line of nothing else is a
+    /// line of text.
+    fn padding(&mut self) -> Result<Option<usize>, Error> {
+        loop {
+            match self.rest().iter().position(|byte| *byte != 0) {
+                Some(len) => {
+                    let ends = matches!(self.rest()[len], b'\n' | b'\r');
+                    let is_padding = matches!(self.rest()[len], b'{' | b'[') || ends && self.trailing;
+                    return Ok(is_padding.then_some(len));
+                }
+                None if self.fill()? => {}
+                None => return Ok(self.trailing.then_some(self.rest().len())),
+            }
+        }
+    }
+
     fn measure(&mut self) -> Result<Extent, Error> {
         if !matches!(self.rest().first(), Some(b'{' | b'[')) {
             let end: fn(&u8) -> bool =
@@ -200,18 +227,32 @@ impl<R: Read> Records<R> {
                 Err(error) if error.is_eof() && self.fill()? => {}
                 Err(error) => {
                     let fault = Some(describe(&error, self.line));
-                    return Ok(Extent { len: self.broken_length(&error)?, fault });
+                    // A half of a surrogate pair or a number beyond every range has an end nevertheless.
+                    match skim::value(self.rest()) {
+                        Ok(len) if self.is_one_record(len) => return Ok(Extent { len, fault }),
+                        Err(Stop::End) if !error.is_eof() && self.fill()? => {}
+                        _ => return Ok(Extent { len: self.broken_length(&error)?, fault }),
+                    }
                 }
             }
         }
     }
 
-    /// How far a broken record reaches: to the end of its line; or, where the fault shows on a later line, over the
+    /// Whether the value that ends after `len` bytes is a record. If its bytes are not UTF-8, lines are: a value that began
+    /// on one such line seems to end on another, or before the end of its own. Within an array it has to end on its line.
+    fn is_one_record(&self, len: usize) -> bool {
+        let value = &self.rest()[..len];
+        std::str::from_utf8(value).is_ok() || self.array.is_some() && !value.contains(&b'\n')
+    }
+
+    /// How far a broken record reaches: to the end of its line, or in an array to the next element on it; or, where the fault shows on a later line, over the
     /// lines that are indented deeper and its closing bracket. So a cut-off line costs no other, and a broken record
     /// that was printed over many lines is one fault.
     fn broken_length(&mut self, error: &serde_json::Error) -> Result<usize, Error> {
         if broken_line(error) == 1 {
-            return self.length_until(|byte| *byte == b'\n');
+            let len = self.length_until(|byte| *byte == b'\n')?;
+            let line = &self.rest()[..len];
+            return Ok(if self.array.is_some() { skim::element(line).unwrap_or(len) } else { len });
         }
         loop {
             if let Some(len) = self.next_beginning() {
@@ -260,6 +301,7 @@ impl<R: Read> Records<R> {
                     self.line += 1;
                     self.indent = 0;
                     self.leading = true;
+                    self.trailing = false;
                 }
                 b' ' | b'\t' if self.leading => self.indent += 1,
                 b' ' | b'\t' | b'\r' | b',' => {}
@@ -454,6 +496,10 @@ mod tests {
             &["2|{\n    \"a\": 1\n  }", "5|{}", "7|{}"],
         ),
         ("empty arrays", "[] [ ]\n[\n]{}", &["3|{}"]),
+        ("byte order mark before an array", "\u{feff}[{\"a\":1},{}]", &["1|{\"a\":1}", "1|{}"]),
+        ("NUL bytes before a record", "\0\0\0{\"a\":1}\n{}", &["1|{\"a\":1}", "2|{}"]),
+        ("byte order mark and NUL bytes before an array", "\u{feff}\0\0[{}]", &["1|{}"]),
+        ("NUL bytes behind a record", "{\"a\":1}\0\0\n{} \0", &["1|{\"a\":1}", "2|{}"]),
         ("array of no records", "[1,[2]]\n{}", &["1|[1,[2]]", "2|{}"]),
         ("array within an array", "[{},[{}]]", &["1|{}", "1|[{}]"]),
     ];
@@ -469,6 +515,38 @@ mod tests {
         ("a brace too many", "{}}\n{}", &["1|{}", "1|}|not a JSON object", "2|{}"]),
         ("a bracket too many", "{}]\n{}", &["1|{}", "1|]|not a JSON object", "2|{}"]),
         ("a number in an array", "[{}, 12, {}]", &["1|{}", "1|12|not a JSON object", "1|{}"]),
+        ("NUL bytes alone", "\0\0\n{}", &["1|\0\0|not a JSON object", "2|{}"]),
+        ("NUL bytes before text", "\0up\n{}", &["1|\0up|not a JSON object", "2|{}"]),
+        (
+            "half of a surrogate pair in an array",
+            "[{\"a\":\"\\ud83d\"},{\"b\":1}]",
+            &["1|{\"a\":\"\\ud83d\"}|unexpected end of hex escape at its byte 13", "1|{\"b\":1}"],
+        ),
+        (
+            "half of a surrogate pair, and another record on the line",
+            "{\"a\":\"\\ud83dx\"}{}",
+            &["1|{\"a\":\"\\ud83dx\"}|unexpected end of hex escape at its byte 13", "1|{}"],
+        ),
+        (
+            "a number out of range in an array",
+            "[{\"a\":1},{\"a\":1e400,\"b\":[{}]},{}]\n{}",
+            &["1|{\"a\":1}", "1|{\"a\":1e400,\"b\":[{}]}|number out of range at its byte 10", "1|{}", "2|{}"],
+        ),
+        (
+            "a broken element of an array",
+            "[{\"a\":tru,\"b\":[{},{}]},{\"b\":1}]{}",
+            &["1|{\"a\":tru,\"b\":[{},{}]}|expected ident at its byte 9", "1|{\"b\":1}", "1|{}"],
+        ),
+        (
+            "an element of an array that is cut off",
+            "[{\"a\":1,\"b\":,{\"b\":1} , {}]\n{}",
+            &["1|{\"a\":1,\"b\":|expected value at its byte 12", "1|{\"b\":1}", "1|{}", "2|{}"],
+        ),
+        (
+            "an element of an array that is cut off in a string",
+            "[{\"a\":\"b,{\"b\":1},{}]\n{}",
+            &["1|{\"a\":\"b|expected `,` or `}` at its byte 11", "1|{\"b\":1}", "1|{}", "2|{}"],
+        ),
         (
             "array not closed",
             "{}\n[{},\n",
@@ -538,6 +616,16 @@ mod tests {
         assert_eq!(
             read(&b"{\"a\":\"\xff\"}\n{}"[..], MAX_RECORD),
             ["1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7", "2|{}"]
+        );
+        assert_eq!(
+            read(&b"[{\"a\":\"\xff\"},{}]\n{\"b\":\"\xff\",\"c\":[\n{}]}"[..], MAX_RECORD),
+            [
+                "1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7",
+                "1|{}",
+                "2|{\"b\":\"\u{fffd}\",\"c\":[|invalid unicode code point at its byte 7",
+                "3|{}",
+                "3|]}|not a JSON object",
+            ]
         );
     }
 

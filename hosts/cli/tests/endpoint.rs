@@ -117,8 +117,13 @@ fn good_entries_arrive_in_every_form_and_are_found() {
         ("/api/v1/logs", vec![KEY], bulk.to_string().into_bytes(), 2),
         ("/api/v1/logs", vec![], old.to_string().into_bytes(), 2),
     ] {
-        let answer = endpoint.post(path, &headers, body).unwrap();
-        assert_eq!(answer, (200, json!({"accepted": accepted, "rejected": 0, "rejections": []})), "{path}");
+        let (status, mut answer) = endpoint.post(path, &headers, body).unwrap();
+        let advice = answer.as_object_mut().unwrap().remove("advice");
+        let expected = (200, json!({"accepted": accepted, "rejected": 0, "rejections": []}));
+        assert_eq!((status, answer), expected, "{path}");
+        // The older path is taken, and the answer names the current one.
+        let names_current = advice.is_some_and(|advice| advice.as_str().unwrap().contains("/logs/v1/bulk"));
+        assert_eq!(names_current, path == "/api/v1/logs");
     }
     for (query, found) in [
         ("eid:johnD AND short-doc:\"Change in usage pattern\"", 5),
@@ -141,6 +146,88 @@ fn good_entries_arrive_in_every_form_and_are_found() {
         assert!(said.contains(row), "no {row:?} in {said}");
     }
     assert!(!said.contains("secret-key"), "{said}");
+    assert_eq!(said.matches("/api/v1/logs is an older path").count(), 2, "{said}");
+}
+
+#[test]
+fn every_published_form_of_the_time_is_taken() {
+    let endpoint = Endpoint::start(&[]);
+    let with = |more: Value| {
+        let mut entry = entry("johnD", PATTERN);
+        entry.as_object_mut().unwrap().remove("timestamp");
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        entry
+    };
+    let nanoseconds = format!("{NOW}123456");
+    let good = json!([
+        with(json!({})),
+        with(json!({"hiResTimestamp": nanoseconds})),
+        with(json!({"timestamp": 1_773_748_740_000.25}))
+    ]);
+    let (status, answer) = endpoint.post("/logs/v1/singles", &[KEY], good.to_string()).unwrap();
+    assert_eq!((status, &answer["accepted"], &answer["rejected"]), (200, &json!(3), &json!(0)), "{answer}");
+    let logs = [
+        json!({"severity": 3, "text": "a"}),
+        json!({"severity": 3, "text": "a", "hiResTimestamp": nanoseconds}),
+    ];
+    let (_, answer) = endpoint.post("/logs/v1/bulk", &[KEY], envelope(&logs).to_string()).unwrap();
+    assert_eq!(answer["accepted"], 2, "{answer}");
+    // A time of its own counts wherever it is.
+    let old = json!([with(json!({"hiResTimestamp": "1583078400000000000"}))]);
+    let (_, answer) = endpoint.post("/logs/v1/singles", &[KEY], old.to_string()).unwrap();
+    let reason = answer["rejections"][0]["reasons"][0].as_str().unwrap();
+    assert!(reason.starts_with("hiResTimestamp is more than 24 hours old"), "{answer}");
+    assert_eq!(endpoint.search(&format!("coralogix.timestamp:{NOW}")).1["found"], 2);
+    assert_eq!(endpoint.stop().0, Some(1));
+}
+
+#[test]
+fn older_forms_are_answered_with_the_current_one() {
+    let endpoint = Endpoint::start(&[]);
+    let good = json!([entry("johnD", PATTERN)]).to_string();
+    let bulk = envelope(&[log("a")]).to_string();
+    let old = ("private_key", "hidden");
+    for (path, headers, body, status, current) in [
+        (
+            "/logs/v1/singles",
+            vec![old],
+            &good,
+            401,
+            "the header `private_key` is an older form: send the key as `authorization: Bearer KEY`",
+        ),
+        ("/api/v1/logs", vec![old], &bulk, 401, "send the key as `authorization: Bearer KEY`"),
+        (
+            "/logs/rest/singles",
+            vec![KEY],
+            &good,
+            404,
+            "/logs/rest/singles is an older path: post to /logs/v1/singles",
+        ),
+        ("/logs/rest/bulk/", vec![KEY], &bulk, 404, "is an older path: post to /logs/v1/bulk"),
+        ("/logs/rest/bulk", vec![old], &bulk, 404, "is an older path: post to /logs/v1/bulk"),
+        ("/logs/v2/singles", vec![KEY], &good, 404, "entries are posted to /logs/v1/singles"),
+    ] {
+        let (found, answer) = endpoint.post(path, &headers, body.clone()).unwrap();
+        assert_eq!(found, status, "{path}: {answer}");
+        assert!(answer["reasons"][0].as_str().unwrap().contains(current), "{path}: {answer}");
+    }
+    // Both headers, as a sender has them that is being migrated.
+    assert_eq!(endpoint.post("/logs/v1/singles", &[KEY, old], good).unwrap().0, 200);
+
+    let mut object = entry("johnD", PATTERN);
+    let text = object.as_object_mut().unwrap().remove("text").unwrap();
+    object["json"] = text;
+    let (_, answer) = endpoint.post("/logs/v1/singles", &[KEY], json!([object]).to_string()).unwrap();
+    assert!(
+        answer.to_string().contains("`json` is not a member of an entry: send the object as `text`"),
+        "{answer}"
+    );
+
+    let account = json!({"requests": 7, "refused": 5, "faults": 0, "accepted": 1, "rejected": 1});
+    assert_eq!(endpoint.get("/account"), (200, account));
+    let (code, said) = endpoint.stop();
+    assert_eq!((code, said.matches(": refused with 4").count()), (Some(1), 5), "{said}");
+    assert!(!said.contains("hidden"), "{said}");
 }
 
 #[test]

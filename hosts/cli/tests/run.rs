@@ -201,6 +201,61 @@ fn malformed_records_are_reported_and_the_run_goes_on() {
     }
 }
 
+#[test]
+fn one_bad_element_of_an_array_costs_no_other() {
+    let elements = [
+        DETECTION.replace("johnD", "john\\ud83d"),
+        DETECTION.replacen('{', "{\"n\":1e400,", 1),
+        r#"{"etype":"principal","eid":tru}"#.to_owned(),
+        r#"{"etype":"principal","eid":"#.to_owned(),
+        SELECTION.to_owned(),
+    ];
+    let others = vec![DETECTION; 200].join(",");
+    let input = file("elements", "in.json", format!("[{},{others}]\n{SELECTION}\n", elements.join(",")));
+    let ran = ran(&["run", "--now", NOON, "--summary", "json", &input], b"");
+    let account = ran.account();
+    let count = |name: &str| account.pointer(name).and_then(Value::as_u64);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert_eq!(count("/records"), Some(206), "{}", ran.err);
+    assert_eq!(
+        (count("/kept/detections"), count("/kept/selections"), count("/kept/unrecognised")),
+        (Some(202), Some(2), Some(2)),
+        "{}",
+        ran.err
+    );
+    let faults = ["unexpected end of hex escape", "number out of range", "expected ident", "expected value"];
+    let said: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
+    assert_eq!(said.len(), faults.len(), "{}", ran.err);
+    for (line, fault) in said.iter().zip(faults) {
+        assert!(line.starts_with(&format!("{input}:1: malformed record: {fault}")), "{line}");
+    }
+}
+
+#[test]
+fn what_a_file_begins_with_is_not_part_of_its_first_record() {
+    let cut = &DETECTION[..40];
+    for (name, head) in
+        [("bom", "\u{feff}"), ("nul", "\0\0\0\0"), ("both", "\u{feff}\0"), ("lines", "\n\n \r\n")]
+    {
+        for (form, contents) in [
+            ("lines", format!("{head}{DETECTION}\0\n{SELECTION}\n")),
+            ("array", format!("{head}[{DETECTION},{SELECTION}]\n")),
+            ("gzip", format!("{head}{DETECTION}\n{SELECTION}\n")),
+        ] {
+            let bytes = if form == "gzip" { gzipped(&contents) } else { contents.into_bytes() };
+            let input = file("heads", &format!("{name}.{form}"), bytes);
+            let ran = ran(&["run", "--now", NOON, &input], b"");
+            assert_eq!((ran.code, ran.entries().len()), (Some(0), 2), "{name} {form}: {}", ran.err);
+            assert!(ran.entries().iter().all(|entry| entry["subsystemName"] != "kaudit-unrecognised"));
+        }
+    }
+    let input = file("heads", "cut", format!("{DETECTION}\n{cut}\n{SELECTION}\n{cut}"));
+    let ran = ran(&["run", "--now", NOON, "--summary", "json", &input], b"");
+    let account = ran.account();
+    assert_eq!((&account["malformed"], &account["records"]), (&2.into(), &4.into()), "{}", ran.err);
+    assert!(ran.out.contains("the record ends early at byte 40"), "{}", ran.out);
+}
+
 /// A configuration with one unlimited integration for detections and one for selections, and more.
 fn all(more: &str) -> String {
     let target = r#"target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}"#;

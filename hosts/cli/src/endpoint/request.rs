@@ -29,7 +29,27 @@ impl Route {
     pub fn of(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == path).map(|(_, route)| route)
     }
+
+    /// The current path, if a path is an older one that this endpoint refuses.
+    pub fn instead_of(path: &str) -> Option<&'static str> {
+        OLDER.into_iter().find(|(older, _)| *older == path.trim_end_matches('/')).map(|(_, current)| current)
+    }
+
+    /// What to tell a sender whose request is taken although its form is an older one.
+    pub fn advice(self) -> Option<&'static str> {
+        (self == Self::Old).then_some(
+            "/api/v1/logs is an older path, and coralogix ended its ingestion hosts on 2026-09-30: post envelopes to \
+             /logs/v1/bulk with the key in the header `authorization: Bearer KEY`",
+        )
+    }
 }
+
+/// Paths of earlier versions of the contract, each with its successor.
+const OLDER: [(&str, &str); 2] =
+    [("/logs/rest/singles", "/logs/v1/singles"), ("/logs/rest/bulk", "/logs/v1/bulk")];
+
+/// The header in which an earlier version of the contract had the key.
+const OLDER_KEY: &str = "private_key";
 
 /// One entry of a request.
 pub struct Entry {
@@ -64,6 +84,12 @@ pub fn read(
     limits: &Limits,
 ) -> Result<Vec<Entry>, Refusal> {
     let mut given = bearer(request.headers());
+    if given.is_none() && request.headers().contains_key(OLDER_KEY) {
+        return Err(Refusal::new(
+            401,
+            format!("the header `{OLDER_KEY}` is an older form: send the key as `authorization: Bearer KEY`"),
+        ));
+    }
     // Who has no key at all need not be read, but where the body may bring it.
     if route != Route::Old {
         authorise(given.as_deref(), key)?;

@@ -92,7 +92,8 @@ impl Store {
             .rev()
             .filter(|received| {
                 query.is_none_or(|query| {
-                    received.entry.reasons.is_empty() && query.finds(&searchable(&received.entry.value))
+                    received.entry.reasons.is_empty()
+                        && query.finds(&searchable(&received.entry.value, received.at))
                 })
             })
             .collect();
@@ -116,8 +117,8 @@ impl Received {
 }
 
 /// An entry as Coralogix searches it: the members of its text as they stand, and about the entry itself what is under
-/// `coralogix`.
-fn searchable(entry: &Value) -> Value {
+/// `coralogix`. An entry without a time has the one of its arrival.
+fn searchable(entry: &Value, arrival: Time) -> Value {
     let text = match &entry["text"] {
         Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()),
         text => text.clone(),
@@ -128,7 +129,10 @@ fn searchable(entry: &Value) -> Value {
     };
     let about = entry.as_object().into_iter().flatten().filter(|(name, _)| *name != "text");
     let mut metadata: Map<String, Value> = about.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let timestamp = metadata.remove("timestamp");
+    let nanoseconds = metadata.get("hiResTimestamp").and_then(|text| text.as_str()?.parse::<i64>().ok());
+    let timestamp = metadata
+        .remove("timestamp")
+        .unwrap_or_else(|| nanoseconds.map_or(arrival, Time::from_nanos).millis().into());
     document.insert("coralogix".to_owned(), json!({"metadata": metadata, "timestamp": timestamp}));
     Value::Object(document)
 }
@@ -167,6 +171,18 @@ mod tests {
             assert_eq!(count("johnD"), 2);
             assert_eq!(count("text:here AND coralogix.metadata.severity:5"), 1);
             assert_eq!(store.search(None)["found"], 3);
+        }
+    }
+
+    #[test]
+    fn an_entry_has_the_time_that_it_brings_or_the_one_of_its_arrival() {
+        let arrival = Time::from_millis(1_583_078_400_000);
+        for (entry, time) in [
+            (json!({"text": "a"}), 1_583_078_400_000_i64),
+            (json!({"text": "a", "hiResTimestamp": "1583078399123456789"}), 1_583_078_399_123),
+            (json!({"text": "a", "timestamp": 5, "hiResTimestamp": "1583078399123456789"}), 5),
+        ] {
+            assert_eq!(searchable(&entry, arrival)["coralogix"]["timestamp"], time, "{entry}");
         }
     }
 }
