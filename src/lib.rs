@@ -47,4 +47,4 @@ pub use baked::bake;
 pub use filter::explain;
 pub use filter::{Filter, Verdict, time_of};
 pub use pattern::BuildError;
-pub use time::Time;
+pub use time::{Civil, Time};

@@ -1,93 +1,330 @@
-//! Points in time, and kAudit's spelling of them.
+//! Instants, kAudit's spelling of them, and the parser of the fields `time` and `timestamp`.
 
-/// A point in time: nanoseconds since 1970 (UTC), which reaches from 1677 to 2262. Always an argument, never read from
-/// a clock.
+/// A point in time: nanoseconds since 1970 (UTC).
+///
+/// The range is 1677 to 2262. A `Time` is always an argument, never read from a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(i64);
 
 impl Time {
-    /// From nanoseconds since 1970.
+    /// Returns the instant of `nanos` nanoseconds since 1970.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// From milliseconds since 1970; what is beyond the range becomes its nearest end.
+    /// Returns the instant of `millis` milliseconds since 1970, or the end of the range that is nearest to it.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// Reads RFC 3339 and kAudit's own `2020-03-01T14:36:00+0000`, to the millisecond.
+    /// Parses a date and time with a zone, to the millisecond.
+    ///
+    /// Accepts RFC 3339, and of ISO 8601 the variants that log agents write: a space instead of `T`, lower-case letters,
+    /// a comma before the fraction, the offsets `+0000` (kAudit's own) and `+00`. A number is not a date.
     pub fn parse(text: &str) -> Option<Self> {
         parse(text).map(Self::from_millis)
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns nanoseconds since 1970.
     pub const fn nanos(self) -> i64 {
         self.0
     }
 
-    /// Milliseconds since 1970, rounded down.
+    /// Returns milliseconds since 1970, rounded down.
     pub const fn millis(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 }
 
+/// A field's instant, and the unit in which the field gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// Milliseconds since 1970, rounded down.
+    pub millis: i64,
+    pub unit: Unit,
+}
+
+/// How a field gives an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// kAudit's own unit.
+    Milliseconds,
+    Seconds,
+    Microseconds,
+    Nanoseconds,
+    /// A date and time with a zone.
+    Text,
+}
+
+impl Unit {
+    /// Returns the word that an entry is marked with when the unit was guessed; `None` for what kAudit writes itself.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
+    )]
+    pub const fn mark(self) -> Option<&'static str> {
+        match self {
+            Self::Milliseconds | Self::Text => None,
+            Self::Seconds => Some("seconds"),
+            Self::Microseconds => Some("microseconds"),
+            Self::Nanoseconds => Some("nanoseconds"),
+        }
+    }
+
+    /// Returns the unit of a number whose absolute value has `places` digits before the decimal point.
+    ///
+    /// Each unit has three digits of its own, from 1973-03-03 (10⁸ s) to 5138-11-16 (10¹¹ s), so that an instant between
+    /// the two has one reading. Smaller numbers are milliseconds, the unit that kAudit documents; larger ones are no
+    /// instants.
+    const fn of(places: i64) -> Option<Self> {
+        match places {
+            ..=8 | 12..=14 => Some(Self::Milliseconds),
+            9..=11 => Some(Self::Seconds),
+            15..=17 => Some(Self::Microseconds),
+            18..=20 => Some(Self::Nanoseconds),
+            _ => None,
+        }
+    }
+
+    /// Returns how many decimal digits a millisecond has more than this unit.
+    const fn shift(self) -> i64 {
+        match self {
+            Self::Milliseconds | Self::Text => 0,
+            Self::Seconds => 3,
+            Self::Microseconds => -3,
+            Self::Nanoseconds => -6,
+        }
+    }
+}
+
+/// Parses a field that is a string: a number or a date, with white space around it or none.
+///
+/// Returns `None` for an instant without a zone or without seconds, for the dates of RFC 2822, and for other text.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
+)]
+pub(crate) fn read_text(text: &str) -> Option<Reading> {
+    let text = text.trim();
+    read_number(text).or_else(|| Some(Reading { millis: parse(text)?, unit: Unit::Text }))
+}
+
+/// Parses a number's decimal spelling: an integer, a decimal, or either with an exponent.
+///
+/// Accepts JSON's grammar, and besides a leading `+` and leading zeros, which occur in strings. No floating point is
+/// involved: nanoseconds have more digits than a double.
+pub(crate) fn read_number(text: &str) -> Option<Reading> {
+    let (negative, unsigned) = match text.as_bytes().first()? {
+        b'-' => (true, text.get(1..)?),
+        b'+' => (false, text.get(1..)?),
+        _ => (false, text),
+    };
+    let (number, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, read_exponent(exponent)?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = match number.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (number, ""),
+    };
+    if !is_digits(whole) || !(fraction.is_empty() || is_digits(fraction)) {
+        return None;
+    }
+    let digits = || whole.bytes().chain(fraction.bytes());
+    let Some(zeros) = digits().position(|digit| digit != b'0') else {
+        return Some(Reading { millis: 0, unit: Unit::Milliseconds });
+    };
+    let point = i64::try_from(whole.len()).ok()?.saturating_add(exponent);
+    let places = point.saturating_sub(i64::try_from(zeros).ok()?);
+    let unit = Unit::of(places)?;
+    // At most fourteen digits of milliseconds, so the sum has no overflow.
+    let kept = usize::try_from(places.saturating_add(unit.shift())).unwrap_or(0);
+    let mut digits = digits().skip(zeros);
+    let millis = (0..kept).map(|_| digits.next().unwrap_or(b'0')).fold(0_i64, |sum, digit| {
+        sum.saturating_mul(10).saturating_add(i64::from(digit)).saturating_sub(i64::from(b'0'))
+    });
+    let is_cut = digits.any(|digit| digit != b'0');
+    let millis = if negative { 0_i64.saturating_sub(millis).saturating_sub(is_cut.into()) } else { millis };
+    Some(Reading { millis, unit })
+}
+
+/// Reads a binary integer, as MessagePack has them.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
+)]
+pub(crate) fn read_integer(value: i64) -> Option<Reading> {
+    let magnitude = value.unsigned_abs();
+    let places = magnitude.checked_ilog10().map_or(0, |log| i64::from(log).saturating_add(1));
+    let unit = Unit::of(places)?;
+    let millis = match unit {
+        Unit::Milliseconds | Unit::Text => value,
+        Unit::Seconds => value.saturating_mul(1_000),
+        Unit::Microseconds => value.div_euclid(1_000),
+        Unit::Nanoseconds => value.div_euclid(1_000_000),
+    };
+    Some(Reading { millis, unit })
+}
+
+/// Reads a binary floating-point number, as MessagePack has them.
+///
+/// The shortest decimal that identifies the double is taken for it: JSON text of the same record has that spelling, and
+/// the product of the double and 1000 would be a millisecond off for every other instant.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the reading layer, which is rebuilt in another branch")
+)]
+pub(crate) fn read_float(value: f64) -> Option<Reading> {
+    // Not a number and infinity are spelled in letters, which are no digits.
+    read_number(&format!("{value:e}"))
+}
+
+/// Parses the exponent of a number; one that no number of digits could balance becomes a quarter of the range.
+fn read_exponent(text: &str) -> Option<i64> {
+    const LIMIT: i64 = i64::MAX / 4;
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if !is_digits(digits) {
+        return None;
+    }
+    let magnitude = digits.parse().unwrap_or(LIMIT).min(LIMIT);
+    if text.starts_with('-') { 0_i64.checked_sub(magnitude) } else { Some(magnitude) }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Parses a date and time with a zone (see [`Time::parse`]); milliseconds since 1970, rounded down.
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    let (date, rest) = text.trim().as_bytes().split_first_chunk::<19>()?;
+    #[rustfmt::skip]
+    let [
+        y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ',
+        h0, h1, b':', n0, n1, b':', s0, s1,
+    ] = *date else {
+        return None;
+    };
+    let (millis, zone) = match rest {
+        [b'.' | b',', rest @ ..] => {
+            let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+            let (fraction, zone) = rest.split_at_checked(length)?;
+            let [first, ..] = fraction else { return None };
+            let digit = |index: usize| fraction.get(index).copied().unwrap_or(b'0');
+            (decimal(&[*first, digit(1), digit(2)])?, zone)
+        }
+        _ => (0, rest),
+    };
+    let civil = Civil {
+        year: decimal(&[y0, y1, y2, y3])?,
+        month: decimal(&[m0, m1])?,
+        day: decimal(&[d0, d1])?,
+        hour: decimal(&[h0, h1])?,
+        minute: decimal(&[n0, n1])?,
+        second: decimal(&[s0, s1])?,
+        nanos: millis.checked_mul(1_000_000)?,
+    };
+    civil.millis()?.checked_sub(offset(zone)?)
+}
+
+/// Parses `Z`, `+00`, `+0000` or `+00:00`; milliseconds east of Greenwich.
+fn offset(zone: &[u8]) -> Option<i64> {
+    let (sign, hours, minutes) = match *zone {
+        [b'Z' | b'z'] => return Some(0),
+        [sign, h0, h1] => (sign, [h0, h1], [b'0'; 2]),
+        [sign, h0, h1, m0, m1] | [sign, h0, h1, b':', m0, m1] => (sign, [h0, h1], [m0, m1]),
+        _ => return None,
+    };
+    let (hours, minutes) = (decimal(&hours)?, decimal(&minutes)?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let east = hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60_000)?;
+    match sign {
+        b'+' => Some(east),
+        b'-' => east.checked_neg(),
+        _ => None,
+    }
+}
+
+/// Parses a few decimal digits.
+fn decimal(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0_i64, |sum, digit| {
+        let digit = digit.is_ascii_digit().then(|| digit.wrapping_sub(b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+/// Writes milliseconds since 1970 as kAudit does: `2020-03-01T15:00:00+0000`.
+pub(crate) fn format(millis: i64) -> String {
+    let Civil { year, month, day, hour, minute, second, .. } = Civil::from_millis(millis);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+0000")
+}
+
 const DAY_MS: i64 = 86_400_000;
 
-/// Reads `2020-03-01T14:36:00+0000` (kAudit's own, which is not RFC 3339) and RFC 3339; milliseconds since 1970.
-pub(crate) fn parse(text: &str) -> Option<i64> {
-    let (date, time) = text.trim().split_once(['T', ' '])?;
-    let mut parts = date.splitn(3, '-');
-    let (year, month, day) =
-        (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
-    let zone = time.find(['Z', 'z', '+', '-'])?;
-    let (time, zone) = time.split_at_checked(zone)?;
-    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let mut parts = time.splitn(3, ':');
-    let (hour, minute, second) =
-        (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
-    let days = days_from_civil(year, month, day)?;
-    // A day that its month does not have would be one of the next month.
-    let valid = civil_from_days(days) == (year, month, day) && hour < 24 && minute < 60 && second <= 60;
-    if !valid {
-        return None;
+/// A date of the Gregorian calendar and a time of day, in UTC: the fields of Lua's date tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Civil {
+    /// The year; the year 0 is 1 BC.
+    pub year: i64,
+    /// The month, 1 to 12.
+    pub month: i64,
+    /// The day of the month, from 1.
+    pub day: i64,
+    /// The hour, 0 to 23.
+    pub hour: i64,
+    /// The minute, 0 to 59.
+    pub minute: i64,
+    /// The second, 0 to 60; a leap second is the second that follows it.
+    pub second: i64,
+    /// Nanoseconds of the second.
+    pub nanos: i64,
+}
+
+impl Civil {
+    /// Returns the date and time of an instant, given in milliseconds since 1970.
+    pub const fn from_millis(millis: i64) -> Self {
+        let (year, month, day) = civil_from_days(millis.div_euclid(DAY_MS));
+        let millis = millis.rem_euclid(DAY_MS);
+        Self {
+            year,
+            month,
+            day,
+            hour: millis.div_euclid(3_600_000),
+            minute: millis.div_euclid(60_000).rem_euclid(60),
+            second: millis.div_euclid(1_000).rem_euclid(60),
+            nanos: millis.rem_euclid(1_000).saturating_mul(1_000_000),
+        }
     }
-    let seconds = hour.checked_mul(3600)?.checked_add(minute.checked_mul(60)?)?.checked_add(second)?;
-    days.checked_mul(DAY_MS)?
-        .checked_add(seconds.checked_mul(1000)?)?
-        .checked_add(millis(fraction)?)?
-        .checked_sub(offset(zone)?)
-}
 
-fn digits(text: &str, length: usize) -> Option<i64> {
-    (text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-fn millis(fraction: &str) -> Option<i64> {
-    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    /// Returns the instant in milliseconds since 1970, rounded down; `None` if a field is out of its range.
+    pub fn millis(self) -> Option<i64> {
+        let Self { year, month, day, hour, minute, second, nanos } = self;
+        let days = days_from_civil(year, month, day)?;
+        // A day that its month does not have would be one of the next month.
+        let is_valid = civil_from_days(days) == (year, month, day)
+            && (0..24).contains(&hour)
+            && (0..60).contains(&minute)
+            && (0..=60).contains(&second)
+            && (0..1_000_000_000).contains(&nanos);
+        if !is_valid {
+            return None;
+        }
+        let seconds = hour.checked_mul(3600)?.checked_add(minute.checked_mul(60)?)?.checked_add(second)?;
+        days.checked_mul(DAY_MS)?
+            .checked_add(seconds.checked_mul(1000)?)?
+            .checked_add(nanos.div_euclid(1_000_000))
     }
-    fraction
-        .bytes()
-        .chain(*b"00")
-        .take(3)
-        .try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_add(i64::from(digit).checked_sub(48)?))
-}
 
-/// `Z`, `+0000` or `+00:00`, as milliseconds east of Greenwich.
-fn offset(zone: &str) -> Option<i64> {
-    if zone.eq_ignore_ascii_case("z") {
-        return Some(0);
+    /// Returns the instant; `None` if a field is out of its range, or the instant out of [`Time`]'s.
+    pub fn time(self) -> Option<Time> {
+        let whole = self.millis()?.checked_mul(1_000_000)?;
+        whole.checked_add(self.nanos.rem_euclid(1_000_000)).map(Time)
     }
-    let (sign, clock) = zone.split_at_checked(1)?;
-    let (hours, minutes) = clock.split_once(':').or_else(|| clock.split_at_checked(2))?;
-    let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2)?);
-    let east = hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60_000)?;
-    if sign == "-" { east.checked_neg() } else { Some(east) }
 }
 
-/// Days since 1970 of a date of the Gregorian calendar, counted in years that begin in March, so that the leap day is
-/// the last.
+/// Returns the days since 1970 of a date, counted in years that begin in March, so that the leap day is the last.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     let (year, month) =
         if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month.checked_add(9)?) };
@@ -96,20 +333,8 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     year.checked_mul(365)?.checked_add(leaps)?.checked_add(month_days)?.checked_add(day)?.checked_sub(719_469)
 }
 
-/// Writes milliseconds since 1970 as kAudit does: `2020-03-01T15:00:00+0000`.
-pub(crate) fn format(millis: i64) -> String {
-    let days = millis.div_euclid(DAY_MS);
-    let second_of_day = millis.rem_euclid(DAY_MS).div_euclid(1000);
-    let (year, month, day) = civil_from_days(days);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}+0000",
-        second_of_day.div_euclid(3600),
-        second_of_day.div_euclid(60).rem_euclid(60),
-        second_of_day.rem_euclid(60)
-    )
-}
-
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+/// Returns the year, month and day of a number of days since 1970.
+const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     // Eras of 400 years, 146,097 days, that begin on 0000-03-01, 719,468 days before 1970.
     let days = days.saturating_add(719_468);
     let era = days.div_euclid(146_097);
@@ -137,38 +362,4 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 }
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn reads_and_writes_times() {
-        for (text, millis) in [
-            ("1970-01-01T00:00:00Z", Some(0)),
-            ("2020-03-01T14:36:00+0000", Some(1_583_073_360_000)),
-            ("2020-03-01T15:36:00.25+01:00", Some(1_583_073_360_250)),
-            ("2020-02-29T23:59:59-0000", Some(1_583_020_799_000)),
-            ("1969-12-31T23:59:59.999Z", Some(-1)),
-            ("2000-02-29 00:00:00Z", Some(951_782_400_000)),
-            ("2020-13-01T00:00:00Z", None),
-            ("2020-00-01T00:00:00Z", None),
-            ("2020-01-00T00:00:00Z", None),
-            ("2020-02-30T00:00:00Z", None),
-            ("2019-02-29T00:00:00Z", None),
-            ("2020-03-01T14:36:00", None),
-            ("2020-03-01", None),
-            ("", None),
-            ("+020-03-01T14:36:00Z", None),
-        ] {
-            assert_eq!(super::parse(text), millis, "{text}");
-        }
-        for millis in [
-            0,
-            951_782_400_000,
-            951_868_800_000,
-            1_583_020_799_000,
-            1_583_073_360_000,
-            4_107_542_400_000,
-            -86_400_000,
-        ] {
-            assert_eq!(super::parse(&super::format(millis)), Some(millis));
-        }
-    }
-}
+mod tests;

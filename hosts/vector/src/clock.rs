@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use kaudit_filter::Time;
+use kaudit_filter::{Civil, Time};
 use mlua::prelude::{LuaFunction, LuaResult};
 
 /// Tells when events arrive.
@@ -23,25 +23,11 @@ impl Clock {
     }
 }
 
-/// A time in epoch milliseconds as the parts of a date that Vector looks at: year, month, day, hour, minute, second and
-/// nanosecond. Decision: reckoned here, since a call of `os.date` costs as much as the rest of an entry.
+/// Returns the date of an instant in epoch milliseconds as the fields that Vector reads of a date table: year, month, day,
+/// hour, minute, second and nanosecond.
+///
+/// Decision: not `os.date`, a call of which costs as much as the rest of an entry.
 pub const fn date(millis: i64) -> (i64, i64, i64, i64, i64, i64, i64) {
-    let (days, millis) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
-    // Days since the first of March of the year 0, in eras of 400 years: years begin in March, so that the leap day is
-    // a year's last.
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let march = (5 * day + 2) / 153;
-    let (month, turn) = if march < 10 { (march + 3, 0) } else { (march - 9, 1) };
-    (
-        era * 400 + year + turn,
-        month,
-        day - (153 * march + 2) / 5 + 1,
-        millis / 3_600_000,
-        millis / 60_000 % 60,
-        millis / 1000 % 60,
-        millis % 1000 * 1_000_000,
-    )
+    let Civil { year, month, day, hour, minute, second, nanos } = Civil::from_millis(millis);
+    (year, month, day, hour, minute, second, nanos)
 }
