@@ -10,7 +10,7 @@ use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields};
 use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
-use crate::record::{Body, Number, Tape, Value};
+use crate::record::{Body, Event, Number, Tape, Value};
 use crate::redact::Redactor;
 use crate::stats::Stats;
 use crate::time::{self, Time};
@@ -111,22 +111,22 @@ impl Shaper {
         integrations: &[Integration],
         summary: Summary<Sampled>,
     ) -> Option<(Tape<'static>, Note)> {
-        let Summary { integration, by, key, tally } = summary;
+        let Summary { integration, by, tally } = summary;
         let Sampled { note, key: redacted, sample } = tally.note?;
         let name = Claim { integrations, place: integration }.name();
         let mut text = Tape::map([("integration", Tape::str(name.to_owned())), ("by", Tape::str(by.word()))]);
-        if let Some(key) = key {
-            let key = match redacted {
-                _ if &*key == limit::OTHERS => limit::OTHERS.to_owned(),
-                Some(redacted) => redacted.into(),
-                // It may have been held back under a configuration without redactions.
-                None => {
+        match tally.key {
+            limit::Key::All => (),
+            limit::Key::Others => text.insert("others", Tape { events: vec![Event::Bool(true)] }),
+            limit::Key::One(key) => {
+                let key = redacted.unwrap_or_else(|| {
+                    // It may have been suppressed under a configuration without redactions.
                     let mut key = String::from(key);
                     self.redactor.everything_in(&mut key);
-                    key
-                }
-            };
-            text.insert("key", Tape::str(key));
+                    key.into()
+                });
+                text.insert("key", Tape::str(String::from(key)));
+            }
         }
         text.insert("suppressed", Tape::uint(tally.count));
         text.insert("first", Tape::int(tally.first.millis()));
@@ -140,7 +140,10 @@ impl Shaper {
         let mut text = Tape::map([]);
         // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
         let keys = ["cluster", "principal", "rule", "resource_namespace"];
-        for (key, value) in keys.into_iter().zip(dimensions) {
+        if dimensions.is_none() {
+            text.insert("others", Tape { events: vec![Event::Bool(true)] });
+        }
+        for (key, value) in keys.into_iter().zip(dimensions.into_iter().flatten()) {
             if !value.is_empty() {
                 text.insert(key, Tape::str(String::from(value)));
             }
