@@ -21,7 +21,7 @@ use crate::record::{Body, Json, KnownKeys, Malformed, NOT_AN_OBJECT, Record, Tap
 use crate::severity::{Flags, Table};
 use crate::stats::{Reason, Stats};
 use crate::time::{self, Time};
-use labels::Texts;
+use labels::{Sample, Texts};
 use shape::{Placed, Redaction, Shaper};
 
 /// The engine, built from a checked configuration.
@@ -104,7 +104,7 @@ struct Sampled {
     note: Note,
     /// The key that was held back, if there are redactions: overwritten before it is cut.
     key: Option<Box<str>>,
-    sample: Tape<'static>,
+    sample: Sample,
 }
 
 /// Buffers that live on from record to record.

@@ -131,7 +131,7 @@ impl Shaper {
         text.insert("suppressed", Tape::uint(tally.count));
         text.insert("first", Tape::int(tally.first.millis()));
         text.insert("last", Tape::int(tally.last.millis()));
-        text.insert("sample", sample);
+        text.insert("sample", sample.tape());
         Some((text, note))
     }
 
