@@ -210,8 +210,8 @@ pub struct RateLimits {
     pub by: By,
     /// `burst`: how many pass at once after a quiet time; default: the limit itself, 1 to 100000.
     pub burst: Option<u32>,
-    /// `max-keys`: how many limiter keys are remembered, over all integrations, some 100 bytes each; default 10000, 1 to
-    /// 1000000.
+    /// `max-keys`: how many limiter keys are remembered, over all integrations: at most 75 bytes each, and 3,000 with a
+    /// summary pending; default 10000, 1 to 1000000.
     pub max_keys: usize,
     /// `summary-every`, nanoseconds; default 60 s, 1 s to 1 d.
     pub summary_every_ns: u64,

@@ -22,7 +22,7 @@ use crate::severity::{Flags, Table};
 use crate::source::{Content, Found, Members, Other, Sink, Source};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
-use labels::Texts;
+use labels::{Sample, Texts};
 use shape::{EventTime, OriginalBody, Shaper};
 
 /// The engine, built from a checked configuration.
@@ -102,7 +102,7 @@ struct Sampled {
     note: Note,
     /// The key that was held back, if there are redactions: overwritten before it is cut.
     key: Option<Box<str>>,
-    sample: Document<'static>,
+    sample: Sample,
 }
 
 /// Buffers that are reused from record to record.

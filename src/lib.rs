@@ -26,6 +26,7 @@ mod baked;
 pub mod bulk;
 pub mod config;
 mod counts;
+mod digest;
 pub mod entry;
 #[cfg(feature = "compile")]
 mod error;

@@ -4,27 +4,22 @@
 //! keys is bounded whatever an attacker sends. Decision: no crate. `governor` brings atomics, a clock and a map that
 //! is not bounded; with `&mut self` the algorithm is a comparison and an addition.
 //!
-//! A key takes 38 to 75 bytes of its table (33 for each place, of which between seven in sixteen and seven in eight are
-//! taken) and the bytes of its name, at most 128, as the allocator rounds them: some 100 bytes for a name of 30, so a
-//! million keys are some 100 MB.
+//! A key takes 38 to 75 bytes whatever its length: 33 for each place of the table, of which between seven in sixteen and
+//! seven in eight are taken. So a million keys are at most 75 MB. A key with suppressed findings takes more until its
+//! summary is sent: see `PENDING` in `tests/allocations.rs`.
 
-mod hash;
-
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::config::{By, RateLimit};
+use crate::digest::{Digest, DigestMap, Secret};
 use crate::time::Time;
-use hash::Seed;
 
 /// Nanoseconds, 146 years. What is further ahead may be beyond the clock's end, which nothing reaches: a limit of one a
 /// day with a burst of a hundred thousand would admit all.
 const LONGEST: u64 = 1 << 62;
 
-/// The key that stands for all that found no room in the table.
-pub(crate) const OTHERS: &str = "(other keys)";
-
-/// A longer key is remembered by its first bytes: what an attacker names cannot fill the memory.
-const KEY_BYTES: usize = 128;
+/// Of a key, a summary shows at most this many bytes.
+const SHOWN_BYTES: usize = 256;
 
 /// When the table is full, idle keys are looked for at most this often.
 const SWEEP_NS: i64 = 1_000_000_000;
@@ -32,6 +27,7 @@ const SWEEP_NS: i64 = 1_000_000_000;
 /// All limits. `N` is what the caller notes of the first finding suppressed under a key.
 pub(crate) struct Limiter<N> {
     limits: Vec<Option<Limit<N>>>,
+    secret: Secret,
     max_keys: usize,
     keys: usize,
     swept: Time,
@@ -44,7 +40,8 @@ struct Limit<N> {
     rule: RateLimit,
     pace: Pace,
     whole: State<N>,
-    keyed: HashMap<Box<[u8]>, State<N>, Seed>,
+    keyed: DigestMap<State<N>>,
+    /// The state that all keys share which find no room in the table.
     others: State<N>,
 }
 
@@ -66,24 +63,26 @@ struct State<N> {
 struct Due {
     at: Time,
     integration: usize,
-    place: Place<Box<[u8]>>,
+    place: Place,
 }
 
 /// Which of an integration's states a finding falls under.
-enum Place<K> {
+#[derive(Clone, Copy)]
+enum Place {
     Whole,
-    Keyed(K),
+    Keyed(Digest),
     Others,
 }
 
-impl Place<&[u8]> {
-    fn to_owned(&self) -> Place<Box<[u8]>> {
-        match *self {
-            Self::Whole => Place::Whole,
-            Self::Keyed(key) => Place::Keyed(key.into()),
-            Self::Others => Place::Others,
-        }
-    }
+/// The findings that share a limit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// All of an integration.
+    All,
+    /// Those of one key, by the beginning of its text.
+    One(Box<str>),
+    /// Those whose keys found no room in the table. Not a text, since a text can be some key's own.
+    Others,
 }
 
 /// What was suppressed under one key since the last summary.
@@ -92,6 +91,7 @@ pub(crate) struct Tally<N> {
     pub first: Time,
     pub last: Time,
     pub note: Option<N>,
+    pub key: Key,
 }
 
 /// A finding that was counted instead of admitted.
@@ -117,7 +117,6 @@ pub(crate) struct Room {
 pub(crate) struct Summary<N> {
     pub integration: usize,
     pub by: By,
-    pub key: Option<Box<str>>,
     pub tally: Tally<N>,
 }
 
@@ -133,11 +132,12 @@ impl<N> Limiter<N> {
             pace: Pace::of(&rule),
             rule,
             whole: State::default(),
-            keyed: HashMap::with_hasher(Seed::new(seed)),
+            keyed: DigestMap::default(),
             others: State::default(),
         };
         Self {
             limits: limits.map(|rule| rule.map(limit)).collect(),
+            secret: Secret::new(seed),
             max_keys,
             keys: 0,
             swept: Time::from_nanos(i64::MIN),
@@ -167,6 +167,8 @@ impl<N> Limiter<N> {
     /// all limits is made for what has gone but for its summaries.
     #[cfg(feature = "compile")]
     pub fn adopt(&mut self, old: Self, places: &[Option<usize>]) {
+        // Digests of another secret would be other keys. No key of this limiter has one yet.
+        self.secret = old.secret;
         for (limit, place) in old.limits.into_iter().zip(places) {
             let Some(place) = place.filter(|_| limit.is_some()) else { continue };
             if self.limits.len() <= place {
@@ -194,41 +196,43 @@ impl<N> Limiter<N> {
     ) -> Result<(), Refused<'_, 'k, N>> {
         let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { return Ok(()) };
         let key = key(limit.rule.by);
-        let clipped = clip(key);
-        let keyed = limit.rule.by != By::None;
-        let known = if keyed { limit.keyed.get_mut(clipped) } else { None };
-        let new = keyed && known.is_none();
-        // The usual way: one look into the table.
+        if limit.rule.by == By::None {
+            return self.admit_other(integration, None, key, now).map_err(|tally| Refused { tally, key });
+        }
+        let digest = self.secret.digest(key);
+        let known = limit.keyed.get_mut(&digest);
+        let new = known.is_none();
+        // The usual path: one lookup.
         if known.is_some_and(|state| state.admit(limit.pace, now)) {
             return Ok(());
         }
-        self.admit_other(integration, clipped, new, now).map_err(|tally| Refused { tally, key })
+        self.admit_other(integration, Some((digest, new)), key, now).map_err(|tally| Refused { tally, key })
     }
 
-    /// Admits a finding under a key that is new, or without one; or counts it.
+    /// Admits a finding under a key that is new, or without one; or counts it. `digest` comes with whether it is new.
     #[inline(never)]
     fn admit_other(
         &mut self,
         integration: usize,
+        digest: Option<(Digest, bool)>,
         key: &[u8],
-        new: bool,
         now: Time,
     ) -> Result<(), &mut Tally<N>> {
-        if new && self.keys >= self.max_keys {
+        let is_new = digest.is_some_and(|(_, is_new)| is_new);
+        if is_new && self.keys >= self.max_keys {
             self.sweep(now);
         }
         let room = self.keys < self.max_keys;
         let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { return Ok(()) };
-        let (state, place) = if limit.rule.by == By::None {
-            (&mut limit.whole, Place::Whole)
-        } else if new && !room {
-            (&mut limit.others, Place::Others)
-        } else {
-            if new {
-                self.keys = self.keys.saturating_add(1);
-                limit.keyed.insert(key.into(), State::default());
+        let (state, place) = match digest {
+            None => (&mut limit.whole, Place::Whole),
+            Some(_) if is_new && !room => (&mut limit.others, Place::Others),
+            Some((digest, _)) => {
+                if is_new {
+                    self.keys = self.keys.saturating_add(1);
+                }
+                (limit.keyed.entry(digest).or_default(), Place::Keyed(digest))
             }
-            (limit.keyed.get_mut(key).unwrap_or(&mut limit.others), Place::Keyed(key))
         };
         // A key that was refused above is refused again.
         if state.admit(limit.pace, now) {
@@ -236,11 +240,16 @@ impl<N> Limiter<N> {
         }
         if state.tally.is_none() {
             let at = Time::from_nanos(now.nanos().saturating_add(self.summary_every));
-            self.due.push_back(Due { at, integration, place: place.to_owned() });
+            self.due.push_back(Due { at, integration, place });
         }
-        let tally = state
-            .tally
-            .get_or_insert_with(|| Box::new(Tally { count: 0, first: now, last: now, note: None }));
+        let tally = state.tally.get_or_insert_with(|| {
+            let key = match place {
+                Place::Whole => Key::All,
+                Place::Keyed(_) => Key::One(shown_key(&String::from_utf8_lossy(key))),
+                Place::Others => Key::Others,
+            };
+            Box::new(Tally { count: 0, first: now, last: now, note: None, key })
+        });
         tally.count = tally.count.saturating_add(1);
         tally.last = now;
         Err(tally)
@@ -266,7 +275,7 @@ impl<N> Limiter<N> {
         let new = State::default();
         let state = match limit.rule.by {
             By::None => &limit.whole,
-            _ => limit.keyed.get(clip(key)).unwrap_or(if self.keys < self.max_keys {
+            _ => limit.keyed.get(&self.secret.digest(key)).unwrap_or(if self.keys < self.max_keys {
                 &new
             } else {
                 &limit.others
@@ -285,13 +294,13 @@ impl<N> Limiter<N> {
             }
             let Due { integration, place, .. } = self.due.pop_front()?;
             let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { continue };
-            let (state, key) = match place {
-                Place::Whole => (Some(&mut limit.whole), None),
-                Place::Others => (Some(&mut limit.others), Some(OTHERS.into())),
-                Place::Keyed(key) => (limit.keyed.get_mut(&key), Some(String::from_utf8_lossy(&key).into())),
+            let state = match place {
+                Place::Whole => Some(&mut limit.whole),
+                Place::Others => Some(&mut limit.others),
+                Place::Keyed(digest) => limit.keyed.get_mut(&digest),
             };
             if let Some(tally) = state.and_then(|state| state.tally.take()) {
-                return Some(Summary { integration, by: limit.rule.by, key, tally: *tally });
+                return Some(Summary { integration, by: limit.rule.by, tally: *tally });
             }
         }
     }
@@ -358,17 +367,14 @@ impl Pace {
     }
 }
 
-/// The key's beginning, without a part of a character at its end.
-#[inline]
-fn clip(key: &[u8]) -> &[u8] {
-    if key.len() <= KEY_BYTES { key } else { clip_long(key) }
-}
-
-#[inline(never)]
-fn clip_long(key: &[u8]) -> &[u8] {
-    let begin = key.get(..KEY_BYTES).unwrap_or(key);
-    let whole = begin.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
-    begin.get(..whole).unwrap_or(begin)
+/// Returns a key as a summary shows it: cut to 256 bytes, with `…` at the end of a key that was longer.
+pub(crate) fn shown_key(key: &str) -> Box<str> {
+    const CUT: &str = "…";
+    if key.len() <= SHOWN_BYTES {
+        return key.into();
+    }
+    let end = key.floor_char_boundary(SHOWN_BYTES.saturating_sub(CUT.len()));
+    [key.get(..end).unwrap_or_default(), CUT].concat().into()
 }
 
 #[cfg(test)]
@@ -389,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_key_takes_as_much_as_is_said() {
-        assert_eq!(size_of::<(Box<[u8]>, State<()>)>(), 32);
+        assert_eq!(size_of::<(Digest, State<()>)>(), 32);
     }
 
     #[test]
@@ -444,30 +450,57 @@ mod tests {
             assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_ok(), "{key}");
             assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_err(), "{key}");
         }
-        // The table is full of keys that have something to tell: all others share one state.
-        assert!(limiter.admit(0, |_| OTHERS.as_bytes(), at(0.0)).is_ok());
+        // The table is full of keys with a pending summary: all others share one state, whatever they are called.
+        assert!(limiter.admit(0, |_| &b"(other keys)"[..], at(0.0)).is_ok());
         assert!(limiter.admit(0, |_| &b"e"[..], at(0.0)).is_err());
         assert_eq!(limiter.keys, 3);
-        let mut told = Vec::new();
+        let mut summaries = Vec::new();
         while let Some(summary) = limiter.summary(at(60.0), false) {
-            told.push((summary.key.expect("a key").to_string(), summary.tally.count));
+            summaries.push((summary.tally.key, summary.tally.count));
         }
-        let expected =
-            [("a", 1), ("b", 1), ("c", 1), (OTHERS, 1)].map(|(key, count)| (key.to_owned(), count));
-        assert_eq!(told, expected);
-        // Told and idle, they make room.
+        let mut expected: Vec<_> = ["a", "b", "c"].map(|key| (Key::One(key.into()), 1)).into();
+        expected.push((Key::Others, 1));
+        assert_eq!(summaries, expected);
+        // With their summaries sent, idle keys make room.
         assert!(limiter.admit(0, |_| &b"f"[..], at(61.0)).is_ok());
         assert_eq!(limiter.keys, 1);
-        let long = "x".repeat(100_000);
-        assert!(limiter.admit(0, |_| long.as_bytes(), at(61.0)).is_ok());
-        assert!(
-            limiter
-                .limits
-                .iter()
-                .flatten()
-                .flat_map(|limit| limit.keyed.keys())
-                .all(|key| key.len() <= KEY_BYTES)
-        );
+    }
+
+    #[test]
+    fn a_long_key_counts_to_its_last_byte() {
+        let mut limiter = limiter(1, 1, By::Entity, 10);
+        let accounts = ["a", "b"]
+            .map(|last| format!("system:serviceaccount:{}:{}{last}", "n".repeat(63), "é".repeat(200)));
+        for account in &accounts {
+            assert!(limiter.admit(0, |_| account.as_bytes(), at(0.0)).is_ok(), "{account}");
+            assert!(limiter.admit(0, |_| account.as_bytes(), at(0.0)).is_err(), "{account}");
+        }
+        let summaries: Vec<_> = core::iter::from_fn(|| limiter.summary(at(60.0), false)).collect();
+        assert_eq!(summaries.len(), 2);
+        for summary in summaries {
+            let Key::One(key) = summary.tally.key else { panic!("a key of its own") };
+            assert!(key.ends_with("é…") && (254..=SHOWN_BYTES).contains(&key.len()), "{key}");
+        }
+        assert_eq!(&*shown_key(&"x".repeat(SHOWN_BYTES)), "x".repeat(SHOWN_BYTES));
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_seed() {
+        let run = |seed: u64| {
+            let rule = RateLimit { limit: 1, period_ns: 1_000_000_000, burst: 2, by: By::Entity };
+            let mut limiter = Limiter::<()>::new([Some(rule)].into_iter(), 50, 10_000_000_000, seed);
+            let mut events = Vec::new();
+            for step in 0..5000_u32 {
+                let now = Time::from_nanos(i64::from(step) * 20_000_000);
+                let key = format!("key-{}", step.wrapping_mul(2_654_435_761) >> 25);
+                events.push((limiter.admit(0, |_| key.as_bytes(), now).is_ok(), None));
+                let summary = limiter.summary(now, false);
+                events.push((false, summary.map(|summary| (summary.tally.key, summary.tally.count))));
+            }
+            events
+        };
+        assert_eq!(run(1), run(1));
+        assert_eq!(run(1), run(2));
     }
 
     #[test]

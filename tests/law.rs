@@ -11,6 +11,7 @@ use serde_json::Value;
 const ROOMS: &[(&str, &[&str])] = &[
     // Vocabulary, which every room below may speak.
     ("time", &[]),
+    ("digest", &[]),
     ("record", &[]),
     ("finding", &["record"]),
     ("template", &["finding"]),
@@ -21,8 +22,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Stages. None imports another: only `filter` knows that there are others.
     ("matcher", &["config", "finding", "pattern", "stats"]),
     ("severity", &["config", "finding", "pattern"]),
-    ("limit", &["config", "time"]),
-    ("counts", &["time"]),
+    ("limit", &["config", "digest", "time"]),
+    ("counts", &["digest", "time"]),
     ("redact", &["config", "finding", "pattern", "record"]),
     ("entry", &["config", "finding", "record"]),
     // What is built of entries, and who orders the stages.

@@ -6,6 +6,7 @@ use super::{IntegrationRef, Note, Sampled};
 use crate::config::{Coralogix, Severity};
 use crate::entry::{LABEL_BYTES, LABEL_CHARS, Labels, Names};
 use crate::finding::{Field, Fields, Kind};
+use crate::limit;
 use crate::record::{Document, Str, Value, escaped_length};
 use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
@@ -256,55 +257,109 @@ fn clip(text: &str) -> &str {
     }
 }
 
-impl Shaper {
-    /// What a report remembers of this finding.
-    pub(super) fn note(&self, source: &Source<'_, '_>, severity: Severity) -> Note {
-        let mut texts = Texts::default();
-        let labels = self.labels(source, &mut texts);
-        Note { severity, labels: labels.each().map(Box::from) }
+/// The most bytes that are kept of one label or field of a pending summary or report.
+const KEPT_BYTES: usize = 256;
+
+/// The most bytes that are kept of a pending summary's labels together, and of its fields together. Texts of their usual
+/// lengths are kept whole. Without it a key took up to 22 KB, chosen by the sender of the findings.
+const KEPT_TOGETHER: usize = 1024;
+
+/// Returns the greatest length to which texts may be cut so that they have at most [`KEPT_TOGETHER`] bytes in total: all
+/// keep their beginnings, and short ones stay whole.
+fn level(lengths: &[usize]) -> usize {
+    let total =
+        |level: usize| lengths.iter().fold(0, |sum: usize, length| sum.saturating_add(level.min(*length)));
+    (0..=KEPT_BYTES).rev().find(|level| total(*level) <= KEPT_TOGETHER).unwrap_or(0)
+}
+
+/// Cuts UTF-8 to a length in bytes, at a character's boundary.
+fn cut(text: &[u8], length: usize) -> &[u8] {
+    let text = core::str::from_utf8(text).unwrap_or_default();
+    text.get(..text.floor_char_boundary(length)).unwrap_or(text).as_bytes()
+}
+
+/// The fields of a suppressed finding that its summary shows, in one allocation of at most [`KEPT_TOGETHER`] bytes.
+pub(super) struct Sample {
+    text: Box<str>,
+    /// Where each field's text ends.
+    ends: [u16; Self::FIELDS.len()],
+    /// A bit for each field that is a number.
+    numbers: u16,
+}
+
+impl Sample {
+    const FIELDS: [Field; 14] = [
+        Field::Time,
+        Field::Cluster,
+        Field::Etype,
+        Field::Eid,
+        Field::Category,
+        Field::Confidence,
+        Field::ShortDoc,
+        Field::Principal,
+        Field::Rule,
+        Field::Verb,
+        Field::ResourceType,
+        Field::ResourceNamespace,
+        Field::ResourceName,
+        Field::Id,
+    ];
+
+    /// Copies the fields, redacted before they are cut.
+    fn of(fields: &Fields<'_>, redactor: &Redactor) -> Self {
+        let mut texts = [const { String::new() }; Self::FIELDS.len()];
+        let mut numbers = 0;
+        for (index, (field, text)) in Self::FIELDS.into_iter().zip(&mut texts).enumerate() {
+            push(field, fields, redactor, text);
+            let is_number = fields.integer(field).is_some_and(|number| number.to_string() == *text);
+            numbers |= u16::from(is_number).wrapping_shl(u32::try_from(index).unwrap_or(0));
+        }
+        let level = level(&texts.each_ref().map(String::len));
+        let mut text = String::new();
+        let mut ends = [0; Self::FIELDS.len()];
+        for (field, end) in texts.iter().zip(&mut ends) {
+            text.push_str(field.get(..field.floor_char_boundary(level)).unwrap_or_default());
+            *end = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        }
+        Self { text: text.into(), ends, numbers }
     }
 
-    /// What a summary remembers of it.
+    /// Returns the fields as a map.
+    pub fn document(&self) -> Document<'static> {
+        let mut sample = Document::map([]);
+        let mut start = 0;
+        for (index, (field, end)) in Self::FIELDS.into_iter().zip(self.ends).enumerate() {
+            let end = usize::from(end);
+            let text = self.text.get(start..end).unwrap_or_default();
+            start = end;
+            let is_number = self.numbers.wrapping_shr(u32::try_from(index).unwrap_or(0)) & 1 == 1;
+            match text.parse() {
+                _ if text.is_empty() => (),
+                Ok(number) if is_number => sample.insert(field.name(), Document::int(number)),
+                _ => sample.insert(field.name(), Document::str(text.to_owned())),
+            }
+        }
+        sample
+    }
+}
+
+impl Shaper {
+    /// Returns what a pending report keeps of its first finding.
+    pub(super) fn note(&self, source: &Source<'_, '_>, severity: Severity) -> Note {
+        let mut texts = Texts::default();
+        let labels = self.labels(source, &mut texts).each();
+        let level = level(&labels.map(<[u8]>::len));
+        Note { severity, labels: labels.map(|label| cut(label, level).into()) }
+    }
+
+    /// Returns what a pending summary keeps of its first finding.
     pub(super) fn sampled(&self, source: &Source<'_, '_>, key: &[u8], severity: Severity) -> Sampled {
         let key = (!self.redactor.is_empty()).then(|| {
             let mut key = String::from_utf8_lossy(key).into_owned();
             self.redactor.everything_in(&mut key);
-            clip(&key).into()
+            limit::shown_key(&key)
         });
-        Sampled { note: self.note(source, severity), key, sample: self.sample(source.fields) }
-    }
-
-    /// The few fields that tell a finding's story.
-    fn sample(&self, fields: &Fields<'_>) -> Document<'static> {
-        const TOLD: [Field; 14] = [
-            Field::Time,
-            Field::Cluster,
-            Field::Etype,
-            Field::Eid,
-            Field::Category,
-            Field::Confidence,
-            Field::ShortDoc,
-            Field::Principal,
-            Field::Rule,
-            Field::Verb,
-            Field::ResourceType,
-            Field::ResourceNamespace,
-            Field::ResourceName,
-            Field::Id,
-        ];
-        let mut sample = Document::map([]);
-        for field in TOLD {
-            let mut text = String::new();
-            push(field, fields, &self.redactor, &mut text);
-            text.truncate(clip(&text).len());
-            match fields.integer(field) {
-                _ if text.is_empty() => (),
-                Some(number) if number.to_string() == text => sample.insert(field.name(), Document::int(number)),
-                _ => sample.insert(field.name(), Document::str(text)),
-            }
-        }
-        // It lives as long as its key is held back.
-        sample.events.shrink_to_fit();
-        sample
+        let sample = Sample::of(source.fields, &self.redactor);
+        Sampled { note: self.note(source, severity), key, sample }
     }
 }

@@ -8,7 +8,7 @@ use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields, Instant};
 use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
-use crate::record::{Body, Document, Limits, Quality, Record, Value, is_own_key};
+use crate::record::{Body, Document, Event, Limits, Quality, Record, Value, is_own_key};
 use crate::redact::{Editor, Redactor, Scope};
 use crate::stats::Stats;
 use crate::time::{self, Time};
@@ -112,27 +112,27 @@ impl Shaper {
         integrations: &[Integration],
         summary: Summary<Sampled>,
     ) -> Option<(Document<'static>, Note)> {
-        let Summary { integration, by, key, tally } = summary;
+        let Summary { integration, by, tally } = summary;
         let Sampled { note, key: redacted, sample } = tally.note?;
         let name = IntegrationRef { integrations, index: integration }.name();
         let mut text = Document::map([("integration", Document::str(name.to_owned())), ("by", Document::str(by.word()))]);
-        if let Some(key) = key {
-            let key = match redacted {
-                _ if &*key == limit::OTHERS => limit::OTHERS.to_owned(),
-                Some(redacted) => redacted.into(),
-                // It may have been held back under a configuration without redactions.
-                None => {
+        match tally.key {
+            limit::Key::All => (),
+            limit::Key::Others => text.insert("others", Document { events: vec![Event::Bool(true)] }),
+            limit::Key::One(key) => {
+                let key = redacted.unwrap_or_else(|| {
+                    // It may have been suppressed under a configuration without redactions.
                     let mut key = String::from(key);
                     self.redactor.everything_in(&mut key);
-                    key
-                }
-            };
-            text.insert("key", Document::str(key));
+                    key.into()
+                });
+                text.insert("key", Document::str(String::from(key)));
+            }
         }
         text.insert("suppressed", Document::uint(tally.count));
         text.insert("first", Document::int(tally.first.millis()));
         text.insert("last", Document::int(tally.last.millis()));
-        text.insert("sample", sample);
+        text.insert("sample", sample.document());
         Some((text, note))
     }
 
@@ -141,7 +141,10 @@ impl Shaper {
         let mut text = Document::map([]);
         // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
         let keys = ["cluster", "principal", "rule", "resource_namespace"];
-        for (key, value) in keys.into_iter().zip(dimensions) {
+        if dimensions.is_none() {
+            text.insert("others", Document { events: vec![Event::Bool(true)] });
+        }
+        for (key, value) in keys.into_iter().zip(dimensions.into_iter().flatten()) {
             if !value.is_empty() {
                 text.insert(key, Document::str(String::from(value)));
             }
