@@ -7,7 +7,8 @@
 //! Decision: SipHash-1-3, which the standard library's maps rely on for the same purpose, with 128 bits of output. It is a
 //! pseudo-random function with a published analysis, where `foldhash` and `ahash` make no such claim (`foldhash` calls
 //! itself minimally resistant and needs a static seed; `ahash` has 64 bits). A key of 20 bytes takes 18 ns, one of 80
-//! bytes 35 ns; the hash of our own that was here before took 8 and 12 ns, `ahash` 4 and 11 ns.
+//! bytes 35 ns; the hash of our own that was here before took 8 and 12 ns, `ahash` 4 and 11 ns. A record of 220 bytes under
+//! a limit by entity takes 2,314 instructions instead of 2,219, and 195 ns in either case.
 
 use core::hash::{BuildHasherDefault, Hash, Hasher};
 use std::collections::HashMap;

@@ -15,7 +15,7 @@ mod literal;
 pub(crate) mod table;
 
 use core::fmt;
-use core::ops::Range;
+use core::ops::{ControlFlow, Range};
 
 #[cfg(feature = "compile")]
 pub(crate) use compile::{Compile, set, single};
@@ -75,6 +75,8 @@ pub(crate) enum Find {
 impl Find {
     /// Whether there may be such a place: an empty one within a character counts, too.
     pub fn occurs(&self, text: &str) -> bool {
+        #[cfg(test)]
+        work::searched(text.len());
         match self {
             #[cfg(feature = "compile")]
             Self::Compiled(regex) => regex.is_match(text),
@@ -83,13 +85,33 @@ impl Find {
         }
     }
 
-    /// Each place, from left to right; no two overlap.
-    pub fn each(&self, text: &str, on: impl FnMut(Range<usize>)) {
+    /// Returns the first match.
+    #[cfg(feature = "compile")]
+    pub fn first(&self, text: &str) -> Option<Range<usize>> {
+        let mut first = None;
+        let _ = self.each(text, |found| {
+            first = Some(found);
+            ControlFlow::Break(())
+        });
+        first
+    }
+
+    /// Calls `on` for each match, from left to right, until it breaks. No two overlap.
+    ///
+    /// The search for a match begins at the end of the one before, and may read all of the text from there.
+    pub fn each(&self, text: &str, mut on: impl FnMut(Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
+        #[cfg(test)]
+        work::searched(text.len());
+        #[cfg(test)]
+        let mut on = |found: Range<usize>| {
+            let rest = text.len() - found.end;
+            on(found).map_continue(|()| work::searched(rest))
+        };
         match self {
             #[cfg(feature = "compile")]
-            Self::Compiled(regex) => regex.find_iter(text).map(|found| found.range()).for_each(on),
+            Self::Compiled(regex) => regex.find_iter(text).try_for_each(|found| on(found.range())),
             #[cfg(feature = "tables")]
-            Self::Table(pair) => pair.each(text, on),
+            Self::Table(pair) => pair.each(text, &mut on),
         }
     }
 }
@@ -128,5 +150,25 @@ impl Set {
             #[cfg(feature = "tables")]
             Automaton::Table(many) => many.which(text, on),
         }
+    }
+}
+
+/// What searches cost, for tests of bounds: time differs from machine to machine.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static SEARCHED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Notes a search that may read so many bytes.
+    pub(super) fn searched(bytes: usize) {
+        SEARCHED.set(SEARCHED.get() + bytes);
+    }
+
+    /// Returns the bytes that this thread's searches may have read since the last call.
+    pub(crate) fn take() -> usize {
+        SEARCHED.take()
     }
 }

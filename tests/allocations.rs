@@ -2,7 +2,7 @@
 //! stands in for the system's in this file's process, and counts for the thread that asks.
 
 use allocation_counter::measure;
-use kaudit_filter::record::{Json, MsgPack, Record};
+use kaudit_filter::record::{Encoding, Record};
 use kaudit_filter::{Filter, Time, Verdict, config};
 use serde_json::{Value, json};
 
@@ -68,28 +68,25 @@ fn packed(value: &Value) -> Vec<u8> {
 }
 
 /// Allocations of one record in a warm filter, with its verdict; the entry is written into a buffer that has room.
-fn cost<'a, R: Record<'a>>(
-    filter: &'a mut Filter,
-    record: &mut R,
-    msgpack: bool,
-    out: &mut Vec<u8>,
-) -> (String, u64) {
+fn cost(filter: &mut Filter, record: Record<'_>, out: &mut Vec<u8>) -> (String, u64) {
     out.clear();
     let mut verdict = "";
     let allocated = measure(|| {
-        verdict = match filter.process(record, NOW) {
-            Verdict::Kept(entry) if msgpack => {
-                entry.write_msgpack(out);
-                "kept"
-            }
-            Verdict::Kept(entry) => {
-                entry.write_json(out);
-                "kept"
-            }
-            Verdict::Dropped(reason) => reason.label(),
-            Verdict::Suppressed => "suppressed",
-            Verdict::Passed => "passed",
-        };
+        filter.process(record, NOW, |outcome| {
+            verdict = match outcome {
+                Verdict::Kept(entry) if record.encoding() == Encoding::MsgPack => {
+                    entry.write_msgpack(out);
+                    "kept"
+                }
+                Verdict::Kept(entry) => {
+                    entry.write_json(out);
+                    "kept"
+                }
+                Verdict::Dropped(reason) => reason.label(),
+                Verdict::Suppressed => "suppressed",
+                Verdict::Passed => "passed",
+            };
+        });
     });
     (verdict.to_owned(), allocated.count_total)
 }
@@ -104,11 +101,8 @@ fn costs(sections: &str, record: &Value) -> [(String, u64); 2] {
         let mut last = (String::new(), 0);
         // A first record fills buffers and caches, a second meets a limit, the third is in the steady state.
         for _ in 0..3 {
-            last = if msgpack {
-                cost(&mut filter, &mut MsgPack::new(&bytes), true, &mut out)
-            } else {
-                cost(&mut filter, &mut Json::new(&text), false, &mut out)
-            };
+            let record = if msgpack { Record::msgpack(&bytes) } else { Record::json(&text) };
+            last = cost(&mut filter, record, &mut out);
         }
         last
     })
@@ -231,7 +225,7 @@ fn held(filter: &mut Filter, verdicts: &[&str], members: impl Fn(u64) -> Value) 
         for key in keys {
             let record = packed(&selection(&members(key)));
             for verdict in verdicts {
-                let (what, _) = cost(filter, &mut MsgPack::new(&record), true, &mut out);
+                let (what, _) = cost(filter, Record::msgpack(&record), &mut out);
                 assert_eq!(what, *verdict);
             }
         }

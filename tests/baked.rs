@@ -2,7 +2,7 @@
 #![cfg(feature = "bake")]
 
 use kaudit_filter::config::{self, NoFiles};
-use kaudit_filter::record::Json;
+use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict, bake};
 
 const NOW: Time = Time::from_millis(1_583_073_360_000);
@@ -23,14 +23,16 @@ integrations:
 
 /// What becomes of a record: its entry, or the verdict.
 fn outcome(filter: &mut Filter, record: &str) -> String {
-    match filter.process(&mut Json::new(record), NOW) {
+    let mut outcome = String::new();
+    filter.process(Record::json(record), NOW, |verdict| match verdict {
         Verdict::Kept(entry) => {
             let mut line = Vec::new();
             entry.write_json(&mut line);
-            String::from_utf8(line).unwrap()
+            outcome += &String::from_utf8(line).unwrap();
         }
-        verdict => format!("{verdict:?}"),
-    }
+        verdict => outcome += &format!("{verdict:?}"),
+    });
+    outcome
 }
 
 /// The bytes for as long as the test runs.

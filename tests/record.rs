@@ -2,13 +2,13 @@
 //! written anew.
 
 use kaudit_filter::config::{self, NoFiles};
-use kaudit_filter::record::{Body, Event, Json, KnownKeys, MAX_DEPTH, MsgPack, Record, Tape};
+use kaudit_filter::record::{Document, Event, MAX_DEPTH, Record};
 use kaudit_filter::{Filter, Time, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn accepted(text: &str) -> bool {
-    Json::new(text).check().is_ok()
+    Record::json(text).check().is_ok()
 }
 
 #[test]
@@ -79,20 +79,19 @@ fn nesting_has_a_limit_in_both_encodings() {
         packed.extend(vec![0x91; levels - 1]);
         packed.push(0x90);
         assert_eq!(accepted(&text), fits, "{levels} levels of JSON");
-        assert_eq!(MsgPack::new(&packed).check().is_ok(), fits, "{levels} levels of MessagePack");
-        if fits {
-            for body in [Body::Json(text.as_bytes()), Body::MsgPack(&packed)] {
-                let lists =
-                    body.into_tape().events.iter().filter(|event| matches!(event, Event::List(_))).count();
-                assert_eq!(lists, levels);
-            }
+        assert_eq!(Record::msgpack(&packed).check().is_ok(), fits, "{levels} levels of MessagePack");
+        for record in [Record::json(&text), Record::msgpack(&packed)] {
+            // Of a record that is too deep, everything up to the limit is read.
+            let document = record.document();
+            let lists = document.events.iter().filter(|event| matches!(event, Event::List(_))).count();
+            assert_eq!(lists, levels.min(MAX_DEPTH - 1));
         }
     }
 }
 
 #[test]
-fn only_a_clean_body_leaves_as_it_came() {
-    for (text, clean) in [
+fn only_a_body_that_every_reader_takes_is_copied_unchanged() {
+    for (text, verbatim) in [
         (r#"{"a":"b"}"#, true),
         (r#" {"a" : [1, 2]} "#, true),
         ("{\"a\":\n1}", false),
@@ -100,19 +99,22 @@ fn only_a_clean_body_leaves_as_it_came() {
         (r#"{"a":"\ud800"}"#, false),
         (r#"{"a":"\ude00\ud83d"}"#, false),
         (r#"{"a":"\ud83d\ude00"}"#, true),
+        ("\n {\"a\":1}\n", true),
+        (r#"{"a":1,"a":2}"#, false),
+        (r#"{"a":1, "b":{"c":[{"d":1,"e":2,"d":3}]}}"#, false),
+        (r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#, true),
         (r#"{"a":1e400}"#, false),
         (r#"{"a":1e300}"#, true),
         (&format!(r#"{{"a":{}}}"#, "9".repeat(308)), true),
         (&format!(r#"{{"a":{}}}"#, "9".repeat(309)), false),
     ] {
-        let mut json = Json::new(text);
-        assert!(json.check().is_ok());
-        assert_eq!(json.is_clean(), clean, "{text}");
+        let scan = Record::json(text).check().expect("JSON");
+        assert_eq!(scan.quality().verbatim(), verbatim, "{text}");
     }
 }
 
 #[test]
-fn a_line_that_is_no_utf8_is_mended_each_time() {
+fn bytes_that_are_not_utf8_are_replaced_in_each_record() {
     let text = "integrations: [{type: detections, target: {target-type: http-api, http-api-uri: \
                 'https://ingress.eu1.coralogix.com/logs/v1/singles'}}]";
     let config = config::read("kaudit.yaml", text, &NoFiles).config.expect("no mistakes");
@@ -121,10 +123,10 @@ fn a_line_that_is_no_utf8_is_mended_each_time() {
         let line = [&br#"{"etype":"principal","time":0,"eid":""#[..], name, b"\"}"].concat();
         let record = [&b"\x81\xa3log\xd9"[..], &[u8::try_from(line.len()).expect("short")], &line].concat();
         let mut json = Vec::new();
-        match filter.process(&mut MsgPack::new(&record), Time::from_millis(0)) {
+        filter.process(Record::msgpack(&record), Time::from_millis(0), |verdict| match verdict {
             Verdict::Kept(entry) => entry.write_json(&mut json),
             other => panic!("{other:?}"),
-        }
+        });
         let entry: Value = serde_json::from_slice(&json).expect("an entry");
         let (name, line) = (String::from_utf8_lossy(name), String::from_utf8_lossy(&line));
         assert_eq!(entry["threadId"], *name);
@@ -132,8 +134,8 @@ fn a_line_that_is_no_utf8_is_mended_each_time() {
     }
 }
 
-/// The tape as an independent value.
-fn value(tape: &Tape<'_>) -> Value {
+/// The document as an independent value.
+fn value(document: &Document<'_>) -> Value {
     fn one<'t>(events: &mut impl Iterator<Item = &'t Event<'t>>) -> Option<Value> {
         Some(match events.next()? {
             Event::Map(count) => {
@@ -157,7 +159,7 @@ fn value(tape: &Tape<'_>) -> Value {
             Event::End | Event::Key(_) => panic!("expected a value"),
         })
     }
-    let mut events = tape.events.iter();
+    let mut events = document.events.iter();
     let value = one(&mut events).expect("a value");
     assert!(events.next().is_none());
     value
@@ -191,20 +193,13 @@ proptest! {
     #[test]
     fn reads_what_an_independent_writer_wrote(object in any_object()) {
         for text in [object.to_string(), serde_json::to_string_pretty(&object).expect("text")] {
-            let wanted: Vec<usize> = object.as_object().expect("an object").keys().map(String::len).collect();
-            let mut keys = KnownKeys::new(|key| key.text().len());
-            // At first no key is expected, then each.
-            for _ in 0..2 {
-                let mut lengths = Vec::new();
-                let mut json = Json::new(&text);
-                let scanned = json.scan(&mut keys, |length, _| lengths.push(length));
-                prop_assert!(scanned.is_ok());
-                prop_assert_eq!(&lengths, &wanted);
-            }
-            let mut json = Json::new(&text);
-            prop_assert!(json.check().is_ok());
-            prop_assert_eq!(&value(&json.body().into_tape()), &object);
+            let scan = Record::json(&text).check();
+            prop_assert!(scan.is_ok());
+            prop_assert_eq!(&value(&Record::json(&text).document()), &object);
         }
+        let packed = rmp_serde::to_vec(&object).expect("MessagePack");
+        prop_assert!(Record::msgpack(&packed).check().is_ok_and(|scan| scan.quality().verbatim()));
+        prop_assert_eq!(&value(&Record::msgpack(&packed).document()), &object);
     }
 
     #[test]
@@ -212,59 +207,37 @@ proptest! {
         let mut bytes = object.to_string().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        if let Ok(text) = std::str::from_utf8(&bytes) {
-            // The independent reader refuses lone surrogates and numbers out of range, which the view takes and mends.
-            let mut json = Json::new(text);
-            let scanned = json.check().is_ok();
-            let other = serde_json::from_str::<serde_json::Map<String, Value>>(text).is_ok();
-            prop_assert!(!other || scanned, "{}", text);
-            prop_assert!(!scanned || !json.is_clean() || other, "{}", text);
-        }
+        // The independent reader refuses lone surrogates, numbers out of range and bytes that are not UTF-8, which are
+        // read and replaced here.
+        let scan = Record::json(&bytes).check();
+        let other = serde_json::from_slice::<serde_json::Map<String, Value>>(&bytes).is_ok();
+        prop_assert!(!other || scan.is_ok(), "{:?}", bytes);
+        prop_assert!(!scan.is_ok_and(|scan| scan.quality().verbatim()) || other, "{:?}", bytes);
     }
 
     #[test]
-    fn bytes_are_read_as_the_text_they_ought_to_be(object in any_object(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn bytes_are_read_as_the_text_they_should_be(object in any_object(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = object.to_string().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let text = String::from_utf8_lossy(&bytes);
-        let mut mended = String::new();
-        let mut seen = [Vec::new(), Vec::new()];
-        let [of_text, of_bytes] = &mut seen;
-        let mut view = Json::new(&text);
-        let scanned = view.scan(&mut KnownKeys::new(|key| key.text().len()), |key, value| {
-            of_text.push(format!("{key} {value:?}"));
-        });
-        let mut other = Json::of_bytes(&bytes, &mut mended);
-        let also = other.scan(&mut KnownKeys::new(|key| key.text().len()), |key, value| {
-            of_bytes.push(format!("{key} {value:?}"));
-        });
-        prop_assert_eq!(scanned.is_ok(), also.is_ok());
-        prop_assert_eq!(view.lossy_text(), other.lossy_text());
-        if scanned.is_ok() {
-            prop_assert_eq!(other.text(), text.as_bytes());
-            prop_assert_eq!(view.is_clean(), other.is_clean());
-            // What stands before bytes that are no text is taken twice.
-            let twice = of_bytes.len() - of_text.len();
-            prop_assert_eq!(&of_bytes[..twice], &of_text[..twice]);
-            prop_assert_eq!(&of_bytes[twice..], &of_text[..]);
+        let [of_bytes, of_text] = [Record::json(&bytes), Record::json(text.as_ref())];
+        prop_assert_eq!(of_bytes.check().is_ok(), of_text.check().is_ok());
+        if of_bytes.check().is_ok() {
+            prop_assert_eq!(value(&of_bytes.document()), value(&of_text.document()));
         }
     }
 
     #[test]
-    fn no_bytes_make_a_view_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let mut packed = MsgPack::new(&bytes);
-        if packed.check().is_ok() {
-            let _ = packed.is_clean();
-            let _ = value(&packed.body().into_tape());
-        } else {
-            let _ = packed.lossy_text();
+    fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        for record in [Record::json(&bytes), Record::msgpack(&bytes)] {
+            if let Ok(scan) = record.check() {
+                scan.quality();
+            }
+            if !record.document().events.is_empty() {
+                value(&record.document());
+            }
         }
-        let _ = MsgPack::split(&bytes);
-        let text = String::from_utf8_lossy(&bytes);
-        let mut json = Json::new(&text);
-        if json.check().is_ok() {
-            let _ = value(&json.body().into_tape());
-        }
+        let _ = Record::split_msgpack(&bytes);
     }
 }

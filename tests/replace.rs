@@ -1,6 +1,6 @@
 //! What goes on when a filter takes over another configuration.
 
-use kaudit_filter::record::Json;
+use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, config};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn a_key_that_was_held_back_before_is_redacted_as_is_said_now() {
     let mut filter = Filter::new(&read(""), 7).expect("no patterns");
     let record = r#"{"etype":"principal","eid":"john@corp","time":1583078400000}"#;
     for _ in 0..2 {
-        filter.process(&mut Json::new(record), NOW);
+        filter.process(Record::json(record), NOW, |_| ());
     }
     filter.replace(&read("redact: [{field: eid, pattern: '\\w+@corp'}]\n"), 7).expect("small patterns");
     let mut json = Vec::new();

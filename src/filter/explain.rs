@@ -560,12 +560,7 @@ impl Alone {
         ] {
             let (Some(says), Some(pattern)) = (says, pattern) else { continue };
             let looked_at = String::from_utf8_lossy(looked_at);
-            let mut found = None;
-            pattern.each(&looked_at, |range| {
-                if found.is_none() {
-                    found = looked_at.get(range).map(str::to_owned);
-                }
-            });
+            let found = pattern.first(&looked_at).and_then(|range| looked_at.get(range)).map(str::to_owned);
             clauses.push(Clause {
                 name: reason.label(),
                 says: says.clone(),

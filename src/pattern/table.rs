@@ -18,7 +18,7 @@
 //! The last column is the text's edge. State 0 is dead; those that match come next. A state matches one byte late, so that
 //! the automaton has seen what stands behind a match.
 
-use core::ops::Range;
+use core::ops::{ControlFlow, Range};
 
 use super::literal::Literals;
 use super::{Automaton, BuildError, Find, More, Set, Source, Test};
@@ -187,19 +187,20 @@ impl Pair {
         self.forwards.end(text, 0).is_some()
     }
 
-    /// Each match, from left to right; no two overlap.
-    pub fn each(&self, text: &str, mut on: impl FnMut(Range<usize>)) {
+    /// Calls `on` for each match, from left to right, until it breaks. No two overlap.
+    pub fn each(&self, text: &str, mut on: impl FnMut(Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
         let bytes = text.as_bytes();
         let (mut at, mut last) = (0, None);
         while let Some(end) = self.forwards.end(bytes, at) {
             let begin = self.backwards.begin(bytes, at, end).unwrap_or(end);
             let nothing = begin == end && (last == Some(end) || !text.is_char_boundary(end));
             if !nothing {
-                on(begin..end);
+                on(begin..end)?;
                 last = Some(end);
             }
             at = if nothing { end.wrapping_add(1) } else { end };
         }
+        ControlFlow::Continue(())
     }
 }
 

@@ -7,7 +7,7 @@ use conformance::driver::{Driver, Outcome, Run};
 use kaudit_filter::bulk::Grouper;
 use kaudit_filter::config::{self, Config, Shape};
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::record;
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{BuildError, Filter, Time, Verdict};
 
@@ -132,14 +132,12 @@ impl Lines {
     /// Puts a record through the filter; the verdicts on it, or on its items.
     fn take(&mut self, filter: &mut Filter, bytes: &[u8]) -> Vec<String> {
         let now = Time::from_millis(self.at_ms);
-        // What is no UTF-8 is the host's to mend: JSON is text.
-        let text = String::from_utf8_lossy(bytes);
-        let (encoding, mut verdicts) = (self.encoding, Vec::new());
-        let mut each = |verdict: Verdict<'_>| verdicts.push(self.judged(&verdict, bytes));
-        match encoding {
-            Encoding::Json => each(filter.process(&mut Json::new(&text), now)),
-            Encoding::MsgPack => each(filter.process(&mut MsgPack::new(bytes), now)),
-        }
+        let record = match self.encoding {
+            Encoding::Json => record::Record::json(bytes),
+            Encoding::MsgPack => record::Record::msgpack(bytes),
+        };
+        let mut verdicts = Vec::new();
+        filter.process(record, now, |verdict| verdicts.push(self.judged(&verdict, bytes)));
         verdicts
     }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use conformance::case::{self, Case};
-use kaudit_filter::explain::{Change, Explainer, Explanation, Outcome, Recognised, Stands};
-use kaudit_filter::record::Json;
+use kaudit_filter::explain::{Change, Explainer, Explanation, Outcome, Recognised, Standing};
+use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
 use kaudit_filter::{Filter, Time, Verdict};
 
@@ -27,28 +27,36 @@ fn run(case: &Case) -> usize {
     let mut filter = Filter::new(&config, 0).unwrap();
     let mut explainer = Explainer::new(&config, 0).unwrap();
     for record in &case.records {
-        let (text, now) = (String::from_utf8_lossy(&record.bytes), Time::from_millis(record.at_ms));
-        let told = explainer.explain(&text, now);
-        let place = || format!("{}: {text}\n{told:#?}", case.name);
-        let outcome = match filter.process(&mut Json::new(&text), now) {
-            Verdict::Kept(entry) => {
-                let mut json = Vec::new();
-                entry.write_json(&mut json);
-                assert!(
-                    told.severity.as_ref().is_none_or(|chosen| chosen.severity == entry.severity()),
-                    "{}",
-                    place()
-                );
-                Outcome::Kept(String::from_utf8(json).unwrap())
-            }
-            Verdict::Dropped(reason) => Outcome::Dropped(reason),
-            Verdict::Suppressed => Outcome::Suppressed,
-            Verdict::Passed => Outcome::Passed,
+        let now = Time::from_millis(record.at_ms);
+        let explained = explainer.explain(Record::json(&record.bytes), now);
+        let place = |explanation: &Explanation| {
+            format!("{}: {}\n{explanation:#?}", case.name, String::from_utf8_lossy(&record.bytes))
         };
-        assert_eq!(told.outcome, outcome, "{}", place());
-        if let Err(what) = consistent(&told) {
-            panic!("{what}: {}", place());
-        }
+        let mut explanations = explained.iter();
+        filter.process(Record::json(&record.bytes), now, |verdict| {
+            let explanation = explanations.next().expect("an explanation for each verdict");
+            let outcome = match verdict {
+                Verdict::Kept(entry) => {
+                    let mut json = Vec::new();
+                    entry.write_json(&mut json);
+                    let chosen = explanation.severity.as_ref();
+                    assert!(
+                        chosen.is_none_or(|chosen| chosen.severity == entry.severity()),
+                        "{}",
+                        place(explanation)
+                    );
+                    Outcome::Kept(String::from_utf8(json).unwrap())
+                }
+                Verdict::Dropped(reason) => Outcome::Dropped(reason),
+                Verdict::Suppressed => Outcome::Suppressed,
+                Verdict::Passed => Outcome::Passed,
+            };
+            assert_eq!(explanation.outcome, outcome, "{}", place(explanation));
+            if let Err(what) = consistent(explanation) {
+                panic!("{what}: {}", place(explanation));
+            }
+        });
+        assert!(explanations.next().is_none(), "{}: no verdict for an explanation", case.name);
         while let Some(entry) = filter.due(now) {
             let mut json = [Vec::new(), Vec::new()];
             entry.write_json(&mut json[0]);
@@ -63,7 +71,7 @@ fn run(case: &Case) -> usize {
 /// Whether the way leads to the outcome.
 fn consistent(told: &Explanation) -> Result<(), &'static str> {
     let is = |right: bool, what| if right { Ok(()) } else { Err(what) };
-    let claims = told.integrations.iter().filter(|step| step.stands == Stands::Claims).count();
+    let claims = told.integrations.iter().filter(|step| step.standing == Standing::Claims).count();
     let finding = matches!(told.recognised, Recognised::Finding { .. });
     for clause in told.integrations.iter().flat_map(|step| &step.clauses) {
         let holds = match clause.name {
@@ -106,16 +114,16 @@ fn consistent(told: &Explanation) -> Result<(), &'static str> {
             is(claims == 0, "dropped, and claimed")?;
             let steps = || told.integrations.iter();
             // The clause that refused the last ones: the furthest that any came.
-            let furthest = steps().filter_map(|step| match step.stands {
-                Stands::Refuses(reason) => Some(reason),
+            let furthest = steps().filter_map(|step| match step.standing {
+                Standing::Refuses(reason) => Some(reason),
                 _ => None,
             });
             let furthest = furthest.max_by_key(|reason| *reason as u8);
             match reason {
-                Reason::Stopped => is(steps().any(|step| step.stands == Stands::Stopped), "none is stopped"),
+                Reason::Stopped => is(steps().any(|step| step.standing == Standing::Stopped), "none is stopped"),
                 Reason::NoIntegration => is(furthest.is_none(), "some integration was asked"),
                 // One that is stopped may have come further.
-                _ => is(steps().any(|step| step.stands == Stands::Refuses(*reason)), "no clause refuses so"),
+                _ => is(steps().any(|step| step.standing == Standing::Refuses(*reason)), "no clause refuses so"),
             }
         }
     }
