@@ -43,6 +43,7 @@ mod yaml;
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
+pub(crate) use look_in::ANY_OBJECT;
 pub use look_in::LOOK_IN;
 
 #[cfg(feature = "compile")]

@@ -19,7 +19,7 @@ mod simd;
 mod tests;
 mod token;
 
-pub(crate) use document::{Edit, Limits, REMARK, Unchanged, escaped_length, is_own_key, truncate};
+pub(crate) use document::{Edit, Limits, REMARK, Unchanged, escaped_length, is_own_key, truncate, twice_escaped_length};
 pub use document::{Document, Event};
 pub use error::{SyntaxError, SyntaxErrorKind};
 pub(crate) use json::{JsonReader, unescape};

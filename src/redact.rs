@@ -10,12 +10,13 @@
 use core::ops::ControlFlow;
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem::Finder};
+use memchr::memmem::{self, Finder};
+use memchr::memchr;
 
 use crate::config::Redaction;
 use crate::finding::Field;
 use crate::pattern::{BuildError, Find, Source};
-use crate::record::{Document, Edit, Encoding, Event, Record, Value, unescape};
+use crate::record::{Document, Edit, Encoding, Event, Record, Value, is_own_key, unescape};
 
 /// The compiled rules.
 pub(crate) struct Redactor {
@@ -191,7 +192,8 @@ impl Edit for Editor<'_> {
         let new = match event {
             Event::Str(text) => self.overwrite(text, scope),
             Event::Number(number) => self.overwrite(&number.to_string(), scope),
-            // A key is in the field that is around it.
+            // A key is in the field that is around it. The filter's own is no secret, and has to be found again.
+            Event::Key(key) if is_own_key(key) => None,
             Event::Key(key) => {
                 self.path.leave_member();
                 self.overwrite(key, scope)
@@ -214,18 +216,27 @@ impl Edit for Editor<'_> {
 
 /// Whether a text may contain an object: JSON within a string, or a log line with some.
 fn contains_object(text: &str) -> bool {
-    memchr(b'{', text.as_bytes()).is_some() && memchr(b'"', text.as_bytes()).is_some()
+    after_braces(text.as_bytes()).any(|byte| matches!(byte, b'"' | b'\\'))
 }
 
 /// Whether a string of a body may contain an object, as far as a search of the bytes shows.
 fn contains_object_text(record: Record<'_>) -> bool {
     let bytes = record.bytes();
     match record.encoding() {
-        // Its quotes are escaped.
-        Encoding::Json => memchr(b'\\', bytes).is_some(),
+        // Within a string its quotes are escaped; the brace may be, too.
+        Encoding::Json => {
+            after_braces(bytes).any(|byte| byte == b'\\') || memmem::find(bytes, br"\u00").is_some()
+        }
         #[cfg(feature = "msgpack")]
-        Encoding::MsgPack => memchr(b'{', bytes).is_some(),
+        Encoding::MsgPack => after_braces(bytes).any(|byte| matches!(byte, b'"' | b'\\')),
     }
+}
+
+/// The byte that follows each `{`, white space left out.
+fn after_braces(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    memchr::memchr_iter(b'{', bytes).filter_map(|at| {
+        bytes.get(at.saturating_add(1)..)?.iter().copied().find(|byte| !byte.is_ascii_whitespace())
+    })
 }
 
 impl Rule {

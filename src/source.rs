@@ -10,10 +10,12 @@ mod text;
 
 use memchr::{memchr, memmem};
 
+use crate::config::ANY_OBJECT;
 use crate::finding::{Field, Fields, Kind};
 use crate::record::{KeyCache, Record, Scan, Str, SyntaxError, Take, Value, unescape};
 
 use keys::{Key, KeyTable, Path};
+use text::Begins;
 
 /// How many objects or texts may be around a finding, the record not counted.
 const LEVELS: usize = 3;
@@ -230,6 +232,8 @@ impl Candidate<'_> {
 pub(crate) struct Source {
     cache: KeyCache<KeyTable>,
     paths: Vec<Path>,
+    /// Whether objects under other keys are searched, too.
+    any_object: bool,
     /// Buffers for text whose escape sequences are resolved, one for each level.
     buffers: Vec<String>,
 }
@@ -237,15 +241,24 @@ pub(crate) struct Source {
 impl Source {
     /// For the paths of `look-in`.
     pub fn new(look_in: &[Vec<String>]) -> Self {
-        let paths = Path::sort(look_in);
-        Self { cache: KeyCache::new(KeyTable::new(&paths)), paths, buffers: Vec::new() }
+        Self::with_cache(look_in, KeyCache::new)
     }
 
     /// The same without a cache of keys: what a source with one has to agree with.
     #[cfg(any(test, feature = "compile"))]
     pub fn uncached(look_in: &[Vec<String>]) -> Self {
-        let paths = Path::sort(look_in);
-        Self { cache: KeyCache::disabled(KeyTable::new(&paths)), paths, buffers: Vec::new() }
+        Self::with_cache(look_in, KeyCache::disabled)
+    }
+
+    fn with_cache(look_in: &[Vec<String>], cache: impl FnOnce(KeyTable) -> KeyCache<KeyTable>) -> Self {
+        let is_any = |path: &Vec<String>| matches!(&path[..], [key] if key == ANY_OBJECT);
+        let paths = Path::sort(look_in.iter().filter(|path| !is_any(path)));
+        Self {
+            cache: cache(KeyTable::new(&paths)),
+            paths,
+            any_object: look_in.iter().any(is_any),
+            buffers: Vec::new(),
+        }
     }
 
     /// Takes the known members of a record.
@@ -309,8 +322,8 @@ impl Source {
     }
 
     fn start<'s>(&'s mut self, sink: &'s mut dyn Sink) -> Search<'s> {
-        let Self { cache, paths, buffers } = self;
-        Search { cache, paths, buffers, sink, error: None, batch: false, compares: false }
+        let Self { cache, paths, any_object, buffers } = self;
+        Search { cache, paths, any_object: *any_object, buffers, sink, error: None, batch: false, compares: false }
     }
 }
 
@@ -350,6 +363,7 @@ impl At {
 struct Search<'s> {
     cache: &'s mut KeyCache<KeyTable>,
     paths: &'s [Path],
+    any_object: bool,
     buffers: &'s mut Vec<String>,
     sink: &'s mut dyn Sink,
     /// What is wrong with the first finding that is broken.
@@ -378,7 +392,9 @@ impl Search<'_> {
             let outcome = match path {
                 Some(path) => self.path(record, value, path, at),
                 None => match value {
-                    Value::Map(bytes) if at.level == 0 => self.certain(record.inner(bytes), at.inner()),
+                    Value::Map(bytes) if at.level == 0 && self.any_object => {
+                        self.certain(record.inner(bytes), at.inner())
+                    }
                     _ => Outcome::Nothing,
                 },
             };
@@ -481,7 +497,7 @@ impl Search<'_> {
             let Some(path) = path.and_then(|path| self.paths.get(path)) else { continue };
             let mut same = Same { fields: &members.fields, same: false };
             let Self { cache, paths, buffers, .. } = self;
-            let mut search = Search { cache, paths, buffers, sink: &mut same, error: None, batch: false, compares: true };
+            let mut search = Search { cache, paths, any_object: false, buffers, sink: &mut same, error: None, batch: false, compares: true };
             search.value(record, value, At { level: 1, ..At::START });
             if same.same {
                 keys.push(String::from(&*path.first));
@@ -630,7 +646,7 @@ impl Search<'_> {
                     Ok((after_it, on)) => {
                         (after, go_on, after_value) = (after_it, on, true);
                     }
-                    Err(error) if !after_value => {
+                    Err(error) if !after_value || error.is_some() => {
                         go_on = search.item(Content::Text(line), None, error, items);
                     }
                     Err(_) => (),
@@ -659,11 +675,12 @@ impl Search<'_> {
         let mut broken = None;
         for at in text::value_offsets(line).take(TRIES) {
             let from = text.get(at..).unwrap_or_default();
-            let taken = match from {
-                [b'{', ..] => self.object_in_text(from, items),
-                [b'[', ..] => self.list_in_text(from, items),
-                [b'"', ..] => self.string_in_text(from, items),
-                _ => self.escaped_in_text(line.get(at..).unwrap_or_default(), text, items),
+            let taken = match text::begins(from) {
+                Begins::Object => self.object_in_text(from, items),
+                Begins::List => self.list_in_text(from, items),
+                Begins::String => self.string_in_text(from, items),
+                Begins::Escaped => self.escaped_in_text(line.get(at..).unwrap_or_default(), text, items),
+                Begins::Nothing => continue,
             };
             match taken {
                 Ok(taken) => return Ok(taken),

@@ -20,7 +20,7 @@ impl Time {
     /// Parses a date and time with a zone, to the millisecond.
     ///
     /// Accepts RFC 3339, and of ISO 8601 the variants that log agents write: a space instead of `T`, lower-case letters,
-    /// a comma before the fraction, the offsets `+0000` (kAudit's own) and `+00`. A number is not a date.
+    /// the offsets `+0000` (kAudit's own) and `+00`. A number is not a date.
     pub fn parse(text: &str) -> Option<Self> {
         parse(text).map(Self::from_millis)
     }
@@ -190,7 +190,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         return None;
     };
     let (millis, zone) = match rest {
-        [b'.' | b',', rest @ ..] => {
+        [b'.', rest @ ..] => {
             let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
             let (fraction, zone) = rest.split_at_checked(length)?;
             let [first, ..] = fraction else { return None };

@@ -26,13 +26,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("counts", &["digest", "time"]),
     ("redact", &["config", "finding", "pattern", "record"]),
     ("entry", &["config", "finding", "record"]),
+    // From records to findings, before the stages.
+    ("source", &["config", "finding", "record"]),
     // What is built of entries, and who orders the stages.
     ("bulk", &["entry"]),
     (
         "filter",
         &[
             "config", "counts", "entry", "finding", "limit", "matcher", "pattern", "record", "redact",
-            "severity", "stats", "template", "time",
+            "severity", "source", "stats", "template", "time",
         ],
     ),
     ("baked", &["config", "filter", "pattern"]),

@@ -24,17 +24,21 @@ const MAX_KEYS: usize = 3;
 #[cfg(any(feature = "compile", test))]
 const MAX_KEY_BYTES: usize = 128;
 
+/// The path of every object at the top level of a record that no other path names. It has to be unmistakably a finding: a
+/// detection with an entity type of kAudit's, or a selection with a cluster or a principal.
+pub(crate) const ANY_OBJECT: &str = "*";
+
 macro_rules! paths {
     ($first:literal $($path:literal)*) => {
         /// The default of `look-in`, as it is written in a configuration.
         ///
         /// It covers the keys under which Fluent Bit (also with `Merge_Log_Key`), Vector, journald, OpenTelemetry,
         /// Splunk, GELF, Kafka envelopes, AWS, Azure and Google Cloud store a log line or a list of them.
-        pub const LOOK_IN: &[&str] = &[$first, $($path,)*];
+        pub const LOOK_IN: &[&str] = &[$first, $($path,)* ANY_OBJECT];
 
         /// The same as one YAML list, for the option table.
         #[cfg(feature = "compile")]
-        pub(super) const LOOK_IN_TEXT: &str = concat!("[", $first, $(", ", $path,)* "]");
+        pub(super) const LOOK_IN_TEXT: &str = concat!("[", $first, $(", ", $path,)* ", '*']");
     };
 }
 

@@ -7,10 +7,11 @@
 
 use super::Entry;
 use crate::config::TextForm;
-use crate::record::{Body, Document, Event, REMARK, escaped_length, truncate};
+use crate::record::{Body, Document, Event, REMARK, escaped_length, truncate, twice_escaped_length};
 
-/// How often the length is worked out again, where the strings' beginnings have more escape sequences than the rest.
-const TRIES: usize = 6;
+/// How often the length is worked out again where the strings' beginnings have more escape sequences than the rest; then
+/// it is halved.
+const TRIES: usize = 4;
 
 /// Cuts the strings of a document until the entry is at most `max` bytes of JSON; `false`, and unchanged, if that is not
 /// possible.
@@ -25,17 +26,19 @@ pub(super) fn cut(entry: &mut Entry<'_>, max: usize) -> bool {
     };
     let sizes = Sizes::of(&original, entry.text);
     let mut excess = size.saturating_sub(max);
-    for _ in 0..TRIES {
-        let Some(length) = sizes.length_without(excess) else { break };
+    let mut length = sizes.length_without(excess).unwrap_or(0);
+    for tries in 0_usize.. {
         entry.body = Body::Document(shortened(&original, length));
-        match entry.length().checked_sub(max) {
-            None | Some(0) => return true,
-            Some(more) => excess = excess.saturating_add(more),
+        let more = entry.length().saturating_sub(max);
+        if more == 0 {
+            return true;
         }
-    }
-    entry.body = Body::Document(shortened(&original, 0));
-    if entry.length() <= max {
-        return true;
+        if length == 0 {
+            break;
+        }
+        excess = excess.saturating_add(more);
+        let computed = sizes.length_without(excess).filter(|_| tries < TRIES);
+        length = computed.map_or(length / 2, |computed| computed.min(length.saturating_sub(1)));
     }
     entry.body = Body::Document(original);
     false
@@ -60,10 +63,11 @@ impl Sizes {
     fn of(document: &Document<'_>, form: TextForm) -> Self {
         let mut sizes: Vec<_> = document.events.iter().filter_map(|event| match event {
             Event::Str(text) if text.len() > REMARK => {
-                let escaped = escaped_length(text);
-                // Within a string each escape sequence gets another backslash, or two.
-                let twice = escaped.saturating_sub(text.len()).saturating_mul(2).saturating_add(text.len());
-                Some((text.len(), if form == TextForm::String { twice } else { escaped }))
+                let size = match form {
+                    TextForm::Object => escaped_length(text),
+                    TextForm::String => twice_escaped_length(text),
+                };
+                Some((text.len(), size))
             }
             _ => None,
         }).collect();

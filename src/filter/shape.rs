@@ -236,7 +236,10 @@ impl Shaper {
             while let Some(value) = document.remove(is_own_key) {
                 previous = previous.or(Some(value));
             }
-            self.mark_previous(entry, previous.unwrap_or_default(), stats);
+            // Of a body that was not read to its end it may be missing.
+            if let Some(previous) = previous {
+                self.mark_previous(entry, previous, stats);
+            }
         }
         for copy in original.copies {
             document.remove(|key| key == copy);

@@ -62,12 +62,12 @@ impl Shaper {
                     severity = number.as_i64().is_some_and(|number| Severity::from_number(number).is_some());
                     severity
                 }
-                ("text", Event::Str(_)) => {
-                    text = true;
-                    true
+                ("text", Event::Str(value)) => {
+                    text = !value.trim().is_empty();
+                    text
                 }
-                ("text", Event::Map(_)) => {
-                    text = form == Form::Entry;
+                ("text", Event::Map(members)) => {
+                    text = form == Form::Entry && *members > 0;
                     text && skip(events)
                 }
                 ("logEntries", Event::List(count)) if form == Form::Entry => {

@@ -285,13 +285,25 @@ impl Event<'_> {
 
 /// The length of a text within a JSON string.
 pub(crate) fn escaped_length(text: &str) -> usize {
-    text.bytes().fold(0, |sum, byte| {
-        sum.saturating_add(match byte {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
-            0..0x20 => 6,
-            _ => 1,
-        })
+    length_of(text, |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..0x20 => 6,
+        _ => 1,
     })
+}
+
+/// The length of a text within a JSON string within a JSON string.
+pub(crate) fn twice_escaped_length(text: &str) -> usize {
+    length_of(text, |byte| match byte {
+        b'"' | b'\\' => 4,
+        b'\n' | b'\r' | b'\t' => 3,
+        0..0x20 => 7,
+        _ => 1,
+    })
+}
+
+fn length_of(text: &str, each: impl Fn(u8) -> usize) -> usize {
+    text.bytes().fold(0, |sum, byte| sum.saturating_add(each(byte)))
 }
 
 /// Cuts a text to so many bytes and a remark about the rest, if that makes it shorter.

@@ -5,7 +5,7 @@
 
 use super::duplicates::DuplicateFilter;
 use super::key_cache::{KeyCache, Keys, RawKey};
-use super::simd::{ascii_length, digits_length, plain_length};
+use super::simd::{ascii_length, digits_length, is_ascii, plain_length};
 use super::{MAX_DEPTH, Number, Quality, Reader, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value};
 
 /// Numbers with more characters may be beyond a float's range without an exponent, too.
@@ -376,8 +376,10 @@ impl<'a> JsonReader<'a> {
             return Ok(cache.find(cursor, key.decode(&mut scratch).as_bytes(), None));
         };
         let source = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
-        // Quotes and colon, without white space between: the one spelling of a key that is cached.
-        let raw = RawKey::new(source).filter(|_| source.len() == plain.len().wrapping_add(3));
+        // ASCII, quotes and colon, without white space between: the one spelling of a key that is cached. Bytes that are
+        // not UTF-8 are a property of each record that has them.
+        let is_cached = source.len() == plain.len().wrapping_add(3) && is_ascii(plain);
+        let raw = RawKey::new(source).filter(|_| is_cached);
         Ok(cache.find(cursor, plain, raw))
     }
 }

@@ -68,7 +68,7 @@ pub(crate) struct Path {
 
 impl Path {
     /// Sorts the paths of a configuration by their first keys.
-    pub fn sort(paths: &[Vec<String>]) -> Vec<Self> {
+    pub fn sort<'p>(paths: impl IntoIterator<Item = &'p Vec<String>>) -> Vec<Self> {
         let mut sorted: Vec<Self> = Vec::new();
         for path in paths {
             let Some((first, further)) = path.split_first() else { continue };

@@ -30,20 +30,34 @@ pub(super) fn is_end(text: &[u8]) -> bool {
     value_offsets(line).next().is_none() && split_blank(after).1.is_empty()
 }
 
-/// The offsets in a line at which a JSON value may begin that contains a finding: an object, a list of them, an object
-/// whose quotes are escaped, or a string with such a value in it.
+/// What may begin in a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begins {
+    Nothing,
+    Object,
+    List,
+    /// A string that contains a value.
+    String,
+    /// An object whose quotes are escaped, without a string around it.
+    Escaped,
+}
+
+/// What may begin at the start of a text that contains a finding.
+pub(super) fn begins(text: &[u8]) -> Begins {
+    let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
+    match (text.first(), inside) {
+        (Some(b'{'), [b'"' | b'}', ..] | []) => Begins::Object,
+        (Some(b'{'), [b'\\', b'"', ..]) => Begins::Escaped,
+        (Some(b'['), [b'{' | b'[' | b'"', ..]) => Begins::List,
+        (Some(b'"'), [b'{' | b'[', ..] | [b'\\', b'"' | b'n' | b't' | b'u', ..]) => Begins::String,
+        _ => Begins::Nothing,
+    }
+}
+
+/// The offsets in a line at which a value may begin that contains a finding.
 pub(super) fn value_offsets(line: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let begins = |at: &usize| {
-        let rest = line.get(*at..).unwrap_or_default();
-        let inside = rest.get(1..).unwrap_or_default().trim_ascii_start();
-        match rest.first() {
-            Some(b'{') => matches!(inside, [b'"' | b'}', ..] | [b'\\', b'"', ..] | []),
-            Some(b'[') => matches!(inside, [b'{' | b'[' | b'"', ..]),
-            Some(b'"') => matches!(inside, [b'{' | b'[', ..] | [b'\\', b'"' | b'n' | b't' | b'u', ..]),
-            _ => false,
-        }
-    };
-    memchr::memchr3_iter(b'{', b'[', b'"', line).filter(begins)
+    let is_one = |at: &usize| begins(line.get(*at..).unwrap_or_default()) != Begins::Nothing;
+    memchr::memchr3_iter(b'{', b'[', b'"', line).filter(is_one)
 }
 
 #[cfg(test)]

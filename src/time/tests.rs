@@ -28,7 +28,7 @@ fn dates_are_read_in_the_spellings_that_occur() {
         ("2026-03-17T12:59:00+01", Some(NOON)),
         ("2026-03-17T06:29:00-0530", Some(NOON)),
         ("2026-03-17T11:59:00.250Z", Some(NOON + 250)),
-        ("2026-03-17T11:59:00,250Z", Some(NOON + 250)),
+        ("2026-03-17T11:59:00,250Z", None),
         ("2026-03-17T11:59:00.2Z", Some(NOON + 200)),
         ("2026-03-17T11:59:00.250999999999999Z", Some(NOON + 250)),
         (" \t2026-03-17T11:59:00Z\r\n", Some(NOON)),
@@ -237,7 +237,6 @@ proptest! {
         letters in 0..3_usize,
         zone in 0..4_usize,
         places in 0..13_usize,
-        comma in any::<bool>(),
     ) {
         let instant = Timestamp::from_nanosecond(nanos).unwrap();
         // A zone without minutes has whole hours, and `Z` has none.
@@ -252,7 +251,7 @@ proptest! {
         };
         let digits = format!("{:09}000", nanos.rem_euclid(1_000_000_000));
         let fraction = &digits[..places];
-        let dot = if fraction.is_empty() { "" } else if comma { "," } else { "." };
+        let dot = if fraction.is_empty() { "" } else { "." };
         let text = format!(
             "{}{}{}{dot}{fraction}{zone}", local.strftime("%Y-%m-%d"), ["T", "t", " "][letters], local.strftime("%H:%M:%S")
         );
