@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("digest", &[]),
     ("record", &[]),
-    ("finding", &["record"]),
+    ("finding", &["record", "time"]),
     ("template", &["finding"]),
     ("error", &[]),
     ("config", &["error", "finding", "pattern", "template"]),
