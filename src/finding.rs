@@ -182,12 +182,14 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Takes a value for the field with this number, unless it was offered one before: of two equal keys the first
-    /// counts, even if its value is null.
+    /// counts, even if its value is null. Returns whether there is such a field.
     #[inline(always)]
-    pub(crate) fn offer(&mut self, slot: usize, value: Value<'a>) {
-        if let Some(slot @ Value::Absent) = self.slots.get_mut(slot) {
+    pub(crate) fn offer(&mut self, slot: usize, value: Value<'a>) -> bool {
+        let Some(slot) = self.slots.get_mut(slot) else { return false };
+        if let Value::Absent = slot {
             *slot = value;
         }
+        true
     }
 
     /// The field's value; `Absent` when the record has none.

@@ -181,18 +181,16 @@ impl<'a> Members<'a> {
 impl<'a> Take<'a, Key> for Members<'a> {
     #[inline(always)]
     fn text(&mut self, key: Key, text: &'a [u8]) {
-        if let Some(slot) = key.only_slot() {
-            self.fields.offer(slot, Value::Str(Str::Plain(text)));
-        } else if key != Key::NOTHING {
+        let is_field = self.fields.offer(key.only_slot(), Value::Str(Str::Plain(text)));
+        if !is_field && key != Key::NOTHING {
             self.take_role(key, Value::Str(Str::Plain(text)));
         }
     }
 
     #[inline(always)]
     fn value(&mut self, key: Key, value: Value<'a>) {
-        if let Some(slot) = key.only_slot() {
-            self.fields.offer(slot, value);
-        } else if key != Key::NOTHING || matches!(value, Value::Map(_)) {
+        let is_field = self.fields.offer(key.only_slot(), value);
+        if !is_field && (key != Key::NOTHING || matches!(value, Value::Map(_))) {
             self.take_role(key, value);
         }
     }
@@ -626,7 +624,15 @@ impl Search<'_> {
     /// Searches a text: the objects and lists in it, and its lines. What is before or after a value in its line is a
     /// prefix of a logger or a runtime, and transport.
     fn text(&mut self, text: &[u8], at: At) -> Outcome {
-        if at.level > LEVELS || memchr(b'{', text).is_none() {
+        if at.level > LEVELS {
+            return Outcome::Nothing;
+        }
+        if let [b'{', ..] = text
+            && let Some(outcome) = self.only_object(text, at)
+        {
+            return outcome;
+        }
+        if memchr(b'{', text).is_none() {
             return Outcome::Nothing;
         }
         self.items(at, &mut |search, items| {
@@ -658,6 +664,14 @@ impl Search<'_> {
                 rest = after;
             }
         })
+    }
+
+    /// Takes a text that is one object and nothing else, as nearly all lines of findings are. Decision: as an item of a text
+    /// it costs `lines-dropped` 10 % more instructions.
+    fn only_object(&mut self, text: &[u8], at: At) -> Option<Outcome> {
+        let mut members = Members::default();
+        let (scan, after) = members.read_first(text, self.cache).ok()?;
+        text::split_blank(after).1.is_empty().then(|| self.members(&members, scan, at))
     }
 
     /// Takes the first value of a line, which may reach beyond it. Returns what follows the value, and whether to go on.

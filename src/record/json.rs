@@ -422,7 +422,7 @@ pub(crate) fn first_members<'a, K: Keys>(
     let mut reader = JsonReader::new(text);
     let mut ends = reader.record_start()?;
     let mut rest = reader.rest;
-    let mut cursor = cache.start();
+    let mut cursor = cache.start(true);
     let mut expected = cache.expected(cursor);
     while !ends {
         let meaning;

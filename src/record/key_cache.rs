@@ -40,8 +40,9 @@ pub(crate) struct KeyCache<K: Keys> {
     layouts: [Vec<CachedKey<K::Meaning>>; LAYOUTS],
     /// The layout that was replaced last.
     newest: usize,
-    /// The layout of the last record: most likely that of the next.
-    last: usize,
+    /// The layout of the last record of each encoding: most likely that of the next. Lines of JSON are often members of
+    /// `MessagePack` records, so the encodings take turns.
+    last: [usize; 2],
     enabled: bool,
 }
 
@@ -53,6 +54,7 @@ pub(super) struct Cursor {
     passed: usize,
     /// Whether the record may have a key twice.
     pub maybe_duplicate: bool,
+    json: bool,
 }
 
 /// A key with its meaning.
@@ -79,7 +81,7 @@ pub(super) struct RawKey {
 
 impl<K: Keys> KeyCache<K> {
     pub fn new(keys: K) -> Self {
-        Self { keys, layouts: [const { Vec::new() }; LAYOUTS], newest: 0, last: 0, enabled: true }
+        Self { keys, layouts: [const { Vec::new() }; LAYOUTS], newest: 0, last: [0; 2], enabled: true }
     }
 
     /// A cache that stores nothing: what every other one has to agree with.
@@ -88,10 +90,18 @@ impl<K: Keys> KeyCache<K> {
         Self { enabled: false, ..Self::new(keys) }
     }
 
-    /// The position at the first key of a record.
+    /// The position at the first key of a record, which is JSON or `MessagePack`.
     #[inline]
-    pub(super) fn start(&self) -> Cursor {
-        Cursor { layout: self.last, passed: 0, maybe_duplicate: false }
+    pub(super) fn start(&self, json: bool) -> Cursor {
+        let [msgpack_layout, json_layout] = self.last;
+        let layout = if json { json_layout } else { msgpack_layout };
+        Cursor { layout, passed: 0, maybe_duplicate: false, json }
+    }
+
+    /// The next record of this encoding most likely has the layout of this one.
+    fn remember(&mut self, cursor: &Cursor) {
+        let [msgpack_layout, json_layout] = &mut self.last;
+        *(if cursor.json { json_layout } else { msgpack_layout }) = cursor.layout;
     }
 
     /// The keys that are expected at a position, the next one first.
@@ -115,8 +125,8 @@ impl<K: Keys> KeyCache<K> {
             };
             let (layout, found) =
                 self.layouts.iter().enumerate().find_map(|(at, layout)| Some((at, first(layout)?)))?;
-            self.last = layout;
             (cursor.layout, cursor.passed) = (layout, 1);
+            self.remember(cursor);
             return Some(found);
         }
         let near = self.expected(*cursor).iter().take(SKIPPED.wrapping_add(1)).enumerate().skip(1);
@@ -136,7 +146,7 @@ impl<K: Keys> KeyCache<K> {
         };
         if cursor.passed == 0 {
             cursor.layout = self.layout_of(raw);
-            self.last = cursor.layout;
+            self.remember(cursor);
         }
         let Some(layout) = self.layouts.get_mut(cursor.layout) else { return meaning };
         match layout.iter().position(|cached| cached.key == raw) {

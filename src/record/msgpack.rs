@@ -330,12 +330,9 @@ pub(crate) fn members<'a, K: Keys>(
     // The record itself is the outermost map of the reader.
     reader.begin(0, true)?;
     let mut rest = reader.rest;
-    let mut cursor = cache.start();
+    let mut cursor = cache.start(false);
     let mut expected = cache.expected(cursor);
-    let mut high = high_bytes(bytes.get(..bytes.len().wrapping_sub(reader.rest.len())).unwrap_or_default());
-    let mut checked = |from: &'a [u8], to: &'a [u8]| {
-        high = high.wrapping_add(high_bytes(from.get(..from.len().wrapping_sub(to.len())).unwrap_or_default()));
-    };
+    let mut high = high_between(bytes, reader.rest);
     // Keys and values that the reader has not read: each has one byte with the highest bit set, its head.
     let mut short = u64::from(count) << 1;
     for _ in 0..count {
@@ -349,7 +346,7 @@ pub(crate) fn members<'a, K: Keys>(
             cursor = cache.before(cursor, expected.len());
             reader.rest = rest;
             meaning = reader.member_key(cache, &mut cursor)?;
-            checked(rest, reader.rest);
+            high = high.wrapping_add(high_between(rest, reader.rest));
             short = short.wrapping_sub(1);
             rest = reader.rest;
             expected = cache.expected(cursor);
@@ -357,15 +354,15 @@ pub(crate) fn members<'a, K: Keys>(
         if let Some((text, after)) = short_string(rest) {
             take.text(meaning, text);
             rest = after;
-        } else if let Some((value, after)) = usual_value(rest) {
+        } else if let Some((value, number, after)) = usual_value(rest) {
             take.value(meaning, value);
-            checked(rest, after);
-            short = short.wrapping_sub(1);
+            // Besides the head, as for a short string.
+            high = high.wrapping_add(high_in(number));
             rest = after;
         } else {
             reader.rest = rest;
             take.value(meaning, reader.member_value()?);
-            checked(rest, reader.rest);
+            high = high.wrapping_add(high_between(rest, reader.rest));
             short = short.wrapping_sub(1);
             rest = reader.rest;
         }
@@ -395,11 +392,20 @@ pub(crate) fn is_utf8(bytes: &[u8], high: usize) -> bool {
     high_bytes(bytes) == high || are_utf8(bytes)
 }
 
+/// The number of a word's bytes that have their highest bit set.
+#[inline(always)]
+fn high_in(word: u64) -> usize {
+    let ones = u64::from_ne_bytes([1; 8]);
+    ((word >> 7 & ones).wrapping_mul(ones) >> 56) as usize
+}
+
+/// The number of such bytes that `all` has before `rest`, its end.
+fn high_between(all: &[u8], rest: &[u8]) -> usize {
+    high_bytes(all.get(..all.len().wrapping_sub(rest.len())).unwrap_or_default())
+}
+
 /// The number of bytes that have their highest bit set.
 fn high_bytes(bytes: &[u8]) -> usize {
-    if bytes.len() <= 9 {
-        return bytes.iter().fold(0, |sum, byte| sum.wrapping_add(usize::from(byte >> 7)));
-    }
     // Chunks that a sum of bytes cannot overflow.
     let count = |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, byte| sum.wrapping_add(byte >> 7));
     bytes.chunks(255).fold(0, |sum, chunk| sum.wrapping_add(usize::from(count(chunk))))
@@ -413,34 +419,36 @@ fn are_utf8(bytes: &[u8]) -> bool {
     !reader.quality.has(Quality::NOT_UTF8)
 }
 
-/// An integer without a sign, a boolean, or a longer string of ASCII, as most other values are, and what follows it.
+/// An integer without a sign, a boolean, or a longer string, as most other values are: itself, a number of the bytes after
+/// its head that are not a string's, and what follows it.
 ///
 /// Decision: to ask the reader for them costs `msgpack-dropped` 12 % more instructions.
 #[inline(always)]
-fn usual_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
+fn usual_value(bytes: &[u8]) -> Option<(Value<'_>, u64, &[u8])> {
     let (head, rest) = bytes.split_first()?;
+    let int = |number| Value::Number(Number::Int(number));
     Some(match head {
-        0x00..=0x7f => (Value::Number(Number::Int(i64::from(*head))), rest),
-        0xc2 | 0xc3 => (Value::Bool(*head == 0xc3), rest),
+        0xc2 | 0xc3 => (Value::Bool(*head == 0xc3), 0, rest),
         0xcd => {
             let (number, rest) = rest.split_first_chunk()?;
-            (Value::Number(Number::Int(i64::from(u16::from_be_bytes(*number)))), rest)
+            let number = u16::from_be_bytes(*number);
+            (int(i64::from(number)), u64::from(number), rest)
         }
         0xce => {
             let (number, rest) = rest.split_first_chunk()?;
-            (Value::Number(Number::Int(i64::from(u32::from_be_bytes(*number)))), rest)
+            let number = u32::from_be_bytes(*number);
+            (int(i64::from(number)), u64::from(number), rest)
         }
         0xcf => {
             let (number, rest) = rest.split_first_chunk()?;
-            (Value::Number(unsigned(u64::from_be_bytes(*number))), rest)
+            let number = u64::from_be_bytes(*number);
+            (Value::Number(unsigned(number)), number, rest)
         }
         0xda => {
             let (length, rest) = rest.split_first_chunk()?;
-            let (text, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-            if !is_ascii(text) {
-                return None;
-            }
-            (Value::Str(Str::Plain(text)), rest)
+            let length = u16::from_be_bytes(*length);
+            let (text, rest) = rest.split_at_checked(usize::from(length))?;
+            (Value::Str(Str::Plain(text)), u64::from(length), rest)
         }
         _ => return None,
     })

@@ -203,11 +203,14 @@ impl<'a> Number<'a> {
     #[inline]
     pub(crate) fn digits(self) -> Option<i64> {
         let Self::Raw(text) = self else { return None };
-        let is_digits = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-        let next = |number: i64, digit: &u8| {
-            number.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')))
-        };
-        is_digits.then(|| text.iter().fold(0, next))
+        let mut number = 0_i64;
+        let mut is_digits = (1..=18).contains(&text.len());
+        for byte in text {
+            let digit = byte.wrapping_sub(b'0');
+            is_digits &= digit < 10;
+            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
+        }
+        is_digits.then_some(number)
     }
 
     #[inline(never)]

@@ -37,10 +37,10 @@ impl Key {
         (slot != Self::NO_SLOT).then_some(usize::from(slot))
     }
 
-    /// The slot of the field that it names, if it has no role besides.
+    /// The slot of the field that it names, if it has no role besides; else a number that no field has.
     #[inline(always)]
-    pub fn only_slot(self) -> Option<usize> {
-        (self.0 < Self::NO_SLOT).then_some(usize::from(self.0))
+    pub fn only_slot(self) -> usize {
+        usize::from(self.0)
     }
 
     /// The path of `look-in` that begins with it.
