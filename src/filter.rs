@@ -589,9 +589,9 @@ impl Stages {
             Unrecognised::Wrap | Unrecognised::Pass => stats.keep(None),
         }
         let word = match other.error {
+            _ if other.batch => "batch",
             Some(error) if error.kind == SyntaxErrorKind::NotAnObject => "not-an-object",
             Some(_) => "malformed",
-            None if other.batch => "batch",
             None => "not-a-finding",
         };
         // The fields of a broken record are not used.

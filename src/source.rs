@@ -543,11 +543,13 @@ impl Search<'_> {
         self.items(at, &mut |search, items| {
             // An element is searched when it is known whether another follows.
             let mut before: Option<Value<'_>> = None;
+            let mut go_on = true;
             record.elements(&mut |value| {
                 let element = before.replace(value);
-                element.is_none_or(|element| search.element(record, element, items, false))
+                go_on = element.is_none_or(|element| search.element(record, element, items, false));
+                go_on
             });
-            if let Some(element) = before {
+            if let Some(element) = before.filter(|_| go_on) {
                 search.element(record, element, items, true);
             }
         })

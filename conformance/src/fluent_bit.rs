@@ -115,7 +115,7 @@ fn envelope(body: &str) -> Option<Vec<u8>> {
     Some(event.get("body")?.as_str()?.into())
 }
 
-/// The plugin's own statistics; it has none to tell when nothing was dropped or suppressed.
+/// The plugin's own statistics.
 fn statistics(answers: &str) -> Option<BTreeMap<String, u64>> {
     let told =
         answers.lines().filter_map(|line| Some(line.strip_prefix("log ")?.split_once("statistics: ")?.1));

@@ -38,7 +38,7 @@ pub struct Kaudit {
 }
 
 /// Chunks that passed because something went wrong.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 struct Unfiltered {
     malformed: u64,
     panicked: u64,
@@ -159,23 +159,22 @@ impl Kaudit {
         }
     }
 
-    /// Tells what became of the records since the last time.
+    /// Logs the counters since the last call, also when all are zero: an operator can tell a filter that keeps everything
+    /// from one that receives nothing.
     fn tell(&mut self) -> Stats {
         let stats = *self.filter.stats();
         let since = stats.since(&self.told);
-        if since.dropped() + since.suppressed > 0 || self.unfiltered != Unfiltered::default() {
-            let Unfiltered { malformed, panicked, memory } = self.unfiltered;
-            let unfiltered = [("malformed", malformed), ("panicked", panicked), ("memory", memory)];
-            let counters = since.told().into_iter().chain([("unfiltered", unfiltered.to_vec())]);
-            let words = counters.flat_map(|(group, counters)| {
-                let told = counters.into_iter().filter(|(_, count)| *count > 0);
-                told.map(move |(name, count)| match group {
-                    "" => format!("{name}={count}"),
-                    _ => format!("{group}.{name}={count}"),
-                })
-            });
-            self.log(Level::Info, &format!("statistics: {}", words.collect::<Vec<_>>().join(" ")));
-        }
+        let Unfiltered { malformed, panicked, memory } = self.unfiltered;
+        let mut unfiltered = vec![("malformed", malformed), ("panicked", panicked), ("memory", memory)];
+        unfiltered.retain(|(_, count)| *count > 0);
+        let counters = since.non_zero().into_iter().chain([("unfiltered", unfiltered)]);
+        let words = counters.flat_map(|(group, counters)| {
+            counters.into_iter().map(move |(name, count)| match group {
+                "" => format!("{name}={count}"),
+                _ => format!("{group}.{name}={count}"),
+            })
+        });
+        self.log(Level::Info, &format!("statistics: {}", words.collect::<Vec<_>>().join(" ")));
         self.told = stats;
         self.unfiltered = Unfiltered::default();
         since

@@ -1,8 +1,9 @@
 //! One chunk in, one chunk out.
 //!
 //! A chunk is a row of events in `MessagePack`: `[[timestamp, metadata], body]`, or `[timestamp, body]` of older
-//! inputs. An event that is kept leaves with its head (timestamp and metadata) as it came, to the byte, and an entry as
-//! its body. Group markers, the events that Fluent Bit puts around records of one origin, pass.
+//! inputs. An event whose finding is kept is emitted with its head (timestamp and metadata) unchanged, to the byte, and
+//! the entry as its body; an event with several findings becomes one event for each entry, in order, all with its head.
+//! Group markers, the events that Fluent Bit puts around records of one origin, stay in place.
 //!
 //! The whole chunk is split into events before the first is decided upon, so that a chunk that is broken somewhere
 //! passes untouched as a whole, without a part of it having been charged to a rate limit.
@@ -10,7 +11,7 @@
 use kaudit_filter::bulk::Grouper;
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::{Entry, Out};
-use kaudit_filter::record::{Malformed, MsgPack};
+use kaudit_filter::record::{Record, SyntaxError, SyntaxErrorKind};
 use kaudit_filter::{Filter, Time, Verdict};
 
 /// The keys of an envelope's event, for `out_http`'s `body_key` and `headers_key`.
@@ -38,7 +39,7 @@ pub struct Event {
 }
 
 /// Finds the events of a chunk.
-pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), Malformed> {
+pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), SyntaxError> {
     events.clear();
     let mut start = 0;
     while start < chunk.len() {
@@ -47,12 +48,12 @@ pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), Malformed> {
             events.push(event);
             continue;
         }
-        let at = |error: Malformed| Malformed { offset: error.offset + start, ..error };
-        let (event, rest) = MsgPack::split(&chunk[start..]).map_err(at)?;
-        let not_an_event = at(Malformed { offset: 0, what: "expected an event" });
-        let inside = pair(event.bytes()).ok_or(not_an_event)?;
-        let (head, body) = MsgPack::split(inside).map_err(|_| not_an_event)?;
-        let timestamp = pair(head.bytes()).unwrap_or(head.bytes());
+        let at = |error: SyntaxError| SyntaxError { offset: error.offset + start, ..error };
+        let (event, rest) = Record::split_msgpack(&chunk[start..]).map_err(at)?;
+        let not_an_event = SyntaxError { kind: SyntaxErrorKind::NotAnEvent, offset: start };
+        let inside = pair(event).ok_or(not_an_event)?;
+        let (head, body) = Record::split_msgpack(inside).map_err(|_| not_an_event)?;
+        let timestamp = pair(head).unwrap_or(head);
         let end = chunk.len() - rest.len();
         events.push(Event { start, body: end - body.len(), end, marker: is_marker(timestamp) });
         start = end;
@@ -67,7 +68,7 @@ fn usual(chunk: &[u8], start: usize) -> Option<Event> {
     let (head, rest): (&[u8; 12], _) = chunk.get(start..)?.split_first_chunk()?;
     let timestamp = head.strip_prefix(&[0x92, 0x92]).filter(|timestamp| timestamp.starts_with(&[0xd7, 0]))?;
     let body = NONE.iter().find_map(|none| rest.strip_prefix(*none))?;
-    let (_, rest) = MsgPack::split(body).ok()?;
+    let (_, rest) = Record::split_msgpack(body).ok()?;
     let (body, end) = (chunk.len() - body.len(), chunk.len() - rest.len());
     Some(Event { start, body, end, marker: is_marker(timestamp) })
 }
@@ -113,7 +114,8 @@ impl<'a, O: Out> Pass<'a, O> {
                 self.copy(start..end);
                 continue;
             }
-            match filter.process(&mut MsgPack::new(&self.chunk[body..end]), self.now) {
+            let record = Record::msgpack(&self.chunk[body..end]);
+            filter.process(record, self.now, |verdict| match verdict {
                 Verdict::Kept(entry) => {
                     self.touch(start);
                     self.keep(&self.chunk[start..body], &entry);
@@ -123,7 +125,7 @@ impl<'a, O: Out> Pass<'a, O> {
                     self.any = true;
                     self.copy(start..end);
                 }
-            }
+            });
         }
     }
 

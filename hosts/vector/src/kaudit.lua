@@ -1,6 +1,7 @@
--- The module's face: emits what the native steps made of an event, and guards them, so that no error loses one.
+-- The module's Lua part: emits the entries that the native steps make of an event, and guards them, so that no error loses
+-- an event.
 local new_step = ...
-local pcall, type = pcall, type
+local ipairs, next, pcall, tostring, type = ipairs, next, pcall, tostring, type
 
 -- Vector has Lua collect everything after every 16 events: a collection that Lua begins in between is work done twice.
 -- Lua begins one when the memory in use has doubled, which takes about 16 events; now, when it is ten times as much.
@@ -9,18 +10,40 @@ collectgarbage("incremental", 1000, 0, 0)
 local Filter = {}
 Filter.__index = Filter
 
--- An event that failed on its way passes on, marked; one that Vector cannot take any more, as its message alone.
-local function rescue(self, event, emit, reason)
+-- How deep `plain` copies a table: deeper than any event, and an end for a table that contains itself.
+local MAX_DEPTH = 100
+
+-- A copy of a value with strings in the place of what no event of Vector's can hold.
+local function plain(value, depth)
+  local kind = type(value)
+  if kind == "table" and depth > 0 then
+    local copy = {}
+    for key, member in next, value do
+      copy[type(key) == "number" and key or tostring(key)] = plain(member, depth - 1)
+    end
+    return copy
+  elseif kind == "string" or kind == "boolean" or (kind == "number" and value == value) then
+    return value
+  end
+  return tostring(value)
+end
+
+-- Emits an event that failed as it came, with a mark. `log`, `message` and `own` are what `event.log`, its `message` and
+-- its `kaudit_filter` were before they were replaced.
+local function rescue(self, event, emit, reason, log, message, own)
   self.failed = self.failed + 1
-  local mark = { error = reason }
-  local log = type(event) == "table" and event.log
+  if type(event) ~= "table" then
+    return emit(event)
+  end
+  event.log = log
   if type(log) ~= "table" then
     return emit(event)
   end
-  log.kaudit_filter = mark
+  log.message = message
+  log.kaudit_filter = { error = reason, previous = own }
   if not pcall(emit, event) then
-    local message = log.message
-    emit({ log = { message = type(message) == "string" and message or nil, kaudit_filter = mark } })
+    event.log = plain(log, MAX_DEPTH)
+    emit(event)
   end
 end
 
@@ -45,49 +68,87 @@ local function entry(
   }
 end
 
-local function process(step, event, emit)
-  local log = event.log
-  -- Anything but a log passes.
-  if type(log) ~= "table" then
+-- The event with another entry: a string takes the place of the line, a table that of the whole log.
+local function with(event, entry, whole)
+  if whole or type(entry) == "table" then
+    event.log = entry
+  else
+    event.log.message = entry
+  end
+  return event
+end
+
+local function copied(table)
+  local copy = {}
+  for key, value in next, table do
+    copy[key] = value
+  end
+  return copy
+end
+
+-- Emits one event for each entry of a batch. Each is a copy: what `emit` does with it is not known here.
+local function emit_all(event, log, entries, emit)
+  local whole = type(log) ~= "table"
+  for _, entry in ipairs(entries) do
+    local one = copied(event)
+    if not whole and type(entry) == "string" then
+      one.log = copied(log)
+    end
+    emit(with(one, entry, whole))
+  end
+end
+
+local function process(step, event, emit, log)
+  -- What is no log, such as a metric, passes.
+  if log == nil then
     emit(event)
     return "passed"
   end
-  local verdict, reason, new = step:process(log, log.message)
-  if new then
-    event.log = new
-  end
-  if verdict == "kept" or verdict == "passed" then
+  local verdict, reason, entries = step:process(log, type(log) == "table" and log.message or nil)
+  if verdict == "kept" then
+    emit(with(event, entries, type(log) ~= "table"))
+  elseif verdict == "passed" then
     emit(event)
+  elseif entries then
+    emit_all(event, log, entries, emit)
   end
   return verdict, reason
 end
 
--- Vector's `process` hook. Gives the verdict, and the reason of a drop.
+-- Vector's `process` hook. Returns the verdict, and the reason of a drop; for several findings `batch` and a list of their
+-- verdicts.
 function Filter:process(event, emit)
-  local ok, verdict, reason = pcall(process, self.step, event, emit)
+  local log, message, own
+  if type(event) == "table" then
+    log = event.log
+  end
+  if type(log) == "table" then
+    message, own = log.message, log.kaudit_filter
+  end
+  local ok, verdict, reason = pcall(process, self.step, event, emit, log)
   if ok then
     return verdict, reason
   end
   -- The first line; a stack may follow.
   local failure = tostring(verdict):match("^[^\n]*")
-  rescue(self, event, emit, failure)
+  rescue(self, event, emit, failure, log, message, own)
   return "failed", failure
 end
 
 local function emit_own(self, emit, all)
-  local event = self.step:own(all)
-  while event do
-    emit(event)
-    event = self.step:own(all)
+  local log = self.step:own(all)
+  while log do
+    emit({ log = log })
+    log = self.step:own(all)
   end
 end
 
--- For a timer: the summaries and count reports whose time has come.
+-- For a timer: the summaries and count reports that are due.
 function Filter:flush(emit)
   emit_own(self, emit, false)
 end
 
--- Vector's `shutdown` hook: what the filter still owes.
+-- Vector's `shutdown` hook: all pending summaries and reports.
 function Filter:shutdown(emit)
   emit_own(self, emit, true)
 end

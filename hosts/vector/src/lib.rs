@@ -1,9 +1,10 @@
 //! The filter as a Lua C module, `kaudit.so`, for Vector's `lua` transform (Lua 5.4).
 //!
-//! Two ways in. *Text*: the event holds an undecoded line in `log.message`, which leaves as the finished entry's text;
-//! nothing else of the event is touched. *Table*: other components decoded the event, and `log` itself is the record;
-//! the entry is built around it. For envelopes (`shape: bulk`) an entry is a table either way, since only from tables
-//! does Vector's sink build a list within an envelope.
+//! Two ways in. *Text*: the event has an undecoded line in `log.message`, or is one (Vector's log namespace); the finished
+//! entry's text replaces the line, and nothing else of the event is touched. *Table*: other components decoded the event, and
+//! `log` itself is the record; the entry is built around it. For envelopes (`shape: bulk`) an entry is a table either way,
+//! since only from tables does Vector's sink build a list within an envelope. A record with several findings becomes one event
+//! for each entry.
 //!
 //! The native steps ([`step`]) say what becomes of an event's log; `kaudit.lua`, compiled in, puts that in its place, emits
 //! it and guards every step, so that no error loses an event. Decision: the guards are Lua rather than Rust, because an

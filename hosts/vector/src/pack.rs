@@ -21,6 +21,13 @@ pub fn table(lua: &Lua, table: &LuaTable, out: &mut Vec<u8>) -> LuaResult<()> {
     if whole { Ok(()) } else { Err(LuaError::runtime("the record is nested too deep")) }
 }
 
+/// Whether a table is a date.
+pub fn is_date(table: &mut Table) -> bool {
+    let mut date = Date::default();
+    let known = table.members(|key, value| date.take(&key, &value));
+    known && date.is_whole()
+}
+
 struct Packer<'o> {
     out: &'o mut Vec<u8>,
 }
@@ -131,17 +138,18 @@ impl Date {
     /// The bits of all parts but the fraction.
     const WHOLE: u8 = 0b011_1111;
 
-    fn take(&mut self, key: &Value<'_>, value: &Value<'_>) {
-        let (Value::Str(key), Value::Int(value)) = (key, value) else { return };
-        let Ok(value) = u32::try_from(*value) else { return };
+    /// Takes a member; whether it is a part.
+    fn take(&mut self, key: &Value<'_>, value: &Value<'_>) -> bool {
+        let (Value::Str(key), Value::Int(value)) = (key, value) else { return false };
+        let Ok(value) = u32::try_from(*value) else { return false };
         let mut parts = Self::PARTS.iter().enumerate();
-        let Some((part, (.., digits))) = parts.find(|(_, (name, ..))| name == key) else { return };
-        if let Some(place) = self.parts.get_mut(part)
-            && value < 10_u32.pow(*digits)
-        {
-            *place = value;
-            self.came |= 1 << part;
+        let Some((part, (.., digits))) = parts.find(|(_, (name, ..))| name == key) else { return false };
+        match self.parts.get_mut(part) {
+            Some(place) if value < 10_u32.pow(*digits) => *place = value,
+            _ => return false,
         }
+        self.came |= 1 << part;
+        true
     }
 
     fn is_whole(&self) -> bool {

@@ -2,32 +2,45 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use kaudit_filter::config::Shape;
+use kaudit_filter::config::{Config, Shape, Unrecognised};
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::{Json, MsgPack};
-use kaudit_filter::stats::Stats;
-use kaudit_filter::{Filter, Verdict};
-use mlua::Lua;
-use mlua::prelude::{LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
+use kaudit_filter::record::Record;
+use kaudit_filter::stats::{Reason, Stats};
+use kaudit_filter::{Filter, Time, Verdict};
+use mlua::prelude::{LuaError, LuaResult, LuaString, LuaTable, LuaUserData, LuaUserDataMethods, LuaValue};
+use mlua::{IntoLua as _, IntoLuaMulti as _, Lua, MultiValue};
 
+use crate::abi::{self, Value};
 use crate::clock::Clock;
 use crate::options::{Options, Way};
 use crate::pack;
 use crate::table::Builder;
 
-/// A filter and what stands between it and Lua.
+/// A filter and its connection to Lua.
 pub struct Step {
     filter: Filter,
+    probe: Probe,
     shape: Shape,
     /// The way that was asked for; `None`: each event's own.
     way: Option<Way>,
-    /// The way of the last event: that of the filter's own entries.
-    last: Way,
+    /// The form of the last event: that of the filter's own entries.
+    last: Form,
     clock: Clock,
     builder: Builder,
     /// What is packed and written, from event to event.
     packed: Vec<u8>,
     written: Vec<u8>,
+}
+
+/// The part of an event that is the record, and that its entry replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The text in `log.message`.
+    Message,
+    /// `log` itself, which is a text: Vector's log namespace.
+    Log,
+    /// `log` itself, decoded.
+    Table,
 }
 
 impl Step {
@@ -40,9 +53,10 @@ impl Step {
         let seed = RandomState::new().hash_one(0);
         Ok(Self {
             filter: Filter::new(&config, seed).map_err(|error| error.to_string())?,
+            probe: Probe::new(&config)?,
             shape: config.coralogix.shape,
             way,
-            last: way.unwrap_or(Way::Text),
+            last: if way == Some(Way::Table) { Form::Table } else { Form::Message },
             clock: Clock { own: now },
             builder,
             packed: Vec::new(),
@@ -50,97 +64,207 @@ impl Step {
         })
     }
 
-    /// Makes an entry of a log, where it is kept: a new log, or a new message in this one.
-    fn process(&mut self, lua: &Lua, log: &LuaTable, message: LuaValue) -> LuaResult<Answer> {
-        let message = match message {
-            LuaValue::String(message) if self.way != Some(Way::Table) => Some(message),
-            _ => None,
+    /// Judges a log. Returns the verdict, the reason of a drop and the entry; for a record with several findings `batch`, the
+    /// list of their verdicts and the list of their entries.
+    fn process(&mut self, lua: &Lua, log: &LuaValue, message: LuaValue) -> LuaResult<MultiValue> {
+        let now = self.clock.now()?;
+        let Some(log) = log.as_table() else {
+            let text = log.to_string()?;
+            let text = log.as_string().map_or_else(|| lua.create_string(&text), |text| Ok(text.clone()))?;
+            return self.text(lua, Form::Log, &text, now);
         };
         match message {
-            Some(message) if holds_object(&message) || !is_finding(log)? => self.text(lua, log, &message),
-            _ => self.table(lua, log),
+            LuaValue::String(message) if self.is_text(lua, log, &message)? => {
+                self.text(lua, Form::Message, &message, now)
+            }
+            _ => self.table(lua, log, now),
         }
     }
 
-    fn text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<Answer> {
-        self.last = Way::Text;
-        let bytes = message.as_bytes();
-        let mut mended = String::new();
-        let verdict = self.filter.process(&mut Json::of_bytes(&bytes, &mut mended), self.clock.now()?);
-        match &verdict {
-            Verdict::Kept(entry) if self.shape == Shape::Singles => {
-                log.raw_set("message", written(lua, entry, &mut self.written)?)?;
-                Ok(answer(&verdict, None))
-            }
-            Verdict::Kept(entry) => {
-                Ok(answer(&verdict, Some(self.builder.entry(lua, self.shape, entry, None)?)))
-            }
-            _ => Ok(answer(&verdict, None)),
+    /// Whether the record of a log that has a message is this message, and not the log.
+    ///
+    /// It is, unless the log contains a finding and the message does not. The filter that is asked is another one, since
+    /// each record is counted once; and it is asked only where there is any choice.
+    fn is_text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<bool> {
+        if let Some(way) = self.way {
+            return Ok(way == Way::Text);
         }
+        if !may_contain_finding(lua, log)? {
+            return Ok(true);
+        }
+        let message = message.as_bytes();
+        if message.contains(&b'{') && self.probe.contains_finding(Record::json(&*message), Time::default()) {
+            return Ok(true);
+        }
+        // A log that cannot be packed is none that the filter could take as a table.
+        Ok(pack::table(lua, log, &mut self.packed).is_err()
+            || !self.probe.contains_finding(Record::msgpack(&self.packed), Time::default()))
     }
 
-    fn table(&mut self, lua: &Lua, log: &LuaTable) -> LuaResult<Answer> {
-        self.last = Way::Table;
-        pack::table(lua, log, &mut self.packed)?;
-        let verdict = self.filter.process(&mut MsgPack::new(&self.packed), self.clock.now()?);
-        let new = match &verdict {
-            Verdict::Kept(entry) => Some(self.builder.entry(lua, self.shape, entry, Some(log))?),
-            _ => None,
-        };
-        Ok(answer(&verdict, new))
+    fn text(&mut self, lua: &Lua, form: Form, text: &LuaString, now: Time) -> LuaResult<MultiValue> {
+        // In a pipeline of tables every entry is one.
+        self.last = if self.way == Some(Way::Table) { Form::Table } else { form };
+        let Self { filter, shape, last, builder, written, .. } = self;
+        let text = text.as_bytes();
+        let mut answer = Answer::default();
+        filter.process(Record::json(&*text), now, |verdict| {
+            answer.take(lua, &verdict, |entry| match (*shape, *last) {
+                (Shape::Singles, Form::Message | Form::Log) => self::text(lua, entry, written)?.into_lua(lua),
+                _ => builder.entry(lua, *shape, entry, None)?.into_lua(lua),
+            });
+        });
+        answer.finish(lua)
     }
 
-    /// The next entry that the filter owes of its own, as an event; with `all`, whatever its time.
-    fn own(&mut self, lua: &Lua, all: bool) -> LuaResult<Option<LuaTable>> {
+    fn table(&mut self, lua: &Lua, log: &LuaTable, now: Time) -> LuaResult<MultiValue> {
+        self.last = Form::Table;
+        let Self { filter, shape, builder, packed, .. } = self;
+        pack::table(lua, log, packed)?;
+        let mut answer = Answer::default();
+        filter.process(Record::msgpack(packed), now, |verdict| {
+            let record = Some((log, packed.as_slice()));
+            answer.take(lua, &verdict, |entry| builder.entry(lua, *shape, entry, record)?.into_lua(lua));
+        });
+        answer.finish(lua)
+    }
+
+    /// The next summary or report that is due, as the log of an event; with `all`, due or not.
+    fn own(&mut self, lua: &Lua, all: bool) -> LuaResult<LuaValue> {
         let now = self.clock.now()?;
-        let entry = if all { self.filter.finish(now) } else { self.filter.due(now) };
-        let Some(entry) = entry else { return Ok(None) };
-        let log = if self.last == Way::Text && self.shape == Shape::Singles {
-            lua.create_table_from([("message", written(lua, &entry, &mut self.written)?)])?
-        } else {
-            self.builder.entry(lua, self.shape, &entry, None)?
-        };
-        Ok(Some(lua.create_table_from([("log", log)])?))
+        let Self { filter, shape, last, builder, written, .. } = self;
+        let entry = if all { filter.finish(now) } else { filter.due(now) };
+        let Some(entry) = entry else { return Ok(LuaValue::Nil) };
+        match (*shape, *last) {
+            (Shape::Singles, Form::Message) => {
+                lua.create_table_from([("message", text(lua, &entry, written)?)])?.into_lua(lua)
+            }
+            (Shape::Singles, Form::Log) => text(lua, &entry, written)?.into_lua(lua),
+            _ => builder.entry(lua, *shape, &entry, None)?.into_lua(lua),
+        }
     }
 }
 
-/// A verdict, the reason of a drop, and the log that takes the place of the event's.
-type Answer = (&'static str, Option<&'static str>, Option<LuaTable>);
+/// What is returned of a record: the outcome of its finding, or of each of several.
+#[derive(Default)]
+struct Answer {
+    first: Option<(&'static str, Option<&'static str>, Option<LuaValue>)>,
+    /// Of several: the verdicts, and the entries of those that are kept.
+    batch: Option<(LuaTable, LuaTable)>,
+    error: Option<LuaError>,
+}
 
-fn answer(verdict: &Verdict<'_>, log: Option<LuaTable>) -> Answer {
-    match verdict {
-        Verdict::Kept(_) => ("kept", None, log),
-        Verdict::Dropped(reason) => ("dropped", Some(reason.label()), None),
-        Verdict::Suppressed => ("suppressed", None, None),
-        Verdict::Passed => ("passed", None, None),
+impl Answer {
+    /// Takes the next verdict.
+    fn take(
+        &mut self,
+        lua: &Lua,
+        verdict: &Verdict<'_>,
+        build: impl FnOnce(&Entry<'_>) -> LuaResult<LuaValue>,
+    ) {
+        if self.error.is_none() {
+            self.error = self.try_take(lua, verdict, build).err();
+        }
+    }
+
+    fn try_take(
+        &mut self,
+        lua: &Lua,
+        verdict: &Verdict<'_>,
+        build: impl FnOnce(&Entry<'_>) -> LuaResult<LuaValue>,
+    ) -> LuaResult<()> {
+        let (word, reason, entry) = match verdict {
+            Verdict::Kept(entry) => ("kept", None, Some(build(entry)?)),
+            Verdict::Dropped(reason) => ("dropped", Some(reason.label()), None),
+            Verdict::Suppressed => ("suppressed", None, None),
+            Verdict::Passed => ("passed", None, None),
+        };
+        if self.first.is_none() && self.batch.is_none() {
+            self.first = Some((word, reason, entry));
+            return Ok(());
+        }
+        let (verdicts, entries) = match &self.batch {
+            Some(batch) => batch,
+            None => &*self.batch.insert((lua.create_table()?, lua.create_table()?)),
+        };
+        for (word, reason, entry) in self.first.take().into_iter().chain([(word, reason, entry)]) {
+            match reason {
+                Some(reason) => verdicts.raw_push(format!("{word}: {reason}"))?,
+                None => verdicts.raw_push(word)?,
+            }
+            if let Some(entry) = entry {
+                entries.raw_push(entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, lua: &Lua) -> LuaResult<MultiValue> {
+        match self {
+            Self { error: Some(error), .. } => Err(error),
+            Self { batch: Some((verdicts, entries)), .. } => ("batch", verdicts, entries).into_lua_multi(lua),
+            Self { first: Some(first), .. } => first.into_lua_multi(lua),
+            // The engine gives each record a verdict.
+            Self { first: None, .. } => Err(LuaError::runtime("no verdict")),
+        }
+    }
+}
+
+/// Says whether a record contains a finding, without counting it.
+struct Probe(Filter);
+
+impl Probe {
+    /// For findings where a configuration looks for them.
+    fn new(config: &Config) -> Result<Self, String> {
+        let config = Config {
+            integrations: Vec::new(),
+            severity: Vec::new(),
+            redact: Vec::new(),
+            unrecognised: Unrecognised::Drop,
+            ..config.clone()
+        };
+        Filter::new(&config, 0).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Whether there is a finding, or an entry of the filter's own.
+    fn contains_finding(&mut self, record: Record<'_>, now: Time) -> bool {
+        let mut found = false;
+        self.0.process(record, now, |verdict| {
+            found |= !matches!(verdict, Verdict::Dropped(Reason::Unrecognised));
+        });
+        found
     }
 }
 
 /// An entry as text.
-fn written(lua: &Lua, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> LuaResult<LuaString> {
+fn text(lua: &Lua, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> LuaResult<LuaString> {
     buffer.clear();
     entry.write_json(buffer);
     lua.create_string(&*buffer)
 }
 
-/// Whether a message begins as a JSON object does.
-fn holds_object(message: &LuaString) -> bool {
-    message.as_bytes().trim_ascii_start().first() == Some(&b'{')
-}
-
-/// Whether the log itself has a finding's key: each kind has one of these.
-fn is_finding(log: &LuaTable) -> LuaResult<bool> {
-    for key in ["eid", "rule", "verb"] {
-        if log.raw_get::<LuaValue>(key)? != LuaValue::Nil {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether a log may contain a finding besides its message: it has a key that each kind of finding has one of, or an object
+/// or text that may be one.
+fn may_contain_finding(lua: &Lua, log: &LuaTable) -> LuaResult<bool> {
+    let mut may = false;
+    abi::read(lua, log, |log| {
+        log.members(|key, value| {
+            let Value::Str(key) = key else { return true };
+            may = match (key, value) {
+                (b"message", _) => false,
+                (b"eid" | b"rule" | b"verb", _) => true,
+                (_, Value::Str(text)) => text.contains(&b'{'),
+                (_, Value::Table(table)) => !pack::is_date(table),
+                _ => false,
+            };
+            !may
+        });
+    })?;
+    Ok(may)
 }
 
 impl LuaUserData for Step {
     fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method_mut("process", |lua, step, (log, message): (LuaTable, LuaValue)| {
+        methods.add_method_mut("process", |lua, step, (log, message): (LuaValue, LuaValue)| {
             step.process(lua, &log, message)
         });
         methods.add_method_mut("own", |lua, step, all: bool| step.own(lua, all));

@@ -2,7 +2,7 @@
 
 use kaudit_filter::config::{Shape, TextForm};
 use kaudit_filter::entry::{Entry, OWN_KEY};
-use kaudit_filter::record::{Body, Event, Number, Tape};
+use kaudit_filter::record::{Body, Document, Event, Number};
 use mlua::prelude::{LuaFunction, LuaResult, LuaTable, LuaValue};
 use mlua::{Either, IntoLua as _, Lua};
 
@@ -13,14 +13,21 @@ use crate::clock;
 pub struct Builder(pub LuaFunction);
 
 impl Builder {
-    /// An entry as Vector's `log`. `record` is the table that the entry's record was read from.
+    /// An entry as Vector's `log`. `record` is the table that the record was read from, and its packed form.
     pub fn entry(
         &self,
         lua: &Lua,
         shape: Shape,
         entry: &Entry<'_>,
-        record: Option<&LuaTable>,
+        record: Option<(&LuaTable, &[u8])>,
     ) -> LuaResult<LuaTable> {
+        // A finding that the record contains is built anew, as is a body that changed.
+        let record = match (entry.body(), record) {
+            (Body::Verbatim(body), Some((table, packed))) if std::ptr::eq(body.bytes(), packed) => {
+                Some(table)
+            }
+            _ => None,
+        };
         // The names of an envelope's items stand in the envelope.
         let name = |name| if shape == Shape::Singles { label(name) } else { None };
         let [category, class, method, thread] = entry.labels().map(|(_, text)| label(text));
@@ -46,11 +53,11 @@ fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<Op
         entry.write_text(&mut text);
         return lua.create_string(text)?.into_lua(lua).map(Some);
     }
-    let body = match (entry.body(), record) {
-        // The record as it came: what was packed is what the table still holds.
-        (Body::MsgPack(_), Some(_)) if entry.marks().events.is_empty() => return Ok(None),
-        (Body::MsgPack(_), Some(record)) => record.clone(),
-        (body, _) => map(lua, &body.clone().into_tape())?,
+    let body = match record {
+        // The record as it came: what was packed is what the table still contains.
+        Some(_) if entry.marks().events.is_empty() => return Ok(None),
+        Some(record) => record.clone(),
+        None => map(lua, &entry.body().clone().into_document())?,
     };
     if !entry.marks().events.is_empty() {
         body.raw_set(OWN_KEY, map(lua, entry.marks())?)?;
@@ -59,9 +66,9 @@ fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<Op
 }
 
 /// A map's events as a table. What Vector's tables have no word for, null, is the empty string, as Vector itself has it.
-fn map(lua: &Lua, tape: &Tape<'_>) -> LuaResult<LuaTable> {
+fn map(lua: &Lua, document: &Document<'_>) -> LuaResult<LuaTable> {
     let mut open: Vec<Open> = vec![Open { table: lua.create_table()?, key: LuaValue::Nil }];
-    let mut events = tape.events.iter();
+    let mut events = document.events.iter();
     // The outermost map is open already.
     events.next();
     for event in events {
@@ -114,7 +121,7 @@ fn number(lua: &Lua, number: Number<'_>) -> LuaResult<LuaValue> {
     match number {
         Number::Int(value) => Ok(LuaValue::Integer(value)),
         Number::Float(value) => Ok(LuaValue::Number(value)),
-        Number::Uint(_) | Number::Raw(_) | Number::Digits(_) => {
+        Number::Uint(_) | Number::Raw(_) => {
             let text = number.to_string();
             match (text.parse(), text.parse()) {
                 (Ok(whole), _) => Ok(LuaValue::Integer(whole)),

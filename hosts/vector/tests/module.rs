@@ -110,7 +110,20 @@ fn an_event_goes_the_way_it_came() {
         // A decoded finding may have a text of its own beside its fields; a line that holds one decides.
         text(with_message(FINDING)),
         text(json!({ "log": { "message": "starting up", "host": "node-1" } })),
+        text(
+            json!({ "log": { "message": "starting up", "kubernetes": { "pod_name": "p" }, "host": "node-1" } }),
+        ),
+        text(
+            json!({ "log": { "message": format!("[exporter] {FINDING}"), "kubernetes": { "pod_name": "p" } } }),
+        ),
+        text(json!({ "log": { "message": format!("[{FINDING}]"), "kubernetes": { "pod_name": "p" } } })),
+        text(with_message(&format!("[exporter] {FINDING}"))),
+        text(with_message(&format!("\n[{FINDING}]"))),
         table(with_message("starting up")),
+        table(with_message("starting {up}")),
+        table(json!({ "log": { "message": "starting {up}", "log_processed": finding() } })),
+        table(json!({ "log": { "message": "starting up", "payload": FINDING } })),
+        table(json!({ "log": { "log_processed": finding(), "stream": "stdout" } })),
         table(json!({ "log": finding() })),
         table(json!({ "log": { "level": "info" } })),
         table(json!({ "log": { "message": 7 } })),
@@ -194,6 +207,78 @@ fn what_is_suppressed_leaves_as_a_summary_in_the_way_of_the_last_event() {
     assert_eq!((left.len(), &left[1]["text"]["kaudit_filter"]["summary"]["key"]), (2, &json!("johnD")));
 }
 
+/// A finding of another entity.
+fn finding_of(entity: &str) -> String {
+    FINDING.replace("johnD", entity)
+}
+
+#[test]
+fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
+    let options = json!({ "entity_no_match": "^system:" });
+    let lines = ["a", "system:b", "c", "d"].map(finding_of).join("\n");
+    let list: Vec<Value> = ["a", "system:b", "c", "d"]
+        .map(|entity| serde_json::from_str(&finding_of(entity)).expect("JSON"))
+        .into();
+    for (way, log) in [
+        ("text", json!({ "message": lines, "host": "node-1" })),
+        ("text", json!({ "message": Value::from(list.clone()).to_string(), "host": "node-1" })),
+        ("table", json!({ "records": list, "host": "node-1" })),
+        ("log", Value::from(lines.as_str())),
+    ] {
+        let answer = ask("batches", &options, vec![json!({ "log": log })]);
+        let ran = &answer["ran"];
+        assert_eq!(ran["verdicts"], json!(["kept", "dropped: entity-no-match", "kept", "kept"]), "{answer}");
+        let entries: Vec<Value> = ran["events"]
+            .as_array()
+            .expect("events")
+            .iter()
+            .map(|event| {
+                let text = if way == "log" { event } else { &event["message"] };
+                if way == "text" {
+                    assert_eq!(event["host"], "node-1", "the rest of the event is not touched");
+                }
+                text.as_str()
+                    .map_or_else(|| event.clone(), |text| serde_json::from_str(text).expect("an entry"))
+            })
+            .collect();
+        let entities: Vec<&Value> = entries.iter().map(|entry| &entry["text"]["eid"]).collect();
+        assert_eq!(entities, ["a", "c", "d"], "{answer}");
+        assert_eq!((&ran["stats"]["batches"], &ran["stats"]["batch-items"]), (&json!(1), &json!(4)));
+    }
+}
+
+#[test]
+fn a_log_that_is_a_text_stays_one() {
+    let options = json!({ "rate_limit": 1, "rate_limit_by": "entity" });
+    let event = || json!({ "log": FINDING });
+    let left = emitted("scalars", options.clone(), vec![event(), event()]);
+    let entries: Vec<Value> =
+        left.iter().map(|log| serde_json::from_str(log.as_str().expect("a text")).expect("JSON")).collect();
+    assert_eq!(entries[0]["threadId"], "johnD");
+    assert_eq!(
+        entries[1]["text"]["kaudit_filter"]["summary"]["suppressed"], 1,
+        "in the way of the last event"
+    );
+    for (log, text) in [(json!("starting up"), "starting up"), (json!(7), "7"), (json!(false), "false")] {
+        let left = emitted("scalars", json!({}), vec![json!({ "log": log })]);
+        let entry: Value = serde_json::from_str(left[0].as_str().expect("a text")).expect("JSON");
+        assert_eq!(entry["text"]["message"], text);
+        assert_eq!(emitted("scalars", json!({ "unrecognised": "pass" }), vec![json!({ "log": log })]), [log]);
+    }
+    let left = emitted("scalars", json!({ "way": "table" }), vec![event()]);
+    assert_eq!((&left[0]["threadId"], &left[0]["text"]), (&json!("johnD"), &finding()));
+    // A list is decoded: it goes as a table.
+    let left = emitted("scalars", json!({}), vec![json!({ "log": [finding(), finding()] })]);
+    assert_eq!((left.len(), &left[1]["text"]), (2, &finding()));
+}
+
+#[test]
+fn a_finding_that_the_log_contains_leaves_alone() {
+    let log = json!({ "log_processed": finding(), "stream": "stdout", "time": "2020-03-01T15:59:00Z" });
+    let left = emitted("wrapped", json!({}), vec![json!({ "log": log })]);
+    assert_eq!((&left[0]["text"], &left[0]["timestamp"]), (&finding(), &json!(NOW)));
+}
+
 #[test]
 fn no_error_loses_an_event() {
     let mut log = finding();
@@ -209,13 +294,34 @@ fn no_error_loses_an_event() {
 }
 
 #[test]
-fn what_emit_refuses_passes_on_as_its_message() {
-    let log = json!({ "message": FINDING, "spoil": "event" });
-    let answer = ask("refused", &json!({}), vec![json!({ "log": log })]);
-    let ran = &answer["ran"];
-    assert_eq!(ran["stats"]["failed"], 1, "{answer}");
-    let left = &ran["events"][0];
-    let entry: Value = serde_json::from_str(left["message"].as_str().expect("a text")).expect("an entry");
-    assert_eq!(entry["threadId"], "johnD");
-    assert_eq!(left["kaudit_filter"]["error"], "runtime error: NaN not supported");
+fn what_emit_refuses_keeps_its_content() {
+    let mut log = finding();
+    log["spoil"] = "function".into();
+    let line = json!({ "message": FINDING, "kaudit_filter": { "mine": 1 }, "spoil": "event" });
+    let lines = json!({ "message": format!("{FINDING}\n{FINDING}"), "spoil": "event" });
+    for mut log in [log, line, lines] {
+        let answer = ask("refused", &json!({}), vec![json!({ "log": log })]);
+        let ran = &answer["ran"];
+        assert_eq!(
+            (&ran["stats"]["failed"], ran["events"].as_array().map(Vec::len)),
+            (&json!(1), Some(1)),
+            "{answer}"
+        );
+        let mut left = ran["events"][0].clone();
+        // What no event can hold is text now.
+        let spoil = left["spoil"].take();
+        assert!(
+            spoil.as_str().is_some_and(|spoil| spoil.contains("nan") || spoil.contains("function")),
+            "{left}"
+        );
+        let error = match log["spoil"].take().as_str() {
+            Some("function") => json!("runtime error: unsupported Lua type function"),
+            _ => json!("runtime error: NaN not supported"),
+        };
+        log["kaudit_filter"] = match log.get("kaudit_filter") {
+            Some(own) => json!({ "error": error, "previous": own }),
+            None => json!({ "error": error }),
+        };
+        assert_eq!(left, log);
+    }
 }

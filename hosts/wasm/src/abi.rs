@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::slice;
+use std::{ptr, slice};
 
 use kaudit_filter::Time;
 
@@ -75,17 +75,24 @@ impl Inbox {
         }
     }
 
-    /// Makes room where there is too little.
+    /// Allocates where a buffer is too small; null if there is no memory. An allocation that aborts would trap, and
+    /// Fluent Bit would lose the record.
     #[cold]
     fn make(&mut self, words: usize) -> *mut u64 {
+        let missing = self.used.saturating_sub(self.buffers.len());
+        if self.buffers.try_reserve(missing).is_err() {
+            return ptr::null_mut();
+        }
         self.buffers.resize_with(self.buffers.len().max(self.used), Vec::new);
         let buffer = &mut self.buffers[self.used - 1];
-        buffer.reserve(words);
-        buffer.as_mut_ptr()
+        match buffer.try_reserve_exact(words) {
+            Ok(()) => buffer.as_mut_ptr(),
+            Err(_) => ptr::null_mut(),
+        }
     }
 }
 
-/// The host asks for memory for an argument. It stays the host's until the next answer is given.
+/// Allocates memory for an argument of the host; null if there is none. It stays the host's until the next answer is given.
 #[unsafe(no_mangle)]
 extern "C" fn malloc(size: usize) -> *mut u64 {
     INBOX.with_borrow_mut(|inbox| inbox.take(size))

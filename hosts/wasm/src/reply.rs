@@ -3,7 +3,7 @@
 use kaudit_filter::bulk::Grouper;
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::{Json, Record as _};
+use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
 
 /// What an operator has to know when limits or count reports are configured. It is printed when an instance starts, so
@@ -28,38 +28,37 @@ pub struct Guest {
 impl Guest {
     /// A guest around a filter, started `now`.
     pub fn new(mut filter: Filter, shape: Shape, now: Time) -> Self {
-        filter.one_slot();
-        filter.keep_back(false);
+        filter.set_single_output();
+        filter.set_suppression_enabled(false);
         Self { filter, shape, started: now, settled: false, reply: Vec::new() }
     }
 
     /// What the operator has to know at the start, if anything.
     pub fn notice(&self) -> Option<&'static str> {
-        self.filter.may_keep_back().then_some(NOTICE)
+        self.filter.may_suppress().then_some(NOTICE)
     }
 
-    /// The answer to one record that arrived `now`, in bytes that ought to be text: a JSON object, or nothing, and the NUL
+    /// Returns the answer to one record that arrived `now`: a JSON object, or nothing if the record is dropped, and a NUL
     /// that ends it.
     ///
-    /// A dropped record leaves its slot to an entry of the filter's own that is due.
+    /// A dropped record leaves its slot to a pending summary or report that is due. A record with several findings is one
+    /// entry, marked `batch`: Fluent Bit takes one object for each record.
     #[inline]
     pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
         if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
             self.settled = true;
-            self.filter.keep_back(true);
+            self.filter.set_suppression_enabled(true);
         }
         let Self { filter, shape, reply, .. } = self;
         reply.clear();
-        let mut mended = String::new();
-        let mut json = Json::of_bytes(record, &mut mended);
-        match &filter.process(&mut json, now) {
-            Verdict::Kept(entry) => write(entry, *shape, reply),
-            Verdict::Passed => pass(json.text(), reply),
-            Verdict::Dropped(_) | Verdict::Suppressed => {
-                if let Some(entry) = filter.due(now) {
-                    write(&entry, *shape, reply);
-                }
-            }
+        let mut dropped = false;
+        filter.process(Record::json(record), now, |verdict| match verdict {
+            Verdict::Kept(entry) => write(&entry, *shape, reply),
+            Verdict::Passed => pass(record, reply),
+            Verdict::Dropped(_) | Verdict::Suppressed => dropped = true,
+        });
+        if dropped && let Some(entry) = filter.due(now) {
+            write(&entry, *shape, reply);
         }
         reply.push(0);
         reply
@@ -78,10 +77,10 @@ fn write(entry: &Entry<'_>, shape: Shape, reply: &mut Vec<u8>) {
     }
 }
 
-/// A record that stays as it is. Fluent Bit would lose what is no JSON object, so that becomes a text in one.
-fn pass(text: &[u8], reply: &mut Vec<u8>) {
-    let text = String::from_utf8_lossy(text);
-    if Json::new(&text).check().is_ok() {
+/// A record that stays as it is. Fluent Bit would lose a reply that is not a JSON object, so that becomes a text in one.
+fn pass(record: &[u8], reply: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(record);
+    if Record::json(&*text).check().is_ok() {
         return reply.extend_from_slice(text.as_bytes());
     }
     reply.extend_from_slice(br#"{"message":""#);

@@ -84,6 +84,30 @@ fn a_dropped_record_gets_the_empty_text() {
 }
 
 #[test]
+fn a_batch_is_one_entry_and_is_marked() {
+    let mut guest = guest(&format!("integrations:\n- type: detections\n  {TARGET}}}\n"));
+    let [a, b, c] = ["a", "b", "c"].map(detection);
+    let list = |items: &[&[u8]]| [b"[", &items.join(&b","[..])[..], b"]"].concat();
+    let wrapped = |items: &[&[u8]]| [b"{\"records\":", &list(items)[..], b"}"].concat();
+    for batch in [
+        list(&[&a, &b]),
+        list(&[&a, &b, &c]),
+        wrapped(&[&a, &b]),
+        wrapped(&[&a, b"{}", &b]),
+        [&a[..], &b].concat(),
+        [&a[..], b"\n", &b, b"\n"].concat(),
+    ] {
+        let shown = String::from_utf8_lossy(&batch);
+        let entry = ask(&mut guest, &batch, 0).unwrap();
+        assert_eq!(entry["text"]["kaudit_filter"]["unrecognised"], "batch", "{shown}");
+        let text = entry["text"].to_string().replace('\\', "");
+        for eid in ["a", "b"] {
+            assert!(text.contains(&format!(r#""eid":"{eid}""#)), "{shown}: {eid} is missing in {text}");
+        }
+    }
+}
+
+#[test]
 fn an_envelope_holds_one_entry() {
     let mut guest =
         guest(&format!("coralogix: {{shape: bulk}}\nintegrations:\n- type: detections\n  {TARGET}}}\n"));

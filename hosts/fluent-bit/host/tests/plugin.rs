@@ -182,6 +182,36 @@ fn a_chunk_takes_its_cheapest_way() {
 }
 
 #[test]
+fn a_batch_is_one_event_for_each_entry_with_its_head() {
+    let group = |second: &str| format!("bytes 9292d700{second}000000008080");
+    let (start, end) = (group("ffffffff"), group("fffffffe"));
+    let finding = |entity: &str| finding(entity).replacen("event ", "", 1);
+    let line = |parts: &[&str]| Value::from(parts.iter().map(|entity| finding(entity)).collect::<String>());
+    let batch = format!(r#"event {{"log":{},"stream":"stdout"}}"#, line(&["a", "system:b", "c"]));
+    let list = format!(r#"event {{"records":[{},{{"no":"finding"}},{}]}}"#, finding("d"), finding("e"));
+    let dropped = format!(r#"event {{"log":{}}}"#, line(&["system:f", "system:g"]));
+    let pass = r#"event {"no":"finding"}"#;
+    let mut host =
+        Host::started("3.2", &["entity_no_match ^system:", "unrecognised pass", "stats_interval 10s"]);
+    let later = format!("now {}", NOW + SECOND);
+    let (word, events) = host.chunk(&[&start, &batch, &later, &list, &dropped, pass, &end]);
+    assert_eq!(word, "replaced");
+    assert_eq!(entities(&events), ["a", "c", "d", "e"]);
+    let heads: Vec<_> = events.iter().map(|(head, _)| head.as_str()).collect();
+    let (first, second) = ("92d7005e5bdc000000000080", "92d7005e5bdc010000000080");
+    let (start, end) = ("92d700ffffffff0000000080", "92d700fffffffe0000000080");
+    assert_eq!(heads, [start, first, first, second, second, second, second, end]);
+    // An item that is no finding cannot stay as it is, since its record does not.
+    assert_eq!(events[4].1["text"]["no"], "finding");
+    assert_eq!(events[6].1, serde_json::json!({"no": "finding"}));
+    assert_eq!(
+        host.stop(),
+        ["3 statistics: records=4 batches=3 batch-items=8 passed=1 kept.detections=4 kept.unrecognised=1 \
+             dropped.entity-no-match=3"]
+    );
+}
+
+#[test]
 fn a_malformed_chunk_passes_as_a_whole_and_is_logged_once() {
     for broken in ["92", "c1", "93010203", "81a16101", "9292d70000000000000000008081", "a161", "dd00000002"] {
         let mut host = Host::started("3.2", &["rate_limit 1"]);
@@ -378,9 +408,15 @@ fn statistics_are_told_at_intervals_and_at_the_end() {
         host.said(),
         ["3 statistics: records=4 suppressed=1 kept.detections=2 dropped.entity-no-match=1"]
     );
+    host.now(NOW + 20 * SECOND);
+    host.chunk(&[]);
+    assert_eq!(host.said(), ["3 statistics: records=1 kept.detections=1"], "nothing was dropped");
     assert_eq!(
         host.stop(),
-        ["2 stopped before 1 summaries of 1 suppressed findings and 0 reports of 0 counted ones could leave"]
+        [
+            "3 statistics: records=0",
+            "2 stopped before 1 summaries of 1 suppressed findings and 0 reports of 0 counted ones could leave"
+        ]
     );
 }
 

@@ -33,8 +33,8 @@ struct Request {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Arrival {
-    /// The log, as Vector has it.
-    log: Map<String, Value>,
+    /// The log, as Vector has it: a map, or with its log namespace any value.
+    log: Value,
     /// `log.message` as bytes, which need not be text.
     #[serde(default)]
     message: Option<Vec<u8>>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::abi;
-use crate::value::{from_lua, object};
+use crate::value::{from_lua, into_lua, object};
 use crate::{Answer, Request};
 use mlua::{Function, Lua, MultiValue, Result, Table};
 use serde_json::{Map, Value};
@@ -85,14 +85,19 @@ impl Transform {
         for (index, arrival) in request.events.iter().enumerate() {
             self.lua.globals().set("arrival", arrival.at)?;
             let event = self.lua.create_table()?;
-            let log = object(&self.lua, &arrival.log)?;
-            if let Some(message) = &arrival.message {
+            let log = into_lua(&self.lua, &arrival.log)?;
+            if let (Some(message), Some(log)) = (&arrival.message, log.as_table()) {
                 log.raw_set("message", self.lua.create_string(message)?)?;
             }
             event.raw_set("log", log)?;
             let answer: MultiValue = self.process.call((event, &self.emit))?;
-            let words = answer.iter().filter(|word| !word.is_nil()).map(mlua::Value::to_string);
-            verdicts.push(words.collect::<Result<Vec<_>>>()?.join(": "));
+            // A batch has a list of verdicts, each in the form in which that of a single record is made here.
+            if let Some(list) = answer.get(1).and_then(mlua::Value::as_table) {
+                verdicts.extend(list.sequence_values::<String>().collect::<Result<Vec<_>>>()?);
+            } else {
+                let words = answer.iter().filter(|word| !word.is_nil()).map(mlua::Value::to_string);
+                verdicts.push(words.collect::<Result<Vec<_>>>()?.join(": "));
+            }
             self.flush.call::<()>(&self.emit)?;
             if index % GC_INTERVAL == 0 {
                 self.lua.gc_collect()?;

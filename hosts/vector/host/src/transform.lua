@@ -6,9 +6,11 @@ local filter = require("kaudit").new(options)
 return {
   process = function(event, emit)
     -- What goes wrong elsewhere: another transform leaves what no event can hold, or the user's clock stops.
-    local spoil, now = event.log.spoil, arrival
+    local spoil, now = type(event.log) == "table" and event.log.spoil, arrival
     if spoil == "event" then
       event.log.spoil = 0 / 0
+    elseif spoil == "function" then
+      event.log.spoil = print
     elseif spoil == "clock" then
       arrival = "noon"
     end

@@ -7,7 +7,7 @@ use mlua::{IntoLua as _, Lua, Result, Table};
 use serde_json::{Map, Number, Value};
 
 /// A value on its way into Lua.
-fn into_lua(lua: &Lua, value: &Value) -> Result<mlua::Value> {
+pub fn into_lua(lua: &Lua, value: &Value) -> Result<mlua::Value> {
     match value {
         Value::Null => "".into_lua(lua),
         Value::Bool(value) => value.into_lua(lua),
