@@ -31,12 +31,6 @@ pub fn records(text: &str) -> String {
     serde_json::json!(records).to_string()
 }
 
-/// The time that a finding gives of itself, milliseconds since 1970.
-#[wasm_bindgen]
-pub fn time_of(record: &str) -> Option<f64> {
-    kaudit_filter::time_of(record).map(to_page)
-}
-
 /// Reads a time as the program's `--now` does: RFC 3339. Milliseconds since 1970.
 #[wasm_bindgen]
 pub fn parse_time(text: &str) -> Option<f64> {
