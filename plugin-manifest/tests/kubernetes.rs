@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use kaudit_filter::config::{self, Config, Files};
-use kaudit_filter::record::Json;
+use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
 use serde_json::{Value, json};
 
@@ -611,7 +611,10 @@ fn kept(config: &Config, filters: usize) -> usize {
         r#"{"principal":"ci-deployer","rule":"exec into pod","cluster":"prod-eu","id":"a","verb":"create"}"#;
     let mut keeps = |number: usize| {
         let now = Time::from_millis(1_773_748_800_000 + i64::try_from(number).unwrap() * 100);
-        matches!(filters[number % count].process(&mut Json::new(finding), now), Verdict::Kept(_))
+        let mut kept = false;
+        let filter = &mut filters[number % count];
+        filter.process(Record::json(finding), now, |verdict| kept = matches!(verdict, Verdict::Kept(_)));
+        kept
     };
     (0..600).filter(|number| keeps(*number)).count()
 }

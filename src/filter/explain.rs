@@ -4,6 +4,9 @@
 //! The verdict itself is that of the same judge that [`Filter::process`] uses. The checks that led to it are repeated with
 //! one integration, one severity row and one redaction each. Decision: no hook in the stages, which would cost all the
 //! records that are not explained.
+//!
+//! An explanation contains no value that `redact` overwrites: fields and texts that clauses matched are overwritten by
+//! the rules of their field, the key of a limit by all rules.
 
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
@@ -11,7 +14,7 @@ use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
 use crate::limit::Room;
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, Compile, Find, Source};
-use crate::record::{Event, Limits, Number, Record};
+use crate::record::{Event, Limits, Number, Record, Value};
 use crate::redact::{Editor, Redactor, Scope};
 use crate::severity::{self, Flags, Table};
 use crate::source::{Content, Found, Other, Sink, Source as RecordSource};
@@ -26,7 +29,7 @@ use super::{Filter, Judge, Verdict};
 pub struct Explanation {
     /// What the record is.
     pub recognised: Recognised,
-    /// The finding's fields that decide, by name, those that it has.
+    /// The finding's fields that decide, by name, redacted; those that it has.
     pub fields: Vec<(&'static str, String)>,
     /// Every integration, in the order in which they are asked.
     pub integrations: Vec<Step>,
@@ -70,10 +73,10 @@ pub enum Recognised {
     OwnOutput,
 }
 
-/// An integration, and how it standing to the finding.
+/// An integration, and what it did with the finding.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Its place in the list.
+    /// Its index in the list.
     pub index: usize,
     /// Its name.
     pub name: String,
@@ -81,18 +84,18 @@ pub struct Step {
     pub kind: Kind,
     /// The line on which it begins.
     pub line: usize,
-    /// How it standing to the finding.
+    /// What it did with the finding.
     pub standing: Standing,
     /// Its clauses in the order they are asked, up to the one that refused.
     pub clauses: Vec<Clause>,
 }
 
-/// How an integration standing to a finding.
+/// What an integration did with a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is of another type.
     OtherType,
-    /// It is none that the filter standing in for.
+    /// Its target is not Coralogix.
     DoesNotApply,
     /// A clause refuses the finding.
     Refuses(Reason),
@@ -109,11 +112,11 @@ pub enum Standing {
 pub struct Clause {
     /// Its name, as in the configuration; the reason of drops has the same.
     pub name: &'static str,
-    /// What it says: words or a pattern.
+    /// Its words or its pattern.
     pub says: String,
-    /// What it looked at; empty: the finding has no such field.
+    /// The field's text, redacted; empty if the finding has no such field.
     pub looked_at: String,
-    /// What the pattern found there.
+    /// The pattern's first match in it. If redaction overwrote the match, all of `looked_at`.
     pub found: Option<String>,
     /// Whether it lets the finding through.
     pub holds: bool,
@@ -128,7 +131,7 @@ pub struct LimitMet {
     pub period_ns: u64,
     /// What shares it.
     pub by: By,
-    /// The value of that; empty for the whole integration.
+    /// The value of that, redacted; empty for the whole integration.
     pub key: String,
     /// How many could pass at this moment.
     pub free: u32,
@@ -202,6 +205,7 @@ struct Checks {
 struct Explain<'e> {
     filter: &'e mut Filter,
     checks: &'e mut Checks,
+    record: Record<'e>,
     now: Time,
     path: Vec<String>,
     searched: Vec<String>,
@@ -211,6 +215,33 @@ struct Explain<'e> {
 impl Explain<'_> {
     fn path(&self) -> String {
         self.path.concat().trim_start_matches('.').to_owned()
+    }
+
+    /// The path of a finding. The key of an object that no path of `look-in` names is not a step of the search.
+    fn path_of(&self, finding: Record<'_>) -> String {
+        let path = self.path();
+        if path.is_empty() && finding.bytes().len() < self.record.bytes().len() {
+            return self.key_of(finding).unwrap_or_default();
+        }
+        path
+    }
+
+    /// The key of the record's member that is this object.
+    fn key_of(&self, object: Record<'_>) -> Option<String> {
+        let document = self.record.document();
+        let mut depth = 0_usize;
+        document.events.iter().zip(document.events.iter().skip(1)).find_map(|events| {
+            match events.0 {
+                Event::Map(_) | Event::List(_) => depth = depth.saturating_add(1),
+                Event::End => depth = depth.saturating_sub(1),
+                Event::Key(key) if depth == 1 && matches!(events.1, Event::Map(_)) => {
+                    let Value::Map(bytes) = self.record.member(key) else { return None };
+                    return core::ptr::eq(bytes.as_ptr(), object.bytes().as_ptr()).then(|| key.to_string());
+                }
+                _ => (),
+            }
+            None
+        })
     }
 
     /// Has the filter's own judge decide, and adds its verdict.
@@ -245,7 +276,7 @@ impl Sink for Explain<'_> {
         let (kind, fields, record) = (found.kind, &found.members.fields, found.scan.body);
         let mut explanation = self.checks.finding(self.filter, kind, fields, record, self.now);
         explanation.recognised =
-            Recognised::Finding { kind, because: because(kind, fields), path: self.path() };
+            Recognised::Finding { kind, because: because(kind, fields), path: self.path_of(record) };
         explanation.changes = self.checks.redactions(record, Scope::Fields);
         self.judge(explanation, |judge| judge.finding(found));
     }
@@ -339,6 +370,7 @@ impl Explainer {
         let mut explain = Explain {
             filter: &mut self.filter,
             checks: &mut self.checks,
+            record,
             now,
             path: Vec::new(),
             searched: Vec::new(),
@@ -397,10 +429,11 @@ impl Checks {
             rule,
         };
         let mut told = Explanation::of(Recognised::OwnOutput);
-        told.fields = deciding(kind, fields);
+        let redactor = &filter.stages.shaper.redactor;
+        told.fields = deciding(kind, fields, redactor);
         let integrations = self.config.integrations.iter().zip(&mut self.alone).enumerate();
         for (index, (integration, alone)) in integrations {
-            let mut step = alone.ask(index, integration, &input, fields);
+            let mut step = alone.ask(index, integration, &input, fields, redactor);
             let claimed = told.integrations.iter().any(|step| step.standing == Standing::Claims);
             if step.standing == Standing::Claims && claimed {
                 step.standing = Standing::TooLate;
@@ -434,11 +467,13 @@ impl Checks {
                 By::None => b"",
             };
             let Room { free, wait_ns, suppressed } = filter.stages.limiter.look(claims, key, now);
+            let mut key = String::from_utf8_lossy(key).into_owned();
+            filter.stages.shaper.redactor.everything_in(&mut key);
             told.limit = Some(LimitMet {
                 limit: limit.limit,
                 period_ns: limit.period_ns,
                 by: limit.by,
-                key: String::from_utf8_lossy(key).into_owned(),
+                key,
                 free,
                 wait_ns,
                 suppressed,
@@ -498,6 +533,7 @@ impl Alone {
         integration: &Integration,
         input: &MatchInput<'_>,
         fields: &Fields<'_>,
+        redactor: &Redactor,
     ) -> Step {
         let mut step = Step {
             index,
@@ -517,7 +553,7 @@ impl Alone {
             None if integration.stopped => Standing::Stopped,
             None => Standing::Claims,
         };
-        for clause in self.clauses(integration, input, fields) {
+        for clause in self.clauses(integration, input, fields, redactor) {
             let last = refused.is_some_and(|reason| reason.label() == clause.name);
             step.clauses.push(Clause { holds: !last, ..clause });
             if last {
@@ -533,12 +569,13 @@ impl Alone {
         integration: &Integration,
         input: &MatchInput<'_>,
         fields: &Fields<'_>,
+        redactor: &Redactor,
     ) -> Vec<Clause> {
         let filter = &integration.filter;
         let mut clauses = Vec::new();
         let mut words = |reason: Reason, words: Vec<&str>, field| {
             if !words.is_empty() {
-                let looked_at = fields.text(field, &mut String::new()).unwrap_or_default().to_owned();
+                let looked_at = redacted(fields, field, redactor).unwrap_or_default();
                 let says = words.join(", ");
                 clauses.push(Clause { name: reason.label(), says, looked_at, found: None, holds: true });
             }
@@ -552,19 +589,26 @@ impl Alone {
         );
         let [entity_match, entity_no_match] = &self.entity;
         let [rules_match, rules_no_match] = &self.rule;
-        for (reason, says, pattern, looked_at) in [
-            (Reason::EntityMatch, &filter.entity_match, entity_match, input.entity),
-            (Reason::EntityNoMatch, &filter.entity_no_match, entity_no_match, input.entity),
-            (Reason::RulesMatch, &filter.rules_match, rules_match, input.rule),
-            (Reason::RulesNoMatch, &filter.rules_no_match, rules_no_match, input.rule),
+        let entity = (fields.entity_field(input.kind), input.entity);
+        let rule = (Field::Rule, input.rule);
+        for (reason, says, pattern, (field, text)) in [
+            (Reason::EntityMatch, &filter.entity_match, entity_match, entity),
+            (Reason::EntityNoMatch, &filter.entity_no_match, entity_no_match, entity),
+            (Reason::RulesMatch, &filter.rules_match, rules_match, rule),
+            (Reason::RulesNoMatch, &filter.rules_no_match, rules_no_match, rule),
         ] {
             let (Some(says), Some(pattern)) = (says, pattern) else { continue };
-            let looked_at = String::from_utf8_lossy(looked_at);
-            let found = pattern.first(&looked_at).and_then(|range| looked_at.get(range)).map(str::to_owned);
+            let text = String::from_utf8_lossy(text);
+            let found = pattern.first(&text).and_then(|range| text.get(range));
+            let mut looked_at = text.clone().into_owned();
+            redactor.field(field, &mut looked_at);
+            // A part of a secret is not printed either.
+            let found = found.map(|found| if looked_at.contains(found) { found } else { &looked_at });
+            let found = found.map(str::to_owned);
             clauses.push(Clause {
                 name: reason.label(),
                 says: says.clone(),
-                looked_at: looked_at.into_owned(),
+                looked_at,
                 found,
                 holds: true,
             });
@@ -604,7 +648,7 @@ fn has(fields: &Fields<'_>, field: Field) -> bool {
 }
 
 /// The fields that clauses, limits and severity rows look at.
-fn deciding(kind: Kind, fields: &Fields<'_>) -> Vec<(&'static str, String)> {
+fn deciding(kind: Kind, fields: &Fields<'_>, redactor: &Redactor) -> Vec<(&'static str, String)> {
     let subject = kind.subject_field();
     let all: &[Field] = match kind {
         Kind::Detection => &[Field::Etype, Field::Category, Field::Confidence],
@@ -612,10 +656,17 @@ fn deciding(kind: Kind, fields: &Fields<'_>) -> Vec<(&'static str, String)> {
         Kind::Activity => &[Field::NonAuthorized],
     };
     let all = [Field::Cluster, fields.entity_field(kind), subject].into_iter().chain(all.iter().copied());
-    all.filter_map(|field| Some((field.name(), fields.text(field, &mut String::new())?.to_owned()))).collect()
+    all.filter_map(|field| Some((field.name(), redacted(fields, field, redactor)?))).collect()
 }
 
-/// What the filter says in an entry that it changed; redactions are told by rule instead.
+/// The text of a field, redacted.
+fn redacted(fields: &Fields<'_>, field: Field, redactor: &Redactor) -> Option<String> {
+    let mut text = fields.text(field, &mut String::new())?.to_owned();
+    redactor.field(field, &mut text);
+    Some(text)
+}
+
+/// The changes that an entry's marks report; redactions are reported by rule instead.
 fn changes(entry: &Entry<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut events = entry.marks.events.iter();

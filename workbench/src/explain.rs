@@ -1,9 +1,9 @@
-//! Tells an explanation: for people, and as JSON for programs.
+//! Prints an explanation, as text and as JSON.
 
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{By, Config, Severity};
-use kaudit_filter::explain::{Change, Clause, Explanation, LimitMet, Outcome, Recognised, Stands, Step};
+use kaudit_filter::explain::{Change, Clause, Explanation, LimitMet, Outcome, Recognised, Standing, Step};
 use kaudit_filter::stats::Reason;
 use serde_json::{Map, Value, json};
 
@@ -39,7 +39,12 @@ pub fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// An explanation for reading; `place` is where the record stands.
+/// The position of a record and, in a batch, of an item: `findings.ndjson:3, item 2 of 5`. Items count from 0.
+pub fn position(file: &str, line: u64, item: usize, items: usize) -> String {
+    if items > 1 { format!("{file}:{line}, item {} of {items}", item + 1) } else { format!("{file}:{line}") }
+}
+
+/// An explanation as text; `place` names the record.
 pub fn text(told: &Explanation, place: &str, config: &Config, colour: bool) -> String {
     let paint = Paint(colour);
     let style = match &told.outcome {
@@ -70,14 +75,14 @@ fn rows(told: &Explanation, config: &Config, paint: Paint) -> Vec<(&'static str,
         rows.push(("", fields.join(", ")));
     }
     for step in &told.integrations {
-        if step.stands != Stands::OtherType {
+        if step.standing != Standing::OtherType {
             integration(step, paint, &mut rows);
         }
     }
     let others: Vec<&str> = told
         .integrations
         .iter()
-        .filter(|step| step.stands == Stands::OtherType)
+        .filter(|step| step.standing == Standing::OtherType)
         .map(|step| &*step.name)
         .collect();
     if !others.is_empty() {
@@ -104,26 +109,51 @@ fn rows(told: &Explanation, config: &Config, paint: Paint) -> Vec<(&'static str,
 
 fn recognised(recognised: &Recognised) -> String {
     match recognised {
-        Recognised::Finding { kind, because, embedded } => {
-            let line = if *embedded { ", within a log line" } else { "" };
-            format!("a finding of {}{line}: {because}", kind.word())
+        Recognised::Finding { kind, because, path } => {
+            format!("a finding of {}{}: {because}", kind.word(), inside(path))
         }
-        Recognised::Other { because } => format!("not a finding: {because}"),
+        Recognised::Other { because, path, searched } => {
+            format!("not a finding{}: {because}{}", inside(path), searched_in(searched))
+        }
+        Recognised::OwnOutput => OWN_OUTPUT.to_owned(),
     }
 }
 
+/// Why an entry of the filter's own passes unchanged.
+const OWN_OUTPUT: &str = "output of this filter: it meets Coralogix's contract and contains nothing to redact";
+
+/// The path in a record; nothing for the record itself.
+fn inside(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!(" in {}", quote(path)) }
+}
+
+/// The first paths that were searched, and how many others.
+fn searched_in(paths: &[String]) -> String {
+    /// How many paths are printed.
+    const PRINTED: usize = 4;
+    if paths.is_empty() {
+        return String::new();
+    }
+    let printed: Vec<String> = paths.iter().take(PRINTED).map(|path| quote(path)).collect();
+    let more = match paths.len().saturating_sub(PRINTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("; searched in {}{more}", printed.join(", "))
+}
+
 fn integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, String)>) {
-    let (style, stands) = match step.stands {
-        Stands::Claims => (Style::Good, "claims it"),
-        Stands::Refuses(_) => (Style::Bad, "refuses it"),
-        Stands::Stopped => (Style::Bad, "would claim it, and is stopped"),
-        Stands::DoesNotApply => (Style::Faint, "does not apply: its target is not Coralogix"),
-        Stands::TooLate => (Style::Faint, "accepts it too, after the one that claimed it"),
-        Stands::OtherType => return,
+    let (style, stands) = match step.standing {
+        Standing::Claims => (Style::Good, "claims it"),
+        Standing::Refuses(_) => (Style::Bad, "refuses it"),
+        Standing::Stopped => (Style::Bad, "would claim it, and is stopped"),
+        Standing::DoesNotApply => (Style::Faint, "does not apply: its target is not Coralogix"),
+        Standing::TooLate => (Style::Faint, "accepts it too, after the one that claimed it"),
+        Standing::OtherType => return,
     };
     let head = format!("{} (line {}) {}", quote(&step.name), step.line, paint.with(style, stands));
     rows.push(("asked", head));
-    if matches!(step.stands, Stands::DoesNotApply | Stands::TooLate) {
+    if matches!(step.standing, Standing::DoesNotApply | Standing::TooLate) {
         return;
     }
     for clause in &step.clauses {
@@ -198,15 +228,18 @@ fn quote(text: &str) -> String {
     format!("`{quoted}`")
 }
 
-/// The same for programs: one object.
-pub fn json(told: &Explanation, file: &str, line: u64) -> Value {
+/// An explanation as a JSON object; of a record that is a batch, the item with this number of so many, from 0.
+pub fn json(told: &Explanation, file: &str, line: u64, item: usize, items: usize) -> Value {
     let fields: Map<String, Value> =
         told.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     let recognised = match &told.recognised {
-        Recognised::Finding { kind, because, embedded } => {
-            json!({"finding": true, "kind": kind.word(), "because": because, "embedded": embedded})
+        Recognised::Finding { kind, because, path } => {
+            json!({"finding": true, "kind": kind.word(), "because": because, "path": path})
         }
-        Recognised::Other { because } => json!({"finding": false, "because": because}),
+        Recognised::Other { because, path, searched } => {
+            json!({"finding": false, "because": because, "path": path, "searched": searched})
+        }
+        Recognised::OwnOutput => json!({"finding": false, "because": OWN_OUTPUT, "path": "", "searched": []}),
     };
     let reason = match &told.outcome {
         Outcome::Dropped(reason) => Value::from(reason.label()),
@@ -233,6 +266,8 @@ pub fn json(told: &Explanation, file: &str, line: u64) -> Value {
     json!({
         "file": file,
         "line": line,
+        "item": item + 1,
+        "items": items,
         "verdict": word(&told.outcome),
         "reason": reason,
         "recognised": recognised,
@@ -248,16 +283,16 @@ pub fn json(told: &Explanation, file: &str, line: u64) -> Value {
 }
 
 fn step_json(step: &Step) -> Value {
-    let stands = match step.stands {
-        Stands::OtherType => "other-type",
-        Stands::DoesNotApply => "does-not-apply",
-        Stands::Refuses(_) => "refuses",
-        Stands::Stopped => "stopped",
-        Stands::Claims => "claims",
-        Stands::TooLate => "too-late",
+    let stands = match step.standing {
+        Standing::OtherType => "other-type",
+        Standing::DoesNotApply => "does-not-apply",
+        Standing::Refuses(_) => "refuses",
+        Standing::Stopped => "stopped",
+        Standing::Claims => "claims",
+        Standing::TooLate => "too-late",
     };
-    let refused = match step.stands {
-        Stands::Refuses(reason) => Value::from(reason.label()),
+    let refused = match step.standing {
+        Standing::Refuses(reason) => Value::from(reason.label()),
         _ => Value::Null,
     };
     let clauses = step.clauses.iter().map(|clause| {

@@ -80,7 +80,8 @@ struct Place {
 /// What a step expects.
 #[derive(Debug, Default)]
 struct Expected {
-    /// How many of each verdict: `kept`, `dropped: reason`, `suppressed`, `passed`; `None`: all of them.
+    /// How many of each verdict: `kept`, `dropped: reason`, `suppressed`, `passed`; `None`: all of them. A batch has a
+    /// verdict for each item.
     verdicts: BTreeMap<String, Option<u64>>,
     /// Values of every entry of the step, by path.
     kept: Vec<(String, Value)>,
@@ -99,7 +100,7 @@ struct Found {
     entries: Vec<Value>,
     summaries: Vec<Value>,
     reports: Vec<Value>,
-    /// The explanation of each record, with its verdict.
+    /// The explanation of each verdict, in order.
     told: Vec<(String, String)>,
 }
 

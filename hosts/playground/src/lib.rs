@@ -31,12 +31,6 @@ pub fn records(text: &str) -> String {
     serde_json::json!(records).to_string()
 }
 
-/// The time that a finding gives of itself, milliseconds since 1970.
-#[wasm_bindgen]
-pub fn time_of(record: &str) -> Option<f64> {
-    kaudit_filter::time_of(record).map(to_page)
-}
-
 /// Reads a time as the program's `--now` does: RFC 3339. Milliseconds since 1970.
 #[wasm_bindgen]
 pub fn parse_time(text: &str) -> Option<f64> {
@@ -58,7 +52,12 @@ impl Trial {
         trial::Trial::new(config).map(Self)
     }
 
-    /// What becomes of a record that arrives at `now`, as [`trial::Trial::take`] tells it.
+    /// The time of the record's first finding that has one.
+    pub fn time(&mut self, record: &str) -> Option<f64> {
+        self.0.time(record).map(to_page)
+    }
+
+    /// Filters a record that arrives at `now`; see [`trial::Trial::take`].
     pub fn take(&mut self, record: &str, now: f64) -> String {
         self.0.take(record, from_page(now)).to_string()
     }

@@ -2,10 +2,11 @@
 
 use std::iter;
 
-use kaudit_filter::Time;
+use kaudit_filter::{FindingTimes, Time};
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::entry::Entry;
-use kaudit_filter::explain::{Explainer, Outcome};
+use kaudit_filter::explain::{Explainer, Explanation, Outcome};
+use kaudit_filter::record::Record;
 use kaudit_workbench::explain;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +19,7 @@ const SEED: u64 = 0;
 pub struct Trial {
     config: Config,
     explainer: Explainer,
+    times: FindingTimes,
     /// Entries that left.
     entries: u64,
 }
@@ -33,15 +35,33 @@ impl Trial {
             reading.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         })?;
         let explainer = Explainer::new(&config, SEED).map_err(|error| error.to_string())?;
-        Ok(Self { config, explainer, entries: 0 })
+        let times = FindingTimes::new(&config);
+        Ok(Self { config, explainer, times, entries: 0 })
     }
 
-    /// What becomes of a record that arrives `now`: an object with `verdict` (`kept`, `dropped`, `suppressed` or
-    /// `passed`), the `reason` of a drop and what it means (`help`), the `fields` that decide, the `way` to the verdict
-    /// as rows of a label and words, the `entry` of a kept record as its JSON text, and the texts of the filter's `own`
-    /// entries that are due.
+    /// The time of the record's first finding that has one.
+    pub fn time(&mut self, record: &str) -> Option<Time> {
+        self.times.first(Record::json(record))
+    }
+
+    /// Filters a record that arrives `now`. Returns an object with the `verdicts`, one for each item of a batch, and the
+    /// JSON texts of the filter's `own` entries that are due.
+    ///
+    /// A verdict has the members `verdict` (`kept`, `dropped`, `suppressed` or `passed`), the `reason` of a drop and its
+    /// meaning (`help`), the `fields` that decide, the `way` to the verdict as rows of a label and words, and the `entry`
+    /// of a kept record as JSON text.
     pub fn take(&mut self, record: &str, now: Time) -> Value {
-        let told = self.explainer.explain(record, now);
+        let explanations = self.explainer.explain(Record::json(record), now);
+        let verdicts: Vec<Value> = explanations.into_iter().map(|explanation| self.verdict(explanation)).collect();
+        let mut own = Vec::new();
+        while let Some(entry) = self.explainer.due(now) {
+            own.push(text(&entry));
+        }
+        self.entries += own.len() as u64;
+        json!({ "verdicts": verdicts, "own": own })
+    }
+
+    fn verdict(&mut self, told: Explanation) -> Value {
         let fields: Map<String, Value> =
             told.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
         let mut answer = json!({
@@ -60,12 +80,6 @@ impl Trial {
             }
             Outcome::Suppressed | Outcome::Passed => {}
         }
-        let mut own = Vec::new();
-        while let Some(entry) = self.explainer.due(now) {
-            own.push(text(&entry));
-        }
-        self.entries += own.len() as u64;
-        answer["own"] = own.into();
         answer
     }
 
@@ -124,7 +138,7 @@ mod tests {
         let told: Vec<Value> = ["system:a", "johnD", "johnD", "no json"]
             .map(|eid| if eid == "no json" { eid.to_owned() } else { detection(eid) })
             .iter()
-            .map(|record| trial.take(record, now))
+            .map(|record| trial.take(record, now)["verdicts"][0].take())
             .collect();
         let verdicts: Vec<&Value> = told.iter().map(|told| &told["verdict"]).collect();
         assert_eq!(verdicts, ["dropped", "kept", "suppressed", "kept"]);
@@ -142,6 +156,25 @@ mod tests {
             assert_eq!(account[name], count, "{name}");
         }
         assert_eq!((&account["kept"]["total"], &account["dropped"]["total"]), (&json!(2), &json!(1)));
+    }
+
+    #[test]
+    fn each_item_of_a_batch_has_a_verdict() {
+        let now = Time::from_millis(1_773_735_300_000);
+        let mut trial = Trial::new(CONFIG).unwrap();
+        let batch = format!(r#"{{"records":[{},{{"a":1}},{}]}}"#, detection("system:a"), detection("johnD"));
+        let told = trial.take(&batch, now);
+        let verdicts = told["verdicts"].as_array().unwrap();
+        assert_eq!(verdicts.iter().map(|it| &it["verdict"]).collect::<Vec<_>>(), ["dropped", "kept", "kept"]);
+        for (verdict, path) in verdicts.iter().zip(["records[0]", "records[1]", "records[2]"]) {
+            assert!(verdict["way"].to_string().contains(&format!("in `{path}`")), "{verdict}");
+        }
+        let account = trial.account();
+        for (name, count) in [("records", 1), ("batches", 1), ("batch-items", 3), ("entries", 2)] {
+            assert_eq!(account[name], count, "{name}");
+        }
+        assert_eq!(trial.time(&batch), Some(now));
+        assert_eq!(trial.time("{}"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-const {check, records, time_of, parse_time, masked, Trial} = wasm_bindgen;
+const {check, records, parse_time, masked, Trial} = wasm_bindgen;
 const EXAMPLES = JSON.parse(document.getElementById("examples").textContent);
 const SEVERITIES = ["", "debug", "verbose", "info", "warn", "error", "critical"];
 /** So many verdicts are listed at once; all are counted. */
@@ -28,8 +28,8 @@ function words(text) {
 // Records through a filter.
 
 /**
- * Puts records, each `{text, at}`, through a new filter: a row for each and for each entry of its own, and the account.
- * The page stays at hand meanwhile; nothing comes of it where it is no longer `wanted`.
+ * Puts records, each `{text, at}`, through a new filter: a row for each verdict and for each entry of its own, and the
+ * account. A record without `at` arrives at its finding's time, or else together with the record before. The page stays at hand meanwhile; nothing comes of it where it is no longer `wanted`.
  */
 async function filter(configuration, list, wanted = () => true) {
   const trial = new Trial(configuration);
@@ -37,31 +37,30 @@ async function filter(configuration, list, wanted = () => true) {
     const rows = [];
     const add = entries => { for (const entry of entries) rows.push({verdict: "own", entry}); };
     let rest = performance.now() + SPELL;
+    let last = Date.now();
     for (const record of list) {
       if (performance.now() > rest) {
         await new Promise(done => setTimeout(done));
         if (!wanted()) return undefined;
         rest = performance.now() + SPELL;
       }
-      const row = {...record, ...JSON.parse(trial.take(record.text, record.at))};
-      rows.push(row);
-      add(row.own);
+      last = record.at ?? trial.time(record.text) ?? last;
+      const {verdicts, own} = JSON.parse(trial.take(record.text, last));
+      verdicts.forEach((verdict, item) => rows.push({...record, ...verdict, item, items: verdicts.length}));
+      add(own);
     }
-    add(JSON.parse(trial.finish(list.at(-1)?.at ?? Date.now())));
+    add(JSON.parse(trial.finish(last)));
     return {rows, account: JSON.parse(trial.account())};
   } finally {
     trial.free();
   }
 }
 
-/** The pasted records with the times of their arrival. */
+/** The pasted records with the times of their arrival, unless those are the findings' own. */
 function pasted() {
   const [way, fixed] = [byId("arrival").value, parse_time(byId("at").value)];
-  let last = way === "at" && fixed !== undefined ? fixed : Date.now();
-  return JSON.parse(records(findings.text)).map(([line, text]) => {
-    if (way === "record") last = time_of(text) ?? last;
-    return {line, text, at: last};
-  });
+  const at = way === "record" ? undefined : way === "at" && fixed !== undefined ? fixed : Date.now();
+  return JSON.parse(records(findings.text)).map(([line, text]) => ({line, text, at}));
 }
 
 let runs = 0;
@@ -174,6 +173,10 @@ function showVerdicts(stale) {
 function showAccount(account, rows) {
   const parts = [["kept", account.kept.total], ["dropped", account.dropped.total], ["suppressed", account.suppressed], ["passed", account.passed]];
   const sum = [element("b", "", String(account.records)), account.records === 1 ? " record" : " records"];
+  if (account.batches) {
+    sum.push(" + ", element("b", "", String(account["batch-items"])), " batch items");
+    parts.push([account.batches === 1 ? "batch" : "batches", account.batches]);
+  }
   parts.forEach(([name, count], index) => sum.push(element("span", "", index ? " + " : " = "), element("b", name, `${count} ${name}`)));
   byId("sum").replaceChildren(...sum);
   const reasons = Object.entries(account.dropped).filter(([reason, count]) => reason !== "total" && count > 0);
@@ -225,7 +228,8 @@ function verdictItem(row) {
   // What is inside is made when it is asked for.
   details.addEventListener("toggle", () => { if (details.open && details.childElementCount === 1) details.append(body(row)); });
   const item = element("li", "", details);
-  item.dataset.key = row.line ?? row.entry;
+  item.dataset.key = row.line ? `${row.line}.${row.item}` : row.entry;
+  if (row.line) item.dataset.line = row.line;
   return item;
 }
 
@@ -233,7 +237,8 @@ function verdictItem(row) {
 function ofRecord(row) {
   const {eid, principal, username, cluster} = row.fields;
   const title = row.fields["short-doc"] ?? row.fields.rule ?? row.fields.verb ?? row.text.slice(0, 200);
-  const who = [eid ?? principal ?? username, cluster, `line ${row.line}`].filter(Boolean).join(" · ");
+  const item = row.items > 1 && `item ${row.item + 1} of ${row.items}`;
+  const who = [eid ?? principal ?? username, cluster, `line ${row.line}`, item].filter(Boolean).join(" · ");
   return [title, row.reason ? [element("b", "", row.reason), " · ", who] : [who]];
 }
 
@@ -272,7 +277,7 @@ function body(row) {
 function follow() {
   const line = document.activeElement === findings.area ? findings.line : 0;
   for (const item of byId("list").children) {
-    const current = Boolean(line) && item.dataset.key === String(line);
+    const current = Boolean(line) && item.dataset.line === String(line);
     if (current && !item.classList.contains("current")) item.scrollIntoView({block: "nearest"});
     item.classList.toggle("current", current);
   }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kaudit_filter::config::{Config, Integration};
-use kaudit_filter::explain::{Explanation, Stands};
+use kaudit_filter::explain::{Explanation, Standing};
 
 /// What the tests of one configuration exercised.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Coverage {
 impl Coverage {
     pub(super) fn note(&mut self, told: &Explanation) {
         for step in &told.integrations {
-            if matches!(step.stands, Stands::Claims | Stands::Stopped) {
+            if matches!(step.standing, Standing::Claims | Standing::Stopped) {
                 self.claims.insert(step.index);
             }
             self.refusals.extend(

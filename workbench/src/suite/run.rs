@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kaudit_filter::config::{Config, Severity};
 use kaudit_filter::entry::{Entry, OWN_KEY};
 use kaudit_filter::explain::{Explainer, Outcome};
+use kaudit_filter::record::Record;
 use kaudit_filter::{BuildError, Time};
 use serde_json::Value;
 
@@ -59,7 +60,7 @@ impl Suite {
         let mut last = Time::from_millis(0);
         for step in &case.steps {
             let found = live(step, &mut explainer, config, coverage, &mut last);
-            let lines = differences(&step.expected, &found, step.records.len() as u64);
+            let lines = differences(&step.expected, &found);
             if lines.is_empty() {
                 continue;
             }
@@ -94,14 +95,15 @@ fn live(
         }
     }
     for record in &step.records {
-        let told = explainer.explain(record, *last);
-        coverage.note(&told);
-        let verdict = explain::verdict(&told.outcome);
-        *found.verdicts.entry(verdict.clone()).or_default() += 1;
-        let text = explain::text(&told, "the way of the first", config, false);
-        found.told.push((verdict, text));
-        if let Outcome::Kept(entry) = &told.outcome {
-            found.entries.push(parsed(entry));
+        for explanation in explainer.explain(Record::json(record), *last) {
+            coverage.note(&explanation);
+            let verdict = explain::verdict(&explanation.outcome);
+            *found.verdicts.entry(verdict.clone()).or_default() += 1;
+            let text = explain::text(&explanation, "the first of them", config, false);
+            found.told.push((verdict, text));
+            if let Outcome::Kept(entry) = &explanation.outcome {
+                found.entries.push(parsed(entry));
+            }
         }
         while let Some(entry) = explainer.due(*last) {
             found.own(&entry);
@@ -141,11 +143,13 @@ fn expects(expected: &Expected, verdict: &str) -> bool {
 }
 
 /// What is expected and not found, and what is found and not expected.
-fn differences(expected: &Expected, found: &Found, records: u64) -> Vec<String> {
+fn differences(expected: &Expected, found: &Found) -> Vec<String> {
     let mut lines = Vec::new();
+    // The records, and of batches their items.
+    let all: u64 = found.verdicts.values().sum();
     let mut verdicts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for (verdict, count) in &expected.verdicts {
-        verdicts.entry(verdict).or_default().0 = count.unwrap_or(records);
+        verdicts.entry(verdict).or_default().0 = count.unwrap_or(all);
     }
     for (verdict, count) in &found.verdicts {
         verdicts.entry(verdict).or_default().1 = *count;
