@@ -17,8 +17,8 @@ use crate::pattern::{BuildError, Compile, Find, Source};
 use crate::record::{Event, Limits, Number, Record, Value};
 use crate::redact::{Editor, Redactor, Scope};
 use crate::severity::{self, Flags, Table};
-use crate::source::{Content, Found, Other, Sink, Source as RecordSource};
 use crate::source::Step as PathStep;
+use crate::source::{Content, Found, Other, Sink, Source as RecordSource};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
 
@@ -293,8 +293,7 @@ impl Sink for Explain<'_> {
             None => lacks(fields),
         };
         let searched = if other.item { Vec::new() } else { core::mem::take(&mut self.searched) };
-        let mut explanation =
-            Explanation::of(Recognised::Other { because, path: self.path(), searched });
+        let mut explanation = Explanation::of(Recognised::Other { because, path: self.path(), searched });
         if let Content::Object(scan) = other.content {
             explanation.changes = self.checks.redactions(scan.body, Scope::Everything);
         }
@@ -442,10 +441,11 @@ impl Checks {
         }
         let time = filter.stages.shaper.time(fields, record, now);
         told.stale = time.out_of_range;
-        told.time_ms = match fields.time(record.encoding(), |millis| filter.stages.shaper.is_in_range(millis, now)) {
-            Instant::Read(reading) => Some(reading.millis),
-            Instant::Missing | Instant::Unreadable => None,
-        };
+        told.time_ms =
+            match fields.time(record.encoding(), |millis| filter.stages.shaper.is_in_range(millis, now)) {
+                Instant::Read(reading) => Some(reading.millis),
+                Instant::Missing | Instant::Unreadable => None,
+            };
         let claims =
             told.integrations.iter().find(|step| step.standing == Standing::Claims).map(|step| step.index);
         let Some(claims) = claims else { return told };
@@ -605,13 +605,7 @@ impl Alone {
             // A part of a secret is not printed either.
             let found = found.map(|found| if looked_at.contains(found) { found } else { &looked_at });
             let found = found.map(str::to_owned);
-            clauses.push(Clause {
-                name: reason.label(),
-                says: says.clone(),
-                looked_at,
-                found,
-                holds: true,
-            });
+            clauses.push(Clause { name: reason.label(), says: says.clone(), looked_at, found, holds: true });
         }
         clauses
     }

@@ -120,7 +120,8 @@ fn recognised(recognised: &Recognised) -> String {
 }
 
 /// Why an entry of the filter's own passes unchanged.
-const OWN_OUTPUT: &str = "output of this filter: it meets Coralogix's contract and contains nothing to redact";
+const OWN_OUTPUT: &str =
+    "output of this filter: it meets Coralogix's contract and contains nothing to redact";
 
 /// The path in a record; nothing for the record itself.
 fn inside(path: &str) -> String {

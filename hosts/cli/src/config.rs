@@ -26,6 +26,16 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
     reading.config.ok_or(Outcome::Mistakes)
 }
 
+/// Reads the file without a remark; the built-in configuration if there is none or it has errors. For a plugin that
+/// reads it itself, and reports its mistakes.
+pub fn known(file: Option<&Path>) -> Config {
+    let config = file.and_then(|file| {
+        let text = read(file).ok()?;
+        config::read(&file.to_string_lossy(), &text, &Beside(file)).config
+    });
+    config.unwrap_or_else(accept_all)
+}
+
 /// The files that a configuration names stand beside it.
 pub struct Beside<'a>(pub &'a Path);
 

@@ -1,4 +1,4 @@
-//! `kaudit-filter explain`: for each record, the decision and the whole way to it.
+//! `kaudit-filter explain`: the verdict for each record, and every check that led to it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, StdoutLock, Write};
@@ -9,21 +9,28 @@ use clap::builder::PossibleValuesParser;
 use kaudit_filter::Time;
 use kaudit_filter::config::Config;
 use kaudit_filter::explain::{Explainer, Outcome as Verdict};
+use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
 use kaudit_workbench::explain;
 
-use crate::run::{Halt, Input, Sink, ended, over};
+use crate::input::Piece;
+use crate::interrupt::Interrupt;
+use crate::run::{Halt, Input, Recognition, Sink, ended, over};
 use crate::{Outcome, check, config};
 
-/// Tells why each record is kept or not
+/// Prints the verdict for each record and every check that led to it
 ///
-/// For each record: the verdict; what it was recognised as, and by which keys; each integration in the order in which
+/// For each record: the verdict; what it was recognised as, by which keys, and where in the record it was found or
+/// searched for; each integration in the order in which
 /// they are asked, with the clause that refused and the text that its pattern found; the rate limit as it was met; the
 /// row that gave the severity; and what was clamped, truncated or redacted. The verdict is the engine's own: it is
 /// what `run` and an agent do with the same records at the same times.
 ///
-/// All records go through the filter, so that limits count; --only and --reason choose which of them are told.
-/// Summaries and count reports that would leave are told where they would.
+/// A record with several findings has a verdict for each of its items. Values that the configuration's `redact`
+/// overwrites are overwritten here, too.
+///
+/// All records go through the filter, so that limits count; --only and --reason choose the verdicts that are printed.
+/// Summaries and count reports are printed when they would be sent.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -31,11 +38,11 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Tell of records with this verdict alone
+    /// Print this verdict only
     #[arg(long, value_enum)]
     only: Option<Only>,
 
-    /// Tell of records dropped for this reason alone
+    /// Print records dropped for this reason only
     #[arg(long, value_parser = PossibleValuesParser::new(Reason::ALL.iter().map(|reason| reason.label())))]
     reason: Option<String>,
 
@@ -81,7 +88,8 @@ fn explained(args: &Args, config: Config) -> Result<Outcome, Halt> {
         .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
     let out = BufWriter::new(io::stdout().lock());
     let mut teller = Teller { args, config, explainer, out, file: String::new(), line: 0 };
-    let (outcome, _) = over(&args.input, &mut teller)?;
+    let config = teller.config.clone();
+    let (outcome, _) = over(&args.input, &config, &Interrupt::catch()?, &mut teller)?;
     Ok(outcome)
 }
 
@@ -134,18 +142,24 @@ impl Sink for Teller<'_> {
         self.line = line;
     }
 
-    fn record(&mut self, text: &str, _: bool, now: Time) -> Result<(), Halt> {
-        let told = self.explainer.explain(text, now);
-        if self.asked_for(&told.outcome) {
+    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
+        let explanations = self.explainer.explain(Record::json(piece.bytes), now);
+        let items = explanations.len();
+        for (item, explanation) in explanations.iter().enumerate() {
+            if !self.asked_for(&explanation.outcome) {
+                continue;
+            }
             if self.args.json {
-                writeln!(self.out, "{}", explain::json(&told, &self.file, self.line))?;
+                let json = explain::json(explanation, &self.file, self.line, item, items);
+                writeln!(self.out, "{json}")?;
             } else {
-                let place = format!("{}:{}", self.file, self.line);
-                let text = explain::text(&told, &place, &self.config, check::coloured());
+                let position = explain::position(&self.file, self.line, item, items);
+                let text = explain::text(explanation, &position, &self.config, check::coloured());
                 self.out.write_all(text.as_bytes())?;
             }
         }
-        Ok(self.own(now, false)?)
+        self.own(now, false)?;
+        Ok(Recognition::Unknown)
     }
 
     fn flush(&mut self) -> Result<(), Halt> {

@@ -1,8 +1,7 @@
 //! Splits a stream of bytes into records: one JSON object after the other, on lines of their own or not, or the
 //! elements of top-level arrays, plain or gzipped.
 //!
-//! It never gives a byte up silently. What is no JSON comes out as a record too, as it stands and with the fault named,
-//! and reading goes on where the next record begins. Only what is around records is skipped: white space, commas, brackets
+//! It never gives a byte up silently. What is no JSON is a record as well, unchanged and with its fault, and reading goes on where the next record begins. Only what is around records is skipped: white space, commas, brackets
 //! of arrays, byte order marks, and NUL bytes, which a file that was truncated while it was written begins with. Memory stays
 //! bounded: one record at a time, up to [`MAX_RECORD`].
 //! Decision: the end of a record is found by a JSON reader and not by counting braces, since a record that was cut off
@@ -10,12 +9,10 @@
 
 mod skim;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
-use kaudit_filter::record;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use skim::Stop;
@@ -42,14 +39,17 @@ pub fn decompressed<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read +
     Ok(if gzipped { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }
 
+/// The fault of a record that begins as no object or list does, such as a line of text.
+pub const NOT_AN_OBJECT: &str = "not a JSON object";
+
 /// One record of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// The line on which it begins, from 1.
     pub line: u64,
-    /// The record; bytes that are not UTF-8 are replaced.
-    pub text: Cow<'a, str>,
-    /// Why it is not the JSON object it should be.
+    /// The record's bytes, as they are.
+    pub bytes: &'a [u8],
+    /// Why a strict JSON reader rejects it. The engine may still recognise it.
     pub fault: Option<String>,
 }
 
@@ -153,9 +153,8 @@ impl<R: Read> Records<R> {
         let start = self.at;
         self.advance(len);
         self.trailing = true;
-        let bytes = &self.buffer[start..start + len];
-        let text = record::text(bytes.trim_ascii_end());
-        Ok(Some(Piece { line, text, fault }))
+        let bytes = self.buffer[start..start + len].trim_ascii_end();
+        Ok(Some(Piece { line, bytes, fault }))
     }
 
     /// Whether the next record has to be waited for.
@@ -219,7 +218,7 @@ impl<R: Read> Records<R> {
             let end: fn(&u8) -> bool =
                 if self.array.is_some() { |byte| b",]\n".contains(byte) } else { |byte| *byte == b'\n' };
             let len = self.length_until(end)?;
-            return Ok(Extent { len, fault: Some("not a JSON object".to_owned()) });
+            return Ok(Extent { len, fault: Some(NOT_AN_OBJECT.to_owned()) });
         }
         loop {
             match value_length(self.rest()) {
@@ -459,9 +458,10 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match records.next() {
-                Ok(Some(Piece { line, text, fault: None })) => found.push(format!("{line}|{text}")),
-                Ok(Some(Piece { line, text, fault: Some(fault) })) => {
-                    found.push(format!("{line}|{text}|{fault}"));
+                Ok(Some(Piece { line, bytes, fault })) => {
+                    let mut parts = vec![line.to_string(), String::from_utf8_lossy(bytes).into_owned()];
+                    parts.extend(fault);
+                    found.push(parts.join("|"));
                 }
                 Ok(None) => return found,
                 Err(error) => {
@@ -612,7 +612,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_replaced_and_reported() {
+    fn bytes_that_are_not_utf8_have_a_fault_and_an_end() {
         assert_eq!(
             read(&b"{\"a\":\"\xff\"}\n{}"[..], MAX_RECORD),
             ["1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7", "2|{}"]

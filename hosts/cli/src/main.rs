@@ -15,6 +15,7 @@ mod endpoint;
 mod explain;
 mod init;
 mod input;
+mod interrupt;
 mod manual;
 mod migrate;
 mod options;
@@ -39,6 +40,10 @@ enum Outcome {
     Mistakes = 1,
     /// Wrong usage, or something could not be read or written.
     Failed = 2,
+    /// SIGINT ended the run.
+    Interrupted = 130,
+    /// SIGTERM ended the run.
+    Terminated = 143,
 }
 
 /// Filters Alcide kAudit findings and shows what Coralogix would receive

@@ -38,9 +38,9 @@ impl<W: Write> Output<W> {
     }
 
     /// Writes a record that is not a finding and passes as it is, on one line: a line's end within JSON is white space.
-    pub fn passed(&mut self, record: &str) -> io::Result<()> {
+    pub fn passed(&mut self, record: &[u8]) -> io::Result<()> {
         self.line.clear();
-        self.line.extend(record.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+        self.line.extend(record.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
         self.line.push(b'\n');
         self.out.write_all(&self.line)
     }

@@ -1,4 +1,4 @@
-//! `kaudit-filter pipe`: a line in, at most a line out, for agents that load no plugin of ours.
+//! `kaudit-filter pipe`: a record per line in, its entries out, for agents that load no plugin of ours.
 //!
 //! It gives no line up: where the other side is away it waits, and whoever writes to it waits too. Decision: threads
 //! that share one filter under a lock, rather than an asynchronous runtime; there are as many connections as agents.
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use kaudit_filter::config::Shape;
 use kaudit_filter::entry::Entry;
-use kaudit_filter::record::Json;
+use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Verdict};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -30,7 +30,7 @@ use crate::{Outcome, config, say};
 
 /// Filters a stream of lines as it flows: a finding in, its entry out
 ///
-/// Reads one record a line and writes one entry a line, at once, for log agents that can talk to a program or a socket
+/// Reads one record a line and writes one entry a line (several of a record with several findings), at once, for log agents that can talk to a program or a socket
 /// but load no plugin, such as Vector's musl builds. In shape bulk a line is an item of an envelope's logEntries.
 /// Records that are dropped leave no line; summaries of suppressed findings and count reports leave when they are due,
 /// the last of them when the input ends or the program is told to stop.
@@ -252,15 +252,15 @@ impl Pipe {
         if line.is_empty() {
             return;
         }
-        let mut mended = String::new();
-        match self.filter.process(&mut Json::of_bytes(line, &mut mended), wall()) {
-            Verdict::Kept(entry) => write(self.shape, &entry, &mut self.lines),
+        let Self { filter, shape, lines, .. } = self;
+        filter.process(Record::json(line), wall(), |verdict| match verdict {
+            Verdict::Kept(entry) => write(*shape, &entry, lines),
             Verdict::Passed => {
-                self.lines.extend_from_slice(line);
-                self.lines.push(b'\n');
+                lines.extend_from_slice(line);
+                lines.push(b'\n');
             }
             Verdict::Dropped(_) | Verdict::Suppressed => (),
-        }
+        });
     }
 
     /// Writes what the filter owes and whose time has come.

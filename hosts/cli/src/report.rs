@@ -14,7 +14,7 @@ pub struct Account<'a> {
     pub entries: u64,
     /// Envelopes written, in `shape: bulk`.
     pub envelopes: Option<u64>,
-    /// Records that were not JSON objects, and were handed on as they stood.
+    /// Records that are malformed by the engine's verdict.
     pub malformed: u64,
 }
 
@@ -57,6 +57,7 @@ impl Account<'_> {
             stats.records,
             remark(self.malformed, format!("{} malformed", self.malformed)),
         )];
+        rows.push(Row(0, "batch items", stats.batch_items, "findings and others in batches".to_owned()));
         rows.push(Row(1, "kept", stats.kept(), String::new()));
         rows.extend(Kind::ALL.iter().map(|kind| Row(2, kind.word(), stats.kept_of(*kind), String::new())));
         rows.push(Row(2, "unrecognised", stats.wrapped, "not findings, sent all the same".to_owned()));
@@ -72,6 +73,7 @@ impl Account<'_> {
             remark(stats.suppressed, "held back by rate limits"),
         ));
         rows.push(Row(1, "passed", stats.passed, remark(stats.passed, "not findings, left as they are")));
+        rows.push(Row(1, "batches", stats.batches, "split into their items".to_owned()));
         let envelopes =
             self.envelopes.map_or_else(String::new, |envelopes| format!("in {envelopes} envelopes"));
         rows.push(Row(0, "entries", self.entries, envelopes));

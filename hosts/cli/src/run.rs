@@ -8,15 +8,18 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use kaudit_filter::config::Shape;
-use kaudit_filter::record::Json;
-use kaudit_filter::{Filter, Time, Verdict, time_of};
+use kaudit_filter::config::{Config, Shape, Unrecognised};
+use kaudit_filter::entry::Entry;
+use kaudit_filter::record::{Event, Record};
+use kaudit_filter::stats::Reason;
+use kaudit_filter::{Filter, FindingTimes, Time, Verdict};
 use serde_json::Value;
 
-use crate::input::{self, Records};
+use crate::input::{self, NOT_AN_OBJECT, Piece, Records};
+use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::report::Account;
-use crate::via::{self, Via};
+use crate::via::{self, Told, Via};
 use crate::{Outcome, clock, config, say};
 
 /// Runs the filter over files and writes the entries that Coralogix would receive
@@ -26,8 +29,9 @@ use crate::{Outcome, clock, config, say};
 /// reason, suppressed by a rate limit, or passed on untouched.
 ///
 /// RECORDS are JSON objects: one a line, one after the other, printed over several lines, or in arrays. A finding may
-/// be wrapped as container logs are, as text under log, message, msg or MESSAGE. Files may be gzipped. What is no JSON
-/// is reported with its line and then treated as the configuration's `unrecognised` says.
+/// be wrapped in a log record, as an object, a list or text under the keys of the configuration's `look-in`, or follow
+/// a logger's prefix. Files may be gzipped. A record that is no JSON object and contains no finding is reported with
+/// its line and then treated as the configuration's `unrecognised` says.
 ///
 /// CONFIGURATION is a kAudit ConfigMap as it stands in the cluster, the bare list of its key `audit-integration`, or
 /// the filter's own document. All its mistakes are reported at once. Without one, every finding is sent.
@@ -99,7 +103,8 @@ const EXAMPLES: &str = "Examples:
 Exit codes:
   0  done
   1  the input or the configuration has errors; what could be read was processed
-  2  wrong usage, or something could not be read or written";
+  2  wrong usage, or something could not be read or written
+  130, 143  ended by Ctrl-C or SIGTERM, after pending summaries and the account";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Clock {
@@ -171,10 +176,9 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         };
     }
     let shape = config.coralogix.shape;
-    let filter = Filter::new(&config, RandomState::new().hash_one(0))
-        .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
+    let filter = filter(&config)?;
     let mut engine = Engine { filter, output: Output::new(BufWriter::new(io::stdout().lock()), shape) };
-    let (outcome, malformed) = over(&args.input, &mut engine)?;
+    let (outcome, malformed) = over(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
     let account = Account {
         stats: engine.filter.stats(),
         entries: engine.output.entries,
@@ -193,8 +197,10 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
     }
     let out = BufWriter::new(io::stdout().lock());
     let mut plugin = via::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
-    let (outcome, _) = over(&args.input, &mut *plugin)?;
-    let told = plugin.told();
+    // A signal ends the driver program as well.
+    let config = config::known(args.config.as_deref());
+    let (outcome, malformed) = over(&args.input, &config, &Interrupt::default(), &mut *plugin)?;
+    let told = Told { malformed, ..plugin.told() };
     summary(args.summary, &told, &told.json());
     Ok(outcome)
 }
@@ -208,17 +214,82 @@ fn summary(form: SummaryForm, table: &dyn fmt::Display, json: &Value) {
 
 /// What takes records and writes entries.
 pub trait Sink {
-    /// Hears where the next record stands.
+    /// Sets the position of the next record.
     fn at(&mut self, _file: &str, _line: u64) {}
 
-    /// Takes a record that arrives `now`; it is `sound` where it is JSON.
-    fn record(&mut self, text: &str, sound: bool, now: Time) -> Result<(), Halt>;
+    /// Takes a record that arrives `now`.
+    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt>;
 
     /// Hands on what is buffered: the next record has to be waited for.
     fn flush(&mut self) -> Result<(), Halt>;
 
     /// Writes what is still owed.
     fn finish(&mut self, now: Time) -> Result<Outcome, Halt>;
+}
+
+/// Whether a record is malformed, by the engine's verdict.
+pub enum Recognition {
+    /// It is not.
+    Sound,
+    /// It is, with this error.
+    Malformed(Fault),
+    /// The sink does not report it.
+    Unknown,
+}
+
+/// Why a record is malformed.
+pub enum Fault {
+    /// It is not an object, and contains no finding.
+    NotAnObject,
+    /// It, or the finding in it, breaks off or has a syntax error.
+    Syntax(String),
+}
+
+impl Fault {
+    /// The fault that an entry is marked with.
+    fn of(entry: &Entry<'_>) -> Option<Self> {
+        let mut events = entry.marks().events.iter();
+        let mut value = |wanted: &str| {
+            events.by_ref().find(|event| matches!(event, Event::Key(key) if key == wanted))?;
+            match events.next() {
+                Some(Event::Str(text)) => Some(text.clone().into_owned()),
+                _ => None,
+            }
+        };
+        match value("unrecognised")?.as_str() {
+            "malformed" => Some(Self::Syntax(value("error").unwrap_or_default())),
+            "not-an-object" => Some(Self::NotAnObject),
+            _ => None,
+        }
+    }
+}
+
+/// Finds the faults of records whose verdict does not contain them: dropped and passed ones, and those of a plugin.
+struct Faults(Filter);
+
+impl Faults {
+    fn new(config: &Config) -> Result<Self, Halt> {
+        let mut config = config.clone();
+        config.unrecognised = Unrecognised::Wrap;
+        config.integrations.clear();
+        config.severity.clear();
+        Ok(Self(filter(&config)?))
+    }
+
+    fn of(&mut self, record: Record<'_>, now: Time) -> Option<Fault> {
+        let mut fault = None;
+        self.0.process(record, now, |verdict| {
+            if let Verdict::Kept(entry) = verdict {
+                fault = fault.take().or_else(|| Fault::of(&entry));
+            }
+        });
+        fault
+    }
+}
+
+fn filter(config: &Config) -> Result<Filter, Halt> {
+    Filter::new(config, RandomState::new().hash_one(0))
+        .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))
 }
 
 /// Why a run ends early.
@@ -245,16 +316,37 @@ struct Engine<W: Write> {
 }
 
 impl<W: Write> Sink for Engine<W> {
-    fn record(&mut self, text: &str, _: bool, now: Time) -> Result<(), Halt> {
-        match self.filter.process(&mut Json::new(text), now) {
-            Verdict::Kept(entry) => self.output.entry(&entry)?,
-            Verdict::Passed => self.output.passed(text)?,
-            Verdict::Dropped(_) | Verdict::Suppressed => {}
+    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
+        let Self { filter, output } = self;
+        let mut recognition = Recognition::Sound;
+        let mut written = Ok(());
+        filter.process(Record::json(piece.bytes), now, |verdict| {
+            let result = match verdict {
+                Verdict::Kept(entry) => {
+                    if let Some(fault) = Fault::of(&entry) {
+                        recognition = Recognition::Malformed(fault);
+                    }
+                    output.entry(&entry)
+                }
+                Verdict::Passed => {
+                    recognition = Recognition::Unknown;
+                    output.passed(piece.bytes)
+                }
+                Verdict::Dropped(Reason::Unrecognised) => {
+                    recognition = Recognition::Unknown;
+                    Ok(())
+                }
+                Verdict::Dropped(_) | Verdict::Suppressed => Ok(()),
+            };
+            if written.is_ok() {
+                written = result;
+            }
+        });
+        written?;
+        while let Some(entry) = filter.due(now) {
+            output.entry(&entry)?;
         }
-        while let Some(entry) = self.filter.due(now) {
-            self.output.entry(&entry)?;
-        }
-        Ok(())
+        Ok(recognition)
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
@@ -274,15 +366,29 @@ impl<W: Write> Sink for Engine<W> {
 struct Run<'a, S: ?Sized> {
     sink: &'a mut S,
     arrival: Arrival,
+    faults: Faults,
+    interrupt: &'a Interrupt,
     progress: ProgressBar,
     malformed: u64,
     outcome: Outcome,
 }
 
-/// Runs over all files; how it ended, and how many records were malformed.
-pub fn over(input: &Input, sink: &mut (impl Sink + ?Sized)) -> Result<(Outcome, u64), Halt> {
-    let progress = progress(&input.files);
-    let mut run = Run { sink, arrival: Arrival::new(input), progress, malformed: 0, outcome: Outcome::Done };
+/// Filters all files, until a signal arrives. Returns the outcome, and how many records were malformed.
+pub fn over(
+    input: &Input,
+    config: &Config,
+    interrupt: &Interrupt,
+    sink: &mut (impl Sink + ?Sized),
+) -> Result<(Outcome, u64), Halt> {
+    let mut run = Run {
+        sink,
+        arrival: Arrival::new(input, config),
+        faults: Faults::new(config)?,
+        interrupt,
+        progress: progress(&input.files),
+        malformed: 0,
+        outcome: Outcome::Done,
+    };
     for file in &input.files {
         run.file(file)?;
     }
@@ -294,7 +400,7 @@ impl<S: Sink + ?Sized> Run<'_, S> {
     /// Runs over one file. One that cannot be read is reported, and the others are run over all the same.
     fn file(&mut self, file: &Path) -> Result<(), Halt> {
         let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
-        let source = match open(file, &self.progress) {
+        let source = match open(file, &self.progress, self.interrupt) {
             Ok(source) => source,
             Err(error) => {
                 self.fault(Outcome::Failed, format_args!("{name}: cannot open: {error}"));
@@ -303,7 +409,13 @@ impl<S: Sink + ?Sized> Run<'_, S> {
         };
         let mut records = Records::new(source);
         loop {
-            let piece = match records.next() {
+            let next = records.next();
+            if let Some(outcome) = self.interrupt.outcome() {
+                // A record that is not complete is not filtered.
+                self.outcome = self.outcome.max(outcome);
+                return Ok(());
+            }
+            let piece = match next {
                 Ok(Some(piece)) => piece,
                 Ok(None) => return Ok(()),
                 Err(error) => {
@@ -315,18 +427,31 @@ impl<S: Sink + ?Sized> Run<'_, S> {
                     return Ok(());
                 }
             };
-            if let Some(fault) = &piece.fault {
-                self.malformed(format_args!("{name}:{}: malformed record: {fault}", piece.line));
-            }
             self.sink.at(&name, piece.line);
-            self.sink.record(&piece.text, piece.fault.is_none(), self.arrival.of(&piece.text))?;
+            let record = Record::json(piece.bytes);
+            let now = self.arrival.of(record);
+            let fault = match self.sink.record(&piece, now)? {
+                Recognition::Sound => None,
+                Recognition::Malformed(fault) => Some(fault),
+                Recognition::Unknown => self.faults.of(record, now),
+            };
+            if let Some(fault) = fault {
+                let message = match (&piece.fault, fault) {
+                    // The finding in a line of text is.
+                    (Some(text), Fault::Syntax(error)) if text == NOT_AN_OBJECT => error,
+                    (Some(text), _) => text.clone(),
+                    (None, Fault::Syntax(error)) => error,
+                    (None, Fault::NotAnObject) => NOT_AN_OBJECT.to_owned(),
+                };
+                self.malformed(format_args!("{name}:{}: malformed record: {message}", piece.line));
+            }
             if records.is_drained() {
                 self.sink.flush()?;
             }
         }
     }
 
-    /// Lets what is still owed leave.
+    /// Drains the sink.
     fn finish(&mut self) -> Result<(), Halt> {
         let ended = self.sink.finish(self.arrival.last())?;
         self.outcome = self.outcome.max(ended);
@@ -355,43 +480,43 @@ impl<S: Sink + ?Sized> Run<'_, S> {
 /// When records arrive.
 enum Arrival {
     Wall,
-    /// The time of the record before, if there was one.
-    Record(Option<Time>),
+    /// At the time of their finding, or else with the record before.
+    Record(Box<FindingTimes>, Option<Time>),
     Fixed(Time),
 }
 
 impl Arrival {
-    fn new(input: &Input) -> Self {
+    fn new(input: &Input, config: &Config) -> Self {
         match (input.now, input.clock) {
             (Some(now), _) => Self::Fixed(now),
             (None, Clock::Wall) => Self::Wall,
-            (None, Clock::Record) => Self::Record(None),
+            (None, Clock::Record) => Self::Record(Box::new(FindingTimes::new(config)), None),
         }
     }
 
-    fn of(&mut self, record: &str) -> Time {
-        if let Self::Record(last) = self {
-            *last = time_of(record).or(*last);
+    fn of(&mut self, record: Record<'_>) -> Time {
+        if let Self::Record(times, last) = self {
+            *last = times.first(record).or(*last);
         }
         self.last()
     }
 
     fn last(&self) -> Time {
         match *self {
-            Self::Fixed(now) | Self::Record(Some(now)) => now,
-            Self::Wall | Self::Record(None) => clock::wall(),
+            Self::Fixed(now) | Self::Record(_, Some(now)) => now,
+            Self::Wall | Self::Record(_, None) => clock::wall(),
         }
     }
 }
 
-fn open(file: &Path, progress: &ProgressBar) -> io::Result<Box<dyn Read>> {
+fn open(file: &Path, progress: &ProgressBar, interrupt: &Interrupt) -> io::Result<Box<dyn Read>> {
     if file != Path::new("-") {
         return input::decompressed(progress.wrap_read(File::open(file)?));
     }
     if io::stdin().is_terminal() {
         say(format_args!("reading records from the terminal; end with Ctrl-D, or name files"));
     }
-    input::decompressed(io::stdin().lock())
+    input::decompressed(interrupt.stdin())
 }
 
 /// A bar over the bytes of all files, where somebody watches and it is worth it.

@@ -52,7 +52,7 @@ impl Via {
 
 /// A plugin in its driver.
 pub trait Plugin: Sink {
-    /// What it tells of the run, after its end.
+    /// The accounting of the run, after its end, without malformed records.
     fn told(&self) -> Told;
 }
 
@@ -199,7 +199,7 @@ pub struct Told {
     pub records: u64,
     /// Lines that left: entries, or envelopes of them, and records that passed.
     pub lines: u64,
-    /// Records that were not JSON objects.
+    /// Records that are malformed by the engine's verdict.
     pub malformed: u64,
     /// Counters by name, `group.name` in a group; none: the plugin told nothing.
     pub statistics: BTreeMap<String, u64>,

@@ -83,6 +83,133 @@ fn only_what_is_asked_for() {
     assert!(code == Some(2) && err.contains("entity-no-match"), "{err}");
 }
 
+fn explained(test: &str, config: &str, records: &str, arguments: &[&str]) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain").join(test);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("kaudit.yaml"), config).unwrap();
+    fs::write(folder.join("in.ndjson"), records).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+        .current_dir(folder)
+        .args(["explain", "--config", "kaudit.yaml", "--now", "2026-03-17T12:00:00Z", "in.ndjson"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+const TARGET: &str =
+    "target: {target-type: http-api, http-api-uri: 'https://ingress.eu2.coralogix.com/logs/v1/singles'";
+
+#[test]
+fn where_a_finding_is_found_or_searched_for_is_printed() {
+    let config = format!("integrations:\n- {{type: detections, {TARGET}}}}}\n");
+    let finding = r#"{"etype":"principal","eid":"johnD","category":"incident"}"#;
+    let quoted = serde_json::to_string(finding).unwrap();
+    let many = |text: &str| {
+        let keys = ["log", "message", "msg", "MESSAGE", "body", "event"];
+        let members = keys.map(|key| format!("\"{key}\":\"{text}\""));
+        format!("{{{}}}", members.join(","))
+    };
+    let records = [
+        finding.to_owned(),
+        format!("{{\"log\":{quoted}}}"),
+        format!("{{\"records\":[{{\"properties\":{{\"log\":{quoted}}}}},{{\"a\":1}}]}}"),
+        format!("{{\"parsed\":{finding}}}"),
+        many("{x}"),
+        "{\"a\":1}".to_owned(),
+    ];
+    let records = records.join("\n");
+    let text = explained("paths", &config, &records, &[]);
+    for part in [
+        "in.ndjson:1: kept\n  record    a finding of detections: it has",
+        "in.ndjson:2: kept\n  record    a finding of detections in `log`: it has",
+        "in.ndjson:3, item 1 of 2: kept\n  record    a finding of detections in `records[0].properties.log`: it has",
+        "in.ndjson:3, item 2 of 2: kept\n  record    not a finding in `records[1]`: ",
+        "in.ndjson:4: kept\n  record    a finding of detections in `parsed`: it has",
+        "; searched in `log`, `message`, `msg`, `MESSAGE` and 2 more\n",
+        "in.ndjson:6: kept\n  record    not a finding: it has none of the keys",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    let json = explained("paths", &config, &records, &["--json"]);
+    let json: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(json[2]["recognised"]["path"], "records[0].properties.log");
+    assert_eq!((&json[3]["line"], &json[3]["item"], &json[3]["items"]), (&3.into(), &2.into(), &2.into()));
+    assert_eq!(json[5]["recognised"]["searched"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn no_secret_is_printed() {
+    use std::hash::{BuildHasher as _, RandomState};
+    let secret = format!("S{:016x}", RandomState::new().hash_one(0));
+    let fields = ["eid", "principal", "short-doc", "cluster", "rule", "category", "resource-name", "etype"];
+    let redact = fields.map(|field| format!("- {{field: {field}, pattern: 'S[0-9a-f]{{16}}'}}\n")).concat();
+    let integrations = ["detections", "selections"].map(|kind| {
+        // Patterns that match all of the secret, a part of it, or none.
+        ["S[0-9a-f]{16}", "S[0-9a-f]{9}", "^x"].map(|pattern| {
+            let filter = format!("data-filter: {{entity-no-match: '{pattern}', rules-match: 'S|a'}}");
+            let filter =
+                if kind == "detections" { filter.replace(", rules-match: 'S|a'", "") } else { filter };
+            format!("- {{type: {kind}, {TARGET}, rate-limit: 1}}, {filter}}}\n")
+        })
+    });
+    let config = format!(
+        "rate-limit: {{by: entity}}\nredact:\n{redact}integrations:\n{}",
+        integrations.concat().concat()
+    );
+    let detection = format!(
+        r#"{{"etype":"principal","eid":"{secret}","category":"{secret}","short-doc":"a {secret} b","cluster":"{secret}"}}"#
+    );
+    let selection = format!(
+        r#"{{"rule":"a {secret}","principal":"{secret}","verb":"get","resource-name":"{secret}","cluster":"{secret}"}}"#
+    );
+    let other = format!(r#"{{"etype":"{secret}","x":"{secret}","y":{{"{secret}":1}}}}"#);
+    let cut = &detection[..detection.len() - 1];
+    let text = serde_json::to_string(&format!("INFO {selection} {secret}")).unwrap();
+    let records = [
+        &detection,
+        &detection,
+        &selection,
+        &selection,
+        &other,
+        cut,
+        &secret,
+        &format!("{{\"log\":{text}}}"),
+        &format!("{{\"records\":[{detection},\"{secret}\",{other}]}}"),
+    ]
+    .map(str::to_owned);
+    let stream = records.join("\n");
+    for arguments in [&[][..], &["--json"]] {
+        let printed = explained("secret", &config, &stream, arguments);
+        assert!(printed.contains("***"), "{printed}");
+        assert!(printed.matches("entity-no-match").count() > 5, "{printed}");
+        assert!(printed.contains("suppressed"), "{printed}");
+        // Nor a part of it.
+        assert!(!printed.contains(&secret[..8]), "{secret} in {printed}");
+    }
+    // The same records as a test that expects something else of each.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain/secret");
+    let steps = records.each_ref().map(|record| {
+        let record = record.replace('\'', "''");
+        format!("      - record: '{record}'\n        passed: all\n")
+    });
+    let suite = format!(
+        "config: kaudit.yaml\nnow: 2026-03-17T12:00:00Z\ntests:\n  - name: a\n    steps:\n{}",
+        steps.concat()
+    );
+    fs::write(folder.join("tests.yaml"), suite).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+        .current_dir(&folder)
+        .args(["test", "tests.yaml", "--junit", "junit.xml"])
+        .output()
+        .unwrap();
+    let junit = fs::read(folder.join("junit.xml")).unwrap();
+    let printed = String::from_utf8([output.stdout, output.stderr, junit].concat()).unwrap();
+    assert!(printed.contains("***") && printed.contains("- 1 passed"), "{printed}");
+    assert!(!printed.contains(&secret[..8]), "{secret} in {printed}");
+}
+
 #[test]
 fn the_readme_shows_what_it_prints() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -55,6 +55,20 @@ fn a_line_in_is_a_line_out_at_once() {
 }
 
 #[test]
+fn each_item_of_a_batch_is_a_line() {
+    let mut child = pipe(&scratch("batch"), &[]);
+    let mut stdin = child.stdin.take().unwrap();
+    let other = FINDING.replace("johnD", "alice");
+    writeln!(stdin, "{{\"records\":[{FINDING},{other},{FINDING}]}}").unwrap();
+    drop(stdin);
+    let entries = entries(child.stdout.take().unwrap());
+    let names: Vec<&Value> = entries.iter().map(|entry| &entry["threadId"]).collect();
+    assert_eq!(names[..2], ["johnD", "alice"]);
+    assert_eq!(entries[2]["text"]["kaudit_filter"]["summary"]["suppressed"], 1);
+    assert_eq!((entries.len(), child.wait().unwrap().code()), (3, Some(0)));
+}
+
+#[test]
 fn sockets_are_connected_when_they_are_there() {
     let directory = scratch("sockets");
     let (from, to) = (directory.join("from.sock"), directory.join("to.sock"));

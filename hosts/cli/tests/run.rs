@@ -223,11 +223,112 @@ fn one_bad_element_of_an_array_costs_no_other() {
         "{}",
         ran.err
     );
-    let faults = ["unexpected end of hex escape", "number out of range", "expected ident", "expected value"];
+    // Half of a surrogate pair and a number beyond every range are no errors to the engine.
+    let faults = ["expected ident", "expected value"];
     let said: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
     assert_eq!(said.len(), faults.len(), "{}", ran.err);
     for (line, fault) in said.iter().zip(faults) {
         assert!(line.starts_with(&format!("{input}:1: malformed record: {fault}")), "{line}");
+    }
+}
+
+#[test]
+fn a_record_is_malformed_only_if_the_engine_calls_it_so() {
+    let inner = |text: &str| serde_json::json!({ "log": text }).to_string();
+    let cut = &DETECTION[..60];
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(30), "]".repeat(30));
+    let fine = [
+        format!("2026-03-17T12:00:00Z stdout F {DETECTION}"),
+        DETECTION.replace("johnD", "\\ud83d"),
+        DETECTION.replacen('{', "{\"n\":1e400,", 1),
+        inner(&format!("INFO {DETECTION}")),
+    ];
+    let broken = [
+        ("oops".to_owned(), "not a JSON object"),
+        (format!("INFO {cut}"), "the record ends early at byte 60"),
+        (inner(cut), "the record ends early at byte 60"),
+        (deep, "nested too deep"),
+    ];
+    let mut lines: Vec<&str> = fine.iter().map(String::as_str).collect();
+    lines.extend(broken.iter().map(|(line, _)| line.as_str()));
+    let input = file("verdicts", "in.ndjson", lines.join("\n"));
+    for policy in ["wrap", "pass", "drop"] {
+        let config = file("verdicts", &format!("{policy}.yaml"), all(&format!("unrecognised: {policy}\n")));
+        let ran = ran(&["run", "--config", &config, "--now", NOON, "--summary", "json", &input], b"");
+        let said: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
+        assert_eq!(said.len(), broken.len(), "{policy}: {}", ran.err);
+        for (number, (said, (_, fault))) in said.iter().zip(&broken).enumerate() {
+            let expected = format!("{input}:{}: malformed record: {fault}", fine.len() + number + 1);
+            assert!(said.starts_with(&expected), "{said}, not {expected}");
+        }
+        let account = ran.account();
+        assert_eq!(
+            (&account["malformed"], &account["kept"]["detections"]),
+            (&4.into(), &4.into()),
+            "{account}"
+        );
+    }
+}
+
+#[test]
+fn the_items_of_a_batch_are_counted_and_the_account_closes() {
+    let batch = format!("{{\"records\":[{DETECTION},{{\"a\":1}},{SELECTION}]}}\n{DETECTION}\n");
+    let json = ran(&["run", "--now", NOON, "--summary", "json"], batch.as_bytes());
+    let account = json.account();
+    let number = |name: &str| account.pointer(name).and_then(Value::as_u64).unwrap();
+    assert_eq!((json.code, json.entries().len()), (Some(0), 4), "{}", json.err);
+    assert_eq!((number("/records"), number("/batches"), number("/batch-items")), (2, 1, 3));
+    let out = ["/kept/total", "/dropped/total", "/suppressed", "/passed", "/batches"].map(number);
+    assert_eq!(number("/records") + number("/batch-items"), out.iter().sum::<u64>());
+    let table = ran(&["run", "--now", NOON], batch.as_bytes()).err;
+    assert_eq!(
+        table.split_once("\n\n").unwrap().1,
+        "\
+records                       2
+batch items                   3   findings and others in batches
+  kept                        4
+    detections                2
+    selections                1
+    unrecognised              1   not findings, sent all the same
+  dropped                     0
+  suppressed                  0
+  passed                      0
+  batches                     1   split into their items
+entries                       4
+  of records                  4
+"
+    );
+}
+
+#[test]
+fn a_signal_ends_a_run_with_its_summaries_and_account() {
+    let config = file("signal", "kaudit.yaml", all("").replace("singles\"}", "singles\", rate-limit: 1}"));
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut child = program()
+            .args(["run", "--config", &config, "--now", NOON, "--summary", "json"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut entries = BufReader::new(child.stdout.take().unwrap()).lines();
+        stdin.write_all(format!("{DETECTION}\n").repeat(50).as_bytes()).unwrap();
+        // It is written when all that has arrived is filtered.
+        assert!(entries.next().unwrap().unwrap().contains("johnD"));
+        // A record that is not complete is not filtered.
+        stdin.write_all(DETECTION[..40].as_bytes()).unwrap();
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        let summary: Value = serde_json::from_str(&entries.next().unwrap().unwrap()).unwrap();
+        assert_eq!(summary["text"]["kaudit_filter"]["summary"]["suppressed"], 49);
+        assert!(entries.next().is_none());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let account: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        assert_eq!((&account["records"], &account["suppressed"]), (&50.into(), &49.into()), "{said}");
+        drop(stdin);
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::iter;
 
-use kaudit_filter::{FindingTimes, Time};
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::entry::Entry;
 use kaudit_filter::explain::{Explainer, Explanation, Outcome};
 use kaudit_filter::record::Record;
+use kaudit_filter::{FindingTimes, Time};
 use kaudit_workbench::explain;
 use serde_json::{Map, Value, json};
 
@@ -52,7 +52,8 @@ impl Trial {
     /// of a kept record as JSON text.
     pub fn take(&mut self, record: &str, now: Time) -> Value {
         let explanations = self.explainer.explain(Record::json(record), now);
-        let verdicts: Vec<Value> = explanations.into_iter().map(|explanation| self.verdict(explanation)).collect();
+        let verdicts: Vec<Value> =
+            explanations.into_iter().map(|explanation| self.verdict(explanation)).collect();
         let mut own = Vec::new();
         while let Some(entry) = self.explainer.due(now) {
             own.push(text(&entry));

@@ -99,7 +99,7 @@ fn live(
             coverage.note(&explanation);
             let verdict = explain::verdict(&explanation.outcome);
             *found.verdicts.entry(verdict.clone()).or_default() += 1;
-            let text = explain::text(&explanation, "the first of them", config, false);
+            let text = explain::text(&explanation, "the first such record", config, false);
             found.told.push((verdict, text));
             if let Outcome::Kept(entry) = &explanation.outcome {
                 found.entries.push(parsed(entry));

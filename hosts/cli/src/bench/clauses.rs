@@ -8,7 +8,7 @@
 use kaudit_bench::rounds::{Series, cpu_ns, turns};
 use kaudit_filter::config::{Config, DataFilter, Guard, Integration, Report, Shape, Unrecognised};
 use kaudit_filter::finding::Kind;
-use kaudit_filter::record::MsgPack;
+use kaudit_filter::record::Record as FilterRecord;
 use kaudit_filter::template::Template;
 use kaudit_filter::{Filter, Time, Verdict};
 use serde::Serialize;
@@ -195,9 +195,11 @@ fn sample(kind: Kind, corpus: &Corpus) -> Result<Vec<Sample<'_>>, Halt> {
     let mut decider = Decider::new(&only(kind, DataFilter::default()))?;
     let mut found = Vec::new();
     for (record, at) in corpus.each() {
-        if let Verdict::Kept(entry) = decider.0.process(&mut MsgPack::new(&record.msgpack), at)
-            && entry.subsystem() == "0"
-        {
+        decider.0.process(FilterRecord::msgpack(&record.msgpack), at, |verdict| {
+            let Verdict::Kept(entry) = verdict else { return };
+            if entry.subsystem() != "0" {
+                return;
+            }
             let [.., (_, rule), (_, entity)] = entry.labels();
             let small = match kind {
                 Kind::Detection => json!({"eid": entity, "etype": "principal"}),
@@ -206,7 +208,7 @@ fn sample(kind: Kind, corpus: &Corpus) -> Result<Vec<Sample<'_>>, Halt> {
             };
             let small = kaudit_bench::msgpack(&small.to_string()).unwrap_or_default();
             found.push(Sample { record, at, small });
-        }
+        });
     }
     let step = found.len().div_ceil(SAMPLE).max(1);
     Ok(found.into_iter().step_by(step).collect())
@@ -252,10 +254,14 @@ impl Decider {
     }
 
     fn decide_on(&mut self, msgpack: &[u8], at: Time) -> Decision {
-        match self.0.process(&mut MsgPack::new(msgpack), at) {
-            Verdict::Kept(entry) => entry.subsystem().parse().map_or(Decision::Other, Decision::Claimed),
-            Verdict::Dropped(reason) => Decision::Dropped(reason as usize),
-            Verdict::Suppressed | Verdict::Passed => Decision::Other,
-        }
+        let mut last = Decision::Other;
+        self.0.process(FilterRecord::msgpack(msgpack), at, |verdict| {
+            last = match verdict {
+                Verdict::Kept(entry) => entry.subsystem().parse().map_or(Decision::Other, Decision::Claimed),
+                Verdict::Dropped(reason) => Decision::Dropped(reason as usize),
+                Verdict::Suppressed | Verdict::Passed => Decision::Other,
+            };
+        });
+        last
     }
 }

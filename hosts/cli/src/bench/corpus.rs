@@ -5,7 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use kaudit_bench::records::{Profile, Records};
-use kaudit_filter::{Time, time_of};
+use kaudit_filter::config::Config;
+use kaudit_filter::record::Record as FilterRecord;
+use kaudit_filter::{FindingTimes, Time};
 use serde_json::json;
 
 use crate::run::Halt;
@@ -29,6 +31,7 @@ pub struct Corpus {
     pub bytes: usize,
     /// How many of them are not JSON objects.
     pub malformed: usize,
+    times: FindingTimes,
 }
 
 /// Records that arrive together.
@@ -59,7 +62,7 @@ impl Corpus {
             let failed = |error: &dyn std::fmt::Display| Halt::Failed(format!("{}: {error}", file.display()));
             let mut records = input::Records::new(open(file).map_err(|error| failed(&error))?);
             while let Some(piece) = records.next().map_err(|error| failed(&error))? {
-                if corpus.bytes + piece.text.len() > MOST {
+                if corpus.bytes + piece.bytes.len() > MOST {
                     say(format_args!(
                         "{}:{}: measured without what follows: 1 GiB is enough",
                         file.display(),
@@ -68,7 +71,7 @@ impl Corpus {
                     return Ok(corpus);
                 }
                 corpus.malformed += usize::from(piece.fault.is_some());
-                corpus.push(piece.text.replace(['\n', '\r'], " "));
+                corpus.push(String::from_utf8_lossy(piece.bytes).replace(['\n', '\r'], " "));
             }
         }
         if corpus.records == 0 {
@@ -86,7 +89,8 @@ impl Corpus {
     }
 
     fn empty(source: String) -> Self {
-        Self { source, chunks: Vec::new(), records: 0, bytes: 0, malformed: 0 }
+        let times = FindingTimes::new(&Config::default());
+        Self { source, chunks: Vec::new(), records: 0, bytes: 0, malformed: 0, times }
     }
 
     /// Every record with the time at which its chunk arrives.
@@ -97,7 +101,7 @@ impl Corpus {
     /// Adds a record to the chunk of its second, or begins the next chunk.
     fn push(&mut self, json: String) {
         let last = self.chunks.last().map(|chunk| chunk.at);
-        let at = time_of(&json).or(last).unwrap_or_else(clock::wall);
+        let at = self.times.first(FilterRecord::json(&json)).or(last).unwrap_or_else(clock::wall);
         self.records += 1;
         self.bytes += json.len();
         let msgpack = kaudit_bench::msgpack(&json).filter(|_| json.starts_with('{'));

@@ -3,7 +3,7 @@
 use kaudit_bench::Encoding;
 use kaudit_bench::rounds::{clock, cpu_ns};
 use kaudit_filter::config::Config;
-use kaudit_filter::record::{Json, MsgPack};
+use kaudit_filter::record::Record as FilterRecord;
 use kaudit_filter::stats::Reason;
 use kaudit_filter::{Filter, Time, Verdict};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -82,33 +82,33 @@ impl<'c> Worker<'c> {
         Ok(Self { filter, corpus, encoding, out: Vec::with_capacity(4 << 20) })
     }
 
-    fn process(&mut self, record: &Record, now: Time) -> Fate {
-        match self.encoding {
-            Encoding::Json => match self.filter.process(&mut Json::new(&record.json), now) {
+    /// Filters a record; the fate of the last of its findings, and how many entries left.
+    fn process(&mut self, record: &Record, now: Time) -> (Fate, u64) {
+        let Self { filter, encoding, out, .. } = self;
+        let (input, bytes) = match encoding {
+            Encoding::Json => (FilterRecord::json(&record.json), record.json.as_bytes()),
+            Encoding::MsgPack => (FilterRecord::msgpack(&record.msgpack), &*record.msgpack),
+        };
+        let (mut fate, mut left) = (Fate::Passed, 0);
+        filter.process(input, now, |verdict| {
+            fate = match verdict {
                 Verdict::Kept(entry) => {
-                    entry.write_json(&mut self.out);
+                    match encoding {
+                        Encoding::Json => entry.write_json(out),
+                        Encoding::MsgPack => entry.write_msgpack(out),
+                    }
                     Fate::Kept
                 }
                 Verdict::Passed => {
-                    self.out.extend_from_slice(record.json.as_bytes());
+                    out.extend_from_slice(bytes);
                     Fate::Passed
                 }
                 Verdict::Dropped(reason) => Fate::Dropped(reason as usize),
                 Verdict::Suppressed => Fate::Suppressed,
-            },
-            Encoding::MsgPack => match self.filter.process(&mut MsgPack::new(&record.msgpack), now) {
-                Verdict::Kept(entry) => {
-                    entry.write_msgpack(&mut self.out);
-                    Fate::Kept
-                }
-                Verdict::Passed => {
-                    self.out.extend_from_slice(&record.msgpack);
-                    Fate::Passed
-                }
-                Verdict::Dropped(reason) => Fate::Dropped(reason as usize),
-                Verdict::Suppressed => Fate::Suppressed,
-            },
-        }
+            };
+            left += u64::from(matches!(fate, Fate::Kept | Fate::Passed));
+        });
+        (fate, left)
     }
 
     /// All records once, chunk by chunk; what left: entries, the filter's own among them, and records that passed.
@@ -117,7 +117,7 @@ impl<'c> Worker<'c> {
         for chunk in &self.corpus.chunks {
             self.out.clear();
             for record in &chunk.records {
-                left += u64::from(matches!(self.process(record, chunk.at), Fate::Kept | Fate::Passed));
+                left += self.process(record, chunk.at).1;
             }
             left += self.due(chunk.at);
         }
@@ -203,7 +203,7 @@ pub fn singles(config: &Config, corpus: &Corpus, encoding: Encoding) -> Result<V
             worker.out.clear();
             for record in &chunk.records {
                 let start = clock();
-                let fate = worker.process(record, chunk.at);
+                let (fate, _) = worker.process(record, chunk.at);
                 let ns = (start.elapsed().as_secs_f64() * 1e9 - idle).max(0.0);
                 match singles.get_mut(number) {
                     Some(single) => single.ns = single.ns.min(ns),

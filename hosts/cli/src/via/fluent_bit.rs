@@ -8,7 +8,8 @@ use kaudit_filter::Time;
 use serde_json::{Value, json};
 
 use super::{Driver, Lines, Plugin, Told, ended};
-use crate::run::{Halt, Sink};
+use crate::input::Piece;
+use crate::run::{Halt, Recognition, Sink};
 use crate::{Outcome, say};
 
 /// The plugin in its driver.
@@ -19,7 +20,6 @@ pub struct FluentBit<W> {
     chunk: Vec<u8>,
     at: Option<Time>,
     records: u64,
-    malformed: u64,
     statistics: BTreeMap<String, u64>,
     failed: bool,
 }
@@ -40,7 +40,6 @@ impl<W: Write> FluentBit<W> {
             chunk: Vec::new(),
             at: None,
             records: 0,
-            malformed: 0,
             statistics: BTreeMap::new(),
             failed: false,
         };
@@ -127,7 +126,8 @@ fn envelope(body: &str) -> Option<String> {
 
 impl<W: Write> Sink for FluentBit<W> {
     /// A line that is no JSON object comes under `log`, where Fluent Bit's inputs put lines.
-    fn record(&mut self, text: &str, sound: bool, now: Time) -> Result<(), Halt> {
+    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
+        let text = String::from_utf8_lossy(piece.bytes);
         if let Some(at) = self.at.filter(|at| *at != now || self.chunk.len() > FULL) {
             self.call(at)?;
         }
@@ -137,13 +137,12 @@ impl<W: Write> Sink for FluentBit<W> {
             self.at = Some(now);
         }
         self.records += 1;
-        self.malformed += u64::from(!sound);
-        if sound && text.starts_with('{') {
+        if piece.fault.is_none() && text.starts_with('{') {
             writeln!(self.chunk, "event {}", text.replace(['\n', '\r'], " "))?;
         } else {
             writeln!(self.chunk, "event {}", json!({ "log": text }))?;
         }
-        Ok(())
+        Ok(Recognition::Unknown)
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
@@ -174,7 +173,7 @@ impl<W: Write> Plugin for FluentBit<W> {
             via: self.driver.word,
             records: self.records,
             lines: self.lines.count,
-            malformed: self.malformed,
+            malformed: 0,
             statistics: self.statistics.clone(),
         }
     }

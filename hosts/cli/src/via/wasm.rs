@@ -10,7 +10,8 @@ use kaudit_filter::Time;
 
 use super::{Driver, Lines, Plugin, Told, ended};
 use crate::Outcome;
-use crate::run::{Halt, Sink};
+use crate::input::Piece;
+use crate::run::{Halt, Recognition, Sink};
 
 /// What a guest that compiles its patterns needs as its operand stack.
 const STACK: u32 = 1 << 20;
@@ -32,7 +33,6 @@ pub struct Wasm<W> {
     directory: PathBuf,
     now: Option<Time>,
     records: u64,
-    malformed: u64,
     failed: bool,
 }
 
@@ -43,7 +43,7 @@ impl<W: Write> Wasm<W> {
         let failed = |error: std::io::Error| Halt::Failed(format!("--via wasm: {error}"));
         // Its user's alone, and new: nobody else has put a link there.
         DirBuilder::new().mode(0o700).create(&directory).map_err(failed)?;
-        let mut host = Self { driver, lines, directory, now: None, records: 0, malformed: 0, failed: false };
+        let mut host = Self { driver, lines, directory, now: None, records: 0, failed: false };
         // The guest knows its configuration by this name; one that is baked in goes before.
         let known = host.directory.join("kaudit.yaml");
         match config {
@@ -64,9 +64,9 @@ impl<W: Write> Wasm<W> {
 }
 
 impl<W: Write> Sink for Wasm<W> {
-    fn record(&mut self, text: &str, sound: bool, now: Time) -> Result<(), Halt> {
+    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
+        let text = String::from_utf8_lossy(piece.bytes);
         self.records += 1;
-        self.malformed += u64::from(!sound);
         if self.now.replace(now) != Some(now) {
             self.driver.send(format!("now {}\n", now.nanos().max(0)).as_bytes())?;
         }
@@ -76,15 +76,15 @@ impl<W: Write> Sink for Wasm<W> {
             // Fluent Bit would have lost the record, and gone on.
             self.failed = true;
             crate::say(format_args!("--via wasm: record {} is lost: {line}", self.records));
-            return Ok(());
+            return Ok(Recognition::Unknown);
         };
         let mut reply = vec![0; length];
         self.driver.answers.read_exact(&mut reply)?;
         self.driver.line()?;
-        if reply.is_empty() {
-            return Ok(());
+        if !reply.is_empty() {
+            self.lines.write(&String::from_utf8_lossy(&reply))?;
         }
-        Ok(self.lines.write(&String::from_utf8_lossy(&reply))?)
+        Ok(Recognition::Unknown)
     }
 
     fn flush(&mut self) -> Result<(), Halt> {
@@ -103,7 +103,7 @@ impl<W: Write> Plugin for Wasm<W> {
             via: self.driver.word,
             records: self.records,
             lines: self.lines.count,
-            malformed: self.malformed,
+            malformed: 0,
             statistics: BTreeMap::new(),
         }
     }

@@ -1,0 +1,103 @@
+//! Ends a run on SIGINT or SIGTERM as the end of its input would: pending summaries are written, and the account.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::Outcome;
+
+/// How often a waiting read checks for a signal.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How much is read from standard input at once.
+const CHUNK: usize = 128 << 10;
+
+/// The signal that has arrived, if any.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<AtomicUsize>);
+
+impl Interrupt {
+    /// Catches the first SIGINT or SIGTERM from now on; a second one ends the program at once.
+    ///
+    /// # Errors
+    /// The system refuses the handlers.
+    pub fn catch() -> io::Result<Self> {
+        let interrupt = Self::default();
+        let caught = Arc::new(AtomicBool::new(false));
+        for (signal, outcome) in [(SIGINT, Outcome::Interrupted), (SIGTERM, Outcome::Terminated)] {
+            flag::register_conditional_default(signal, Arc::clone(&caught))?;
+            flag::register(signal, Arc::clone(&caught))?;
+            flag::register_usize(signal, Arc::clone(&interrupt.0), outcome as usize)?;
+        }
+        Ok(interrupt)
+    }
+
+    /// The outcome of a run that a signal ended; `None` while there was none.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let caught = self.0.load(Ordering::Relaxed);
+        [Outcome::Interrupted, Outcome::Terminated].into_iter().find(|outcome| *outcome as usize == caught)
+    }
+
+    /// Standard input that ends when a signal arrives.
+    ///
+    /// Decision: a thread that reads. A signal interrupts no read, since the handlers restart it, and without `unsafe`
+    /// there are no others.
+    pub fn stdin(&self) -> Stdin {
+        let (sender, chunks) = sync_channel(2);
+        thread::spawn(move || {
+            let mut stdin = io::stdin().lock();
+            loop {
+                let mut chunk = vec![0; CHUNK];
+                let read = match stdin.read(&mut chunk) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    read => read,
+                };
+                let ends = !matches!(read, Ok(1..));
+                let chunk = read.map(|length| {
+                    chunk.truncate(length);
+                    chunk
+                });
+                if sender.send(chunk).is_err() || ends {
+                    return;
+                }
+            }
+        });
+        Stdin { interrupt: self.clone(), chunks, chunk: Vec::new(), at: 0 }
+    }
+}
+
+/// See [`Interrupt::stdin`].
+pub struct Stdin {
+    interrupt: Interrupt,
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    /// The last chunk, read up to `at`.
+    chunk: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Stdin {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.chunk.len() {
+            if self.interrupt.outcome().is_some() {
+                return Ok(0);
+            }
+            match self.chunks.recv_timeout(TICK) {
+                Ok(chunk) => (self.chunk, self.at) = (chunk?, 0),
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+            }
+            if self.chunk.is_empty() {
+                return Ok(0);
+            }
+        }
+        let length = (&self.chunk[self.at..]).read(into)?;
+        self.at += length;
+        Ok(length)
+    }
+}
