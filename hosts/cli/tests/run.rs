@@ -317,7 +317,7 @@ fn a_signal_ends_a_run_with_its_summaries_and_account() {
         // It is written when all that has arrived is filtered.
         assert!(entries.next().unwrap().unwrap().contains("johnD"));
         // A record that is not complete is not filtered.
-        stdin.write_all(DETECTION[..40].as_bytes()).unwrap();
+        stdin.write_all(&DETECTION.as_bytes()[..40]).unwrap();
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         let summary: Value = serde_json::from_str(&entries.next().unwrap().unwrap()).unwrap();
