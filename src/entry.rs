@@ -245,7 +245,7 @@ struct Beginning {
 impl Out for Beginning {
     fn put(&mut self, bytes: &[u8]) {
         let room = self.max.saturating_sub(self.bytes.len());
-        self.bytes.extend(bytes.iter().take(room));
+        self.bytes.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 }
 

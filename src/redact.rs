@@ -70,9 +70,10 @@ impl Redactor {
         editor.changed
     }
 
-    /// Whether a rule is about a known field.
-    pub fn names(&self, field: Field) -> bool {
+    /// Whether a rule applies to the text of a known field.
+    pub fn concerns(&self, field: Field, text: &str) -> bool {
         self.rules.iter().any(|rule| rule.field == Some(field))
+            || (!self.rules.is_empty() && contains_object(text))
     }
 
     /// Overwrites in a text that may be any field's: every rule.

@@ -26,7 +26,10 @@ pub(super) fn cut(entry: &mut Entry<'_>, max: usize) -> bool {
     };
     let sizes = Sizes::of(&original, entry.text);
     let mut excess = size.saturating_sub(max);
-    let mut length = sizes.length_without(excess).unwrap_or(0);
+    let Some(mut length) = sizes.length_without(excess) else {
+        entry.body = Body::Document(original);
+        return false;
+    };
     for tries in 0_usize.. {
         entry.body = Body::Document(shortened(&original, length));
         let more = entry.length().saturating_sub(max);

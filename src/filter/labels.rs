@@ -180,14 +180,10 @@ fn required(name: &[u8]) -> &[u8] {
 /// A field's text, redacted, borrowed from the record or from `scratch`; empty if there is none.
 #[inline]
 fn value<'a>(field: Field, fields: &Fields<'a>, rules: Option<&Redactor>, scratch: &'a mut String) -> &'a [u8] {
-    match rules.filter(|redactor| redactor.names(field)) {
-        None => fields.utf8(field, scratch).unwrap_or_default(),
-        Some(redactor) => {
-            scratch.clear();
-            push(field, fields, redactor, scratch);
-            scratch.as_bytes()
-        }
-    }
+    let Some(redactor) = rules else { return fields.utf8(field, scratch).unwrap_or_default() };
+    scratch.clear();
+    push(field, fields, redactor, scratch);
+    scratch.as_bytes()
 }
 
 /// Truncates a text to 256 characters and 1,024 bytes of JSON; blank text yields an empty label.
@@ -236,7 +232,7 @@ fn render<'t>(
 pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
     let mut scratch = String::new();
     let Some(text) = fields.text(field, &mut scratch) else { return };
-    if !redactor.names(field) {
+    if !redactor.concerns(field, text) {
         return out.push_str(text);
     }
     let mut text = text.to_owned();

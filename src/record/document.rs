@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{Number, Reader, Token};
+use super::{Number, Reader, Token, plain_length};
 
 /// One event of a body, in document order.
 #[derive(Clone, Debug)]
@@ -303,7 +303,9 @@ pub(crate) fn twice_escaped_length(text: &str) -> usize {
 }
 
 fn length_of(text: &str, each: impl Fn(u8) -> usize) -> usize {
-    text.bytes().fold(0, |sum, byte| sum.saturating_add(each(byte)))
+    // Most of a text takes as many bytes as it has.
+    let (plain, rest) = text.as_bytes().split_at_checked(plain_length(text.as_bytes())).unwrap_or_default();
+    rest.iter().fold(plain.len(), |sum, byte| sum.saturating_add(each(*byte)))
 }
 
 /// Cuts a text to so many bytes and a remark about the rest, if that makes it shorter.

@@ -8,9 +8,6 @@ use super::key_cache::{KeyCache, Keys, RawKey};
 use super::simd::{ascii_length, digits_length, is_ascii, plain_length};
 use super::{MAX_DEPTH, Number, Quality, Reader, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value};
 
-/// Numbers with more characters may be beyond a float's range without an exponent, too.
-const MANY: usize = 300;
-
 /// Reads one JSON value, token by token.
 pub(crate) struct JsonReader<'a> {
     text: &'a [u8],
@@ -197,9 +194,7 @@ impl<'a> JsonReader<'a> {
             self.step();
             self.digits()?;
         }
-        let mut exponent = false;
         if let Some(b'e' | b'E') = self.peek() {
-            exponent = true;
             self.step();
             if let Some(b'+' | b'-') = self.peek() {
                 self.step();
@@ -207,7 +202,7 @@ impl<'a> JsonReader<'a> {
             self.digits()?;
         }
         let text = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
-        if (exponent || text.len() > MANY) && !Number::Raw(text).is_finite() {
+        if !Number::Raw(text).is_finite() {
             self.quality.add(Quality::NUMBER_RANGE);
         }
         Ok(text)
@@ -488,7 +483,8 @@ fn ascii_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[inline(always)]
 fn plain_number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = digits_length(bytes);
-    let is_plain = (1..=MANY).contains(&length) && bytes.first()? != &b'0';
+    // Far below the length at which numbers are beyond a float's range.
+    let is_plain = (1..=32).contains(&length) && bytes.first()? != &b'0';
     bytes.split_at_checked(length).filter(|(_, after)| is_plain && matches!(after, [b',' | b'}', ..]))
 }
 

@@ -149,7 +149,7 @@ impl<'a> Str<'a> {
 impl<'a> From<Str<'a>> for Cow<'a, str> {
     fn from(text: Str<'a>) -> Self {
         match text {
-            Str::Plain(bytes) => String::from_utf8_lossy(bytes),
+            Str::Plain(bytes) => utf8(bytes).map_or_else(|| String::from_utf8_lossy(bytes), Cow::Borrowed),
             Str::Escaped(_) => {
                 let mut decoded = String::new();
                 text.decode(&mut decoded);
@@ -232,6 +232,8 @@ impl<'a> Number<'a> {
         match self {
             Self::Int(_) | Self::Uint(_) => true,
             Self::Float(value) => value.is_finite(),
+            // Without an exponent it takes 309 digits to be beyond the range.
+            Self::Raw(text) if text.len() < 300 && !text.iter().any(|byte| matches!(byte, b'e' | b'E')) => true,
             Self::Raw(text) => spelling(text).parse().is_ok_and(f64::is_finite),
         }
     }
