@@ -253,7 +253,6 @@ impl Out for Beginning {
 pub trait Out {
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]);
-
 }
 
 impl Out for Vec<u8> {

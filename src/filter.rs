@@ -139,7 +139,11 @@ impl Filter {
     }
 
     /// Builds a filter with patterns from wherever they come.
-    pub(crate) fn build(config: &Config, seed: u64, source: &mut impl PatternSource) -> Result<Self, BuildError> {
+    pub(crate) fn build(
+        config: &Config,
+        seed: u64,
+        source: &mut impl PatternSource,
+    ) -> Result<Self, BuildError> {
         Ok(Self {
             stages: Stages::new(config, seed, source)?,
             stats: Stats::default(),
@@ -258,12 +262,8 @@ impl Filter {
     /// An entry that tells counters, such as those of the last minute ([`Stats::since`]); it is not counted itself.
     pub fn statistics(&mut self, stats: &Stats, now: Time) -> Entry<'_> {
         let Self { stages: Stages { shaper, .. }, scratch, .. } = self;
-        let source = labels::Source {
-            fields: &Fields::default(),
-            kind: None,
-            other: "statistics",
-            integration: None,
-        };
+        let source =
+            labels::Source { fields: &Fields::default(), kind: None, other: "statistics", integration: None };
         let labels = shaper.labels(&source, &mut scratch.labels);
         let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Document(Document::map([])));
         let mut all = Document::map([]);
@@ -301,7 +301,8 @@ struct Judge<'f, F> {
 impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
     #[inline]
     fn finding(&mut self, found: &Found<'_, '_>) {
-        let Self { stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, judged } = self;
+        let Self { stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, judged } =
+            self;
         *judged = judged.saturating_add(1);
         let finding = Finding::of(found, entity, rule);
         match stages.decide(&finding, key, *now) {
@@ -463,7 +464,12 @@ impl Stages {
 
     /// Decides whether a finding is sent.
     #[inline]
-    fn decide(&mut self, finding: &Finding<'_, '_>, key: &mut String, now: Time) -> Result<Admitted, Rejected> {
+    fn decide(
+        &mut self,
+        finding: &Finding<'_, '_>,
+        key: &mut String,
+        now: Time,
+    ) -> Result<Admitted, Rejected> {
         let integration = self.matcher.claim(&finding.input)?;
         let time = self.shaper.time(finding.fields, finding.found.scan.body, now);
         if time.out_of_range.is_some() && self.shaper.guard.on_stale == OnStale::Drop {

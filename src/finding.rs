@@ -267,19 +267,21 @@ impl<'a> Fields<'a> {
         let reading = match self.get(field) {
             Value::Absent | Value::Null => return Instant::Missing,
             // Nearly all times: milliseconds from 2001 to 2286.
-            Value::Number(number @ Number::Raw(text)) if text.len() == 13 && let Some(millis) = number.digits() => {
+            Value::Number(number @ Number::Raw(text))
+                if text.len() == 13
+                    && let Some(millis) = number.digits() =>
+            {
                 return Instant::Read(Reading { millis, unit: time::Unit::Milliseconds });
             }
             Value::Number(Number::Raw(text)) => utf8(text).and_then(time::read_number),
             Value::Number(Number::Int(value)) => time::read_integer(value),
             Value::Number(Number::Float(value)) => time::read_float(value),
-            Value::Number(Number::Uint(_)) => None,
             Value::Str(text) => match text.decode(&mut String::new()) {
                 "" => return Instant::Missing,
                 text => time::read_text(text),
             },
             Value::Map(bytes) => civil(Record::new(encoding, bytes)),
-            Value::Bool(_) | Value::List(_) => None,
+            Value::Bool(_) | Value::List(_) | Value::Number(Number::Uint(_)) => None,
         };
         reading.map_or(Instant::Unreadable, Instant::Read)
     }
@@ -298,9 +300,8 @@ impl<'a> Fields<'a> {
     fn other_time(&self, time: Instant, encoding: Encoding, accepts: impl Fn(i64) -> bool) -> Instant {
         match (time, self.instant(Field::Timestamp, encoding)) {
             (_, timestamp @ Instant::Read(reading)) if accepts(reading.millis) => timestamp,
-            (time @ Instant::Read(_), _) => time,
-            (_, timestamp @ Instant::Read(_)) => timestamp,
-            (Instant::Missing, timestamp) => timestamp,
+            (Instant::Missing | Instant::Unreadable, timestamp @ Instant::Read(_))
+            | (Instant::Missing, timestamp) => timestamp,
             (time, _) => time,
         }
     }

@@ -89,10 +89,8 @@ impl Closed {
             }
             if input.kind == Kind::Detection {
                 standing.keep(etype.accepting(input.etype.map(|word| word as usize)), Reason::Etype)?;
-                standing.keep(
-                    category.accepting(input.category.map(|word| word as usize)),
-                    Reason::Category,
-                )?;
+                standing
+                    .keep(category.accepting(input.category.map(|word| word as usize)), Reason::Category)?;
                 standing.keep(
                     confidence.accepting(input.confidence.map(|word| word as usize)),
                     Reason::Confidence,

@@ -19,8 +19,10 @@ mod simd;
 mod tests;
 mod token;
 
-pub(crate) use document::{Edit, Limits, REMARK, Unchanged, escaped_length, is_own_key, truncate, twice_escaped_length};
 pub use document::{Document, Event};
+pub(crate) use document::{
+    Edit, Limits, REMARK, Unchanged, escaped_length, is_own_key, truncate, twice_escaped_length,
+};
 pub use error::{SyntaxError, SyntaxErrorKind};
 pub(crate) use json::{JsonReader, unescape};
 pub(crate) use key_cache::{KeyCache, Keys};
@@ -28,8 +30,8 @@ pub(crate) use key_cache::{KeyCache, Keys};
 pub(crate) use msgpack::MsgPackReader;
 pub use quality::Quality;
 pub(crate) use simd::{is_ascii, is_plain, plain_length};
-pub(crate) use token::{Take, utf8};
 pub use token::{Number, Reader, Str, Token, Value};
+pub(crate) use token::{Take, utf8};
 
 /// The key under which the filter adds everything that it adds to a text.
 pub const OWN_KEY: &str = "kaudit_filter";

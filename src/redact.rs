@@ -10,8 +10,8 @@
 use core::ops::ControlFlow;
 use std::borrow::Cow;
 
-use memchr::memmem::{self, Finder};
 use memchr::memchr;
+use memchr::memmem::{self, Finder};
 
 use crate::config::Redaction;
 use crate::finding::Field;

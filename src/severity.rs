@@ -110,8 +110,7 @@ impl Table {
     /// The severity of a finding.
     #[inline]
     pub fn of(&mut self, input: &MatchInput<'_>, flags: Flags) -> Severity {
-        let place =
-            input.combination().wrapping_mul(Flags::COMBINATIONS).wrapping_add(flags.combination());
+        let place = input.combination().wrapping_mul(Flags::COMBINATIONS).wrapping_add(flags.combination());
         match self.known.get(place) {
             Some(Known::Severity(severity)) => *severity,
             Some(Known::Row(first)) => self.from(usize::from(*first), *input, flags),

@@ -218,7 +218,8 @@ impl Candidate<'_> {
                 memchr(b'{', source).is_some()
             }
             Value::Map(bytes) => {
-                self.path.is_some() || [&b"etype"[..], b"rule"].iter().any(|key| memmem::find(bytes, key).is_some())
+                self.path.is_some()
+                    || [&b"etype"[..], b"rule"].iter().any(|key| memmem::find(bytes, key).is_some())
             }
             Value::List(_) => self.path.is_some(),
             _ => false,
@@ -261,7 +262,11 @@ impl Source {
 
     /// Takes the known members of a record.
     #[inline(always)]
-    pub fn members<'a>(&mut self, record: Record<'a>, members: &mut Members<'a>) -> Result<Scan<'a>, SyntaxError> {
+    pub fn members<'a>(
+        &mut self,
+        record: Record<'a>,
+        members: &mut Members<'a>,
+    ) -> Result<Scan<'a>, SyntaxError> {
         members.read(record, &mut self.cache)
     }
 
@@ -321,7 +326,16 @@ impl Source {
 
     fn start<'s>(&'s mut self, sink: &'s mut dyn Sink) -> Search<'s> {
         let Self { cache, paths, any_object, buffers } = self;
-        Search { cache, paths, any_object: *any_object, buffers, sink, error: None, batch: false, compares: false }
+        Search {
+            cache,
+            paths,
+            any_object: *any_object,
+            buffers,
+            sink,
+            error: None,
+            batch: false,
+            compares: false,
+        }
     }
 }
 
@@ -475,7 +489,8 @@ impl Search<'_> {
 
     /// Gives a finding to the sink, unless items before it have to be given first or the host takes single ones only.
     fn give<'x>(&mut self, kind: Kind, members: &Members<'x>, scan: Scan<'x>, at: At) -> Outcome {
-        if !self.sink.takes_batches() && !(at.last && !at.deferred && !at.emit) {
+        let is_only_item = at.last && !at.deferred && !at.emit;
+        if !self.sink.takes_batches() && !is_only_item {
             self.batch = true;
             return Outcome::Nothing;
         }
@@ -495,7 +510,16 @@ impl Search<'_> {
             let Some(path) = path.and_then(|path| self.paths.get(path)) else { continue };
             let mut same = Same { fields: &members.fields, same: false };
             let Self { cache, paths, buffers, .. } = self;
-            let mut search = Search { cache, paths, any_object: false, buffers, sink: &mut same, error: None, batch: false, compares: true };
+            let mut search = Search {
+                cache,
+                paths,
+                any_object: false,
+                buffers,
+                sink: &mut same,
+                error: None,
+                batch: false,
+                compares: true,
+            };
             search.value(record, value, At { level: 1, ..At::START });
             if same.same {
                 keys.push(String::from(&*path.first));
@@ -529,9 +553,8 @@ impl Search<'_> {
         match record.value() {
             Some(Value::Str(text)) => self.string(text, at.inner()),
             Some(Value::List(bytes)) => self.list(record.inner(bytes), at.inner()),
-            Some(_) => Outcome::Nothing,
             None if record.is_text() => self.text(record.bytes(), at),
-            None => Outcome::Nothing,
+            _ => Outcome::Nothing,
         }
     }
 

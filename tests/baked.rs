@@ -30,7 +30,11 @@ fn outcome(filter: &mut Filter, record: &str) -> String {
             entry.write_json(&mut line);
             outcome += &String::from_utf8(line).unwrap();
         }
-        verdict => outcome += &format!("{verdict:?}"),
+        verdict => outcome.push_str(match verdict {
+            Verdict::Dropped(reason) => reason.label(),
+            Verdict::Suppressed => "suppressed",
+            _ => "passed",
+        }),
     });
     outcome
 }

@@ -161,7 +161,9 @@ fn own_member(marks: &[Event<'_>], comma: bool, out: &mut impl Out) {
     string(OWN_KEY, out);
     out.put(b":");
     let mut writer = Writer::default();
-    marks.iter().for_each(|event| writer.event(event, out));
+    for event in marks {
+        writer.event(event, out);
+    }
     out.put(b"}");
 }
 

@@ -64,16 +64,20 @@ struct Sizes(Vec<(usize, usize)>);
 
 impl Sizes {
     fn of(document: &Document<'_>, form: TextForm) -> Self {
-        let mut sizes: Vec<_> = document.events.iter().filter_map(|event| match event {
-            Event::Str(text) if text.len() > REMARK => {
-                let size = match form {
-                    TextForm::Object => escaped_length(text),
-                    TextForm::String => twice_escaped_length(text),
-                };
-                Some((text.len(), size))
-            }
-            _ => None,
-        }).collect();
+        let mut sizes: Vec<_> = document
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Str(text) if text.len() > REMARK => {
+                    let size = match form {
+                        TextForm::Object => escaped_length(text),
+                        TextForm::String => twice_escaped_length(text),
+                    };
+                    Some((text.len(), size))
+                }
+                _ => None,
+            })
+            .collect();
         sizes.sort_unstable_by(|one, other| other.cmp(one));
         Self(sizes)
     }
@@ -93,9 +97,12 @@ impl Sizes {
             let next = rest.as_slice().first().map_or(0, |(next, _)| next.saturating_add(REMARK));
             let target = size.saturating_sub(excess).saturating_sub(count.saturating_mul(REMARK));
             // Bytes for the size that is left, by the share of escape sequences in these strings.
-            let left = (target as u128).saturating_mul(bytes as u128) / (size.max(1) as u128);
-            let length = usize::try_from(left).unwrap_or(0) / count.max(1);
-            if size > excess.saturating_add(count.saturating_mul(REMARK)) && length.saturating_add(REMARK) >= next {
+            let left = (target as u128).saturating_mul(bytes as u128).checked_div(size as u128);
+            let left = left.and_then(|left| usize::try_from(left).ok()).unwrap_or(0);
+            let length = left.checked_div(count).unwrap_or(0);
+            if size > excess.saturating_add(count.saturating_mul(REMARK))
+                && length.saturating_add(REMARK) >= next
+            {
                 return Some(length.min(longest.saturating_sub(1)));
             }
         }

@@ -95,7 +95,12 @@ impl Namer {
 
     /// Names and labels, borrowed from the record or from `texts`.
     #[inline]
-    pub fn label<'a>(&self, source: &Source<'_, 'a>, redactor: &Redactor, texts: &'a mut Texts) -> Labels<'a> {
+    pub fn label<'a>(
+        &self,
+        source: &Source<'_, 'a>,
+        redactor: &Redactor,
+        texts: &'a mut Texts,
+    ) -> Labels<'a> {
         let Texts { cache, uncached, category, class, method, thread } = texts;
         let names = self.names(source, redactor, cache, uncached);
         let Some(kind) = source.kind else {
@@ -137,8 +142,10 @@ impl Namer {
             },
             By::More => None,
         };
-        let slot =
-            source.kind.zip(text).and_then(|(kind, text)| Some((kind, text, cache.get_mut(slot(kind, text))?)));
+        let slot = source
+            .kind
+            .zip(text)
+            .and_then(|(kind, text)| Some((kind, text, cache.get_mut(slot(kind, text))?)));
         let Some((kind, text, cached)) = slot else {
             self.name(*source, redactor, uncached);
             return uncached;
@@ -179,7 +186,12 @@ fn required(name: &[u8]) -> &[u8] {
 
 /// A field's text, redacted, borrowed from the record or from `scratch`; empty if there is none.
 #[inline]
-fn value<'a>(field: Field, fields: &Fields<'a>, rules: Option<&Redactor>, scratch: &'a mut String) -> &'a [u8] {
+fn value<'a>(
+    field: Field,
+    fields: &Fields<'a>,
+    rules: Option<&Redactor>,
+    scratch: &'a mut String,
+) -> &'a [u8] {
     let Some(redactor) = rules else { return fields.utf8(field, scratch).unwrap_or_default() };
     scratch.clear();
     push(field, fields, redactor, scratch);

@@ -115,7 +115,10 @@ impl Shaper {
         let Summary { integration, by, tally } = summary;
         let Sampled { note, key: redacted, sample } = tally.note?;
         let name = IntegrationRef { integrations, index: integration }.name();
-        let mut text = Document::map([("integration", Document::str(name.to_owned())), ("by", Document::str(by.word()))]);
+        let mut text = Document::map([
+            ("integration", Document::str(name.to_owned())),
+            ("by", Document::str(by.word())),
+        ]);
         match tally.key {
             limit::Key::All => (),
             limit::Key::Others => text.insert("others", Document { events: vec![Event::Bool(true)] }),
@@ -179,9 +182,10 @@ impl Shaper {
     #[inline]
     pub fn guarded(&self, finding_ms: i64, now: Time) -> EventTime {
         let now_ms = now.millis();
-        let (entry_ms, out_of_range) = match self.is_in_range(finding_ms, now) {
-            true => (finding_ms, None),
-            false => (now_ms, Some(if finding_ms < now_ms { "too-old" } else { "too-far-ahead" })),
+        let (entry_ms, out_of_range) = if self.is_in_range(finding_ms, now) {
+            (finding_ms, None)
+        } else {
+            (now_ms, Some(if finding_ms < now_ms { "too-old" } else { "too-far-ahead" }))
         };
         EventTime { finding_ms, entry_ms, out_of_range, spelled: None }
     }
@@ -303,7 +307,8 @@ impl Shaper {
 
     /// Makes what can be read of a broken record the body.
     pub fn unreadable<'a>(&self, entry: &mut Entry<'a>, record: Record<'a>, stats: &mut Stats) {
-        let mut editor = Editor::new(&self.redactor, (!self.redactor.is_empty()).then_some(Scope::Everything));
+        let mut editor =
+            Editor::new(&self.redactor, (!self.redactor.is_empty()).then_some(Scope::Everything));
         let (read, _) = self.read(record, &mut editor);
         if editor.changed > 0 {
             entry.mark("redacted", Document::uint(editor.changed));

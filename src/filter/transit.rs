@@ -24,7 +24,8 @@ impl Shaper {
     /// Whether a record is an entry or envelope that may pass unchanged.
     #[inline(never)]
     pub fn passes(&self, record: Record<'_>, now: Time) -> bool {
-        let mut editor = Editor::new(&self.redactor, (!self.redactor.is_empty()).then_some(Scope::Everything));
+        let mut editor =
+            Editor::new(&self.redactor, (!self.redactor.is_empty()).then_some(Scope::Everything));
         let (document, complete) = record.read(Limits::NONE, &mut editor);
         if !complete || editor.changed > 0 {
             return false;
@@ -76,7 +77,9 @@ impl Shaper {
                     self.are_items(events, now)
                 }
                 (key, Event::Str(value)) if form == Form::Entry && NAMES.contains(&key) => {
-                    if let Some(name) = NAMES.iter().position(|name| *name == key).and_then(|at| names.get_mut(at)) {
+                    if let Some(name) =
+                        NAMES.iter().position(|name| *name == key).and_then(|at| names.get_mut(at))
+                    {
                         *name = !value.trim().is_empty();
                     }
                     is_label(value)

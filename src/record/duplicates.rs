@@ -63,7 +63,8 @@ fn hash(seed: u64, key: &[u8]) -> u64 {
     // The golden ratio's odd neighbour spreads each bit of a word over the upper half of the product.
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(32);
     let (words, tail) = key.as_chunks();
-    let hash = words.iter().fold(mix(seed, key.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let hash =
+        words.iter().fold(mix(seed, key.len() as u64), |hash, word| mix(hash, u64::from_le_bytes(*word)));
     let last = match key.last_chunk() {
         Some(last) => u64::from_le_bytes(*last),
         None => tail.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),

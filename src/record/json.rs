@@ -41,13 +41,7 @@ const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
 impl<'a> JsonReader<'a> {
     /// A reader of a value at the beginning of `text`, which may have white space before it and anything after it.
     pub fn new(text: &'a [u8]) -> Self {
-        Self {
-            text,
-            rest: text,
-            open: Open::default(),
-            expects: Expects::Value,
-            quality: Quality::default(),
-        }
+        Self { text, rest: text, open: Open::default(), expects: Expects::Value, quality: Quality::default() }
     }
 
     /// Reads the rest, which must be white space.

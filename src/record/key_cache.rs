@@ -118,7 +118,11 @@ impl<K: Keys> KeyCache<K> {
 
     /// Tries the cached keys that are close to the position: the first of another layout for a record's first key, the
     /// next but one or two for another. Returns the key's meaning and the bytes after it.
-    pub(super) fn near<'b>(&mut self, cursor: &mut Cursor, bytes: &'b [u8]) -> Option<(K::Meaning, &'b [u8])> {
+    pub(super) fn near<'b>(
+        &mut self,
+        cursor: &mut Cursor,
+        bytes: &'b [u8],
+    ) -> Option<(K::Meaning, &'b [u8])> {
         if cursor.passed == 0 {
             let first = |layout: &Vec<CachedKey<_>>| {
                 layout.first().and_then(|cached| Some((cached.meaning, cached.follow(bytes)?)))

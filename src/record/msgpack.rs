@@ -168,7 +168,7 @@ impl<'a> MsgPackReader<'a> {
             return Err(self.error(SyntaxErrorKind::TooDeep));
         };
         *slot = left;
-        let bit = 1_u32.wrapping_shl(self.depth as u32);
+        let bit = bit_of(self.depth);
         self.maps = if map { self.maps | bit } else { self.maps & !bit };
         self.values &= !bit;
         self.depth = self.depth.wrapping_add(1);
@@ -265,7 +265,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
             let first = !core::mem::replace(&mut self.started, true);
             return if first { self.value().map(Some) } else { Ok(None) };
         };
-        let bit = 1_u32.wrapping_shl(outer as u32);
+        let bit = bit_of(outer);
         if self.values & bit != 0 {
             self.values &= !bit;
             return self.value().map(Some);
@@ -285,6 +285,11 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
         }
         .map(Some)
     }
+}
+
+/// The bit of a depth, which is below 32.
+fn bit_of(depth: usize) -> u32 {
+    u32::try_from(depth).map_or(0, |depth| 1_u32.wrapping_shl(depth))
 }
 
 /// Returns the bytes after the first value, whose inside is read past without a limit on its depth.
@@ -323,9 +328,8 @@ pub(crate) fn members<'a, K: Keys>(
     take: &mut impl Take<'a, K::Meaning>,
 ) -> Result<(Quality, usize), SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
-    let count = match reader.head()? {
-        Head::Map(count) => count,
-        _ => return Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 }),
+    let Head::Map(count) = reader.head()? else {
+        return Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 });
     };
     // The record itself is the outermost map of the reader.
     reader.begin(0, true)?;
@@ -334,7 +338,7 @@ pub(crate) fn members<'a, K: Keys>(
     let mut expected = cache.expected(cursor);
     let mut high = high_between(bytes, reader.rest);
     // Keys and values that the reader has not read: each has one byte with the highest bit set, its head.
-    let mut short = u64::from(count) << 1;
+    let mut short = (count as usize).wrapping_mul(2);
     for _ in 0..count {
         let meaning;
         if let Some((cached, later)) = expected.split_first()
@@ -374,7 +378,7 @@ pub(crate) fn members<'a, K: Keys>(
     if !rest.is_empty() {
         return Err(reader.error(SyntaxErrorKind::TrailingBytes));
     }
-    Ok((reader.quality, high.wrapping_add(short as usize)))
+    Ok((reader.quality, high.wrapping_add(short)))
 }
 
 /// A string of less than 128 bytes, as most keys and values are, and what follows it.

@@ -173,7 +173,11 @@ mod tests {
                     let before = |stops| if stops { at } else { length };
                     assert_eq!(super::plain_length(&bytes), before(stops), "{bytes:?}");
                     assert_eq!(super::ascii_length(&bytes), before(stops || is_no_ascii), "{bytes:?}");
-                    assert_eq!(super::words_length::<true>(&bytes), before(stops || is_no_ascii), "{bytes:?}");
+                    assert_eq!(
+                        super::words_length::<true>(&bytes),
+                        before(stops || is_no_ascii),
+                        "{bytes:?}"
+                    );
                     assert_eq!(super::words_length::<false>(&bytes), before(stops), "{bytes:?}");
                 }
             }

@@ -68,13 +68,15 @@ fn any_value() -> impl Strategy<Value = Json> {
         any::<bool>().prop_map(Json::from),
         any::<i64>().prop_map(Json::from),
         (0_u64..3_000_000_000_000).prop_map(Json::from),
-        select(&["", "principal", "admin", "\"", "{\"a\":1}", "\u{e9}\u{1f600}", "x\u{1}"][..]).prop_map(Json::from),
+        select(&["", "principal", "admin", "\"", "{\"a\":1}", "\u{e9}\u{1f600}", "x\u{1}"][..])
+            .prop_map(Json::from),
         "[a-z]{0,40}".prop_map(Json::from),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::Array),
-            prop::collection::btree_map(any_key(), inner, 0..4).prop_map(|map| Json::Object(map.into_iter().collect())),
+            prop::collection::btree_map(any_key(), inner, 0..4)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -93,6 +95,9 @@ fn spelled(key: &str, spelling: u8) -> String {
 }
 
 type Member = (String, u8, Json);
+
+/// A record's members, and the byte that replaces another in its encoding.
+type Mutated = (Vec<Member>, Option<(Index, u8)>);
 
 /// A record as text, its members in order, equal keys included.
 fn text(members: &[Member]) -> Vec<u8> {
@@ -126,9 +131,10 @@ fn mutate(mut bytes: Vec<u8>, mutation: Option<(Index, u8)>) -> Vec<u8> {
     bytes
 }
 
-fn any_sequence() -> impl Strategy<Value = Vec<(Vec<Member>, Option<(Index, u8)>)>> {
+fn any_sequence() -> impl Strategy<Value = Vec<Mutated>> {
     let member = (any_key(), 0_u8..10, any_value());
-    let record = (prop::collection::vec(member, 0..10), prop::option::weighted(0.3, (any::<Index>(), any::<u8>())));
+    let record =
+        (prop::collection::vec(member, 0..10), prop::option::weighted(0.3, (any::<Index>(), any::<u8>())));
     prop::collection::vec(record, 1..12)
 }
 

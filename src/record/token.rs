@@ -115,14 +115,11 @@ impl<'a> Str<'a> {
         'a: 's,
     {
         match self {
-            Self::Plain(bytes) => match utf8(bytes) {
-                Some(text) => text,
-                None => {
-                    scratch.clear();
-                    push_lossy(bytes, scratch);
-                    scratch
-                }
-            },
+            Self::Plain(bytes) => utf8(bytes).unwrap_or_else(|| {
+                scratch.clear();
+                push_lossy(bytes, scratch);
+                scratch
+            }),
             Self::Escaped(bytes) => {
                 scratch.clear();
                 json::unescape(&String::from_utf8_lossy(bytes), scratch);
@@ -233,7 +230,9 @@ impl<'a> Number<'a> {
             Self::Int(_) | Self::Uint(_) => true,
             Self::Float(value) => value.is_finite(),
             // Without an exponent it takes 309 digits to be beyond the range.
-            Self::Raw(text) if text.len() < 300 && !text.iter().any(|byte| matches!(byte, b'e' | b'E')) => true,
+            Self::Raw(text) if text.len() < 300 && !text.iter().any(|byte| matches!(byte, b'e' | b'E')) => {
+                true
+            }
             Self::Raw(text) => spelling(text).parse().is_ok_and(f64::is_finite),
         }
     }

@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn keys_mean_fields_paths_and_parts_of_entries() {
         let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-        let paths = Path::sort(&[path(&["log"]), path(&["properties", "log"]), path(&["eid"]), path(&["log", "x"])]);
+        let paths =
+            Path::sort(&[path(&["log"]), path(&["properties", "log"]), path(&["eid"]), path(&["log", "x"])]);
         let table = KeyTable::new(&paths);
         for field in Field::ALL {
             for name in [field.name().to_owned(), field.name().replace('-', "_")] {

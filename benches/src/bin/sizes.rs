@@ -14,14 +14,16 @@ type Form = (&'static str, fn(usize) -> String);
 const FORMS: [Form; 4] = [
     ("one long string", |bytes| finding(&format!("\"doc\":\"{}\"", "d".repeat(bytes)))),
     ("many strings", |bytes| {
-        let members: Vec<String> = (0..bytes / 100).map(|n| format!("\"k{n}\":\"{}\"", "v".repeat(85))).collect();
+        let members: Vec<String> =
+            (0..bytes / 100).map(|n| format!("\"k{n}\":\"{}\"", "v".repeat(85))).collect();
         finding(&format!("\"more\":{{{}}}", members.join(",")))
     }),
     ("a list of ones", |bytes| finding(&format!("\"x\":[1{}]", ",1".repeat(bytes / 2)))),
     ("a line that is no finding", |bytes| format!("{{\"log\":\"{}\"}}", "started; ".repeat(bytes / 9))),
 ];
 
-const SIZES: [usize; 10] = [200, 1_000, 10_000, 29_000, 31_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000];
+const SIZES: [usize; 10] =
+    [200, 1_000, 10_000, 29_000, 31_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000];
 
 /// A detection that the job keeps, with more members.
 fn finding(more: &str) -> String {

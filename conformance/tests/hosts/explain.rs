@@ -28,11 +28,11 @@ fn run(case: &Case) -> usize {
     let mut explainer = Explainer::new(&config, 0).unwrap();
     for record in &case.records {
         let now = Time::from_millis(record.at_ms);
-        let explained = explainer.explain(Record::json(&record.bytes), now);
+        let all = explainer.explain(Record::json(&record.bytes), now);
         let place = |explanation: &Explanation| {
             format!("{}: {}\n{explanation:#?}", case.name, String::from_utf8_lossy(&record.bytes))
         };
-        let mut explanations = explained.iter();
+        let mut explanations = all.iter();
         filter.process(Record::json(&record.bytes), now, |verdict| {
             let explanation = explanations.next().expect("an explanation for each verdict");
             let outcome = match verdict {
@@ -120,10 +120,15 @@ fn consistent(told: &Explanation) -> Result<(), &'static str> {
             });
             let furthest = furthest.max_by_key(|reason| *reason as u8);
             match reason {
-                Reason::Stopped => is(steps().any(|step| step.standing == Standing::Stopped), "none is stopped"),
+                Reason::Stopped => {
+                    is(steps().any(|step| step.standing == Standing::Stopped), "none is stopped")
+                }
                 Reason::NoIntegration => is(furthest.is_none(), "some integration was asked"),
                 // One that is stopped may have come further.
-                _ => is(steps().any(|step| step.standing == Standing::Refuses(*reason)), "no clause refuses so"),
+                _ => is(
+                    steps().any(|step| step.standing == Standing::Refuses(*reason)),
+                    "no clause refuses so",
+                ),
             }
         }
     }
