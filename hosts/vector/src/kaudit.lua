@@ -32,13 +32,10 @@ end
 -- its `kaudit_filter` were before they were replaced.
 local function rescue(self, event, emit, reason, log, message, own)
   self.failed = self.failed + 1
-  if type(event) ~= "table" then
-    return emit(event)
-  end
-  event.log = log
   if type(log) ~= "table" then
     return emit(event)
   end
+  event.log = log
   log.message = message
   log.kaudit_filter = { error = reason, previous = own }
   if not pcall(emit, event) then
@@ -68,9 +65,9 @@ local function entry(
   }
 end
 
--- The event with another entry: a string takes the place of the line, a table that of the whole log.
-local function with(event, entry, whole)
-  if whole or type(entry) == "table" then
+-- The event with an entry: a text takes the place of the message, a table that of the whole log.
+local function with(event, entry)
+  if type(entry) == "table" then
     event.log = entry
   else
     event.log.message = entry
@@ -88,13 +85,12 @@ end
 
 -- Emits one event for each entry of a batch. Each is a copy: what `emit` does with it is not known here.
 local function emit_all(event, log, entries, emit)
-  local whole = type(log) ~= "table"
   for _, entry in ipairs(entries) do
     local one = copied(event)
-    if not whole and type(entry) == "string" then
+    if type(entry) ~= "table" then
       one.log = copied(log)
     end
-    emit(with(one, entry, whole))
+    emit(with(one, entry))
   end
 end
 
@@ -104,13 +100,13 @@ local function process(step, event, emit, log)
     emit(event)
     return "passed"
   end
-  local verdict, reason, entries = step:process(log, type(log) == "table" and log.message or nil)
+  local verdict, reason, entry = step:process(log, log.message)
   if verdict == "kept" then
-    emit(with(event, entries, type(log) ~= "table"))
+    emit(with(event, entry))
   elseif verdict == "passed" then
     emit(event)
-  elseif entries then
-    emit_all(event, log, entries, emit)
+  elseif entry then
+    emit_all(event, log, entry, emit)
   end
   return verdict, reason
 end
@@ -121,8 +117,13 @@ function Filter:process(event, emit)
   local log, message, own
   if type(event) == "table" then
     log = event.log
+    -- A line in Vector's log namespace. Vector hands it to Lua, but takes only tables back.
+    if log ~= nil and type(log) ~= "table" then
+      log = { message = tostring(log) }
+      event.log = log
+    end
   end
-  if type(log) == "table" then
+  if log ~= nil then
     message, own = log.message, log.kaudit_filter
   end
   local ok, verdict, reason = pcall(process, self.step, event, emit, log)

@@ -1,7 +1,7 @@
 //! The filter as a Lua C module, `kaudit.so`, for Vector's `lua` transform (Lua 5.4).
 //!
-//! Two ways in. *Text*: the event has an undecoded line in `log.message`, or is one (Vector's log namespace); the finished
-//! entry's text replaces the line, and nothing else of the event is touched. *Table*: other components decoded the event, and
+//! Two ways in. *Text*: the event has an undecoded line in `log.message`; the finished entry's text replaces it, and nothing
+//! else of the event is touched. A log that is a line itself (Vector's log namespace) becomes such an event. *Table*: other components decoded the event, and
 //! `log` itself is the record; the entry is built around it. For envelopes (`shape: bulk`) an entry is a table either way,
 //! since only from tables does Vector's sink build a list within an envelope. A record with several findings becomes one event
 //! for each entry.

@@ -23,24 +23,13 @@ pub struct Step {
     shape: Shape,
     /// The way that was asked for; `None`: each event's own.
     way: Option<Way>,
-    /// The form of the last event: that of the filter's own entries.
-    last: Form,
+    /// The way of the last event: that of the filter's own entries.
+    last: Way,
     clock: Clock,
     builder: Builder,
     /// What is packed and written, from event to event.
     packed: Vec<u8>,
     written: Vec<u8>,
-}
-
-/// The part of an event that is the record, and that its entry replaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// The text in `log.message`.
-    Message,
-    /// `log` itself, which is a text: Vector's log namespace.
-    Log,
-    /// `log` itself, decoded.
-    Table,
 }
 
 impl Step {
@@ -56,7 +45,7 @@ impl Step {
             probe: Probe::new(&config)?,
             shape: config.coralogix.shape,
             way,
-            last: if way == Some(Way::Table) { Form::Table } else { Form::Message },
+            last: way.unwrap_or(Way::Text),
             clock: Clock { own: now },
             builder,
             packed: Vec::new(),
@@ -66,18 +55,10 @@ impl Step {
 
     /// Judges a log. Returns the verdict, the reason of a drop and the entry; for a record with several findings `batch`, the
     /// list of their verdicts and the list of their entries.
-    fn process(&mut self, lua: &Lua, log: &LuaValue, message: LuaValue) -> LuaResult<MultiValue> {
-        let now = self.clock.now()?;
-        let Some(log) = log.as_table() else {
-            let text = log.to_string()?;
-            let text = log.as_string().map_or_else(|| lua.create_string(&text), |text| Ok(text.clone()))?;
-            return self.text(lua, Form::Log, &text, now);
-        };
+    fn process(&mut self, lua: &Lua, log: &LuaTable, message: LuaValue) -> LuaResult<MultiValue> {
         match message {
-            LuaValue::String(message) if self.is_text(lua, log, &message)? => {
-                self.text(lua, Form::Message, &message, now)
-            }
-            _ => self.table(lua, log, now),
+            LuaValue::String(message) if self.is_text(lua, log, &message)? => self.text(lua, &message),
+            _ => self.table(lua, log),
         }
     }
 
@@ -93,31 +74,32 @@ impl Step {
             return Ok(true);
         }
         let message = message.as_bytes();
-        if message.contains(&b'{') && self.probe.contains_finding(Record::json(&*message), Time::default()) {
+        if message.contains(&b'{') && self.probe.contains_finding(Record::json(&*message)) {
             return Ok(true);
         }
         // A log that cannot be packed is none that the filter could take as a table.
         Ok(pack::table(lua, log, &mut self.packed).is_err()
-            || !self.probe.contains_finding(Record::msgpack(&self.packed), Time::default()))
+            || !self.probe.contains_finding(Record::msgpack(&self.packed)))
     }
 
-    fn text(&mut self, lua: &Lua, form: Form, text: &LuaString, now: Time) -> LuaResult<MultiValue> {
-        // In a pipeline of tables every entry is one.
-        self.last = if self.way == Some(Way::Table) { Form::Table } else { form };
-        let Self { filter, shape, last, builder, written, .. } = self;
+    fn text(&mut self, lua: &Lua, text: &LuaString) -> LuaResult<MultiValue> {
+        self.last = Way::Text;
+        let now = self.clock.now()?;
+        let Self { filter, shape, builder, written, .. } = self;
         let text = text.as_bytes();
         let mut answer = Answer::default();
         filter.process(Record::json(&*text), now, |verdict| {
-            answer.take(lua, &verdict, |entry| match (*shape, *last) {
-                (Shape::Singles, Form::Message | Form::Log) => self::text(lua, entry, written)?.into_lua(lua),
-                _ => builder.entry(lua, *shape, entry, None)?.into_lua(lua),
+            answer.take(lua, &verdict, |entry| match shape {
+                Shape::Singles => self::text(lua, entry, written)?.into_lua(lua),
+                Shape::Bulk => builder.entry(lua, *shape, entry, None)?.into_lua(lua),
             });
         });
         answer.finish(lua)
     }
 
-    fn table(&mut self, lua: &Lua, log: &LuaTable, now: Time) -> LuaResult<MultiValue> {
-        self.last = Form::Table;
+    fn table(&mut self, lua: &Lua, log: &LuaTable) -> LuaResult<MultiValue> {
+        self.last = Way::Table;
+        let now = self.clock.now()?;
         let Self { filter, shape, builder, packed, .. } = self;
         pack::table(lua, log, packed)?;
         let mut answer = Answer::default();
@@ -129,17 +111,15 @@ impl Step {
     }
 
     /// The next summary or report that is due, as the log of an event; with `all`, due or not.
-    fn own(&mut self, lua: &Lua, all: bool) -> LuaResult<LuaValue> {
+    fn own(&mut self, lua: &Lua, all: bool) -> LuaResult<Option<LuaTable>> {
         let now = self.clock.now()?;
         let Self { filter, shape, last, builder, written, .. } = self;
         let entry = if all { filter.finish(now) } else { filter.due(now) };
-        let Some(entry) = entry else { return Ok(LuaValue::Nil) };
-        match (*shape, *last) {
-            (Shape::Singles, Form::Message) => {
-                lua.create_table_from([("message", text(lua, &entry, written)?)])?.into_lua(lua)
-            }
-            (Shape::Singles, Form::Log) => text(lua, &entry, written)?.into_lua(lua),
-            _ => builder.entry(lua, *shape, &entry, None)?.into_lua(lua),
+        let Some(entry) = entry else { return Ok(None) };
+        if *last == Way::Text && *shape == Shape::Singles {
+            lua.create_table_from([("message", text(lua, &entry, written)?)]).map(Some)
+        } else {
+            builder.entry(lua, *shape, &entry, None).map(Some)
         }
     }
 }
@@ -226,9 +206,9 @@ impl Probe {
     }
 
     /// Whether there is a finding, or an entry of the filter's own.
-    fn contains_finding(&mut self, record: Record<'_>, now: Time) -> bool {
+    fn contains_finding(&mut self, record: Record<'_>) -> bool {
         let mut found = false;
-        self.0.process(record, now, |verdict| {
+        self.0.process(record, Time::default(), |verdict| {
             found |= !matches!(verdict, Verdict::Dropped(Reason::Unrecognised));
         });
         found
@@ -264,7 +244,7 @@ fn may_contain_finding(lua: &Lua, log: &LuaTable) -> LuaResult<bool> {
 
 impl LuaUserData for Step {
     fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method_mut("process", |lua, step, (log, message): (LuaValue, LuaValue)| {
+        methods.add_method_mut("process", |lua, step, (log, message): (LuaTable, LuaValue)| {
             step.process(lua, &log, message)
         });
         methods.add_method_mut("own", |lua, step, all: bool| step.own(lua, all));

@@ -223,7 +223,7 @@ fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
         ("text", json!({ "message": lines, "host": "node-1" })),
         ("text", json!({ "message": Value::from(list.clone()).to_string(), "host": "node-1" })),
         ("table", json!({ "records": list, "host": "node-1" })),
-        ("log", Value::from(lines.as_str())),
+        ("namespace", Value::from(lines.as_str())),
     ] {
         let answer = ask("batches", &options, vec![json!({ "log": log })]);
         let ran = &answer["ran"];
@@ -233,7 +233,7 @@ fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
             .expect("events")
             .iter()
             .map(|event| {
-                let text = if way == "log" { event } else { &event["message"] };
+                let text = &event["message"];
                 if way == "text" {
                     assert_eq!(event["host"], "node-1", "the rest of the event is not touched");
                 }
@@ -248,22 +248,21 @@ fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
 }
 
 #[test]
-fn a_log_that_is_a_text_stays_one() {
+fn a_log_that_is_a_text_leaves_as_a_message() {
     let options = json!({ "rate_limit": 1, "rate_limit_by": "entity" });
     let event = || json!({ "log": FINDING });
-    let left = emitted("scalars", options.clone(), vec![event(), event()]);
-    let entries: Vec<Value> =
-        left.iter().map(|log| serde_json::from_str(log.as_str().expect("a text")).expect("JSON")).collect();
-    assert_eq!(entries[0]["threadId"], "johnD");
-    assert_eq!(
-        entries[1]["text"]["kaudit_filter"]["summary"]["suppressed"], 1,
-        "in the way of the last event"
-    );
+    let entry = |log: &Value| -> Value {
+        assert_eq!(log.as_object().map(serde_json::Map::len), Some(1), "{log}");
+        serde_json::from_str(log["message"].as_str().expect("a text")).expect("JSON")
+    };
+    let left = emitted("scalars", options, vec![event(), event()]);
+    assert_eq!(entry(&left[0])["threadId"], "johnD");
+    assert_eq!(entry(&left[1])["text"]["kaudit_filter"]["summary"]["suppressed"], 1, "the filter's own");
     for (log, text) in [(json!("starting up"), "starting up"), (json!(7), "7"), (json!(false), "false")] {
         let left = emitted("scalars", json!({}), vec![json!({ "log": log })]);
-        let entry: Value = serde_json::from_str(left[0].as_str().expect("a text")).expect("JSON");
-        assert_eq!(entry["text"]["message"], text);
-        assert_eq!(emitted("scalars", json!({ "unrecognised": "pass" }), vec![json!({ "log": log })]), [log]);
+        assert_eq!(entry(&left[0])["text"]["message"], text);
+        let left = emitted("scalars", json!({ "unrecognised": "pass" }), vec![json!({ "log": log })]);
+        assert_eq!(left, [json!({ "message": text })]);
     }
     let left = emitted("scalars", json!({ "way": "table" }), vec![event()]);
     assert_eq!((&left[0]["threadId"], &left[0]["text"]), (&json!("johnD"), &finding()));

@@ -64,7 +64,12 @@ fn prepare(request: &Request) -> Result<Transform> {
         let emitted = emitted.clone();
         lua.create_function(move |lua, event: Table| {
             // What cannot become an event of Vector's fails here, as it does there.
-            let log = from_lua(&event.get("log")?)?;
+            let log: mlua::Value = event.get("log")?;
+            if !log.is_table() {
+                let what = "Event should contain either \"log\" or \"metric\" key at the top level";
+                return Err(mlua::Error::runtime(what));
+            }
+            let log = from_lua(&log)?;
             emitted.raw_push(lua.create_string(log.to_string())?)
         })?
     };
