@@ -213,48 +213,6 @@ fn read(directory: u32, name: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// C's function, which the compiler calls to compare slices. Its own takes byte after byte, some ten steps of an
-/// interpreter for each; this takes words. Not inlined: the compiler writes comparisons of a known length better itself.
-///
-/// # Safety
-/// The compiler's promise: so many bytes may be read at both places.
-#[inline(never)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, length: usize) -> i32 {
-    // SAFETY: on the promise above, with no more than `length` bytes behind both places asked for.
-    let word = |at: usize| unsafe { [one, other].map(|start| start.add(at).cast::<u64>().read_unaligned()) };
-    // SAFETY: the same.
-    let byte = |at: usize| unsafe { [one, other].map(|start| start.add(at).read()) };
-    let mut at = 0;
-    while length - at >= 8 {
-        let [one, other] = word(at);
-        if one != other {
-            return order([one, other]);
-        }
-        at += 8;
-    }
-    if at > 0 {
-        // What is left, and some of what was equal.
-        let [one, other] = word(length - 8);
-        return if one == other { 0 } else { order([one, other]) };
-    }
-    while at < length {
-        let [one, other] = byte(at);
-        if one != other {
-            return one.cmp(&other) as i32;
-        }
-        at += 1;
-    }
-    0
-}
-
-/// The order of words by their bytes as they stand.
-#[cold]
-fn order(words: [u64; 2]) -> i32 {
-    let [one, other] = words.map(u64::from_be);
-    one.cmp(&other) as i32
-}
-
 /// Where `bake` writes the address and the length of a configuration; zero: nothing is baked in.
 #[unsafe(no_mangle)]
 static kaudit_baked: [usize; 2] = [0, 0];
