@@ -26,8 +26,8 @@ pub(crate) struct Redactor {
 struct Rule {
     /// The field's path, folded (see [`fold`]).
     path: String,
-    /// The known field of that name.
-    field: Option<Field>,
+    /// A bit for each known field that it names.
+    fields: u32,
     /// The path's last word, which the body's bytes contain in every spelling.
     word: Finder<'static>,
     pattern: Find,
@@ -41,13 +41,16 @@ impl Redactor {
             let mut path = String::new();
             fold(&rule.field, &mut path);
             let word = path.rsplit('_').next().unwrap_or_default();
-            Ok::<_, BuildError>(Rule {
+            let mut rule = Rule {
                 word: Finder::new(word).into_owned(),
-                field: Field::of(&path),
+                fields: 0,
                 pattern: source.find(&rule.pattern)?,
                 replacement: rule.replacement.clone(),
                 path,
-            })
+            };
+            let named = Field::ALL.iter().filter(|field| rule.names(&field.name().replace('-', "_")));
+            rule.fields = named.fold(0, |fields, field| fields | bit(*field));
+            Ok::<_, BuildError>(rule)
         });
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
@@ -70,9 +73,9 @@ impl Redactor {
         editor.changed
     }
 
-    /// Whether a rule is about a known field.
+    /// Whether a rule names a known field or what is around it: `resource` names `resource-type`.
     pub fn names(&self, field: Field) -> bool {
-        self.rules.iter().any(|rule| rule.field == Some(field))
+        self.rules.iter().any(|rule| rule.fields & bit(field) != 0)
     }
 
     /// Overwrites in a text that may be any field's: every rule.
@@ -85,7 +88,7 @@ impl Redactor {
     /// Overwrites in the text of one known field.
     pub fn field(&self, field: Field, text: &mut String) {
         let everywhere = contains_object(text);
-        let applies = |rule: &Rule| everywhere || rule.field == Some(field);
+        let applies = |rule: &Rule| everywhere || rule.fields & bit(field) != 0;
         if let Some(new) = self.overwritten(text, applies, &mut Budget::default()) {
             *text = new;
         }
@@ -110,6 +113,12 @@ impl Redactor {
             Cow::Borrowed(_) => None,
         }
     }
+}
+
+/// The bit of a known field in a rule.
+fn bit(field: Field) -> u32 {
+    const _: () = assert!(Field::ALL.len() <= 32, "a bit for each");
+    1_u32.wrapping_shl(field as u32)
 }
 
 /// The work that is left for one record: bytes that are searched again after a match, or written in its place.
