@@ -55,8 +55,8 @@ impl Redactor {
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key ends as
-    /// the rule's path does, or there is text that may contain an object. Most bodies contain no secret.
+    /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key contains
+    /// the last word of the rule's path, or there is text that may contain an object. Most bodies contain no secret.
     pub fn may_apply(&self, record: Record<'_>) -> bool {
         contains_object_text(record) || self.rules.iter().any(|rule| rule.may_apply(record))
     }
@@ -258,12 +258,22 @@ impl Rule {
         while let Some(at) = bytes.get(from..).and_then(|rest| self.word.find(rest)) {
             let start = from.saturating_add(at);
             let mut end = start.saturating_add(word);
-            // After a key's last word there may be indices.
+            // After a key's last word there may be indices, and the words of fields below it: `extra_inner` is in `extra`.
+            let mut below = false;
             loop {
                 let Some(less) = self.spares(record.value_after_key(end), left) else { return true };
                 left = less;
-                let Some(b'-' | b'_' | b'.' | b'0'..=b'9') = bytes.get(end) else { break };
-                end = end.saturating_add(1);
+                let rest = bytes.get(end..).unwrap_or_default();
+                below |= matches!(rest, [b'-' | b'_' | b'.', ..]);
+                let length = match rest {
+                    [b'-' | b'_' | b'.' | b'0'..=b'9', ..] => 1,
+                    _ if below => length_in_key(rest, record.encoding()),
+                    _ => 0,
+                };
+                if length == 0 {
+                    break;
+                }
+                end = end.saturating_add(length);
             }
             from = start.saturating_add(1);
         }
@@ -334,6 +344,20 @@ impl Rule {
         }
         new.push_str(rest);
         (new != text).then_some(new)
+    }
+}
+
+/// The length of the next character, if it may belong to a key: in JSON anything but the closing quote, since a key with
+/// escape sequences has its body read anyway; in MessagePack anything but the head of a value that is no character.
+fn length_in_key(rest: &[u8], encoding: Encoding) -> usize {
+    match (encoding, rest) {
+        (_, []) | (Encoding::Json, [b'"', ..]) => 0,
+        (Encoding::Json, _) | (_, [..=0x7f, ..]) => 1,
+        #[cfg(feature = "msgpack")]
+        (Encoding::MsgPack, _) => {
+            let character = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+            character.map_or(0, char::len_utf8)
+        }
     }
 }
 
@@ -409,7 +433,7 @@ mod tests {
     use crate::pattern::{Compile, work};
     use crate::record::Limits;
 
-    const KEYS: [&str; 5] = ["word", "path_word", "path-1", "x", "0"];
+    const KEYS: [&str; 7] = ["word", "path_word", "path-1", "path.é_x", "word_x", "x", "0"];
 
     /// Every map of two members and every list of two elements that has one of these values, and a string behind it.
     fn around(values: &[String]) -> Vec<String> {
