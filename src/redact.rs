@@ -78,6 +78,11 @@ impl Redactor {
         self.rules.iter().any(|rule| rule.fields & bit(field) != 0)
     }
 
+    /// Whether a rule applies to a known field with this text: one names the field, or the text contains an object.
+    pub fn applies(&self, field: Field, text: &str) -> bool {
+        self.names(field) || (!self.is_empty() && contains_object(text))
+    }
+
     /// Overwrites in a text that may be any field's: every rule.
     pub fn everything_in(&self, text: &mut String) {
         if let Some(new) = self.overwritten(text, |_| true, &mut Budget::default()) {

@@ -1,6 +1,8 @@
 //! Names and labels of an entry, and the sample a summary shows: texts taken from a finding's fields, redacted and cut
 //! to a label's length.
 
+use memchr::memchr;
+
 use super::shape::Shaper;
 use super::{IntegrationRef, Note, Sampled};
 use crate::config::{Coralogix, Severity};
@@ -180,7 +182,15 @@ fn required(name: &[u8]) -> &[u8] {
 /// A field's text, redacted, borrowed from the record or from `scratch`; empty if there is none.
 #[inline]
 fn value<'a>(field: Field, fields: &Fields<'a>, rules: Option<&Redactor>, scratch: &'a mut String) -> &'a [u8] {
-    match rules.filter(|redactor| redactor.names(field)) {
+    let unchanged = |redactor: &Redactor| {
+        // A text that contains an object may contain any field.
+        let plain = match fields.get(field) {
+            Value::Str(Str::Plain(text)) => memchr(b'{', text).is_none(),
+            value => value.text().is_none(),
+        };
+        plain && !redactor.names(field)
+    };
+    match rules.filter(|redactor| !unchanged(redactor)) {
         None => fields.utf8(field, scratch).unwrap_or_default(),
         Some(redactor) => {
             scratch.clear();
@@ -236,7 +246,7 @@ fn render<'t>(
 pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
     let mut scratch = String::new();
     let Some(text) = fields.text(field, &mut scratch) else { return };
-    if !redactor.names(field) {
+    if !redactor.applies(field, text) {
         return out.push_str(text);
     }
     let mut text = text.to_owned();
