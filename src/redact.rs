@@ -4,7 +4,7 @@
 //! that the field contains. In a record that is not a finding, and in text that contains an object, every rule applies to
 //! everything, keys included, since it is not known where secrets are.
 //!
-//! A pattern is searched in a text and in what the text spells by escape sequences of JSON or of URIs, up to three times
+//! A pattern is searched in a text and in what the text spells by escape sequences of JSON or of URIs, up to six times
 //! over: a text in which it is found only so is overwritten whole.
 
 use core::ops::ControlFlow;
@@ -306,8 +306,9 @@ impl Rule {
 
     /// Whether the pattern occurs in what a text spells by escape sequences.
     fn is_spelled(&self, text: &str) -> bool {
-        /// How often a text is resolved: JSON in JSON in JSON.
-        const TIMES: usize = 3;
+        /// How often a text is resolved: JSON in JSON in JSON in a line that is not read as JSON, in an escaped copy of it,
+        /// with a URI.
+        const TIMES: usize = 6;
         let mut text = Cow::Borrowed(text);
         for _ in 0..TIMES {
             let Some(resolved) = resolve(&text) else { return false };
