@@ -227,11 +227,7 @@ fn render<'t>(
 ) -> &'t [u8] {
     template.render(text, |placeholder, out| match placeholder {
         Placeholder::Field(field) if source.kind.is_none() => {
-            // The meaning of other records' fields is not known: their bodies are redacted everywhere, too.
-            let mut scratch = String::new();
-            let mut text = source.fields.text(field, &mut scratch).unwrap_or_default().to_owned();
-            redactor.everything_in(&mut text);
-            out.push_str(&text);
+            push_other(field, source.fields, redactor, out);
         }
         Placeholder::Field(field) => push(field, source.fields, redactor, out),
         Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
@@ -251,6 +247,15 @@ pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: 
     }
     let mut text = text.to_owned();
     redactor.field(field, &mut text);
+    out.push_str(&text);
+}
+
+/// Appends the text of a field of a record that is not a finding, redacted by every rule: the meaning of its fields is not
+/// known, and its body is redacted everywhere, too.
+pub(super) fn push_other(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
+    let mut scratch = String::new();
+    let mut text = fields.text(field, &mut scratch).unwrap_or_default().to_owned();
+    redactor.everything_in(&mut text);
     out.push_str(&text);
 }
 
