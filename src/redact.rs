@@ -4,7 +4,7 @@
 //! that the field contains. In a record that is not a finding, and in text that contains an object, every rule applies to
 //! everything, keys included, since it is not known where secrets are.
 //!
-//! A pattern is searched in a text and in what the text spells by escape sequences of JSON or of URIs, up to three times
+//! A pattern is searched in a text and in what the text spells by escape sequences of JSON or of URIs, up to six times
 //! over: a text in which it is found only so is overwritten whole.
 
 use core::ops::ControlFlow;
@@ -26,8 +26,8 @@ pub(crate) struct Redactor {
 struct Rule {
     /// The field's path, folded (see [`fold`]).
     path: String,
-    /// The known field of that name.
-    field: Option<Field>,
+    /// A bit for each known field that it names.
+    fields: u32,
     /// The path's last word, which the body's bytes contain in every spelling.
     word: Finder<'static>,
     pattern: Find,
@@ -41,19 +41,22 @@ impl Redactor {
             let mut path = String::new();
             fold(&rule.field, &mut path);
             let word = path.rsplit('_').next().unwrap_or_default();
-            Ok::<_, BuildError>(Rule {
+            let mut rule = Rule {
                 word: Finder::new(word).into_owned(),
-                field: Field::of(&path),
+                fields: 0,
                 pattern: source.find(&rule.pattern)?,
                 replacement: rule.replacement.clone(),
                 path,
-            })
+            };
+            let named = Field::ALL.iter().filter(|field| rule.names(&field.name().replace('-', "_")));
+            rule.fields = named.fold(0, |fields, field| fields | bit(*field));
+            Ok::<_, BuildError>(rule)
         });
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key ends as
-    /// the rule's path does, or there is text that may contain an object. Most bodies contain no secret.
+    /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key contains
+    /// the last word of the rule's path, or there is text that may contain an object. Most bodies contain no secret.
     pub fn may_apply(&self, record: Record<'_>) -> bool {
         contains_object_text(record) || self.rules.iter().any(|rule| rule.may_apply(record))
     }
@@ -70,10 +73,14 @@ impl Redactor {
         editor.changed
     }
 
-    /// Whether a rule applies to the text of a known field.
-    pub fn concerns(&self, field: Field, text: &str) -> bool {
-        self.rules.iter().any(|rule| rule.field == Some(field))
-            || (!self.rules.is_empty() && contains_object(text))
+    /// Whether a rule names a known field or what is around it: `resource` names `resource-type`.
+    pub fn names(&self, field: Field) -> bool {
+        self.rules.iter().any(|rule| rule.fields & bit(field) != 0)
+    }
+
+    /// Whether a rule applies to a known field with this text: one names the field, or the text contains an object.
+    pub fn applies(&self, field: Field, text: &str) -> bool {
+        self.names(field) || (!self.is_empty() && contains_object(text))
     }
 
     /// Overwrites in a text that may be any field's: every rule.
@@ -86,7 +93,7 @@ impl Redactor {
     /// Overwrites in the text of one known field.
     pub fn field(&self, field: Field, text: &mut String) {
         let everywhere = contains_object(text);
-        let applies = |rule: &Rule| everywhere || rule.field == Some(field);
+        let applies = |rule: &Rule| everywhere || rule.fields & bit(field) != 0;
         if let Some(new) = self.overwritten(text, applies, &mut Budget::default()) {
             *text = new;
         }
@@ -111,6 +118,12 @@ impl Redactor {
             Cow::Borrowed(_) => None,
         }
     }
+}
+
+/// The bit of a known field in a rule.
+fn bit(field: Field) -> u32 {
+    const _: () = assert!(Field::ALL.len() <= 32, "a bit for each");
+    1_u32.wrapping_shl(field as u32)
 }
 
 /// The work that is left for one record: bytes that are searched again after a match, or written in its place.
@@ -250,12 +263,22 @@ impl Rule {
         while let Some(at) = bytes.get(from..).and_then(|rest| self.word.find(rest)) {
             let start = from.saturating_add(at);
             let mut end = start.saturating_add(word);
-            // After a key's last word there may be indices.
+            // After a key's last word there may be indices, and the words of fields below it: `extra_inner` is in `extra`.
+            let mut below = false;
             loop {
                 let Some(less) = self.spares(record.value_after_key(end), left) else { return true };
                 left = less;
-                let Some(b'-' | b'_' | b'.' | b'0'..=b'9') = bytes.get(end) else { break };
-                end = end.saturating_add(1);
+                let rest = bytes.get(end..).unwrap_or_default();
+                below |= matches!(rest, [b'-' | b'_' | b'.', ..]);
+                let length = match rest {
+                    [b'-' | b'_' | b'.' | b'0'..=b'9', ..] => 1,
+                    _ if below => length_in_key(rest, record.encoding()),
+                    _ => 0,
+                };
+                if length == 0 {
+                    break;
+                }
+                end = end.saturating_add(length);
             }
             from = start.saturating_add(1);
         }
@@ -283,8 +306,9 @@ impl Rule {
 
     /// Whether the pattern occurs in what a text spells by escape sequences.
     fn is_spelled(&self, text: &str) -> bool {
-        /// How often a text is resolved: JSON in JSON in JSON.
-        const TIMES: usize = 3;
+        /// How often a text is resolved: JSON in JSON in JSON in a line that is not read as JSON, in an escaped copy of it,
+        /// with a URI.
+        const TIMES: usize = 6;
         let mut text = Cow::Borrowed(text);
         for _ in 0..TIMES {
             let Some(resolved) = resolve(&text) else { return false };
@@ -326,6 +350,20 @@ impl Rule {
         }
         new.push_str(rest);
         (new != text).then_some(new)
+    }
+}
+
+/// The length of the next character, if it may belong to a key: in JSON anything but the closing quote, since a key with
+/// escape sequences has its body read anyway; in MessagePack anything but the head of a value that is no character.
+fn length_in_key(rest: &[u8], encoding: Encoding) -> usize {
+    match (encoding, rest) {
+        (_, []) | (Encoding::Json, [b'"', ..]) => 0,
+        (Encoding::Json, _) | (_, [..=0x7f, ..]) => 1,
+        #[cfg(feature = "msgpack")]
+        (Encoding::MsgPack, _) => {
+            let character = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+            character.map_or(0, char::len_utf8)
+        }
     }
 }
 
@@ -401,7 +439,7 @@ mod tests {
     use crate::pattern::{Compile, work};
     use crate::record::Limits;
 
-    const KEYS: [&str; 5] = ["word", "path_word", "path-1", "x", "0"];
+    const KEYS: [&str; 5] = ["word", "path_word", "path-1", "word.é_x", "0"];
 
     /// Every map of two members and every list of two elements that has one of these values, and a string behind it.
     fn around(values: &[String]) -> Vec<String> {

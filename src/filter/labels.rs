@@ -1,6 +1,8 @@
 //! Names and labels of an entry, and the sample a summary shows: texts taken from a finding's fields, redacted and cut
 //! to a label's length.
 
+use memchr::memchr;
+
 use super::shape::Shaper;
 use super::{IntegrationRef, Note, Sampled};
 use crate::config::{Coralogix, Severity};
@@ -192,10 +194,22 @@ fn value<'a>(
     rules: Option<&Redactor>,
     scratch: &'a mut String,
 ) -> &'a [u8] {
-    let Some(redactor) = rules else { return fields.utf8(field, scratch).unwrap_or_default() };
-    scratch.clear();
-    push(field, fields, redactor, scratch);
-    scratch.as_bytes()
+    let unchanged = |redactor: &Redactor| {
+        // A text that contains an object may contain any field.
+        let plain = match fields.get(field) {
+            Value::Str(Str::Plain(text)) => memchr(b'{', text).is_none(),
+            value => value.text().is_none(),
+        };
+        plain && !redactor.names(field)
+    };
+    match rules.filter(|redactor| !unchanged(redactor)) {
+        None => fields.utf8(field, scratch).unwrap_or_default(),
+        Some(redactor) => {
+            scratch.clear();
+            push(field, fields, redactor, scratch);
+            scratch.as_bytes()
+        }
+    }
 }
 
 /// Truncates a text to 256 characters and 1,024 bytes of JSON; blank text yields an empty label.
@@ -225,11 +239,7 @@ fn render<'t>(
 ) -> &'t [u8] {
     template.render(text, |placeholder, out| match placeholder {
         Placeholder::Field(field) if source.kind.is_none() => {
-            // The meaning of other records' fields is not known: their bodies are redacted everywhere, too.
-            let mut scratch = String::new();
-            let mut text = source.fields.text(field, &mut scratch).unwrap_or_default().to_owned();
-            redactor.everything_in(&mut text);
-            out.push_str(&text);
+            push_other(field, source.fields, redactor, out);
         }
         Placeholder::Field(field) => push(field, source.fields, redactor, out),
         Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
@@ -244,11 +254,20 @@ fn render<'t>(
 pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
     let mut scratch = String::new();
     let Some(text) = fields.text(field, &mut scratch) else { return };
-    if !redactor.concerns(field, text) {
+    if !redactor.applies(field, text) {
         return out.push_str(text);
     }
     let mut text = text.to_owned();
     redactor.field(field, &mut text);
+    out.push_str(&text);
+}
+
+/// Appends the text of a field of a record that is not a finding, redacted by every rule: the meaning of its fields is not
+/// known, and its body is redacted everywhere, too.
+pub(super) fn push_other(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
+    let mut scratch = String::new();
+    let mut text = fields.text(field, &mut scratch).unwrap_or_default().to_owned();
+    redactor.everything_in(&mut text);
     out.push_str(&text);
 }
 

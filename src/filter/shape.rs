@@ -217,10 +217,10 @@ impl Shaper {
                 || !quality.verbatim()
                 || self.redactor.may_apply(*record));
         if redact || *own || !quality.verbatim() || !copies.is_empty() || self.keys == Keys::Snake {
-            self.rewrite(entry, original, redact.then_some(scope), stats);
+            self.rewrite(entry, original, redact.then_some(scope), scope, stats);
         }
         if !entry.surely_fits(self.guard.max_entry_bytes) {
-            self.fit(entry, original.fields, stats);
+            self.fit_within(entry, (original.fields, scope), stats);
         }
     }
 
@@ -230,6 +230,7 @@ impl Shaper {
         entry: &mut Entry<'a>,
         original: &OriginalBody<'_, 'a>,
         redact: Option<Scope>,
+        scope: Scope,
         stats: &mut Stats,
     ) {
         let mut editor = Editor::new(&self.redactor, redact);
@@ -258,7 +259,7 @@ impl Shaper {
         entry.body = Body::Document(document);
         if !complete {
             entry.mark_truncated(original.record.bytes().len());
-            self.reduce(entry, original.fields);
+            self.reduce(entry, (original.fields, scope));
             stats.truncated = stats.truncated.saturating_add(1);
         }
     }
@@ -333,8 +334,12 @@ impl Shaper {
 
     /// Cuts the longest strings of an entry's text until it fits; if its keys and numbers alone are too large, only the
     /// known fields and the beginning of the text are kept.
-    #[inline(never)]
     pub fn fit<'a>(&self, entry: &mut Entry<'a>, fields: &Fields<'a>, stats: &mut Stats) {
+        self.fit_within(entry, (fields, Scope::Everything), stats);
+    }
+
+    #[inline(never)]
+    fn fit_within<'a>(&self, entry: &mut Entry<'a>, fields: (&Fields<'a>, Scope), stats: &mut Stats) {
         let max = self.guard.max_entry_bytes;
         let length = entry.length();
         if length <= max {
@@ -356,13 +361,16 @@ impl Shaper {
         }
     }
 
-    /// Reduces a body to the known fields and the beginning of the whole as text.
-    fn reduce(&self, entry: &mut Entry<'_>, fields: &Fields<'_>) {
+    /// Reduces a body to the known fields and the beginning of the whole as text. The scope says what redaction applies to.
+    fn reduce(&self, entry: &mut Entry<'_>, (fields, scope): (&Fields<'_>, Scope)) {
         let beginning = entry.beginning(self.guard.max_entry_bytes);
         let mut reduced = Document::map([]);
         for &field in Field::ALL {
             let mut text = String::new();
-            labels::push(field, fields, &self.redactor, &mut text);
+            match scope {
+                Scope::Fields => labels::push(field, fields, &self.redactor, &mut text),
+                Scope::Everything => labels::push_other(field, fields, &self.redactor, &mut text),
+            }
             match (fields.get(field), fields.integer(field)) {
                 _ if text.is_empty() => (),
                 (Value::Number(_), Some(number)) if number.to_string() == text => {

@@ -7,7 +7,7 @@
 use super::shape::Shaper;
 use crate::config::Severity;
 use crate::entry::{LABEL_BYTES, LABEL_CHARS};
-use crate::record::{Event, Limits, Record, escaped_length};
+use crate::record::{Event, Limits, Quality, Record, escaped_length};
 use crate::redact::{Editor, Scope};
 use crate::time::Time;
 
@@ -24,6 +24,10 @@ impl Shaper {
     /// Whether a record is an entry or envelope that may pass unchanged.
     #[inline(never)]
     pub fn passes(&self, record: Record<'_>, now: Time) -> bool {
+        // Redaction cannot read an extension of MessagePack, and no entry contains one.
+        if record.check().is_ok_and(|scan| scan.quality().has(Quality::NO_JSON_TYPE)) {
+            return false;
+        }
         let mut editor =
             Editor::new(&self.redactor, (!self.redactor.is_empty()).then_some(Scope::Everything));
         let (document, complete) = record.read(Limits::NONE, &mut editor);
