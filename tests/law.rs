@@ -178,6 +178,7 @@ fn only_an_abi_is_unsafe() {
         "benches",
         "conformance",
         "contract",
+        "fuzz",
         "hosts",
         "plugin-manifest",
         "src",

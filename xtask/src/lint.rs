@@ -8,9 +8,9 @@ use crate::wasm;
 /// Formatting, clippy, documentation with private items, and the policy of dependencies; all without warnings.
 pub fn run(_: &[String]) -> Done {
     sh(&mut cargo(&["fmt", "--all", "--check"]))?;
-    // More than their form would take the building of VRL and of two runtimes, which `cargo xtask bench` does.
-    for package in ["peers", "guest", "guest/naive"] {
-        let manifest = format!("benches/{package}/Cargo.toml");
+    // Only their form: clippy would have to build VRL, two runtimes and libFuzzer.
+    for package in ["benches/peers", "benches/guest", "benches/guest/naive", "fuzz"] {
+        let manifest = format!("{package}/Cargo.toml");
         sh(&mut cargo(&["fmt", "--manifest-path", &manifest, "--check"]))?;
     }
     sh(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;

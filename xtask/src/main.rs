@@ -9,6 +9,7 @@ mod bench;
 mod demo;
 mod dist;
 mod doctor;
+mod fuzz;
 mod kubernetes;
 mod lint;
 mod playground;
@@ -43,6 +44,11 @@ const TASKS: &[Task] = &[
     ),
     Task("doctor", "build the plugins, and tell which agents of this machine load them", doctor::run),
     Task("test", "build the artefacts and run every test", test::run),
+    Task(
+        "fuzz",
+        "run the fuzz targets, one minute each; --minutes N: that many; with names, only these targets",
+        fuzz::run,
+    ),
     Task(
         "soak",
         "run the released plugin long enough for a leak to show; with --valgrind under valgrind",
