@@ -275,6 +275,7 @@ impl<'a> Fields<'a> {
             }
             Value::Number(Number::Raw(text)) => utf8(text).and_then(time::read_number),
             Value::Number(Number::Int(value)) => time::read_integer(value),
+            #[cfg(feature = "msgpack")]
             Value::Number(Number::Float(value)) => time::read_float(value),
             Value::Str(text) => match text.decode(&mut String::new()) {
                 "" => return Instant::Missing,

@@ -67,6 +67,7 @@ pub struct Scan<'a> {
     pub body: Record<'a>,
     quality: Quality,
     /// Of a `MessagePack` record: what [`msgpack::is_utf8`] takes.
+    #[cfg(feature = "msgpack")]
     high: usize,
 }
 
@@ -131,7 +132,7 @@ impl<'a> Record<'a> {
         match self.encoding {
             Encoding::Json => {
                 let (body, quality) = json::members(self.bytes, cache, take)?;
-                Ok(Scan { body: self.inner(body), quality, high: 0 })
+                Ok(Scan::of_json(body, quality))
             }
             #[cfg(feature = "msgpack")]
             Encoding::MsgPack => {
@@ -148,7 +149,7 @@ impl<'a> Record<'a> {
         take: &mut impl Take<'a, K::Meaning>,
     ) -> Result<(Scan<'a>, &'a [u8]), SyntaxError> {
         let (body, quality, rest) = json::first_members(self.bytes, cache, take)?;
-        Ok((Scan { body: Self::json(body), quality, high: 0 }, rest))
+        Ok((Scan::of_json(body, quality), rest))
     }
 
     /// The first value in JSON text, and what follows it.
@@ -248,7 +249,16 @@ impl<'a> Record<'a> {
     }
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn of_json(body: &'a [u8], quality: Quality) -> Self {
+        Self {
+            body: Record::json(body),
+            quality,
+            #[cfg(feature = "msgpack")]
+            high: 0,
+        }
+    }
+
     /// Whether all strings of the record are known to be UTF-8.
     pub(crate) fn is_utf8(&self) -> bool {
         self.body.encoding == Encoding::Json && !self.quality.has(Quality::NOT_UTF8)
@@ -258,13 +268,15 @@ impl Scan<'_> {
     /// that it could not rule out.
     #[inline]
     pub fn quality(&self) -> Quality {
-        let mut quality =
+        let quality =
             if self.quality.has(Quality::MAYBE_DUPLICATE) { self.exact_quality() } else { self.quality };
-        #[cfg(feature = "msgpack")]
-        if self.body.encoding == Encoding::MsgPack && !msgpack::is_utf8(self.body.bytes, self.high) {
-            quality.add(Quality::NOT_UTF8);
+        match self.body.encoding {
+            Encoding::Json => quality,
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack if msgpack::is_utf8(self.body.bytes, self.high) => quality,
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => quality.and(Quality::NOT_UTF8),
         }
-        quality
     }
 
     #[inline(never)]

@@ -356,11 +356,10 @@ impl Rule {
 /// The length of the next character, if it may belong to a key: in JSON anything but the closing quote, since a key with
 /// escape sequences has its body read anyway; in MessagePack anything but the head of a value that is no character.
 fn length_in_key(rest: &[u8], encoding: Encoding) -> usize {
-    match (encoding, rest) {
-        (_, []) | (Encoding::Json, [b'"', ..]) => 0,
-        (Encoding::Json, _) | (_, [..=0x7f, ..]) => 1,
+    match encoding {
+        Encoding::Json => usize::from(!matches!(rest, [] | [b'"', ..])),
         #[cfg(feature = "msgpack")]
-        (Encoding::MsgPack, _) => {
+        Encoding::MsgPack => {
             let character = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
             character.map_or(0, char::len_utf8)
         }

@@ -17,7 +17,7 @@ use crate::record::{KeyCache, Record, Scan, Str, SyntaxError, Take, Value, unesc
 use keys::{Key, KeyTable, Path};
 use text::Begins;
 
-/// How many objects or texts may be around a finding, the record not counted.
+/// How many objects or texts may be around a finding, the record not counted. A path of several keys is one.
 const LEVELS: usize = 3;
 
 /// Where the findings of a record go.
@@ -425,7 +425,7 @@ impl Search<'_> {
         if let Value::Map(bytes) = value {
             for keys in further {
                 if outcome == Outcome::Nothing {
-                    outcome = self.further(record.inner(bytes), keys, at.inner());
+                    outcome = self.further(record.inner(bytes), keys, at);
                 }
             }
         }
@@ -440,7 +440,7 @@ impl Search<'_> {
         self.sink.enter(Step::Key(key));
         let outcome = match value {
             value if further.is_empty() => self.value(record, value, at.inner()),
-            Value::Map(bytes) => self.further(record.inner(bytes), further, at.inner()),
+            Value::Map(bytes) => self.further(record.inner(bytes), further, at),
             _ => Outcome::Nothing,
         };
         self.sink.leave();
@@ -691,8 +691,7 @@ impl Search<'_> {
         })
     }
 
-    /// Takes a text that is one object and nothing else, as nearly all lines of findings are. Decision: as an item of a text
-    /// it costs `lines-dropped` 10 % more instructions.
+    /// Takes a text that is one object and nothing else, as nearly all lines of findings are, without looking for lines.
     fn only_object(&mut self, text: &[u8], at: At) -> Option<Outcome> {
         let mut members = Members::default();
         let (scan, after) = members.read_first(text, self.cache).ok()?;

@@ -159,6 +159,7 @@ pub(crate) fn read_integer(value: i64) -> Option<Reading> {
 ///
 /// The shortest decimal that identifies the double is taken for it: JSON text of the same record has that spelling, and
 /// the product of the double and 1000 would be a millisecond off for every other instant.
+#[cfg(feature = "msgpack")]
 pub(crate) fn read_float(value: f64) -> Option<Reading> {
     // Not a number and infinity are spelled in letters, which are no digits.
     read_number(&format!("{value:e}"))

@@ -218,7 +218,9 @@ fn number(number: Number<'_>, out: &mut impl Out) {
     match number {
         Number::Int(value) => int(value, out),
         Number::Raw(text) => out.put(text),
-        Number::Uint(_) | Number::Float(_) => out.put(number.to_string().as_bytes()),
+        Number::Uint(_) => out.put(number.to_string().as_bytes()),
+        #[cfg(feature = "msgpack")]
+        Number::Float(_) => out.put(number.to_string().as_bytes()),
     }
 }
 

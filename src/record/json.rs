@@ -389,7 +389,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
 /// its body, without white space around it, and its properties.
 ///
 /// The loop reads the usual forms itself, with what is left to read in a register, and asks the reader for all others.
-/// Decision: with the reader alone the guard's `json-dropped` takes 1.3 times the instructions.
+/// Decision: with values read by the reader alone the guard's `json-dropped` takes 6,467 instead of 3,285 instructions.
 pub(crate) fn members<'a, K: Keys>(
     text: &'a [u8],
     cache: &mut KeyCache<K>,

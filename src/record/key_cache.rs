@@ -8,8 +8,8 @@
 //! The cache never changes an answer: a key enters it only as a slice of the record's own bytes that spells it in one
 //! way (see [`RawKey`]), and equal bytes are equal keys. A key that is spelled otherwise is looked up every time.
 //!
-//! Decision: without the cache the guard's JSON records cost 1.6 times the instructions (`json-dropped`, measured by
-//! `KeyCache::disabled`).
+//! Decision: with a cache that stores nothing the guard's `json-dropped` takes 13,331 instead of 3,285 instructions a
+//! record, and `msgpack-dropped` 14,525 instead of 2,856.
 
 use super::simd::{BLOCK, masked_is};
 

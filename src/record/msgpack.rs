@@ -320,8 +320,8 @@ pub(crate) fn after(bytes: &[u8]) -> Result<&[u8], SyntaxError> {
 /// Takes the members of the record in order, as [`super::json::members`] does. Returns its properties, and how many of its
 /// bytes have their highest bit set if all its short strings are ASCII; [`is_utf8`] checks that.
 ///
-/// Decision: short strings are checked together and only in records that are kept. To check each while it is read costs
-/// `msgpack-dropped` 20 % more instructions.
+/// Decision: short strings are checked together and only in records that are kept, so that a dropped record pays nothing
+/// for it.
 pub(crate) fn members<'a, K: Keys>(
     bytes: &'a [u8],
     cache: &mut KeyCache<K>,
@@ -426,7 +426,7 @@ fn are_utf8(bytes: &[u8]) -> bool {
 /// An integer without a sign, a boolean, or a longer string, as most other values are: itself, a number of the bytes after
 /// its head that are not a string's, and what follows it.
 ///
-/// Decision: to ask the reader for them costs `msgpack-dropped` 12 % more instructions.
+/// Decision: with the reader instead `msgpack-dropped` takes 3,160 instead of 2,856 instructions.
 #[inline(always)]
 fn usual_value(bytes: &[u8]) -> Option<(Value<'_>, u64, &[u8])> {
     let (head, rest) = bytes.split_first()?;

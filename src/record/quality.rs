@@ -28,6 +28,13 @@ impl Quality {
         self.0 |= other.0;
     }
 
+    /// These properties and those of `other`.
+    #[cfg(feature = "msgpack")]
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.add(other);
+        self
+    }
+
     /// Removes the properties of `other`.
     pub(super) fn remove(&mut self, other: Self) {
         self.0 &= !other.0;

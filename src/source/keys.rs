@@ -88,8 +88,8 @@ impl Path {
 
 /// The meanings of all keys, for one configuration.
 ///
-/// Decision: a hash table behind the cache of layouts, which asks it once for each layout. A table without collisions,
-/// worked out by the compiler, was as fast and four times the code.
+/// Decision: a hash table, since the cache asks it only for keys that it does not have. A table without collisions that
+/// the compiler works out is four times the code.
 pub(crate) struct KeyTable(HashMap<Box<[u8]>, Key, FixedState>);
 
 impl KeyTable {

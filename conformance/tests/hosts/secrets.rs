@@ -103,8 +103,11 @@ const FEW: [&str; 8] = [
     "part of a key",
 ];
 
+/// Keys with their values, as JSON.
+type Members = &'static [(&'static str, &'static str)];
+
 /// A finding of each kind; `@I` is the record's number.
-const DETECTION: &[(&str, &str)] = &[
+const DETECTION: Members = &[
     ("etype", r#""principal""#),
     ("eid", r#""e@I""#),
     ("category", r#""incident""#),
@@ -114,7 +117,7 @@ const DETECTION: &[(&str, &str)] = &[
     ("principal", r#""p@I""#),
     ("time", "1583078400000"),
 ];
-const SELECTION: &[(&str, &str)] = &[
+const SELECTION: Members = &[
     ("rule", r#""r@I""#),
     ("id", r#""i""#),
     ("verb", r#""get""#),
@@ -125,7 +128,7 @@ const SELECTION: &[(&str, &str)] = &[
     ("resource_name", r#""m""#),
     ("time", "1583078400000"),
 ];
-const ACTIVITY: &[(&str, &str)] = &[
+const ACTIVITY: Members = &[
     ("id", r#""i""#),
     ("verb", r#""get""#),
     ("cluster", r#""c@I""#),
@@ -135,7 +138,7 @@ const ACTIVITY: &[(&str, &str)] = &[
 ];
 
 /// Members of findings that the rules of [`NAMED`] name: a key, and a value with the gap `@V`.
-const MEMBERS: [(&str, &[(&str, &str)], &[(&str, &str)]); 3] = [
+const MEMBERS: [(&str, Members, Members); 3] = [
     (
         "detection",
         DETECTION,
@@ -254,7 +257,7 @@ const FINDINGS_ELSEWHERE: [(&str, &str); 10] = [
 const OTHERS: [(&str, &str); 58] = [
     ("member", r#"{"a":@V}"#),
     ("member after others", r#"{"b":"c","d":[1],"a":@V,"e":null}"#),
-    ("key", r#"{@K:1}"#),
+    ("key", "{@K:1}"),
     ("key after others", r#"{"a":{"b":1},@K:{"c":2}}"#),
     ("nested", r#"{"a":{"b":[{"c":@V}]}}"#),
     ("under `log`", r#"{"log":@V}"#),
@@ -822,9 +825,10 @@ fn arrives(bytes: Vec<u8>, at_ms: i64) -> Record {
     Record { bytes, at_ms, outcomes: vec![kept], unsplit: None }
 }
 
-/// Everything that a host returned.
+/// Everything that a host returned or logged.
 fn output(run: Run) -> Vec<Vec<u8>> {
     let mut lines = run.lines;
+    lines.extend(run.log);
     lines.extend(run.verdicts.into_iter().flatten().map(String::into_bytes));
     lines.extend(run.stats.into_iter().flat_map(BTreeMap::into_keys).map(String::into_bytes));
     lines
@@ -854,6 +858,8 @@ fn seed() -> u64 {
 
 #[test]
 fn planted_secrets_never_leave() {
+    /// The shapes that run without redaction, too: text as an object and as a string.
+    const CONTROLLED: [&str; 2] = ["singles object", "singles string"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace");
     let hosts = std::env::var("KAUDIT_HOSTS").unwrap_or_default();
     let seed = seed();
@@ -865,12 +871,13 @@ fn planted_secrets_never_leave() {
         if driver.absent().is_some() {
             continue;
         }
+        let host = driver.name();
         for shape in SHAPES {
             if shape.0 == "bulk" && !driver.capabilities().contains(&Need::Bulk) {
                 continue;
             }
             for group in &groups {
-                let place = format!("{}, {}, {}", driver.name(), shape.0, group.name);
+                let place = format!("{host}, {}, {}", shape.0, group.name);
                 let mut run = |redacts: bool| {
                     let (case, taken) = group.case(driver.as_ref(), shape, redacts);
                     match driver.run(&case) {
@@ -883,35 +890,21 @@ fn planted_secrets_never_leave() {
                     let planted = index.and_then(|index| group.records.get(index));
                     let (position, spelling) =
                         planted.map_or(("?", "?"), |planted| (&*planted.position, planted.spelling));
-                    if std::env::var_os("KAUDIT_HIDDEN").is_some() {
-                        println!("LEAK {place}: {position} × {spelling}\n    {line}");
-                    }
                     let _ = writeln!(leaks, "{place}: {position} × {spelling}\n    {line}");
+                }
+                total += taken.len();
+                ran.insert(host);
+                if !CONTROLLED.contains(&shape.0) {
+                    continue;
                 }
                 let (lines, _) = run(false);
                 let shown = occurrences(&secrets, &lines);
-                let hidden: Vec<_> =
-                    taken.iter().filter(|index| !shown.contains_key(&Some(**index))).collect();
-                if std::env::var_os("KAUDIT_HIDDEN").is_some() {
-                    for &&index in &hidden {
-                        let Planted { position, spelling, .. } = &group.records[index];
-                        println!("hidden without redaction: {place}: {position} × {spelling}");
-                    }
+                let shown = taken.iter().filter(|index| shown.contains_key(&Some(**index))).count();
+                println!("{place}: {} records, {shown} secrets without redaction", taken.len());
+                if shown * 100 < taken.len() * group.control {
+                    let _ =
+                        writeln!(leaks, "{place}: the control\n    shows {shown} of {} secrets", taken.len());
                 }
-                println!(
-                    "{place}: {} records, {} secrets without redaction",
-                    taken.len(),
-                    taken.len() - hidden.len()
-                );
-                if (taken.len() - hidden.len()) * 100 < taken.len() * group.control {
-                    let _ = writeln!(
-                        leaks,
-                        "{place}: the control shows too few secrets\n    {} hidden",
-                        hidden.len()
-                    );
-                }
-                total += taken.len();
-                ran.insert(driver.name());
             }
         }
     }
@@ -936,7 +929,7 @@ const SPECIALS: [Special; 14] = [
     ("binary", |secret| Value::Binary(secret.to_vec())),
     ("binary with other bytes", |secret| Value::Binary([b"\xff\x00", secret, b"\xfe"].concat())),
     ("extension", |secret| Value::Ext(7, secret.to_vec())),
-    ("event time extension", |secret| Value::Ext(0, secret[..8].to_vec())),
+    ("application extension", |secret| Value::Ext(0, secret.to_vec())),
     ("invalid UTF-8 before it", |secret| broken(&[b"\xff\xc3", secret].concat())),
     ("invalid UTF-8 after it", |secret| broken(&[secret, b"\xe2\x82"].concat())),
     ("invalid UTF-8 in JSON text", |secret| broken(&[b"{\"a\":\"\xff", secret, b"\"}"].concat())),
