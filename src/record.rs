@@ -119,7 +119,7 @@ impl<'a> Record<'a> {
     /// # Errors
     /// It is not a map, or its encoding is broken.
     pub fn check(self) -> Result<Scan<'a>, SyntaxError> {
-        self.members(&mut KeyCache::new(NoKeys), &mut Nothing)
+        self.each_member(&mut |_, _| ())
     }
 
     /// Takes the members in order, each by what its key means, and checks the whole record. The first of two equal keys
@@ -137,6 +137,21 @@ impl<'a> Record<'a> {
             #[cfg(feature = "msgpack")]
             Encoding::MsgPack => {
                 let (quality, high) = msgpack::members(self.bytes, cache, take)?;
+                Ok(Scan { body: self, quality, high })
+            }
+        }
+    }
+
+    /// Calls `on` for each member, and checks the whole record.
+    fn each_member(self, on: &mut dyn FnMut(Str<'a>, Value<'a>)) -> Result<Scan<'a>, SyntaxError> {
+        match self.encoding {
+            Encoding::Json => {
+                let (body, quality) = json::each_member(self.bytes, on)?;
+                Ok(Scan::of_json(body, quality))
+            }
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => {
+                let (quality, high) = msgpack::each_member(self.bytes, on)?;
                 Ok(Scan { body: self, quality, high })
             }
         }
@@ -193,11 +208,13 @@ impl<'a> Record<'a> {
 
     /// The value of the first member with this key; `Absent` if the record has none or is not a map.
     pub(crate) fn member(self, key: &str) -> Value<'a> {
-        let mut first = First(Value::Absent);
-        match self.members(&mut KeyCache::new(OneKey(key)), &mut first) {
-            Ok(_) => first.0,
-            Err(_) => Value::Absent,
-        }
+        let mut first = Value::Absent;
+        let scan = self.each_member(&mut |name, value| {
+            if matches!(first, Value::Absent) && name.decode(&mut String::new()) == key {
+                first = value;
+            }
+        });
+        scan.map_or(Value::Absent, |_| first)
     }
 
     /// The value of the key whose name ends before this offset of a valid record, without reading a map or list. If no
@@ -221,7 +238,7 @@ impl<'a> Record<'a> {
     }
 
     /// Reads the record into a document: of a record that is broken or too deep, what can be read of it.
-    pub(crate) fn read(self, limits: Limits, edit: &mut impl Edit) -> (Document<'a>, bool) {
+    pub(crate) fn read(self, limits: Limits, edit: &mut dyn Edit) -> (Document<'a>, bool) {
         match self.encoding {
             Encoding::Json => Document::read_within(&mut JsonReader::new(self.bytes), limits, edit),
             #[cfg(feature = "msgpack")]
@@ -293,50 +310,6 @@ impl<'a> Scan<'a> {
             quality.add(Quality::DUPLICATE_KEY);
         }
         quality
-    }
-}
-
-/// No key means anything.
-struct NoKeys;
-
-impl Keys for NoKeys {
-    type Meaning = ();
-
-    fn meaning(&self, _: &[u8]) {}
-}
-
-/// Takes no member.
-struct Nothing;
-
-impl Take<'_, ()> for Nothing {
-    fn text(&mut self, (): (), _: &[u8]) {}
-
-    fn value(&mut self, (): (), _: Value<'_>) {}
-}
-
-/// Takes the first value of the key.
-struct First<'a>(Value<'a>);
-
-impl<'a> Take<'a, bool> for First<'a> {
-    fn text(&mut self, is_key: bool, text: &'a [u8]) {
-        self.value(is_key, Value::Str(Str::Plain(text)));
-    }
-
-    fn value(&mut self, is_key: bool, value: Value<'a>) {
-        if is_key && matches!(self.0, Value::Absent) {
-            self.0 = value;
-        }
-    }
-}
-
-/// Whether a key is this one.
-struct OneKey<'k>(&'k str);
-
-impl Keys for OneKey<'_> {
-    type Meaning = bool;
-
-    fn meaning(&self, key: &[u8]) -> bool {
-        key == self.0.as_bytes()
     }
 }
 

@@ -2,7 +2,6 @@
 //! read or afterwards, and written in the encoding that the host wants.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::{Number, Reader, Token, plain_length};
 
@@ -97,7 +96,7 @@ impl<'a> Document<'a> {
     pub(crate) fn read_within(
         reader: &mut impl Reader<'a>,
         limits: Limits,
-        edit: &mut impl Edit,
+        edit: &mut dyn Edit,
     ) -> (Self, bool) {
         let mut builder = Builder::default();
         let (mut structure, mut total) = (0_usize, 0_usize);
@@ -210,15 +209,21 @@ impl<'a> Document<'a> {
         if !keys.iter().filter_map(name).any(|key| key.contains('-')) {
             return;
         }
-        // An ordered set, unlike a hashed one, has no worst case that an attacker could choose.
-        let mut taken: BTreeSet<Cow<'_, str>> = keys.iter().filter_map(name).map(Cow::Borrowed).collect();
+        // Sorting, unlike hashing, has no worst case that an attacker could choose.
+        let mut taken: Vec<&str> = keys.iter().filter_map(name).collect();
+        taken.sort_unstable();
+        let mut new: Vec<(String, usize)> = Vec::new();
         for at in keys {
             let Some(key) = name(at).filter(|key| key.contains('-')) else { continue };
             let snake = key.replace('-', "_");
-            if taken.insert(Cow::Owned(snake.clone())) {
-                renamed.push((*at, snake));
+            if taken.binary_search(&snake.as_str()).is_err() {
+                new.push((snake, *at));
             }
         }
+        // Of keys that get the same name the first is renamed.
+        new.sort_unstable();
+        new.dedup_by(|later, first| later.0 == first.0);
+        renamed.extend(new.into_iter().map(|(snake, at)| (at, snake)));
     }
 
     /// Removes each member whose key occurred in its map before.

@@ -403,6 +403,7 @@ pub(crate) fn members<'a, K: Keys>(
 }
 
 /// As [`members`], of text that has anything after the record, which is returned.
+#[inline(never)]
 pub(crate) fn first_members<'a, K: Keys>(
     text: &'a [u8],
     cache: &mut KeyCache<K>,
@@ -455,6 +456,25 @@ pub(crate) fn first_members<'a, K: Keys>(
     }
     let body = text.get(..text.len().wrapping_sub(rest.len())).unwrap_or_default().trim_ascii_start();
     Ok((body, reader.quality, rest))
+}
+
+/// Calls `on` for each member of the record in `text`, without a cache. Returns its body and its properties, of which
+/// duplicate keys have to be checked.
+pub(crate) fn each_member<'a>(
+    text: &'a [u8],
+    on: &mut dyn FnMut(Str<'a>, Value<'a>),
+) -> Result<(&'a [u8], Quality), SyntaxError> {
+    let mut reader = JsonReader::new(text);
+    if !reader.record_start()? {
+        while let Some(key) = reader.key_or_end()? {
+            on(key, reader.member_value()?);
+        }
+    }
+    let body = text.get(..text.len().wrapping_sub(reader.rest.len())).unwrap_or_default().trim_ascii_start();
+    let mut quality = reader.quality;
+    quality.add(Quality::MAYBE_DUPLICATE);
+    reader.finish()?;
+    Ok((body, quality))
 }
 
 /// The value at the beginning of `text`, and what follows it.

@@ -381,6 +381,33 @@ pub(crate) fn members<'a, K: Keys>(
     Ok((reader.quality, high.wrapping_add(short)))
 }
 
+/// Calls `on` for each member of the record, without a cache. Returns its properties, of which duplicate keys have to be
+/// checked, and what [`is_utf8`] takes.
+pub(crate) fn each_member<'a>(
+    bytes: &'a [u8],
+    on: &mut dyn FnMut(Str<'a>, Value<'a>),
+) -> Result<(Quality, usize), SyntaxError> {
+    let mut reader = MsgPackReader::new(bytes);
+    let Head::Map(count) = reader.head()? else {
+        return Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 });
+    };
+    // The record itself is the outermost map of the reader.
+    reader.begin(0, true)?;
+    for _ in 0..count {
+        let key = match reader.key()? {
+            Token::Key(key) => key,
+            _ => Str::Plain(b""),
+        };
+        on(key, reader.member_value()?);
+    }
+    if !reader.rest.is_empty() {
+        return Err(reader.error(SyntaxErrorKind::TrailingBytes));
+    }
+    reader.quality.add(Quality::MAYBE_DUPLICATE);
+    // The reader has checked every string.
+    Ok((reader.quality, high_bytes(bytes)))
+}
+
 /// A string of less than 128 bytes, as most keys and values are, and what follows it.
 #[inline(always)]
 fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
