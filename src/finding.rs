@@ -4,7 +4,7 @@
 
 use core::fmt::Write as _;
 
-use crate::record::{Encoding, Number, Record, Str, Value, is_ascii, utf8};
+use crate::record::{Encoding, Number, Str, Value, is_ascii, utf8};
 use crate::time::{self, Reading};
 
 macro_rules! fields {
@@ -281,7 +281,7 @@ impl<'a> Fields<'a> {
                 "" => return Instant::Missing,
                 text => time::read_text(text),
             },
-            Value::Map(bytes) => civil(Record::new(encoding, bytes)),
+            Value::Map(bytes) => civil(encoding, bytes),
             Value::Bool(_) | Value::List(_) | Value::Number(Number::Uint(_)) => None,
         };
         reading.map_or(Instant::Unreadable, Instant::Read)
@@ -416,8 +416,16 @@ pub(crate) enum Instant {
     Read(Reading),
 }
 
+/// Only hosts that read MessagePack have dates as tables.
+#[cfg(not(feature = "msgpack"))]
+fn civil(_: Encoding, _: &[u8]) -> Option<Reading> {
+    None
+}
+
 /// A date as the table that Vector's Lua makes of a timestamp.
-fn civil(record: Record<'_>) -> Option<Reading> {
+#[cfg(feature = "msgpack")]
+fn civil(encoding: Encoding, bytes: &[u8]) -> Option<Reading> {
+    let record = crate::record::Record::new(encoding, bytes);
     let part = |key| match record.member(key) {
         Value::Number(number) => number.as_i64(),
         _ => None,

@@ -84,6 +84,7 @@ impl<'a> Record<'a> {
     }
 
     /// A record in an encoding.
+    #[cfg(feature = "msgpack")]
     pub(crate) fn new(encoding: Encoding, bytes: &'a [u8]) -> Self {
         Self { encoding, bytes }
     }
