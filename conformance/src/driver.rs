@@ -47,4 +47,6 @@ pub struct Run {
     /// Counters, where the host can tell, by their paths in the program's `--summary json`: `records`, `kept.total`,
     /// `dropped.<reason>`, `suppressed`, `passed`, `summarised` and others.
     pub stats: Option<BTreeMap<String, u64>>,
+    /// What the host logged, where the driver has access to it: lines in any order.
+    pub log: Vec<Vec<u8>>,
 }

@@ -53,11 +53,17 @@ impl FluentBit {
             let said = String::from_utf8_lossy(&fs::read(file("stderr"))?).into_owned();
             return Ok(Outcome::Crashed(format!("{status}: {said}")));
         }
+        let said = fs::read(file("stderr"))?;
         let lines = answers.lines().filter_map(|line| line.strip_prefix("event ")?.split_once(' '));
         Ok(Outcome::Ran(Run {
             lines: lines.map(|(_, body)| envelope(body).unwrap_or_else(|| body.into())).collect(),
             verdicts: None,
             stats: statistics(&answers),
+            log: answers
+                .lines()
+                .filter_map(|line| Some(line.strip_prefix("log ")?.into()))
+                .chain([said])
+                .collect(),
         }))
     }
 }

@@ -351,6 +351,7 @@ mod tests {
             lines: vec![line.replace('\n', "").into_bytes()],
             verdicts: Some(vec![verdict.to_owned()]),
             stats: Some(stats.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()),
+            ..Run::default()
         }
     }
 

@@ -60,7 +60,7 @@ impl Program {
             .filter(|line| !line.is_empty())
             .map(<[u8]>::to_vec)
             .collect();
-        Ok(Outcome::Ran(Run { lines, verdicts: None, stats: Some(stats) }))
+        Ok(Outcome::Ran(Run { lines, verdicts: None, stats: Some(stats), log: vec![said.into_bytes()] }))
     }
 }
 

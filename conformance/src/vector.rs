@@ -132,6 +132,7 @@ impl Vector {
             lines: events.iter().map(|event| self.line(event)).collect(),
             verdicts: Some(verdicts.iter().map(word).collect()),
             stats: Some(stats),
+            ..Run::default()
         })
     }
 

@@ -102,6 +102,7 @@ impl Wasm {
                 Err(how) => return Ok(Outcome::Crashed(how)),
             }
         }
+        run.log.push(process.said()?.into_bytes());
         if matches!(self.guest, Guest::File { .. }) {
             self.process = Some(process);
         }

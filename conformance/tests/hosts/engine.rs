@@ -72,7 +72,8 @@ impl Driver for Engine {
             Encoding::MsgPack if left.passed => msgpack::decode(&left.bytes),
             _ => left.bytes,
         });
-        Outcome::Ran(Run { lines: lines.collect(), verdicts: Some(fed.verdicts), stats: Some(fed.stats) })
+        let (verdicts, stats) = (Some(fed.verdicts), Some(fed.stats));
+        Outcome::Ran(Run { lines: lines.collect(), verdicts, stats, ..Run::default() })
     }
 }
 

@@ -7,6 +7,7 @@ mod explain;
 mod msgpack;
 mod playground;
 mod random;
+mod secrets;
 
 use std::path::Path;
 use std::process::Command;

@@ -58,6 +58,7 @@ fn write(value: &Value, json: &mut Vec<u8>) {
         Value::Boolean(_) | Value::Integer(_) => json.extend(value.to_string().bytes()),
         Value::F64(number) => json.extend(format!("{number:?}").bytes()),
         Value::F32(number) => json.extend(format!("{number:?}").bytes()),
-        Value::Binary(_) | Value::Ext(..) => json.extend(b"<no JSON>"),
+        // Its bytes are there for those who search them.
+        Value::Binary(bytes) | Value::Ext(_, bytes) => json.extend([b"<no JSON>", &bytes[..]].concat()),
     }
 }
