@@ -669,7 +669,7 @@ fn groups(secrets: &Secrets) -> Vec<Group> {
             rules: &["nowhere"],
             config: PLAIN,
             twice: false,
-            control: 95,
+            control: 85,
             records: fill(&elsewhere, &all),
         },
         Group {
