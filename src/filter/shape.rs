@@ -35,6 +35,15 @@ pub(super) struct OriginalBody<'s, 'a> {
     pub copies: &'s [String],
 }
 
+/// What was read of a body.
+struct Reading<'a> {
+    document: Document<'a>,
+    /// Whether all of its members are in the document.
+    complete: bool,
+    /// Whether a part is missing, of a string or of the whole.
+    cut: bool,
+}
+
 /// A finding's time, within the range that Coralogix accepts.
 pub(super) struct EventTime {
     pub finding_ms: i64,
@@ -234,7 +243,7 @@ impl Shaper {
         stats: &mut Stats,
     ) {
         let mut editor = Editor::new(&self.redactor, redact);
-        let (mut document, complete) = self.read(original.record, &mut editor);
+        let Reading { mut document, complete, cut } = self.read(original.record, &mut editor);
         let redacted = editor.changed;
         if original.own {
             let mut previous = None;
@@ -257,28 +266,33 @@ impl Shaper {
             document.snake_keys();
         }
         entry.body = Body::Document(document);
-        if !complete {
+        if cut {
             entry.mark_truncated(original.record.bytes().len());
-            self.reduce(entry, (original.fields, scope));
             stats.truncated = stats.truncated.saturating_add(1);
+        }
+        if !complete {
+            self.reduce(entry, (original.fields, scope));
         }
     }
 
-    /// Reads a body, with its longest strings cut while they are copied if it is larger than an entry can be. Returns
-    /// whether all of its members are in the document.
+    /// Reads a body, with its longest strings cut while they are copied if it is larger than an entry can be.
     ///
     /// What is read is bounded by the greatest entry and not by the record: a document takes up to 32 times the memory of
     /// what it is read from.
-    fn read<'a>(&self, record: Record<'a>, editor: &mut Editor<'_>) -> (Document<'a>, bool) {
+    fn read<'a>(&self, record: Record<'a>, editor: &mut Editor<'_>) -> Reading<'a> {
         let max = self.guard.max_entry_bytes;
         if record.bytes().len() <= max {
-            return record.read(Limits::NONE, editor);
+            let (document, complete) = record.read(Limits::NONE, editor);
+            return Reading { document, complete, cut: !complete };
         }
-        let mut read = (Document::default(), false);
+        let mut read = Reading { document: Document::default(), complete: false, cut: true };
         for string in [max, max / 16, max / 256] {
             editor.start();
-            read = record.read(Limits { string, structure: max, total: max.saturating_mul(4) }, editor);
-            if read.1 {
+            let limits = Limits { string, structure: max, total: max.saturating_mul(4) };
+            let (document, complete) = record.read(limits, editor);
+            // A string that is cut to the size of an entry does not fit into one: its entry is marked when it is fitted.
+            read = Reading { document, complete, cut: !complete || string < max };
+            if complete {
                 break;
             }
         }
@@ -308,9 +322,6 @@ impl Shaper {
 
     /// Makes what can be read of a broken record the body.
     pub fn unreadable<'a>(&self, entry: &mut Entry<'a>, record: Record<'a>, stats: &mut Stats) {
-        let mut editor =
-            Editor::new(&self.redactor, (!self.redactor.is_empty()).then_some(Scope::Everything));
-        let (read, _) = self.read(record, &mut editor);
         if editor.changed > 0 {
             entry.mark("redacted", Document::uint(editor.changed));
             stats.redacted = stats.redacted.saturating_add(1);
@@ -349,7 +360,8 @@ impl Shaper {
             stats.truncated = stats.truncated.saturating_add(1);
         }
         if let Body::Verbatim(record) = entry.body {
-            let (document, complete) = self.read(record, &mut Editor::new(&self.redactor, None));
+            let Reading { document, complete, .. } =
+                self.read(record, &mut Editor::new(&self.redactor, None));
             entry.body = Body::Document(document);
             if !complete {
                 self.reduce(entry, fields);

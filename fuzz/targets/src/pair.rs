@@ -148,7 +148,8 @@ impl Pair {
         check_account(&stats.since(&before), &outcomes);
         for outcome in &outcomes {
             if let Outcome::Kept(written) = outcome {
-                written.check(self.max);
+                let entry = written.check(self.max);
+                check_truncated(&text(&entry, &written.json), record);
             }
         }
         self.own(now, false);
@@ -194,6 +195,17 @@ pub fn check_account(stats: &Stats, outcomes: &[Outcome]) {
     assert_eq!(stats.passed, count(&|one| matches!(one, Outcome::Passed)), "passed");
     let items = if outcomes.len() > 1 { outcomes.len() as u64 } else { 0 };
     assert_eq!((stats.batches, stats.batch_items), (items.min(1), items), "batches");
+}
+
+/// Checks that an entry is marked if a string of its text is cut. The remark may be the record's own.
+pub fn check_truncated(text: &Json, record: Record<'_>) {
+    let remark = "[truncated ";
+    let mut cut = false;
+    text.strings(&mut |string| cut |= string.contains(remark));
+    let is_marked = text.get(OWN_KEY).is_some_and(|own| own.get("truncated").is_some());
+    if cut && !is_marked && !String::from_utf8_lossy(record.bytes()).contains(remark) {
+        panic!("cut without a mark: {text:.2000?}");
+    }
 }
 
 /// Checks that a body that is copied unchanged means what the record means.
