@@ -322,6 +322,13 @@ impl Shaper {
 
     /// Makes what can be read of a broken record the body.
     pub fn unreadable<'a>(&self, entry: &mut Entry<'a>, record: Record<'a>, stats: &mut Stats) {
+        let scope = (!self.redactor.is_empty()).then_some(Scope::Everything);
+        let mut editor = Editor::new(&self.redactor, scope);
+        let Reading { document: read, cut, .. } = self.read(record, &mut editor);
+        if cut && record.bytes().len() > self.guard.max_entry_bytes {
+            entry.mark_truncated(record.bytes().len());
+            stats.truncated = stats.truncated.saturating_add(1);
+        }
         if editor.changed > 0 {
             entry.mark("redacted", Document::uint(editor.changed));
             stats.redacted = stats.redacted.saturating_add(1);
