@@ -861,7 +861,8 @@ fn planted_secrets_never_leave() {
     /// The shapes that run without redaction, too: text as an object and as a string.
     const CONTROLLED: [&str; 2] = ["singles object", "singles string"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace");
-    let hosts = std::env::var("KAUDIT_HOSTS").unwrap_or_default();
+    // Other hosts take minutes each, so they run when they are asked for.
+    let hosts = std::env::var("KAUDIT_HOSTS").unwrap_or_else(|_| "engine".to_owned());
     let seed = seed();
     let secrets = Secrets::new(seed);
     let groups = groups(&secrets);
