@@ -581,6 +581,8 @@ impl Search<'_> {
     /// Searches one element; whether to go on.
     fn element(&mut self, record: Record<'_>, value: Value<'_>, items: &mut Items, last: bool) -> bool {
         let at = items.next(last);
+        // A list in a list is a level: the search goes no deeper than the stack of the smallest host.
+        let at = if matches!(value, Value::List(_)) { at.inner() } else { at };
         self.sink.enter(Step::Index(items.count));
         let outcome = self.value(record, value, at);
         let go_on = match outcome {
