@@ -631,6 +631,9 @@ impl Search<'_> {
         }
         self.items(at, &mut |search, items| {
             let mut rest = text;
+            // The end of the current line and what follows it. It is searched once for each line: one line may contain
+            // any number of values.
+            let mut line_end = text;
             let mut after_value = false;
             loop {
                 let (blank, line) = text::split_blank(rest);
@@ -640,7 +643,11 @@ impl Search<'_> {
                     return;
                 }
                 search.sink.enter(Step::Part(items.count));
-                let (line, mut after) = text::split_line(rest);
+                if rest.len() <= line_end.len() {
+                    line_end = text::split_line(rest).1;
+                }
+                let line = rest.get(..rest.len().saturating_sub(line_end.len())).unwrap_or_default();
+                let mut after = line_end;
                 let mut go_on = true;
                 match search.first_value(line, rest, items) {
                     Ok((after_it, on)) => {

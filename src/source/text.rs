@@ -25,9 +25,10 @@ pub(super) fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Whether no value begins in the rest of a line, and nothing visible follows the line.
+///
+/// The next value is searched first: the end of the line may be far away, and many values may be before it.
 pub(super) fn is_end(text: &[u8]) -> bool {
-    let (line, after) = split_line(text);
-    value_offsets(line).next().is_none() && split_blank(after).1.is_empty()
+    value_offsets(text).next().is_none() && split_blank(split_line(text).1).1.is_empty()
 }
 
 /// What may begin in a text.
