@@ -334,8 +334,8 @@ impl Build<'_> {
                 let millis = records::NOW.millis() as f64;
                 Json::Float(millis * by + f64::from(self.byte()) / 4.0)
             }
-            // JSON within a string.
-            12 if depth < 24 => {
+            // JSON within a string. Each level doubles the backslashes of those within.
+            12 if depth < 6 => {
                 let mut text = Vec::new();
                 let before = self.byte();
                 if before & 1 != 0 {
