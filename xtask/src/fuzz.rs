@@ -20,7 +20,7 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 const MAX_LENGTH: usize = 20_000;
 
 /// How long one input may take, by the clock of a machine that may be busy, and a finding is minimised, seconds.
-const TIMEOUT: u64 = 60;
+const TIMEOUT: u64 = 300;
 const MINIMISE: u64 = 30;
 
 /// What the arguments ask for.
