@@ -22,7 +22,7 @@ pub fn both_encodings(input: &[u8]) {
         let lines = rest.split(|byte| *byte == b'\n');
         lines.map_while(|line| Json::parse(line).ok()).take(MAX_VALUES).collect()
     } else {
-        let mut build = Build { rest, left: 4096 };
+        let mut build = Build { rest, left: 4096, quoted: 0 };
         (0..MAX_VALUES).map_while(|_| (!build.rest.is_empty()).then(|| build.record())).collect()
     };
     let setting = configs::sequence(selector & 7);
@@ -264,7 +264,12 @@ struct Build<'a> {
     rest: &'a [u8],
     /// How many values may still be built.
     left: usize,
+    /// How many texts are around the value that is built.
+    quoted: usize,
 }
+
+/// The most texts around a value. Each multiplies its size: backslashes double, and a byte in a list takes four.
+const MAX_QUOTED: usize = 4;
 
 impl Build<'_> {
     fn byte(&mut self) -> u8 {
@@ -334,8 +339,9 @@ impl Build<'_> {
                 let millis = records::NOW.millis() as f64;
                 Json::Float(millis * by + f64::from(self.byte()) / 4.0)
             }
-            // JSON within a string. Each level doubles the backslashes of those within.
-            12 if depth < 6 => {
+            // JSON within a string.
+            12 if self.quoted < MAX_QUOTED => {
+                self.quoted += 1;
                 let mut text = Vec::new();
                 let before = self.byte();
                 if before & 1 != 0 {
@@ -345,18 +351,22 @@ impl Build<'_> {
                     write_json(&self.value(depth + 1), &mut text);
                     text.extend((before & 2 != 0).then_some(b'\n'));
                 }
+                self.quoted -= 1;
                 Json::Str(String::from_utf8_lossy(&text).into_owned())
             }
             // Text as a list of its bytes.
-            13 => {
+            13 if self.quoted < MAX_QUOTED => {
+                self.quoted += 1;
                 let mut text = Vec::new();
                 write_json(&self.map(3, depth), &mut text);
+                self.quoted -= 1;
                 Json::List(text.into_iter().map(|byte| Json::Int(byte.into())).collect())
             }
             // Text that is long.
             14 => {
+                self.left = self.left.saturating_sub(100);
                 let count = usize::from(self.byte()) * 40;
-                Json::Str(self.string().repeat(count).chars().take(70_000).collect())
+                Json::Str(self.string().repeat(count).chars().take(20_000).collect())
             }
             15..=17 if depth < 28 => {
                 let count = self.byte();
