@@ -316,12 +316,12 @@ impl Source {
         sink.other(&other);
     }
 
-    /// See [`Search::copies`].
+    /// See [`copies`].
     pub fn copies<'a>(&mut self, members: &Members<'a>, record: Record<'a>) -> Vec<String> {
         if !members.has_candidates() {
             return Vec::new();
         }
-        self.start(&mut Nowhere).copies(members, record)
+        copies(members, record, &self.paths, &mut self.cache, &mut self.buffers)
     }
 
     fn start<'s>(&'s mut self, sink: &'s mut dyn Sink) -> Search<'s> {
@@ -497,35 +497,13 @@ impl Search<'_> {
         if at.deferred {
             return Outcome::Restart;
         }
-        let copies = if self.compares { Vec::new() } else { self.copies(members, scan.body) };
-        self.sink.finding(&Found { kind, members, scan, copies });
+        let keys = if self.compares {
+            Vec::new()
+        } else {
+            copies(members, scan.body, self.paths, self.cache, self.buffers)
+        };
+        self.sink.finding(&Found { kind, members, scan, copies: keys });
         Outcome::Found
-    }
-
-    /// The keys of a finding's members that are copies of it: text or an object under a key of `look-in` that is a
-    /// finding with the same values.
-    fn copies<'x>(&mut self, members: &Members<'x>, record: Record<'x>) -> Vec<String> {
-        let mut keys = Vec::new();
-        for Candidate { value, path } in members.candidates.iter() {
-            let Some(path) = path.and_then(|path| self.paths.get(path)) else { continue };
-            let mut same = Same { fields: &members.fields, same: false };
-            let Self { cache, paths, buffers, .. } = self;
-            let mut search = Search {
-                cache,
-                paths,
-                any_object: false,
-                buffers,
-                sink: &mut same,
-                error: None,
-                batch: false,
-                compares: true,
-            };
-            search.value(record, value, At { level: 1, ..At::START });
-            if same.same {
-                keys.push(String::from(&*path.first));
-            }
-        }
-        keys
     }
 
     /// Searches a string, as a text.
@@ -813,6 +791,37 @@ impl Items {
     }
 }
 
+/// The keys of a finding's members that are copies of it: text or an object under a key of `look-in` that is a finding
+/// with the same values.
+fn copies<'a>(
+    members: &Members<'a>,
+    record: Record<'a>,
+    paths: &[Path],
+    cache: &mut KeyCache<KeyTable>,
+    buffers: &mut Vec<String>,
+) -> Vec<String> {
+    let mut keys = Vec::new();
+    for Candidate { value, path } in members.candidates.iter() {
+        let Some(path) = path.and_then(|path| paths.get(path)) else { continue };
+        let mut same = Same { fields: &members.fields, same: false };
+        let mut search = Search {
+            cache,
+            paths,
+            any_object: false,
+            buffers,
+            sink: &mut same,
+            error: None,
+            batch: false,
+            compares: true,
+        };
+        search.value(record, value, At { level: 1, ..At::START });
+        if same.same {
+            keys.push(String::from(&*path.first));
+        }
+    }
+    keys
+}
+
 /// Compares the findings it is given with another.
 struct Same<'s, 'a> {
     fields: &'s Fields<'a>,
@@ -823,23 +832,6 @@ impl Sink for Same<'_, '_> {
     fn finding(&mut self, found: &Found<'_, '_>) {
         self.same |= found.members.fields.is_same_finding(self.fields);
     }
-
-    fn other(&mut self, _: &Other<'_, '_>) {}
-
-    fn passes(&mut self, _: Record<'_>) -> bool {
-        false
-    }
-
-    fn takes_batches(&self) -> bool {
-        true
-    }
-}
-
-/// A sink that takes nothing.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn finding(&mut self, _: &Found<'_, '_>) {}
 
     fn other(&mut self, _: &Other<'_, '_>) {}
 

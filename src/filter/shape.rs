@@ -258,10 +258,7 @@ impl Shaper {
         for copy in original.copies {
             document.remove(|key| key == copy);
         }
-        if redacted > 0 {
-            entry.mark("redacted", Document::uint(redacted));
-            stats.redacted = stats.redacted.saturating_add(1);
-        }
+        mark_redacted(entry, redacted, stats);
         if self.keys == Keys::Snake {
             document.snake_keys();
         }
@@ -329,10 +326,7 @@ impl Shaper {
             entry.mark_truncated(record.bytes().len());
             stats.truncated = stats.truncated.saturating_add(1);
         }
-        if editor.changed > 0 {
-            entry.mark("redacted", Document::uint(editor.changed));
-            stats.redacted = stats.redacted.saturating_add(1);
-        }
+        mark_redacted(entry, editor.changed, stats);
         let read = if read.events.is_empty() {
             Document::str(format!("[{} bytes that cannot be read]", record.bytes().len()))
         } else {
@@ -343,11 +337,7 @@ impl Shaper {
     }
 
     fn redact_everything(&self, entry: &mut Entry<'_>, text: &mut Document<'_>, stats: &mut Stats) {
-        let redacted = self.redactor.everything(text);
-        if redacted > 0 {
-            entry.mark("redacted", Document::uint(redacted));
-            stats.redacted = stats.redacted.saturating_add(1);
-        }
+        mark_redacted(entry, self.redactor.everything(text), stats);
     }
 
     /// Cuts the longest strings of an entry's text until it fits; if its keys and numbers alone are too large, only the
@@ -412,5 +402,13 @@ impl Shaper {
         severity: Severity,
     ) {
         note.get_or_insert_with(|| self.sampled(source, key, severity)).note.further(severity);
+    }
+}
+
+/// Marks an entry in which values were redacted, and counts it.
+fn mark_redacted(entry: &mut Entry<'_>, values: u64, stats: &mut Stats) {
+    if values > 0 {
+        entry.mark("redacted", Document::uint(values));
+        stats.redacted = stats.redacted.saturating_add(1);
     }
 }

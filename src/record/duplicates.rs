@@ -5,11 +5,11 @@
 
 use std::borrow::Cow;
 
-use super::{MAX_DEPTH, Reader, Token};
+use super::{MAX_DEPTH, Reader, SyntaxError, Token};
 
 /// A Bloom filter over the keys of one nested value, each with the number of its map: it misses no duplicate and
 /// reports a few that are none.
-pub(super) struct DuplicateFilter {
+struct DuplicateFilter {
     bits: [u64; 8],
     found: bool,
     /// The number of maps and lists that have begun.
@@ -20,12 +20,12 @@ pub(super) struct DuplicateFilter {
 }
 
 impl DuplicateFilter {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self { bits: [0; 8], found: false, containers: 0, open: [0; MAX_DEPTH], depth: 0 }
     }
 
     /// A map or list begins.
-    pub fn open(&mut self) {
+    fn open(&mut self) {
         self.containers = self.containers.wrapping_add(1);
         if let Some(number) = self.open.get_mut(self.depth) {
             *number = self.containers;
@@ -34,14 +34,14 @@ impl DuplicateFilter {
     }
 
     /// The innermost map or list ends; returns whether it was the outermost.
-    pub fn close(&mut self) -> bool {
+    fn close(&mut self) -> bool {
         self.depth = self.depth.saturating_sub(1);
         self.depth == 0
     }
 
     /// Adds a key of the innermost map.
     #[inline]
-    pub fn key(&mut self, key: &[u8]) {
+    fn key(&mut self, key: &[u8]) {
         let map = self.open.get(self.depth.wrapping_sub(1)).copied().unwrap_or(0);
         let hash = hash(u64::from(map), key);
         // The upper bits of the product depend on all bits of the key.
@@ -52,7 +52,7 @@ impl DuplicateFilter {
     }
 
     /// Whether a key may have occurred twice in its map.
-    pub fn found(&self) -> bool {
+    fn found(&self) -> bool {
         self.found
     }
 }
@@ -70,6 +70,21 @@ fn hash(seed: u64, key: &[u8]) -> u64 {
         None => tail.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
     mix(hash, last).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Reads past the end of the map or list that the last token began; returns whether some map in it may have a key twice.
+pub(super) fn may_have_duplicates<'a>(reader: &mut impl Reader<'a>) -> Result<bool, SyntaxError> {
+    let mut filter = DuplicateFilter::new();
+    filter.open();
+    while let Some(token) = reader.next()? {
+        match token {
+            Token::Map | Token::List => filter.open(),
+            Token::Key(key) => filter.key(key.source()),
+            Token::End if filter.close() => break,
+            _ => (),
+        }
+    }
+    Ok(filter.found())
 }
 
 /// Whether some map of a body has a key twice. A body that cannot be read has none.

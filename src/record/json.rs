@@ -3,7 +3,7 @@
 //! It checks the full grammar, since bodies are copied into entries unchanged: Coralogix would drop what a lenient
 //! reader let through. It works on a stack of [`MAX_DEPTH`] bits, never by recursion.
 
-use super::duplicates::DuplicateFilter;
+use super::duplicates::may_have_duplicates;
 use super::key_cache::{KeyCache, Keys, RawKey};
 use super::simd::{ascii_length, digits_length, is_ascii, plain_length};
 use super::{MAX_DEPTH, Number, Quality, Reader, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value};
@@ -300,17 +300,7 @@ impl<'a> JsonReader<'a> {
 
     /// Reads past the end of the innermost map or list and looks for duplicate keys on the way.
     fn nested(&mut self) -> Result<(), SyntaxError> {
-        let mut filter = DuplicateFilter::new();
-        filter.open();
-        while let Some(token) = self.next()? {
-            match token {
-                Token::Map | Token::List => filter.open(),
-                Token::Key(key) => filter.key(key.source()),
-                Token::End if filter.close() => break,
-                _ => (),
-            }
-        }
-        if filter.found() {
+        if may_have_duplicates(self)? {
             self.quality.add(Quality::MAYBE_DUPLICATE);
         }
         Ok(())

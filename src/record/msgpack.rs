@@ -1,6 +1,6 @@
 //! The reader of `MessagePack`, the encoding of Fluent Bit's events.
 
-use super::duplicates::DuplicateFilter;
+use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
 use super::simd::is_ascii;
 use super::{MAX_DEPTH, Number, Quality, Reader, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value};
@@ -242,17 +242,7 @@ impl<'a> MsgPackReader<'a> {
     /// Reads past the end of the innermost map or list and looks for duplicate keys on the way.
     fn nested(&mut self) -> Result<(), SyntaxError> {
         self.started = true;
-        let mut filter = DuplicateFilter::new();
-        filter.open();
-        while let Some(token) = self.next()? {
-            match token {
-                Token::Map | Token::List => filter.open(),
-                Token::Key(key) => filter.key(key.source()),
-                Token::End if filter.close() => break,
-                _ => (),
-            }
-        }
-        if filter.found() {
+        if may_have_duplicates(self)? {
             self.quality.add(Quality::MAYBE_DUPLICATE);
         }
         Ok(())
