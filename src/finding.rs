@@ -336,7 +336,7 @@ impl<'a> Fields<'a> {
             || (self.has(Field::Id) && self.has(Field::Verb))
     }
 
-    /// Whether these fields tell of the same finding as others: of those that identify one, at least one is in both,
+    /// Whether these fields describe the same finding as others: of those that identify one, at least one is in both,
     /// and none differs.
     pub(crate) fn is_same_finding(&self, other: &Fields<'_>) -> bool {
         const IDENTITY: [Field; 8] = [

@@ -19,12 +19,12 @@ pub(crate) struct Matcher {
     stopped: Closed,
     entity: Patterns,
     rule: Patterns,
-    /// Those still standing while a input is answered.
-    standing: Set,
+    /// Those that can still match during a call; kept for its allocation.
+    candidates: Set,
 }
 
 impl Matcher {
-    /// Compiles the integrations that apply; the answer to a input is an index into `integrations`.
+    /// Compiles the integrations that apply; the answer to an input is an index into `integrations`.
     pub fn new(integrations: &[Integration], source: &mut impl Source) -> Result<Self, BuildError> {
         Ok(Self {
             running: Closed::new(integrations, false),
@@ -35,7 +35,7 @@ impl Matcher {
             rule: Patterns::new(integrations, source, |filter| {
                 [&filter.rules_match, &filter.rules_no_match]
             })?,
-            standing: Set::new(integrations.len()),
+            candidates: Set::new(integrations.len()),
         })
     }
 
@@ -53,13 +53,13 @@ impl Matcher {
 
     #[inline(always)]
     fn claim_of(&mut self, stopped: bool, input: &MatchInput<'_>) -> Result<usize, Reason> {
-        let standing = &mut self.standing;
-        standing.copy_from(if stopped { &self.stopped } else { &self.running }.accepting(input)?);
-        self.entity.ask(input.entity, standing, Reason::EntityMatch, Reason::EntityNoMatch)?;
+        let candidates = &mut self.candidates;
+        candidates.copy_from(if stopped { &self.stopped } else { &self.running }.accepting(input)?);
+        self.entity.ask(input.entity, candidates, Reason::EntityMatch, Reason::EntityNoMatch)?;
         if input.kind == Kind::Selection {
-            self.rule.ask(input.rule, standing, Reason::RulesMatch, Reason::RulesNoMatch)?;
+            self.rule.ask(input.rule, candidates, Reason::RulesMatch, Reason::RulesNoMatch)?;
         }
-        standing.first().ok_or(Reason::NoIntegration)
+        candidates.first().ok_or(Reason::NoIntegration)
     }
 }
 
@@ -83,20 +83,20 @@ impl Closed {
             confidence.insert(index, filter.confidence.iter().map(|&word| word as usize));
         }
         let accepting = |input: MatchInput<'_>| {
-            let mut standing = kinds.of(input.kind).clone();
-            if !standing.any() {
+            let mut candidates = kinds.of(input.kind).clone();
+            if !candidates.any() {
                 return Err(Reason::NoIntegration);
             }
             if input.kind == Kind::Detection {
-                standing.keep(etype.accepting(input.etype.map(|word| word as usize)), Reason::Etype)?;
-                standing
+                candidates.keep(etype.accepting(input.etype.map(|word| word as usize)), Reason::Etype)?;
+                candidates
                     .keep(category.accepting(input.category.map(|word| word as usize)), Reason::Category)?;
-                standing.keep(
+                candidates.keep(
                     confidence.accepting(input.confidence.map(|word| word as usize)),
                     Reason::Confidence,
                 )?;
             }
-            Ok(standing)
+            Ok(candidates)
         };
         Self(MatchInput::of_each_combination().map(accepting).collect())
     }
@@ -218,9 +218,9 @@ impl Patterns {
     }
 
     /// Keeps those whose match clause is found in the text and whose no-match clause is not.
-    fn ask(&mut self, text: &[u8], standing: &mut Set, no: Reason, yes: Reason) -> Result<(), Reason> {
+    fn ask(&mut self, text: &[u8], candidates: &mut Set, no: Reason, yes: Reason) -> Result<(), Reason> {
         let Self { search: Some(search), without_match, accepted, refused } = self else { return Ok(()) };
-        if !standing.meets(&search.asking) {
+        if !candidates.meets(&search.asking) {
             return Ok(());
         }
         let uses = &search.uses;
@@ -238,10 +238,10 @@ impl Patterns {
             }
         });
         if !any {
-            return standing.keep(without_match, no);
+            return candidates.keep(without_match, no);
         }
-        standing.keep(accepted, no)?;
-        standing.drop(refused, yes)
+        candidates.keep(accepted, no)?;
+        candidates.drop(refused, yes)
     }
 }
 

@@ -43,7 +43,7 @@ const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|pri
 /// The compiled table.
 pub(crate) struct Table {
     rows: Vec<Row>,
-    /// For each combination of all that is not a pattern, a input's and the flags', what is known of it. Decision:
+    /// For each combination of all that is not a pattern, an input's and the flags', what is known of it. Decision:
     /// nothing at the start, until it was asked for; a guest of WebAssembly may start anew for each chunk.
     known: Box<[Known]>,
 }

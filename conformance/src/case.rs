@@ -537,8 +537,8 @@ mod tests {
         let whole = case.without_batches();
         assert_eq!(verdicts(&whole), ["kept", "dropped: x", "passed", "kept"]);
         assert_eq!(whole.records[1].outcomes[0].entry.has["c"], 3);
-        let told = Case { records: case.records[1..].to_vec(), ..case.clone() };
-        assert_eq!(told.needs(), BTreeSet::new(), "every host has an outcome");
+        let without_batch = Case { records: case.records[1..].to_vec(), ..case.clone() };
+        assert_eq!(without_batch.needs(), BTreeSet::new(), "every host has an outcome");
     }
 
     #[test]

@@ -42,9 +42,9 @@ pub enum Outcome {
 pub struct Run {
     /// What left, in order: entries or envelopes as the bytes that would be sent, and records that passed.
     pub lines: Vec<Vec<u8>>,
-    /// The verdicts in order, one for each record or for each item of a batch, where the host can tell.
+    /// The verdicts in order, one for each record or for each item of a batch, if the host reports them.
     pub verdicts: Option<Vec<String>>,
-    /// Counters, where the host can tell, by their paths in the program's `--summary json`: `records`, `kept.total`,
+    /// Counters, if the host reports them, by their paths in the program's `--summary json`: `records`, `kept.total`,
     /// `dropped.<reason>`, `suppressed`, `passed`, `summarised` and others.
     pub stats: Option<BTreeMap<String, u64>>,
     /// What the host logged, where the driver has access to it: lines in any order.

@@ -118,7 +118,7 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
         judge_envelopes(case, leaving.len() + case.own.len(), &envelopes, wrong);
     } else {
         for envelope in &envelopes {
-            wrong.push(format!("an envelope nobody expects: {}", excerpt(envelope.bytes)));
+            wrong.push(format!("an unexpected envelope: {}", excerpt(envelope.bytes)));
         }
         judge_entries(case, &leaving, &entries, wrong);
     }
@@ -461,7 +461,7 @@ mod tests {
                 "an entry without a timestamp",
             ),
             ("verdict = 'kept'", kept(&summary), "expected 0 of the filter's own entries, found 1"),
-            ("verdict = 'kept'", kept(r#"{"logEntries":[]}"#), "an envelope nobody expects"),
+            ("verdict = 'kept'", kept(r#"{"logEntries":[]}"#), "an unexpected envelope"),
             ("verdict = 'passed'", kept(ENTRY), "expected the record as it came"),
             ("has = { severity = 6 }", kept(ENTRY), "entry 0: severity: expected 6, is 5"),
             ("has = { threadId = 'x' }", kept(ENTRY), "entry 0: threadId: expected \"x\", is absent"),

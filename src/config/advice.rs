@@ -33,7 +33,7 @@ pub(super) fn guard(report: &mut Report, section: &Section<'_>, guard: &Guard) {
     }
 }
 
-/// A secret that stands where everybody can read it, or the name of a variable in its place.
+/// A secret in a place that everybody can read, or the name of a variable in its place.
 pub(super) fn secret(report: &mut Report, path: &str, key: &str, at: Place, text: &str) {
     if let Some(variable) = variables::find(text).filter(|_| SECRETS.contains(&key)) {
         // Within a longer value the brackets may be part of the secret.

@@ -70,7 +70,7 @@ impl<'n> Section<'n> {
     pub(super) fn check(&self, report: &mut Report, kind: Option<&str>) {
         for field in &self.fields {
             let path = self.path_of(field.key);
-            // The values of references may stand anywhere, and a merge key has been refused.
+            // The values of references may appear anywhere, and a merge key has been refused.
             if field.key.starts_with("val-") || field.key == MERGE {
                 continue;
             }

@@ -32,7 +32,7 @@ pub(super) struct Target {
     pub(super) other: Option<Other>,
 }
 
-/// Where a URI stands whose endpoint takes another shape than the configured one.
+/// The place of a URI whose endpoint takes another shape than the configured one.
 pub(super) struct Other {
     pub(super) at: Place,
     pub(super) path: String,

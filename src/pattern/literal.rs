@@ -9,7 +9,7 @@
 use core::cmp::Ordering;
 use std::borrow::Cow;
 
-/// With more words than this that may stand anywhere an automaton, which reads a text once for all of them, is quicker.
+/// With more words than this that may appear anywhere an automaton, which reads a text once for all of them, is quicker.
 #[cfg(feature = "compile")]
 const MOST: usize = 16;
 

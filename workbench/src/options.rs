@@ -83,7 +83,7 @@ pub fn schema() -> Value {
 /// A map's schema: the keys of the table that stand in it, but for those that another `kind` has to itself.
 fn map(table: &str, kind: Option<&str>) -> Value {
     let mut properties = Map::new();
-    // The values of references may stand anywhere.
+    // The values of references may appear anywhere.
     let mut patterns = Map::from_iter([("^val-".to_owned(), json!({}))]);
     let mut required = Vec::new();
     for option in OPTIONS {

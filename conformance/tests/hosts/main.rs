@@ -31,7 +31,7 @@ fn every_case_on_every_host() {
 
     let table = report.table();
     println!("{table}");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it stands in target");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in target");
     let file = target.join("conformance-report.txt");
     std::fs::write(&file, format!("{table}\n{}", report.failures())).expect("the report can be written");
     assert!(report.chosen() > 0, "KAUDIT_CASES={only} chooses no case");
@@ -63,7 +63,7 @@ fn judge_skips(file: &Path, report: &suite::Report, is_complete: bool) -> String
 /// The hosts whose names `only` chooses, built.
 fn drivers(root: &Path, only: &str) -> Vec<Box<dyn Driver>> {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let target = scratch.parent().expect("the scratch directory stands in target");
+    let target = scratch.parent().expect("the scratch directory is in target");
     let any = |names: &[&str]| names.iter().any(|name| suite::is_chosen(name, only));
     let mut drivers: Vec<Box<dyn Driver>> =
         vec![Box::new(engine::Engine::json()), Box::new(engine::Engine::msgpack())];

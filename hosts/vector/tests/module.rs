@@ -9,8 +9,7 @@ use conformance::vector::{self, Built, Vector, Way};
 use serde_json::{Value, json};
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
-    let target =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the scratch directory stands in target");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the scratch directory is in target");
     vector::build(target).expect("module and host can be built")
 });
 

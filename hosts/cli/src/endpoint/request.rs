@@ -35,7 +35,7 @@ impl Route {
         OLDER.into_iter().find(|(older, _)| *older == path.trim_end_matches('/')).map(|(_, current)| current)
     }
 
-    /// What to tell a sender whose request is taken although its form is an older one.
+    /// The message to a sender whose request is accepted in an older form.
     pub fn advice(self) -> Option<&'static str> {
         (self == Self::Old).then_some(
             "/api/v1/logs is an older path, and coralogix ended its ingestion hosts on 2026-09-30: post envelopes to \
