@@ -123,7 +123,7 @@ impl Scratch {
         self.owned = owned;
         let [application, subsystem, computer, category, class, method, thread] = &self.owned;
         self.names.set([application, subsystem, computer]);
-        Labels { names: &self.names, category, class, method, thread }
+        Labels { names: &self.names, category, class, method, thread, plain: false }
     }
 }
 
@@ -203,7 +203,7 @@ impl Filter {
         let mut members = Members::default();
         let scanned = source.members(record, &mut members);
         let mut judge = Judge { stages, stats, scratch, now, on, judged: 0 };
-        match (scanned, members.fields.kind()) {
+        match (&scanned, members.fields.kind()) {
             (Ok(scan), Some(kind)) => {
                 let copies = source.copies(&members, scan.body);
                 judge.finding(&Found { kind, members: &members, scan, copies });
@@ -250,7 +250,7 @@ impl Filter {
         let labels = scratch.restore_labels(note.labels);
         let name = IntegrationRef { integrations, index: integration }.name();
         let text = Shaper::report_text(start_ms, dimensions, count);
-        let time = shaper.guarded(start_ms, now);
+        let time = shaper.guarded(start_ms, now.millis());
         let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Document(text));
         time.mark(&mut entry, stats);
         entry.mark("report", Document::str("count"));
@@ -563,7 +563,7 @@ impl Stages {
     }
 
     /// Attaches a summary and a report that have waited for a slot of their own for too long.
-    #[inline(never)]
+    #[cold]
     fn mark_overdue(&mut self, entry: &mut Entry<'_>, stats: &mut Stats, now: Time) {
         if let Some(summary) = self.limiter.overdue(now) {
             stats.summarise(summary.tally.count);

@@ -178,18 +178,19 @@ pub struct Fields<'a> {
     slots: [Value<'a>; Field::ALL.len()],
     /// Whether all strings of the record are known to be UTF-8.
     is_utf8: bool,
+    /// Whether they may all stand in JSON as they are.
+    is_plain: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a value for the field with this number, unless it was offered one before: of two equal keys the first
-    /// counts, even if its value is null. Returns whether there is such a field.
+    /// Where the value of the field with this number goes, unless it was offered one before: of two equal keys the first
+    /// counts, even if its value is null. `Err` says whether there is such a field.
     #[inline(always)]
-    pub(crate) fn offer(&mut self, slot: usize, value: Value<'a>) -> bool {
-        let Some(slot) = self.slots.get_mut(slot) else { return false };
-        if let Value::Absent = slot {
-            *slot = value;
+    pub(crate) fn vacant(&mut self, slot: usize) -> Result<&mut Value<'a>, bool> {
+        match self.slots.get_mut(slot) {
+            Some(slot @ Value::Absent) => Ok(slot),
+            slot => Err(slot.is_some()),
         }
-        true
     }
 
     /// The field's value; `Absent` when the record has none.
@@ -232,9 +233,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Says that all strings of the record are UTF-8.
-    pub(crate) fn set_utf8(&mut self) {
-        self.is_utf8 = true;
+    /// Says whether all strings of the record are known to be UTF-8, and whether they may stand in JSON as they are.
+    pub(crate) fn set_spelling(&mut self, is_utf8: bool, is_plain: bool) {
+        (self.is_utf8, self.is_plain) = (is_utf8, is_plain);
+    }
+
+    /// Whether all strings may stand in JSON as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// The field as an integer, given as a number or as a string.
@@ -297,7 +303,7 @@ impl<'a> Fields<'a> {
         self.other_time(time, encoding, accepts)
     }
 
-    #[inline(never)]
+    #[cold]
     fn other_time(&self, time: Instant, encoding: Encoding, accepts: impl Fn(i64) -> bool) -> Instant {
         match (time, self.instant(Field::Timestamp, encoding)) {
             (_, timestamp @ Instant::Read(reading)) if accepts(reading.millis) => timestamp,

@@ -66,6 +66,8 @@ pub struct Scan<'a> {
     /// The record without white space around it.
     pub body: Record<'a>,
     quality: Quality,
+    /// Whether no string has escape sequences, so that each may stand in JSON as it is.
+    plain: bool,
     /// Of a `MessagePack` record: what [`msgpack::is_utf8`] takes.
     #[cfg(feature = "msgpack")]
     high: usize,
@@ -125,36 +127,25 @@ impl<'a> Record<'a> {
 
     /// Takes the members in order, each by what its key means, and checks the whole record. The first of two equal keys
     /// comes first.
+    #[inline]
     pub(crate) fn members<K: Keys>(
         self,
         cache: &mut KeyCache<K>,
         take: &mut impl Take<'a, K::Meaning>,
     ) -> Result<Scan<'a>, SyntaxError> {
         match self.encoding {
-            Encoding::Json => {
-                let (body, quality) = json::members(self.bytes, cache, take)?;
-                Ok(Scan::of_json(body, quality))
-            }
+            Encoding::Json => json::members(self.bytes, cache, take),
             #[cfg(feature = "msgpack")]
-            Encoding::MsgPack => {
-                let (quality, high) = msgpack::members(self.bytes, cache, take)?;
-                Ok(Scan { body: self, quality, high })
-            }
+            Encoding::MsgPack => msgpack::members(self.bytes, cache, take),
         }
     }
 
     /// Calls `on` for each member, and checks the whole record.
     fn each_member(self, on: &mut dyn FnMut(Str<'a>, Value<'a>)) -> Result<Scan<'a>, SyntaxError> {
         match self.encoding {
-            Encoding::Json => {
-                let (body, quality) = json::each_member(self.bytes, on)?;
-                Ok(Scan::of_json(body, quality))
-            }
+            Encoding::Json => json::each_member(self.bytes, on),
             #[cfg(feature = "msgpack")]
-            Encoding::MsgPack => {
-                let (quality, high) = msgpack::each_member(self.bytes, on)?;
-                Ok(Scan { body: self, quality, high })
-            }
+            Encoding::MsgPack => msgpack::each_member(self.bytes, on),
         }
     }
 
@@ -164,8 +155,7 @@ impl<'a> Record<'a> {
         cache: &mut KeyCache<K>,
         take: &mut impl Take<'a, K::Meaning>,
     ) -> Result<(Scan<'a>, &'a [u8]), SyntaxError> {
-        let (body, quality, rest) = json::first_members(self.bytes, cache, take)?;
-        Ok((Scan::of_json(body, quality), rest))
+        json::first_members(self.bytes, cache, take)
     }
 
     /// The first value in JSON text, and what follows it.
@@ -267,14 +257,10 @@ impl<'a> Record<'a> {
     }
 }
 
-impl<'a> Scan<'a> {
-    fn of_json(body: &'a [u8], quality: Quality) -> Self {
-        Self {
-            body: Record::json(body),
-            quality,
-            #[cfg(feature = "msgpack")]
-            high: 0,
-        }
+impl Scan<'_> {
+    /// Whether no string of the record is spelled otherwise in JSON.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Whether all strings of the record are known to be UTF-8.
@@ -297,7 +283,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn exact_quality(&self) -> Quality {
         let bytes = self.body.bytes;
         let found = match self.body.encoding {

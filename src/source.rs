@@ -56,7 +56,7 @@ pub(crate) enum Step<'p> {
 pub(crate) struct Found<'s, 'a> {
     pub kind: Kind,
     pub members: &'s Members<'a>,
-    pub scan: Scan<'a>,
+    pub scan: &'s Scan<'a>,
     /// The keys of members that are copies of it.
     pub copies: Vec<String>,
 }
@@ -133,15 +133,13 @@ impl<'a> Members<'a> {
     }
 
     fn scanned(&mut self, scan: &Scan<'_>) {
-        if scan.is_utf8() {
-            self.fields.set_utf8();
-        }
+        self.fields.set_spelling(scan.is_utf8(), scan.is_plain());
     }
 
-    #[inline(never)]
+    #[cold]
     fn take_role(&mut self, key: Key, value: Value<'a>) {
-        if let Some(slot) = key.slot() {
-            self.fields.offer(slot, value);
+        if let Some(Ok(vacant)) = key.slot().map(|slot| self.fields.vacant(slot)) {
+            *vacant = value;
         }
         let candidate = match key.path() {
             Some(path) => Candidate { value, path: Some(path) },
@@ -181,17 +179,19 @@ impl<'a> Members<'a> {
 impl<'a> Take<'a, Key> for Members<'a> {
     #[inline(always)]
     fn text(&mut self, key: Key, text: &'a [u8]) {
-        let is_field = self.fields.offer(key.only_slot(), Value::Str(Str::Plain(text)));
-        if !is_field && key != Key::NOTHING {
-            self.take_role(key, Value::Str(Str::Plain(text)));
+        match self.fields.vacant(key.only_slot()) {
+            Ok(vacant) => *vacant = Value::Str(Str::Plain(text)),
+            Err(false) if key != Key::NOTHING => self.take_role(key, Value::Str(Str::Plain(text))),
+            Err(_) => (),
         }
     }
 
     #[inline(always)]
     fn value(&mut self, key: Key, value: Value<'a>) {
-        let is_field = self.fields.offer(key.only_slot(), value);
-        if !is_field && (key != Key::NOTHING || matches!(value, Value::Map(_))) {
-            self.take_role(key, value);
+        match self.fields.vacant(key.only_slot()) {
+            Ok(vacant) => *vacant = value,
+            Err(false) if key != Key::NOTHING || matches!(value, Value::Map(_)) => self.take_role(key, value),
+            Err(_) => (),
         }
     }
 }
@@ -274,7 +274,7 @@ impl Source {
     pub fn read(&mut self, record: Record<'_>, sink: &mut dyn Sink) {
         let mut members = Members::default();
         let scanned = self.members(record, &mut members);
-        match (scanned, members.fields.kind()) {
+        match (&scanned, members.fields.kind()) {
             (Ok(scan), Some(kind)) => {
                 let copies = self.copies(&members, scan.body);
                 sink.finding(&Found { kind, members: &members, scan, copies });
@@ -502,7 +502,7 @@ impl Search<'_> {
         } else {
             copies(members, scan.body, self.paths, self.cache, self.buffers)
         };
-        self.sink.finding(&Found { kind, members, scan, copies: keys });
+        self.sink.finding(&Found { kind, members, scan: &scan, copies: keys });
         Outcome::Found
     }
 

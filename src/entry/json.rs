@@ -29,7 +29,7 @@ pub(super) fn bulk_item(entry: &Entry<'_>, out: &mut impl Out) {
 
 /// Names as members, each behind a comma; the last is left open.
 pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut impl Out) {
-    let mut members = Members { out, open: false };
+    let mut members = Members { out, plain: false, open: false };
     members.member(br#"","applicationName":""#, application);
     members.member(br#"","subsystemName":""#, subsystem);
     members.label(br#"","computerName":""#, computer);
@@ -46,7 +46,7 @@ fn head(entry: &Entry<'_>, out: &mut impl Out) {
 /// The labels, and the text's key; `open`: a string stands before them.
 #[inline]
 fn labels(entry: &Entry<'_>, open: bool, out: &mut impl Out) {
-    let mut members = Members { out, open };
+    let mut members = Members { out, plain: entry.labels.plain, open };
     members.label(br#"","category":""#, entry.labels.category);
     members.label(br#"","className":""#, entry.labels.class);
     members.label(br#"","methodName":""#, entry.labels.method);
@@ -70,20 +70,22 @@ fn tail(entry: &Entry<'_>, form: TextForm, out: &mut impl Out) {
 /// before, the comma, the key and the opening quote.
 struct Members<'o, O> {
     out: &'o mut O,
+    /// Whether the values need no escape sequences.
+    plain: bool,
     /// Whether there is a quote to close.
     open: bool,
 }
 
 impl<O: Out> Members<'_, O> {
-    #[inline]
+    #[inline(always)]
     fn member(&mut self, lead: &[u8], value: &[u8]) {
         self.close(lead);
         self.open = true;
-        escape(value, self.out);
+        if self.plain || is_plain(value) { self.out.put(value) } else { escape_odd(value, self.out) }
     }
 
     /// The same, where there is a value.
-    #[inline]
+    #[inline(always)]
     fn label(&mut self, lead: &[u8], value: &[u8]) {
         if !value.is_empty() {
             self.member(lead, value);
@@ -91,7 +93,7 @@ impl<O: Out> Members<'_, O> {
     }
 
     /// Closes the last value with what stands behind it.
-    #[inline]
+    #[inline(always)]
     fn close(&mut self, behind: &[u8]) {
         let behind = match behind {
             [_, behind @ ..] if !self.open => behind,

@@ -441,11 +441,12 @@ impl Checks {
         }
         let time = filter.stages.shaper.time(fields, record, now);
         told.stale = time.out_of_range;
-        told.time_ms =
-            match fields.time(record.encoding(), |millis| filter.stages.shaper.is_in_range(millis, now)) {
-                Instant::Read(reading) => Some(reading.millis),
-                Instant::Missing | Instant::Unreadable => None,
-            };
+        told.time_ms = match fields
+            .time(record.encoding(), |millis| filter.stages.shaper.is_in_range(millis, now.millis()))
+        {
+            Instant::Read(reading) => Some(reading.millis),
+            Instant::Missing | Instant::Unreadable => None,
+        };
         let claims =
             told.integrations.iter().find(|step| step.standing == Standing::Claims).map(|step| step.index);
         let Some(claims) = claims else { return told };

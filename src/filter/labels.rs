@@ -106,7 +106,7 @@ impl Namer {
         let Texts { cache, uncached, category, class, method, thread } = texts;
         let names = self.names(source, redactor, cache, uncached);
         let Some(kind) = source.kind else {
-            return Labels { names, category: b"", class: b"", method: b"", thread: b"" };
+            return Labels { names, category: b"", class: b"", method: b"", thread: b"", plain: true };
         };
         let rules = (!redactor.is_empty()).then_some(redactor);
         let of = |field, text| label(value(field, source.fields, rules, text));
@@ -123,6 +123,7 @@ impl Namer {
             },
             method: of(kind.subject_field(), method),
             thread: of(source.fields.entity_field(kind), thread),
+            plain: rules.is_none() && source.fields.is_plain(),
         }
     }
 
@@ -161,7 +162,7 @@ impl Namer {
         &cached.names
     }
 
-    #[inline(never)]
+    #[cold]
     fn name(&self, source: Source<'_, '_>, redactor: &Redactor, names: &mut Names) {
         let source = &source;
         let [mut application, mut subsystem, mut computer] = [const { String::new() }; 3];
@@ -223,7 +224,7 @@ fn label(text: &[u8]) -> &[u8] {
     }
 }
 
-#[inline(never)]
+#[cold]
 fn any_label(text: &[u8]) -> &[u8] {
     let text = core::str::from_utf8(text).unwrap_or_default();
     let text = clip(text);

@@ -62,7 +62,7 @@ impl EventTime {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn mark_unusual(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
         if let Some(word) = self.out_of_range {
             entry.mark("clamped", Document::str(word));
@@ -170,28 +170,29 @@ impl Shaper {
 
     #[inline]
     pub fn time(&self, fields: &Fields<'_>, body: Record<'_>, now: Time) -> EventTime {
-        let (reading, spelled) = match fields.time(body.encoding(), |millis| self.is_in_range(millis, now)) {
-            Instant::Read(reading) => (Some(reading.millis), reading.unit.mark()),
-            Instant::Missing => (None, Some("missing")),
-            Instant::Unreadable => (None, Some("unreadable")),
+        let now_ms = now.millis();
+        let (reading, spelled) = match fields.time(body.encoding(), |millis| self.is_in_range(millis, now_ms))
+        {
+            Instant::Read(reading) => (reading.millis, reading.unit.mark()),
+            Instant::Missing => (now_ms, Some("missing")),
+            Instant::Unreadable => (now_ms, Some("unreadable")),
         };
-        EventTime { spelled, ..self.guarded(reading.unwrap_or_else(|| now.millis()), now) }
+        EventTime { spelled, ..self.guarded(reading, now_ms) }
     }
 
     /// Whether Coralogix accepts a time now.
     #[inline]
-    pub fn is_in_range(&self, millis: i64, now: Time) -> bool {
+    pub fn is_in_range(&self, millis: i64, now_ms: i64) -> bool {
         let Guard { max_age_ms, max_ahead_ms, .. } = self.guard;
         // From the oldest that is accepted to the one that is furthest ahead, in one comparison.
         let range = max_age_ms.wrapping_add(max_ahead_ms).cast_unsigned();
-        millis.wrapping_sub(now.millis().wrapping_sub(max_age_ms)).cast_unsigned() <= range
+        millis.wrapping_sub(now_ms.wrapping_sub(max_age_ms)).cast_unsigned() <= range
     }
 
     /// A time, replaced by the time of arrival if Coralogix would not accept it.
     #[inline]
-    pub fn guarded(&self, finding_ms: i64, now: Time) -> EventTime {
-        let now_ms = now.millis();
-        let (entry_ms, out_of_range) = if self.is_in_range(finding_ms, now) {
+    pub fn guarded(&self, finding_ms: i64, now_ms: i64) -> EventTime {
+        let (entry_ms, out_of_range) = if self.is_in_range(finding_ms, now_ms) {
             (finding_ms, None)
         } else {
             (now_ms, Some(if finding_ms < now_ms { "too-old" } else { "too-far-ahead" }))
@@ -346,7 +347,7 @@ impl Shaper {
         self.fit_within(entry, (fields, Scope::Everything), stats);
     }
 
-    #[inline(never)]
+    #[cold]
     fn fit_within<'a>(&self, entry: &mut Entry<'a>, fields: (&Fields<'a>, Scope), stats: &mut Stats) {
         let max = self.guard.max_entry_bytes;
         let length = entry.length();

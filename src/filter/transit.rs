@@ -60,7 +60,7 @@ impl Shaper {
             let Some(value) = events.next() else { return false };
             let fine = match (key, value) {
                 ("timestamp", Event::Number(number)) => {
-                    timestamp = number.as_i64().is_some_and(|millis| self.is_in_range(millis, now));
+                    timestamp = number.as_i64().is_some_and(|millis| self.is_in_range(millis, now.millis()));
                     timestamp
                 }
                 ("severity", Event::Number(number)) => {

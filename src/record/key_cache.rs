@@ -106,14 +106,14 @@ impl<K: Keys> KeyCache<K> {
 
     /// The keys that are expected at a position, the next one first.
     #[inline]
-    pub(super) fn expected(&self, cursor: Cursor) -> &[CachedKey<K::Meaning>] {
+    pub(super) fn expected(&self, cursor: &Cursor) -> &[CachedKey<K::Meaning>] {
         self.layouts.get(cursor.layout).and_then(|layout| layout.get(cursor.passed..)).unwrap_or_default()
     }
 
-    /// The position at which so many keys are expected.
-    pub(super) fn before(&self, cursor: Cursor, expected: usize) -> Cursor {
+    /// Moves the position to where so many keys are expected.
+    pub(super) fn set_expected(&self, cursor: &mut Cursor, expected: usize) {
         let all = self.layouts.get(cursor.layout).map_or(0, Vec::len);
-        Cursor { passed: all.saturating_sub(expected), ..cursor }
+        cursor.passed = all.saturating_sub(expected);
     }
 
     /// Tries the cached keys that are close to the position: the first of another layout for a record's first key, the
@@ -133,7 +133,7 @@ impl<K: Keys> KeyCache<K> {
             self.remember(cursor);
             return Some(found);
         }
-        let near = self.expected(*cursor).iter().take(SKIPPED.wrapping_add(1)).enumerate().skip(1);
+        let near = self.expected(cursor).iter().take(SKIPPED.wrapping_add(1)).enumerate().skip(1);
         let (missing, meaning, rest) =
             near.into_iter().find_map(|(at, cached)| Some((at, cached.meaning, cached.follow(bytes)?)))?;
         cursor.passed = cursor.passed.wrapping_add(missing).wrapping_add(1);

@@ -3,7 +3,9 @@
 use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
 use super::simd::is_ascii;
-use super::{MAX_DEPTH, Number, Quality, Reader, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value};
+use super::{
+    MAX_DEPTH, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value,
+};
 
 const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
 
@@ -20,6 +22,8 @@ pub(crate) struct MsgPackReader<'a> {
     depth: usize,
     started: bool,
     quality: Quality,
+    /// Of the bytes that [`members`] has read, how many have their highest bit set, heads of short strings left out.
+    high: usize,
 }
 
 /// What a value begins with.
@@ -41,7 +45,13 @@ impl<'a> MsgPackReader<'a> {
             depth: 0,
             started: false,
             quality: Quality::default(),
+            high: 0,
         }
+    }
+
+    /// The record.
+    fn scan(&self) -> Scan<'a> {
+        Scan { body: Record::msgpack(self.all), quality: self.quality, plain: false, high: self.high }
     }
 
     /// An error at the current position.
@@ -195,13 +205,15 @@ impl<'a> MsgPackReader<'a> {
         Ok(Token::Key(Str::Plain(key.as_bytes())))
     }
 
-    /// The key of a member that was not expected: its meaning.
-    #[inline(never)]
+    /// A member's key other than the first of those that are expected: its meaning.
+    #[cold]
     fn member_key<K: Keys>(
         &mut self,
         cache: &mut KeyCache<K>,
         cursor: &mut Cursor,
+        expected: usize,
     ) -> Result<K::Meaning, SyntaxError> {
+        cache.set_expected(cursor, expected);
         if let Some((meaning, rest)) = cache.near(cursor, self.rest) {
             self.rest = rest;
             return Ok(meaning);
@@ -223,7 +235,7 @@ impl<'a> MsgPackReader<'a> {
     }
 
     /// The value of a member; a map or list is checked and read past.
-    #[inline(never)]
+    #[cold]
     fn member_value(&mut self) -> Result<Value<'a>, SyntaxError> {
         let start = self.rest;
         Ok(match self.value()? {
@@ -237,6 +249,11 @@ impl<'a> MsgPackReader<'a> {
             }
             _ => Value::Null,
         })
+    }
+
+    /// Counts the bytes from `start`, where a key or a value begins that was read since.
+    fn count_whole(&mut self, start: &[u8]) {
+        self.high = self.high.wrapping_add(high_between(start, self.rest)).wrapping_sub(1);
     }
 
     /// Reads past the end of the innermost map or list and looks for duplicate keys on the way.
@@ -312,11 +329,12 @@ pub(crate) fn after(bytes: &[u8]) -> Result<&[u8], SyntaxError> {
 ///
 /// Decision: short strings are checked together and only in records that are kept, so that a dropped record pays nothing
 /// for it.
+#[inline(never)]
 pub(crate) fn members<'a, K: Keys>(
     bytes: &'a [u8],
     cache: &mut KeyCache<K>,
     take: &mut impl Take<'a, K::Meaning>,
-) -> Result<(Quality, usize), SyntaxError> {
+) -> Result<Scan<'a>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
     let Head::Map(count) = reader.head()? else {
         return Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 });
@@ -325,11 +343,12 @@ pub(crate) fn members<'a, K: Keys>(
     reader.begin(0, true)?;
     let mut rest = reader.rest;
     let mut cursor = cache.start(false);
-    let mut expected = cache.expected(cursor);
-    let mut high = high_between(bytes, reader.rest);
-    // Keys and values that the reader has not read: each has one byte with the highest bit set, its head.
-    let mut short = (count as usize).wrapping_mul(2);
-    for _ in 0..count {
+    let mut expected = cache.expected(&cursor);
+    // Each key and each value has one, its head; what the reader reads is counted whole.
+    reader.high = high_between(bytes, rest).wrapping_add((count as usize).wrapping_mul(2));
+    let mut left = count;
+    while left > 0 {
+        left = left.wrapping_sub(1);
         let meaning;
         if let Some((cached, later)) = expected.split_first()
             && let Some(after) = cached.follow(rest)
@@ -337,27 +356,23 @@ pub(crate) fn members<'a, K: Keys>(
             (expected, rest) = (later, after);
             meaning = cached.meaning;
         } else {
-            cursor = cache.before(cursor, expected.len());
             reader.rest = rest;
-            meaning = reader.member_key(cache, &mut cursor)?;
-            high = high.wrapping_add(high_between(rest, reader.rest));
-            short = short.wrapping_sub(1);
+            meaning = reader.member_key(cache, &mut cursor, expected.len())?;
+            reader.count_whole(rest);
             rest = reader.rest;
-            expected = cache.expected(cursor);
+            expected = cache.expected(&cursor);
         }
         if let Some((text, after)) = short_string(rest) {
             take.text(meaning, text);
             rest = after;
         } else if let Some((value, number, after)) = usual_value(rest) {
             take.value(meaning, value);
-            // Besides the head, as for a short string.
-            high = high.wrapping_add(high_in(number));
+            reader.high = reader.high.wrapping_add(high_in(number));
             rest = after;
         } else {
             reader.rest = rest;
             take.value(meaning, reader.member_value()?);
-            high = high.wrapping_add(high_between(rest, reader.rest));
-            short = short.wrapping_sub(1);
+            reader.count_whole(rest);
             rest = reader.rest;
         }
     }
@@ -368,7 +383,7 @@ pub(crate) fn members<'a, K: Keys>(
     if !rest.is_empty() {
         return Err(reader.error(SyntaxErrorKind::TrailingBytes));
     }
-    Ok((reader.quality, high.wrapping_add(short)))
+    Ok(reader.scan())
 }
 
 /// Calls `on` for each member of the record, without a cache. Returns its properties, of which duplicate keys have to be
@@ -376,7 +391,7 @@ pub(crate) fn members<'a, K: Keys>(
 pub(crate) fn each_member<'a>(
     bytes: &'a [u8],
     on: &mut dyn FnMut(Str<'a>, Value<'a>),
-) -> Result<(Quality, usize), SyntaxError> {
+) -> Result<Scan<'a>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
     let Head::Map(count) = reader.head()? else {
         return Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 });
@@ -395,7 +410,8 @@ pub(crate) fn each_member<'a>(
     }
     reader.quality.add(Quality::MAYBE_DUPLICATE);
     // The reader has checked every string.
-    Ok((reader.quality, high_bytes(bytes)))
+    reader.high = high_bytes(bytes);
+    Ok(reader.scan())
 }
 
 /// A string of less than 128 bytes, as most keys and values are, and what follows it.
@@ -426,10 +442,11 @@ fn high_between(all: &[u8], rest: &[u8]) -> usize {
 }
 
 /// The number of bytes that have their highest bit set.
+#[inline(never)]
 fn high_bytes(bytes: &[u8]) -> usize {
-    // Chunks that a sum of bytes cannot overflow.
+    // Chunks that a sum of bytes cannot overflow, and that vectors divide.
     let count = |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, byte| sum.wrapping_add(byte >> 7));
-    bytes.chunks(255).fold(0, |sum, chunk| sum.wrapping_add(usize::from(count(chunk))))
+    bytes.chunks(224).fold(0, |sum, chunk| sum.wrapping_add(usize::from(count(chunk))))
 }
 
 /// Whether all strings of a valid value are UTF-8.
@@ -450,6 +467,10 @@ fn usual_value(bytes: &[u8]) -> Option<(Value<'_>, u64, &[u8])> {
     let int = |number| Value::Number(Number::Int(number));
     Some(match head {
         0xc2 | 0xc3 => (Value::Bool(*head == 0xc3), 0, rest),
+        0xcc => {
+            let (&number, rest) = rest.split_first()?;
+            (int(i64::from(number)), u64::from(number), rest)
+        }
         0xcd => {
             let (number, rest) = rest.split_first_chunk()?;
             let number = u16::from_be_bytes(*number);

@@ -130,7 +130,7 @@ mod vectors {
         match bytes.first_chunk().map(first_stop::<ASCII>) {
             Some(Some(stop)) => stop,
             Some(None) => BLOCK.wrapping_add(long_length::<ASCII>(bytes.get(BLOCK..).unwrap_or_default())),
-            None => words_length::<ASCII>(bytes),
+            None => tail_length::<ASCII>(bytes),
         }
     }
 
@@ -143,7 +143,13 @@ mod vectors {
             }
             length = length.wrapping_add(BLOCK);
         }
-        length.wrapping_add(words_length::<ASCII>(tail))
+        length.wrapping_add(tail_length::<ASCII>(tail))
+    }
+
+    /// Of less than a block.
+    #[cold]
+    fn tail_length<const ASCII: bool>(bytes: &[u8]) -> usize {
+        words_length::<ASCII>(bytes)
     }
 
     #[inline(always)]
