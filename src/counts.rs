@@ -35,6 +35,8 @@ pub(crate) struct Counts<N> {
     made: u64,
     max: usize,
     wait: i64,
+    /// A buffer for what is digested.
+    key: Vec<u8>,
 }
 
 /// A count, as it leaves.
@@ -57,6 +59,7 @@ impl<N> Counts<N> {
             made: 0,
             max,
             wait: i64::try_from(wait_ns).unwrap_or(i64::MAX),
+            key: Vec::new(),
         }
     }
 
@@ -65,20 +68,20 @@ impl<N> Counts<N> {
     pub fn add(
         &mut self,
         integration: usize,
-        dimensions: [&str; 4],
+        dimensions: [&[u8]; 4],
         time_ms: i64,
         now: Time,
         first: impl FnOnce() -> N,
         further: impl FnOnce(&mut N),
     ) {
         let mut start_ms = hour(time_ms);
+        let mut digest = self.digest(start_ms, &dimensions);
         let mut dimensions = Some(dimensions);
-        let mut digest = self.secret.digest_all(start_ms, dimensions.as_slice().as_flattened());
         if self.length >= self.max && self.report_of(Key { integration, digest }).is_none() {
             // The hour that a finding gives is as unbounded as its dimensions.
             start_ms = hour(now.millis());
             dimensions = None;
-            digest = self.secret.digest_all(start_ms, &[]);
+            digest = self.digest(start_ms, &[]);
         }
         let key = Key { integration, digest };
         if let Some(report) = self.report_of(key) {
@@ -94,6 +97,18 @@ impl<N> Counts<N> {
         self.due.insert((end.min(late).max(soon), self.made), key);
         let dimensions = dimensions.map(|texts| texts.map(|text| clip(text).into()));
         self.insert(key, Report { integration, start_ms, dimensions, count: 1, note: first() });
+    }
+
+    /// The digest of an hour and of texts, none of which can be mistaken for part of another.
+    fn digest(&mut self, start_ms: i64, texts: &[&[u8]]) -> Digest {
+        let Self { secret, key, .. } = self;
+        key.clear();
+        key.extend_from_slice(&start_ms.to_le_bytes());
+        for text in texts {
+            key.extend_from_slice(&text.len().to_le_bytes());
+            key.extend_from_slice(text);
+        }
+        secret.digest(key)
     }
 
     fn report_of(&mut self, key: Key) -> Option<&mut Report<N>> {
@@ -169,8 +184,9 @@ fn hour(time_ms: i64) -> i64 {
 }
 
 /// Dimensions are shown, not searched: a label's length is enough, and what an attacker names cannot fill the memory.
-fn clip(text: &str) -> &str {
+fn clip(text: &[u8]) -> &str {
     const BYTES: usize = 256;
+    let text = core::str::from_utf8(text).unwrap_or_default();
     text.get(..text.floor_char_boundary(BYTES)).unwrap_or(text)
 }
 
@@ -185,6 +201,7 @@ mod tests {
     }
 
     fn add(counts: &mut Counts<()>, integration: usize, dimensions: [&str; 4]) {
+        let dimensions = dimensions.map(str::as_bytes);
         counts.add(integration, dimensions, HOUR.millis(), HOUR, || (), |()| ());
     }
 
@@ -203,6 +220,24 @@ mod tests {
             add(&mut counts, 0, [cluster; 4]);
         }
         assert_eq!(all(counts), [(0, Some("(other keys)".to_owned()), 2), (0, None, 2)]);
+    }
+
+    #[test]
+    fn texts_are_digested_apart() {
+        let mut counts = counts(1);
+        let mut digest = |number, texts: &[&str]| {
+            let texts: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
+            counts.digest(number, &texts)
+        };
+        let all = [
+            digest(0, &["a", "b"]),
+            digest(0, &["ab", ""]),
+            digest(0, &["", "ab"]),
+            digest(0, &["ab"]),
+            digest(0, &[]),
+            digest(1, &["a", "b"]),
+        ];
+        assert!(all.iter().enumerate().all(|(at, one)| !all[..at].contains(one)));
     }
 
     #[test]

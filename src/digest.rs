@@ -13,7 +13,7 @@
 use core::hash::{BuildHasherDefault, Hash, Hasher};
 use std::collections::HashMap;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 /// The secret that makes a table's digests unpredictable.
 #[derive(Clone, Copy)]
@@ -33,19 +33,6 @@ impl Secret {
     pub fn digest(self, text: &[u8]) -> Digest {
         let [one, two] = self.keys;
         let hash = SipHasher13::new_with_keys(one, two).hash(text);
-        Digest { index: hash.h1, rest: hash.h2 }
-    }
-
-    /// Returns the digest of several texts and a number, none of which can be mistaken for part of another.
-    pub fn digest_all(self, number: i64, texts: &[&str]) -> Digest {
-        let [one, two] = self.keys;
-        let mut hasher = SipHasher13::new_with_keys(one, two);
-        hasher.write_i64(number);
-        for text in texts {
-            hasher.write_u64(text.len() as u64);
-            hasher.write(text.as_bytes());
-        }
-        let hash = hasher.finish128();
         Digest { index: hash.h1, rest: hash.h2 }
     }
 }
@@ -106,19 +93,5 @@ mod tests {
             }
         }
         assert_eq!(Secret::new(7).digest(b"a").index, Secret::new(7).digest(b"a").index);
-    }
-
-    #[test]
-    fn texts_are_digested_apart() {
-        let secret = Secret::new(7);
-        let all = [
-            secret.digest_all(0, &["a", "b"]),
-            secret.digest_all(0, &["ab", ""]),
-            secret.digest_all(0, &["", "ab"]),
-            secret.digest_all(0, &["ab"]),
-            secret.digest_all(0, &[]),
-            secret.digest_all(1, &["a", "b"]),
-        ];
-        assert!(all.iter().enumerate().all(|(at, one)| !all[..at].contains(one)));
     }
 }

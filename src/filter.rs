@@ -551,7 +551,7 @@ impl Stages {
             self.mark_overdue(&mut entry, stats, now);
         }
         let original = OriginalBody {
-            record: scan.body,
+            scan,
             quality: scan.quality(),
             fields: finding.fields,
             own: members.own,
@@ -618,7 +618,7 @@ impl Stages {
             Content::Object(scan) => {
                 let own = other.members.is_some_and(|members| members.own);
                 let original = OriginalBody {
-                    record: scan.body,
+                    scan: &scan,
                     quality: scan.quality(),
                     fields,
                     own,

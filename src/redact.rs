@@ -10,7 +10,7 @@
 use core::ops::ControlFlow;
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::memchr2;
 use memchr::memmem::{self, Finder};
 
 use crate::config::Redaction;
@@ -57,13 +57,19 @@ impl Redactor {
 
     /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key contains
     /// the last word of the rule's path, or there is text that may contain an object. Most bodies contain no secret.
-    pub fn may_apply(&self, record: Record<'_>) -> bool {
-        contains_object_text(record) || self.rules.iter().any(|rule| rule.may_apply(record))
+    /// `plain`: no string contains a quote or a backslash.
+    pub fn may_apply(&self, record: Record<'_>, plain: bool) -> bool {
+        (!plain && contains_object_text(record)) || self.rules.iter().any(|rule| rule.may_apply(record))
     }
 
     /// Whether there is no rule at all.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Itself, if there are rules.
+    pub fn rules(&self) -> Option<&Self> {
+        (!self.is_empty()).then_some(self)
     }
 
     /// Overwrites everywhere in a document that is not a finding; returns how many values changed.
@@ -368,9 +374,10 @@ fn length_in_key(rest: &[u8], encoding: Encoding) -> usize {
 
 /// A text with its escape sequences of JSON and of URIs resolved; `None` if it has none.
 fn resolve(text: &str) -> Option<String> {
+    memchr2(b'\\', b'%', text.as_bytes())?;
     let mut resolved = String::new();
     unescape(text, &mut resolved);
-    if memchr(b'%', resolved.as_bytes()).is_some() {
+    if resolved.contains('%') {
         resolved = percent_decoded(&resolved);
     }
     (resolved != text).then_some(resolved)
@@ -473,7 +480,7 @@ mod tests {
                 record.read(Limits::NONE, &mut editor);
                 if editor.changed > 0 {
                     changed += 1;
-                    if !redactor.may_apply(record) {
+                    if !redactor.may_apply(record, record.check().is_ok_and(|scan| scan.is_plain())) {
                         missed.push(text.clone());
                     }
                 }
@@ -538,7 +545,7 @@ mod tests {
                     for record in records_of(text, size) {
                         let json = record.to_string();
                         let apply: [&dyn Fn() -> u64; 4] = [
-                            &|| u64::from(redactor.may_apply(Record::json(&json))),
+                            &|| u64::from(redactor.may_apply(Record::json(&json), false)),
                             &|| edited(&redactor, &json, Scope::Fields).1,
                             &|| edited(&redactor, &json, Scope::Everything).1,
                             &|| {

@@ -318,9 +318,6 @@ impl Source {
 
     /// See [`copies`].
     pub fn copies<'a>(&mut self, members: &Members<'a>, record: Record<'a>) -> Vec<String> {
-        if !members.has_candidates() {
-            return Vec::new();
-        }
         copies(members, record, &self.paths, &mut self.cache, &mut self.buffers)
     }
 
@@ -452,7 +449,7 @@ impl Search<'_> {
         let mut members = Members::default();
         let Ok(scan) = members.read(record, self.cache) else { return Outcome::Nothing };
         match members.certain_kind() {
-            Some(kind) => self.give(kind, &members, scan, at),
+            Some(kind) => self.give(kind, &members, &scan, at),
             None => Outcome::Nothing,
         }
     }
@@ -474,13 +471,13 @@ impl Search<'_> {
     fn object(&mut self, record: Record<'_>, at: At) -> Outcome {
         let mut members = Members::default();
         match members.read(record, self.cache) {
-            Ok(scan) => self.members(&members, scan, at),
+            Ok(scan) => self.members(&members, &scan, at),
             Err(_) => Outcome::Nothing,
         }
     }
 
     /// Takes an object as a finding, or searches what it contains.
-    fn members<'x>(&mut self, members: &Members<'x>, scan: Scan<'x>, at: At) -> Outcome {
+    fn members<'x>(&mut self, members: &Members<'x>, scan: &Scan<'x>, at: At) -> Outcome {
         match members.fields.kind() {
             Some(kind) => self.give(kind, members, scan, at),
             None => self.candidates(scan.body, members, at),
@@ -488,7 +485,7 @@ impl Search<'_> {
     }
 
     /// Gives a finding to the sink, unless items before it have to be given first or the host takes single ones only.
-    fn give<'x>(&mut self, kind: Kind, members: &Members<'x>, scan: Scan<'x>, at: At) -> Outcome {
+    fn give<'x>(&mut self, kind: Kind, members: &Members<'x>, scan: &Scan<'x>, at: At) -> Outcome {
         let is_only_item = at.last && !at.deferred && !at.emit;
         if !self.sink.takes_batches() && !is_only_item {
             self.batch = true;
@@ -502,7 +499,7 @@ impl Search<'_> {
         } else {
             copies(members, scan.body, self.paths, self.cache, self.buffers)
         };
-        self.sink.finding(&Found { kind, members, scan: &scan, copies: keys });
+        self.sink.finding(&Found { kind, members, scan, copies: keys });
         Outcome::Found
     }
 
@@ -682,7 +679,7 @@ impl Search<'_> {
     fn only_object(&mut self, text: &[u8], at: At) -> Option<Outcome> {
         let mut members = Members::default();
         let (scan, after) = members.read_first(text, self.cache).ok()?;
-        text::split_blank(after).1.is_empty().then(|| self.members(&members, scan, at))
+        text::split_blank(after).1.is_empty().then(|| self.members(&members, &scan, at))
     }
 
     /// Takes the first value of a line, which may reach beyond it. Returns what follows the value, and whether to go on.
@@ -725,7 +722,7 @@ impl Search<'_> {
         let (scan, after) = members
             .read_first(text, self.cache)
             .map_err(|error| members.fields.is_part_of_finding().then_some(error))?;
-        let go_on = match self.members(&members, scan, items.next(text::is_end(after))) {
+        let go_on = match self.members(&members, &scan, items.next(text::is_end(after))) {
             Outcome::Nothing => self.item(Content::Object(scan), Some(&members), None, items),
             outcome => items.take(outcome),
         };
@@ -793,7 +790,19 @@ impl Items {
 
 /// The keys of a finding's members that are copies of it: text or an object under a key of `look-in` that is a finding
 /// with the same values.
+#[inline]
 fn copies<'a>(
+    members: &Members<'a>,
+    record: Record<'a>,
+    paths: &[Path],
+    cache: &mut KeyCache<KeyTable>,
+    buffers: &mut Vec<String>,
+) -> Vec<String> {
+    if members.has_candidates() { any_copies(members, record, paths, cache, buffers) } else { Vec::new() }
+}
+
+#[cold]
+fn any_copies<'a>(
     members: &Members<'a>,
     record: Record<'a>,
     paths: &[Path],

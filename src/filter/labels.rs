@@ -108,7 +108,7 @@ impl Namer {
         let Some(kind) = source.kind else {
             return Labels { names, category: b"", class: b"", method: b"", thread: b"", plain: true };
         };
-        let rules = (!redactor.is_empty()).then_some(redactor);
+        let rules = redactor.rules();
         let of = |field, text| label(value(field, source.fields, rules, text));
         Labels {
             names,
@@ -189,7 +189,7 @@ fn required(name: &[u8]) -> &[u8] {
 
 /// A field's text, redacted, borrowed from the record or from `scratch`; empty if there is none.
 #[inline]
-fn value<'a>(
+pub(super) fn value<'a>(
     field: Field,
     fields: &Fields<'a>,
     rules: Option<&Redactor>,

@@ -8,7 +8,7 @@ use crate::entry::{Entry, Labels};
 use crate::finding::{Field, Fields, Instant};
 use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
-use crate::record::{Body, Document, Event, Limits, Quality, Record, Value, is_own_key};
+use crate::record::{Body, Document, Event, Limits, Quality, Record, Scan, Value, is_own_key};
 use crate::redact::{Editor, Redactor, Scope};
 use crate::stats::Stats;
 use crate::time::{self, Time};
@@ -24,7 +24,7 @@ pub(super) struct Shaper {
 
 /// A body as it came, and what is known about it.
 pub(super) struct OriginalBody<'s, 'a> {
-    pub record: Record<'a>,
+    pub scan: &'s Scan<'a>,
     pub quality: Quality,
     pub fields: &'s Fields<'a>,
     /// Whether the filter's own key is in it.
@@ -84,9 +84,6 @@ pub(super) fn own_time(fields: &Fields<'_>, body: Record<'_>, accepts: impl Fn(i
 }
 
 impl Shaper {
-    /// What tells the counts of one report apart.
-    const DIMENSIONS: [Field; 4] = [Field::Cluster, Field::Principal, Field::Rule, Field::ResourceNamespace];
-
     pub fn new(config: &Config, source: &mut impl pattern::Source) -> Result<Self, BuildError> {
         Ok(Self {
             namer: Namer::new(&config.coralogix),
@@ -107,12 +104,17 @@ impl Shaper {
         self.namer.label(source, &self.redactor, texts)
     }
 
-    pub fn dimensions<'t>(&self, fields: &Fields<'_>, texts: &'t mut [String; 4]) -> [&'t str; 4] {
-        for (field, text) in Self::DIMENSIONS.into_iter().zip(texts.iter_mut()) {
-            text.clear();
-            labels::push(field, fields, &self.redactor, text);
-        }
-        texts.each_ref().map(String::as_str)
+    /// What tells the counts of one report apart, borrowed from the record or from `texts`.
+    pub fn dimensions<'t>(&self, fields: &Fields<'t>, texts: &'t mut [String; 4]) -> [&'t [u8]; 4] {
+        let [cluster, principal, rule, namespace] = texts;
+        let rules = self.redactor.rules();
+        let of = |field, text| labels::value(field, fields, rules, text);
+        [
+            of(Field::Cluster, cluster),
+            of(Field::Principal, principal),
+            of(Field::Rule, rule),
+            of(Field::ResourceNamespace, namespace),
+        ]
     }
 
     /// What a summary says, and what is noted of the findings it speaks of.
@@ -220,12 +222,12 @@ impl Shaper {
         scope: Scope,
         stats: &mut Stats,
     ) {
-        let OriginalBody { record, quality, own, texts, copies, .. } = original;
+        let OriginalBody { scan, quality, own, texts, copies, .. } = original;
         let redact = !self.redactor.is_empty()
             && (scope == Scope::Everything
                 || *texts
                 || !quality.verbatim()
-                || self.redactor.may_apply(*record));
+                || self.redactor.may_apply(scan.body, scan.is_plain()));
         if redact || *own || !quality.verbatim() || !copies.is_empty() || self.keys == Keys::Snake {
             self.rewrite(entry, original, redact.then_some(scope), scope, stats);
         }
@@ -244,7 +246,7 @@ impl Shaper {
         stats: &mut Stats,
     ) {
         let mut editor = Editor::new(&self.redactor, redact);
-        let Reading { mut document, complete, cut } = self.read(original.record, &mut editor);
+        let Reading { mut document, complete, cut } = self.read(original.scan.body, &mut editor);
         let redacted = editor.changed;
         if original.own {
             let mut previous = None;
@@ -265,7 +267,7 @@ impl Shaper {
         }
         entry.body = Body::Document(document);
         if cut {
-            entry.mark_truncated(original.record.bytes().len());
+            entry.mark_truncated(original.scan.body.bytes().len());
             stats.truncated = stats.truncated.saturating_add(1);
         }
         if !complete {

@@ -185,6 +185,16 @@ impl<'a> MsgPackReader<'a> {
         Ok(())
     }
 
+    /// The beginning of a record, which is the outermost map of the reader: how many members it has.
+    #[inline]
+    fn record_start(&mut self) -> Result<u32, SyntaxError> {
+        self.begin(0, true)?;
+        match self.head()? {
+            Head::Map(count) => Ok(count),
+            _ => Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 }),
+        }
+    }
+
     /// A key. JSON's are strings; what else serves as one is given as one.
     fn key(&mut self) -> Result<Token<'a>, SyntaxError> {
         let Head::Token(token) = self.head()? else {
@@ -336,16 +346,12 @@ pub(crate) fn members<'a, K: Keys>(
     take: &mut impl Take<'a, K::Meaning>,
 ) -> Result<Scan<'a>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
-    let Head::Map(count) = reader.head()? else {
-        return Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 });
-    };
-    // The record itself is the outermost map of the reader.
-    reader.begin(0, true)?;
+    let count = reader.record_start()?;
     let mut rest = reader.rest;
     let mut cursor = cache.start(false);
     let mut expected = cache.expected(&cursor);
-    // Each key and each value has one, its head; what the reader reads is counted whole.
-    reader.high = high_between(bytes, rest).wrapping_add((count as usize).wrapping_mul(2));
+    // Each map, key and value has one, its head; what the reader reads is counted whole.
+    reader.high = high_in(u64::from(count)).wrapping_add(1).wrapping_add((count as usize).wrapping_mul(2));
     let mut left = count;
     while left > 0 {
         left = left.wrapping_sub(1);
@@ -393,11 +399,7 @@ pub(crate) fn each_member<'a>(
     on: &mut dyn FnMut(Str<'a>, Value<'a>),
 ) -> Result<Scan<'a>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
-    let Head::Map(count) = reader.head()? else {
-        return Err(SyntaxError { kind: SyntaxErrorKind::NotAnObject, offset: 0 });
-    };
-    // The record itself is the outermost map of the reader.
-    reader.begin(0, true)?;
+    let count = reader.record_start()?;
     for _ in 0..count {
         let key = match reader.key()? {
             Token::Key(key) => key,
