@@ -77,7 +77,7 @@ struct Members<'o, O> {
 }
 
 impl<O: Out> Members<'_, O> {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn member(&mut self, lead: &[u8], value: &[u8]) {
         self.close(lead);
         self.open = true;
@@ -85,7 +85,7 @@ impl<O: Out> Members<'_, O> {
     }
 
     /// The same, where there is a value.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn label(&mut self, lead: &[u8], value: &[u8]) {
         if !value.is_empty() {
             self.member(lead, value);
@@ -93,7 +93,7 @@ impl<O: Out> Members<'_, O> {
     }
 
     /// Closes the last value with what stands behind it.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn close(&mut self, behind: &[u8]) {
         let behind = match behind {
             [_, behind @ ..] if !self.open => behind,

@@ -45,7 +45,7 @@ pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut im
 }
 
 /// A member; `lead` is its key and the head of a string of no length.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn member<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     match (u8::try_from(value.len()), lead.split_last()) {
         (Ok(length @ 0..=31), _) => {
@@ -65,7 +65,7 @@ fn member<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
 }
 
 /// The same, where there is a value.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn label<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     if !value.is_empty() {
         member(lead, value, out);
