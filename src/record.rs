@@ -173,13 +173,13 @@ impl<'a> Record<'a> {
         json::first_value(self.bytes)
     }
 
-    /// The record as a value of any type; `None` if it is broken.
-    pub(crate) fn value(self) -> Option<Value<'a>> {
+    /// The record as a value of any type.
+    ///
+    /// # Errors
+    /// It is broken.
+    pub(crate) fn value(self) -> Result<Value<'a>, SyntaxError> {
         match self.encoding {
-            Encoding::Json => match json::first_value(self.bytes) {
-                Ok((value, rest)) if rest.trim_ascii_start().is_empty() => Some(value),
-                _ => None,
-            },
+            Encoding::Json => json::value(self.bytes),
             #[cfg(feature = "msgpack")]
             Encoding::MsgPack => msgpack::value(self.bytes),
         }

@@ -467,6 +467,14 @@ pub(crate) fn each_member<'a>(
     Ok((body, quality))
 }
 
+/// The value that `text` is.
+pub(crate) fn value(text: &[u8]) -> Result<Value<'_>, SyntaxError> {
+    let mut reader = JsonReader::new(text);
+    let value = reader.member_value()?;
+    reader.finish()?;
+    Ok(value)
+}
+
 /// The value at the beginning of `text`, and what follows it.
 pub(crate) fn first_value(text: &[u8]) -> Result<(Value<'_>, &[u8]), SyntaxError> {
     let mut reader = JsonReader::new(text);

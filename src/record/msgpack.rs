@@ -499,11 +499,11 @@ pub(crate) fn elements<'a>(bytes: &'a [u8], on: &mut dyn FnMut(Value<'a>) -> boo
     }
 }
 
-/// The value that `bytes` are; `None` if they are not exactly one.
-pub(crate) fn value(bytes: &[u8]) -> Option<Value<'_>> {
+/// The value that `bytes` are.
+pub(crate) fn value(bytes: &[u8]) -> Result<Value<'_>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
-    let value = reader.member_value().ok()?;
-    reader.rest.is_empty().then_some(value)
+    let value = reader.member_value()?;
+    if reader.rest.is_empty() { Ok(value) } else { Err(reader.error(SyntaxErrorKind::TrailingBytes)) }
 }
 
 /// The value at the beginning of `bytes`, a map or list without its content; `Null` if there is none.
