@@ -3,11 +3,13 @@
 use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
 use super::simd::is_ascii;
+use super::token::read_bytes;
 use super::{MAX_DEPTH, Number, Quality, Reader, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value};
 
 const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
 
 /// Reads one `MessagePack` value, token by token.
+#[derive(Clone)]
 pub(crate) struct MsgPackReader<'a> {
     all: &'a [u8],
     /// What has not been read yet.
@@ -485,6 +487,13 @@ fn utf8_quality(text: &[u8]) -> Quality {
 
 fn unsigned(value: u64) -> Number<'static> {
     i64::try_from(value).map_or(Number::Uint(value), Number::Int)
+}
+
+/// The bytes that a list spells (see [`read_bytes`]).
+pub(crate) fn byte_list(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = MsgPackReader::new(bytes);
+    let Ok(Some(Token::List)) = reader.next() else { return None };
+    read_bytes(&mut reader).map(|(bytes, _)| bytes)
 }
 
 /// Calls `on` for each element of the list in `bytes`, until it returns `false` or the encoding is broken.

@@ -54,6 +54,25 @@ impl Json {
         }
     }
 
+    /// Calls `on` with every string in it, keys included, and with the text that each list of bytes spells.
+    pub fn texts(&self, on: &mut dyn FnMut(&str)) {
+        self.strings(on);
+        match self {
+            Self::List(elements) => {
+                let byte = |element: &Self| match element {
+                    Self::Int(number) => u8::try_from(*number).ok(),
+                    _ => None,
+                };
+                if let Some(bytes) = elements.iter().map(byte).collect::<Option<Vec<_>>>() {
+                    on(&String::from_utf8_lossy(&bytes));
+                }
+                elements.iter().for_each(|element| element.texts(on));
+            }
+            Self::Map(members) => members.iter().for_each(|(_, value)| value.texts(on)),
+            _ => (),
+        }
+    }
+
     /// Calls `on` with every string in it, keys included.
     pub fn strings(&self, on: &mut dyn FnMut(&str)) {
         match self {
