@@ -10,10 +10,8 @@
 use core::ops::ControlFlow;
 use std::borrow::Cow;
 
-#[cfg(feature = "msgpack")]
-use memchr::memchr3_iter;
-use memchr::memmem::Finder;
-use memchr::{memchr_iter, memchr2};
+use memchr::memmem::{self, Finder};
+use memchr::{memchr_iter, memchr2, memchr2_iter};
 
 use crate::config::Redaction;
 use crate::finding::Field;
@@ -23,10 +21,6 @@ use crate::record::{Edit, Encoding, Event, OWN_KEY, Record, Value, first_bytes, 
 /// The compiled rules.
 pub(crate) struct Redactor {
     rules: Vec<Rule>,
-    /// An escape sequence that may be a brace.
-    escape: Finder<'static>,
-    /// A brace in a list of bytes.
-    byte: Finder<'static>,
 }
 
 struct Rule {
@@ -58,34 +52,13 @@ impl Redactor {
             rule.fields = named.fold(0, |fields, field| fields | bit(*field));
             Ok::<_, BuildError>(rule)
         });
-        let (escape, byte) = (Finder::new(br"\u00"), Finder::new(b"123"));
-        Ok(Self { rules: rules.collect::<Result<_, _>>()?, escape, byte })
+        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
     /// Whether there may be something to overwrite in a finding's body: a rule's pattern occurs in a value whose key contains
     /// the last word of the rule's path, or there is text that may contain an object. Most bodies contain no secret.
     pub fn may_apply(&self, record: Record<'_>) -> bool {
-        self.contains_object_text(record) || self.rules.iter().any(|rule| rule.may_apply(record))
-    }
-
-    /// Whether a string or a list of bytes in a body may contain an object, as far as a search of the body's bytes shows.
-    fn contains_object_text(&self, record: Record<'_>) -> bool {
-        let bytes = record.bytes();
-        match record.encoding() {
-            // Within a string its quotes are escaped; the brace may be, too. A byte is a number.
-            Encoding::Json => {
-                memchr_iter(b'{', bytes).any(|at| after_space(bytes, at) == Some(b'\\'))
-                    || self.escape.find(bytes).is_some()
-                    || self.byte.find_iter(bytes).any(|at| is_number(bytes, at, self.byte.needle().len()))
-            }
-            // In a list of bytes the quote may be a number that has a head, and the brace a float.
-            #[cfg(feature = "msgpack")]
-            Encoding::MsgPack => memchr3_iter(b'{', 0xca, 0xcb, bytes).any(|at| match bytes.get(at..) {
-                Some([b'{', ..]) => matches!(after_space(bytes, at), Some(b'"' | b'\\' | 0xca..=0xd3)),
-                Some([0xca, 0x42, 0xf6 | 0xf7, ..] | [0xcb, 0x40, 0x5e, ..]) => true,
-                _ => false,
-            }),
-        }
+        contains_object_text(record) || self.rules.iter().any(|rule| rule.may_apply(record))
     }
 
     /// Whether there is no rule at all.
@@ -267,12 +240,31 @@ fn contains_object(text: &str) -> bool {
     memchr_iter(b'{', bytes).any(|at| matches!(after_space(bytes, at), Some(b'"' | b'\\')))
 }
 
-/// Whether the digits at an offset are a number's integer part before another element of a list.
-fn is_number(bytes: &[u8], at: usize, length: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-    let after = bytes.get(at.saturating_add(length));
-    before.is_some_and(|byte| matches!(byte, b'[' | b',') || byte.is_ascii_whitespace())
-        && after.is_some_and(|byte| matches!(byte, b'.' | b',') || byte.is_ascii_whitespace())
+/// Whether a string or a list of bytes in a body may contain an object, as far as a search of the body's bytes shows.
+fn contains_object_text(record: Record<'_>) -> bool {
+    let bytes = record.bytes();
+    match record.encoding() {
+        // Within a string its quotes are escaped; the brace may be, too.
+        Encoding::Json => {
+            memchr2_iter(b'{', b'[', bytes).any(|at| match after_space(bytes, at) {
+                Some(b'\\') => true,
+                Some(b'-' | b'0'..=b'9') => spells_brace(bytes, at),
+                _ => false,
+            }) || memmem::find(bytes, br"\u00").is_some()
+        }
+        // In a list of bytes the quote may be a number that has a head, and the brace a float.
+        #[cfg(feature = "msgpack")]
+        Encoding::MsgPack => memchr::memchr3_iter(b'{', 0xca, 0xcb, bytes).any(|at| match bytes.get(at..) {
+            Some([b'{', ..]) => matches!(after_space(bytes, at), Some(b'"' | b'\\' | 0xca..=0xd3)),
+            Some([0xca, 0x42, 0xf6 | 0xf7, ..] | [0xcb, 0x40, 0x5e, ..]) => true,
+            _ => false,
+        }),
+    }
+}
+
+/// Whether the bytes of a list in JSON spell a brace.
+fn spells_brace(json: &[u8], at: usize) -> bool {
+    first_bytes(json.get(at..).unwrap_or_default()).is_some_and(|(bytes, _)| bytes.contains(&b'{'))
 }
 
 /// The byte after the one at an offset, white space left out.
@@ -533,27 +525,26 @@ mod tests {
     fn the_look_sees_an_object_in_a_list_of_bytes() {
         let redactor = redactor(&[("none", "secret", "***")]);
         for text in [r#"{"a":"secret"}"#, "x \u{e9} { \"a\":\"secret", r#"{\"a\":\"secret"#] {
-            let bytes = || text.bytes().map(i64::from);
-            let json = |each: fn(i64) -> String| {
-                format!(r#"{{"b":[{}]}}"#, bytes().map(each).collect::<Vec<_>>().join(" , "))
+            let json = |after: &str| {
+                let numbers: Vec<_> = text.bytes().map(|byte| format!("{byte}{after}")).collect();
+                format!(r#"{{"b":[{}]}}"#, numbers.join(" , "))
             };
-            let packed = |each: fn(i64) -> Vec<u8>| {
-                let mut packed = b"\x81\xa1b\xdc\0".to_vec();
-                packed.push(u8::try_from(text.len()).unwrap());
-                packed.extend(bytes().flat_map(each));
-                packed
+            let packed = |each: &dyn Fn(u8) -> Vec<u8>| {
+                let head = [b"\x81\xa1b\xdc\0", &[u8::try_from(text.len()).unwrap()][..]].concat();
+                text.bytes().fold(head, |packed, byte| [packed, each(byte)].concat())
             };
+            let with = |head: u8, number: &[u8]| [&[head], number].concat();
             let packed = [
-                packed(|byte| if byte < 128 { vec![byte as u8] } else { vec![0xcc, byte as u8] }),
-                packed(|byte| vec![0xcc, byte as u8]),
-                packed(|byte| [&[0xd1][..], &(byte as i16).to_be_bytes()].concat()),
-                packed(|byte| [&[0xd3][..], &byte.to_be_bytes()].concat()),
-                packed(|byte| [&[0xca][..], &(byte as f32).to_be_bytes()].concat()),
-                packed(|byte| [&[0xcb][..], &(byte as f64).to_be_bytes()].concat()),
+                packed(&|byte| if byte < 128 { vec![byte] } else { vec![0xcc, byte] }),
+                packed(&|byte| vec![0xcc, byte]),
+                packed(&|byte| with(0xd1, &i16::from(byte).to_be_bytes())),
+                packed(&|byte| with(0xd3, &i64::from(byte).to_be_bytes())),
+                packed(&|byte| with(0xca, &f32::from(byte).to_be_bytes())),
+                packed(&|byte| with(0xcb, &f64::from(byte).to_be_bytes())),
             ];
-            let json = [json(|byte| byte.to_string()), json(|byte| format!("{byte}.0"))];
-            let json = json.iter().map(|json| Record::json(json));
-            for record in json.chain(packed.iter().map(|packed| Record::msgpack(packed))) {
+            let json = [json(""), json(".0")];
+            let records = json.iter().map(Record::json);
+            for record in records.chain(packed.iter().map(|packed| Record::msgpack(packed))) {
                 let mut editor = Editor::new(&redactor, Some(Scope::Fields));
                 record.read(Limits::NONE, &mut editor);
                 assert_eq!(editor.changed, 1, "{record:?}");

@@ -22,8 +22,8 @@ const INNER: &str = r#"{"rule":"exec","verb":"get"}"#;
 fn endings(kind: SyntaxErrorKind) -> (Vec<String>, Vec<Vec<u8>>) {
     let nested = |open: u8| [vec![open; 25], b"\xa0".to_vec()].concat();
     let (json, packed): (&[&str], &[&[u8]]) = match kind {
-        // The text of a record that is no object is searched.
-        SyntaxErrorKind::NotAnObject => (&[], &[]),
+        // The text of a record that is no object is searched; an event is one of Fluent Bit's, and no record.
+        SyntaxErrorKind::NotAnObject | SyntaxErrorKind::NotAnEvent => (&[], &[]),
         SyntaxErrorKind::EndsEarly => (&["", "[@,", "\"x", "tru", "@", "1,"], &[b"", b"\x91", b"\xa5x"]),
         SyntaxErrorKind::TooDeep => {
             let lists = format!("{}@{}}}", "[".repeat(25), "]".repeat(25));
@@ -43,8 +43,6 @@ fn endings(kind: SyntaxErrorKind) -> (Vec<String>, Vec<Vec<u8>>) {
         SyntaxErrorKind::ExpectedHex => (&[r#""\u00zz","c":@}"#], &[]),
         SyntaxErrorKind::UnusedByte => (&[], &[b"\xc1"]),
         SyntaxErrorKind::ContainerKey => (&[], &[b"\x81\x80\xa0"]),
-        // Of Fluent Bit's events, not of records.
-        SyntaxErrorKind::NotAnEvent => (&[], &[]),
     };
     (
         json.iter().map(|json| (*json).to_owned()).collect(),

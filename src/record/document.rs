@@ -355,6 +355,7 @@ fn depth_after(depth: usize, event: &Event<'_>) -> usize {
 /// list was read to its end.
 ///
 /// The list is read ahead, and to its end whatever the limits are: a part of a secret is still one.
+#[inline(never)]
 fn edited_bytes<'a>(
     reader: &mut (impl Reader<'a> + Clone),
     edit: &mut dyn Edit,

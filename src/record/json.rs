@@ -487,7 +487,8 @@ pub(crate) fn first_value(text: &[u8]) -> Result<(Value<'_>, &[u8]), SyntaxError
 /// The bytes that the list at the beginning of `text` spells (see [`read_bytes`]), and what follows them.
 pub(crate) fn first_bytes(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut reader = JsonReader::new(text);
-    let Ok(Some(Token::List)) = reader.next() else { return None };
+    reader.peek().filter(|byte| *byte == b'[')?;
+    reader.begin(false).ok()?;
     read_bytes(&mut reader).map(|(bytes, _)| (bytes, reader.rest))
 }
 

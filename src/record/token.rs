@@ -60,6 +60,7 @@ pub trait Reader<'a> {
 /// Reads the list that the last token began, if its elements are bytes, as journald exports text that is long or not
 /// printable. Returns the bytes and whether the list was read to its end: of a broken one, those before the error.
 /// `None`: there is an element that is no byte, or none at all.
+#[inline(never)]
 pub(super) fn read_bytes<'a>(reader: &mut impl Reader<'a>) -> Option<(Vec<u8>, bool)> {
     let mut bytes = Vec::new();
     let complete = loop {

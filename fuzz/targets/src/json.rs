@@ -66,9 +66,15 @@ impl Json {
                 if let Some(bytes) = elements.iter().map(byte).collect::<Option<Vec<_>>>() {
                     on(&String::from_utf8_lossy(&bytes));
                 }
-                elements.iter().for_each(|element| element.texts(on));
+                for element in elements {
+                    element.texts(on);
+                }
             }
-            Self::Map(members) => members.iter().for_each(|(_, value)| value.texts(on)),
+            Self::Map(members) => {
+                for (_, value) in members {
+                    value.texts(on);
+                }
+            }
             _ => (),
         }
     }
