@@ -24,7 +24,7 @@ pub(crate) use document::{
     Edit, Limits, REMARK, Unchanged, escaped_length, is_own_key, truncate, twice_escaped_length,
 };
 pub use error::{SyntaxError, SyntaxErrorKind};
-pub(crate) use json::{JsonReader, unescape};
+pub(crate) use json::{JsonReader, first_bytes, unescape};
 pub(crate) use key_cache::{KeyCache, Keys};
 #[cfg(feature = "msgpack")]
 pub(crate) use msgpack::MsgPackReader;
@@ -163,13 +163,13 @@ impl<'a> Record<'a> {
         json::first_value(self.bytes)
     }
 
-    /// The record as a value of any type; `None` if it is broken.
-    pub(crate) fn value(self) -> Option<Value<'a>> {
+    /// The record as a value of any type.
+    ///
+    /// # Errors
+    /// It is broken.
+    pub(crate) fn value(self) -> Result<Value<'a>, SyntaxError> {
         match self.encoding {
-            Encoding::Json => match json::first_value(self.bytes) {
-                Ok((value, rest)) if rest.trim_ascii_start().is_empty() => Some(value),
-                _ => None,
-            },
+            Encoding::Json => json::value(self.bytes),
             #[cfg(feature = "msgpack")]
             Encoding::MsgPack => msgpack::value(self.bytes),
         }
@@ -180,21 +180,13 @@ impl<'a> Record<'a> {
         self.encoding == Encoding::Json
     }
 
-    /// The bytes that a list of numbers spells, as journald does with text that is not printable; `None` if the list
-    /// has other elements.
+    /// The bytes that the record spells, if it is a list of bytes.
     pub(crate) fn byte_list(self) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut other = false;
-        self.elements(&mut |value| {
-            match value {
-                Value::Number(number) if let Some(Ok(byte)) = number.as_i64().map(u8::try_from) => {
-                    bytes.push(byte);
-                }
-                _ => other = true,
-            }
-            !other
-        });
-        (!other && !bytes.is_empty()).then_some(bytes)
+        match self.encoding {
+            Encoding::Json => json::first_bytes(self.bytes).map(|(bytes, _)| bytes),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => msgpack::byte_list(self.bytes),
+        }
     }
 
     /// The value of the first member with this key; `Absent` if the record has none or is not a map.

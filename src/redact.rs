@@ -5,18 +5,18 @@
 //! everything, keys included, since it is not known where secrets are.
 //!
 //! A pattern is searched in a text and in what the text spells by escape sequences of JSON or of URIs, up to six times
-//! over: a text in which it is found only so is overwritten whole.
+//! over: a text in which it is found only so is overwritten whole. A list of bytes is the text that it spells.
 
 use core::ops::ControlFlow;
 use std::borrow::Cow;
 
-use memchr::memchr2;
 use memchr::memmem::{self, Finder};
+use memchr::{memchr_iter, memchr2, memchr3};
 
 use crate::config::Redaction;
 use crate::finding::Field;
 use crate::pattern::{BuildError, Find, Source};
-use crate::record::{Document, Edit, Encoding, Event, Record, Value, is_own_key, unescape};
+use crate::record::{Edit, Encoding, Event, OWN_KEY, Record, Value, first_bytes, is_own_key, unescape};
 
 /// The compiled rules.
 pub(crate) struct Redactor {
@@ -59,7 +59,7 @@ impl Redactor {
     /// the last word of the rule's path, or there is text that may contain an object. Most bodies contain no secret.
     /// `plain`: no string contains a quote or a backslash.
     pub fn may_apply(&self, record: Record<'_>, plain: bool) -> bool {
-        (!plain && contains_object_text(record)) || self.rules.iter().any(|rule| rule.may_apply(record))
+        contains_object_text(record, plain) || self.rules.iter().any(|rule| rule.may_apply(record))
     }
 
     /// Whether there is no rule at all.
@@ -72,13 +72,6 @@ impl Redactor {
         (!self.is_empty()).then_some(self)
     }
 
-    /// Overwrites everywhere in a document that is not a finding; returns how many values changed.
-    pub fn everything(&self, document: &mut Document<'_>) -> u64 {
-        let mut editor = Editor::new(self, Some(Scope::Everything));
-        document.events.iter_mut().for_each(|event| editor.edit(event));
-        editor.changed
-    }
-
     /// Whether a rule names a known field or what is around it: `resource` names `resource-type`.
     pub fn names(&self, field: Field) -> bool {
         self.rules.iter().any(|rule| rule.fields & bit(field) != 0)
@@ -89,9 +82,14 @@ impl Redactor {
         self.names(field) || (!self.is_empty() && contains_object(text))
     }
 
-    /// Overwrites in a text that may be any field's: every rule.
+    /// Overwrites in a text that may be any field's: every rule. `None`: it does not change.
+    pub fn everything(&self, text: &str) -> Option<String> {
+        self.overwritten(text, |_| true, &mut Budget::default())
+    }
+
+    /// As [`Self::everything`], in place.
     pub fn everything_in(&self, text: &mut String) {
-        if let Some(new) = self.overwritten(text, |_| true, &mut Budget::default()) {
+        if let Some(new) = self.everything(text) {
             *text = new;
         }
     }
@@ -201,7 +199,9 @@ impl<'r> Editor<'r> {
 
     fn overwrite(&mut self, text: &str, scope: Scope) -> Option<String> {
         let Self { redactor, path, budget, .. } = self;
-        let everywhere = scope == Scope::Everything || contains_object(text);
+        // The meaning of what another filter added is not known.
+        let everywhere =
+            scope == Scope::Everything || is_within(&path.folded, OWN_KEY) || contains_object(text);
         redactor.overwritten(text, |rule| everywhere || rule.names(&path.folded), budget)
     }
 }
@@ -232,31 +232,51 @@ impl Edit for Editor<'_> {
             self.path.step(event);
         }
     }
+
+    fn edit_bytes(&mut self, bytes: &[u8]) -> Option<String> {
+        let new = self.overwrite(&String::from_utf8_lossy(bytes), self.scope?)?;
+        self.changed = self.changed.saturating_add(1);
+        Some(new)
+    }
 }
 
 /// Whether a text may contain an object: JSON within a string, or a log line with some.
 fn contains_object(text: &str) -> bool {
-    after_braces(text.as_bytes()).any(|byte| matches!(byte, b'"' | b'\\'))
+    let bytes = text.as_bytes();
+    memchr_iter(b'{', bytes).any(|at| matches!(after_space(bytes, at), Some(b'"' | b'\\')))
 }
 
-/// Whether a string of a body may contain an object, as far as a search of the bytes shows.
-fn contains_object_text(record: Record<'_>) -> bool {
+/// Whether a string or a list of bytes in a body may contain an object, as far as a search of the body's bytes shows.
+/// `plain`: no string does.
+fn contains_object_text(record: Record<'_>, plain: bool) -> bool {
     let bytes = record.bytes();
     match record.encoding() {
         // Within a string its quotes are escaped; the brace may be, too.
         Encoding::Json => {
-            after_braces(bytes).any(|byte| byte == b'\\') || memmem::find(bytes, br"\u00").is_some()
+            memchr_iter(b'[', bytes).any(|at| spells_brace(bytes, at))
+                || (!plain
+                    && (memchr_iter(b'{', bytes).any(|at| after_space(bytes, at) == Some(b'\\'))
+                        || memmem::find(bytes, br"\u00").is_some()))
         }
+        // In a list of bytes the quote may be a number that has a head, and the brace a float.
         #[cfg(feature = "msgpack")]
-        Encoding::MsgPack => after_braces(bytes).any(|byte| matches!(byte, b'"' | b'\\')),
+        Encoding::MsgPack => memchr::memchr3_iter(b'{', 0xca, 0xcb, bytes).any(|at| match bytes.get(at..) {
+            Some([b'{', ..]) => matches!(after_space(bytes, at), Some(b'"' | b'\\' | 0xca..=0xd3)),
+            Some([0xca, 0x42, 0xf6 | 0xf7, ..] | [0xcb, 0x40, 0x5e, ..]) => true,
+            _ => false,
+        }),
     }
 }
 
-/// The byte that follows each `{`, white space left out.
-fn after_braces(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    memchr::memchr_iter(b'{', bytes).filter_map(|at| {
-        bytes.get(at.saturating_add(1)..)?.iter().copied().find(|byte| !byte.is_ascii_whitespace())
-    })
+/// Whether the list at an offset of JSON is one of bytes that spell a brace.
+fn spells_brace(json: &[u8], at: usize) -> bool {
+    matches!(after_space(json, at), Some(b'-' | b'0'..=b'9'))
+        && first_bytes(json.get(at..).unwrap_or_default()).is_some_and(|(bytes, _)| bytes.contains(&b'{'))
+}
+
+/// The byte after the one at an offset, white space left out.
+fn after_space(bytes: &[u8], at: usize) -> Option<u8> {
+    bytes.get(at.saturating_add(1)..)?.iter().copied().find(|byte| !byte.is_ascii_whitespace())
 }
 
 impl Rule {
@@ -327,10 +347,8 @@ impl Rule {
     }
 
     fn names(&self, path: &str) -> bool {
-        let is_within = |path: &str| {
-            path.strip_prefix(&*self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-        };
-        is_within(path) || path.strip_prefix("context_").is_some_and(is_within)
+        let names = |path| is_within(path, &self.path);
+        names(path) || path.strip_prefix("context_").is_some_and(names)
     }
 
     /// Returns the text with every match overwritten; `None` if it does not change. A text is overwritten whole where a
@@ -359,6 +377,11 @@ impl Rule {
     }
 }
 
+/// Whether a folded path is another or in it.
+fn is_within(path: &str, other: &str) -> bool {
+    path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+}
+
 /// The length of the next character, if it may belong to a key: in JSON anything but the closing quote, since a key with
 /// escape sequences has its body read anyway; in MessagePack anything but the head of a value that is no character.
 fn length_in_key(rest: &[u8], encoding: Encoding) -> usize {
@@ -372,29 +395,45 @@ fn length_in_key(rest: &[u8], encoding: Encoding) -> usize {
     }
 }
 
-/// A text with its escape sequences of JSON and of URIs resolved; `None` if it has none.
+/// A text with its escape sequences of JSON and of URIs and its lists of bytes resolved; `None` if it has none.
 fn resolve(text: &str) -> Option<String> {
-    memchr2(b'\\', b'%', text.as_bytes())?;
+    memchr3(b'\\', b'%', b'[', text.as_bytes())?;
     let mut resolved = String::new();
     unescape(text, &mut resolved);
-    if resolved.contains('%') {
-        resolved = percent_decoded(&resolved);
+    if memchr2(b'%', b'[', resolved.as_bytes()).is_some() {
+        resolved = decoded(resolved.as_bytes());
     }
     (resolved != text).then_some(resolved)
 }
 
-fn percent_decoded(text: &str) -> String {
+/// Resolves the escape sequences of URIs and the lists of bytes in a text.
+fn decoded(text: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
-        let code = after.first_chunk::<2>().filter(|_| *byte == b'%').and_then(|code| {
-            let [high, low] = code.map(|digit| char::from(digit).to_digit(16));
-            u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()
-        });
-        bytes.push(code.unwrap_or(*byte));
-        rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
+        rest = match byte {
+            b'%' if let Some((code, after)) = percent_code(after) => {
+                bytes.push(code);
+                after
+            }
+            b'[' if let Some((list, after)) = first_bytes(rest) => {
+                bytes.extend(list);
+                after
+            }
+            _ => {
+                bytes.push(*byte);
+                after
+            }
+        };
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The byte that two hexadecimal digits spell, and what follows them.
+fn percent_code(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, after) = text.split_first_chunk::<2>()?;
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    Some((u8::try_from(high?.checked_mul(16)?.checked_add(low?)?).ok()?, after))
 }
 
 /// Appends a key with its separators as `_` and its list positions gone: `reasons_0_doc` and `reasons.doc` are one.
@@ -443,7 +482,7 @@ impl Path {
 mod tests {
     use super::*;
     use crate::pattern::{Compile, work};
-    use crate::record::Limits;
+    use crate::record::{Document, Limits};
 
     const KEYS: [&str; 5] = ["word", "path_word", "path-1", "word.é_x", "0"];
 
@@ -468,7 +507,7 @@ mod tests {
             replacement: "***".to_owned(),
         });
         let redactor = Redactor::new(&rules, &mut Compile).unwrap();
-        let values = ["\"secret\"", "\"s\\u0065c\"", "7", "null"].map(str::to_owned);
+        let values = ["\"secret\"", "\"s\\u0065c\"", "7", "[115,101]"].map(str::to_owned);
         let mut changed = 0;
         let mut missed = Vec::new();
         for text in around(&around(&around(&values))) {
@@ -488,6 +527,38 @@ mod tests {
         }
         assert!(changed > 10_000, "{changed}");
         assert!(missed.is_empty(), "{missed:?}");
+    }
+
+    #[test]
+    fn the_look_sees_an_object_in_a_list_of_bytes() {
+        let redactor = redactor(&[("none", "secret", "***")]);
+        for text in [r#"{"a":"secret"}"#, "x \u{e9} { \"a\":\"secret", r#"{\"a\":\"secret"#] {
+            let json = |after: &str| {
+                let numbers: Vec<_> = text.bytes().map(|byte| format!("{byte}{after}")).collect();
+                format!(r#"{{"b":[{}]}}"#, numbers.join(" , "))
+            };
+            let packed = |each: &dyn Fn(u8) -> Vec<u8>| {
+                let head = [b"\x81\xa1b\xdc\0", &[u8::try_from(text.len()).unwrap()][..]].concat();
+                text.bytes().fold(head, |packed, byte| [packed, each(byte)].concat())
+            };
+            let with = |head: u8, number: &[u8]| [&[head], number].concat();
+            let packed = [
+                packed(&|byte| if byte < 128 { vec![byte] } else { vec![0xcc, byte] }),
+                packed(&|byte| vec![0xcc, byte]),
+                packed(&|byte| with(0xd1, &i16::from(byte).to_be_bytes())),
+                packed(&|byte| with(0xd3, &i64::from(byte).to_be_bytes())),
+                packed(&|byte| with(0xca, &f32::from(byte).to_be_bytes())),
+                packed(&|byte| with(0xcb, &f64::from(byte).to_be_bytes())),
+            ];
+            let json = [json(""), json(".0")];
+            let records = json.iter().map(Record::json);
+            for record in records.chain(packed.iter().map(|packed| Record::msgpack(packed))) {
+                let mut editor = Editor::new(&redactor, Some(Scope::Fields));
+                record.read(Limits::NONE, &mut editor);
+                assert_eq!(editor.changed, 1, "{record:?}");
+                assert!(redactor.may_apply(record, record.check().unwrap().is_plain()), "{record:?}");
+            }
+        }
     }
 
     fn redactor(rules: &[(&str, &str, &str)]) -> Redactor {

@@ -12,7 +12,7 @@ use memchr::{memchr, memmem};
 
 use crate::config::ANY_OBJECT;
 use crate::finding::{Field, Fields, Kind};
-use crate::record::{KeyCache, Record, Scan, Str, SyntaxError, Take, Value, unescape};
+use crate::record::{KeyCache, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Take, Value, unescape};
 
 use keys::{Key, KeyTable, Path};
 use text::Begins;
@@ -526,9 +526,13 @@ impl Search<'_> {
     /// Searches a record that is no object: a list, a string, or a text that is no JSON.
     fn whole(&mut self, record: Record<'_>, at: At) -> Outcome {
         match record.value() {
-            Some(Value::Str(text)) => self.string(text, at.inner()),
-            Some(Value::List(bytes)) => self.list(record.inner(bytes), at.inner()),
-            None if record.is_text() => self.text(record.bytes(), at),
+            Ok(Value::Str(text)) => self.string(text, at.inner()),
+            Ok(Value::List(bytes)) => self.list(record.inner(bytes), at.inner()),
+            Err(_) if record.is_text() => self.text(record.bytes(), at),
+            Err(error) if error.kind == SyntaxErrorKind::TooDeep => {
+                self.error = Some(error);
+                Outcome::Nothing
+            }
             _ => Outcome::Nothing,
         }
     }
@@ -559,24 +563,24 @@ impl Search<'_> {
         // A list in a list is a level: the search goes no deeper than the stack of the smallest host.
         let at = if matches!(value, Value::List(_)) { at.inner() } else { at };
         self.sink.enter(Step::Index(items.count));
-        let outcome = self.value(record, value, at);
+        let (outcome, error) = self.with_error(|search| search.value(record, value, at));
         let go_on = match outcome {
             Outcome::Nothing => match value {
                 Value::Map(bytes) => {
                     let mut members = Members::default();
                     let inner = record.inner(bytes);
                     match members.read(inner, self.cache) {
-                        Ok(scan) => self.item(Content::Object(scan), Some(&members), None, items),
+                        Ok(scan) => self.item(Content::Object(scan), Some(&members), error, items),
                         Err(error) => self.item(Content::Value(inner), None, Some(error), items),
                     }
                 }
-                Value::Str(Str::Plain(text)) => self.item(Content::Text(text), None, None, items),
+                Value::Str(Str::Plain(text)) => self.item(Content::Text(text), None, error, items),
                 Value::Str(text) => {
                     let mut decoded = String::new();
                     let text = text.decode(&mut decoded).as_bytes();
-                    self.item(Content::Text(text), None, None, items)
+                    self.item(Content::Text(text), None, error, items)
                 }
-                Value::List(bytes) => self.item(Content::Value(record.inner(bytes)), None, None, items),
+                Value::List(bytes) => self.item(Content::Value(record.inner(bytes)), None, error, items),
                 Value::Number(number) => {
                     self.item(Content::Text(number.to_string().as_bytes()), None, None, items)
                 }
@@ -610,6 +614,8 @@ impl Search<'_> {
 
     /// Walks over items, once more from the start if a finding follows items that are none.
     fn items(&mut self, at: At, walk: &mut dyn FnMut(&mut Self, &mut Items)) -> Outcome {
+        // The items of an item are given only if a finding is among them.
+        let at = At { emit: false, ..at };
         let mut items = Items { at, count: 0, found: false };
         walk(self, &mut items);
         if items.at.deferred && !at.deferred {
@@ -658,13 +664,11 @@ impl Search<'_> {
                 let mut after = line_end;
                 let mut go_on = true;
                 match search.first_value(line, rest, items) {
-                    Ok((after_it, on)) => {
+                    Some((after_it, on)) => {
                         (after, go_on, after_value) = (after_it, on, true);
                     }
-                    Err(error) if !after_value || error.is_some() => {
-                        go_on = search.item(Content::Text(line), None, error, items);
-                    }
-                    Err(_) => (),
+                    None if !after_value => go_on = search.item(Content::Text(line), None, None, items),
+                    None => (),
                 }
                 search.sink.leave();
                 if !go_on {
@@ -682,46 +686,72 @@ impl Search<'_> {
         text::split_blank(after).1.is_empty().then(|| self.members(&members, &scan, at))
     }
 
-    /// Takes the first value of a line, which may reach beyond it. Returns what follows the value, and whether to go on.
+    /// Takes the first value of a line, which may reach beyond it; `None` if there is none. Returns what follows the value,
+    /// and whether to go on.
     ///
-    /// # Errors
-    /// There is none; what is wrong with a finding that is broken.
+    /// What contains a broken finding is an item that is malformed. It is not searched for other findings, which may be
+    /// its own objects.
     fn first_value<'x>(
         &mut self,
         line: &'x [u8],
         text: &'x [u8],
         items: &mut Items,
-    ) -> Result<(&'x [u8], bool), Option<SyntaxError>> {
+    ) -> Option<(&'x [u8], bool)> {
         /// How many beginnings of a value are tried in a line: prefixes have few brackets.
         const TRIES: usize = 8;
-        let mut broken = None;
         for at in text::value_offsets(line).take(TRIES) {
             let from = text.get(at..).unwrap_or_default();
-            let taken = match text::begins(from) {
-                Begins::Object => self.object_in_text(from, items),
-                Begins::List => self.list_in_text(from, items),
-                Begins::String => self.string_in_text(from, items),
-                Begins::Escaped => self.escaped_in_text(line.get(at..).unwrap_or_default(), text, items),
-                Begins::Nothing => continue,
-            };
+            let line = line.get(at..).unwrap_or_default();
+            let (taken, error) = self.with_error(|search| match text::begins(from) {
+                Begins::Object => search.object_in_text(line, from, items),
+                Begins::List => search.list_in_text(from, items),
+                Begins::String => search.string_in_text(from, items),
+                Begins::Escaped => search.escaped_in_text(line, from, items),
+                Begins::Nothing => Err(from),
+            });
             match taken {
-                Ok(taken) => return Ok(taken),
-                Err(error) => broken = broken.or(error),
+                Ok(taken) => return Some(taken),
+                Err(after) if error.is_some() => {
+                    let broken = text.get(..text.len().saturating_sub(after.len())).unwrap_or_default();
+                    return Some((after, self.item(Content::Text(broken), None, error, items)));
+                }
+                Err(_) => (),
             }
         }
-        self.error = self.error.or(broken);
-        Err(broken)
+        None
     }
 
+    /// Runs a part of the search. Returns what is wrong with the first broken finding in it, too.
+    fn with_error<T>(&mut self, search: impl FnOnce(&mut Self) -> T) -> (T, Option<SyntaxError>) {
+        let before = self.error.take();
+        let result = search(self);
+        let error = self.error;
+        self.error = before.or(error);
+        (result, error)
+    }
+
+    /// Takes the object at the beginning of a text.
+    ///
+    /// # Errors
+    /// It is broken: what follows it, if it was to be a finding.
     fn object_in_text<'x>(
         &mut self,
+        line: &[u8],
         text: &'x [u8],
         items: &mut Items,
-    ) -> Result<(&'x [u8], bool), Option<SyntaxError>> {
+    ) -> Result<(&'x [u8], bool), &'x [u8]> {
         let mut members = Members::default();
-        let (scan, after) = members
-            .read_first(text, self.cache)
-            .map_err(|error| members.fields.is_part_of_finding().then_some(error))?;
+        let (scan, after) = match members.read_first(text, self.cache) {
+            Ok(read) => read,
+            Err(error) => {
+                let too_deep = error.kind == SyntaxErrorKind::TooDeep;
+                if too_deep || members.fields.is_part_of_finding() {
+                    self.error = Some(error);
+                }
+                let length = if too_deep { text::nested_length(text) } else { error.offset.max(line.len()) };
+                return Err(text.get(length..).unwrap_or_default());
+            }
+        };
         let go_on = match self.members(&members, &scan, items.next(text::is_end(after))) {
             Outcome::Nothing => self.item(Content::Object(scan), Some(&members), None, items),
             outcome => items.take(outcome),
@@ -729,43 +759,44 @@ impl Search<'_> {
         Ok((after, go_on))
     }
 
-    fn list_in_text<'x>(
-        &mut self,
-        text: &'x [u8],
-        items: &mut Items,
-    ) -> Result<(&'x [u8], bool), Option<SyntaxError>> {
-        let Ok((Value::List(list), after)) = Record::json(text).first_value() else { return Err(None) };
-        match self.list(Record::json(list), items.next(text::is_end(after))) {
-            Outcome::Nothing => Err(None),
-            outcome => Ok((after, items.take(outcome))),
-        }
+    /// Takes the list at the beginning of a text.
+    ///
+    /// # Errors
+    /// It contains no finding: what follows it.
+    fn list_in_text<'x>(&mut self, text: &'x [u8], items: &mut Items) -> Result<(&'x [u8], bool), &'x [u8]> {
+        let Ok((Value::List(list), after)) = Record::json(text).first_value() else { return Err(text) };
+        let outcome = self.list(Record::json(list), items.next(text::is_end(after)));
+        items.take_found(outcome, after)
     }
 
+    /// Takes the string at the beginning of a text.
+    ///
+    /// # Errors
+    /// It contains no finding: what follows it.
     fn string_in_text<'x>(
         &mut self,
         text: &'x [u8],
         items: &mut Items,
-    ) -> Result<(&'x [u8], bool), Option<SyntaxError>> {
-        let Ok((Value::Str(string), after)) = Record::json(text).first_value() else { return Err(None) };
-        match self.string(string, items.next(text::is_end(after)).inner()) {
-            Outcome::Nothing => Err(None),
-            outcome => Ok((after, items.take(outcome))),
-        }
+    ) -> Result<(&'x [u8], bool), &'x [u8]> {
+        let Ok((Value::Str(string), after)) = Record::json(text).first_value() else { return Err(text) };
+        let outcome = self.string(string, items.next(text::is_end(after)).inner());
+        items.take_found(outcome, after)
     }
 
-    /// A line that was escaped once more than it was quoted.
+    /// Takes a line that was escaped once more than it was quoted.
+    ///
+    /// # Errors
+    /// It contains no finding: what follows it.
     fn escaped_in_text<'x>(
         &mut self,
         line: &[u8],
         text: &'x [u8],
         items: &mut Items,
-    ) -> Result<(&'x [u8], bool), Option<SyntaxError>> {
+    ) -> Result<(&'x [u8], bool), &'x [u8]> {
         let (_, after) = text::split_line(text);
         let at = items.next(text::is_end(after)).inner();
-        match self.decoded(at, |buffer| unescape(&String::from_utf8_lossy(line), buffer)) {
-            Outcome::Nothing => Err(None),
-            outcome => Ok((after, items.take(outcome))),
-        }
+        let outcome = self.decoded(at, |buffer| unescape(&String::from_utf8_lossy(line), buffer));
+        items.take_found(outcome, after)
     }
 }
 
@@ -785,6 +816,14 @@ impl Items {
         }
         self.count = self.count.saturating_add(1);
         outcome != Outcome::Restart
+    }
+
+    /// As [`Self::take`] of the value before `after`; an error if it contains no finding.
+    fn take_found<'x>(&mut self, outcome: Outcome, after: &'x [u8]) -> Result<(&'x [u8], bool), &'x [u8]> {
+        match outcome {
+            Outcome::Nothing => Err(after),
+            outcome => Ok((after, self.take(outcome))),
+        }
     }
 }
 

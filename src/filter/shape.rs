@@ -226,6 +226,7 @@ impl Shaper {
         let redact = !self.redactor.is_empty()
             && (scope == Scope::Everything
                 || *texts
+                || *own
                 || !quality.verbatim()
                 || self.redactor.may_apply(scan.body, scan.is_plain()));
         if redact || *own || !quality.verbatim() || !copies.is_empty() || self.keys == Keys::Snake {
@@ -255,7 +256,7 @@ impl Shaper {
             }
             // Of a body that was not read to its end it may be missing.
             if let Some(previous) = previous {
-                self.mark_previous(entry, previous, stats);
+                mark_previous(entry, previous, stats);
             }
         }
         for copy in original.copies {
@@ -299,24 +300,14 @@ impl Shaper {
         read
     }
 
-    /// Attaches what another filter had attached, if it is small.
-    fn mark_previous<'a>(&self, entry: &mut Entry<'a>, mut previous: Document<'a>, stats: &mut Stats) {
-        /// The greatest size as JSON, bytes.
-        const MOST: usize = 1024;
-        // The meaning of its fields is not known.
-        self.redactor.everything(&mut previous);
-        if previous.size() > MOST || previous.events.len() > 64 {
-            previous = Document::str("too large to keep");
-            stats.truncated = stats.truncated.saturating_add(1);
-        }
-        entry.mark("previous", previous);
-    }
-
     /// Makes a text the body: a line, or a record that is no JSON.
     pub fn message<'a>(&self, entry: &mut Entry<'a>, text: &'a [u8], stats: &mut Stats) {
-        let mut message = Document::str(String::from_utf8_lossy(text));
-        self.redact_everything(entry, &mut message, stats);
-        entry.body = Body::Document(Document::map([("message", message)]));
+        let mut message = String::from_utf8_lossy(text);
+        if let Some(new) = self.redactor.everything(&message) {
+            message = new.into();
+            mark_redacted(entry, 1, stats);
+        }
+        entry.body = Body::Document(Document::map([("message", Document::str(message))]));
         self.fit(entry, &Fields::default(), stats);
     }
 
@@ -337,10 +328,6 @@ impl Shaper {
         };
         entry.body = Body::Document(Document::map([("message", read)]));
         self.fit(entry, &Fields::default(), stats);
-    }
-
-    fn redact_everything(&self, entry: &mut Entry<'_>, text: &mut Document<'_>, stats: &mut Stats) {
-        mark_redacted(entry, self.redactor.everything(text), stats);
     }
 
     /// Cuts the longest strings of an entry's text until it fits; if its keys and numbers alone are too large, only the
@@ -406,6 +393,17 @@ impl Shaper {
     ) {
         note.get_or_insert_with(|| self.sampled(source, key, severity)).note.further(severity);
     }
+}
+
+/// Attaches what another filter had attached, if it is small.
+fn mark_previous<'a>(entry: &mut Entry<'a>, mut previous: Document<'a>, stats: &mut Stats) {
+    /// The greatest size as JSON, bytes.
+    const MOST: usize = 1024;
+    if previous.size() > MOST || previous.events.len() > 64 {
+        previous = Document::str("too large to keep");
+        stats.truncated = stats.truncated.saturating_add(1);
+    }
+    entry.mark("previous", previous);
 }
 
 /// Marks an entry in which values were redacted, and counts it.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::token::read_bytes;
 use super::{Number, Reader, Token, plain_length};
 
 /// One event of a body, in document order.
@@ -56,6 +57,11 @@ impl<'a> From<Token<'a>> for Event<'a> {
 pub(crate) trait Edit {
     /// Changes the text of an event, if it has to.
     fn edit(&mut self, event: &mut Event<'_>);
+
+    /// Returns the text that replaces a list of bytes, if it has to change.
+    fn edit_bytes(&mut self, _: &[u8]) -> Option<String> {
+        None
+    }
 }
 
 /// Reads a body as it is.
@@ -94,19 +100,28 @@ impl<'a> Document<'a> {
     /// Reads a body up to its end, to the limits, or to an error of its encoding, and closes what is open then; whether
     /// it was read to its end. Of members with the same key only the first is kept.
     pub(crate) fn read_within(
-        reader: &mut impl Reader<'a>,
+        reader: &mut (impl Reader<'a> + Clone),
         limits: Limits,
         edit: &mut dyn Edit,
     ) -> (Self, bool) {
         let mut builder = Builder::default();
         let (mut structure, mut total) = (0_usize, 0_usize);
+        let mut broken = false;
         let complete = loop {
             let mut event = match reader.next() {
-                Ok(Some(token)) => Event::from(token),
+                Ok(_) if broken => break false,
+                Ok(Some(Token::List)) if let Some((text, complete)) = edited_bytes(reader, edit) => {
+                    broken = !complete;
+                    Event::Str(text)
+                }
+                Ok(Some(token)) => {
+                    let mut event = Event::from(token);
+                    edit.edit(&mut event);
+                    event
+                }
                 Ok(None) => break true,
                 Err(_) => break false,
             };
-            edit.edit(&mut event);
             if let Event::Str(text) | Event::Key(text) = &mut event {
                 truncate(text, limits.string);
             }
@@ -334,6 +349,22 @@ fn depth_after(depth: usize, event: &Event<'_>) -> usize {
         Event::End => depth.saturating_sub(1),
         _ => depth,
     }
+}
+
+/// Reads the list that the last token began, if it spells a text that has to change. Returns the new text and whether the
+/// list was read to its end.
+///
+/// The list is read ahead, and to its end whatever the limits are: a part of a secret is still one.
+#[inline(never)]
+fn edited_bytes<'a>(
+    reader: &mut (impl Reader<'a> + Clone),
+    edit: &mut dyn Edit,
+) -> Option<(Cow<'a, str>, bool)> {
+    let mut ahead = reader.clone();
+    let (bytes, complete) = read_bytes(&mut ahead)?;
+    let text = edit.edit_bytes(&bytes)?;
+    *reader = ahead;
+    Some((text.into(), complete))
 }
 
 /// Collects events and fills in the counts of maps and lists.

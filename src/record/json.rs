@@ -6,11 +6,13 @@
 use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
 use super::simd::{ascii_length, digits_length, is_ascii, plain_length};
+use super::token::read_bytes;
 use super::{
     MAX_DEPTH, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value,
 };
 
 /// Reads one JSON value, token by token.
+#[derive(Clone)]
 pub(crate) struct JsonReader<'a> {
     text: &'a [u8],
     /// What has not been read yet.
@@ -491,11 +493,27 @@ pub(crate) fn each_member<'a>(
     Ok(scan)
 }
 
+/// The value that `text` is.
+pub(crate) fn value(text: &[u8]) -> Result<Value<'_>, SyntaxError> {
+    let mut reader = JsonReader::new(text);
+    let value = reader.member_value()?;
+    reader.finish()?;
+    Ok(value)
+}
+
 /// The value at the beginning of `text`, and what follows it.
 pub(crate) fn first_value(text: &[u8]) -> Result<(Value<'_>, &[u8]), SyntaxError> {
     let mut reader = JsonReader::new(text);
     let value = reader.member_value()?;
     Ok((value, reader.rest))
+}
+
+/// The bytes that the list at the beginning of `text` spells (see [`read_bytes`]), and what follows them.
+pub(crate) fn first_bytes(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut reader = JsonReader::new(text);
+    reader.peek().filter(|byte| *byte == b'[')?;
+    reader.begin(false).ok()?;
+    read_bytes(&mut reader).map(|(bytes, _)| (bytes, reader.rest))
 }
 
 /// A string of ASCII without escape sequences, from its opening quote, and what follows it.

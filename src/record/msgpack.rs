@@ -3,6 +3,7 @@
 use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
 use super::simd::is_ascii;
+use super::token::read_bytes;
 use super::{
     MAX_DEPTH, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value,
 };
@@ -10,6 +11,7 @@ use super::{
 const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
 
 /// Reads one `MessagePack` value, token by token.
+#[derive(Clone)]
 pub(crate) struct MsgPackReader<'a> {
     all: &'a [u8],
     /// What has not been read yet.
@@ -510,6 +512,13 @@ fn unsigned(value: u64) -> Number<'static> {
     i64::try_from(value).map_or(Number::Uint(value), Number::Int)
 }
 
+/// The bytes that a list spells (see [`read_bytes`]).
+pub(crate) fn byte_list(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = MsgPackReader::new(bytes);
+    let Ok(Some(Token::List)) = reader.next() else { return None };
+    read_bytes(&mut reader).map(|(bytes, _)| bytes)
+}
+
 /// Calls `on` for each element of the list in `bytes`, until it returns `false` or the encoding is broken.
 pub(crate) fn elements<'a>(bytes: &'a [u8], on: &mut dyn FnMut(Value<'a>) -> bool) {
     let mut reader = MsgPackReader::new(bytes);
@@ -522,11 +531,11 @@ pub(crate) fn elements<'a>(bytes: &'a [u8], on: &mut dyn FnMut(Value<'a>) -> boo
     }
 }
 
-/// The value that `bytes` are; `None` if they are not exactly one.
-pub(crate) fn value(bytes: &[u8]) -> Option<Value<'_>> {
+/// The value that `bytes` are.
+pub(crate) fn value(bytes: &[u8]) -> Result<Value<'_>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
-    let value = reader.member_value().ok()?;
-    reader.rest.is_empty().then_some(value)
+    let value = reader.member_value()?;
+    if reader.rest.is_empty() { Ok(value) } else { Err(reader.error(SyntaxErrorKind::TrailingBytes)) }
 }
 
 /// The value at the beginning of `bytes`, a map or list without its content; `Null` if there is none.

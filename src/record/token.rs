@@ -57,6 +57,23 @@ pub trait Reader<'a> {
     }
 }
 
+/// Reads the list that the last token began, if its elements are bytes, as journald exports text that is long or not
+/// printable. Returns the bytes and whether the list was read to its end: of a broken one, those before the error.
+/// `None`: there is an element that is no byte, or none at all.
+#[inline(never)]
+pub(super) fn read_bytes<'a>(reader: &mut impl Reader<'a>) -> Option<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    let complete = loop {
+        match reader.next() {
+            Ok(Some(Token::Number(number))) => bytes.push(number.as_i64()?.try_into().ok()?),
+            Ok(Some(Token::End)) => break true,
+            Ok(Some(_)) => return None,
+            Ok(None) | Err(_) => break false,
+        }
+    };
+    (!bytes.is_empty()).then_some((bytes, complete))
+}
+
 /// A member's value. Maps and lists are given as their bytes, which are checked and can be read on their own.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Value<'a> {

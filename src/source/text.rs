@@ -31,6 +31,31 @@ pub(super) fn is_end(text: &[u8]) -> bool {
     value_offsets(text).next().is_none() && split_blank(split_line(text).1).1.is_empty()
 }
 
+/// The length of the object at the beginning of a text, which is nested too deep to be read; that of the text if it does
+/// not end.
+pub(super) fn nested_length(text: &[u8]) -> usize {
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut bytes = text.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => {
+                bytes.next();
+            }
+            b'{' | b'[' if !in_string => depth = depth.saturating_add(1),
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            // No string contains a line's end: this one was cut off.
+            b'\n' if in_string => return at,
+            _ => (),
+        }
+        if depth == 0 {
+            return at.saturating_add(1);
+        }
+    }
+    text.len()
+}
+
 /// What may begin in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Begins {
@@ -78,6 +103,19 @@ mod tests {
             ("no value", &[]),
         ] {
             assert_eq!(value_offsets(line.as_bytes()).collect::<Vec<_>>(), offsets, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_object_ends_where_its_brackets_do() {
+        for (text, length) in [
+            (r#"{"a":[]} b"#, 8),
+            (r#"{"}]":["\"]}",{}]}]"#, 18),
+            ("{\"a\":\n[\n1]\n}\n", 12),
+            (r#"{"a":[1"#, 7),
+            ("{\"a\":\"b\n{}", 7),
+        ] {
+            assert_eq!(nested_length(text.as_bytes()), length, "{text}");
         }
     }
 

@@ -38,8 +38,9 @@ const SHAPES: [(&str, &str); 4] = [
 
 /// Spellings: a JSON value, and how often it is wrapped as text in `{"a":…}`. In it, `@P` is the secret, `@E` the secret
 /// with its first letter as an escape sequence of JSON, `@D` the same with its hyphen, `@F` with all characters, `@Q`
-/// percent-encoded in its first letter, `@W` in all characters, `@X` twice, and `@N` the number.
-const SPELLINGS: [(&str, &str, usize); 49] = [
+/// percent-encoded in its first letter, `@W` in all characters, `@X` twice, `@N` the number, and `@L` the secret as the
+/// elements of a list of bytes.
+const SPELLINGS: [(&str, &str, usize); 55] = [
     ("string", r#""@P""#, 0),
     ("in a longer string", r#""a @P b""#, 0),
     ("between other characters", r#""token=@P;x""#, 0),
@@ -71,6 +72,12 @@ const SPELLINGS: [(&str, &str, usize); 49] = [
     ("URI, encoded twice", r#""https://h/p?q=@X""#, 0),
     ("URI in JSON text", r#""/?q=@Q""#, 1),
     ("URI with an escaped percent sign", r#""/?q=\u002573@R""#, 0),
+    ("list of bytes", "[@L]", 0),
+    ("list of bytes, among others", r#"[[1,2],[97,195,-0,@L,32,49.0],["x"]]"#, 0),
+    ("list of bytes in JSON text", "[@L]", 1),
+    ("list of bytes in JSON text, twice", "[@L]", 2),
+    ("list of bytes in a line, broken", r#""INFO {\"a\":[@L""#, 0),
+    ("list of the bytes of an escape sequence", "[92,117,48,48,55,51,@M]", 0),
     ("number", "@N", 0),
     ("negative number", "-@N", 0),
     ("number with a fraction", "@N.0", 0),
@@ -92,12 +99,13 @@ const SPELLINGS: [(&str, &str, usize); 49] = [
 ];
 
 /// A few of the spellings, for positions of which there are many.
-const FEW: [&str; 8] = [
+const FEW: [&str; 9] = [
     "in a longer string",
     "escaped in part",
     "JSON text in JSON text",
     "JSON text, escaped",
     "URI",
+    "list of bytes",
     "number",
     "key and value",
     "part of a key",
@@ -435,6 +443,7 @@ impl Secrets {
     fn spelled(&self, (_, value, times): (&str, &str, usize), index: usize) -> String {
         let secret = self.text(index);
         let rest = &secret[1..];
+        let list = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
         let each = |spell: fn(u8) -> String| secret.bytes().map(spell).collect::<String>();
         let mut json = value
             .replace("@P", &secret)
@@ -445,7 +454,9 @@ impl Secrets {
             .replace("@Q", &format!("%73{rest}"))
             .replace("@W", &each(|byte| format!("%{byte:02x}")))
             .replace("@X", &format!("%2573{rest}"))
-            .replace("@N", &self.number(index));
+            .replace("@N", &self.number(index))
+            .replace("@L", &list(&secret))
+            .replace("@M", &list(rest));
         for _ in 0..times {
             json = quoted(&format!(r#"{{"a":{json}}}"#));
         }
@@ -477,7 +488,7 @@ impl Secrets {
     }
 }
 
-/// A text with its escape sequences of JSON and of URIs resolved once.
+/// A text with its escape sequences of JSON and of URIs and its lists of bytes resolved once.
 fn resolve(text: &[u8]) -> Vec<u8> {
     let mut resolved = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -496,6 +507,10 @@ fn resolve(text: &[u8]) -> Vec<u8> {
                 resolved.extend(character.to_string().bytes());
                 5
             }
+            (b'[', _) if let Some((bytes, used)) = byte_list(after) => {
+                resolved.extend(bytes);
+                used
+            }
             (b'\\', Some(byte @ (b'"' | b'\\' | b'/'))) => {
                 resolved.push(*byte);
                 1
@@ -512,6 +527,18 @@ fn resolve(text: &[u8]) -> Vec<u8> {
         rest = &after[used..];
     }
     resolved
+}
+
+/// The bytes whose numbers, with commas between them, are at the beginning of a text, and its length.
+fn byte_list(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let is_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'.' | b',' | b' ');
+    let length = text.iter().take_while(|byte| is_number(byte)).count();
+    let numbers = std::str::from_utf8(&text[..length]).ok()?;
+    let bytes: Option<Vec<u8>> = numbers
+        .split(',')
+        .map(|number| number.trim().trim_start_matches('-').trim_end_matches(".0").parse().ok())
+        .collect();
+    Some((bytes.filter(|bytes| bytes.len() > 1)?, length))
 }
 
 /// A text without its padding: of each run of the same byte, at most eight are kept.

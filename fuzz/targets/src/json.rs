@@ -54,6 +54,31 @@ impl Json {
         }
     }
 
+    /// Calls `on` with every string in it, keys included, and with the text that each list of bytes spells.
+    pub fn texts(&self, on: &mut dyn FnMut(&str)) {
+        self.strings(on);
+        match self {
+            Self::List(elements) => {
+                let byte = |element: &Self| match element {
+                    Self::Int(number) => u8::try_from(*number).ok(),
+                    _ => None,
+                };
+                if let Some(bytes) = elements.iter().map(byte).collect::<Option<Vec<_>>>() {
+                    on(&String::from_utf8_lossy(&bytes));
+                }
+                for element in elements {
+                    element.texts(on);
+                }
+            }
+            Self::Map(members) => {
+                for (_, value) in members {
+                    value.texts(on);
+                }
+            }
+            _ => (),
+        }
+    }
+
     /// Calls `on` with every string in it, keys included.
     pub fn strings(&self, on: &mut dyn FnMut(&str)) {
         match self {

@@ -32,7 +32,7 @@ pub fn leak(output: &[u8], input: &[u8]) -> Option<&'static str> {
     let mut search = |value: &Json| {
         value.strings(&mut |text| {
             if is_spelled(text) {
-                found = Some("escaped");
+                found = Some("escaped, or as a list of bytes");
             }
         });
     };
@@ -47,17 +47,17 @@ pub fn leak(output: &[u8], input: &[u8]) -> Option<&'static str> {
     found
 }
 
-/// Whether a text contains the secret, or spells it by up to three levels of escape sequences.
+/// Whether a text contains the secret, or spells it by up to three levels of escape sequences and lists of bytes.
 fn is_spelled(text: &str) -> bool {
     let mut text = text.to_owned();
     for _ in 0..3 {
         if text.contains(SECRET) {
             return true;
         }
-        if !text.contains(['\\', '%']) {
+        if !text.contains(['\\', '%', '[']) {
             return false;
         }
-        let resolved = percent_decoded(&unescaped(&text));
+        let resolved = bytes_decoded(&percent_decoded(&unescaped(&text)));
         if resolved == text {
             return false;
         }
@@ -150,9 +150,32 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// The text with lists of bytes resolved; what is none stays.
+fn bytes_decoded(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut parts = text.split('[');
+    out.extend(parts.next().unwrap_or_default().bytes());
+    for part in parts {
+        let end = part.find(']').unwrap_or(part.len());
+        // The last number of a list that was cut off may be cut, too.
+        let mut numbers: Vec<_> = part[..end].split(',').map(|number| number.trim().parse::<u8>()).collect();
+        if end == part.len() {
+            numbers.pop();
+        }
+        match numbers.into_iter().collect::<Result<Vec<_>, _>>() {
+            Ok(bytes) if !bytes.is_empty() => {
+                out.extend(bytes);
+                out.extend(part[end..].bytes().skip(1));
+            }
+            _ => out.extend(format!("[{part}").bytes()),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Whether a value contains the secret.
 pub fn is_in(value: &Json) -> bool {
     let mut found = false;
-    value.strings(&mut |text| found |= is_spelled(text));
+    value.texts(&mut |text| found |= is_spelled(text));
     found
 }

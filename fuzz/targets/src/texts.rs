@@ -19,7 +19,8 @@ const MARKER: u8 = 0x01;
 ///
 /// The first byte selects the paths of `look-in` by its lower two bits, a host with a single output by the next one,
 /// `MessagePack` by the next one, and by the next one whether the verdicts are explained; the second byte the redaction;
-/// the third the form of the record; the fourth how the secret is spelled. The secret is planted at each byte 1 of the
+/// the third the form of the record; the fourth how the secret is spelled. By the seventh bit of the first byte the text is
+/// a list of its bytes. The secret is planted at each byte 1 of the
 /// text, or at its end if it has none.
 pub fn text(input: &[u8]) {
     let [selector, redaction, form, spelling, text @ ..] = input else { return };
@@ -27,7 +28,7 @@ pub fn text(input: &[u8]) {
     let field = setting.field;
     let text = plant(&expand(text), &secret::planted(spelling & 15));
     let form = Form::ALL[usize::from(form & 15) % Form::ALL.len()];
-    let node = form.record(field, text);
+    let node = form.record(field, if selector & 64 == 0 { Node::Text(text) } else { byte_list(text) });
     let mut bytes = Vec::new();
     let record = match &node {
         Node::Text(text) if form == Form::Bare => Record::json(text),
@@ -164,13 +165,12 @@ impl Form {
         )
     }
 
-    fn record(self, field: &str, text: Vec<u8>) -> Node {
+    fn record(self, field: &str, text: Node) -> Node {
         let json = |node: &Node| {
             let mut bytes = Vec::new();
             node.write_json(&mut bytes);
             Node::Text(bytes)
         };
-        let text = Node::Text(text);
         match self {
             Self::Bare => text,
             Self::Log => map([("log", text)]),
@@ -188,10 +188,7 @@ impl Form {
             Self::Twice => map([("log", json(&map([("message", text)])))]),
             Self::ByteList => {
                 let Node::Text(text) = text else { return text };
-                map([(
-                    "MESSAGE",
-                    Node::List(text.into_iter().map(|byte| Node::Number(byte.into())).collect()),
-                )])
+                map([("MESSAGE", byte_list(text))])
             }
             Self::Nested => map([("message", map([("inner", text)]))]),
             Self::Batch => Node::List(vec![finding("doc", word("x")), text.clone(), map([("log", text)])]),
@@ -240,6 +237,10 @@ fn word(text: &str) -> Node {
 
 fn map<const N: usize>(members: [(&str, Node); N]) -> Node {
     Node::Map(members.into_iter().map(|(key, value)| (key.as_bytes().to_vec(), value)).collect())
+}
+
+fn byte_list(bytes: Vec<u8>) -> Node {
+    Node::List(bytes.into_iter().map(|byte| Node::Number(byte.into())).collect())
 }
 
 /// A detection with this value of a field.
