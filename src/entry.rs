@@ -13,6 +13,7 @@ use crate::config::{Severity, TextForm};
 use crate::record::{Body, Document, Encoding, Event};
 
 pub use crate::record::OWN_KEY;
+pub(crate) use truncate::Misfit;
 
 /// The longest name or label, in characters: beyond it Coralogix does not index a value.
 pub(crate) const LABEL_CHARS: usize = 256;
@@ -226,17 +227,17 @@ impl<'a> Entry<'a> {
         self.marks.events.iter().any(|event| matches!(event, Event::Key(key) if key == mark))
     }
 
-    /// Cuts the longest strings of a document until the entry is at most `max` bytes of JSON; `false` if that is not
-    /// possible.
-    pub(crate) fn cut(&mut self, max: usize) -> bool {
+    /// Truncates the longest strings of the body until the entry is at most `max` bytes of JSON.
+    pub(crate) fn cut(&mut self, max: usize) -> Result<(), Misfit> {
         truncate::cut(self, max)
     }
 
     /// The beginning of the body as JSON text, at most `max` bytes.
     pub(crate) fn beginning(&self, max: usize) -> String {
-        let mut beginning = Beginning { bytes: Vec::new(), max };
-        json::body(self, &mut beginning);
-        String::from_utf8_lossy(&beginning.bytes).into_owned()
+        let mut beginning = Beginning { bytes: Vec::with_capacity(max), max };
+        json::beginning(&self.body, &mut beginning);
+        String::from_utf8(beginning.bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }
 
@@ -244,6 +245,12 @@ impl<'a> Entry<'a> {
 struct Beginning {
     bytes: Vec<u8>,
     max: usize,
+}
+
+impl Beginning {
+    fn has_room(&self) -> bool {
+        self.bytes.len() < self.max
+    }
 }
 
 impl Out for Beginning {

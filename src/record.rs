@@ -21,10 +21,11 @@ mod token;
 
 pub use document::{Document, Event};
 pub(crate) use document::{
-    Edit, Limits, REMARK, Unchanged, escaped_length, is_own_key, truncate, twice_escaped_length,
+    Edit, Limits, REMARK, Unchanged, beginning, escaped_length, is_own_key, original_length, remark,
+    twice_escaped_length,
 };
 pub use error::{SyntaxError, SyntaxErrorKind};
-pub(crate) use json::{JsonReader, first_bytes, unescape};
+pub(crate) use json::{JsonReader, Part, Spelling, first_bytes, unescape};
 pub(crate) use key_cache::{KeyCache, Keys};
 #[cfg(feature = "msgpack")]
 pub(crate) use msgpack::MsgPackReader;
@@ -234,18 +235,46 @@ impl<'a> Record<'a> {
         self.read(Limits::NONE, &mut Unchanged).0
     }
 
-    /// Calls `on` with each event of the record.
-    pub(crate) fn events(self, on: &mut impl FnMut(Event<'a>)) {
-        fn all<'a>(reader: &mut impl Reader<'a>, on: &mut impl FnMut(Event<'a>)) {
-            while let Ok(Some(token)) = reader.next() {
-                on(token.into());
+    /// Calls `on` with each part of JSON text, of another encoding with none, until it returns `false`.
+    pub(crate) fn parts(self, on: &mut dyn FnMut(Part<'a>) -> bool) {
+        match self.encoding {
+            Encoding::Json => json::parts(self.bytes, on),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => (),
+        }
+    }
+
+    /// Calls `on` with each token of `MessagePack`, of another encoding with none, until it returns `false`.
+    #[cfg_attr(not(feature = "msgpack"), expect(unused_variables, reason = "there is no other encoding"))]
+    pub(crate) fn tokens(self, on: &mut dyn FnMut(Token<'a>) -> bool) {
+        match self.encoding {
+            Encoding::Json => (),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => {
+                let mut reader = MsgPackReader::new(self.bytes);
+                while let Ok(Some(token)) = reader.next()
+                    && on(token)
+                {}
             }
         }
-        match self.encoding {
-            Encoding::Json => all(&mut JsonReader::new(self.bytes), on),
-            #[cfg(feature = "msgpack")]
-            Encoding::MsgPack => all(&mut MsgPackReader::new(self.bytes), on),
-        }
+    }
+
+    /// As [`Self::tokens`], with events whose strings are truncated, and the number of bytes that are removed from each.
+    pub(crate) fn events(self, longest: usize, on: &mut impl FnMut(&Event<'_>, usize) -> bool) {
+        self.tokens(&mut |token| match token {
+            Token::Str(text) => {
+                let (text, removed) = text.truncated(longest);
+                on(&Event::Str(text), removed)
+            }
+            other => on(&other.into(), 0),
+        });
+    }
+
+    /// Calls `on` with each string of `MessagePack` that is a value, and with how many bytes of the record there are from
+    /// its head to the end, and after it.
+    #[cfg(feature = "msgpack")]
+    pub(crate) fn strings(self, on: &mut dyn FnMut(&'a [u8], usize, usize)) {
+        msgpack::strings(self.bytes, on);
     }
 }
 
@@ -297,6 +326,8 @@ impl Scan<'_> {
 pub enum Body<'a> {
     /// A map whose bytes are copied where the entry has the same encoding.
     Verbatim(Record<'a>),
+    /// The same, of which each string that is longer is truncated to so many bytes and a remark.
+    Truncated(Record<'a>, usize),
     /// A body that changed.
     Document(Document<'a>),
 }
@@ -306,6 +337,11 @@ impl<'a> Body<'a> {
     pub fn into_document(self) -> Document<'a> {
         match self {
             Self::Verbatim(record) => record.document(),
+            Self::Truncated(record, longest) => {
+                let mut document = record.document();
+                document.truncate(longest);
+                document
+            }
             Self::Document(document) => document,
         }
     }

@@ -1,8 +1,11 @@
 //! The JSON encoder.
 
-use super::{Entry, OWN_KEY, Out};
+use super::{Beginning, Entry, Length, OWN_KEY, Out};
 use crate::config::TextForm;
-use crate::record::{Body, Encoding, Event, Number, is_plain, plain_length};
+use crate::record::{
+    Body, Encoding, Event, Number, Part, REMARK, Record, Spelling, is_plain, original_length, plain_length,
+    remark,
+};
 
 /// A whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
@@ -112,47 +115,112 @@ pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
             if marks.is_empty() {
                 return out.put(body);
             }
-            let open = body.strip_suffix(b"}").unwrap_or(body).trim_ascii_end();
+            let open = open_map(body);
             out.put(open);
             own_member(marks, open != b"{", out);
         }
-        _ if marks.is_empty() => body(entry, out),
+        Body::Truncated(record, longest) if record.encoding() == Encoding::Json => {
+            // With its marks: nothing is truncated without one.
+            let open = open_map(record.bytes());
+            truncated(record.inner(open), *longest, out, |_| true);
+            own_member(marks, open != b"{", out);
+        }
+        _ if marks.is_empty() => {
+            let mut writer = Writer::default();
+            each_event(&entry.body, &mut |event, removed| {
+                writer.event(event, removed, out);
+                true
+            });
+        }
         _ => {
             // All but the end of the map.
             let mut writer = Writer::default();
             let (mut count, mut depth) = (0_usize, 0_usize);
-            each_event(entry, &mut |event| {
+            each_event(&entry.body, &mut |event, removed| {
                 depth = match event {
                     Event::Map(_) | Event::List(_) => depth.saturating_add(1),
                     Event::End => depth.saturating_sub(1),
                     _ => depth,
                 };
                 if depth > 0 {
-                    writer.event(event, out);
+                    writer.event(event, removed, out);
                     count = count.saturating_add(1);
                 }
+                depth > 0
             });
             own_member(marks, count > 1, out);
         }
     }
 }
 
-/// The body without the filter's own member.
-pub(super) fn body(entry: &Entry<'_>, out: &mut impl Out) {
-    match &entry.body {
-        Body::Verbatim(record) if record.encoding() == Encoding::Json => out.put(record.bytes()),
+/// A map without its closing bracket.
+fn open_map(body: &[u8]) -> &[u8] {
+    body.strip_suffix(b"}").unwrap_or(body).trim_ascii_end()
+}
+
+/// Writes JSON text as an encoder would, with truncated strings, as long as `goes_on`.
+fn truncated<O: Out>(record: Record<'_>, longest: usize, out: &mut O, goes_on: impl Fn(&O) -> bool) {
+    record.parts(&mut |part| {
+        match part {
+            Part::Structure(bytes) => {
+                bytes.split(u8::is_ascii_whitespace).for_each(|piece| out.put(piece));
+            }
+            Part::Key(key) => respelled(key, usize::MAX, out),
+            Part::Text(text) => respelled(text, longest, out),
+        }
+        goes_on(out)
+    });
+}
+
+/// Writes a string of a JSON record, truncated.
+fn respelled(Spelling { text, length }: Spelling<'_>, longest: usize, out: &mut impl Out) {
+    out.put(b"\"");
+    match length {
+        Some(length) if length <= longest.saturating_add(REMARK) => out.put(text.source()),
+        Some(length) => {
+            let (source, kept) = text.source_beginning(longest);
+            out.put(source);
+            let all = original_length(length, text.source());
+            out.put(remark(all.saturating_sub(kept)).as_bytes());
+        }
+        None => {
+            let (kept, removed) = text.truncated(longest);
+            escape(kept.as_bytes(), out);
+            if removed > 0 {
+                out.put(remark(removed).as_bytes());
+            }
+        }
+    }
+    out.put(b"\"");
+}
+
+/// Writes the beginning of the body.
+pub(super) fn beginning(body: &Body<'_>, out: &mut Beginning) {
+    match body {
+        Body::Verbatim(record) if record.encoding() == Encoding::Json => {
+            truncated(*record, usize::MAX, out, Beginning::has_room);
+        }
+        Body::Truncated(record, longest) if record.encoding() == Encoding::Json => {
+            truncated(*record, *longest, out, Beginning::has_room);
+        }
         _ => {
             let mut writer = Writer::default();
-            each_event(entry, &mut |event| writer.event(event, out));
+            each_event(body, &mut |event, removed| {
+                writer.event(event, removed, out);
+                out.has_room()
+            });
         }
     }
 }
 
-/// Calls `on` with each event of the body.
-fn each_event(entry: &Entry<'_>, on: &mut impl FnMut(&Event<'_>)) {
-    match &entry.body {
-        Body::Verbatim(record) => record.events(&mut |event| on(&event)),
-        Body::Document(document) => document.events.iter().for_each(on),
+/// Calls `on` with each event of the body, and how many bytes are removed from it, until it returns `false`.
+fn each_event(body: &Body<'_>, on: &mut impl FnMut(&Event<'_>, usize) -> bool) {
+    match body {
+        Body::Verbatim(record) => record.events(usize::MAX, on),
+        Body::Truncated(record, longest) => record.events(*longest, on),
+        Body::Document(document) => {
+            document.events.iter().all(|event| on(event, 0));
+        }
     }
 }
 
@@ -164,7 +232,7 @@ fn own_member(marks: &[Event<'_>], comma: bool, out: &mut impl Out) {
     out.put(b":");
     let mut writer = Writer::default();
     for event in marks {
-        writer.event(event, out);
+        writer.event(event, 0, out);
     }
     out.put(b"}");
 }
@@ -179,7 +247,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn event(&mut self, event: &Event<'_>, out: &mut impl Out) {
+    /// Writes an event; `removed` is the number of bytes that are removed from its string.
+    fn event(&mut self, event: &Event<'_>, removed: usize, out: &mut impl Out) {
         if self.comma && !matches!(event, Event::End) {
             out.put(b",");
         }
@@ -201,7 +270,13 @@ impl Writer {
                 string(key, out);
                 out.put(b":");
             }
-            Event::Str(text) => string(text, out),
+            Event::Str(text) if removed == 0 => string(text, out),
+            Event::Str(text) => {
+                out.put(b"\"");
+                escape(text.as_bytes(), out);
+                out.put(remark(removed).as_bytes());
+                out.put(b"\"");
+            }
             Event::Number(value) => number(*value, out),
             Event::Bool(true) => out.put(b"true"),
             Event::Bool(false) => out.put(b"false"),
@@ -224,6 +299,13 @@ fn number(number: Number<'_>, out: &mut impl Out) {
         #[cfg(feature = "msgpack")]
         Number::Float(_) => out.put(number.to_string().as_bytes()),
     }
+}
+
+/// The length of a number.
+pub(super) fn number_length(value: Number<'_>) -> usize {
+    let mut length = Length::default();
+    number(value, &mut length);
+    length.0
 }
 
 fn int(value: i64, out: &mut impl Out) {

@@ -2,7 +2,7 @@
 
 use super::{Entry, Labels, Length, OWN_KEY, Out, json};
 use crate::config::TextForm;
-use crate::record::{Body, Encoding, Event, Number};
+use crate::record::{Body, Encoding, Event, Number, Record, Str, remark};
 
 /// A whole entry.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
@@ -86,6 +86,13 @@ fn text(entry: &Entry<'_>, out: &mut impl Out) {
             out.put(members);
             return own_member(marks, out);
         }
+        Body::Truncated(record, longest) if record.encoding() == Encoding::MsgPack => {
+            return truncated(*record, *longest, marks, out);
+        }
+        Body::Truncated(..) => {
+            read = entry.body.clone().into_document();
+            &read
+        }
         Body::Verbatim(record) => {
             read = record.document();
             &read
@@ -99,6 +106,29 @@ fn text(entry: &Entry<'_>, out: &mut impl Out) {
             own_member(marks, out);
         }
         _ => events(&document.events, out),
+    }
+}
+
+/// A map with truncated strings; all else is copied.
+fn truncated(record: Record<'_>, longest: usize, marks: &[Event<'_>], out: &mut impl Out) {
+    let (count, members) = map_head(record.bytes());
+    map(count.saturating_add(u32::from(!marks.is_empty())), out);
+    // The bytes that are not yet written.
+    let mut left = members;
+    record.strings(&mut |text, head, after| {
+        let (kept, removed) = Str::Plain(text).truncated(longest);
+        if removed > 0 {
+            let remark = remark(removed);
+            out.put(left.get(..left.len().saturating_sub(head)).unwrap_or_default());
+            str_head(kept.len().saturating_add(remark.len()), out);
+            out.put(kept.as_bytes());
+            out.put(remark.as_bytes());
+            left = members.get(members.len().saturating_sub(after)..).unwrap_or_default();
+        }
+    });
+    out.put(left);
+    if !marks.is_empty() {
+        own_member(marks, out);
     }
 }
 

@@ -276,7 +276,7 @@ pub(super) fn push_other(field: Field, fields: &Fields<'_>, redactor: &Redactor,
 fn clip(text: &str) -> &str {
     let mut size = 0_usize;
     let end = text.char_indices().enumerate().find(|(count, (_, character))| {
-        size = size.saturating_add(escaped_length(character.encode_utf8(&mut [0; 4])));
+        size = size.saturating_add(escaped_length(character.encode_utf8(&mut [0; 4]).as_bytes()));
         *count >= LABEL_CHARS || size > LABEL_BYTES
     });
     match end {

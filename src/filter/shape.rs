@@ -4,7 +4,7 @@ use super::labels::{self, Namer, Source, Texts};
 use super::{Integration, IntegrationRef, Note, Sampled};
 use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
 use crate::counts;
-use crate::entry::{Entry, Labels};
+use crate::entry::{Entry, Labels, Misfit};
 use crate::finding::{Field, Fields, Instant};
 use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
@@ -346,17 +346,33 @@ impl Shaper {
         if entry.mark_truncated(length) {
             stats.truncated = stats.truncated.saturating_add(1);
         }
-        if let Body::Verbatim(record) = entry.body {
-            let Reading { document, complete, .. } =
-                self.read(record, &mut Editor::new(&self.redactor, None));
-            entry.body = Body::Document(document);
-            if !complete {
-                self.reduce(entry, fields);
-            }
-        }
-        if !entry.cut(max) {
+        if !self.truncate(entry) {
             self.reduce(entry, fields);
-            entry.cut(max);
+            // It fits: known fields are short, and the beginning can be truncated to any length.
+            let _ = entry.cut(max);
+        }
+    }
+
+    /// Truncates the strings of an entry; returns whether it fits.
+    fn truncate(&self, entry: &mut Entry<'_>) -> bool {
+        let max = self.guard.max_entry_bytes;
+        let Err(misfit) = entry.cut(max) else { return true };
+        let Body::Verbatim(record) = entry.body else { return false };
+        if record.bytes().len() <= max {
+            return false;
+        }
+        match misfit {
+            Misfit::Keys => {
+                let read = self.read(record, &mut Editor::new(&self.redactor, None));
+                entry.body = Body::Document(read.document);
+                read.complete && entry.cut(max).is_ok()
+            }
+            Misfit::Structure => {
+                // More of the structure in the beginning.
+                entry.body = Body::Truncated(record, max / 256);
+                false
+            }
+            Misfit::Strings => false,
         }
     }
 

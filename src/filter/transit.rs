@@ -136,7 +136,7 @@ enum Form {
 }
 
 fn is_label(text: &str) -> bool {
-    text.chars().nth(LABEL_CHARS).is_none() && escaped_length(text) <= LABEL_BYTES
+    text.chars().nth(LABEL_CHARS).is_none() && escaped_length(text.as_bytes()) <= LABEL_BYTES
 }
 
 /// Skips to the end of the map that has begun.

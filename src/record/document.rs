@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::token::read_bytes;
-use super::{Number, Reader, Token, plain_length};
+use super::{Number, Reader, Str, Token, plain_length};
 
 /// One event of a body, in document order.
 #[derive(Clone, Debug)]
@@ -136,6 +136,11 @@ impl<'a> Document<'a> {
         (builder.finish(), complete)
     }
 
+    /// Calls `on` with each token until it returns `false`.
+    pub(crate) fn tokens<'d>(&'d self, on: &mut dyn FnMut(Token<'d>) -> bool) {
+        self.events.iter().all(|event| on(event.token()));
+    }
+
     /// A map of the given members.
     pub(crate) fn map(members: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         let mut map = Self { events: vec![Event::Map(0), Event::End] };
@@ -195,6 +200,15 @@ impl<'a> Document<'a> {
     /// The size as JSON in bytes, escape sequences included.
     pub(crate) fn size(&self) -> usize {
         self.events.iter().fold(0, |sum, event| sum.saturating_add(event.size()))
+    }
+
+    /// Truncates strings to so many bytes and a remark about the rest, where that makes them shorter.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        for event in &mut self.events {
+            if let Event::Str(text) = event {
+                truncate(text, length);
+            }
+        }
     }
 
     /// Turns hyphens in keys into underscores, except where another key of the same map has that name already.
@@ -291,11 +305,25 @@ impl<'a> Document<'a> {
 }
 
 impl Event<'_> {
+    /// The event as a token.
+    fn token(&self) -> Token<'_> {
+        match self {
+            Self::Map(_) => Token::Map,
+            Self::List(_) => Token::List,
+            Self::End => Token::End,
+            Self::Key(key) => Token::Key(Str::Plain(key.as_bytes())),
+            Self::Str(text) => Token::Str(Str::Plain(text.as_bytes())),
+            Self::Number(number) => Token::Number(*number),
+            Self::Bool(value) => Token::Bool(*value),
+            Self::Null => Token::Null,
+        }
+    }
+
     /// Its size as JSON in bytes, with the colon or comma after it.
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Map(_) | Self::List(_) | Self::End => 2,
-            Self::Key(text) | Self::Str(text) => escaped_length(text).saturating_add(3),
+            Self::Key(text) | Self::Str(text) => escaped_length(text.as_bytes()).saturating_add(3),
             Self::Number(Number::Raw(text)) => text.len().saturating_add(1),
             Self::Number(_) => 21,
             Self::Bool(_) | Self::Null => 6,
@@ -304,7 +332,7 @@ impl Event<'_> {
 }
 
 /// The length of a text within a JSON string.
-pub(crate) fn escaped_length(text: &str) -> usize {
+pub(crate) fn escaped_length(text: &[u8]) -> usize {
     length_of(text, |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
         0..0x20 => 6,
@@ -313,7 +341,7 @@ pub(crate) fn escaped_length(text: &str) -> usize {
 }
 
 /// The length of a text within a JSON string within a JSON string.
-pub(crate) fn twice_escaped_length(text: &str) -> usize {
+pub(crate) fn twice_escaped_length(text: &[u8]) -> usize {
     length_of(text, |byte| match byte {
         b'"' | b'\\' => 4,
         b'\n' | b'\r' | b'\t' => 3,
@@ -322,20 +350,58 @@ pub(crate) fn twice_escaped_length(text: &str) -> usize {
     })
 }
 
-fn length_of(text: &str, each: impl Fn(u8) -> usize) -> usize {
+fn length_of(text: &[u8], each: impl Fn(u8) -> usize) -> usize {
     // Most of a text takes as many bytes as it has.
-    let (plain, rest) = text.as_bytes().split_at_checked(plain_length(text.as_bytes())).unwrap_or_default();
+    let (plain, rest) = text.split_at_checked(plain_length(text)).unwrap_or_default();
     rest.iter().fold(plain.len(), |sum, byte| sum.saturating_add(each(*byte)))
 }
 
 /// Cuts a text to so many bytes and a remark about the rest, if that makes it shorter.
-pub(crate) fn truncate(text: &mut Cow<'_, str>, length: usize) {
+fn truncate(text: &mut Cow<'_, str>, length: usize) {
     if text.len() <= length.saturating_add(REMARK) {
         return;
     }
-    let kept = text.get(..text.floor_char_boundary(length)).unwrap_or_default();
-    let removed = text.len().saturating_sub(kept.len());
-    *text = Cow::Owned(format!("{kept}…[truncated {removed} bytes]"));
+    let kept = beginning(text.as_bytes(), length).len();
+    let remark = remark(original_length(text.len(), text.as_bytes()).saturating_sub(kept));
+    let mut new = match core::mem::take(text) {
+        Cow::Borrowed(text) => text.get(..kept).unwrap_or_default().to_owned(),
+        Cow::Owned(mut text) => {
+            text.truncate(kept);
+            text
+        }
+    };
+    new.reserve_exact(remark.len());
+    new.push_str(&remark);
+    *text = Cow::Owned(new);
+}
+
+/// The remark about so many bytes that were removed, at most [`REMARK`] long.
+pub(crate) fn remark(removed: usize) -> String {
+    format!("…[truncated {removed} bytes]")
+}
+
+/// The characters of a text that are within its first `length` bytes.
+pub(crate) fn beginning(text: &[u8], length: usize) -> &[u8] {
+    let continues = |end: usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let mut end = length;
+    while end > 0 && continues(end) {
+        end = end.saturating_sub(1);
+    }
+    text.get(..end).unwrap_or(text)
+}
+
+/// The length of a text, given as its bytes or its spelling in JSON, before it was truncated, if it ends with a remark, or
+/// else `length`: a string that is truncated twice has one remark, about all that was removed.
+pub(crate) fn original_length(length: usize, text: &[u8]) -> usize {
+    let original = || {
+        let (kept, remark) = text.split_at_checked(text.iter().rposition(|byte| *byte == b'[')?)?;
+        let digits = remark.strip_prefix(b"[truncated ")?.strip_suffix(b" bytes]")?;
+        let removed = usize::try_from(Number::Raw(digits).digits()?).ok()?;
+        let kept = kept.strip_suffix("…".as_bytes())?;
+        let remark = text.len().saturating_sub(kept.len());
+        Some(length.saturating_sub(remark).saturating_add(removed))
+    };
+    if text.ends_with(b" bytes]") { original().unwrap_or(length) } else { length }
 }
 
 /// Whether a key is the filter's own, in either spelling: `keys: snake` would turn one into the other.

@@ -3,6 +3,9 @@
 //! It checks the full grammar, since bodies are copied into entries unchanged: Coralogix would drop what a lenient
 //! reader let through. It works on a stack of [`MAX_DEPTH`] bits, never by recursion.
 
+use memchr::memchr;
+
+use super::document::beginning;
 use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
 use super::simd::{ascii_length, digits_length, is_ascii, plain_length};
@@ -555,35 +558,116 @@ fn low_surrogate(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((low, code.get(4..)?))
 }
 
+/// A part of JSON text.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// What is between strings: brackets, commas, colons, numbers, words and white space.
+    Structure(&'a [u8]),
+    /// A key.
+    Key(Spelling<'a>),
+    /// A string that is a value.
+    Text(Spelling<'a>),
+}
+
+/// A string of JSON text, without its quotes.
+#[derive(Clone, Copy)]
+pub(crate) struct Spelling<'a> {
+    pub text: Str<'a>,
+    /// Its length in bytes, if it is spelled as the encoder would spell it: all escape sequences have two bytes.
+    pub length: Option<usize>,
+}
+
+/// Calls `on` with each part of valid JSON text until it returns `false`.
+///
+/// Decision: no tokens. Between two strings there may be any number of them, and none of them is truncated.
+pub(super) fn parts<'a>(text: &'a [u8], on: &mut dyn FnMut(Part<'a>) -> bool) {
+    let mut rest = text;
+    loop {
+        let (structure, string) =
+            rest.split_at_checked(memchr(b'"', rest).unwrap_or(rest.len())).unwrap_or_default();
+        if !on(Part::Structure(structure)) || string.is_empty() {
+            return;
+        }
+        let (string, after) = inside(string);
+        rest = after;
+        let is_key = rest.trim_ascii_start().first() == Some(&b':');
+        if !on(if is_key { Part::Key(string) } else { Part::Text(string) }) {
+            return;
+        }
+    }
+}
+
+/// The valid string at the beginning of a text, and what follows it.
+fn inside(text: &[u8]) -> (Spelling<'_>, &[u8]) {
+    let text = text.get(1..).unwrap_or_default();
+    let (mut source, mut escapes) = (0_usize, 0_usize);
+    let mut is_short = true;
+    loop {
+        let rest = text.get(source..).unwrap_or_default();
+        source = source.saturating_add(plain_length(rest));
+        let Some([b'\\', escape]) = text.get(source..source.saturating_add(2)) else { break };
+        is_short &= matches!(escape, b'"' | b'\\' | b'n' | b'r' | b't');
+        escapes = escapes.saturating_add(1);
+        source = source.saturating_add(2);
+    }
+    let (inside, after) = text.split_at_checked(source).unwrap_or_default();
+    let text = if escapes > 0 { Str::Escaped(inside) } else { Str::Plain(inside) };
+    let length = is_short.then(|| source.saturating_sub(escapes));
+    (Spelling { text, length }, after.get(1..).unwrap_or_default())
+}
+
+/// Of a JSON string with escape sequences of two bytes: the spelling of its first `longest` bytes, and how many of them it has.
+pub(super) fn short_escapes_beginning(inside: &[u8], longest: usize) -> (&[u8], usize) {
+    let (mut source, mut kept) = (0_usize, 0_usize);
+    loop {
+        let rest = inside.get(source..).unwrap_or_default();
+        let plain = rest.get(..plain_length(rest)).unwrap_or_default();
+        let beginning = beginning(plain, longest.saturating_sub(kept)).len();
+        source = source.saturating_add(beginning);
+        kept = kept.saturating_add(beginning);
+        if beginning < plain.len() || kept >= longest || source >= inside.len() {
+            return (inside.get(..source).unwrap_or(inside), kept);
+        }
+        source = source.saturating_add(2);
+        kept = kept.saturating_add(1);
+    }
+}
+
 /// Appends the inside of a JSON string with its escape sequences resolved. Half of a surrogate pair becomes U+FFFD; a
 /// sequence that is none is kept as it is.
 pub(crate) fn unescape(text: &str, out: &mut String) {
+    unescape_each(text, &mut |piece| {
+        out.push_str(piece);
+        true
+    });
+}
+
+/// As [`unescape`]: calls `on` with each piece until it returns `false`.
+pub(super) fn unescape_each(text: &str, on: &mut dyn FnMut(&str) -> bool) {
     let mut rest = text;
-    while let Some((plain, after)) = rest.split_once('\\') {
-        out.push_str(plain);
+    while let Some((plain, after)) = memchr(b'\\', rest.as_bytes())
+        .and_then(|at| Some((rest.get(..at)?, rest.get(at.saturating_add(1)..)?)))
+    {
+        if !on(plain) {
+            return;
+        }
         let mut chars = after.chars();
-        let resolved = match chars.next() {
-            Some('b') => '\u{8}',
-            Some('f') => '\u{c}',
-            Some('n') => '\n',
-            Some('r') => '\r',
-            Some('t') => '\t',
-            Some(same @ ('"' | '\\' | '/')) => same,
-            Some('u') if let Some((code, after)) = unescape_unicode(chars.as_str()) => {
-                out.push(code);
-                rest = after;
-                continue;
-            }
-            _ => {
-                out.push('\\');
-                rest = after;
-                continue;
-            }
+        let (resolved, after) = match chars.next() {
+            Some('b') => ('\u{8}', chars.as_str()),
+            Some('f') => ('\u{c}', chars.as_str()),
+            Some('n') => ('\n', chars.as_str()),
+            Some('r') => ('\r', chars.as_str()),
+            Some('t') => ('\t', chars.as_str()),
+            Some(same @ ('"' | '\\' | '/')) => (same, chars.as_str()),
+            Some('u') if let Some(resolved) = unescape_unicode(chars.as_str()) => resolved,
+            _ => ('\\', after),
         };
-        out.push(resolved);
-        rest = chars.as_str();
+        rest = after;
+        if !on(resolved.encode_utf8(&mut [0; 4])) {
+            return;
+        }
     }
-    out.push_str(rest);
+    on(rest);
 }
 
 /// The character of a `\u` sequence, after the `u`, and what follows it.

@@ -278,6 +278,19 @@ impl<'a> MsgPackReader<'a> {
     }
 }
 
+/// Calls `on` with each string that is a value, and with how many bytes there are from its head to the end, and after it.
+pub(super) fn strings<'a>(bytes: &'a [u8], on: &mut dyn FnMut(&'a [u8], usize, usize)) {
+    let mut reader = MsgPackReader::new(bytes);
+    loop {
+        let head = reader.rest.len();
+        match reader.next() {
+            Ok(Some(Token::Str(text))) => on(text.source(), head, reader.rest.len()),
+            Ok(Some(_)) => (),
+            _ => return,
+        }
+    }
+}
+
 impl<'a> Reader<'a> for MsgPackReader<'a> {
     fn next(&mut self) -> Result<Option<Token<'a>>, SyntaxError> {
         let Some(outer) = self.depth.checked_sub(1) else {

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
+use super::document::{REMARK, beginning, original_length};
 use super::{SyntaxError, json};
 
 /// One token of a body, in document order.
@@ -141,6 +142,53 @@ impl<'a> Str<'a> {
                 scratch.clear();
                 json::unescape(&String::from_utf8_lossy(bytes), scratch);
                 scratch
+            }
+        }
+    }
+
+    /// Calls `on` with the string in pieces, until it returns `false`; escape sequences are resolved.
+    pub(crate) fn pieces(self, on: &mut dyn FnMut(&[u8]) -> bool) {
+        match self {
+            Self::Plain(bytes) => {
+                on(bytes);
+            }
+            Self::Escaped(bytes) => {
+                json::unescape_each(&String::from_utf8_lossy(bytes), &mut |piece| on(piece.as_bytes()));
+            }
+        }
+    }
+
+    /// Of a string in JSON text that is spelled as the encoder does: the spelling of its first `longest` bytes, and how
+    /// many of them it has.
+    pub(crate) fn source_beginning(self, longest: usize) -> (&'a [u8], usize) {
+        match self {
+            Self::Plain(bytes) => {
+                let kept = beginning(bytes, longest);
+                (kept, kept.len())
+            }
+            Self::Escaped(bytes) => json::short_escapes_beginning(bytes, longest),
+        }
+    }
+
+    /// The string up to so many bytes, and how many are removed: none if a remark about them would be longer.
+    pub(crate) fn truncated(self, longest: usize) -> (Cow<'a, str>, usize) {
+        let long = longest.saturating_add(REMARK);
+        match self {
+            Self::Plain(bytes) if bytes.len() > long => {
+                let kept = beginning(bytes, longest);
+                (Self::Plain(kept).into(), original_length(bytes.len(), bytes).saturating_sub(kept.len()))
+            }
+            Self::Plain(_) => (self.into(), 0),
+            Self::Escaped(source) => {
+                let mut text = String::new();
+                self.decode(&mut text);
+                if text.len() <= long {
+                    return (Cow::Owned(text), 0);
+                }
+                let all = original_length(text.len(), source);
+                text.truncate(text.floor_char_boundary(longest));
+                let removed = all.saturating_sub(text.len());
+                (Cow::Owned(text), removed)
             }
         }
     }

@@ -1,5 +1,7 @@
-//! Prints what a record costs by its size, from 200 bytes to 10 MB: processor time, and the most memory that the engine
-//! allocates for it besides its buffer of entries. A Markdown table on standard output.
+//! Prints CPU time and peak memory for each record by its size, from 200 bytes to 10 MB, and the same for records just
+//! below and just above `max-entry-bytes`. Peak memory is what the engine allocates besides its buffer of entries.
+//!
+//! Two Markdown tables on standard output; `sizes limit` prints only the second, in a few seconds.
 
 #![forbid(unsafe_code)]
 
@@ -11,12 +13,20 @@ use kaudit_bench::{Encoding, JOB, Worker, rounds};
 /// A form of record: its name, and how it is made to be about so many bytes of JSON.
 type Form = (&'static str, fn(usize) -> String);
 
-const FORMS: [Form; 4] = [
+const FORMS: [Form; 7] = [
     ("one long string", |bytes| finding(&format!("\"doc\":\"{}\"", "d".repeat(bytes)))),
     ("many strings", |bytes| {
         let members: Vec<String> =
             (0..bytes / 100).map(|n| format!("\"k{n}\":\"{}\"", "v".repeat(85))).collect();
         finding(&format!("\"more\":{{{}}}", members.join(",")))
+    }),
+    ("nested", |bytes| {
+        let reason = "{\"doc\":\"change in count\",\"values\":{\"high\":[6,7]},\"ok\":true}";
+        finding(&format!("\"reasons\":[{}]", vec![reason; bytes / (reason.len() + 1)].join(",")))
+    }),
+    ("escaped text", |bytes| finding(&format!("\"doc\":\"{}\"", "a \\\"word\\\"\\n".repeat(bytes / 12)))),
+    ("one long string, a list of ones", |bytes| {
+        finding(&format!("\"doc\":\"{}\",\"x\":[1{}]", "d".repeat(bytes / 2), ",1".repeat(bytes / 4)))
     }),
     ("a list of ones", |bytes| finding(&format!("\"x\":[1{}]", ",1".repeat(bytes / 2)))),
     ("a line that is no finding", |bytes| format!("{{\"log\":\"{}\"}}", "started; ".repeat(bytes / 9))),
@@ -33,21 +43,72 @@ fn finding(more: &str) -> String {
     )
 }
 
+/// `max-entry-bytes` of the job.
+const MAX: usize = 100_000;
+
+/// What one record costs.
+struct Cost {
+    bytes: usize,
+    nanos: f64,
+    peak: u64,
+}
+
 fn main() {
+    if std::env::args().nth(1).is_none_or(|argument| argument != "limit") {
+        by_size();
+        println!();
+    }
+    at_limit();
+}
+
+fn by_size() {
     println!("| record | encoding | bytes | µs | ns a byte | peak memory, bytes | times the record |");
     println!("|---|---|---:|---:|---:|---:|---:|");
     for (name, make) in FORMS {
         for (encoding_name, encoding) in Encoding::ALL {
             for size in SIZES {
-                let record = encoding.of(&make(size));
-                row(name, encoding_name, encoding, &record);
+                let Cost { bytes, nanos, peak } = cost(encoding, &encoding.of(&make(size)));
+                println!(
+                    "| {name} | {encoding_name} | {bytes} | {:.1} | {:.2} | {peak} | {:.1} |",
+                    nanos / 1000.0,
+                    nanos / float(bytes as u64),
+                    float(peak) / float(bytes as u64)
+                );
             }
         }
     }
 }
 
+/// Compares records of 95 and 105 % of the maximum, as JSON.
+fn at_limit() {
+    println!(
+        "| record | encoding | µs below | µs above | ratio | peak memory above, bytes | times the record |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|");
+    for (name, make) in FORMS {
+        for (encoding_name, encoding) in Encoding::ALL {
+            let [below, above] = [95, 105].map(|percent| {
+                // What each form adds to the bytes it is asked for is a few hundred.
+                cost(encoding, &encoding.of(&make(MAX * percent / 100)))
+            });
+            println!(
+                "| {name} | {encoding_name} | {:.1} | {:.1} | {:.1} | {} | {:.1} |",
+                below.nanos / 1000.0,
+                above.nanos / 1000.0,
+                above.nanos / below.nanos,
+                above.peak,
+                float(above.peak) / float(above.bytes as u64)
+            );
+        }
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn row(name: &str, encoding_name: &str, encoding: Encoding, record: &[u8]) {
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+fn cost(encoding: Encoding, record: &[u8]) -> Cost {
     let mut worker = Worker::new(JOB);
     let mut out = Vec::with_capacity(2 << 20);
     let mut once = || {
@@ -57,20 +118,13 @@ fn row(name: &str, encoding_name: &str, encoding: Encoding, record: &[u8]) {
     once();
     let peak = measure(&mut once).bytes_max;
     // About 20 ms of work, in the least of five rounds.
-    let times = (4_000_000 / record.len()).clamp(1, 2_000);
+    let times = (4_000_000 / record.len() as u64).clamp(1, 2_000);
     let nanos = (0..5)
         .map(|_| {
             let start = rounds::cpu_ns();
             (0..times).for_each(|_| once());
-            (rounds::cpu_ns() - start) as f64 / times as f64
+            float(rounds::cpu_ns() - start) / float(times)
         })
         .fold(f64::INFINITY, f64::min);
-    let bytes = record.len() as f64;
-    println!(
-        "| {name} | {encoding_name} | {} | {:.1} | {:.2} | {peak} | {:.1} |",
-        record.len(),
-        nanos / 1000.0,
-        nanos / bytes,
-        peak as f64 / bytes
-    );
+    Cost { bytes: record.len(), nanos, peak }
 }
