@@ -25,7 +25,7 @@ fn every_case_on_every_host() {
     let cases = case::load(&root.join("tests/data/cases")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (only, hosts) = (variable("KAUDIT_CASES"), variable("KAUDIT_HOSTS"));
-    let mut drivers = drivers(root, &hosts);
+    let mut drivers = drivers(root, &hosts, "", false);
     assert!(!drivers.is_empty(), "KAUDIT_HOSTS={hosts} chooses no host");
     let report = suite::run(&cases, &only, &mut drivers);
 
@@ -60,27 +60,40 @@ fn judge_skips(file: &Path, report: &suite::Report, is_complete: bool) -> String
     }
 }
 
-/// The hosts whose names `only` chooses, built.
-fn drivers(root: &Path, only: &str) -> Vec<Box<dyn Driver>> {
+/// The hosts whose names `only` chooses, with their files below the directory `test`: built for release, as `dist/` has
+/// them, or else built here with assertions.
+fn drivers(root: &Path, only: &str, test: &str, is_release: bool) -> Vec<Box<dyn Driver>> {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let target = scratch.parent().expect("the scratch directory is in target");
+    let scratch = &scratch.join(test);
     let any = |names: &[&str]| names.iter().any(|name| suite::is_chosen(name, only));
     let mut drivers: Vec<Box<dyn Driver>> =
         vec![Box::new(engine::Engine::json()), Box::new(engine::Engine::msgpack())];
-    let debug = target.join("debug");
-    let program = debug.join("kaudit-filter");
+    let (dist, debug) = (root.join("dist"), target.join("debug"));
+    let built = |packages: &[&str]| {
+        if !is_release {
+            build(packages);
+        }
+    };
+    let file = |release: &str, ours: &str| if is_release { dist.join(release) } else { debug.join(ours) };
+    let program = file("kaudit-filter", "kaudit-filter");
     if any(&["program", "wamr-baked"]) {
-        build(&["kaudit-filter-cli"]);
+        built(&["kaudit-filter-cli"]);
         drivers.push(Box::new(Program::new(&program, &scratch.join("program"))));
     }
-    let (driver, plugin) = (debug.join("kaudit-fluent-bit-host"), debug.join("libflb_filter_kaudit.so"));
+    let driver = file("kaudit-fluent-bit-host", "kaudit-fluent-bit-host");
+    let plugin = file("flb-filter_kaudit.so", "libflb_filter_kaudit.so");
     let plugins = FluentBit::all(&driver, &plugin, scratch);
     if any(&plugins.each_ref().map(FluentBit::name)) {
-        build(&["kaudit-fluent-bit", "kaudit-fluent-bit-host"]);
+        built(&["kaudit-fluent-bit", "kaudit-fluent-bit-host"]);
         drivers.extend(plugins.map(|host| Box::new(host) as Box<dyn Driver>));
     }
     if any(&["vector-text", "vector-table"]) {
-        let module = vector::build(target).expect("Vector's module and its host can be built");
+        let module = if is_release {
+            vector::Built { module: dist.join("kaudit.so"), host: dist.join("kaudit-vector-host") }
+        } else {
+            vector::build(target).expect("Vector's module and its host can be built")
+        };
         for way in [vector::Way::Text, vector::Way::Table] {
             drivers.push(Box::new(vector::Vector::new(way, &module, &scratch.join("vector"))));
         }
@@ -89,7 +102,7 @@ fn drivers(root: &Path, only: &str) -> Vec<Box<dyn Driver>> {
         let page = playground::Playground::open(&scratch.join("playground"));
         drivers.push(Box::new(page.expect("the playground can be built and opened")));
     }
-    for host in Wasm::all(&root.join("dist"), &target.join("wasm-host/release"), &program, scratch) {
+    for host in Wasm::all(&dist, &target.join("wasm-host/release"), &program, scratch) {
         let complete = std::env::var_os("KAUDIT_DIST").is_some() && any(&[host.name()]);
         assert!(host.is_built() || !complete, "dist/ lacks what `{}` needs", host.name());
         drivers.push(Box::new(host));

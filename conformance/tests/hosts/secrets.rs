@@ -801,49 +801,60 @@ impl Group {
         config + self.config
     }
 
-    /// The records that a host can take, as one case; their numbers.
-    fn case(
-        &self,
-        driver: &dyn Driver,
-        (shape, section): (&str, &str),
-        redacts: bool,
-    ) -> (Case, BTreeSet<usize>) {
-        let has = |need: Need| driver.capabilities().contains(&need);
-        let mut case = Case {
+    /// A case of these records.
+    fn case(&self, (shape, section): (&str, &str), redacts: bool, records: Vec<Record>) -> Case {
+        Case {
             name: format!("secrets/{}/{shape}", self.name),
             config: self.config(section, redacts),
-            records: Vec::new(),
+            records,
             own: Vec::new(),
             envelopes: Vec::new(),
             stats: BTreeMap::new(),
             max_entry_bytes: 16_384,
-        };
-        let mut taken = BTreeSet::new();
-        let mut records = Vec::new();
-        for (index, planted) in self.records.iter().enumerate() {
-            case.records = vec![arrives(planted.bytes.clone(), NOW)];
-            if case.needs().into_iter().all(has) && driver.skips(&case).is_none() {
-                taken.insert(index);
-                records.extend(std::iter::repeat_n(case.records[0].clone(), if self.twice { 2 } else { 1 }));
-            }
         }
+    }
+
+    /// The numbers of the records that a host can take, and how many it cannot, by reason.
+    fn taken(&self, driver: &dyn Driver) -> (BTreeSet<usize>, BTreeMap<&'static str, usize>) {
+        let mut reasons = BTreeMap::new();
+        let taken = |index: &usize| {
+            let case = self.case(SHAPES[0], true, vec![arrives(self.records[*index].bytes.clone(), NOW)]);
+            let lacks = |need: &Need| !driver.capabilities().contains(need);
+            let reason = case.needs().into_iter().find(lacks).map(Need::reason).or(driver.skips(&case));
+            reason.map(|reason| *reasons.entry(reason).or_default() += 1).is_none()
+        };
+        ((0..self.records.len()).filter(taken).collect(), reasons)
+    }
+
+    /// The records that a host can take, as one case.
+    fn stream(
+        &self,
+        driver: &dyn Driver,
+        shape: (&str, &str),
+        redacts: bool,
+        taken: &BTreeSet<usize>,
+    ) -> Case {
+        let has = |need: Need| driver.capabilities().contains(&need);
+        let records = taken.iter().map(|index| arrives(self.records[*index].bytes.clone(), NOW));
+        let times = if self.twice { 2 } else { 1 };
+        let records = records.flat_map(|record| std::iter::repeat_n(record, times)).collect();
+        let mut case = self.case(shape, redacts, records);
         if self.twice {
             case.own = vec![Pattern::default()];
             if !has(Need::Own) && has(Need::Arrival) {
                 // Each takes a summary and a report with it.
                 let later = NOW + 3 * 3_600_000;
-                records.extend((0..taken.len()).map(|index| {
+                case.records.extend((0..taken.len()).map(|index| {
                     let record = format!(r#"{{"etype":"resource","eid":"later-{index}","time":{later}}}"#);
                     arrives(record.into_bytes(), later)
                 }));
                 case.own.clear();
             }
         }
-        if shape == "bulk" {
+        if shape.0 == "bulk" {
             case.envelopes = vec![Pattern::default()];
         }
-        case.records = records;
-        (case, taken)
+        case
     }
 }
 
@@ -883,70 +894,125 @@ fn seed() -> u64 {
     given.unwrap_or_else(|| RandomState::new().hash_one(0))
 }
 
+/// The runs on one host.
+#[derive(Default)]
+struct Tally {
+    /// Records by shape.
+    runs: BTreeMap<&'static str, usize>,
+    /// Secrets that occurred in the control, and its records.
+    shown: usize,
+    controlled: usize,
+    /// Records that the host cannot take, by reason.
+    reasons: BTreeMap<&'static str, usize>,
+    /// Positions and spellings of the records it took.
+    positions: BTreeSet<String>,
+    spellings: BTreeSet<&'static str>,
+}
+
+impl Tally {
+    fn runs(&self) -> usize {
+        self.runs.values().sum()
+    }
+
+    /// Positions and spellings that no record had.
+    fn missing(&self, groups: &[Group]) -> String {
+        let records = || groups.iter().flat_map(|group| &group.records);
+        let positions: BTreeSet<_> = records()
+            .map(|record| &*record.position)
+            .filter(|name| !self.positions.contains(*name))
+            .collect();
+        let spellings: BTreeSet<_> =
+            records().map(|record| record.spelling).filter(|name| !self.spellings.contains(name)).collect();
+        format!("{} positions, {} spellings", positions.len(), spellings.len())
+    }
+}
+
 #[test]
 fn planted_secrets_never_leave() {
-    /// The shapes that run without redaction, too: text as an object and as a string.
-    const CONTROLLED: [&str; 2] = ["singles object", "singles string"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace");
-    // Other hosts take minutes each, so they run when they are asked for.
-    let hosts = std::env::var("KAUDIT_HOSTS").unwrap_or_else(|_| "engine".to_owned());
+    // Built for release, all records take a minute; a debug build of each host takes several.
+    let is_complete = std::env::var_os("KAUDIT_DIST").is_some();
+    let hosts = std::env::var("KAUDIT_HOSTS");
+    let hosts = hosts.unwrap_or_else(|_| if is_complete { "" } else { "engine" }.to_owned());
     let seed = seed();
     let secrets = Secrets::new(seed);
     let groups = groups(&secrets);
-    let (mut total, mut leaks) = (0, String::new());
-    let mut ran = BTreeSet::new();
-    for driver in &mut super::drivers(root, &hosts) {
-        if driver.absent().is_some() {
-            continue;
-        }
-        let host = driver.name();
-        for shape in SHAPES {
-            if shape.0 == "bulk" && !driver.capabilities().contains(&Need::Bulk) {
-                continue;
-            }
+    let (mut tallies, mut leaks) = (BTreeMap::<_, Tally>::new(), String::new());
+    for driver in &mut super::drivers(root, &hosts, "secrets", is_complete) {
+        if driver.absent().is_none() {
+            let tally = tallies.entry(driver.name()).or_default();
             for group in &groups {
-                let place = format!("{host}, {}, {}", shape.0, group.name);
-                let mut run = |redacts: bool| {
-                    let (case, taken) = group.case(driver.as_ref(), shape, redacts);
-                    match driver.run(&case) {
-                        Outcome::Ran(run) => (output(run), taken),
-                        other => panic!("{place}: {other:?}"),
-                    }
-                };
-                let (lines, taken) = run(true);
-                for (index, line) in occurrences(&secrets, &lines) {
-                    let planted = index.and_then(|index| group.records.get(index));
-                    let (position, spelling) =
-                        planted.map_or(("?", "?"), |planted| (&*planted.position, planted.spelling));
-                    let _ = writeln!(leaks, "{place}: {position} × {spelling}\n    {line}");
-                }
-                total += taken.len();
-                ran.insert(host);
-                if !CONTROLLED.contains(&shape.0) {
-                    continue;
-                }
-                let (lines, _) = run(false);
-                let shown = occurrences(&secrets, &lines);
-                let shown = taken.iter().filter(|index| shown.contains_key(&Some(**index))).count();
-                println!("{place}: {} records, {shown} secrets without redaction", taken.len());
-                if shown * 100 < taken.len() * group.control {
-                    let _ =
-                        writeln!(leaks, "{place}: the control\n    shows {shown} of {} secrets", taken.len());
-                }
+                run(driver.as_mut(), group, &secrets, tally, &mut leaks);
             }
         }
     }
     let records = || groups.iter().flat_map(|group| &group.records);
     let positions = records().map(|planted| &planted.position).collect::<BTreeSet<_>>().len();
+    for (host, tally) in &tallies {
+        println!(
+            "{host}: {:?}; the control shows {} of {} secrets; no record had {}; not taken: {:?}",
+            tally.runs,
+            tally.shown,
+            tally.controlled,
+            tally.missing(&groups),
+            tally.reasons
+        );
+    }
     println!(
-        "{positions} positions × {} spellings = {} records; × {} hosts ({}) × {} shapes = {total}",
+        "{positions} positions × {} spellings ({} records) × {} hosts × {} shapes = {} runs, {} leaks",
         SPELLINGS.len(),
         records().count(),
-        ran.len(),
-        ran.into_iter().collect::<Vec<_>>().join(", "),
-        SHAPES.len()
+        tallies.len(),
+        SHAPES.len(),
+        tallies.values().map(Tally::runs).sum::<usize>(),
+        leaks.matches("\n    ").count()
     );
     assert!(leaks.is_empty(), "KAUDIT_SEED={seed}: {} leaks\n{leaks}", leaks.matches("\n    ").count());
+}
+
+/// Puts a group through a host in each shape, and in some without redaction.
+fn run(driver: &mut dyn Driver, group: &Group, secrets: &Secrets, tally: &mut Tally, leaks: &mut String) {
+    /// The shapes that run without redaction, too: text as an object and as a string.
+    const CONTROLLED: [&str; 2] = ["singles object", "singles string"];
+    let host = driver.name();
+    let (taken, reasons) = group.taken(driver);
+    for (reason, count) in reasons {
+        *tally.reasons.entry(reason).or_default() += count;
+    }
+    for planted in taken.iter().filter_map(|index| group.records.get(*index)) {
+        tally.positions.insert(planted.position.clone());
+        tally.spellings.insert(planted.spelling);
+    }
+    for shape in SHAPES {
+        if shape.0 == "bulk" && !driver.capabilities().contains(&Need::Bulk) {
+            continue;
+        }
+        let place = format!("{host}, {}, {}", shape.0, group.name);
+        let mut found = |redacts: bool| {
+            let case = group.stream(driver, shape, redacts, &taken);
+            match driver.run(&case) {
+                Outcome::Ran(run) => occurrences(secrets, &output(run)),
+                other => panic!("{place}: {other:?}"),
+            }
+        };
+        for (index, line) in found(true) {
+            let planted = index.and_then(|index| group.records.get(index));
+            let (position, spelling) =
+                planted.map_or(("?", "?"), |planted| (&*planted.position, planted.spelling));
+            let _ = writeln!(leaks, "{place}: {position} × {spelling}\n    {line}");
+        }
+        *tally.runs.entry(shape.0).or_default() += taken.len();
+        if !CONTROLLED.contains(&shape.0) {
+            continue;
+        }
+        let shown = found(false);
+        let shown = taken.iter().filter(|index| shown.contains_key(&Some(**index))).count();
+        tally.shown += shown;
+        tally.controlled += taken.len();
+        if shown * 100 < taken.len() * group.control {
+            let _ = writeln!(leaks, "{place}: the control\n    shows {shown} of {} secrets", taken.len());
+        }
+    }
 }
 
 /// A `MessagePack` value around a secret, which is given as bytes.
