@@ -43,6 +43,7 @@ pub(crate) trait Sink {
 
 /// One step on the path to a finding.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "compile"), expect(dead_code, reason = "only explanations show paths"))]
 pub(crate) enum Step<'p> {
     /// A member of an object.
     Key(&'p str),

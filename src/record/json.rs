@@ -409,7 +409,10 @@ impl<'a> Reader<'a> for JsonReader<'a> {
 
 /// Takes the members of the record in `text` in order, each by what its key means, and checks the whole record.
 ///
-/// The loop reads the usual forms itself, with what is left to read in a register, and asks the reader for all others.
+/// The loop reads the usual forms itself, with what is left to read in a register, and asks the reader for all others,
+/// whose functions are marked cold: a call of any other kind in the loop moves its state to memory, and `json-dropped` takes
+/// 3,219 instead of 3,006 instructions, `msgpack-dropped` 2,541 instead of 2,432.
+///
 /// Decision: with values read by the reader alone the guard's `json-dropped` takes 6,467 instead of 3,285 instructions.
 pub(crate) fn members<'a, K: Keys>(
     text: &'a [u8],

@@ -72,7 +72,8 @@ impl Random {
 
 /// An entry that is marked as truncated.
 fn entry<'a>(names: &'a Names, text: TextForm, body: Body<'a>) -> Entry<'a> {
-    let labels = Labels { names, category: b"incident", class: b"", method: b"\"", thread: b"", plain: false };
+    let labels =
+        Labels { names, category: b"incident", class: b"", method: b"\"", thread: b"", plain: false };
     let marks = Document::map([("truncated", Document::int(1))]);
     Entry { timestamp_ms: 1, severity: Severity::Info, labels, text, body, marks }
 }
