@@ -209,9 +209,13 @@ impl<'a> Entry<'a> {
 
     /// The entry's size as JSON, bytes.
     pub(crate) fn length(&self) -> usize {
-        let mut length = Length::default();
-        json::entry(self, &mut length);
-        length.0
+        let mut length = 0_usize;
+        let mut put = |bytes: &[u8]| {
+            length = length.saturating_add(bytes.len());
+            true
+        };
+        json::entry(self, &mut Sink::new(&mut put));
+        length
     }
 
     /// Marks the entry as cut; returns whether it was not yet. `bytes` is its size before.
@@ -234,29 +238,34 @@ impl<'a> Entry<'a> {
 
     /// The beginning of the body as JSON text, at most `max` bytes.
     pub(crate) fn beginning(&self, max: usize) -> String {
-        let mut beginning = Beginning { bytes: Vec::with_capacity(max), max };
-        json::beginning(&self.body, &mut beginning);
-        String::from_utf8(beginning.bytes)
+        let mut bytes: Vec<u8> = Vec::with_capacity(max);
+        let mut put = |piece: &[u8]| {
+            let room = max.saturating_sub(bytes.len());
+            bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            bytes.len() < max
+        };
+        json::beginning(self.body.view(), &mut Sink::new(&mut put));
+        String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }
 
-/// Keeps the first bytes of what is written.
-struct Beginning {
-    bytes: Vec<u8>,
-    max: usize,
+/// Passes on what is written, for rare paths: their code exists once and not for each encoder.
+struct Sink<'s> {
+    /// Takes bytes; returns whether it takes more.
+    put: &'s mut dyn FnMut(&[u8]) -> bool,
+    takes_more: bool,
 }
 
-impl Beginning {
-    fn has_room(&self) -> bool {
-        self.bytes.len() < self.max
+impl<'s> Sink<'s> {
+    fn new(put: &'s mut dyn FnMut(&[u8]) -> bool) -> Self {
+        Self { put, takes_more: true }
     }
 }
 
-impl Out for Beginning {
+impl Out for Sink<'_> {
     fn put(&mut self, bytes: &[u8]) {
-        let room = self.max.saturating_sub(self.bytes.len());
-        self.bytes.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        self.takes_more = (self.put)(bytes);
     }
 }
 
@@ -264,6 +273,12 @@ impl Out for Beginning {
 pub trait Out {
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]);
+}
+
+impl Out for &mut dyn Out {
+    fn put(&mut self, bytes: &[u8]) {
+        (**self).put(bytes);
+    }
 }
 
 impl Out for Vec<u8> {

@@ -235,6 +235,13 @@ impl<'a> Record<'a> {
         self.read(Limits::NONE, &mut Unchanged).0
     }
 
+    /// The record as a document, its strings truncated to so many bytes.
+    pub(crate) fn truncated_document(self, longest: usize) -> Document<'a> {
+        let mut document = self.document();
+        document.truncate(longest);
+        document
+    }
+
     /// Calls `on` with each part of JSON text, of another encoding with none, until it returns `false`.
     pub(crate) fn parts(self, on: &mut dyn FnMut(Part<'a>) -> bool) {
         match self.encoding {
@@ -326,22 +333,39 @@ impl Scan<'_> {
 pub enum Body<'a> {
     /// A map whose bytes are copied where the entry has the same encoding.
     Verbatim(Record<'a>),
-    /// The same, of which each string that is longer is truncated to so many bytes and a remark.
-    Truncated(Record<'a>, usize),
+    /// The same, of which each string that is longer is truncated to so many bytes and a remark. Boxed, since an entry is
+    /// moved and few are truncated.
+    Truncated(Box<(Record<'a>, usize)>),
     /// A body that changed.
     Document(Document<'a>),
 }
 
+/// The content of a body.
+#[derive(Clone, Copy)]
+pub(crate) enum BodyView<'b> {
+    /// A record whose strings are truncated to so many bytes.
+    Record(Record<'b>, usize),
+    /// Events.
+    Document(&'b [Event<'b>]),
+}
+
 impl<'a> Body<'a> {
+    /// The content. Decision: by value. Encoders that pass references to an entry on, even where it is rarely rewritten,
+    /// have it copied once more.
+    #[inline]
+    pub(crate) fn view(&self) -> BodyView<'_> {
+        match self {
+            Self::Verbatim(record) => BodyView::Record(*record, usize::MAX),
+            Self::Truncated(body) => BodyView::Record(body.0, body.1),
+            Self::Document(document) => BodyView::Document(&document.events),
+        }
+    }
+
     /// The body as a document.
     pub fn into_document(self) -> Document<'a> {
         match self {
             Self::Verbatim(record) => record.document(),
-            Self::Truncated(record, longest) => {
-                let mut document = record.document();
-                document.truncate(longest);
-                document
-            }
+            Self::Truncated(body) => body.0.truncated_document(body.1),
             Self::Document(document) => document,
         }
     }

@@ -1,10 +1,10 @@
 //! The JSON encoder.
 
-use super::{Beginning, Entry, Length, OWN_KEY, Out};
+use super::{Entry, Length, OWN_KEY, Out, Sink};
 use crate::config::TextForm;
 use crate::record::{
-    Body, Encoding, Event, Number, Part, REMARK, Record, Spelling, is_plain, original_length, plain_length,
-    remark,
+    Body, BodyView, Encoding, Event, Number, Part, REMARK, Record, Spelling, is_plain, original_length,
+    plain_length, remark,
 };
 
 /// A whole entry for `/logs/v1/singles`.
@@ -119,36 +119,46 @@ pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
             out.put(open);
             own_member(marks, open != b"{", out);
         }
-        Body::Truncated(record, longest) if record.encoding() == Encoding::Json => {
+        _ => {
+            let mut put = |bytes: &[u8]| {
+                out.put(bytes);
+                true
+            };
+            rewritten(entry.body.view(), marks, &mut Sink::new(&mut put));
+        }
+    }
+}
+
+/// The same of a body that is not copied.
+#[inline(never)]
+fn rewritten(body: BodyView<'_>, marks: &[Event<'_>], out: &mut Sink<'_>) {
+    match body {
+        BodyView::Record(record, longest) if record.encoding() == Encoding::Json => {
             // With its marks: nothing is truncated without one.
             let open = open_map(record.bytes());
-            truncated(record.inner(open), *longest, out, |_| true);
+            truncated(record.inner(open), longest, out);
             own_member(marks, open != b"{", out);
         }
-        _ if marks.is_empty() => {
-            let mut writer = Writer::default();
-            each_event(&entry.body, &mut |event, removed| {
-                writer.event(event, removed, out);
-                true
-            });
-        }
         _ => {
-            // All but the end of the map.
+            // With marks, all but the end of the map.
             let mut writer = Writer::default();
             let (mut count, mut depth) = (0_usize, 0_usize);
-            each_event(&entry.body, &mut |event, removed| {
+            each_event(body, &mut |event, removed| {
                 depth = match event {
                     Event::Map(_) | Event::List(_) => depth.saturating_add(1),
                     Event::End => depth.saturating_sub(1),
                     _ => depth,
                 };
-                if depth > 0 {
+                let goes_on = depth > 0 || marks.is_empty();
+                if goes_on {
                     writer.event(event, removed, out);
                     count = count.saturating_add(1);
                 }
-                depth > 0
+                goes_on
             });
-            own_member(marks, count > 1, out);
+            if !marks.is_empty() {
+                own_member(marks, count > 1, out);
+            }
         }
     }
 }
@@ -158,8 +168,8 @@ fn open_map(body: &[u8]) -> &[u8] {
     body.strip_suffix(b"}").unwrap_or(body).trim_ascii_end()
 }
 
-/// Writes JSON text as an encoder would, with truncated strings, as long as `goes_on`.
-fn truncated<O: Out>(record: Record<'_>, longest: usize, out: &mut O, goes_on: impl Fn(&O) -> bool) {
+/// Writes JSON text as an encoder would, with truncated strings, as long as the sink takes it.
+fn truncated(record: Record<'_>, longest: usize, out: &mut Sink<'_>) {
     record.parts(&mut |part| {
         match part {
             Part::Structure(bytes) => {
@@ -168,58 +178,55 @@ fn truncated<O: Out>(record: Record<'_>, longest: usize, out: &mut O, goes_on: i
             Part::Key(key) => respelled(key, usize::MAX, out),
             Part::Text(text) => respelled(text, longest, out),
         }
-        goes_on(out)
+        out.takes_more
     });
 }
 
 /// Writes a string of a JSON record, truncated.
-fn respelled(Spelling { text, length }: Spelling<'_>, longest: usize, out: &mut impl Out) {
-    out.put(b"\"");
+fn respelled(Spelling { text, length }: Spelling<'_>, longest: usize, out: &mut Sink<'_>) {
     match length {
-        Some(length) if length <= longest.saturating_add(REMARK) => out.put(text.source()),
+        Some(length) if length <= longest.saturating_add(REMARK) => {
+            out.put(b"\"");
+            out.put(text.source());
+            out.put(b"\"");
+        }
         Some(length) => {
             let (source, kept) = text.source_beginning(longest);
-            out.put(source);
             let all = original_length(length, text.source());
+            out.put(b"\"");
+            out.put(source);
             out.put(remark(all.saturating_sub(kept)).as_bytes());
+            out.put(b"\"");
         }
         None => {
             let (kept, removed) = text.truncated(longest);
-            escape(kept.as_bytes(), out);
-            if removed > 0 {
-                out.put(remark(removed).as_bytes());
-            }
+            string(&kept, removed, out);
         }
     }
-    out.put(b"\"");
 }
 
 /// Writes the beginning of the body.
-pub(super) fn beginning(body: &Body<'_>, out: &mut Beginning) {
+pub(super) fn beginning(body: BodyView<'_>, out: &mut Sink<'_>) {
     match body {
-        Body::Verbatim(record) if record.encoding() == Encoding::Json => {
-            truncated(*record, usize::MAX, out, Beginning::has_room);
-        }
-        Body::Truncated(record, longest) if record.encoding() == Encoding::Json => {
-            truncated(*record, *longest, out, Beginning::has_room);
+        BodyView::Record(record, longest) if record.encoding() == Encoding::Json => {
+            truncated(record, longest, out);
         }
         _ => {
             let mut writer = Writer::default();
             each_event(body, &mut |event, removed| {
                 writer.event(event, removed, out);
-                out.has_room()
+                out.takes_more
             });
         }
     }
 }
 
 /// Calls `on` with each event of the body, and how many bytes are removed from it, until it returns `false`.
-fn each_event(body: &Body<'_>, on: &mut impl FnMut(&Event<'_>, usize) -> bool) {
+fn each_event(body: BodyView<'_>, on: &mut impl FnMut(&Event<'_>, usize) -> bool) {
     match body {
-        Body::Verbatim(record) => record.events(usize::MAX, on),
-        Body::Truncated(record, longest) => record.events(*longest, on),
-        Body::Document(document) => {
-            document.events.iter().all(|event| on(event, 0));
+        BodyView::Record(record, longest) => record.events(longest, on),
+        BodyView::Document(events) => {
+            events.iter().all(|event| on(event, 0));
         }
     }
 }
@@ -228,7 +235,7 @@ fn own_member(marks: &[Event<'_>], comma: bool, out: &mut impl Out) {
     if comma {
         out.put(b",");
     }
-    string(OWN_KEY, out);
+    string(OWN_KEY, 0, out);
     out.put(b":");
     let mut writer = Writer::default();
     for event in marks {
@@ -267,16 +274,10 @@ impl Writer {
                 self.lists >>= 1;
             }
             Event::Key(key) => {
-                string(key, out);
+                string(key, 0, out);
                 out.put(b":");
             }
-            Event::Str(text) if removed == 0 => string(text, out),
-            Event::Str(text) => {
-                out.put(b"\"");
-                escape(text.as_bytes(), out);
-                out.put(remark(removed).as_bytes());
-                out.put(b"\"");
-            }
+            Event::Str(text) => string(text, removed, out),
             Event::Number(value) => number(*value, out),
             Event::Bool(true) => out.put(b"true"),
             Event::Bool(false) => out.put(b"false"),
@@ -285,9 +286,13 @@ impl Writer {
     }
 }
 
-fn string(text: &str, out: &mut impl Out) {
+/// Writes a string, with a remark if bytes are removed from its end.
+fn string(text: &str, removed: usize, out: &mut impl Out) {
     out.put(b"\"");
     escape(text.as_bytes(), out);
+    if removed > 0 {
+        out.put(remark(removed).as_bytes());
+    }
     out.put(b"\"");
 }
 
@@ -341,10 +346,10 @@ fn escape_odd(text: &[u8], out: &mut impl Out) {
 }
 
 /// Escapes what is written through it, for JSON within a JSON string.
-struct Escaped<'o, O>(&'o mut O);
+struct Escaped<'o>(&'o mut dyn Out);
 
-impl<O: Out> Out for Escaped<'_, O> {
+impl Out for Escaped<'_> {
     fn put(&mut self, bytes: &[u8]) {
-        escape(bytes, self.0);
+        escape(bytes, &mut self.0);
     }
 }

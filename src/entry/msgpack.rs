@@ -2,7 +2,7 @@
 
 use super::{Entry, Labels, Length, OWN_KEY, Out, json};
 use crate::config::TextForm;
-use crate::record::{Body, Encoding, Event, Number, Record, Str, remark};
+use crate::record::{Body, BodyView, Encoding, Event, Number, Record, Str, remark};
 
 /// A whole entry.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
@@ -74,8 +74,7 @@ fn label<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
 
 fn text(entry: &Entry<'_>, out: &mut impl Out) {
     let marks = &entry.marks.events;
-    let read;
-    let document = match &entry.body {
+    match &entry.body {
         Body::Verbatim(record) if record.encoding() == Encoding::MsgPack => {
             let body = record.bytes();
             if marks.is_empty() {
@@ -84,28 +83,33 @@ fn text(entry: &Entry<'_>, out: &mut impl Out) {
             let (count, members) = map_head(body);
             map(count.saturating_add(1), out);
             out.put(members);
-            return own_member(marks, out);
+            own_member(marks, out);
         }
-        Body::Truncated(record, longest) if record.encoding() == Encoding::MsgPack => {
-            return truncated(*record, *longest, marks, out);
+        body => rewritten(body.view(), marks, out),
+    }
+}
+
+/// The same of a body that is not copied.
+#[inline(never)]
+fn rewritten(body: BodyView<'_>, marks: &[Event<'_>], out: &mut impl Out) {
+    let read;
+    let document = match body {
+        BodyView::Record(record, longest) if record.encoding() == Encoding::MsgPack => {
+            return truncated(record, longest, marks, out);
         }
-        Body::Truncated(..) => {
-            read = entry.body.clone().into_document();
-            &read
+        BodyView::Record(record, longest) => {
+            read = record.truncated_document(longest);
+            &read.events
         }
-        Body::Verbatim(record) => {
-            read = record.document();
-            &read
-        }
-        Body::Document(document) => document,
+        BodyView::Document(events) => events,
     };
-    match document.events.split_first() {
+    match document.split_first() {
         Some((Event::Map(count), members)) if !marks.is_empty() => {
             map(count.saturating_add(1), out);
             events(members, out);
             own_member(marks, out);
         }
-        _ => events(&document.events, out),
+        _ => events(document, out),
     }
 }
 

@@ -40,9 +40,8 @@ pub(super) fn cut(entry: &mut Entry<'_>, max: usize) -> Result<(), Misfit> {
     let length = sizes.length_within(max.saturating_sub(around.saturating_add(comma)));
     let length = length.ok_or(Misfit::Strings)?;
     match &mut entry.body {
-        Body::Verbatim(record) | Body::Truncated(record, _) => {
-            entry.body = Body::Truncated(*record, length);
-        }
+        Body::Verbatim(record) => entry.body = Body::Truncated(Box::new((*record, length))),
+        Body::Truncated(_) => (),
         Body::Document(document) => document.truncate(length),
     }
     Ok(())
@@ -104,10 +103,12 @@ impl<'a> Sizes<'a> {
             long: Vec::new(),
         };
         match body {
-            Body::Verbatim(record) | Body::Truncated(record, _) => {
+            Body::Verbatim(record) => {
                 record.parts(&mut |part| sizes.part(part) <= max);
                 record.tokens(&mut |token| sizes.token(token) <= max);
             }
+            // It is measured once, before it is truncated.
+            Body::Truncated(_) => return Err(Misfit::Strings),
             Body::Document(document) => document.tokens(&mut |token| sizes.token(token) <= max),
         }
         if sizes.structure > max {

@@ -369,7 +369,7 @@ impl Shaper {
             }
             Misfit::Structure => {
                 // More of the structure in the beginning.
-                entry.body = Body::Truncated(record, max / 256);
+                entry.body = Body::Truncated(Box::new((record, max / 256)));
                 false
             }
             Misfit::Strings => false,

@@ -28,6 +28,19 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     }
 }
 
+/// A bit for each quote, backslash and control character of a block, the first in the lowest.
+#[inline(always)]
+pub(super) fn stops(block: &[u8; BLOCK]) -> u32 {
+    #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
+    {
+        vectors::stops::<false>(block)
+    }
+    #[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
+    {
+        block.iter().rev().fold(0, |stops, byte| stops << 1 | u32::from(is_stop::<false>(*byte)))
+    }
+}
+
 /// How many bytes are compared at a time.
 pub(super) const BLOCK: usize = 16;
 
@@ -154,14 +167,19 @@ mod vectors {
 
     #[inline(always)]
     fn first_stop<const ASCII: bool>(block: &[u8; BLOCK]) -> Option<usize> {
+        let stops = stops::<ASCII>(block);
+        (stops != 0).then(|| stops.trailing_zeros() as usize)
+    }
+
+    #[inline(always)]
+    pub(super) fn stops<const ASCII: bool>(block: &[u8; BLOCK]) -> u32 {
         let bytes = u8x16::new(*block);
         let flipped = bytes ^ u8x16::splat(FLIP);
         let quote_or_control = flipped.min(u8x16::splat(BELOW.wrapping_sub(1))).simd_eq(flipped);
         let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
         let stops = quote_or_control | backslash;
         // A lane's highest bit is its bit in the mask.
-        let stops = (if ASCII { stops | bytes } else { stops }).to_bitmask();
-        (stops != 0).then(|| stops.trailing_zeros() as usize)
+        (if ASCII { stops | bytes } else { stops }).to_bitmask()
     }
 }
 
@@ -185,6 +203,13 @@ mod tests {
                         "{bytes:?}"
                     );
                     assert_eq!(super::words_length::<false>(&bytes), before(stops), "{bytes:?}");
+                    if let Some(block) = bytes.first_chunk() {
+                        assert_eq!(
+                            super::stops(block),
+                            u32::from(stops && at < 16) << (at % 16),
+                            "{bytes:?}"
+                        );
+                    }
                 }
             }
         }

@@ -105,7 +105,8 @@ fn check(record: Record<'_>, text: TextForm, max: usize) {
     let outcome = cut.cut(max);
     assert_eq!(outcome, of_document.cut(max));
     match (outcome, &cut.body) {
-        (Ok(()), Body::Truncated(_, length)) => {
+        (Ok(()), Body::Truncated(truncated)) => {
+            let length = &truncated.1;
             let plain = shortened(*length);
             assert!(json(&cut).len() <= max, "{} of {max}", json(&cut).len());
             assert_eq!(json(&cut), json(&plain));
