@@ -101,7 +101,10 @@ impl Vector {
         let config = self.scratch.join("config.yaml");
         fs::write(&config, &case.config)?;
         let (options, event): (Value, fn(&[u8]) -> Value) = match self.way {
-            Way::Text => (json!({ "config_file": config }), |bytes| json!({ "log": {}, "message": bytes })),
+            Way::Text => (json!({ "config_file": config }), |bytes| match std::str::from_utf8(bytes) {
+                Ok(text) => json!({ "log": {}, "message": text }),
+                Err(_) => json!({ "log": {}, "message": bytes }),
+            }),
             Way::Table => (
                 json!({ "config_file": config, "way": "table" }),
                 |bytes| json!({ "log": serde_json::from_slice::<Value>(bytes).unwrap_or_default() }),

@@ -826,6 +826,22 @@ impl Group {
         ((0..self.records.len()).filter(taken).collect(), reasons)
     }
 
+    /// Records in runs of a few megabytes: more is too much for one request to a browser. Records of which summaries are
+    /// made stay together.
+    fn runs(&self, taken: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
+        const BYTES: usize = 8_000_000;
+        let (mut runs, mut bytes) = (vec![BTreeSet::new()], 0);
+        for index in taken {
+            bytes += self.records[*index].bytes.len();
+            if bytes > BYTES && !self.twice {
+                runs.push(BTreeSet::new());
+                bytes = 0;
+            }
+            runs.last_mut().expect("there is one").insert(*index);
+        }
+        runs
+    }
+
     /// The records that a host can take, as one case.
     fn stream(
         &self,
@@ -842,12 +858,14 @@ impl Group {
         if self.twice {
             case.own = vec![Pattern::default()];
             if !has(Need::Own) && has(Need::Arrival) {
-                // Each takes a summary and a report with it.
+                // Such a host emits a summary or report in the place of a record that is dropped or suppressed. So are
+                // these, but for the first.
                 let later = NOW + 3 * 3_600_000;
-                case.records.extend((0..taken.len()).map(|index| {
-                    let record = format!(r#"{{"etype":"resource","eid":"later-{index}","time":{later}}}"#);
-                    arrives(record.into_bytes(), later)
-                }));
+                let record = format!(
+                    r#"{{"id":"i","verb":"get","cluster":"later","principal":"p","resource-type":"pods","time":{later}}}"#
+                );
+                let record = arrives(record.into_bytes(), later);
+                case.records.extend(std::iter::repeat_n(record, taken.len() + 1));
                 case.own.clear();
             }
         }
@@ -989,11 +1007,14 @@ fn run(driver: &mut dyn Driver, group: &Group, secrets: &Secrets, tally: &mut Ta
         }
         let place = format!("{host}, {}, {}", shape.0, group.name);
         let mut found = |redacts: bool| {
-            let case = group.stream(driver, shape, redacts, &taken);
-            match driver.run(&case) {
-                Outcome::Ran(run) => occurrences(secrets, &output(run)),
-                other => panic!("{place}: {other:?}"),
+            let mut found = BTreeMap::new();
+            for taken in group.runs(&taken) {
+                match driver.run(&group.stream(driver, shape, redacts, &taken)) {
+                    Outcome::Ran(run) => found.extend(occurrences(secrets, &output(run))),
+                    other => panic!("{place}: {other:?}"),
+                }
             }
+            found
         };
         for (index, line) in found(true) {
             let planted = index.and_then(|index| group.records.get(index));

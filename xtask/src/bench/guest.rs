@@ -44,6 +44,11 @@ pub fn measure() -> Done {
         "The guest's own time is {share:.3} of that of a guest written without care; goal at most {GOAL}: {met}."
     );
     println!("{verdict}");
-    let _ = writeln!(text, "\n{verdict}");
+    let counted = target.join("tmp/instructions.txt");
+    let counted = fs::read_to_string(&counted).map_err(|error| format!("{}: {error}", counted.display()))?;
+    let _ = writeln!(
+        text,
+        "\n{verdict}\n\nInstructions of WebAssembly a record, counted in wasmtime: {counted}."
+    );
     write(&format!("{RECORD}/guest.md"), &text)
 }

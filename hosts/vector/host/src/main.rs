@@ -35,11 +35,28 @@ struct Request {
 struct Arrival {
     /// The log, as Vector has it: a map, or with its log namespace any value.
     log: Value,
-    /// `log.message` as bytes, which need not be text.
+    /// `log.message`.
     #[serde(default)]
-    message: Option<Vec<u8>>,
+    message: Option<Message>,
     /// Arrival, epoch milliseconds.
     at: i64,
+}
+
+/// A text, or bytes that are not UTF-8.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Message {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Message {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 /// What came of it.

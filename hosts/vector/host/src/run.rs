@@ -92,7 +92,7 @@ impl Transform {
             let event = self.lua.create_table()?;
             let log = into_lua(&self.lua, &arrival.log)?;
             if let (Some(message), Some(log)) = (&arrival.message, log.as_table()) {
-                log.raw_set("message", self.lua.create_string(message)?)?;
+                log.raw_set("message", self.lua.create_string(message.bytes())?)?;
             }
             event.raw_set("log", log)?;
             let answer: MultiValue = self.process.call((event, &self.emit))?;
