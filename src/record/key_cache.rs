@@ -6,14 +6,14 @@
 //! a record that only moves forward in it has no duplicate key.
 //!
 //! The cache never changes an answer: a key enters it only as a slice of the record's own bytes that spells it in one
-//! way (see [`RawKey`]), and equal bytes are equal keys. A key that is spelled otherwise is looked up every time.
+//! way (see [`RawKey`]), and equal bytes are equal keys of one encoding. A key that is spelled otherwise is looked up every time.
 //!
 //! Decision: with a cache that stores nothing the guard's `json-dropped` takes 13,331 instead of 3,285 instructions a
 //! record, and `msgpack-dropped` 14,525 instead of 2,856.
 
 use super::simd::{BLOCK, masked_is};
 
-/// The number of layouts, of both encodings together. There are three kinds of finding.
+/// The number of layouts of each encoding. There are three kinds of finding, and records that contain them.
 const LAYOUTS: usize = 8;
 
 /// The number of keys in a layout. Records with more cost more per key, but not more and more.
@@ -37,13 +37,18 @@ pub(crate) trait Keys {
 /// A cache of meanings.
 pub(crate) struct KeyCache<K: Keys> {
     keys: K,
-    layouts: [Vec<CachedKey<K::Meaning>>; LAYOUTS],
-    /// The layout that was replaced last.
-    newest: usize,
-    /// The layout of the last record of each encoding: most likely that of the next. Lines of JSON are often members of
-    /// `MessagePack` records, so the encodings take turns.
-    last: [usize; 2],
+    /// Those of `MessagePack` and of JSON. Bytes that are a key in one encoding are something else in the other.
+    encodings: [Layouts<K::Meaning>; 2],
     enabled: bool,
+}
+
+/// The layouts of one encoding.
+struct Layouts<M> {
+    all: [Vec<CachedKey<M>>; LAYOUTS],
+    /// The one that was replaced last.
+    newest: usize,
+    /// That of the last record: most likely that of the next.
+    last: usize,
 }
 
 /// The position of a record in a layout.
@@ -81,7 +86,8 @@ pub(super) struct RawKey {
 
 impl<K: Keys> KeyCache<K> {
     pub fn new(keys: K) -> Self {
-        Self { keys, layouts: [const { Vec::new() }; LAYOUTS], newest: 0, last: [0; 2], enabled: true }
+        let empty = || Layouts { all: [const { Vec::new() }; LAYOUTS], newest: 0, last: 0 };
+        Self { keys, encodings: [empty(), empty()], enabled: true }
     }
 
     /// A cache that stores nothing: what every other one has to agree with.
@@ -93,26 +99,30 @@ impl<K: Keys> KeyCache<K> {
     /// The position at the first key of a record, which is JSON or `MessagePack`.
     #[inline]
     pub(super) fn start(&self, json: bool) -> Cursor {
-        let [msgpack_layout, json_layout] = self.last;
-        let layout = if json { json_layout } else { msgpack_layout };
-        Cursor { layout, passed: 0, maybe_duplicate: false, json }
+        Cursor { layout: self.layouts(json).last, passed: 0, maybe_duplicate: false, json }
     }
 
-    /// The next record of this encoding most likely has the layout of this one.
-    fn remember(&mut self, cursor: &Cursor) {
-        let [msgpack_layout, json_layout] = &mut self.last;
-        *(if cursor.json { json_layout } else { msgpack_layout }) = cursor.layout;
+    #[inline]
+    fn layouts(&self, json: bool) -> &Layouts<K::Meaning> {
+        let [msgpack_layouts, json_layouts] = &self.encodings;
+        if json { json_layouts } else { msgpack_layouts }
+    }
+
+    fn layouts_mut(&mut self, json: bool) -> &mut Layouts<K::Meaning> {
+        let [msgpack_layouts, json_layouts] = &mut self.encodings;
+        if json { json_layouts } else { msgpack_layouts }
     }
 
     /// The keys that are expected at a position, the next one first.
     #[inline]
     pub(super) fn expected(&self, cursor: &Cursor) -> &[CachedKey<K::Meaning>] {
-        self.layouts.get(cursor.layout).and_then(|layout| layout.get(cursor.passed..)).unwrap_or_default()
+        let layout = self.layouts(cursor.json).all.get(cursor.layout);
+        layout.and_then(|layout| layout.get(cursor.passed..)).unwrap_or_default()
     }
 
     /// Moves the position to where so many keys are expected.
     pub(super) fn set_expected(&self, cursor: &mut Cursor, expected: usize) {
-        let all = self.layouts.get(cursor.layout).map_or(0, Vec::len);
+        let all = self.layouts(cursor.json).all.get(cursor.layout).map_or(0, Vec::len);
         cursor.passed = all.saturating_sub(expected);
     }
 
@@ -127,10 +137,11 @@ impl<K: Keys> KeyCache<K> {
             let first = |layout: &Vec<CachedKey<_>>| {
                 layout.first().and_then(|cached| Some((cached.meaning, cached.follow(bytes)?)))
             };
+            let layouts = self.layouts_mut(cursor.json);
             let (layout, found) =
-                self.layouts.iter().enumerate().find_map(|(at, layout)| Some((at, first(layout)?)))?;
+                layouts.all.iter().enumerate().find_map(|(at, layout)| Some((at, first(layout)?)))?;
             (cursor.layout, cursor.passed) = (layout, 1);
-            self.remember(cursor);
+            layouts.last = layout;
             return Some(found);
         }
         let near = self.expected(cursor).iter().take(SKIPPED.wrapping_add(1)).enumerate().skip(1);
@@ -148,11 +159,12 @@ impl<K: Keys> KeyCache<K> {
             cursor.maybe_duplicate = true;
             return meaning;
         };
+        let layouts = self.layouts_mut(cursor.json);
         if cursor.passed == 0 {
-            cursor.layout = self.layout_of(raw);
-            self.remember(cursor);
+            cursor.layout = layouts.beginning_with(raw);
+            layouts.last = cursor.layout;
         }
-        let Some(layout) = self.layouts.get_mut(cursor.layout) else { return meaning };
+        let Some(layout) = layouts.all.get_mut(cursor.layout) else { return meaning };
         match layout.iter().position(|cached| cached.key == raw) {
             Some(at) if at >= cursor.passed => cursor.passed = at.saturating_add(1),
             Some(at) => {
@@ -171,13 +183,15 @@ impl<K: Keys> KeyCache<K> {
         }
         meaning
     }
+}
 
+impl<M> Layouts<M> {
     /// The layout of records that begin with this key; if there is none, an emptied one.
-    fn layout_of(&mut self, key: RawKey) -> usize {
+    fn beginning_with(&mut self, key: RawKey) -> usize {
         let begins = |layout: &Vec<CachedKey<_>>| layout.first().is_some_and(|cached| cached.key == key);
-        self.layouts.iter().position(begins).unwrap_or_else(|| {
+        self.all.iter().position(begins).unwrap_or_else(|| {
             self.newest = self.newest.wrapping_add(1) % LAYOUTS;
-            self.layouts.get_mut(self.newest).into_iter().for_each(Vec::clear);
+            self.all.get_mut(self.newest).into_iter().for_each(Vec::clear);
             self.newest
         })
     }
