@@ -10,7 +10,7 @@
 use core::ops::ControlFlow;
 use std::borrow::Cow;
 
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 use memchr::{memchr_iter, memchr2, memchr3};
 
 use crate::config::Redaction;
@@ -256,7 +256,8 @@ fn contains_object_text(record: Record<'_>, plain: bool) -> bool {
             memchr_iter(b'[', bytes).any(|at| spells_brace(bytes, at))
                 || (!plain
                     && (memchr_iter(b'{', bytes).any(|at| after_space(bytes, at) == Some(b'\\'))
-                        || memmem::find(bytes, br"\u00").is_some()))
+                        || memchr_iter(b'\\', bytes)
+                            .any(|at| bytes.get(at..).is_some_and(|rest| rest.starts_with(br"\u00")))))
         }
         // In a list of bytes the quote may be a number that has a head, and the brace a float.
         #[cfg(feature = "msgpack")]
