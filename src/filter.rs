@@ -463,7 +463,8 @@ impl Stages {
     }
 
     /// Decides whether a finding is sent.
-    #[inline]
+    #[cfg_attr(target_family = "wasm", inline(never))] // three kilobytes of the guest
+    #[cfg_attr(not(target_family = "wasm"), inline)]
     fn decide(
         &mut self,
         finding: &Finding<'_, '_>,
@@ -532,7 +533,8 @@ impl Stages {
     }
 
     /// The entry of a finding that is sent.
-    #[inline]
+    #[cfg_attr(target_family = "wasm", inline(never))] // three kilobytes of the guest
+    #[cfg_attr(not(target_family = "wasm"), inline)]
     fn shape<'a>(
         &'a mut self,
         finding: &Finding<'_, 'a>,

@@ -212,12 +212,15 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Calls `on` for each element of a list, whose bytes these are, until it returns `false`.
-    pub(crate) fn elements(self, on: &mut dyn FnMut(Value<'a>) -> bool) {
+    /// The elements of a valid list.
+    pub(crate) fn elements(self) -> Elements<'a> {
         match self.encoding {
-            Encoding::Json => json::elements(self.bytes, on),
+            Encoding::Json => Elements { rest: self, left: u32::MAX },
             #[cfg(feature = "msgpack")]
-            Encoding::MsgPack => msgpack::elements(self.bytes, on),
+            Encoding::MsgPack => {
+                let (left, rest) = msgpack::list_head(self.bytes);
+                Elements { rest: self.inner(rest), left }
+            }
         }
     }
 
@@ -282,6 +285,28 @@ impl<'a> Record<'a> {
     #[cfg(feature = "msgpack")]
     pub(crate) fn strings(self, on: &mut dyn FnMut(&'a [u8], usize, usize)) {
         msgpack::strings(self.bytes, on);
+    }
+}
+
+/// The elements of a list.
+pub(crate) struct Elements<'a> {
+    rest: Record<'a>,
+    /// How many are left at most.
+    left: u32,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let (value, rest) = match self.rest.encoding {
+            Encoding::Json => json::element(self.rest.bytes),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => msgpack::first_value(self.rest.bytes),
+        }?;
+        self.rest.bytes = rest;
+        Some(value)
     }
 }
 

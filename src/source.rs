@@ -395,6 +395,8 @@ struct Items {
     /// How many items came before.
     count: usize,
     found: bool,
+    /// Whether there is a finding after items that have not been given.
+    restart: bool,
 }
 
 impl Search<'_> {
@@ -549,16 +551,11 @@ impl Search<'_> {
             return self.text(&bytes, at);
         }
         self.items(at, &mut |search, items| {
-            // An element is searched when it is known whether another follows.
-            let mut before: Option<Value<'_>> = None;
-            let mut go_on = true;
-            record.elements(&mut |value| {
-                let element = before.replace(value);
-                go_on = element.is_none_or(|element| search.element(record, element, items, false));
-                go_on
-            });
-            if let Some(element) = before.filter(|_| go_on) {
-                search.element(record, element, items, true);
+            let mut elements = record.elements().peekable();
+            while let Some(value) = elements.next() {
+                if !search.element(record, value, items, elements.peek().is_none()) {
+                    return;
+                }
             }
         })
     }
@@ -622,14 +619,14 @@ impl Search<'_> {
     fn items(&mut self, at: At, walk: &mut dyn FnMut(&mut Self, &mut Items)) -> Outcome {
         // The items of an item are given only if a finding is among them.
         let at = At { emit: false, ..at };
-        let mut items = Items { at, count: 0, found: false };
+        let mut items = Items { at, count: 0, found: false, restart: false };
         walk(self, &mut items);
-        if items.at.deferred && !at.deferred {
-            items = Items { at: At { emit: true, ..at }, count: 0, found: false };
+        if items.restart && !at.deferred {
+            items = Items { at: At { emit: true, ..at }, count: 0, found: false, restart: false };
             walk(self, &mut items);
         }
         match items {
-            Items { at: now, .. } if now.deferred => Outcome::Restart,
+            Items { restart: true, .. } => Outcome::Restart,
             Items { found: true, .. } => Outcome::Found,
             _ => Outcome::Nothing,
         }
@@ -710,6 +707,8 @@ impl Search<'_> {
             let line = line.get(at..).unwrap_or_default();
             let (taken, error) = self.with_error(|search| match text::begins(from) {
                 Begins::Object => search.object_in_text(line, from, items),
+                // The others are a level of their own.
+                _ if items.at.level >= LEVELS => Err(from),
                 Begins::List => search.list_in_text(from, items),
                 Begins::String => search.string_in_text(from, items),
                 Begins::Escaped => search.escaped_in_text(line, from, items),
@@ -770,8 +769,10 @@ impl Search<'_> {
     /// # Errors
     /// It contains no finding: what follows it.
     fn list_in_text<'x>(&mut self, text: &'x [u8], items: &mut Items) -> Result<(&'x [u8], bool), &'x [u8]> {
-        let Ok((Value::List(list), after)) = Record::json(text).first_value() else { return Err(text) };
-        let outcome = self.list(Record::json(list), items.next(text::is_end(after)));
+        let record = Record::json(text);
+        let Ok((list @ Value::List(_), after)) = record.first_value() else { return Err(text) };
+        // A level, as a list in a list is.
+        let outcome = self.value(record, list, items.next(text::is_end(after)).inner());
         items.take_found(outcome, after)
     }
 
@@ -817,7 +818,7 @@ impl Items {
     /// Takes what the search of an item returned; whether to go on.
     fn take(&mut self, outcome: Outcome) -> bool {
         match outcome {
-            Outcome::Restart => self.at.deferred = true,
+            Outcome::Restart => self.restart = true,
             _ => self.found = true,
         }
         self.count = self.count.saturating_add(1);

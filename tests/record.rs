@@ -171,7 +171,8 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(|value| json!(value)),
         any::<i64>().prop_map(|value| json!(value)),
         any::<u64>().prop_map(|value| json!(value)),
-        any::<f64>().prop_filter("finite", |value| value.is_finite()).prop_map(|value| json!(value)),
+        // A spelling from 10^308 on is read as text, see `Number::is_finite`.
+        any::<f64>().prop_filter("below 10^308", |value| value.abs() < 1e308).prop_map(|value| json!(value)),
         any::<String>().prop_map(|value| json!(value)),
         "[\\x00-\\x7f]{0,20}".prop_map(|value| json!(value)),
     ];

@@ -729,23 +729,11 @@ impl Open {
     }
 }
 
-/// Calls `on` for each element of the list in `text`, until it returns `false` or the text is broken.
-pub(crate) fn elements<'a>(text: &'a [u8], on: &mut dyn FnMut(Value<'a>) -> bool) {
-    let mut reader = JsonReader::new(text);
-    if !matches!(reader.next(), Ok(Some(Token::List))) {
-        return;
-    }
-    loop {
-        reader.space();
-        match (reader.peek(), reader.expects) {
-            (Some(b','), Expects::Comma) => reader.step(),
-            (Some(b']') | None, _) | (_, Expects::Comma) => return,
-            _ => (),
-        }
-        match reader.member_value() {
-            Ok(value) if on(value) => (),
-            _ => return,
-        }
+/// The next element of a valid list, at its beginning or after an element, and what follows it.
+pub(crate) fn element(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    match text.trim_ascii_start().split_first()? {
+        (b'[' | b',', rest) => first_value(rest).ok(),
+        _ => None,
     }
 }
 

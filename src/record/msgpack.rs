@@ -532,16 +532,20 @@ pub(crate) fn byte_list(bytes: &[u8]) -> Option<Vec<u8>> {
     read_bytes(&mut reader).map(|(bytes, _)| bytes)
 }
 
-/// Calls `on` for each element of the list in `bytes`, until it returns `false` or the encoding is broken.
-pub(crate) fn elements<'a>(bytes: &'a [u8], on: &mut dyn FnMut(Value<'a>) -> bool) {
+/// The number of a list's elements, and their bytes; of any other value, none.
+pub(crate) fn list_head(bytes: &[u8]) -> (u32, &[u8]) {
     let mut reader = MsgPackReader::new(bytes);
-    let Ok(Head::List(count)) = reader.head() else { return };
-    for _ in 0..count {
-        match reader.member_value() {
-            Ok(value) if on(value) => (),
-            _ => return,
-        }
+    match reader.head() {
+        Ok(Head::List(count)) => (count, reader.rest),
+        _ => (0, &[]),
     }
+}
+
+/// The value at the beginning of `bytes`, and what follows it.
+pub(crate) fn first_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    let mut reader = MsgPackReader::new(bytes);
+    let value = reader.member_value().ok()?;
+    Some((value, reader.rest))
 }
 
 /// The value that `bytes` are.

@@ -23,7 +23,8 @@ const FEATURES: [&str; 4] =
 
 /// What `wasm-opt` is to do. The lowest kilobyte is the end of the stack, which comes first in memory: nobody has a
 /// pointer there, so what is added to one may be part of the instruction that loads.
-const OPTIMISED: [&str; 2] = ["-O3", "--low-memory-unused"];
+const OPTIMISED: [&str; 4] =
+    ["-O3", "--low-memory-unused", "--one-caller-inline-max-function-size", "1000"];
 
 /// Where cargo puts a module, below its target directory.
 const OUTPUT: &str = "wasm32-unknown-unknown/guest";
