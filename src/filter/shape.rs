@@ -42,6 +42,8 @@ struct Reading<'a> {
     complete: bool,
     /// Whether a part is missing, of a string or of the whole.
     cut: bool,
+    /// How many values were redacted.
+    redacted: u64,
 }
 
 /// A finding's time, within the range that Coralogix accepts.
@@ -247,8 +249,21 @@ impl Shaper {
         stats: &mut Stats,
     ) {
         let mut editor = Editor::new(&self.redactor, redact);
-        let Reading { mut document, complete, cut } = self.read(original.scan.body, &mut editor);
-        let redacted = editor.changed;
+        let reading = self.read(original.scan.body, &mut editor);
+        self.replace(entry, original, reading, scope, stats);
+    }
+
+    /// Makes what was read of the original body the body. Apart from [`Shaper::rewrite`], since the frame of the guest's
+    /// function would otherwise be there while the body is read.
+    #[inline(never)]
+    fn replace<'a>(
+        &self,
+        entry: &mut Entry<'a>,
+        original: &OriginalBody<'_, 'a>,
+        Reading { mut document, complete, cut, redacted }: Reading<'a>,
+        scope: Scope,
+        stats: &mut Stats,
+    ) {
         if original.own {
             let mut previous = None;
             while let Some(value) = document.remove(is_own_key) {
@@ -284,15 +299,16 @@ impl Shaper {
         let max = self.guard.max_entry_bytes;
         if record.bytes().len() <= max {
             let (document, complete) = record.read(Limits::NONE, editor);
-            return Reading { document, complete, cut: !complete };
+            return Reading { document, complete, cut: !complete, redacted: editor.changed };
         }
-        let mut read = Reading { document: Document::default(), complete: false, cut: true };
+        let mut read = Reading { document: Document::default(), complete: false, cut: true, redacted: 0 };
         for string in [max, max / 16, max / 256] {
             editor.start();
             let limits = Limits { string, structure: max, total: max.saturating_mul(4) };
             let (document, complete) = record.read(limits, editor);
             // A string that is cut to the size of an entry does not fit into one: its entry is marked when it is fitted.
-            read = Reading { document, complete, cut: !complete || string < max };
+            let cut = !complete || string < max;
+            read = Reading { document, complete, cut, redacted: editor.changed };
             if complete {
                 break;
             }
@@ -315,12 +331,12 @@ impl Shaper {
     pub fn unreadable<'a>(&self, entry: &mut Entry<'a>, record: Record<'a>, stats: &mut Stats) {
         let scope = (!self.redactor.is_empty()).then_some(Scope::Everything);
         let mut editor = Editor::new(&self.redactor, scope);
-        let Reading { document: read, cut, .. } = self.read(record, &mut editor);
+        let Reading { document: read, cut, redacted, .. } = self.read(record, &mut editor);
         if cut && record.bytes().len() > self.guard.max_entry_bytes {
             entry.mark_truncated(record.bytes().len());
             stats.truncated = stats.truncated.saturating_add(1);
         }
-        mark_redacted(entry, editor.changed, stats);
+        mark_redacted(entry, redacted, stats);
         let read = if read.events.is_empty() {
             Document::str(format!("[{} bytes that cannot be read]", record.bytes().len()))
         } else {
