@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use conformance::case::{Case, Need, Record};
 use conformance::driver::{Driver, Outcome, Run};
-use kaudit_filter::bulk::Grouper;
-use kaudit_filter::config::{self, Config, Shape};
+use host_kit::{Emission, Session, counters};
+use kaudit_filter::config::{self, Config};
 use kaudit_filter::entry::Entry;
 use kaudit_filter::record;
-use kaudit_filter::stats::Stats;
-use kaudit_filter::{BuildError, Filter, Time, Verdict};
+use kaudit_filter::{BuildError, Filter, Time};
 
 use crate::msgpack;
 
@@ -105,96 +104,65 @@ pub struct Left {
 
 /// Feeds records, each with its arrival, to a new filter.
 pub fn feed(config: &Config, encoding: Encoding, records: &[(Vec<u8>, i64)]) -> Result<Fed, BuildError> {
-    let mut filter = Filter::new(config, 0)?;
-    let grouper = (config.coralogix.shape == Shape::Bulk).then(Grouper::default);
-    let mut lines = Lines { encoding, at_ms: 0, left: Vec::new(), grouper };
+    let mut session = Session::new(Filter::new(config, 0)?, config);
+    let mut lines = Lines { encoding, at_ms: 0, left: Vec::new() };
     let mut verdicts = Vec::new();
     for (bytes, at_ms) in records {
         lines.at_ms = *at_ms;
-        verdicts.extend(lines.take(&mut filter, bytes));
-        while let Some(entry) = filter.due(Time::from_millis(*at_ms)) {
-            lines.entry(&entry);
-        }
+        let now = Time::from_millis(*at_ms);
+        let record = match encoding {
+            Encoding::Json => record::Record::json(bytes),
+            Encoding::MsgPack => record::Record::msgpack(bytes),
+        };
+        session.record(record, now, |emission| verdicts.extend(lines.take(&emission, bytes)));
+        session.due(now, |own| drop(lines.take(&own, bytes)));
     }
-    while let Some(entry) = filter.finish(Time::from_millis(lines.at_ms)) {
-        lines.entry(&entry);
-    }
-    Ok(Fed { left: lines.finish(), verdicts, stats: stats(filter.stats()) })
+    session.finish(Time::from_millis(lines.at_ms), |own| drop(lines.take(&own, &[])));
+    let stats = counters::all(session.stats()).iter().map(|counter| (counter.label(), counter.count)).collect();
+    Ok(Fed { left: lines.left, verdicts, stats })
 }
 
 struct Lines {
     encoding: Encoding,
     at_ms: i64,
     left: Vec<Left>,
-    grouper: Option<Grouper>,
 }
 
 impl Lines {
-    /// Puts a record through the filter; the verdicts on it, or on its items.
-    fn take(&mut self, filter: &mut Filter, bytes: &[u8]) -> Vec<String> {
-        let now = Time::from_millis(self.at_ms);
-        let record = match self.encoding {
-            Encoding::Json => record::Record::json(bytes),
-            Encoding::MsgPack => record::Record::msgpack(bytes),
-        };
-        let mut verdicts = Vec::new();
-        filter.process(record, now, |verdict| verdicts.push(self.judged(&verdict, bytes)));
-        verdicts
-    }
-
-    /// Lets leave what a verdict lets leave; the verdict in words.
-    fn judged(&mut self, verdict: &Verdict<'_>, bytes: &[u8]) -> String {
-        match verdict {
-            Verdict::Kept(entry) => {
+    /// Stores what is emitted. Returns the verdict of a record.
+    fn take(&mut self, emission: &Emission<'_>, record: &[u8]) -> Option<String> {
+        Some(match emission {
+            Emission::Entry(entry) => {
                 self.entry(entry);
                 "kept".to_owned()
             }
-            Verdict::Dropped(reason) => format!("dropped: {}", reason.label()),
-            Verdict::Suppressed => "suppressed".to_owned(),
-            Verdict::Passed => {
-                self.left.push(Left { bytes: bytes.to_owned(), at_ms: self.at_ms, passed: true });
+            Emission::Grouped(_) => "kept".to_owned(),
+            Emission::Envelope(envelope) => {
+                self.leave(envelope.clone(), false);
+                return None;
+            }
+            Emission::Dropped(reason) => format!("dropped: {}", reason.label()),
+            Emission::Suppressed => "suppressed".to_owned(),
+            Emission::Passed => {
+                self.leave(record.to_owned(), true);
                 "passed".to_owned()
             }
-        }
+        })
     }
 
     fn entry(&mut self, entry: &Entry<'_>) {
-        let line = match (&mut self.grouper, self.encoding) {
-            (Some(grouper), _) => grouper.push(entry),
-            (None, Encoding::Json) => {
-                let mut line = Vec::new();
-                entry.write_json(&mut line);
-                Some(line)
-            }
-            (None, Encoding::MsgPack) => {
-                let mut line = Vec::new();
+        let mut line = Vec::new();
+        match self.encoding {
+            Encoding::Json => entry.write_json(&mut line),
+            Encoding::MsgPack => {
                 entry.write_msgpack(&mut line);
-                Some(msgpack::decode(&line))
+                line = msgpack::decode(&line);
             }
-        };
-        self.leave(line);
-    }
-
-    fn leave(&mut self, line: Option<Vec<u8>>) {
-        self.left.extend(line.map(|bytes| Left { bytes, at_ms: self.at_ms, passed: false }));
-    }
-
-    fn finish(mut self) -> Vec<Left> {
-        while let Some(envelope) = self.grouper.as_mut().and_then(Grouper::close) {
-            self.leave(Some(envelope));
         }
-        self.left
+        self.leave(line, false);
     }
-}
 
-fn stats(stats: &Stats) -> BTreeMap<String, u64> {
-    let mut named = BTreeMap::new();
-    for (group, counters) in stats.counters() {
-        let prefix = if group.is_empty() { String::new() } else { format!("{group}.") };
-        if !group.is_empty() {
-            named.insert(format!("{prefix}total"), counters.iter().map(|(_, count)| count).sum());
-        }
-        named.extend(counters.into_iter().map(|(name, count)| (format!("{prefix}{name}"), count)));
+    fn leave(&mut self, bytes: Vec<u8>, passed: bool) {
+        self.left.push(Left { bytes, at_ms: self.at_ms, passed });
     }
-    named
 }

@@ -144,17 +144,10 @@ fn look(path: &Path, report: &mut Report) -> Outcome {
 }
 
 fn look_at(file: &Path, report: &mut Report) -> Outcome {
-    let read = || match file.to_str() {
-        Some("-") => {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text).map(|_| text)
-        }
-        _ => config::read(file),
-    };
-    let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
-    match read() {
+    let (name, text) = config::named_text(file);
+    match text {
         Ok(text) => {
-            report.file(&name, &text, &config::Beside(file));
+            report.file(&name, &text, &SiblingFiles::of(file));
             Outcome::Done
         }
         Err(error) => config::unreadable(&name, &error),

@@ -1,10 +1,11 @@
-//! Gets the configuration a command runs with, and says what is wrong with it.
+//! Reads the configuration that a command runs with, and reports its mistakes.
 
-use std::fs;
-use std::io;
+use std::borrow::Cow;
+use std::io::{self, Read as _};
 use std::path::Path;
 
-use kaudit_filter::config::{self, Config, DataFilter, Files, Integration};
+use host_kit::config::{ReadError, SiblingFiles, read_text, text};
+use kaudit_filter::config::{self, Config, DataFilter, Integration};
 use kaudit_filter::finding::Kind;
 
 use crate::{Outcome, say};
@@ -18,8 +19,8 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
         return Ok(accept_all());
     };
     let name = file.to_string_lossy();
-    let text = read(file).map_err(|error| unreadable(&name, &error))?;
-    let reading = config::read(&name, &text, &Beside(file));
+    let text = read_text(file).map_err(|error| unreadable(&name, &error))?;
+    let reading = config::read(&name, &text, &SiblingFiles::of(file));
     for remark in &reading.diagnostics {
         say(format_args!("{remark}"));
     }
@@ -30,34 +31,30 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
 /// reads it itself, and reports its mistakes.
 pub fn known(file: Option<&Path>) -> Config {
     let config = file.and_then(|file| {
-        let text = read(file).ok()?;
-        config::read(&file.to_string_lossy(), &text, &Beside(file)).config
+        let text = read_text(file).ok()?;
+        config::read(&file.to_string_lossy(), &text, &SiblingFiles::of(file)).config
     });
     config.unwrap_or_else(accept_all)
 }
 
-/// The files that a configuration names stand beside it.
-pub struct Beside<'a>(pub &'a Path);
-
-impl Files for Beside<'_> {
-    fn load(&self, path: &str) -> Result<String, String> {
-        read(&self.0.with_file_name(path)).map_err(|error| error.to_string())
+/// Returns the text of a file, or of standard input for `-`, and the name for messages.
+pub fn named_text(file: &Path) -> (Cow<'_, str>, Result<String, ReadError>) {
+    if file != Path::new("-") {
+        return (file.to_string_lossy(), read_text(file));
     }
+    let mut bytes = Vec::new();
+    let limit = host_kit::config::MAX_BYTES + 1;
+    let read = io::stdin().take(limit).read_to_end(&mut bytes).map_err(ReadError::Io);
+    ("stdin".into(), read.and_then(|_| text(bytes).map_err(ReadError::Content)))
 }
 
-/// A text file; the words of an error are for the user.
-pub fn read(file: &Path) -> io::Result<String> {
-    String::from_utf8(fs::read(file)?).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.split(|byte| *byte == b'\n').count();
-        io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not utf-8"))
-    })
-}
-
-/// Says that [`read`] failed; that what stands in a file is no text is a mistake in it.
-pub fn unreadable(name: &str, error: &io::Error) -> Outcome {
+/// Reports that a file cannot be read. Content that is no configuration is a mistake in it.
+pub fn unreadable(name: &str, error: &ReadError) -> Outcome {
     say(format_args!("{name}: cannot read: {error}"));
-    if error.kind() == io::ErrorKind::InvalidData { Outcome::Mistakes } else { Outcome::Failed }
+    match error {
+        ReadError::Content(_) => Outcome::Mistakes,
+        ReadError::Io(_) => Outcome::Failed,
+    }
 }
 
 /// One unlimited integration for each kind of finding, and every default.

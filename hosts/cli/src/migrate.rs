@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kaudit_workbench::migrate;
 
-use crate::config::{Beside, read, unreadable};
+use crate::config::{named_text, unreadable};
 use crate::{Outcome, check, say};
 
 /// Turns kAudit's own configuration, of any age, into the filter's document
@@ -37,18 +37,12 @@ Exit codes:
 
 /// Runs the command. An error is one of writing.
 pub fn run(args: &Args) -> io::Result<Outcome> {
-    let name = if args.file == Path::new("-") { "stdin".into() } else { args.file.to_string_lossy() };
-    let text = if args.file == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        read(&args.file)
-    };
+    let (name, text) = named_text(&args.file);
     let text = match text {
         Ok(text) => text,
         Err(error) => return Ok(unreadable(&name, &error)),
     };
-    let migrated = match migrate::migrate(&name, &text, &Beside(&args.file)) {
+    let migrated = match migrate::migrate(&name, &text, &SiblingFiles::of(&args.file)) {
         Ok(migrated) => migrated,
         Err(mistakes) => {
             for line in mistakes {

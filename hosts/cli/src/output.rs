@@ -2,16 +2,13 @@
 
 use std::io::{self, Write};
 
-use kaudit_filter::bulk::Grouper;
-use kaudit_filter::config::Shape;
+use host_kit::Emission;
 use kaudit_filter::entry::Entry;
 
 /// Where entries go.
 pub struct Output<W> {
     out: W,
     line: Vec<u8>,
-    /// Gathers entries into envelopes; `None`: each is written at once.
-    grouper: Option<Grouper>,
     /// Entries written, within envelopes or not.
     pub entries: u64,
     /// Envelopes written.
@@ -19,18 +16,26 @@ pub struct Output<W> {
 }
 
 impl<W: Write> Output<W> {
-    /// Writes to `out`, in the shape that the endpoint takes.
-    pub fn new(out: W, shape: Shape) -> Self {
-        let grouper = (shape == Shape::Bulk).then(Grouper::default);
-        Self { out, line: Vec::new(), grouper, entries: 0, envelopes: 0 }
+    /// Returns an output that writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, line: Vec::new(), entries: 0, envelopes: 0 }
     }
 
-    /// Writes an entry, or the envelope that it has no room in any more.
-    pub fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
-        self.entries += 1;
-        if let Some(grouper) = &mut self.grouper {
-            return grouper.push(entry).map_or(Ok(()), |envelope| self.envelope(envelope));
+    /// Writes an entry or an envelope; other emissions of the filter write nothing.
+    pub fn emit(&mut self, emission: Emission<'_>) -> io::Result<()> {
+        match emission {
+            Emission::Entry(entry) => self.entry(entry),
+            Emission::Grouped(_) => {
+                self.entries += 1;
+                Ok(())
+            }
+            Emission::Envelope(envelope) => self.envelope(envelope),
+            Emission::Passed | Emission::Dropped(_) | Emission::Suppressed => Ok(()),
         }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        self.entries += 1;
         self.line.clear();
         entry.write_json(&mut self.line);
         self.line.push(b'\n');
@@ -48,14 +53,6 @@ impl<W: Write> Output<W> {
     /// Hands on what is buffered.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-
-    /// Writes the envelopes that are still open.
-    pub fn finish(&mut self) -> io::Result<()> {
-        while let Some(envelope) = self.grouper.as_mut().and_then(Grouper::close) {
-            self.envelope(envelope)?;
-        }
-        self.flush()
     }
 
     fn envelope(&mut self, mut envelope: Vec<u8>) -> io::Result<()> {

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::fs;
-use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileTypeExt as _;
@@ -18,10 +17,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use host_kit::{Emission, Session, seed};
+use kaudit_filter::Filter;
 use kaudit_filter::config::Shape;
-use kaudit_filter::entry::Entry;
 use kaudit_filter::record::Record;
-use kaudit_filter::{Filter, Verdict};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -131,13 +130,15 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Ok(config) => config,
         Err(outcome) => return Ok(outcome),
     };
-    let filter = match Filter::new(&config, RandomState::new().hash_one(0)) {
+    let filter = match Filter::new(&config, seed()) {
         Ok(filter) => filter,
         Err(error) => {
             say(format_args!("kaudit-filter: {error}"));
             return Ok(Outcome::Mistakes);
         }
     };
+    // Items of an envelope are lines: the agent after this program makes the envelopes.
+    let session = Session::new(filter, &config).without_envelopes();
     let listener = match &args.listen {
         None => None,
         Some(address) => match address.listen() {
@@ -155,7 +156,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     let socket =
         |address: &Address| Socket { address: address.clone(), stream: None, stop: Arc::clone(&stop) };
     let output = args.connect.as_ref().map(socket);
-    let pipe = Shared(Mutex::new(Pipe { filter, shape: config.coralogix.shape, lines: Vec::new(), output }));
+    let pipe = Shared(Mutex::new(Pipe { session, lines: Vec::new(), output }));
     let (ended, end) = mpsc::channel::<()>();
     let (pipe, stop) = (&pipe, &*stop);
     let done = thread::scope(|scope| {
@@ -237,9 +238,8 @@ impl Shared {
 }
 
 struct Pipe {
-    filter: Filter,
-    shape: Shape,
-    /// Lines that are to leave.
+    session: Session,
+    /// Lines to be written.
     lines: Vec<u8>,
     /// `None`: standard output.
     output: Option<Socket>,
@@ -252,30 +252,30 @@ impl Pipe {
         if line.is_empty() {
             return;
         }
-        let Self { filter, shape, lines, .. } = self;
-        filter.process(Record::json(line), wall(), |verdict| match verdict {
-            Verdict::Kept(entry) => write(*shape, &entry, lines),
-            Verdict::Passed => {
+        let Self { session, lines, .. } = self;
+        let shape = session.shape();
+        session.record(Record::json(line), wall(), |emission| match emission {
+            Emission::Passed => {
                 lines.extend_from_slice(line);
                 lines.push(b'\n');
             }
-            Verdict::Dropped(_) | Verdict::Suppressed => (),
+            other => write(shape, &other, lines),
         });
     }
 
-    /// Writes what the filter owes and whose time has come.
+    /// Writes the summaries and reports that are due.
     fn due(&mut self) -> io::Result<()> {
-        while let Some(entry) = self.filter.due(wall()) {
-            write(self.shape, &entry, &mut self.lines);
-        }
+        let Self { session, lines, .. } = self;
+        let shape = session.shape();
+        session.due(wall(), |own| write(shape, &own, lines));
         self.flush()
     }
 
-    /// Writes what the filter still owes.
+    /// Writes all pending summaries and reports.
     fn finish(&mut self) -> io::Result<()> {
-        while let Some(entry) = self.filter.finish(wall()) {
-            write(self.shape, &entry, &mut self.lines);
-        }
+        let Self { session, lines, .. } = self;
+        let shape = session.shape();
+        session.finish(wall(), |own| write(shape, &own, lines));
         self.flush()
     }
 
@@ -296,7 +296,8 @@ impl Pipe {
     }
 }
 
-fn write(shape: Shape, entry: &Entry<'_>, lines: &mut Vec<u8>) {
+fn write(shape: Shape, emission: &Emission<'_>, lines: &mut Vec<u8>) {
+    let Emission::Entry(entry) = emission else { return };
     match shape {
         Shape::Singles => entry.write_json(lines),
         Shape::Bulk => entry.write_bulk_item(lines),

@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
+use host_kit::counters;
 use kaudit_filter::finding::Kind;
 use kaudit_filter::stats::{Reason, Stats};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The numbers of a run.
 pub struct Account<'a> {
@@ -21,17 +22,7 @@ pub struct Account<'a> {
 impl Account<'_> {
     /// One line of JSON; every number is there, zero or not, so that a script finds it.
     pub fn json(&self) -> Value {
-        let mut account = Map::new();
-        for (group, counters) in self.stats.counters() {
-            let total = counters.iter().map(|(_, count)| count).sum::<u64>();
-            let counters = counters.into_iter().map(|(name, count)| (name.to_owned(), json!(count)));
-            if group.is_empty() {
-                account.extend(counters);
-            } else {
-                let total = ("total".to_owned(), json!(total));
-                account.insert(group.to_owned(), std::iter::once(total).chain(counters).collect());
-            }
-        }
+        let mut account = counters::json(self.stats);
         let own = [
             ("entries", json!(self.entries)),
             ("envelopes", json!(self.envelopes)),

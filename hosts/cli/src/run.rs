@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use host_kit::{Emission, Session, seed};
 use indicatif::{ProgressBar, ProgressStyle};
 use kaudit_filter::config::{Config, Shape, Unrecognised};
 use kaudit_filter::entry::Entry;
@@ -176,11 +176,11 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         };
     }
     let shape = config.coralogix.shape;
-    let filter = filter(&config)?;
-    let mut engine = Engine { filter, output: Output::new(BufWriter::new(io::stdout().lock()), shape) };
+    let session = Session::new(filter(&config)?, &config);
+    let mut engine = Engine { session, output: Output::new(BufWriter::new(io::stdout().lock())) };
     let (outcome, malformed) = over(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
     let account = Account {
-        stats: engine.filter.stats(),
+        stats: engine.session.stats(),
         entries: engine.output.entries,
         envelopes: (shape == Shape::Bulk).then_some(engine.output.envelopes),
         malformed,
@@ -288,7 +288,7 @@ impl Faults {
 }
 
 fn filter(config: &Config) -> Result<Filter, Halt> {
-    Filter::new(config, RandomState::new().hash_one(0))
+    Filter::new(config, seed())
         .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))
 }
 
@@ -311,41 +311,52 @@ impl From<io::Error> for Halt {
 
 /// The engine in this process.
 struct Engine<W: Write> {
-    filter: Filter,
+    session: Session,
     output: Output<W>,
 }
 
-impl<W: Write> Sink for Engine<W> {
-    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
-        let Self { filter, output } = self;
-        let mut recognition = Recognition::Sound;
+impl<W: Write> Engine<W> {
+    /// Runs a step of the session, and writes what it emits; the first error ends it.
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut Session, &mut dyn FnMut(Emission<'_>)),
+        mut before: impl FnMut(&Emission<'_>, &mut Output<W>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Self { session, output } = self;
         let mut written = Ok(());
-        filter.process(Record::json(piece.bytes), now, |verdict| {
-            let result = match verdict {
-                Verdict::Kept(entry) => {
-                    if let Some(fault) = Fault::of(&entry) {
-                        recognition = Recognition::Malformed(fault);
-                    }
-                    output.entry(&entry)
-                }
-                Verdict::Passed => {
-                    recognition = Recognition::Unknown;
-                    output.passed(piece.bytes)
-                }
-                Verdict::Dropped(Reason::Unrecognised) => {
-                    recognition = Recognition::Unknown;
-                    Ok(())
-                }
-                Verdict::Dropped(_) | Verdict::Suppressed => Ok(()),
-            };
+        step(session, &mut |emission| {
+            let result = before(&emission, output).and_then(|()| output.emit(emission));
             if written.is_ok() {
                 written = result;
             }
         });
-        written?;
-        while let Some(entry) = filter.due(now) {
-            output.entry(&entry)?;
-        }
+        written
+    }
+}
+
+impl<W: Write> Sink for Engine<W> {
+    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
+        let mut recognition = Recognition::Sound;
+        self.step(
+            |session, on| session.record(Record::json(piece.bytes), now, on),
+            |emission, output| {
+                match emission {
+                    Emission::Entry(entry) | Emission::Grouped(entry) => {
+                        if let Some(fault) = Fault::of(entry) {
+                            recognition = Recognition::Malformed(fault);
+                        }
+                    }
+                    Emission::Passed => {
+                        recognition = Recognition::Unknown;
+                        return output.passed(piece.bytes);
+                    }
+                    Emission::Dropped(Reason::Unrecognised) => recognition = Recognition::Unknown,
+                    _ => {}
+                }
+                Ok(())
+            },
+        )?;
+        self.step(|session, on| session.due(now, on), |_, _| Ok(()))?;
         Ok(recognition)
     }
 
@@ -354,10 +365,8 @@ impl<W: Write> Sink for Engine<W> {
     }
 
     fn finish(&mut self, now: Time) -> Result<Outcome, Halt> {
-        while let Some(entry) = self.filter.finish(now) {
-            self.output.entry(&entry)?;
-        }
-        self.output.finish()?;
+        self.step(|session, on| session.finish(now, on), |_, _| Ok(()))?;
+        self.output.flush()?;
         Ok(Outcome::Done)
     }
 }

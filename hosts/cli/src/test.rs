@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use kaudit_filter::config::{self, Config, Files};
 use kaudit_workbench::suite::{self, Coverage, Ran, Source, Suite};
 
-use crate::config::{Beside, read, unreadable};
+use crate::config::unreadable;
 use crate::{Outcome, check, say};
 
 /// Runs unit tests of a configuration
@@ -106,7 +106,7 @@ impl Tests {
     fn file(&mut self, file: &Path, bless: bool) -> Result<(), Outcome> {
         let name = file.to_string_lossy();
         let text = text(file, &name)?;
-        let suite = Suite::read(&name, &text, &Beside(file)).map_err(mistakes)?;
+        let suite = Suite::read(&name, &text, &SiblingFiles::of(file)).map_err(mistakes)?;
         let (named, config) = configuration(file, &suite)?;
         let (config, coverage) = self.configs.entry(named).or_insert_with(|| (config, Coverage::default()));
         let large = |error| mistakes(vec![format!("{name}: error: {error}")]);
@@ -114,7 +114,7 @@ impl Tests {
         if bless && ran.iter().any(|test| !test.differences.is_empty()) {
             let text = suite::blessed(&text, &ran);
             // What cannot be read again must not take the place of what can.
-            let suite = Suite::read(&name, &text, &Beside(file)).map_err(|lines| {
+            let suite = Suite::read(&name, &text, &SiblingFiles::of(file)).map_err(|lines| {
                 say(format_args!("{name}: not blessed: the file would have mistakes"));
                 mistakes(lines)
             })?;
@@ -147,7 +147,7 @@ fn configuration(file: &Path, suite: &Suite) -> Result<(String, Config), Outcome
         }
     };
     let name = path.to_string_lossy().into_owned();
-    let reading = config::read(&name, &text, &Beside(&path) as &dyn Files);
+    let reading = config::read(&name, &text, &SiblingFiles::of(&path));
     let said = reading.diagnostics.iter().map(ToString::to_string);
     match reading.config {
         Some(config) => Ok((name, config)),
@@ -178,7 +178,7 @@ fn mistakes(lines: Vec<String>) -> Outcome {
 }
 
 fn text(file: &Path, name: &str) -> Result<String, Outcome> {
-    read(file).map_err(|error| unreadable(name, &error))
+    read_text(file).map_err(|error| unreadable(name, &error))
 }
 
 /// The files of tests at a path.

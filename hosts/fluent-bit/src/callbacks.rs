@@ -8,30 +8,30 @@
 //! is not what it should be, the chunk passes as it came. The filter is kept as it is, its limits and counters
 //! included; what it had counted of that chunk stays counted, and the statistics say how many chunks passed so.
 
-use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
+use host_kit::config::{ConfigFile, SiblingFiles};
+use host_kit::timer::Timer;
+use host_kit::{Session, counters, seed};
 use kaudit_filter::config::{By, Config, Report, Shape, Unrecognised};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Time};
 
 use crate::abi::{Buffer, Instance, Level, Plugin};
 use crate::chunk::{self, Event, Outcome, Pass};
-use crate::options::{self, Options, Source};
+use crate::options::{self, Options};
 
 /// One configured filter.
 pub struct Kaudit {
     host: Instance,
-    filter: Filter,
-    shape: Shape,
-    file: Option<Source>,
-    look: Timer,
-    tell: Timer,
+    session: Session,
+    file: Option<ConfigFile<SiblingFiles>>,
+    reload: Timer,
+    statistics: Timer,
     stats_entry: bool,
-    /// The statistics when they were last told.
-    told: Stats,
+    /// The counters when they were last logged.
+    logged: Stats,
     unfiltered: Unfiltered,
     /// Places of the current chunk's events; kept for its memory.
     events: Vec<Event>,
@@ -62,13 +62,12 @@ impl Plugin for Kaudit {
         host.log(Level::Info, &format!("started: {}", describe(&config)));
         Some(Self {
             host,
-            filter,
-            shape: config.coralogix.shape,
+            session: Session::new(filter, &config),
             file,
-            look: Timer::new(reload_interval),
-            tell: Timer::new(stats_interval),
+            reload: Timer::new(reload_interval),
+            statistics: Timer::new(stats_interval),
             stats_entry,
-            told: Stats::default(),
+            logged: Stats::default(),
             unfiltered: Unfiltered::default(),
             events: Vec::new(),
         })
@@ -76,30 +75,29 @@ impl Plugin for Kaudit {
 
     /// One chunk in; what takes its place is written to `out`.
     fn filter(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
-        if self.look.is_due(now) {
+        if self.reload.is_due(now) {
             self.reload();
         }
-        let told = self.tell.is_due(now).then(|| self.tell());
+        let logged = self.statistics.is_due(now).then(|| self.log_statistics());
         if let Err(error) = chunk::split(bytes, &mut self.events) {
             self.unfiltered.malformed += 1;
             if self.unfiltered.malformed == 1 {
-                self.log(Level::Error, &format!("a chunk is malformed and passes unfiltered: {error}"));
+                self.log(Level::Error, &format!("malformed chunk passed through unfiltered: {error}"));
             }
             return Outcome::Untouched;
         }
-        let mut pass = Pass::new(bytes, out, self.shape, now);
-        pass.events(&mut self.filter, &self.events);
-        while let Some(entry) = self.filter.due(now) {
-            pass.own(&entry);
+        let mut pass = Pass::new(bytes, out, now);
+        pass.events(&mut self.session, &self.events);
+        self.session.due(now, |own| pass.own(&own));
+        if let Some(since) = logged.filter(|_| self.stats_entry) {
+            self.session.statistics(&since, now, |own| pass.own(&own));
         }
-        if let Some(since) = told.filter(|_| self.stats_entry) {
-            pass.own(&self.filter.statistics(&since, now));
-        }
+        self.session.close(|envelope| pass.own(&envelope));
         let outcome = pass.finish();
         if outcome == Outcome::Replaced && out.failed() {
             self.unfiltered.memory += 1;
             if self.unfiltered.memory == 1 {
-                self.log(Level::Error, "memory ran out, and a chunk passes unfiltered");
+                self.log(Level::Error, "out of memory; chunk passed through unfiltered");
             }
             return Outcome::Untouched;
         }
@@ -108,23 +106,25 @@ impl Plugin for Kaudit {
 
     /// The plugin's own code panicked, and a chunk passed.
     fn failed(&mut self, message: &str) {
+        // The entries of the chunk, which passed as it was.
+        self.session.close(|_| ());
         self.unfiltered.panicked += 1;
         if self.unfiltered.panicked == 1 {
-            self.log(Level::Error, &format!("a defect of the filter; a chunk passes unfiltered: {message}"));
+            self.log(Level::Error, &format!("internal error (panic); chunk passed through unfiltered: {message}"));
         }
     }
 
-    /// Tells what was not told yet, and what can no longer leave: after this there is no chunk to put it in.
+    /// Logs the last statistics, and what can no longer be emitted: after this there is no chunk to put it in.
     fn stop(mut self) {
-        self.tell();
-        let before = *self.filter.stats();
+        self.log_statistics();
+        let before = *self.session.stats();
         let latest = Time::from_nanos(i64::MAX);
-        while self.filter.finish(latest).is_some() {}
-        let after = self.filter.stats();
-        let lost = after.since(&before);
+        self.session.finish(latest, |_| ());
+        let lost = self.session.stats().since(&before);
         if lost.summaries + lost.reports > 0 {
             let line = format!(
-                "stopped before {} summaries of {} suppressed findings and {} reports of {} counted ones could leave",
+                "shutdown: not sent: {} pending summaries (of {} suppressed findings) and {} pending reports (of {} \
+                 counted findings)",
                 lost.summaries, lost.summarised, lost.reports, lost.reported
             );
             self.log(Level::Warn, &line);
@@ -133,22 +133,17 @@ impl Plugin for Kaudit {
 }
 
 impl Kaudit {
-    /// Takes over what the file says now, if that is another configuration and one without mistakes.
+    /// Replaces the configuration if the file has changed and is without mistakes.
     fn reload(&mut self) {
-        let Some(file) = &self.file else { return };
-        let now = file.again();
-        if now == *file {
-            return;
-        }
-        let read = now.read();
-        self.file = Some(now);
+        let Some(changed) = self.file.as_ref().and_then(ConfigFile::changed) else { return };
+        let read = changed.read();
+        self.file = Some(changed);
         let replaced = read.and_then(|(config, warnings)| {
-            self.filter.replace(&config, seed()).map_err(|error| vec![error.to_string()])?;
+            self.session.replace(&config, seed()).map_err(|error| vec![error.to_string()])?;
             Ok((config, warnings))
         });
         match replaced {
             Ok((config, warnings)) => {
-                self.shape = config.coralogix.shape;
                 log_all(&self.host, Level::Warn, &warnings);
                 self.log(Level::Info, &format!("reloaded: {}", describe(&config)));
             }
@@ -159,51 +154,19 @@ impl Kaudit {
         }
     }
 
-    /// Logs the counters since the last call, also when all are zero: an operator can tell a filter that keeps everything
-    /// from one that receives nothing.
-    fn tell(&mut self) -> Stats {
-        let stats = *self.filter.stats();
-        let since = stats.since(&self.told);
-        let Unfiltered { malformed, panicked, memory } = self.unfiltered;
-        let mut unfiltered = vec![("malformed", malformed), ("panicked", panicked), ("memory", memory)];
-        unfiltered.retain(|(_, count)| *count > 0);
-        let counters = since.non_zero().into_iter().chain([("unfiltered", unfiltered)]);
-        let words = counters.flat_map(|(group, counters)| {
-            counters.into_iter().map(move |(name, count)| match group {
-                "" => format!("{name}={count}"),
-                _ => format!("{group}.{name}={count}"),
-            })
-        });
-        self.log(Level::Info, &format!("statistics: {}", words.collect::<Vec<_>>().join(" ")));
-        self.told = stats;
-        self.unfiltered = Unfiltered::default();
+    /// Logs the counters since the last call, and returns them.
+    fn log_statistics(&mut self) -> Stats {
+        let stats = *self.session.stats();
+        let since = stats.since(&self.logged);
+        let Unfiltered { malformed, panicked, memory } = std::mem::take(&mut self.unfiltered);
+        let unfiltered = [("malformed", malformed), ("panicked", panicked), ("memory", memory)];
+        self.log(Level::Info, &counters::line(&since, "unfiltered", &unfiltered));
+        self.logged = stats;
         since
     }
 
     fn log(&self, level: Level, message: &str) {
         self.host.log(level, message);
-    }
-}
-
-/// Comes due at equal intervals of the host's clock, and at once when that was set back.
-struct Timer {
-    interval: i64,
-    next: Option<Time>,
-}
-
-impl Timer {
-    fn new(interval: i64) -> Self {
-        Self { interval, next: None }
-    }
-
-    /// Whether the interval is over; it begins with the first question.
-    fn is_due(&mut self, now: Time) -> bool {
-        let wait = self.next.map_or(self.interval, |next| next.nanos().saturating_sub(now.nanos()));
-        let due = wait <= 0 || wait > self.interval;
-        if due || self.next.is_none() {
-            self.next = Some(Time::from_nanos(now.nanos().saturating_add(self.interval)));
-        }
-        due
     }
 }
 
@@ -247,9 +210,4 @@ fn describe(config: &Config) -> String {
     };
     let _ = write!(text, "shape {shape}, unrecognised {unrecognised}");
     text
-}
-
-/// A number that an attacker does not know, for the engine's tables.
-fn seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

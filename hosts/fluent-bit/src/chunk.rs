@@ -8,11 +8,10 @@
 //! The whole chunk is split into events before the first is decided upon, so that a chunk that is broken somewhere
 //! passes untouched as a whole, without a part of it having been charged to a rate limit.
 
-use kaudit_filter::bulk::Grouper;
-use kaudit_filter::config::Shape;
+use host_kit::{Emission, Session};
+use kaudit_filter::Time;
 use kaudit_filter::entry::{Entry, Out};
 use kaudit_filter::record::{Record, SyntaxError, SyntaxErrorKind};
-use kaudit_filter::{Filter, Time, Verdict};
 
 /// The keys of an envelope's event, for `out_http`'s `body_key` and `headers_key`.
 const BODY_KEY: &str = "body";
@@ -96,18 +95,16 @@ pub struct Pass<'a, O> {
     any: bool,
     /// Until the first event that does not pass, nothing is copied.
     touched: bool,
-    envelopes: Option<Grouper>,
 }
 
 impl<'a, O: Out> Pass<'a, O> {
-    /// A pass over one chunk, for entries of this shape.
-    pub fn new(chunk: &'a [u8], out: &'a mut O, shape: Shape, now: Time) -> Self {
-        let envelopes = (shape == Shape::Bulk).then(Grouper::default);
-        Self { chunk, out, now, any: false, touched: false, envelopes }
+    /// Returns a pass over one chunk.
+    pub fn new(chunk: &'a [u8], out: &'a mut O, now: Time) -> Self {
+        Self { chunk, out, now, any: false, touched: false }
     }
 
-    /// Decides upon every event.
-    pub fn events(&mut self, filter: &mut Filter, events: &[Event]) {
+    /// Filters every event.
+    pub fn events(&mut self, session: &mut Session, events: &[Event]) {
         for event in events {
             let Event { start, body, end, marker } = *event;
             if marker {
@@ -115,13 +112,14 @@ impl<'a, O: Out> Pass<'a, O> {
                 continue;
             }
             let record = Record::msgpack(&self.chunk[body..end]);
-            filter.process(record, self.now, |verdict| match verdict {
-                Verdict::Kept(entry) => {
+            session.record(record, self.now, |emission| match emission {
+                Emission::Entry(entry) => {
                     self.touch(start);
-                    self.keep(&self.chunk[start..body], &entry);
+                    self.entry(&self.chunk[start..body], entry);
                 }
-                Verdict::Dropped(_) | Verdict::Suppressed => self.touch(start),
-                Verdict::Passed => {
+                Emission::Envelope(json) => self.envelope(&json),
+                Emission::Grouped(_) | Emission::Dropped(_) | Emission::Suppressed => self.touch(start),
+                Emission::Passed => {
                     self.any = true;
                     self.copy(start..end);
                 }
@@ -129,17 +127,18 @@ impl<'a, O: Out> Pass<'a, O> {
         }
     }
 
-    /// Appends an entry that stands for no event of the chunk.
-    pub fn own(&mut self, entry: &Entry<'_>) {
+    /// Appends an event that is none of the chunk's: an entry of the filter's own, or an envelope.
+    pub fn own(&mut self, emission: &Emission<'_>) {
         self.touch(self.chunk.len());
-        self.keep(&head(self.now), entry);
+        match emission {
+            Emission::Entry(entry) => self.entry(&head(self.now), entry),
+            Emission::Envelope(json) => self.envelope(json),
+            _ => {}
+        }
     }
 
-    /// Writes what is still held back, and says what becomes of the chunk.
-    pub fn finish(mut self) -> Outcome {
-        while let Some(envelope) = self.envelopes.as_mut().and_then(Grouper::close) {
-            self.envelope(&envelope);
-        }
+    /// Returns what becomes of the chunk.
+    pub fn finish(self) -> Outcome {
         match (self.touched, self.any) {
             (false, _) => Outcome::Untouched,
             (true, false) => Outcome::Dropped,
@@ -161,19 +160,10 @@ impl<'a, O: Out> Pass<'a, O> {
         }
     }
 
-    fn keep(&mut self, head: &[u8], entry: &Entry<'_>) {
-        match &mut self.envelopes {
-            None => {
-                self.any = true;
-                self.out.put(head);
-                entry.write_msgpack(self.out);
-            }
-            Some(envelopes) => {
-                if let Some(envelope) = envelopes.push(entry) {
-                    self.envelope(&envelope);
-                }
-            }
-        }
+    fn entry(&mut self, head: &[u8], entry: &Entry<'_>) {
+        self.any = true;
+        self.out.put(head);
+        entry.write_msgpack(self.out);
     }
 
     /// An envelope is an event that `out_http` sends as a request of its own.

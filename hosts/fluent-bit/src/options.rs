@@ -3,11 +3,11 @@
 //! The options in place of a file are the engine's ([`INLINE`]), the same for every agent; this host adds those about
 //! itself.
 
-use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
-use kaudit_filter::config::{self, Config, Diagnostic, Files, INLINE, Level};
+use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unknown};
+use kaudit_filter::config::{self, Config, Diagnostic, INLINE};
 
 use crate::abi::Instance;
 
@@ -32,8 +32,8 @@ pub struct Options {
     pub config: Config,
     /// Remarks that do not keep the filter from running.
     pub warnings: Vec<String>,
-    /// The file and what it was made of; `None`: the options are inline.
-    pub file: Option<Source>,
+    /// The file; `None`: the options are inline.
+    pub file: Option<ConfigFile<SiblingFiles>>,
     /// Nanoseconds between two looks at the file.
     pub reload_interval: i64,
     /// Nanoseconds between two statistics.
@@ -47,7 +47,7 @@ pub struct Options {
 /// # Errors
 /// Every mistake, one line each.
 pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
-    let mut mistakes = unknown(&given.properties().unwrap_or_default());
+    let mut mistakes = misspelt(&given.properties().unwrap_or_default());
     let mut seconds = |name, default| {
         interval(given, name, default).unwrap_or_else(|mistake| {
             mistakes.push(mistake);
@@ -63,8 +63,8 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
     let (read, file) = match given.property(CONFIG_FILE) {
         Some(path) => {
             mistakes.extend(beside_a_file(given));
-            let source = Source::load(&path);
-            (source.read(), Some(source))
+            let file = ConfigFile::load(&path, SiblingFiles::of(Path::new(&path)));
+            (file.read(), Some(file))
         }
         None => (inline(given), None),
     };
@@ -75,94 +75,18 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
     Ok(Options { config, warnings, file, reload_interval, stats_interval, stats_entry })
 }
 
-/// A configuration, and remarks that do not keep it from being used; or every mistake.
-pub type Read = Result<(Config, Vec<String>), Vec<String>>;
-
-/// A configuration file and those it names, by their texts.
-///
-/// Decision: the texts are compared, not the files' times. They are small, and a `ConfigMap` mount swaps symlinks
-/// within the second that some file systems' times count in.
-#[derive(PartialEq, Eq)]
-pub struct Source {
-    path: String,
-    text: Result<String, String>,
-    /// What `integrations-file` names, as far as it was asked for.
-    others: RefCell<Vec<(String, Result<String, String>)>>,
-}
-
-impl Source {
-    /// Loads a file.
-    pub fn load(path: &str) -> Self {
-        Self { path: path.to_owned(), text: load(Path::new(path)), others: RefCell::default() }
-    }
-
-    /// The same files as they are now.
-    pub fn again(&self) -> Self {
-        let source = Self::load(&self.path);
-        for (name, _) in &*self.others.borrow() {
-            let _ = source.load(name);
-        }
-        source
-    }
-
-    /// The configuration.
-    pub fn read(&self) -> Read {
-        let unreadable =
-            |reason: &String| vec![format!("config_file: `{}` cannot be read: {reason}", self.path)];
-        let text = self.text.as_ref().map_err(unreadable)?;
-        let config::Reading { config, diagnostics } = config::read(&self.path, text, self);
-        let lines = |level| {
-            diagnostics
-                .iter()
-                .filter(move |remark| remark.level() == level)
-                .map(ToString::to_string)
-                .collect()
-        };
-        config.map(|config| (config, lines(Level::Warning))).ok_or_else(|| lines(Level::Error))
-    }
-}
-
-impl Files for Source {
-    fn load(&self, name: &str) -> Result<String, String> {
-        let text = load(&Path::new(&self.path).with_file_name(name));
-        self.others.borrow_mut().push((name.to_owned(), text.clone()));
-        text
-    }
-}
-
-/// Greater than any sensible configuration; what is greater is surely another file.
-const MAX_BYTES: u64 = 4 << 20;
-
-fn load(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| reason(&error))?.len();
-    if size > MAX_BYTES {
-        return Err(format!("it is {size} bytes long; at most {MAX_BYTES} are read"));
-    }
-    std::fs::read_to_string(path).map_err(|error| reason(&error))
-}
-
-/// The system's words, without its number for them.
-fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
-}
-
 /// The options given in place of a file.
-fn inline(given: &Instance) -> Read {
+fn inline(given: &Instance) -> Accepted {
     let options: Vec<(&str, String)> =
         INLINE.iter().filter_map(|&(name, _)| Some((name, property(given, name)?))).collect();
     let options: Vec<(&str, &str)> = options.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let config::Reading { config, diagnostics } = config::inline(&options);
-    let lines = |level| diagnostics.iter().filter(move |remark| remark.level() == level).map(line).collect();
-    let mut mistakes: Vec<String> = lines(Level::Error);
+    let read = accept(config::inline(&options), line);
     let is_set = |name| options.iter().any(|(option, _)| *option == name);
     if is_set("rate_limit_by") && !is_set("rate_limit") {
-        mistakes.push("rate_limit_by: has no effect without `rate_limit`; set both or neither".to_owned());
+        let mistake = "rate_limit_by: has no effect without `rate_limit`; set both or neither".to_owned();
+        return Err(read.err().unwrap_or_default().into_iter().chain([mistake]).collect());
     }
-    match config {
-        Some(config) if mistakes.is_empty() => Ok((config, lines(Level::Warning))),
-        _ => Err(mistakes),
-    }
+    read
 }
 
 /// A remark without its level, which the log has.
@@ -177,14 +101,14 @@ fn property(given: &Instance, name: &str) -> Option<String> {
 }
 
 /// Options that neither the plugin nor Fluent Bit knows, and those that are set twice.
-fn unknown(names: &[String]) -> Vec<String> {
-    let mut mistakes = Vec::new();
+fn misspelt(names: &[String]) -> Vec<String> {
+    let (mut mistakes, all) = (Vec::new(), all());
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
     for (index, name) in names.iter().enumerate() {
         let lower = name.to_ascii_lowercase();
-        let known = all().contains(&lower);
         let foreign = FLUENT_BIT.contains(&&*lower) || lower.starts_with('_');
-        if !known && !foreign {
-            mistakes.push(format!("{name}: unknown option; one of {}", all().join(", ")));
+        if !all.contains(&&*lower) && !foreign {
+            mistakes.push(unknown(name, &all));
         } else if names[..index].iter().any(|other| other.eq_ignore_ascii_case(name)) {
             mistakes.push(format!("{name}: set more than once; remove all but one"));
         }
@@ -195,7 +119,7 @@ fn unknown(names: &[String]) -> Vec<String> {
 /// Options that a configuration file excludes.
 fn beside_a_file(given: &Instance) -> Vec<String> {
     let set = INLINE.iter().filter(|(name, _)| property(given, name).is_some());
-    set.map(|(name, _)| format!("{name}: excluded by `config_file`; write it in the file")).collect()
+    set.map(|(name, _)| excluded(name)).collect()
 }
 
 /// Every option's name.

@@ -1,9 +1,8 @@
 //! A filter at work in a page: what became of each record, and of all.
 
-use std::iter;
-
+use host_kit::config::accept;
+use host_kit::{Emission, Session, counters};
 use kaudit_filter::config::{self, Config, NoFiles};
-use kaudit_filter::entry::Entry;
 use kaudit_filter::explain::{Explainer, Explanation, Outcome};
 use kaudit_filter::record::Record;
 use kaudit_filter::{FindingTimes, Time};
@@ -18,7 +17,7 @@ const SEED: u64 = 0;
 /// A filter that explains what it does.
 pub struct Trial {
     config: Config,
-    explainer: Explainer,
+    session: Session<Explainer>,
     times: FindingTimes,
     /// Entries that left.
     entries: u64,
@@ -30,13 +29,13 @@ impl Trial {
     /// # Errors
     /// The configuration has errors, a line for each.
     pub fn new(text: &str) -> Result<Self, String> {
-        let reading = config::read(NAME, text, &NoFiles);
-        let config = reading.config.ok_or_else(|| {
-            reading.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        })?;
+        let read = accept(config::read(NAME, text, &NoFiles), ToString::to_string);
+        let (config, _) = read.map_err(|mistakes| mistakes.join("\n"))?;
         let explainer = Explainer::new(&config, SEED).map_err(|error| error.to_string())?;
         let times = FindingTimes::new(&config);
-        Ok(Self { config, explainer, times, entries: 0 })
+        // Each entry is shown by itself.
+        let session = Session::new(explainer, &config).without_envelopes();
+        Ok(Self { config, session, times, entries: 0 })
     }
 
     /// The time of the record's first finding that has one.
@@ -51,13 +50,11 @@ impl Trial {
     /// meaning (`help`), the `fields` that decide, the `way` to the verdict as rows of a label and words, and the `entry`
     /// of a kept record as JSON text.
     pub fn take(&mut self, record: &str, now: Time) -> Value {
-        let explanations = self.explainer.explain(Record::json(record), now);
+        let explanations = self.session.explain(Record::json(record), now);
         let verdicts: Vec<Value> =
             explanations.into_iter().map(|explanation| self.verdict(explanation)).collect();
         let mut own = Vec::new();
-        while let Some(entry) = self.explainer.due(now) {
-            own.push(text(&entry));
-        }
+        self.session.due(now, |entry| own.extend(text(&entry)));
         self.entries += own.len() as u64;
         json!({ "verdicts": verdicts, "own": own })
     }
@@ -87,35 +84,25 @@ impl Trial {
     /// The texts of the entries that the filter still owes at the end: summaries and count reports.
     pub fn finish(&mut self, now: Time) -> Value {
         let mut own = Vec::new();
-        while let Some(entry) = self.explainer.finish(now) {
-            own.push(text(&entry));
-        }
+        self.session.finish(now, |entry| own.extend(text(&entry)));
         self.entries += own.len() as u64;
         own.into()
     }
 
     /// The counters, named as in the program's `--summary json`; every one is there, zero or not.
     pub fn account(&self) -> Value {
-        let mut account = Map::from_iter([("entries".to_owned(), self.entries.into())]);
-        for (group, counters) in self.explainer.stats().counters() {
-            let total: u64 = counters.iter().map(|(_, count)| count).sum();
-            let counters = counters.into_iter().map(|(name, count)| (name.to_owned(), Value::from(count)));
-            if group.is_empty() {
-                account.extend(counters);
-            } else {
-                let total = ("total".to_owned(), total.into());
-                account.insert(group.to_owned(), iter::once(total).chain(counters).collect());
-            }
-        }
+        let mut account = counters::json(self.session.stats());
+        account.insert("entries".to_owned(), self.entries.into());
         account.into()
     }
 }
 
-/// An entry as JSON.
-fn text(entry: &Entry<'_>) -> String {
+/// Returns an entry as JSON.
+fn text(emission: &Emission<'_>) -> Option<String> {
+    let Emission::Entry(entry) = emission else { return None };
     let mut json = Vec::new();
     entry.write_json(&mut json);
-    String::from_utf8_lossy(&json).into_owned()
+    Some(String::from_utf8_lossy(&json).into_owned())
 }
 
 #[cfg(test)]

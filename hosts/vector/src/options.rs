@@ -1,9 +1,9 @@
 //! What the user gives to `kaudit.new`: a file, or the common options inline, and what only this host has.
 
-use std::fs;
 use std::path::Path;
 
-use kaudit_filter::config::{self, Config, Files, INLINE, Level, Reading};
+use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unknown};
+use kaudit_filter::config::{self, Config, INLINE};
 use mlua::prelude::{LuaFunction, LuaValue};
 
 /// The options, read.
@@ -52,21 +52,19 @@ impl Options {
             })
             .map_err(|error| error.to_string())?;
         found.inline.sort_by_key(|(name, _)| INLINE.iter().position(|(known, _)| known == name));
-        let reading = found.reading();
-        let remark = |diagnostic: &config::Diagnostic| format!("kaudit: {diagnostic}");
-        let (warnings, errors): (Vec<_>, Vec<_>) =
-            reading.diagnostics.iter().partition(|diagnostic| diagnostic.level() == Level::Warning);
         found.mistakes.sort();
-        found.mistakes.extend(errors.into_iter().map(remark));
-        match reading.config {
-            Some(config) if found.mistakes.is_empty() => {
+        match found.config() {
+            Ok((config, warnings)) if found.mistakes.is_empty() => {
                 // Vector's own log is on standard error, too.
                 for warning in warnings {
-                    eprintln!("{}", remark(warning));
+                    eprintln!("kaudit: {warning}");
                 }
                 Ok(Self { config, now: found.now, way: found.way })
             }
-            _ => Err(found.mistakes.join("\n")),
+            read => {
+                let mistakes = found.mistakes.iter().cloned().chain(read.err().unwrap_or_default());
+                Err(mistakes.map(|mistake| format!("kaudit: {mistake}")).collect::<Vec<_>>().join("\n"))
+            }
         }
     }
 }
@@ -84,10 +82,9 @@ impl Found {
             ("way", _) => self.wrong("way", "expected \"text\" or \"table\""),
             (name, value) => {
                 let Some((known, _)) = INLINE.iter().find(|(known, _)| *known == name) else {
-                    let known: Vec<&str> = INLINE.iter().map(|(known, _)| *known).collect();
-                    let known = known.join(", ");
-                    return self
-                        .wrong(name, &format!("unknown option; known: config_file, now, way, {known}"));
+                    let inline = INLINE.iter().map(|(known, _)| *known);
+                    let known: Vec<&str> = ["config_file", "now", "way"].into_iter().chain(inline).collect();
+                    return self.mistakes.push(format!("error: {}", unknown(name, &known)));
                 };
                 match spelt(&value) {
                     Some(text) => self.inline.push((known, text)),
@@ -98,30 +95,19 @@ impl Found {
     }
 
     fn wrong(&mut self, option: &str, what: &str) {
-        self.mistakes.push(format!("kaudit: error: {option}: {what}"));
+        self.mistakes.push(format!("error: {option}: {what}"));
     }
 
-    /// The file's configuration, or that of the inline options.
-    fn reading(&mut self) -> Reading {
-        let nothing = || Reading { config: None, diagnostics: Vec::new() };
-        let Some(file) = &self.file else {
-            let inline: Vec<(&str, &str)> =
-                self.inline.iter().map(|(name, text)| (*name, text.as_str())).collect();
-            return config::inline(&inline);
-        };
-        if let Some((option, _)) = self.inline.first() {
-            let what = "given beside `config_file`; write it in the file, or give no file";
-            let option = *option;
-            self.wrong(option, what);
-            return nothing();
-        }
-        match fs::read_to_string(file) {
-            Ok(text) => config::read(file, &text, &Beside(Path::new(file))),
-            Err(error) => {
-                let what = format!("`{file}` cannot be read: {error}");
-                self.wrong("config_file", &what);
-                nothing()
+    /// Returns the file's configuration, or that of the inline options.
+    fn config(&self) -> Accepted {
+        match (&self.file, self.inline.first()) {
+            (None, _) => {
+                let inline: Vec<(&str, &str)> =
+                    self.inline.iter().map(|(name, text)| (*name, text.as_str())).collect();
+                accept(config::inline(&inline), ToString::to_string)
             }
+            (Some(_), Some((option, _))) => Err(vec![format!("error: {}", excluded(option))]),
+            (Some(file), None) => ConfigFile::load(file, SiblingFiles::of(Path::new(file))).read(),
         }
     }
 }
@@ -135,14 +121,5 @@ fn spelt(value: &LuaValue) -> Option<String> {
         }
         LuaValue::String(_) | LuaValue::Integer(_) => value.to_string().ok(),
         _ => None,
-    }
-}
-
-/// Files whose paths count from the configuration's own directory.
-struct Beside<'a>(&'a Path);
-
-impl Files for Beside<'_> {
-    fn load(&self, path: &str) -> Result<String, String> {
-        fs::read_to_string(self.0.with_file_name(path)).map_err(|error| error.to_string())
     }
 }

@@ -1,7 +1,7 @@
 //! The native steps: what becomes of one event's log; one entry of the filter's own.
 
-use std::hash::{BuildHasher as _, RandomState};
-
+use host_kit::counters::{self, Counter};
+use host_kit::{Emission, Session, seed};
 use kaudit_filter::config::{Config, Shape, Unrecognised};
 use kaudit_filter::entry::Entry;
 use kaudit_filter::record::Record;
@@ -18,9 +18,8 @@ use crate::table::Builder;
 
 /// A filter and its connection to Lua.
 pub struct Step {
-    filter: Filter,
+    session: Session,
     probe: Probe,
-    shape: Shape,
     /// The way that was asked for; `None`: each event's own.
     way: Option<Way>,
     /// The way of the last event: that of the filter's own entries.
@@ -39,11 +38,10 @@ impl Step {
     /// Every mistake, one a line.
     pub fn new(options: &LuaValue, builder: Builder) -> Result<Self, String> {
         let Options { config, now, way } = Options::read(options)?;
-        let seed = RandomState::new().hash_one(0);
+        let filter = Filter::new(&config, seed()).map_err(|error| error.to_string())?;
         Ok(Self {
-            filter: Filter::new(&config, seed).map_err(|error| error.to_string())?,
+            session: Session::new(filter, &config).without_envelopes(),
             probe: Probe::new(&config)?,
-            shape: config.coralogix.shape,
             way,
             last: way.unwrap_or(Way::Text),
             clock: Clock { own: now },
@@ -85,13 +83,13 @@ impl Step {
     fn text(&mut self, lua: &Lua, text: &LuaString) -> LuaResult<MultiValue> {
         self.last = Way::Text;
         let now = self.clock.now()?;
-        let Self { filter, shape, builder, written, .. } = self;
-        let text = text.as_bytes();
+        let Self { session, builder, written, .. } = self;
+        let (text, shape) = (text.as_bytes(), session.shape());
         let mut answer = Answer::default();
-        filter.process(Record::json(&*text), now, |verdict| {
-            answer.take(lua, &verdict, |entry| match shape {
+        session.record(Record::json(&*text), now, |emission| {
+            answer.take(lua, &emission, |entry| match shape {
                 Shape::Singles => self::text(lua, entry, written)?.into_lua(lua),
-                Shape::Bulk => builder.entry(lua, *shape, entry, None)?.into_lua(lua),
+                Shape::Bulk => builder.entry(lua, shape, entry, None)?.into_lua(lua),
             });
         });
         answer.finish(lua)
@@ -100,26 +98,28 @@ impl Step {
     fn table(&mut self, lua: &Lua, log: &LuaTable) -> LuaResult<MultiValue> {
         self.last = Way::Table;
         let now = self.clock.now()?;
-        let Self { filter, shape, builder, packed, .. } = self;
+        let Self { session, builder, packed, .. } = self;
         pack::table(lua, log, packed)?;
+        let shape = session.shape();
         let mut answer = Answer::default();
-        filter.process(Record::msgpack(packed), now, |verdict| {
+        session.record(Record::msgpack(packed), now, |emission| {
             let record = Some((log, packed.as_slice()));
-            answer.take(lua, &verdict, |entry| builder.entry(lua, *shape, entry, record)?.into_lua(lua));
+            answer.take(lua, &emission, |entry| builder.entry(lua, shape, entry, record)?.into_lua(lua));
         });
         answer.finish(lua)
     }
 
-    /// The next summary or report that is due, as the log of an event; with `all`, due or not.
+    /// Returns the next summary or report that is due, as the log of an event; with `all`, due or not.
     fn own(&mut self, lua: &Lua, all: bool) -> LuaResult<Option<LuaTable>> {
         let now = self.clock.now()?;
-        let Self { filter, shape, last, builder, written, .. } = self;
-        let entry = if all { filter.finish(now) } else { filter.due(now) };
+        let Self { session, last, builder, written, .. } = self;
+        let shape = session.shape();
+        let entry = if all { session.next_pending(now) } else { session.next_due(now) };
         let Some(entry) = entry else { return Ok(None) };
-        if *last == Way::Text && *shape == Shape::Singles {
+        if *last == Way::Text && shape == Shape::Singles {
             lua.create_table_from([("message", text(lua, &entry, written)?)]).map(Some)
         } else {
-            builder.entry(lua, *shape, &entry, None).map(Some)
+            builder.entry(lua, shape, &entry, None).map(Some)
         }
     }
 }
@@ -138,25 +138,26 @@ impl Answer {
     fn take(
         &mut self,
         lua: &Lua,
-        verdict: &Verdict<'_>,
+        emission: &Emission<'_>,
         build: impl FnOnce(&Entry<'_>) -> LuaResult<LuaValue>,
     ) {
         if self.error.is_none() {
-            self.error = self.try_take(lua, verdict, build).err();
+            self.error = self.try_take(lua, emission, build).err();
         }
     }
 
     fn try_take(
         &mut self,
         lua: &Lua,
-        verdict: &Verdict<'_>,
+        emission: &Emission<'_>,
         build: impl FnOnce(&Entry<'_>) -> LuaResult<LuaValue>,
     ) -> LuaResult<()> {
-        let (word, reason, entry) = match verdict {
-            Verdict::Kept(entry) => ("kept", None, Some(build(entry)?)),
-            Verdict::Dropped(reason) => ("dropped", Some(reason.label()), None),
-            Verdict::Suppressed => ("suppressed", None, None),
-            Verdict::Passed => ("passed", None, None),
+        let (word, reason, entry) = match emission {
+            Emission::Entry(entry) | Emission::Grouped(entry) => ("kept", None, Some(build(entry)?)),
+            Emission::Dropped(reason) => ("dropped", Some(reason.label()), None),
+            Emission::Suppressed => ("suppressed", None, None),
+            Emission::Passed => ("passed", None, None),
+            Emission::Envelope(_) => return Ok(()),
         };
         if self.first.is_none() && self.batch.is_none() {
             self.first = Some((word, reason, entry));
@@ -248,21 +249,22 @@ impl LuaUserData for Step {
             step.process(lua, &log, message)
         });
         methods.add_method_mut("own", |lua, step, all: bool| step.own(lua, all));
-        methods.add_method("stats", |lua, step, ()| stats(lua, step.filter.stats()));
+        methods.add_method("stats", |lua, step, ()| stats(lua, step.session.stats()));
     }
 }
 
 /// The counters as a table, named and nested as in the program's `--summary json`.
 fn stats(lua: &Lua, stats: &Stats) -> LuaResult<LuaTable> {
     let table = lua.create_table()?;
-    for (group, counters) in stats.counters() {
-        let total = counters.iter().map(|(_, count)| count).sum::<u64>();
-        let members =
-            if group.is_empty() { table.clone() } else { lua.create_table_from([("total", total)])? };
-        for (name, count) in counters {
+    for Counter { group, name, count } in counters::all(stats) {
+        if group.is_empty() {
+            table.raw_set(name, count)?;
+        } else {
+            let members = match table.raw_get::<Option<LuaTable>>(group)? {
+                Some(members) => members,
+                None => lua.create_table()?,
+            };
             members.raw_set(name, count)?;
-        }
-        if !group.is_empty() {
             table.raw_set(group, members)?;
         }
     }

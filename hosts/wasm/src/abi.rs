@@ -172,23 +172,28 @@ pub(crate) fn say(message: std::fmt::Arguments<'_>) {
     unsafe { fd_write(STANDARD_ERROR, &raw const part, 1, &raw mut written) };
 }
 
-/// The file of that name in the first accessible directory that has one.
+/// Returns the file of that name in the first accessible directory that has one.
+///
+/// # Errors
+/// The file is there and cannot be read, or is larger than a configuration can be.
 #[cfg(feature = "file")]
-pub(crate) fn file(name: &str) -> Option<Vec<u8>> {
-    /// WASI's first descriptor behind the three standard ones.
+pub(crate) fn file(name: &str) -> Result<Option<Vec<u8>>, String> {
+    /// WASI's first descriptor after the three standard ones.
     const FIRST: u32 = 3;
     let is_directory = |fd: &u32| {
         let mut prestat = [0; 2];
         // SAFETY: WASI writes eight bytes, which are ours.
         unsafe { fd_prestat_get(*fd, &raw mut prestat) == 0 }
     };
-    (FIRST..).take_while(is_directory).find_map(|directory| read(directory, name))
+    (FIRST..).take_while(is_directory).find_map(|directory| read(directory, name)).transpose()
 }
 
 #[cfg(feature = "file")]
-fn read(directory: u32, name: &str) -> Option<Vec<u8>> {
+fn read(directory: u32, name: &str) -> Option<Result<Vec<u8>, String>> {
     const FOLLOW_LINKS: u32 = 1;
     const RIGHT_TO_READ: u64 = 1 << 1;
+    /// The most bytes that are read; the check of the size refuses one more than it allows.
+    const MAX: usize = host_kit::config::MAX_BYTES as usize + 1;
     let mut fd = 0;
     // SAFETY: WASI reads the name, which is ours, and writes four bytes.
     let error = unsafe {
@@ -199,18 +204,22 @@ fn read(directory: u32, name: &str) -> Option<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
-    loop {
+    let done = loop {
         let part = Part { start: buffer.as_mut_ptr(), length: buffer.len() };
-        let mut read = 0;
+        let mut length = 0;
         // SAFETY: WASI writes at most the buffer's length into the buffer, and four bytes.
-        let error = unsafe { fd_read(fd, &raw const part, 1, &raw mut read) };
-        let read = buffer.get(..read as usize).filter(|read| error == 0 && !read.is_empty());
-        let Some(read) = read else { break };
-        bytes.extend_from_slice(read);
-    }
+        let error = unsafe { fd_read(fd, &raw const part, 1, &raw mut length) };
+        if error != 0 {
+            break Err(format!("WASI error {error}"));
+        }
+        match buffer.get(..length as usize) {
+            Some(read) if !read.is_empty() && bytes.len() < MAX => bytes.extend_from_slice(read),
+            _ => break Ok(bytes),
+        }
+    };
     // SAFETY: the descriptor is ours and not used again.
     unsafe { fd_close(fd) };
-    Some(bytes)
+    Some(done)
 }
 
 /// Where `bake` writes the address and the length of a configuration; zero: nothing is baked in.

@@ -1,10 +1,11 @@
 //! One record's answer: at most one JSON object.
 
+use host_kit::{Emission, Session};
 use kaudit_filter::bulk::Grouper;
-use kaudit_filter::config::Shape;
+use kaudit_filter::config::{Config, Shape};
 use kaudit_filter::entry::Entry;
 use kaudit_filter::record::Record;
-use kaudit_filter::{Filter, Time, Verdict};
+use kaudit_filter::{Filter, Time};
 
 /// What an operator has to know when limits or count reports are configured. It is printed when an instance starts, so
 /// once from Fluent Bit 4.1 on, and for every chunk by an older one.
@@ -18,8 +19,9 @@ const SETTLED_NS: i64 = 1_000_000_000;
 
 /// The guest's heart: a filter and the buffer of its last answer.
 pub struct Guest {
-    filter: Filter,
-    shape: Shape,
+    session: Session,
+    /// Whether the limits may suppress findings.
+    may_suppress: bool,
     started: Time,
     settled: bool,
     reply: Vec<u8>,
@@ -27,15 +29,17 @@ pub struct Guest {
 
 impl Guest {
     /// A guest around a filter, started `now`.
-    pub fn new(mut filter: Filter, shape: Shape, now: Time) -> Self {
+    pub fn new(mut filter: Filter, config: &Config, now: Time) -> Self {
         filter.set_single_output();
         filter.set_suppression_enabled(false);
-        Self { filter, shape, started: now, settled: false, reply: Vec::new() }
+        let may_suppress = filter.may_suppress();
+        let session = Session::new(filter, config).without_envelopes();
+        Self { session, may_suppress, started: now, settled: false, reply: Vec::new() }
     }
 
     /// What the operator has to know at the start, if anything.
     pub fn notice(&self) -> Option<&'static str> {
-        self.filter.may_suppress().then_some(NOTICE)
+        self.may_suppress.then_some(NOTICE)
     }
 
     /// Returns the answer to one record that arrived `now`: a JSON object, or nothing if the record is dropped, and a NUL
@@ -47,18 +51,20 @@ impl Guest {
     pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
         if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
             self.settled = true;
-            self.filter.set_suppression_enabled(true);
+            self.session.set_suppression_enabled(true);
         }
-        let Self { filter, shape, reply, .. } = self;
+        let Self { session, reply, .. } = self;
+        let shape = session.shape();
         reply.clear();
         let mut dropped = false;
-        filter.process(Record::json(record), now, |verdict| match verdict {
-            Verdict::Kept(entry) => write(&entry, *shape, reply),
-            Verdict::Passed => pass(record, reply),
-            Verdict::Dropped(_) | Verdict::Suppressed => dropped = true,
+        session.record(Record::json(record), now, |emission| match emission {
+            Emission::Entry(entry) | Emission::Grouped(entry) => write(entry, shape, reply),
+            Emission::Passed => pass(record, reply),
+            Emission::Dropped(_) | Emission::Suppressed => dropped = true,
+            Emission::Envelope(_) => {}
         });
-        if dropped && let Some(entry) = filter.due(now) {
-            write(&entry, *shape, reply);
+        if dropped && let Some(entry) = session.next_due(now) {
+            write(&entry, shape, reply);
         }
         reply.push(0);
         reply

@@ -15,7 +15,7 @@ pub(crate) fn guest() -> Result<Guest, String> {
         Some(baked) => Filter::from_baked(baked, abi::seed()).map_err(|error| error.to_string())?,
         None => from_file()?,
     };
-    Ok(Guest::new(filter, config.coralogix.shape, abi::now()))
+    Ok(Guest::new(filter, &config, abi::now()))
 }
 
 #[cfg(not(feature = "file"))]
@@ -25,32 +25,38 @@ fn from_file() -> Result<(Filter, Config), String> {
 
 #[cfg(feature = "file")]
 fn from_file() -> Result<(Filter, Config), String> {
-    use kaudit_filter::config::{self, Files};
+    use host_kit::config::{ConfigFile, text};
+    use kaudit_filter::config::Files;
 
     /// What the configuration may be called, the filter's own document first.
     const NAMES: [&str; 2] = ["kaudit.yaml", "audit-integration"];
 
-    /// The files that a configuration names stand in the accessible directories, too.
+    /// The directories of Fluent Bit's option `accessible_paths`.
+    #[derive(Clone, Copy)]
     struct Accessible;
 
     impl Files for Accessible {
         fn load(&self, path: &str) -> Result<String, String> {
-            let bytes = abi::file(path).ok_or("not found in the directories of `accessible_paths`")?;
-            String::from_utf8(bytes).map_err(|_| "not utf-8".to_owned())
+            let bytes = abi::file(path)?.ok_or("not found in the directories of `accessible_paths`")?;
+            text(bytes)
         }
     }
 
-    let (name, bytes) = NAMES.iter().find_map(|name| Some((*name, abi::file(name)?))).ok_or_else(|| {
+    let mut found = None;
+    for name in NAMES {
+        if found.is_none() && abi::file(name).map_err(|reason| format!("{name}: cannot read: {reason}"))?.is_some() {
+            found = Some(name);
+        }
+    }
+    let name = found.ok_or_else(|| {
         format!(
             "no configuration: neither `{}` is in the directories of `accessible_paths`",
             NAMES.join("` nor `")
         )
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{name}: not utf-8"))?;
-    let reading = config::read(name, &text, &Accessible);
-    let remarks: Vec<String> = reading.diagnostics.iter().map(ToString::to_string).collect();
-    let config = reading.config.ok_or_else(|| remarks.join("\n"))?;
-    remarks.iter().for_each(|remark| abi::say(format_args!("{remark}")));
+    let (config, warnings) =
+        ConfigFile::load(name, Accessible).read().map_err(|mistakes| mistakes.join("\n"))?;
+    warnings.iter().for_each(|warning| abi::say(format_args!("{warning}")));
     let filter = Filter::new(&config, abi::seed()).map_err(|error| format!("{name}: {error}"))?;
     Ok((filter, config))
 }

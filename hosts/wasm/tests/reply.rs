@@ -10,7 +10,7 @@ const START_MS: i64 = 1_583_073_360_000;
 fn guest(config: &str) -> Guest {
     let reading = config::read("kaudit.yaml", config, &NoFiles);
     let config = reading.config.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
-    Guest::new(Filter::new(&config, 7).unwrap(), config.coralogix.shape, Time::from_millis(START_MS))
+    Guest::new(Filter::new(&config, 7).unwrap(), &config, Time::from_millis(START_MS))
 }
 
 /// The answer `after` milliseconds: nothing, or an object.

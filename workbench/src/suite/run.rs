@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use host_kit::{Emission, Session};
 use kaudit_filter::config::{Config, Severity};
-use kaudit_filter::entry::{Entry, OWN_KEY};
+use kaudit_filter::entry::OWN_KEY;
 use kaudit_filter::explain::{Explainer, Outcome};
 use kaudit_filter::record::Record;
 use kaudit_filter::{BuildError, Time};
@@ -49,7 +50,7 @@ impl Suite {
 
     fn case(&self, case: &Case, config: &Config, coverage: &mut Coverage) -> Result<Ran, BuildError> {
         // The same every time: the seed only protects against names that strangers choose.
-        let mut explainer = Explainer::new(config, 0)?;
+        let mut session = Session::new(Explainer::new(config, 0)?, config).without_envelopes();
         let mut ran = Ran {
             name: case.name.clone(),
             file: self.name.clone(),
@@ -59,7 +60,7 @@ impl Suite {
         };
         let mut last = Time::from_millis(0);
         for step in &case.steps {
-            let found = live(step, &mut explainer, config, coverage, &mut last);
+            let found = live(step, &mut session, config, coverage, &mut last);
             let lines = differences(&step.expected, &found);
             if lines.is_empty() {
                 continue;
@@ -82,7 +83,7 @@ impl Suite {
 /// Lives through one step.
 fn live(
     step: &Step,
-    explainer: &mut Explainer,
+    session: &mut Session<Explainer>,
     config: &Config,
     coverage: &mut Coverage,
     last: &mut Time,
@@ -90,12 +91,10 @@ fn live(
     let mut found = Found::default();
     if let At::Time(now) = step.at {
         *last = now;
-        while let Some(entry) = explainer.due(now) {
-            found.own(&entry);
-        }
+        session.due(now, |own| found.own(&own));
     }
     for record in &step.records {
-        for explanation in explainer.explain(Record::json(record), *last) {
+        for explanation in session.explain(Record::json(record), *last) {
             coverage.note(&explanation);
             let verdict = explain::verdict(&explanation.outcome);
             *found.verdicts.entry(verdict.clone()).or_default() += 1;
@@ -105,20 +104,17 @@ fn live(
                 found.entries.push(parsed(entry));
             }
         }
-        while let Some(entry) = explainer.due(*last) {
-            found.own(&entry);
-        }
+        session.due(*last, |own| found.own(&own));
     }
     if let At::End = step.at {
-        while let Some(entry) = explainer.finish(*last) {
-            found.own(&entry);
-        }
+        session.finish(*last, |own| found.own(&own));
     }
     found
 }
 
 impl Found {
-    fn own(&mut self, entry: &Entry<'_>) {
+    fn own(&mut self, emission: &Emission<'_>) {
+        let Emission::Entry(entry) = emission else { return };
         let mut json = Vec::new();
         entry.write_json(&mut json);
         let entry = parsed(&String::from_utf8_lossy(&json));

@@ -1,0 +1,207 @@
+//! The processing loop that every host has around the engine.
+
+use kaudit_filter::bulk::Grouper;
+use kaudit_filter::config::{Config, Shape};
+use kaudit_filter::entry::Entry;
+use kaudit_filter::record::Record;
+use kaudit_filter::stats::{Reason, Stats};
+#[cfg(feature = "compile")]
+use kaudit_filter::{BuildError, explain::Explainer, explain::Explanation};
+use kaudit_filter::{Filter, Time, Verdict};
+
+/// A filter, and the envelopes that its entries are collected in.
+///
+/// A host passes each record to [`Session::record`], then drains [`Session::due`], and at the end of a chunk, or of
+/// whatever it emits at once, [`Session::close`]. On shutdown it drains [`Session::finish`].
+#[derive(Debug)]
+pub struct Session<E = Filter> {
+    engine: E,
+    shape: Shape,
+    envelopes: Envelopes,
+}
+
+/// The envelopes that are being filled.
+#[derive(Debug)]
+struct Envelopes {
+    open: Grouper,
+    /// Whether entries are collected in envelopes, and not emitted one by one.
+    enabled: bool,
+}
+
+/// What a host emits or counts.
+#[derive(Debug)]
+pub enum Emission<'e> {
+    /// An entry.
+    Entry(&'e Entry<'e>),
+    /// An entry was added to an open envelope.
+    Grouped(&'e Entry<'e>),
+    /// A complete envelope: the body of a request to `/logs/v1/bulk`, as JSON.
+    Envelope(Vec<u8>),
+    /// The record stays in the stream as it is.
+    Passed,
+    /// The finding is dropped, for this reason.
+    Dropped(Reason),
+    /// The finding is suppressed by a rate limit; a summary will count it.
+    Suppressed,
+}
+
+/// What a session drains: a filter, or one that explains its verdicts.
+pub trait Engine {
+    /// Returns the next summary or report that is due.
+    fn due(&mut self, now: Time) -> Option<Entry<'_>>;
+
+    /// Returns the next pending summary or report, due or not.
+    fn finish(&mut self, now: Time) -> Option<Entry<'_>>;
+
+    /// Returns the counters since the engine was made.
+    fn stats(&self) -> &Stats;
+}
+
+impl<E: Engine> Session<E> {
+    /// Returns a session that emits what the configuration's `shape` asks for: entries, or envelopes.
+    pub fn new(engine: E, config: &Config) -> Self {
+        let shape = config.coralogix.shape;
+        let envelopes = Envelopes { open: Grouper::default(), enabled: shape == Shape::Bulk };
+        Self { engine, shape, envelopes }
+    }
+
+    /// Emits entries whatever the shape: the agent's output makes the envelopes.
+    #[must_use]
+    pub fn without_envelopes(mut self) -> Self {
+        self.envelopes.enabled = false;
+        self
+    }
+
+    /// Returns the shape that the configuration asks for.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Returns the counters since the session began.
+    pub fn stats(&self) -> &Stats {
+        self.engine.stats()
+    }
+
+    /// Emits the summaries and reports that are due.
+    #[inline]
+    pub fn due(&mut self, now: Time, mut on: impl FnMut(Emission<'_>)) {
+        while let Some(entry) = self.engine.due(now) {
+            self.envelopes.emit(&entry, &mut on);
+        }
+    }
+
+    /// Returns the next summary or report that is due, for a host that emits one at a time.
+    #[inline]
+    pub fn next_due(&mut self, now: Time) -> Option<Entry<'_>> {
+        self.engine.due(now)
+    }
+
+    /// Returns the next pending summary or report, due or not, for a host that emits one at a time.
+    pub fn next_pending(&mut self, now: Time) -> Option<Entry<'_>> {
+        self.engine.finish(now)
+    }
+
+    /// Emits all pending summaries and reports, and closes the envelopes.
+    pub fn finish(&mut self, now: Time, mut on: impl FnMut(Emission<'_>)) {
+        while let Some(entry) = self.engine.finish(now) {
+            self.envelopes.emit(&entry, &mut on);
+        }
+        self.close(on);
+    }
+
+    /// Emits the envelopes that are open.
+    pub fn close(&mut self, mut on: impl FnMut(Emission<'_>)) {
+        while let Some(envelope) = self.envelopes.open.close() {
+            on(Emission::Envelope(envelope));
+        }
+    }
+}
+
+impl Envelopes {
+    #[inline]
+    fn emit(&mut self, entry: &Entry<'_>, on: &mut impl FnMut(Emission<'_>)) {
+        if !self.enabled {
+            return on(Emission::Entry(entry));
+        }
+        let full = self.open.push(entry);
+        on(Emission::Grouped(entry));
+        if let Some(envelope) = full {
+            on(Emission::Envelope(envelope));
+        }
+    }
+}
+
+impl Session {
+    /// Filters a record that arrives `now`; `on` is called for each finding in it, in order.
+    #[inline]
+    pub fn record(&mut self, record: Record<'_>, now: Time, mut on: impl FnMut(Emission<'_>)) {
+        let Self { engine, envelopes, .. } = self;
+        engine.process(record, now, |verdict| match verdict {
+            Verdict::Kept(entry) => envelopes.emit(&entry, &mut on),
+            Verdict::Passed => on(Emission::Passed),
+            Verdict::Dropped(reason) => on(Emission::Dropped(reason)),
+            Verdict::Suppressed => on(Emission::Suppressed),
+        });
+    }
+
+    /// Emits what was counted since an earlier state of [`Session::stats`], as an entry.
+    pub fn statistics(&mut self, since: &Stats, now: Time, mut on: impl FnMut(Emission<'_>)) {
+        let entry = self.engine.statistics(since, now);
+        self.envelopes.emit(&entry, &mut on);
+    }
+
+    /// Continues with another configuration; limits, counts, counters and open envelopes are kept.
+    ///
+    /// # Errors
+    /// The patterns are too large together; the configuration before stays in use.
+    #[cfg(feature = "compile")]
+    pub fn replace(&mut self, config: &Config, seed: u64) -> Result<(), BuildError> {
+        self.engine.replace(config, seed)?;
+        self.shape = config.coralogix.shape;
+        self.envelopes.enabled = self.shape == Shape::Bulk;
+        Ok(())
+    }
+
+    /// Suppresses findings above their limits, or lets all pass.
+    pub fn set_suppression_enabled(&mut self, enabled: bool) {
+        self.engine.set_suppression_enabled(enabled);
+    }
+}
+
+#[cfg(feature = "compile")]
+impl Session<Explainer> {
+    /// Filters a record that arrives `now`. Returns the explanation of each verdict, in order.
+    pub fn explain(&mut self, record: Record<'_>, now: Time) -> Vec<Explanation> {
+        self.engine.explain(record, now)
+    }
+}
+
+impl Engine for Filter {
+    #[inline]
+    fn due(&mut self, now: Time) -> Option<Entry<'_>> {
+        Self::due(self, now)
+    }
+
+    fn finish(&mut self, now: Time) -> Option<Entry<'_>> {
+        Self::finish(self, now)
+    }
+
+    fn stats(&self) -> &Stats {
+        Self::stats(self)
+    }
+}
+
+#[cfg(feature = "compile")]
+impl Engine for Explainer {
+    fn due(&mut self, now: Time) -> Option<Entry<'_>> {
+        Self::due(self, now)
+    }
+
+    fn finish(&mut self, now: Time) -> Option<Entry<'_>> {
+        Self::finish(self, now)
+    }
+
+    fn stats(&self) -> &Stats {
+        Self::stats(self)
+    }
+}
