@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use kaudit_filter::config::{Code, Level, may_be_configuration};
-use kaudit_workbench::check::{self, Report};
+use kaudit_workbench::check::{self, CheckReport};
 
 use crate::{Outcome, config, say};
 
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     if let Some(code) = &args.explain {
         return explain(code);
     }
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     let mut outcome = Outcome::Done;
     for path in &args.paths {
         outcome = outcome.max(look(path, &mut report));
@@ -124,7 +124,7 @@ fn explain(code: &str) -> io::Result<Outcome> {
 }
 
 /// Looks at a file, or at those of a folder that may be meant.
-fn look(path: &Path, report: &mut Report) -> Outcome {
+fn look(path: &Path, report: &mut CheckReport) -> Outcome {
     if !path.is_dir() {
         return look_at(path, report);
     }
@@ -143,7 +143,7 @@ fn look(path: &Path, report: &mut Report) -> Outcome {
     found.iter().map(|file| look_at(file, report)).max().unwrap_or(Outcome::Done)
 }
 
-fn look_at(file: &Path, report: &mut Report) -> Outcome {
+fn look_at(file: &Path, report: &mut CheckReport) -> Outcome {
     let read = || match file.to_str() {
         Some("-") => {
             let mut text = String::new();
@@ -154,7 +154,7 @@ fn look_at(file: &Path, report: &mut Report) -> Outcome {
     let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
     match read() {
         Ok(text) => {
-            report.file(&name, &text, &config::Beside(file));
+            report.file(&name, &text, &config::SiblingFiles(file));
             Outcome::Done
         }
         Err(error) => config::unreadable(&name, &error),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use kaudit_filter::config::{self, Config, DataFilter, Files, Integration};
+use kaudit_filter::config::{self, Config, DataFilter, FileLoader, Integration};
 use kaudit_filter::finding::Kind;
 
 use crate::{Outcome, say};
@@ -19,7 +19,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
     };
     let name = file.to_string_lossy();
     let text = read(file).map_err(|error| unreadable(&name, &error))?;
-    let reading = config::read(&name, &text, &Beside(file));
+    let reading = config::read(&name, &text, &SiblingFiles(file));
     for remark in &reading.diagnostics {
         say(format_args!("{remark}"));
     }
@@ -31,15 +31,15 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
 pub fn known(file: Option<&Path>) -> Config {
     let config = file.and_then(|file| {
         let text = read(file).ok()?;
-        config::read(&file.to_string_lossy(), &text, &Beside(file)).config
+        config::read(&file.to_string_lossy(), &text, &SiblingFiles(file)).config
     });
     config.unwrap_or_else(accept_all)
 }
 
 /// The files that a configuration names stand beside it.
-pub struct Beside<'a>(pub &'a Path);
+pub struct SiblingFiles<'a>(pub &'a Path);
 
-impl Files for Beside<'_> {
+impl FileLoader for SiblingFiles<'_> {
     fn load(&self, path: &str) -> Result<String, String> {
         read(&self.0.with_file_name(path)).map_err(|error| error.to_string())
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kaudit_workbench::migrate;
 
-use crate::config::{Beside, read, unreadable};
+use crate::config::{SiblingFiles, read, unreadable};
 use crate::{Outcome, check, say};
 
 /// Turns kAudit's own configuration, of any age, into the filter's document
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Ok(text) => text,
         Err(error) => return Ok(unreadable(&name, &error)),
     };
-    let migrated = match migrate::migrate(&name, &text, &Beside(&args.file)) {
+    let migrated = match migrate::migrate(&name, &text, &SiblingFiles(&args.file)) {
         Ok(migrated) => migrated,
         Err(mistakes) => {
             for line in mistakes {

@@ -5,10 +5,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use kaudit_filter::config::{self, Config, Files};
-use kaudit_workbench::suite::{self, Coverage, Ran, Source, Suite};
+use kaudit_filter::config::{self, Config, FileLoader};
+use kaudit_workbench::suite::{self, ConfigSource, Coverage, Suite, TestResult};
 
-use crate::config::{Beside, read, unreadable};
+use crate::config::{SiblingFiles, read, unreadable};
 use crate::{Outcome, check, say};
 
 /// Runs unit tests of a configuration
@@ -98,7 +98,7 @@ struct Tests {
     files: Vec<PathBuf>,
     /// Each configuration that is tested, by its name.
     configs: BTreeMap<String, (Config, Coverage)>,
-    ran: Vec<Ran>,
+    ran: Vec<TestResult>,
     outcome: Outcome,
 }
 
@@ -106,7 +106,7 @@ impl Tests {
     fn file(&mut self, file: &Path, bless: bool) -> Result<(), Outcome> {
         let name = file.to_string_lossy();
         let text = text(file, &name)?;
-        let suite = Suite::read(&name, &text, &Beside(file)).map_err(mistakes)?;
+        let suite = Suite::read(&name, &text, &SiblingFiles(file)).map_err(mistakes)?;
         let (named, config) = configuration(file, &suite)?;
         let (config, coverage) = self.configs.entry(named).or_insert_with(|| (config, Coverage::default()));
         let large = |error| mistakes(vec![format!("{name}: error: {error}")]);
@@ -114,7 +114,7 @@ impl Tests {
         if bless && ran.iter().any(|test| !test.differences.is_empty()) {
             let text = suite::blessed(&text, &ran);
             // What cannot be read again must not take the place of what can.
-            let suite = Suite::read(&name, &text, &Beside(file)).map_err(|lines| {
+            let suite = Suite::read(&name, &text, &SiblingFiles(file)).map_err(|lines| {
                 say(format_args!("{name}: not blessed: the file would have mistakes"));
                 mistakes(lines)
             })?;
@@ -139,15 +139,15 @@ impl Tests {
 /// The configuration of a suite, and what to call it.
 fn configuration(file: &Path, suite: &Suite) -> Result<(String, Config), Outcome> {
     let (path, text) = match &suite.config {
-        Source::Inline(text) => (file.to_owned(), text.clone()),
-        Source::File(path) => {
+        ConfigSource::Inline(text) => (file.to_owned(), text.clone()),
+        ConfigSource::File(path) => {
             let path = beside(file, path);
             let text = text(&path, &path.to_string_lossy())?;
             (path, text)
         }
     };
     let name = path.to_string_lossy().into_owned();
-    let reading = config::read(&name, &text, &Beside(&path) as &dyn Files);
+    let reading = config::read(&name, &text, &SiblingFiles(&path) as &dyn FileLoader);
     let said = reading.diagnostics.iter().map(ToString::to_string);
     match reading.config {
         Some(config) => Ok((name, config)),

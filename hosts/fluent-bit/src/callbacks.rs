@@ -226,7 +226,7 @@ fn describe(config: &Config) -> String {
             let period = Duration::from_nanos(limit.period_ns);
             let _ = write!(text, ", at most {} in {period:?}", limit.limit);
             if limit.by != By::None {
-                let _ = write!(text, " by {}", limit.by.word());
+                let _ = write!(text, " by {}", limit.by.name());
             }
         } else {
             text += ", no limit";

@@ -1,13 +1,13 @@
 //! What the user wrote: the options of the `[FILTER]` section, and the file that `config_file` names.
 //!
-//! The options in place of a file are the engine's ([`INLINE`]), the same for every agent; this host adds those about
+//! The options in place of a file are the engine's ([`INLINE_OPTIONS`]), the same for every agent; this host adds those about
 //! itself.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
-use kaudit_filter::config::{self, Config, Diagnostic, Files, INLINE, Level};
+use kaudit_filter::config::{self, Config, Diagnostic, FileLoader, INLINE_OPTIONS, Level};
 
 use crate::abi::Instance;
 
@@ -110,7 +110,7 @@ impl Source {
         let unreadable =
             |reason: &String| vec![format!("config_file: `{}` cannot be read: {reason}", self.path)];
         let text = self.text.as_ref().map_err(unreadable)?;
-        let config::Reading { config, diagnostics } = config::read(&self.path, text, self);
+        let config::ReadResult { config, diagnostics } = config::read(&self.path, text, self);
         let lines = |level| {
             diagnostics
                 .iter()
@@ -122,7 +122,7 @@ impl Source {
     }
 }
 
-impl Files for Source {
+impl FileLoader for Source {
     fn load(&self, name: &str) -> Result<String, String> {
         let text = load(&Path::new(&self.path).with_file_name(name));
         self.others.borrow_mut().push((name.to_owned(), text.clone()));
@@ -150,9 +150,9 @@ fn reason(error: &std::io::Error) -> String {
 /// The options given in place of a file.
 fn inline(given: &Instance) -> Read {
     let options: Vec<(&str, String)> =
-        INLINE.iter().filter_map(|&(name, _)| Some((name, property(given, name)?))).collect();
+        INLINE_OPTIONS.iter().filter_map(|&(name, _)| Some((name, property(given, name)?))).collect();
     let options: Vec<(&str, &str)> = options.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let config::Reading { config, diagnostics } = config::inline(&options);
+    let config::ReadResult { config, diagnostics } = config::read_inline(&options);
     let lines = |level| diagnostics.iter().filter(move |remark| remark.level() == level).map(line).collect();
     let mut mistakes: Vec<String> = lines(Level::Error);
     let is_set = |name| options.iter().any(|(option, _)| *option == name);
@@ -194,13 +194,13 @@ fn unknown(names: &[String]) -> Vec<String> {
 
 /// Options that a configuration file excludes.
 fn beside_a_file(given: &Instance) -> Vec<String> {
-    let set = INLINE.iter().filter(|(name, _)| property(given, name).is_some());
+    let set = INLINE_OPTIONS.iter().filter(|(name, _)| property(given, name).is_some());
     set.map(|(name, _)| format!("{name}: excluded by `config_file`; write it in the file")).collect()
 }
 
 /// Every option's name.
 fn all() -> Vec<String> {
-    let inline = INLINE.iter().map(|(name, _)| (*name).to_owned());
+    let inline = INLINE_OPTIONS.iter().map(|(name, _)| (*name).to_owned());
     HOST.into_iter().map(spell).chain(inline).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kaudit_filter::config::{self, Config, Files, INLINE, Level, Reading};
+use kaudit_filter::config::{self, Config, FileLoader, INLINE_OPTIONS, Level, ReadResult};
 use mlua::prelude::{LuaFunction, LuaValue};
 
 /// The options, read.
@@ -51,7 +51,7 @@ impl Options {
                 Ok(())
             })
             .map_err(|error| error.to_string())?;
-        found.inline.sort_by_key(|(name, _)| INLINE.iter().position(|(known, _)| known == name));
+        found.inline.sort_by_key(|(name, _)| INLINE_OPTIONS.iter().position(|(known, _)| known == name));
         let reading = found.reading();
         let remark = |diagnostic: &config::Diagnostic| format!("kaudit: {diagnostic}");
         let (warnings, errors): (Vec<_>, Vec<_>) =
@@ -83,8 +83,8 @@ impl Found {
             ("now", _) => self.wrong("now", "expected a function that gives epoch milliseconds"),
             ("way", _) => self.wrong("way", "expected \"text\" or \"table\""),
             (name, value) => {
-                let Some((known, _)) = INLINE.iter().find(|(known, _)| *known == name) else {
-                    let known: Vec<&str> = INLINE.iter().map(|(known, _)| *known).collect();
+                let Some((known, _)) = INLINE_OPTIONS.iter().find(|(known, _)| *known == name) else {
+                    let known: Vec<&str> = INLINE_OPTIONS.iter().map(|(known, _)| *known).collect();
                     let known = known.join(", ");
                     return self
                         .wrong(name, &format!("unknown option; known: config_file, now, way, {known}"));
@@ -102,12 +102,12 @@ impl Found {
     }
 
     /// The file's configuration, or that of the inline options.
-    fn reading(&mut self) -> Reading {
-        let nothing = || Reading { config: None, diagnostics: Vec::new() };
+    fn reading(&mut self) -> ReadResult {
+        let nothing = || ReadResult { config: None, diagnostics: Vec::new() };
         let Some(file) = &self.file else {
             let inline: Vec<(&str, &str)> =
                 self.inline.iter().map(|(name, text)| (*name, text.as_str())).collect();
-            return config::inline(&inline);
+            return config::read_inline(&inline);
         };
         if let Some((option, _)) = self.inline.first() {
             let what = "given beside `config_file`; write it in the file, or give no file";
@@ -116,7 +116,7 @@ impl Found {
             return nothing();
         }
         match fs::read_to_string(file) {
-            Ok(text) => config::read(file, &text, &Beside(Path::new(file))),
+            Ok(text) => config::read(file, &text, &SiblingFiles(Path::new(file))),
             Err(error) => {
                 let what = format!("`{file}` cannot be read: {error}");
                 self.wrong("config_file", &what);
@@ -139,9 +139,9 @@ fn spelt(value: &LuaValue) -> Option<String> {
 }
 
 /// Files whose paths count from the configuration's own directory.
-struct Beside<'a>(&'a Path);
+struct SiblingFiles<'a>(&'a Path);
 
-impl Files for Beside<'_> {
+impl FileLoader for SiblingFiles<'_> {
     fn load(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(self.0.with_file_name(path)).map_err(|error| error.to_string())
     }

@@ -25,7 +25,7 @@ fn from_file() -> Result<(Filter, Config), String> {
 
 #[cfg(feature = "file")]
 fn from_file() -> Result<(Filter, Config), String> {
-    use kaudit_filter::config::{self, Files};
+    use kaudit_filter::config::{self, FileLoader};
 
     /// What the configuration may be called, the filter's own document first.
     const NAMES: [&str; 2] = ["kaudit.yaml", "audit-integration"];
@@ -33,7 +33,7 @@ fn from_file() -> Result<(Filter, Config), String> {
     /// The files that a configuration names stand in the accessible directories, too.
     struct Accessible;
 
-    impl Files for Accessible {
+    impl FileLoader for Accessible {
         fn load(&self, path: &str) -> Result<String, String> {
             let bytes = abi::file(path).ok_or("not found in the directories of `accessible_paths`")?;
             String::from_utf8(bytes).map_err(|_| "not utf-8".to_owned())
