@@ -1,27 +1,28 @@
-//! A filter built beforehand: a checked configuration and its patterns' tables as one run of bytes, which a host
-//! without room for a compiler turns into a [`Filter`] in microseconds.
+//! A configuration and its patterns' tables as bytes, for a host without compiler.
 //!
-//! The bytes are a mark that names the form, the configuration's length, the configuration and the tables. They are
-//! made and read by the same version of the engine; another version refuses them.
+//! A host turns them into a [`Filter`] in microseconds.
+//!
+//! The bytes are a magic number, the configuration's length, the configuration and the tables. They are written and
+//! read by the same version of the engine; another version rejects them.
 
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::pattern::BuildError;
-use crate::pattern::table::{Tables, damaged};
+use crate::pattern::table::{TableReader, damaged};
 
-/// What baked bytes begin with: the form's name and the engine's version.
-const MARK: &[u8] = concat!("kaudit baked ", env!("CARGO_PKG_VERSION"), "\0").as_bytes();
+/// The magic number of baked bytes: the format's name and the engine's version.
+const MAGIC: &[u8] = concat!("kaudit baked ", env!("CARGO_PKG_VERSION"), "\0").as_bytes();
 
 /// Bakes a configuration.
 ///
 /// # Errors
-/// A pattern cannot become a table.
+/// A pattern cannot be converted to a table.
 #[cfg(feature = "bake")]
 pub fn bake(config: &Config) -> Result<Vec<u8>, BuildError> {
-    let mut source = crate::pattern::bake::Bake::default();
+    let mut source = crate::pattern::bake::PatternBaker::default();
     Filter::build(config, 0, &mut source)?;
     let config = postcard::to_allocvec(config).map_err(|error| BuildError(error.to_string()))?;
-    let mut bytes = MARK.to_vec();
+    let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&u32::try_from(config.len()).unwrap_or(u32::MAX).to_le_bytes());
     bytes.extend_from_slice(&config);
     bytes.extend_from_slice(&source.tables);
@@ -29,18 +30,20 @@ pub fn bake(config: &Config) -> Result<Vec<u8>, BuildError> {
 }
 
 impl Filter {
-    /// Builds a filter from baked bytes, and gives its configuration. `seed` is as in [`Filter::new`].
+    /// Builds a filter from baked bytes, and returns its configuration as well.
+    ///
+    /// `seed` is as in [`Filter::new`].
     ///
     /// # Errors
     /// The bytes are damaged, or another version of the engine baked them.
     pub fn from_baked(bytes: &'static [u8], seed: u64) -> Result<(Self, Config), BuildError> {
         let (config, tables) = split(bytes).ok_or_else(damaged)?;
         let config: Config = postcard::from_bytes(config).map_err(|_| damaged())?;
-        Ok((Self::build(&config, seed, &mut Tables::new(tables))?, config))
+        Ok((Self::build(&config, seed, &mut TableReader::new(tables))?, config))
     }
 }
 
 fn split(bytes: &'static [u8]) -> Option<(&'static [u8], &'static [u8])> {
-    let (length, rest) = bytes.strip_prefix(MARK)?.split_first_chunk()?;
+    let (length, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
     rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
 }

@@ -2,17 +2,21 @@
 
 use crate::entry::{Entry, Out};
 
-/// The greatest envelope, in bytes. Coralogix takes 2 MB a request and does not say whether before compression; the
-/// margin is for what an agent puts around it.
+/// The maximum size of an envelope in bytes.
+///
+/// Coralogix accepts 2 MB per request and does not document whether before or after compression. The margin is for the
+/// bytes that an agent adds.
 pub const MAX_BYTES: usize = 1_900_000;
 
-/// How many envelopes are open at once; names come from records, so an attacker could ask for any number.
+/// The maximum number of open envelopes.
+///
+/// Names are taken from records, so an attacker could request any number.
 const MAX_OPEN: usize = 64;
 
 /// Groups entries by application, subsystem and computer name.
 #[derive(Debug, Default)]
 pub struct Grouper {
-    /// Oldest first.
+    /// The open envelopes, oldest first.
     open: Vec<Envelope>,
 }
 
@@ -23,7 +27,7 @@ struct Envelope {
 }
 
 impl Grouper {
-    /// Adds an entry; gives the envelope that had to be closed for it, if any.
+    /// Adds an entry; returns the envelope that had to be closed for it, if any.
     pub fn push(&mut self, entry: &Entry<'_>) -> Option<Vec<u8>> {
         let mut head = Vec::new();
         entry.write_bulk_head(&mut head);
@@ -32,7 +36,7 @@ impl Grouper {
         let mut closed = None;
         let at = self.open.iter().position(|envelope| envelope.head == head);
         let at = match at {
-            Some(at) if self.open.get(at).is_some_and(|envelope| envelope.has_room(item.len())) => Some(at),
+            Some(at) if self.open.get(at).is_some_and(|envelope| envelope.fits(item.len())) => Some(at),
             Some(full) => {
                 closed = Some(self.open.remove(full).close());
                 None
@@ -53,7 +57,7 @@ impl Grouper {
         closed
     }
 
-    /// Closes the oldest open envelope; to be asked until there is none.
+    /// Closes the oldest open envelope. Call it until it returns `None`.
     pub fn close(&mut self) -> Option<Vec<u8>> {
         (!self.open.is_empty()).then(|| self.open.remove(0).close())
     }
@@ -66,7 +70,7 @@ impl Envelope {
         Self { head, bytes }
     }
 
-    fn has_room(&self, item: usize) -> bool {
+    fn fits(&self, item: usize) -> bool {
         self.bytes.len().saturating_add(item) < MAX_BYTES
     }
 

@@ -1,10 +1,11 @@
-//! What the user wrote, checked but not compiled: every field is plain data that [`crate::Filter::new`] turns into
-//! automata and tables.
+//! The checked configuration: plain data, not yet compiled.
 //!
-//! [`read()`] understands three dialects: a Kubernetes `ConfigMap` manifest, the bare list of its `audit-integration` key,
-//! and the filter's own document. It never stops at the first mistake: a [`Diagnostic`] for each, with its place.
-//! Decision: no serde here. A derived deserialiser stops at the first error and forgets lines; the reader walks a tree
-//! of marked nodes instead.
+//! [`crate::Filter::new`] turns it into automata and tables.
+//!
+//! [`read()`] accepts three dialects: a Kubernetes `ConfigMap` manifest, the bare list of its `audit-integration` key,
+//! and the filter's own document. It does not stop at the first error: it reports a [`Diagnostic`] with a position for
+//! each. Decision: no serde here. A derived deserialiser stops at the first error and loses line numbers; the reader
+//! walks a tree of nodes with positions instead.
 
 #[cfg(feature = "compile")]
 mod advice;
@@ -26,9 +27,9 @@ mod options;
 #[cfg(feature = "compile")]
 mod patterns;
 #[cfg(feature = "compile")]
-mod read;
+mod problems;
 #[cfg(feature = "compile")]
-mod report;
+mod read;
 #[cfg(feature = "compile")]
 mod section;
 #[cfg(feature = "compile")]
@@ -49,17 +50,19 @@ pub use look_in::LOOK_IN;
 #[cfg(feature = "compile")]
 pub use crate::error::{Code, Diagnostic, Level};
 #[cfg(feature = "compile")]
-pub use inline::{INLINE, inline};
+pub use inline::{INLINE_OPTIONS, read_inline};
 #[cfg(feature = "compile")]
 pub use options::{OPTIONS, OptionDoc};
 #[cfg(feature = "compile")]
-pub use read::{Checked, Files, NoFiles, Reading, check, may_be_configuration, read, with_indentation};
+pub use read::{
+    CheckResult, FileLoader, NoFiles, ReadResult, check, may_be_configuration, read, restore_indentation,
+};
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
-    /// Names, shape and spelling of entries.
+    /// Names, shape and key style of entries.
     pub coralogix: Coralogix,
     /// The user's severity rows; the built-in table follows them.
     pub severity: Vec<SeverityRow>,
@@ -67,18 +70,20 @@ pub struct Config {
     pub guard: Guard,
     /// Defaults of the rate limits.
     pub rate_limit: RateLimits,
-    /// What becomes of a record that is not a finding.
+    /// Handling of records that are not findings.
     pub unrecognised: Unrecognised,
-    /// `look-in`: the paths, each as its keys, under which a record that is not a finding itself is searched for findings: an
-    /// object, a list or a text. At most 64 paths of 1 to 3 keys; default [`LOOK_IN`]. Empty: only the record itself is read.
+    /// `look-in`: the paths under which a record is searched for findings, as keys.
+    /// Used for a record that is not a finding itself. A path leads to an object, a list or a text. At most 64 paths of
+    /// 1 to 3 keys; default [`LOOK_IN`]. Empty: only the record itself is read.
     pub look_in: Vec<Vec<String>>,
-    /// What is overwritten before anything leaves.
+    /// Values that are overwritten before an entry is emitted.
     pub redact: Vec<Redaction>,
-    /// All integrations of the list, in file order, those that do not apply included (see [`Integration::applies`]).
+    /// All integrations of the list, in file order.
+    /// Includes those that do not apply (see [`Integration::applies`]).
     pub integrations: Vec<Integration>,
 }
 
-/// Section `coralogix`: how an entry is named and shaped.
+/// Section `coralogix`: the names and the shape of entries.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Coralogix {
@@ -93,21 +98,23 @@ pub struct Coralogix {
     /// `text`; default object.
     pub text: TextForm,
     /// `keys`; default original.
-    pub keys: Keys,
+    pub keys: KeyStyle,
 }
 
-/// `coralogix.shape`: which of Coralogix's two endpoints the output is made for.
+/// `coralogix.shape`: the Coralogix endpoint for which the output is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Shape {
-    /// One entry a record, for `/logs/v1/singles`.
+    /// One entry per record, for `/logs/v1/singles`.
     #[default]
     Singles,
     /// Envelopes of many entries, for `/logs/v1/bulk`.
     Bulk,
 }
 
-/// `coralogix.text`: what an entry's `text` is. In envelopes (`shape: bulk`) it is always a string.
+/// `coralogix.text`: the form of an entry's `text`.
+///
+/// In envelopes (`shape: bulk`) it is always a string.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum TextForm {
@@ -121,8 +128,8 @@ pub enum TextForm {
 /// `coralogix.keys`: the spelling of the finding's keys in `text`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-pub enum Keys {
-    /// As they came.
+pub enum KeyStyle {
+    /// Unchanged.
     #[default]
     Original,
     /// Hyphens become underscores, which `DataPrime` reads without brackets.
@@ -144,7 +151,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The severity with this number.
+    /// Returns the severity with this number.
     pub(crate) fn from_number(number: i64) -> Option<Self> {
         [Self::Debug, Self::Verbose, Self::Info, Self::Warn, Self::Error, Self::Critical]
             .into_iter()
@@ -152,7 +159,7 @@ impl Severity {
     }
 }
 
-/// One row of `severity`: every clause that is given must hold.
+/// One row of `severity`: it matches if every clause that is given matches.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct SeverityRow {
@@ -168,7 +175,7 @@ pub struct SeverityRow {
     pub entity: Option<String>,
     /// `rule`: a pattern searched in the rule.
     pub rule: Option<String>,
-    /// `non-authorized`: the finding's own flag.
+    /// `non-authorized`: the finding's flag of this name.
     pub non_authorized: Option<bool>,
     /// `count`: whether a selection is a count rather than a finding of its own.
     pub count: Option<bool>,
@@ -176,7 +183,7 @@ pub struct SeverityRow {
     pub severity: Option<Severity>,
 }
 
-/// Section `guard`: what Coralogix would silently drop, the guard mends or refuses.
+/// Section `guard`: repairs or drops findings that Coralogix would silently drop.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Guard {
@@ -190,59 +197,62 @@ pub struct Guard {
     pub on_stale: OnStale,
 }
 
-/// `guard.on-stale`: what becomes of a finding outside `max-age` and `max-ahead`.
+/// `guard.on-stale`: handling of findings outside `max-age` and `max-ahead`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum OnStale {
-    /// Its entry takes the time of arrival and says so; the text keeps the original.
+    /// The entry gets the time of arrival and a mark; the text keeps the original time.
     #[default]
     Clamp,
-    /// It is dropped with the reason `stale`.
+    /// The finding is dropped with the reason `stale`.
     Drop,
 }
 
-/// Section `rate-limit`: what a bare number in an integration means, and how limits are kept.
+/// Section `rate-limit`: defaults of rate limits, and bounds of their state.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateLimits {
-    /// `period`, nanoseconds; default 1 s, 1 ms to 1 d. A bare `rate-limit: 10` means ten in this period.
+    /// `period`, nanoseconds; default 1 s, 1 ms to 1 d.
+    /// The period of a limit without one: `rate-limit: 10` means ten in this period.
     pub period_ns: u64,
     /// `by`; default none.
     pub by: By,
-    /// `burst`: how many pass at once after a quiet time; default: the limit itself, 1 to 100000.
+    /// `burst`: findings admitted at once after an idle time; 1 to 100000.
+    /// Default: the limit itself.
     pub burst: Option<u32>,
-    /// `max-keys`: how many limiter keys are remembered, over all integrations: at most 75 bytes each, and 3,000 with a
-    /// summary pending; default 10000, 1 to 1000000.
+    /// `max-keys`: the number of limiter keys kept, over all integrations.
+    /// At most 75 bytes each, and 3,000 with a summary pending; default 10000, 1 to 1000000.
     pub max_keys: usize,
-    /// `summary-every`, nanoseconds; default 60 s, 1 s to 1 d.
+    /// `summary-every`: the interval of summaries, nanoseconds.
+    /// Default 60 s, 1 s to 1 d.
     pub summary_every_ns: u64,
 }
 
-/// `rate-limit.by`: what shares one limit within an integration.
+/// `rate-limit.by`: the findings of an integration that share one limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum By {
-    /// The whole integration.
+    /// All findings of the integration.
     #[default]
     None,
-    /// Each entity.
+    /// Those of one entity.
     Entity,
-    /// Each rule (of a detection: each short-doc).
+    /// Those of one rule (of a detection: one short-doc).
     Rule,
-    /// Each cluster.
+    /// Those of one cluster.
     Cluster,
 }
 
-/// `unrecognised`: what becomes of a record that is not a finding.
+/// `unrecognised`: handling of records that are not findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Unrecognised {
-    /// It leaves as a valid entry, marked.
+    /// The record is emitted as a valid entry, marked.
     #[default]
     Wrap,
-    /// It stays in the stream as it is.
+    /// The record stays in the stream unchanged.
     Pass,
-    /// It is dropped with the reason `unrecognised`.
+    /// The record is dropped with the reason `unrecognised`.
     Drop,
 }
 
@@ -250,52 +260,55 @@ pub enum Unrecognised {
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Redaction {
-    /// `field`: the name in either spelling; a nested field's keys joined by `.`, `-` or `_`. The same name inside a
-    /// detection's `context` is meant too.
+    /// `field`: the name in either spelling.
+    /// A nested field's keys are joined by `.`, `-` or `_`. The same name inside a detection's `context` is redacted as
+    /// well.
     pub field: String,
-    /// `pattern`: what is overwritten, wherever it occurs in the field's value; a value with very many
-    /// matches (100 in 2 kB, 60 in 20 kB) is overwritten whole.
+    /// `pattern`: every match in the field's value is overwritten.
+    /// A value with very many matches (100 in 2 kB, 60 in 20 kB) is overwritten whole.
     pub pattern: String,
-    /// `replacement`: what stands in its place, literally; default `***`.
+    /// `replacement`: the literal text that replaces a match; default `***`.
     pub replacement: String,
 }
 
-/// One item of kAudit's list.
+/// One item of kAudit's list of integrations.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Integration {
-    /// `name`, or the type and the place in the list: `detections-1`.
+    /// `name`, or the type and the number in the list: `detections-1`.
     pub name: String,
     /// `type`.
     pub kind: Kind,
     /// `target.stopped`: nothing is sent.
     pub stopped: bool,
-    /// Whether this integration is one the filter stands in for: chosen by `use`, or by default an `http-api` target
-    /// whose URI is Coralogix's.
+    /// Whether the filter replaces this integration.
+    /// Chosen by `use`; by default every `http-api` target with a URI of Coralogix's.
     pub applies: bool,
     /// `target.rate-limit`; `None`: unlimited.
     pub rate_limit: Option<RateLimit>,
     /// `data-filter`.
     pub filter: DataFilter,
-    /// Where the item begins, for messages.
+    /// The line on which the item begins, for messages.
     pub line: usize,
 }
 
-/// A limit, all defaults applied.
+/// A rate limit, with all defaults applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateLimit {
-    /// How many in a period; 1 to 100000.
+    /// Findings per period; 1 to 100000.
     pub limit: u32,
     /// The period, nanoseconds; 1 ms to 1 d.
     pub period_ns: u64,
-    /// How many at once after a quiet time; 1 to 100000.
+    /// Findings admitted at once after an idle time; 1 to 100000.
     pub burst: u32,
-    /// What shares the limit.
+    /// The findings that share the limit.
     pub by: By,
 }
 
-/// `data-filter` of an integration; an empty list or an absent pattern accepts all.
+/// `data-filter` of an integration.
+///
+/// An empty list or an absent pattern accepts every finding.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the names are kAudit's own, described in the option table")]
@@ -317,13 +330,13 @@ pub enum Report {
     /// Each finding is sent.
     #[default]
     Details,
-    /// Findings are counted by cluster, principal, rule and namespace for each hour, and the counts are sent.
+    /// Hourly counts by cluster, principal, rule and namespace are sent.
     Count,
 }
 
 impl Shape {
-    /// The word for it, which is also the last segment of its endpoint's path.
-    pub fn word(self) -> &'static str {
+    /// Returns its name, which is also the last segment of its endpoint's path.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Singles => "singles",
             Self::Bulk => "bulk",
@@ -332,8 +345,8 @@ impl Shape {
 }
 
 impl By {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Returns its name in a configuration.
+    pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Entity => "entity",
@@ -344,7 +357,7 @@ impl By {
 }
 
 impl Default for Config {
-    /// No integration and every default: all findings would be dropped as `no-integration`.
+    /// No integration and every default: every finding is dropped as `no-integration`.
     fn default() -> Self {
         Self {
             coralogix: Coralogix::default(),
@@ -367,7 +380,7 @@ impl Default for Coralogix {
             computer_name: Template::builtin_computer(),
             shape: Shape::default(),
             text: TextForm::default(),
-            keys: Keys::default(),
+            keys: KeyStyle::default(),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Count reports: selections that an integration with `report: count` claims, added up for each hour of the findings'
-//! time, cluster, principal, rule and namespace, as kAudit's own counts are.
+//! Count reports: the number of selections per hour and dimensions.
+//! They count the selections of an integration with `report: count`, for each hour of the findings' time, cluster,
+//! principal, rule and namespace, as kAudit's own counts do.
 //!
-//! The table is bounded; selections that find no room in it are counted together, by the hour in which they arrive, so the
-//! sum stays right. A count takes at most `COUNT` bytes until it is sent (`tests/allocations.rs`).
+//! The table is bounded. If it is full, selections with new dimensions are counted together under the hour of their
+//! arrival, so that the sum stays right. A count takes at most `COUNT` bytes until it is sent (`tests/allocations.rs`).
 
 use std::collections::BTreeMap;
 
@@ -12,59 +13,61 @@ use crate::time::Time;
 /// The length of a bucket: an hour, kAudit's `count-period`.
 pub(crate) const PERIOD_MS: i64 = 3_600_000;
 
-/// The four dimensions of a count; `None`: all that found no room in the table. Not a text, since a text can be some
-/// selection's own.
+/// The four dimensions of a count; `None`: the overflow of a full table.
+/// Not a text, since any text can be the value of some selection.
 pub(crate) type Dimensions = Option<[Box<str>; 4]>;
 
-/// What tells a count apart: the integration, and a digest of the hour and the dimensions.
+/// The key of a count: the integration, and a digest of hour and dimensions.
 #[derive(Clone, Copy)]
-struct Key {
+struct CountKey {
     integration: usize,
     digest: Digest,
 }
 
-/// All counts that have not left yet. `N` is what the caller notes of the first finding of each.
+/// All pending counts.
+/// `N` is the caller's metadata of the findings of a count, made from the first one.
 pub(crate) struct Counts<N> {
     secret: Secret,
     /// The counts of each integration.
-    reports: Vec<DigestMap<Report<N>>>,
-    /// How many counts there are.
+    reports: Vec<DigestMap<CountReport<N>>>,
+    /// The number of counts.
     length: usize,
-    /// When each count is sent, soonest first; the number tells apart those of one moment.
-    due: BTreeMap<(Time, u64), Key>,
-    made: u64,
+    /// The counts by the time at which they are due; the number makes keys unique.
+    due: BTreeMap<(Time, u64), CountKey>,
+    created: u64,
     max: usize,
-    wait: i64,
-    /// A buffer for what is digested.
+    wait_ns: i64,
+    /// A buffer for the input of the digest.
     key: Vec<u8>,
 }
 
-/// A count, as it leaves.
-pub(crate) struct Report<N> {
+/// A count that is due.
+pub(crate) struct CountReport<N> {
     pub integration: usize,
     pub start_ms: i64,
     pub dimensions: Dimensions,
     pub count: u64,
-    pub note: N,
+    pub meta: N,
 }
 
 impl<N> Counts<N> {
-    /// A table of at most `max` counts; one that begins late, after its hour, waits `wait_ns` for more of its kind.
+    /// Creates a table of at most `max` counts.
+    /// A count that starts after the end of its hour waits `wait_ns` for further selections.
     pub fn new(max: usize, wait_ns: u64, seed: u64) -> Self {
         Self {
             secret: Secret::new(seed),
             reports: Vec::new(),
             length: 0,
             due: BTreeMap::new(),
-            made: 0,
+            created: 0,
             max,
-            wait: i64::try_from(wait_ns).unwrap_or(i64::MAX),
+            wait_ns: i64::try_from(wait_ns).unwrap_or(i64::MAX),
             key: Vec::new(),
         }
     }
 
-    /// Counts one finding of `time_ms` that arrived `now`. What is noted of its count is made by `first`, and changed by
-    /// `further` for each finding behind it.
+    /// Counts one finding with the time `time_ms` that arrived at `now`.
+    /// `first` makes the metadata of a new count, `further` updates that of an existing one.
     pub fn add(
         &mut self,
         integration: usize,
@@ -77,29 +80,30 @@ impl<N> Counts<N> {
         let mut start_ms = hour(time_ms);
         let mut digest = self.digest(start_ms, &dimensions);
         let mut dimensions = Some(dimensions);
-        if self.length >= self.max && self.report_of(Key { integration, digest }).is_none() {
-            // The hour that a finding gives is as unbounded as its dimensions.
+        if self.length >= self.max && self.report_of(CountKey { integration, digest }).is_none() {
+            // The hour in a finding is as unbounded as its dimensions.
             start_ms = hour(now.millis());
             dimensions = None;
             digest = self.digest(start_ms, &[]);
         }
-        let key = Key { integration, digest };
+        let key = CountKey { integration, digest };
         if let Some(report) = self.report_of(key) {
             report.count = report.count.saturating_add(1);
-            further(&mut report.note);
+            further(&mut report.meta);
             return;
         }
-        self.made = self.made.saturating_add(1);
+        self.created = self.created.saturating_add(1);
         let end = Time::from_millis(start_ms.saturating_add(PERIOD_MS));
-        let soon = Time::from_nanos(now.nanos().saturating_add(self.wait));
-        // An hour that a record claims to be ahead does not delay its count for longer than an hour.
+        let soon = Time::from_nanos(now.nanos().saturating_add(self.wait_ns));
+        // A future hour in a record does not delay its count for longer than an hour.
         let late = Time::from_nanos(now.nanos().saturating_add(Time::from_millis(PERIOD_MS).nanos()));
-        self.due.insert((end.min(late).max(soon), self.made), key);
+        self.due.insert((end.min(late).max(soon), self.created), key);
         let dimensions = dimensions.map(|texts| texts.map(|text| clip(text).into()));
-        self.insert(key, Report { integration, start_ms, dimensions, count: 1, note: first() });
+        self.insert(key, CountReport { integration, start_ms, dimensions, count: 1, meta: first() });
     }
 
-    /// The digest of an hour and of texts, none of which can be mistaken for part of another.
+    /// Returns the digest of an hour and texts.
+    /// Lengths are included, so that no text can be mistaken for part of another.
     fn digest(&mut self, start_ms: i64, texts: &[&[u8]]) -> Digest {
         let Self { secret, key, .. } = self;
         key.clear();
@@ -111,11 +115,11 @@ impl<N> Counts<N> {
         secret.digest(key)
     }
 
-    fn report_of(&mut self, key: Key) -> Option<&mut Report<N>> {
+    fn report_of(&mut self, key: CountKey) -> Option<&mut CountReport<N>> {
         self.reports.get_mut(key.integration)?.get_mut(&key.digest)
     }
 
-    fn insert(&mut self, key: Key, report: Report<N>) {
+    fn insert(&mut self, key: CountKey, report: CountReport<N>) {
         if self.reports.len() <= key.integration {
             self.reports.resize_with(key.integration.saturating_add(1), DigestMap::default);
         }
@@ -125,51 +129,52 @@ impl<N> Counts<N> {
         }
     }
 
-    fn remove(&mut self, key: Key) -> Option<Report<N>> {
+    fn remove(&mut self, key: CountKey) -> Option<CountReport<N>> {
         let report = self.reports.get_mut(key.integration)?.remove(&key.digest)?;
         self.length = self.length.saturating_sub(1);
         Some(report)
     }
 
-    /// Whether a count of this integration has not left yet.
+    /// Returns whether a count of this integration is pending.
     #[cfg(feature = "compile")]
-    pub fn owes(&self, integration: usize) -> bool {
+    pub fn is_pending(&self, integration: usize) -> bool {
         self.reports.get(integration).is_some_and(|reports| !reports.is_empty())
     }
 
-    /// Takes over all counts of another table; `places` says which integration here is which there.
+    /// Takes over all counts of another table.
+    /// `indices` maps the integrations of `old` to those of this table.
     #[cfg(feature = "compile")]
-    pub fn adopt(&mut self, mut old: Self, places: &[Option<usize>]) {
-        // Digests of another secret would be other keys. No count of this table has one yet.
+    pub fn adopt(&mut self, mut old: Self, indices: &[Option<usize>]) {
+        // Digests depend on the secret. This table has no count yet.
         self.secret = old.secret;
-        self.made = self.made.max(old.made);
+        self.created = self.created.max(old.created);
         for (due, key) in core::mem::take(&mut old.due) {
             let Some(mut report) = old.remove(key) else { continue };
-            let Some(integration) = places.get(key.integration).copied().flatten() else { continue };
+            let Some(integration) = indices.get(key.integration).copied().flatten() else { continue };
             report.integration = integration;
-            let key = Key { integration, ..key };
+            let key = CountKey { integration, ..key };
             self.due.insert(due, key);
             self.insert(key, report);
         }
     }
 
-    /// Whether a report has not left yet.
-    pub fn owes_any(&self) -> bool {
+    /// Returns whether a report is pending.
+    pub fn any_pending(&self) -> bool {
         !self.due.is_empty()
     }
 
-    /// The next report whose time came as long ago as a late one waits.
-    pub fn overdue(&mut self, now: Time) -> Option<Report<N>> {
+    /// Returns the next report that is overdue by at least the wait of a late count.
+    pub fn overdue(&mut self, now: Time) -> Option<CountReport<N>> {
         let waits = now.nanos().saturating_sub(self.due.first_key_value()?.0.0.nanos());
-        if waits < self.wait { None } else { self.report(now, false) }
+        if waits < self.wait_ns { None } else { self.report(now, false) }
     }
 
-    /// The next report whose time has come; with `all`, the next whatever its time.
-    pub fn report(&mut self, now: Time, all: bool) -> Option<Report<N>> {
+    /// Returns the next report that is due; with `all`, the next pending one.
+    pub fn report(&mut self, now: Time, all: bool) -> Option<CountReport<N>> {
         let first = self.due.first_entry()?;
         let wait = first.key().0.nanos().saturating_sub(now.nanos());
-        // Further ahead than any count waits: time went backwards.
-        let longest = Time::from_millis(PERIOD_MS).nanos().max(self.wait);
+        // Due later than any count can wait: time went backwards.
+        let longest = Time::from_millis(PERIOD_MS).nanos().max(self.wait_ns);
         if wait > 0 && wait <= longest && !all {
             return None;
         }
@@ -178,12 +183,13 @@ impl<N> Counts<N> {
     }
 }
 
-/// The beginning of an hour.
+/// Returns the beginning of an hour.
 fn hour(time_ms: i64) -> i64 {
     time_ms.div_euclid(PERIOD_MS).saturating_mul(PERIOD_MS)
 }
 
-/// Dimensions are shown, not searched: a label's length is enough, and what an attacker names cannot fill the memory.
+/// Truncates a dimension to the length of a label.
+/// Dimensions are displayed and not compared, and names that an attacker chooses must not fill the memory.
 fn clip(text: &[u8]) -> &str {
     const BYTES: usize = 256;
     let text = core::str::from_utf8(text).unwrap_or_default();
@@ -214,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overflow_is_no_name_that_a_finding_can_have() {
+    fn the_overflow_differs_from_every_name() {
         let mut counts = counts(1);
         for cluster in ["(other keys)", "", "b", "(other keys)"] {
             add(&mut counts, 0, [cluster; 4]);
@@ -223,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_digested_apart() {
+    fn the_digest_separates_texts() {
         let mut counts = counts(1);
         let mut digest = |number, texts: &[&str]| {
             let texts: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
@@ -241,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_dimension_counts_to_its_last_byte() {
+    fn long_dimensions_differ_in_their_last_byte() {
         let mut counts = counts(10);
         let long = "x".repeat(1000);
         for last in ["a", "b", "a"] {
@@ -256,13 +262,13 @@ mod tests {
 
     #[cfg(feature = "compile")]
     #[test]
-    fn counts_go_on_under_another_configuration() {
+    fn counts_survive_a_new_configuration() {
         let mut old = counts(10);
         add(&mut old, 0, ["gone"; 4]);
         add(&mut old, 1, ["moved"; 4]);
         let mut new = Counts::new(10, 60_000_000_000, 8);
         new.adopt(old, &[None, Some(0)]);
-        assert!(new.owes(0) && !new.owes(1));
+        assert!(new.is_pending(0) && !new.is_pending(1));
         add(&mut new, 0, ["moved"; 4]);
         assert_eq!(new.length, 1);
         assert_eq!(all(new), [(0, Some("moved".to_owned()), 2)]);

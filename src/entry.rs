@@ -1,8 +1,8 @@
 //! One Coralogix log entry: a small header and a reference to the body.
 //!
-//! The body's bytes are copied once into the output; everything that the filter adds to them is under one key,
-//! `kaudit_filter`, inserted after the last member. Facts: Coralogix's `/logs/v1/singles` and `/logs/v1/bulk` pages
-//! and the limits that IBM Cloud Logs, the same product, states.
+//! The body's bytes are copied once into the output. Everything that the filter adds to them is under one key,
+//! `kaudit_filter`, inserted after the last member. Sources: Coralogix's `/logs/v1/singles` and `/logs/v1/bulk` pages,
+//! and the limits that IBM documents for Cloud Logs, the same product.
 
 mod json;
 #[cfg(feature = "msgpack")]
@@ -15,14 +15,18 @@ use crate::record::{Body, Document, Encoding, Event};
 pub use crate::record::OWN_KEY;
 pub(crate) use truncate::Misfit;
 
-/// The longest name or label, in characters: beyond it Coralogix does not index a value.
+/// The maximum length of a name or label in characters.
+///
+/// Coralogix does not index a longer value.
 pub(crate) const LABEL_CHARS: usize = 256;
 
-/// The longest name or label as JSON, in bytes: control characters take six each. All names and labels together leave
-/// room for a text in the smallest entry that can be configured.
+/// The maximum length of a name or label as JSON, in bytes.
+///
+/// A control character takes six bytes. With all names and labels at this size, the smallest entry that can be
+/// configured still has space for a text.
 pub(crate) const LABEL_BYTES: usize = 1024;
 
-/// A finished entry, to be written in the encoding the host wants.
+/// A finished entry, which can be written in any encoding.
 #[derive(Debug)]
 pub struct Entry<'a> {
     pub(crate) timestamp_ms: i64,
@@ -30,11 +34,13 @@ pub struct Entry<'a> {
     pub(crate) labels: Labels<'a>,
     pub(crate) text: TextForm,
     pub(crate) body: Body<'a>,
-    /// What the filter adds under [`OWN_KEY`]: a map, or an empty document for nothing.
+    /// The filter's own data under [`OWN_KEY`]: a map, or an empty document for none.
     pub(crate) marks: Document<'a>,
 }
 
-/// Labels of an entry, in UTF-8; an empty label is left out. Each is at most [`LABEL_CHARS`] long.
+/// Labels of an entry in UTF-8, each at most [`LABEL_CHARS`] long.
+///
+/// An empty label is omitted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Labels<'a> {
     pub names: &'a Names,
@@ -44,24 +50,24 @@ pub(crate) struct Labels<'a> {
     pub thread: &'a [u8],
     /// Whether the labels are known to need no escape sequences in JSON.
     ///
-    /// Decision: looking for them costs a kept record 5 % of its instructions.
+    /// Decision: a search for such characters costs a kept record 5 % of its instructions.
     pub plain: bool,
 }
 
-/// The names of an entry, which those of many entries share, so that they are encoded once.
+/// The names of an entry. Many entries share them, so they are encoded once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     application: Vec<u8>,
     subsystem: Vec<u8>,
     computer: Vec<u8>,
-    /// As members of a JSON object, each behind a comma, without the quote that closes the last.
+    /// The names as JSON members, each after a comma, without the last closing quote.
     json: Vec<u8>,
     #[cfg(feature = "msgpack")]
     msgpack: Vec<u8>,
 }
 
 impl Names {
-    /// Takes names: as labels, the first two never empty.
+    /// Sets the names, which are valid labels. The first two are not empty.
     pub fn set(&mut self, [application, subsystem, computer]: [&[u8]; 3]) {
         let texts = [(&mut self.application, application), (&mut self.subsystem, subsystem)];
         for (text, new) in texts.into_iter().chain([(&mut self.computer, computer)]) {
@@ -84,50 +90,52 @@ impl Names {
 }
 
 impl<'a> Labels<'a> {
-    /// Names and labels.
+    /// Returns names and labels.
     pub(crate) fn each(self) -> [&'a [u8]; 7] {
         let [application, subsystem, computer] = self.names.each();
         [application, subsystem, computer, self.category, self.class, self.method, self.thread]
     }
 
-    /// An upper bound of the size of names and labels as JSON.
+    /// Returns an upper bound of the size of names and labels as JSON.
     fn json_bound(self) -> usize {
         self.names.json.len().wrapping_add(4 * LABEL_BYTES)
     }
 }
 
-/// A label as a string; it is one, whatever it was made of.
+/// Returns a label as a string. Labels are always UTF-8.
 fn text(label: &[u8]) -> &str {
     core::str::from_utf8(label).unwrap_or_default()
 }
 
 impl<'a> Entry<'a> {
-    /// The entry's timestamp, milliseconds since 1970 (UTC).
+    /// Returns the entry's timestamp in milliseconds since 1970 (UTC).
     pub fn timestamp_ms(&self) -> i64 {
         self.timestamp_ms
     }
 
-    /// The entry's severity.
+    /// Returns the entry's severity.
     pub fn severity(&self) -> Severity {
         self.severity
     }
 
-    /// `applicationName`, never empty.
+    /// Returns `applicationName`, which is never empty.
     pub fn application(&self) -> &str {
         text(&self.labels.names.application)
     }
 
-    /// `subsystemName`, never empty.
+    /// Returns `subsystemName`, which is never empty.
     pub fn subsystem(&self) -> &str {
         text(&self.labels.names.subsystem)
     }
 
-    /// `computerName`; empty: the entry has none.
+    /// Returns `computerName`, which is empty if the entry has none.
     pub fn computer(&self) -> &str {
         text(&self.labels.names.computer)
     }
 
-    /// `category`, `className`, `methodName` and `threadId`, by these names; an empty one the entry does not have.
+    /// Returns `category`, `className`, `methodName` and `threadId` with their names.
+    ///
+    /// A label is empty if the entry does not have it.
     pub fn labels(&self) -> [(&'static str, &str); 4] {
         let Labels { category, class, method, thread, .. } = self.labels;
         [
@@ -138,37 +146,41 @@ impl<'a> Entry<'a> {
         ]
     }
 
-    /// What `text` is to be.
+    /// Returns the form in which `text` is written.
     pub fn text_form(&self) -> TextForm {
         self.text
     }
 
-    /// The finding: the record's own bytes, or a document if something had to change.
+    /// Returns the body: the record's own bytes, or a document if it had to change.
     pub fn body(&self) -> &Body<'a> {
         &self.body
     }
 
-    /// What the filter adds to the body under [`OWN_KEY`]: a map, or an empty document for nothing.
+    /// Returns the filter's own data under [`OWN_KEY`].
+    ///
+    /// It is a map, or an empty document for none.
     pub fn marks(&self) -> &Document<'a> {
         &self.marks
     }
 
-    /// Appends the text, body and marks, as JSON.
+    /// Appends the text (body and marks) as JSON.
     pub fn write_text(&self, out: &mut impl Out) {
         json::text(self, out);
     }
 
-    /// Appends the entry as one line of JSON, without the line's end.
+    /// Appends the entry as one line of JSON, without the line break.
     pub fn write_json(&self, out: &mut impl Out) {
         json::entry(self, out);
     }
 
-    /// Appends the beginning of an envelope for entries of these names, up to its first item.
+    /// Appends the head of a bulk envelope, with the entry's names.
     pub(crate) fn write_bulk_head(&self, out: &mut impl Out) {
         json::bulk_head(self, out);
     }
 
-    /// Appends the entry as an item of an envelope's `logEntries`: without names, its text a string.
+    /// Appends the entry as an item of a bulk envelope's `logEntries`.
+    ///
+    /// An item has no names, and its text is a string.
     pub fn write_bulk_item(&self, out: &mut impl Out) {
         json::bulk_item(self, out);
     }
@@ -187,38 +199,41 @@ impl<'a> Entry<'a> {
         self.marks.insert(key, value);
     }
 
-    /// Whether the entry is at most `max` bytes of JSON, as far as its parts' lengths show. Most entries are far below
-    /// the maximum.
+    /// Whether the entry is certainly at most `max` bytes of JSON.
+    ///
+    /// Only the lengths of its parts are used. Most entries are far below the maximum.
     #[inline]
     pub(crate) fn surely_fits(&self, max: usize) -> bool {
-        /// The members besides names, labels, text and marks.
+        /// The size of all members except names, labels, text and marks.
         const HEADER: usize = 256;
         let Body::Verbatim(record) = &self.body else { return false };
-        // A byte of a string in MessagePack may become six; one of JSON text within a string, two; both, seven.
+        // A byte of a MessagePack string may become six, one of JSON text inside a string two, and both together seven.
         let growth: usize = match (record.encoding(), self.text) {
             (Encoding::Json, TextForm::Object) => 1,
             (Encoding::Json, TextForm::String) => 2,
             #[cfg(feature = "msgpack")]
             (Encoding::MsgPack, _) => 7,
         };
-        // Marks are a few numbers and words, unless they contain a part of the finding.
+        // Marks are a few numbers and names, unless they contain a part of the finding.
         let marks = self.marks.events.len();
         let others = self.labels.json_bound().wrapping_add(HEADER).wrapping_add(marks.wrapping_mul(64));
         marks <= 16 && record.bytes().len().saturating_mul(growth).saturating_add(others) <= max
     }
 
-    /// The entry's size as JSON, bytes.
+    /// Returns the entry's size as JSON in bytes.
     pub(crate) fn length(&self) -> usize {
         let mut length = 0_usize;
         let mut put = |bytes: &[u8]| {
             length = length.saturating_add(bytes.len());
             true
         };
-        json::entry(self, &mut Sink::new(&mut put));
+        json::entry(self, &mut CallbackOut::new(&mut put));
         length
     }
 
-    /// Marks the entry as cut; returns whether it was not yet. `bytes` is its size before.
+    /// Marks the entry as truncated; returns whether it was not marked before.
+    ///
+    /// `bytes` is its size before truncation.
     pub(crate) fn mark_truncated(&mut self, bytes: usize) -> bool {
         if self.is_marked("truncated") {
             return false;
@@ -231,45 +246,49 @@ impl<'a> Entry<'a> {
         self.marks.events.iter().any(|event| matches!(event, Event::Key(key) if key == mark))
     }
 
-    /// Truncates the longest strings of the body until the entry is at most `max` bytes of JSON.
-    pub(crate) fn cut(&mut self, max: usize) -> Result<(), Misfit> {
-        truncate::cut(self, max)
+    /// Truncates the longest strings of the body to make the entry at most `max` bytes.
+    ///
+    /// The size is that of the entry as JSON.
+    pub(crate) fn truncate_to(&mut self, max: usize) -> Result<(), Misfit> {
+        truncate::to_size(self, max)
     }
 
-    /// The beginning of the body as JSON text, at most `max` bytes.
-    pub(crate) fn beginning(&self, max: usize) -> String {
+    /// Returns the first bytes of the body as JSON text, at most `max`.
+    pub(crate) fn json_prefix(&self, max: usize) -> String {
         let mut bytes: Vec<u8> = Vec::with_capacity(max);
         let mut put = |piece: &[u8]| {
-            let room = max.saturating_sub(bytes.len());
-            bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            let left = max.saturating_sub(bytes.len());
+            bytes.extend_from_slice(piece.get(..left).unwrap_or(piece));
             bytes.len() < max
         };
-        json::beginning(self.body.view(), &mut Sink::new(&mut put));
+        json::prefix(self.body.view(), &mut CallbackOut::new(&mut put));
         String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }
 
-/// Passes on what is written, for rare paths: their code exists once and not for each encoder.
-struct Sink<'s> {
-    /// Takes bytes; returns whether it takes more.
+/// Passes the output to a callback.
+///
+/// For rare paths: their code exists once, not once per output type.
+struct CallbackOut<'s> {
+    /// Receives bytes; returns whether it accepts more.
     put: &'s mut dyn FnMut(&[u8]) -> bool,
-    takes_more: bool,
+    accepts_more: bool,
 }
 
-impl<'s> Sink<'s> {
+impl<'s> CallbackOut<'s> {
     fn new(put: &'s mut dyn FnMut(&[u8]) -> bool) -> Self {
-        Self { put, takes_more: true }
+        Self { put, accepts_more: true }
     }
 }
 
-impl Out for Sink<'_> {
+impl Out for CallbackOut<'_> {
     fn put(&mut self, bytes: &[u8]) {
-        self.takes_more = (self.put)(bytes);
+        self.accepts_more = (self.put)(bytes);
     }
 }
 
-/// Where an encoder writes: a buffer of the host's, or a counter.
+/// The output of an encoder: a buffer of the host, or a counter.
 pub trait Out {
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]);
@@ -290,9 +309,9 @@ impl Out for Vec<u8> {
 
 /// Counts bytes instead of writing them.
 #[derive(Default)]
-struct Length(usize);
+struct LengthCounter(usize);
 
-impl Out for Length {
+impl Out for LengthCounter {
     fn put(&mut self, bytes: &[u8]) {
         self.0 = self.0.saturating_add(bytes.len());
     }

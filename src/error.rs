@@ -1,6 +1,6 @@
-//! Configuration mistakes: each with its place, all at once.
+//! Diagnostics of a configuration.
 //!
-//! The words are part of the interface: lower case, one line, no final period, the user's text in backticks, no Rust
+//! Messages are part of the interface: lower case, one line, no final period, the user's text in backticks, no Rust
 //! names, never a secret's value.
 
 mod code;
@@ -9,18 +9,18 @@ use core::fmt;
 
 pub use code::Code;
 
-/// How bad a [`Diagnostic`] is.
+/// The severity of a [`Diagnostic`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Worth knowing when one looks at the configuration, and not at each start: `check` alone tells it.
+    /// Useful when the configuration is edited; only `check` reports it.
     Advice,
-    /// Legal, but surely not meant.
+    /// Valid, but probably a mistake.
     Warning,
     /// The configuration cannot be used.
     Error,
 }
 
-/// One remark about a configuration.
+/// An error, warning or advice about a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     code: Code,
@@ -34,8 +34,8 @@ pub struct Diagnostic {
 }
 
 impl Level {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Advice => "advice",
             Self::Warning => "warning",
@@ -63,72 +63,76 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn says(mut self, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn with_message(mut self, message: impl Into<String>, help: impl Into<String>) -> Self {
         self.message = message.into();
         self.help = help.into();
         self
     }
 
-    /// The same remark about a file of another name, such as a longer path of it.
+    /// Returns the diagnostic with another file name, such as a longer path.
     #[must_use]
     pub fn in_file(self, file: &str) -> Self {
         Self { file: file.to_owned(), ..self }
     }
 
-    /// Its number, which says more.
+    /// Returns its code, which has a longer explanation.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// How bad it is.
+    /// Returns its level.
     pub fn level(&self) -> Level {
         self.code.level()
     }
 
-    /// The file's name as the host gave it.
+    /// Returns the file's name as the host passed it.
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// The line, from 1.
+    /// Returns the line, from 1.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The column in characters, from 1.
+    /// Returns the column in characters, from 1.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// How many characters of the line it is about, at least 1.
+    /// Returns the number of characters that it marks, at least 1.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The key's path, such as `integrations[1].data-filter.rules-match`; empty for the whole document.
+    /// Returns the key's path; empty for the whole document.
+    ///
+    /// Example: `integrations[1].data-filter.rules-match`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong.
+    /// Returns the problem.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What is allowed, or what to do; may be empty.
+    /// Returns the allowed values or the action to take; may be empty.
     pub fn help(&self) -> &str {
         &self.help
     }
 }
 
 impl fmt::Display for Diagnostic {
+    /// Writes the diagnostic on one line.
+    ///
     /// `kaudit.yaml:12:5: error: integrations[1].target.rate-limit: expected a whole number, found `ten`; help`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Inline options stand in no file.
+        // Inline options have no file.
         if !self.file.is_empty() {
             write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
         }
-        write!(f, "{}: ", self.level().word())?;
+        write!(f, "{}: ", self.level().name())?;
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }

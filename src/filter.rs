@@ -1,7 +1,8 @@
-//! The only module that knows the order of the stages: read, recognise, match, count, limit, shape.
+//! Runs the stages in order: read, recognise, match, count, limit, shape.
+//! No other module knows this order.
 //!
-//! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's own buffers, so
-//! a dropped record costs no allocation and a kept one none but those that its change (redaction, truncation) needs.
+//! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's buffers: a
+//! dropped record costs no allocation, and a kept one only the allocations that redaction or truncation need.
 
 #[cfg(feature = "compile")]
 pub mod explain;
@@ -13,34 +14,34 @@ use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels, Names};
 use crate::finding::{Field, Fields, Kind, MatchInput};
-use crate::limit::{Limiter, Refused, Summary};
+use crate::limit::{LimitExceeded, Limiter, Summary};
 use crate::matcher::Matcher;
-use crate::pattern::{BuildError, Source as PatternSource};
+use crate::pattern::{BuildError, PatternSource};
 use crate::record::{Body, Document, Encoding, Record, SyntaxErrorKind};
 use crate::redact::Scope;
-use crate::severity::{Flags, Table};
-use crate::source::{Content, Found, Members, Other, Sink, Source};
+use crate::severity::{SeverityFlags, SeverityTable};
+use crate::source::{Content, Found, Members, NotAFinding, Recogniser, Sink};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
-use labels::{Sample, Texts};
+use labels::{LabelBuffers, SampleFields};
 use shape::{EventTime, OriginalBody, Shaper};
 
 /// The engine, built from a checked configuration.
 pub struct Filter {
     stages: Stages,
     stats: Stats,
-    source: Source,
+    recogniser: Recogniser,
     scratch: Scratch,
 }
 
-/// What decides about a finding, and shapes what leaves.
+/// The stages that decide about a finding and shape its entry.
 struct Stages {
-    integrations: Vec<Integration>,
+    integrations: Vec<CompiledIntegration>,
     matcher: Matcher,
-    severity: Table,
-    limiter: Limiter<Sampled>,
-    counts: Counts<Note>,
-    /// The dimensions of the finding that is being counted.
+    severity: SeverityTable,
+    limiter: Limiter<SuppressedSample>,
+    counts: Counts<PendingMeta>,
+    /// Buffers for the dimensions of the finding that is being counted.
     dimensions: [String; 4],
     shaper: Shaper,
     unrecognised: Unrecognised,
@@ -49,7 +50,7 @@ struct Stages {
 }
 
 #[derive(PartialEq, Eq)]
-struct Integration {
+struct CompiledIntegration {
     name: String,
     kind: Kind,
     report: Report,
@@ -58,7 +59,7 @@ struct Integration {
 /// Index of the matching integration; its name is resolved lazily.
 #[derive(Clone, Copy)]
 struct IntegrationRef<'s> {
-    integrations: &'s [Integration],
+    integrations: &'s [CompiledIntegration],
     index: usize,
 }
 
@@ -71,54 +72,56 @@ impl<'s> IntegrationRef<'s> {
 /// The outcome for one finding, or for a record that contains none.
 #[derive(Debug)]
 pub enum Verdict<'a> {
-    /// It is sent as this entry.
+    /// The finding is sent as this entry.
     Kept(Entry<'a>),
-    /// It is not sent; its reason is counted.
+    /// The finding or record is not sent, and is counted under this reason.
     Dropped(Reason),
-    /// A rate limit suppresses it; a summary will count it.
+    /// A rate limit suppresses the finding; a summary will report it in its count.
     Suppressed,
-    /// The record stays in the stream as it is: it contains no finding, or is an entry of the filter's own.
+    /// The record stays in the stream unchanged.
+    /// It contains no finding, or is an entry of the filter's own.
     Passed,
 }
 
-/// The labels of a finding, copied.
+/// Owned copies of a finding's labels.
 type OwnedLabels = [Box<[u8]>; 7];
 
-/// What a report or summary remembers of its findings: the highest severity, and the labels of the first.
-struct Note {
+/// Metadata of a pending summary or report.
+/// It has the highest severity of the findings and the labels of the first one.
+struct PendingMeta {
     severity: Severity,
     labels: OwnedLabels,
 }
 
-impl Note {
-    /// Adds another finding.
-    fn further(&mut self, severity: Severity) {
+impl PendingMeta {
+    /// Adds the severity of another finding.
+    fn add_severity(&mut self, severity: Severity) {
         self.severity = self.severity.max(severity);
     }
 }
 
-/// A summary's note, with a few fields of the first finding.
-struct Sampled {
-    note: Note,
-    /// The key that was held back, if there are redactions: overwritten before it is cut.
+/// Metadata of a pending summary, with some fields of the first finding.
+struct SuppressedSample {
+    meta: PendingMeta,
+    /// The limiter key if there are redaction rules, redacted and then truncated.
     key: Option<Box<str>>,
-    sample: Sample,
+    sample: SampleFields,
 }
 
-/// Buffers that are reused from record to record.
+/// Buffers that are reused for every record.
 #[derive(Default)]
 struct Scratch {
     entity: String,
     rule: String,
     key: String,
-    labels: Texts,
-    /// Names and labels of a summary or report.
+    labels: LabelBuffers,
+    /// The names of a summary or report.
     names: Names,
     owned: OwnedLabels,
 }
 
 impl Scratch {
-    /// Restores names and labels that were copied.
+    /// Returns copied labels as the labels of an entry.
     fn restore_labels(&mut self, owned: OwnedLabels) -> Labels<'_> {
         self.owned = owned;
         let [application, subsystem, computer, category, class, method, thread] = &self.owned;
@@ -128,17 +131,19 @@ impl Scratch {
 }
 
 impl Filter {
-    /// Compiles a configuration. `seed` protects the tables of limiter keys against names chosen to collide; a host
-    /// takes it from its system's randomness.
+    /// Compiles a configuration.
+    /// `seed` is the secret of the limiter's and the counts' tables, so that a sender cannot choose names that collide.
+    /// A host takes it from the system's random source.
     ///
     /// # Errors
-    /// The patterns are too large together; one that is too large alone was reported when the configuration was read.
+    /// The patterns are too large in total. A single pattern that is too large was reported when the configuration was
+    /// read.
     #[cfg(feature = "compile")]
     pub fn new(config: &Config, seed: u64) -> Result<Self, BuildError> {
-        Self::build(config, seed, &mut crate::pattern::Compile)
+        Self::build(config, seed, &mut crate::pattern::PatternCompiler)
     }
 
-    /// Builds a filter with patterns from wherever they come.
+    /// Builds a filter with patterns from any source: compiled, or read from tables.
     pub(crate) fn build(
         config: &Config,
         seed: u64,
@@ -147,17 +152,17 @@ impl Filter {
         Ok(Self {
             stages: Stages::new(config, seed, source)?,
             stats: Stats::default(),
-            source: Source::new(&config.look_in),
-            scratch: Scratch { labels: Texts::lasting(), ..Scratch::default() },
+            recogniser: Recogniser::new(&config.look_in),
+            scratch: Scratch { labels: LabelBuffers::with_cache(), ..Scratch::default() },
         })
     }
 
-    /// Takes over another configuration. The counters go on. An integration that is still there with the same name,
-    /// type, report and limit keeps the state of its limit and its counts; what is owed of one that is not still
-    /// leaves when its time comes.
+    /// Replaces the configuration.
+    /// The counters continue. An integration with the same name, type, report and limit keeps the state of its limit
+    /// and its counts. Pending summaries and reports of a removed integration are still emitted when they are due.
     ///
     /// # Errors
-    /// As [`Filter::new`]; the filter is then as it was.
+    /// The same as for [`Filter::new`]; the filter is then unchanged.
     #[cfg(feature = "compile")]
     pub fn replace(&mut self, config: &Config, seed: u64) -> Result<(), BuildError> {
         let new = Self::new(config, seed)?;
@@ -167,14 +172,15 @@ impl Filter {
         Ok(())
     }
 
-    /// Disables the cache of keys, which changes costs and nothing else: for tests that compare.
+    /// Disables the key cache, for tests that compare results.
+    /// The cache changes costs only.
     #[cfg(feature = "compile")]
     #[doc(hidden)]
     pub fn disable_key_cache(&mut self, config: &Config) {
-        self.source = Source::uncached(&config.look_in);
+        self.recogniser = Recogniser::uncached(&config.look_in);
     }
 
-    /// Says that the host returns at most one entry for each record.
+    /// Declares that the host returns at most one entry for each record.
     ///
     /// A summary or report that has waited for the slot of a dropped record for as long as `summary-every` is then
     /// attached to the next finding that is kept. A record with several findings is not split: it is kept as one entry
@@ -183,48 +189,50 @@ impl Filter {
         self.stages.single_output = true;
     }
 
-    /// Enables or disables limits and count reports, for a host that may end before it can send a summary. A new
-    /// filter has them enabled.
+    /// Enables or disables rate limits and count reports.
+    /// A host disables them if it may end before it can send a summary. They are enabled by default.
     pub fn set_suppression_enabled(&mut self, enabled: bool) {
         self.stages.suppression = enabled;
     }
 
-    /// Whether the configuration has limits or count reports.
+    /// Returns whether the configuration has limits or count reports.
     pub fn may_suppress(&self) -> bool {
-        let counts = |integration: &Integration| integration.report == Report::Count;
+        let counts = |integration: &CompiledIntegration| integration.report == Report::Count;
         self.stages.limiter.is_needed() || self.stages.integrations.iter().any(counts)
     }
 
-    /// Decides about a record that arrived `now`: calls `on` once for each finding in it, in order, or once for a record
-    /// that contains none.
+    /// Decides about a record that arrived at `now`.
+    /// Calls `on` once for each finding in the record, in order, or once for a record that contains none.
     #[inline]
     pub fn process(&mut self, record: Record<'_>, now: Time, on: impl FnMut(Verdict<'_>)) {
-        let Self { stages, stats, source, scratch } = self;
+        let Self { stages, stats, recogniser, scratch } = self;
         let mut members = Members::default();
-        let scanned = source.members(record, &mut members);
-        let mut judge = Judge { stages, stats, scratch, now, on, judged: 0 };
+        let scanned = recogniser.members(record, &mut members);
+        let mut judge = Judge { stages, stats, scratch, now, on, verdicts: 0 };
         match (&scanned, members.fields.kind()) {
             (Ok(scan), Some(kind)) => {
-                let copies = source.copies(&members, scan.body);
+                let copies = recogniser.copies(&members, scan.body);
                 judge.finding(&Found { kind, members: &members, scan, copies });
             }
-            _ => source.search(record, scanned, &members, &mut judge),
+            _ => recogniser.search(record, scanned, &members, &mut judge),
         }
-        let judged = judge.judged;
-        stats.count_record(judged);
+        let verdicts = judge.verdicts;
+        stats.count_record(verdicts);
     }
 
-    /// Returns the next summary of suppressed findings or count report that is due. To be called until there is none.
+    /// Returns the next summary or count report that is due.
+    /// Call it until it returns `None`.
     pub fn due(&mut self, now: Time) -> Option<Entry<'_>> {
-        self.own(now, false)
+        self.next_pending(now, false)
     }
 
-    /// Returns the next pending summary or report, due or not. To be called on shutdown until there is none.
+    /// Returns the next pending summary or report, due or not.
+    /// Call it on shutdown until it returns `None`.
     pub fn finish(&mut self, now: Time) -> Option<Entry<'_>> {
-        self.own(now, true)
+        self.next_pending(now, true)
     }
 
-    fn own(&mut self, now: Time, all: bool) -> Option<Entry<'_>> {
+    fn next_pending(&mut self, now: Time, all: bool) -> Option<Entry<'_>> {
         if let Some(summary) = self.stages.limiter.summary(now, all) {
             self.stats.summarise(summary.tally.count);
             return self.summary(summary, now);
@@ -234,9 +242,9 @@ impl Filter {
         Some(self.report(report, now))
     }
 
-    fn summary(&mut self, summary: Summary<Sampled>, now: Time) -> Option<Entry<'_>> {
+    fn summary(&mut self, summary: Summary<SuppressedSample>, now: Time) -> Option<Entry<'_>> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
-        let (text, Note { severity, labels }) = shaper.summary_text(integrations, summary)?;
+        let (text, PendingMeta { severity, labels }) = shaper.summary_document(integrations, summary)?;
         let labels = scratch.restore_labels(labels);
         let mut entry = shaper.entry(now.millis(), severity, labels, Body::Document(Document::map([])));
         entry.mark("summary", text);
@@ -244,14 +252,14 @@ impl Filter {
         Some(entry)
     }
 
-    fn report(&mut self, report: counts::Report<Note>, now: Time) -> Entry<'_> {
+    fn report(&mut self, report: counts::CountReport<PendingMeta>, now: Time) -> Entry<'_> {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
-        let counts::Report { integration, start_ms, dimensions, count, note } = report;
-        let labels = scratch.restore_labels(note.labels);
+        let counts::CountReport { integration, start_ms, dimensions, count, meta } = report;
+        let labels = scratch.restore_labels(meta.labels);
         let name = IntegrationRef { integrations, index: integration }.name();
-        let text = Shaper::report_text(start_ms, dimensions, count);
-        let time = shaper.guarded(start_ms, now.millis());
-        let mut entry = shaper.entry(time.entry_ms, note.severity, labels, Body::Document(text));
+        let text = Shaper::report_document(start_ms, dimensions, count);
+        let time = shaper.clamped_time(start_ms, now.millis());
+        let mut entry = shaper.entry(time.entry_ms, meta.severity, labels, Body::Document(text));
         time.mark(&mut entry, stats);
         entry.mark("report", Document::str("count"));
         entry.mark("integration", Document::str(name.to_owned()));
@@ -259,11 +267,16 @@ impl Filter {
         entry
     }
 
-    /// An entry that tells counters, such as those of the last minute ([`Stats::since`]); it is not counted itself.
+    /// Returns an entry that contains counters.
+    /// Example: the counters of the last minute ([`Stats::since`]). The entry itself is not counted.
     pub fn statistics(&mut self, stats: &Stats, now: Time) -> Entry<'_> {
         let Self { stages: Stages { shaper, .. }, scratch, .. } = self;
-        let source =
-            labels::Source { fields: &Fields::default(), kind: None, other: "statistics", integration: None };
+        let source = labels::LabelSource {
+            fields: &Fields::default(),
+            kind: None,
+            other: "statistics",
+            integration: None,
+        };
         let labels = shaper.labels(&source, &mut scratch.labels);
         let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Document(Document::map([])));
         let mut all = Document::map([]);
@@ -281,49 +294,49 @@ impl Filter {
         entry
     }
 
-    /// The counters since the filter was built.
+    /// Returns the counters since the filter was built.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
 }
 
-/// Judges what the source finds, and passes the verdicts on.
+/// Decides about everything that the source finds, and reports the verdicts.
 struct Judge<'f, F> {
     stages: &'f mut Stages,
     stats: &'f mut Stats,
     scratch: &'f mut Scratch,
     now: Time,
     on: F,
-    /// The number of verdicts.
-    judged: u64,
+    /// The number of verdicts so far.
+    verdicts: u64,
 }
 
 impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
     #[inline]
     fn finding(&mut self, found: &Found<'_, '_>) {
-        let Self { stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, judged } =
+        let Self { stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, verdicts } =
             self;
-        *judged = judged.saturating_add(1);
+        *verdicts = verdicts.saturating_add(1);
         let finding = Finding::of(found, entity, rule);
         match stages.decide(&finding, key, *now) {
             Ok(admitted) => {
                 stats.keep(Some(found.kind));
                 on(Verdict::Kept(stages.shape(&finding, &admitted, labels, stats, *now)));
             }
-            Err(rejected) => on(rejected.counted(stats)),
+            Err(rejected) => on(rejected.count_in(stats)),
         }
     }
 
-    fn other(&mut self, other: &Other<'_, '_>) {
-        let Self { stages, stats, scratch, now, on, judged } = self;
-        *judged = judged.saturating_add(1);
+    fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>) {
+        let Self { stages, stats, scratch, now, on, verdicts } = self;
+        *verdicts = verdicts.saturating_add(1);
         on(stages.other(other, &mut scratch.labels, stats, *now));
     }
 
     fn passes(&mut self, record: Record<'_>) -> bool {
         let passes = self.stages.shaper.passes(record, self.now);
         if passes {
-            self.judged = self.judged.saturating_add(1);
+            self.verdicts = self.verdicts.saturating_add(1);
             self.stats.passed = self.stats.passed.saturating_add(1);
             (self.on)(Verdict::Passed);
         }
@@ -335,7 +348,7 @@ impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
     }
 }
 
-/// A finding, and its properties that filters and severity rows match on.
+/// A finding with the values that data filters and severity rows match on.
 #[derive(Clone, Copy)]
 struct Finding<'f, 'a> {
     found: &'f Found<'f, 'a>,
@@ -358,22 +371,22 @@ impl<'f, 'a: 'f> Finding<'f, 'a> {
         Self { found, fields, input }
     }
 
-    /// Whether it is a count of selections.
+    /// Returns whether the finding is a count of selections.
     fn is_count(&self) -> bool {
         self.input.kind == Kind::Selection && self.fields.is_count()
     }
 
-    fn flags(&self, count: bool) -> Flags {
-        Flags { non_authorized: self.fields.truth(Field::NonAuthorized) == Some(true), count }
+    fn flags(&self, count: bool) -> SeverityFlags {
+        SeverityFlags { non_authorized: self.fields.truth(Field::NonAuthorized) == Some(true), count }
     }
 
-    /// What its labels are taken from.
-    fn source<'s>(&self, integration: IntegrationRef<'s>) -> labels::Source<'s, 'a>
+    /// Returns the source of the entry's names and labels.
+    fn label_source<'s>(&self, integration: IntegrationRef<'s>) -> labels::LabelSource<'s, 'a>
     where
         'f: 's,
     {
         let kind = Some(self.input.kind);
-        labels::Source { fields: self.fields, kind, other: "", integration: Some(integration) }
+        labels::LabelSource { fields: self.fields, kind, other: "", integration: Some(integration) }
     }
 }
 
@@ -397,7 +410,7 @@ impl From<Reason> for Rejected {
 }
 
 impl Rejected {
-    fn counted<'a>(self, stats: &mut Stats) -> Verdict<'a> {
+    fn count_in<'a>(self, stats: &mut Stats) -> Verdict<'a> {
         match self {
             Self::Dropped(reason) => {
                 stats.drop(reason);
@@ -414,7 +427,7 @@ impl Rejected {
 impl Stages {
     fn new(config: &Config, seed: u64, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         let limits = &config.rate_limit;
-        let integrations = config.integrations.iter().map(|integration| Integration {
+        let integrations = config.integrations.iter().map(|integration| CompiledIntegration {
             name: integration.name.clone(),
             kind: integration.kind,
             report: integration.filter.report,
@@ -422,7 +435,7 @@ impl Stages {
         Ok(Self {
             integrations: integrations.collect(),
             matcher: Matcher::new(&config.integrations, source)?,
-            severity: Table::new(&config.severity, source)?,
+            severity: SeverityTable::new(&config.severity, source)?,
             limiter: Limiter::new(
                 config.integrations.iter().map(|integration| integration.rate_limit),
                 limits.max_keys,
@@ -438,28 +451,30 @@ impl Stages {
         })
     }
 
-    /// Takes over what goes on under another configuration.
+    /// Takes over state from the stages of the previous configuration.
     #[cfg(feature = "compile")]
     fn adopt(&mut self, old: Self) {
         let Self { integrations, limiter, counts, single_output, suppression, .. } = old;
         (self.single_output, self.suppression) = (single_output, suppression);
-        let mut places = Vec::new();
+        let mut indices = Vec::new();
         for (index, integration) in integrations.into_iter().enumerate() {
             let rule = limiter.rule(index);
-            let same = self.integrations.iter().enumerate().position(|(place, other)| {
-                *other == integration && self.limiter.rule(place) == rule && !places.contains(&Some(place))
+            let same = self.integrations.iter().enumerate().position(|(other_index, other)| {
+                *other == integration
+                    && self.limiter.rule(other_index) == rule
+                    && !indices.contains(&Some(other_index))
             });
-            places.push(same.or_else(|| {
-                // One that has gone has a place behind those that are matched, until nothing is owed of it.
-                let owes = limiter.owes(index) || counts.owes(index);
-                owes.then(|| {
+            indices.push(same.or_else(|| {
+                // A removed integration with pending output gets an index after those that are matched.
+                let pending = limiter.is_pending(index) || counts.is_pending(index);
+                pending.then(|| {
                     self.integrations.push(integration);
                     self.integrations.len().saturating_sub(1)
                 })
             }));
         }
-        self.limiter.adopt(limiter, &places);
-        self.counts.adopt(counts, &places);
+        self.limiter.adopt(limiter, &indices);
+        self.counts.adopt(counts, &indices);
     }
 
     /// Decides whether a finding is sent.
@@ -471,7 +486,7 @@ impl Stages {
         key: &mut String,
         now: Time,
     ) -> Result<Admitted, Rejected> {
-        let integration = self.matcher.claim(&finding.input)?;
+        let integration = self.matcher.first_match(&finding.input)?;
         let time = self.shaper.time(finding.fields, finding.found.scan.body, now);
         if time.out_of_range.is_some() && self.shaper.guard.on_stale == OnStale::Drop {
             return Err(Reason::Stale.into());
@@ -482,30 +497,31 @@ impl Stages {
             }
             self.limit(integration, finding, key, now)?;
         }
-        let severity = self.severity.of(&finding.input, finding.flags(finding.is_count()));
+        let severity = self.severity.lookup(&finding.input, finding.flags(finding.is_count()));
         Ok(Admitted { integration, time, severity })
     }
 
-    /// Whether a finding's integration has it counted.
+    /// Returns whether the finding is counted instead of sent.
     fn is_counted(&self, integration: usize, finding: &Finding<'_, '_>) -> bool {
-        let counts = |one: &Integration| one.report == Report::Count;
+        let counts = |one: &CompiledIntegration| one.report == Report::Count;
         finding.input.kind == Kind::Selection
             && self.integrations.get(integration).is_some_and(counts)
             && !finding.is_count()
     }
 
-    /// Adds a finding to a count.
+    /// Adds a finding to its count report.
     #[inline(never)]
     fn count(&mut self, index: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
         let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
-        let severity = self.severity.of(&finding.input, finding.flags(true));
+        let severity = self.severity.lookup(&finding.input, finding.flags(true));
         let integration = IntegrationRef { integrations: &self.integrations, index };
-        let first = || self.shaper.note(&finding.source(integration), severity);
-        self.counts.add(index, dimensions, time_ms, now, first, |note| note.further(severity));
+        let first = || self.shaper.pending_meta(&finding.label_source(integration), severity);
+        self.counts.add(index, dimensions, time_ms, now, first, |meta| meta.add_severity(severity));
         Reason::Counted
     }
 
-    /// Asks the limit of a finding's integration; what it refuses is noted for a summary.
+    /// Applies the integration's rate limit.
+    /// A finding that exceeds it is added to a pending summary.
     #[inline]
     fn limit(
         &mut self,
@@ -525,78 +541,79 @@ impl Stages {
             },
             now,
         );
-        let Err(Refused { tally, key }) = admitted else { return Ok(()) };
-        let severity = self.severity.of(input, finding.flags(finding.is_count()));
+        let Err(LimitExceeded { tally, key }) = admitted else { return Ok(()) };
+        let severity = self.severity.lookup(input, finding.flags(finding.is_count()));
         let integration = IntegrationRef { integrations: &self.integrations, index };
-        self.shaper.remember(&mut tally.note, &finding.source(integration), key, severity);
+        self.shaper.add_suppressed(&mut tally.meta, &finding.label_source(integration), key, severity);
         Err(Rejected::Suppressed)
     }
 
-    /// The entry of a finding that is sent.
+    /// Returns the entry of a finding that is sent.
     #[cfg_attr(target_family = "wasm", inline(never))] // three kilobytes of the guest
     #[cfg_attr(not(target_family = "wasm"), inline)]
     fn shape<'a>(
         &'a mut self,
         finding: &Finding<'_, 'a>,
         admitted: &Admitted,
-        texts: &'a mut Texts,
+        buffers: &'a mut LabelBuffers,
         stats: &mut Stats,
         now: Time,
     ) -> Entry<'a> {
         let Admitted { integration: index, time, severity } = admitted;
         let integration = IntegrationRef { integrations: &self.integrations, index: *index };
-        let labels = self.shaper.namer.label(&finding.source(integration), &self.shaper.redactor, texts);
+        let labels =
+            self.shaper.namer.label(&finding.label_source(integration), &self.shaper.redactor, buffers);
         let Found { scan, members, copies, .. } = finding.found;
         let mut entry = self.shaper.entry(time.entry_ms, *severity, labels, Body::Verbatim(scan.body));
         time.mark(&mut entry, stats);
-        if self.single_output && (self.limiter.owes_any() || self.counts.owes_any()) {
+        if self.single_output && (self.limiter.any_pending() || self.counts.any_pending()) {
             self.mark_overdue(&mut entry, stats, now);
         }
         let original = OriginalBody {
             scan,
             quality: scan.quality(),
             fields: finding.fields,
-            own: members.own,
-            texts: members.has_candidates(),
+            has_own_key: members.has_own_key,
+            has_text: members.has_candidates(),
             copies,
         };
-        self.shaper.finish(&mut entry, &original, Scope::Fields, stats);
+        self.shaper.apply_changes(&mut entry, &original, Scope::Fields, stats);
         entry
     }
 
-    /// Attaches a summary and a report that have waited for a slot of their own for too long.
+    /// Attaches a summary and a report that are overdue to an entry.
     #[cold]
     fn mark_overdue(&mut self, entry: &mut Entry<'_>, stats: &mut Stats, now: Time) {
         if let Some(summary) = self.limiter.overdue(now) {
             stats.summarise(summary.tally.count);
-            if let Some((text, ..)) = self.shaper.summary_text(&self.integrations, summary) {
+            if let Some((text, ..)) = self.shaper.summary_document(&self.integrations, summary) {
                 entry.mark("summary", text);
             }
         }
         if let Some(report) = self.counts.overdue(now) {
             stats.report(report.count);
-            entry.mark("counted", Shaper::report_text(report.start_ms, report.dimensions, report.count));
+            entry.mark("counted", Shaper::report_document(report.start_ms, report.dimensions, report.count));
         }
     }
 
-    /// The verdict for a record that contains no finding, or for an item that is none.
+    /// Returns the verdict for a record or batch item that is not a finding.
     fn other<'a>(
         &'a mut self,
-        other: &Other<'_, 'a>,
-        texts: &'a mut Texts,
+        other: &NotAFinding<'_, 'a>,
+        buffers: &'a mut LabelBuffers,
         stats: &mut Stats,
         now: Time,
     ) -> Verdict<'a> {
         match self.unrecognised {
-            Unrecognised::Drop => return Rejected::Dropped(Reason::Unrecognised).counted(stats),
+            Unrecognised::Drop => return Rejected::Dropped(Reason::Unrecognised).count_in(stats),
             Unrecognised::Pass if !other.item => {
                 stats.passed = stats.passed.saturating_add(1);
                 return Verdict::Passed;
             }
-            // An item cannot stay in the stream as it is, since the record does not.
+            // An item cannot stay in the stream unchanged, since its record does not.
             Unrecognised::Wrap | Unrecognised::Pass => stats.keep(None),
         }
-        let word = match other.error {
+        let mark = match other.error {
             _ if other.batch => "batch",
             Some(error) if error.kind == SyntaxErrorKind::NotAnObject => "not-an-object",
             Some(_) => "malformed",
@@ -608,48 +625,49 @@ impl Stages {
             (Content::Object(_), Some(members)) => &members.fields,
             _ => &none,
         };
-        let source = labels::Source { fields, kind: None, other: "unrecognised", integration: None };
-        let labels = self.shaper.labels(&source, texts);
+        let source = labels::LabelSource { fields, kind: None, other: "unrecognised", integration: None };
+        let labels = self.shaper.labels(&source, buffers);
         let body = Body::Document(Document::default());
         let mut entry = self.shaper.entry(now.millis(), Severity::Info, labels, body);
-        entry.mark("unrecognised", Document::str(word));
-        if let Some(error) = other.error.filter(|_| word == "malformed") {
+        entry.mark("unrecognised", Document::str(mark));
+        if let Some(error) = other.error.filter(|_| mark == "malformed") {
             entry.mark("error", Document::str(error.to_string()));
         }
         match other.content {
             Content::Object(scan) => {
-                let own = other.members.is_some_and(|members| members.own);
+                let has_own_key = other.members.is_some_and(|members| members.has_own_key);
                 let original = OriginalBody {
                     scan: &scan,
                     quality: scan.quality(),
                     fields,
-                    own,
-                    texts: true,
+                    has_own_key,
+                    has_text: true,
                     copies: &[],
                 };
                 entry.body = Body::Verbatim(scan.body);
-                self.shaper.finish(&mut entry, &original, Scope::Everything, stats);
+                self.shaper.apply_changes(&mut entry, &original, Scope::Everything, stats);
             }
-            Content::Text(text) => self.shaper.message(&mut entry, text, stats),
+            Content::Text(text) => self.shaper.set_text_body(&mut entry, text, stats),
             Content::Value(record) if record.encoding() == Encoding::Json => {
-                self.shaper.message(&mut entry, record.bytes(), stats);
+                self.shaper.set_text_body(&mut entry, record.bytes(), stats);
             }
-            Content::Value(record) => self.shaper.unreadable(&mut entry, record, stats),
+            Content::Value(record) => self.shaper.set_unreadable_body(&mut entry, record, stats),
         }
         Verdict::Kept(entry)
     }
 }
 
-/// Reads the times that findings give of themselves: for a host that replays findings, their arrival.
-pub struct FindingTimes(Source);
+/// Reads the times that findings contain.
+/// A host that replays findings uses them as the times of arrival.
+pub struct FindingTimes(Recogniser);
 
 impl FindingTimes {
-    /// For findings where a configuration looks for them.
+    /// Creates a reader that searches findings as the configuration does.
     pub fn new(config: &Config) -> Self {
-        Self(Source::new(&config.look_in))
+        Self(Recogniser::new(&config.look_in))
     }
 
-    /// The time of the record's first finding that has one; `None` if there is none.
+    /// Returns the time of the record's first finding that has one.
     pub fn first(&mut self, record: Record<'_>) -> Option<Time> {
         let mut first = FirstTime(None);
         self.0.read(record, &mut first);
@@ -657,16 +675,16 @@ impl FindingTimes {
     }
 }
 
-/// Keeps the time of the first finding that has one.
+/// A sink that stores the time of the first finding that has one.
 struct FirstTime(Option<Time>);
 
 impl Sink for FirstTime {
     fn finding(&mut self, found: &Found<'_, '_>) {
-        let time = shape::own_time(&found.members.fields, found.scan.body, |_| true);
+        let time = shape::finding_time(&found.members.fields, found.scan.body, |_| true);
         self.0 = self.0.or(time.map(Time::from_millis));
     }
 
-    fn other(&mut self, _: &Other<'_, '_>) {}
+    fn not_a_finding(&mut self, _: &NotAFinding<'_, '_>) {}
 
     fn passes(&mut self, _: Record<'_>) -> bool {
         false

@@ -1,11 +1,12 @@
 //! The known fields of a finding, borrowed from its record, and its kind.
 //!
-//! Keys are read in either spelling (`short-doc`, `short_doc`) and in any order. The first of two equal keys counts.
+//! Keys are accepted in either spelling (`short-doc`, `short_doc`) and in any order. Of two duplicate keys the first
+//! counts.
 
 use core::fmt::Write as _;
 
 use crate::record::{Encoding, Number, Str, Value, is_ascii, utf8};
-use crate::time::{self, Reading};
+use crate::time::{self, ParsedTime};
 
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
@@ -18,10 +19,10 @@ macro_rules! fields {
         }
 
         impl Field {
-            /// Every field, in the order of their slots.
+            /// Every field, in slot order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// kAudit's own, hyphenated name.
+            /// Returns kAudit's own, hyphenated name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -61,14 +62,14 @@ fields! {
 }
 
 impl Field {
-    /// The field a key names, in either spelling.
+    /// Returns the field with this name, in either spelling.
     pub fn of(key: &str) -> Option<Self> {
         let key = key.replace('_', "-");
         Self::ALL.iter().copied().find(|field| field.name() == key)
     }
 }
 
-macro_rules! words {
+macro_rules! closed_list {
     ($(#[$doc:meta])* $type:ident: $($variant:ident $($word:literal)+,)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +79,10 @@ macro_rules! words {
         pub enum $type { $($variant,)* }
 
         impl $type {
-            /// Every value, in the order of their numbers.
+            /// Every value, in numeric order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The value that a configuration names by this word.
+            /// Returns the value with this name in a configuration.
             pub fn of(word: &str) -> Option<Self> {
                 Self::of_bytes(word.as_bytes())
             }
@@ -94,33 +95,33 @@ macro_rules! words {
                 None
             }
 
-            /// The word itself.
+            /// Returns the value's name.
             pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => first!($($word)+),)* }
+                match self { $(Self::$variant => first_name!($($word)+),)* }
             }
         }
     };
 }
-macro_rules! first {
+macro_rules! first_name {
     ($first:literal $($rest:literal)*) => {
         $first
     };
 }
 
-words! {
-    /// What a detection is about.
+closed_list! {
+    /// The type of entity that a detection is about.
     Etype: Principal "principal", Resource "resource", Cluster "cluster",
 }
-words! {
-    /// A detection's category; the older dialect writes `alcide.category/incident`.
+closed_list! {
+    /// A detection's category. The older dialect writes `alcide.category/incident`.
     Category: Incident "incident" "alcide.category/incident", Anomaly "anomaly" "alcide.category/anomaly",
 }
-words! {
-    /// A detection's confidence; `0`, `1` and `2` are high, medium and low.
+closed_list! {
+    /// A detection's confidence. `0`, `1` and `2` mean high, medium and low.
     Confidence: High "high" "0", Medium "medium" "1", Low "low" "2",
 }
-words! {
-    /// The kinds of finding, by the `type` of the integration that sends them.
+closed_list! {
+    /// The kinds of finding, named as the `type` of the integration that sends them.
     Kind: Detection "detections", Selection "selections", Activity "activity",
 }
 
@@ -131,17 +132,17 @@ pub(crate) struct MatchInput<'a> {
     pub etype: Option<Etype>,
     pub category: Option<Category>,
     pub confidence: Option<Confidence>,
-    /// UTF-8, as is the rule.
+    /// The entity. Both it and the rule are UTF-8.
     pub entity: &'a [u8],
     pub rule: &'a [u8],
 }
 
 impl MatchInput<'_> {
-    /// How many combinations there are of a kind with words of the closed lists, or with none of a list's.
+    /// The number of combinations of a kind with one value or none of each closed list.
     pub const COMBINATIONS: usize =
         Kind::ALL.len() * (Etype::ALL.len() + 1) * (Category::ALL.len() + 1) * (Confidence::ALL.len() + 1);
 
-    /// The number of this combination; no other has it.
+    /// Returns the unique number of this combination.
     #[inline(always)]
     pub fn combination(&self) -> usize {
         fn digit(before: usize, word: Option<usize>, words: usize) -> usize {
@@ -152,7 +153,7 @@ impl MatchInput<'_> {
         digit(of_category, self.confidence.map(|word| word as usize), Confidence::ALL.len())
     }
 
-    /// Each combination, in the order of their numbers, without texts.
+    /// Iterates over all combinations in numeric order, without texts.
     pub fn of_each_combination() -> impl Iterator<Item = Self> {
         fn each<T: Copy>(words: &'static [T]) -> impl Iterator<Item = Option<T>> {
             words.iter().copied().map(Some).chain([None])
@@ -178,13 +179,14 @@ pub struct Fields<'a> {
     slots: [Value<'a>; Field::ALL.len()],
     /// Whether all strings of the record are known to be UTF-8.
     is_utf8: bool,
-    /// Whether they may all stand in JSON as they are.
+    /// Whether the JSON form of every string is the string itself.
     is_plain: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Where the value of the field with this number goes, unless it was offered one before: of two equal keys the first
-    /// counts, even if its value is null. `Err` says whether there is such a field.
+    /// Returns the slot of the field with this number, if it is still vacant.
+    ///
+    /// Of two duplicate keys the first counts, even if its value is null. `Err` contains whether there is such a field.
     #[inline(always)]
     pub(crate) fn vacant(&mut self, slot: usize) -> Result<&mut Value<'a>, bool> {
         match self.slots.get_mut(slot) {
@@ -193,13 +195,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The field's value; `Absent` when the record has none.
+    /// Returns the field's value; `Absent` if the record does not contain it.
     #[inline]
     pub fn get(&self, field: Field) -> Value<'a> {
         self.slots.get(field as usize).copied().unwrap_or_default()
     }
 
-    /// The field as text, a number or boolean spelled out; `None` when absent, null, empty or nested.
+    /// Returns the field as text; numbers and booleans are converted.
+    ///
+    /// Returns `None` for a field that is absent, null, empty or nested.
     pub fn text<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s str>
     where
         'a: 's,
@@ -220,7 +224,7 @@ impl<'a> Fields<'a> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The same as bytes, which are UTF-8: a string without escape sequences is not read.
+    /// Returns the field as UTF-8 bytes. A plain string is not decoded.
     #[inline]
     pub(crate) fn utf8<'s>(&self, field: Field, scratch: &'s mut String) -> Option<&'s [u8]>
     where
@@ -233,17 +237,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Says whether all strings of the record are known to be UTF-8, and whether they may stand in JSON as they are.
+    /// Sets the properties of the record's strings (see [`Self::is_plain`]).
     pub(crate) fn set_spelling(&mut self, is_utf8: bool, is_plain: bool) {
         (self.is_utf8, self.is_plain) = (is_utf8, is_plain);
     }
 
-    /// Whether all strings may stand in JSON as they are.
+    /// Whether the JSON form of every string is the string itself.
     pub(crate) fn is_plain(&self) -> bool {
         self.is_plain
     }
 
-    /// The field as an integer, given as a number or as a string.
+    /// Returns the field as an integer, from a number or a string.
     #[inline]
     pub fn integer(&self, field: Field) -> Option<i64> {
         match self.get(field) {
@@ -253,7 +257,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The field as a truth value, given as a boolean or as a string.
+    /// Returns the field as a boolean, from a boolean or a string.
     #[inline]
     pub fn truth(&self, field: Field) -> Option<bool> {
         match self.get(field) {
@@ -267,17 +271,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The field as an instant: a number, a text, or a table of its parts as Vector's Lua has them.
+    /// Parses the field as an instant: a number, a text, or a date table of Vector.
     #[inline]
     fn instant(&self, field: Field, encoding: Encoding) -> Instant {
-        let reading = match self.get(field) {
+        let parsed = match self.get(field) {
             Value::Absent | Value::Null => return Instant::Missing,
-            // Nearly all times: milliseconds from 2001 to 2286.
+            // Nearly all times are milliseconds from 2001 to 2286.
             Value::Number(number @ Number::Raw(text))
                 if text.len() == 13
                     && let Some(millis) = number.digits() =>
             {
-                return Instant::Read(Reading { millis, unit: time::Unit::Milliseconds });
+                return Instant::Read(ParsedTime { millis, unit: time::Unit::Milliseconds });
             }
             Value::Number(Number::Raw(text)) => utf8(text).and_then(time::read_number),
             Value::Number(Number::Int(value)) => time::read_integer(value),
@@ -290,14 +294,16 @@ impl<'a> Fields<'a> {
             Value::Map(bytes) => civil(encoding, bytes),
             Value::Bool(_) | Value::List(_) | Value::Number(Number::Uint(_)) => None,
         };
-        reading.map_or(Instant::Unreadable, Instant::Read)
+        parsed.map_or(Instant::Unreadable, Instant::Read)
     }
 
-    /// The finding's time: the first of `time` and `timestamp` that can be read and is accepted, or else that can be
-    /// read. Log agents add a `time` of their own.
+    /// Returns the finding's time, from the fields `time` and `timestamp`.
+    ///
+    /// Prefers the first that is valid and accepted, then the first that is valid. Log agents add a `time` of their
+    /// own.
     pub(crate) fn time(&self, encoding: Encoding, accepts: impl Fn(i64) -> bool) -> Instant {
         let time = self.instant(Field::Time, encoding);
-        if matches!(time, Instant::Read(reading) if accepts(reading.millis)) {
+        if matches!(time, Instant::Read(parsed) if accepts(parsed.millis)) {
             return time;
         }
         self.other_time(time, encoding, accepts)
@@ -306,14 +312,14 @@ impl<'a> Fields<'a> {
     #[cold]
     fn other_time(&self, time: Instant, encoding: Encoding, accepts: impl Fn(i64) -> bool) -> Instant {
         match (time, self.instant(Field::Timestamp, encoding)) {
-            (_, timestamp @ Instant::Read(reading)) if accepts(reading.millis) => timestamp,
+            (_, timestamp @ Instant::Read(parsed)) if accepts(parsed.millis) => timestamp,
             (Instant::Missing | Instant::Unreadable, timestamp @ Instant::Read(_))
             | (Instant::Missing, timestamp) => timestamp,
             (time, _) => time,
         }
     }
 
-    /// Whether a field says something: a text that is not empty, a number or a boolean.
+    /// Whether a field has a value: a text that is not empty, a number or a boolean.
     #[inline]
     pub(crate) fn has(&self, field: Field) -> bool {
         match self.slots.get(field as usize) {
@@ -323,7 +329,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Which kind of finding these fields make, if any.
+    /// Returns the kind of finding that has these fields, if any.
     #[inline]
     pub fn kind(&self) -> Option<Kind> {
         if self.has(Field::Etype) && self.has(Field::Eid) {
@@ -336,14 +342,15 @@ impl<'a> Fields<'a> {
         (!rule && self.has(Field::Id) && self.has(Field::Verb)).then_some(Kind::Activity)
     }
 
-    /// Whether an object that breaks off after these fields was to be a finding.
+    /// Whether an object that was truncated after these fields began as a finding.
     pub(crate) fn is_part_of_finding(&self) -> bool {
         [Field::Etype, Field::Eid, Field::Rule].into_iter().any(|field| self.has(field))
             || (self.has(Field::Id) && self.has(Field::Verb))
     }
 
-    /// Whether these fields describe the same finding as others: of those that identify one, at least one is in both,
-    /// and none differs.
+    /// Whether these fields describe the same finding as `other`.
+    ///
+    /// At least one identifying field is in both, and no such field differs.
     pub(crate) fn is_same_finding(&self, other: &Fields<'_>) -> bool {
         const IDENTITY: [Field; 8] = [
             Field::Etype,
@@ -363,29 +370,29 @@ impl<'a> Fields<'a> {
             })
     }
 
-    /// Whether a selection is already a count, which no count report adds up again.
+    /// Whether a selection is already a count, which count reports do not add up again.
     pub fn is_count(&self) -> bool {
         self.has(Field::Count)
     }
 
-    /// A detection's `etype`, when it is one of the three known.
+    /// Returns a detection's `etype`, if it is one of the three known values.
     pub fn etype(&self) -> Option<Etype> {
-        self.word(Field::Etype, Etype::of_bytes)
+        self.closed_value(Field::Etype, Etype::of_bytes)
     }
 
-    /// A detection's `category`, when it is one of the two known.
+    /// Returns a detection's `category`, if it is one of the two known values.
     pub fn category(&self) -> Option<Category> {
-        self.word(Field::Category, Category::of_bytes)
+        self.closed_value(Field::Category, Category::of_bytes)
     }
 
-    /// A detection's `confidence`, when it is one of the three known.
+    /// Returns a detection's `confidence`, if it is one of the three known values.
     pub fn confidence(&self) -> Option<Confidence> {
-        self.word(Field::Confidence, Confidence::of_bytes)
+        self.closed_value(Field::Confidence, Confidence::of_bytes)
     }
 
-    /// A word of a closed list: in any case, with or without white space around it.
+    /// Parses a value of a closed list, in any case and with surrounding white space.
     #[inline]
-    fn word<T>(&self, field: Field, of: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    fn closed_value<T>(&self, field: Field, of: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
         let lenient = |text: &str| of(text.trim().to_ascii_lowercase().as_bytes());
         match self.get(field) {
             Value::Str(Str::Plain(text)) => of(text).or_else(|| lenient(utf8(text)?)),
@@ -400,7 +407,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The field that holds the entity: `eid` of a detection, `principal` (or else `username`) of the others.
+    /// Returns the field that contains the entity.
+    ///
+    /// It is `eid` for a detection, otherwise `principal` or, if that is missing, `username`.
     #[inline]
     pub fn entity_field(&self, kind: Kind) -> Field {
         match kind {
@@ -411,26 +420,26 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What a field says about an instant.
+/// The result of parsing a field as an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Instant {
-    /// Nothing: it is absent, null or empty.
+    /// The field is absent, null or empty.
     Missing,
-    /// Something that is no instant.
+    /// The field is not an instant.
     Unreadable,
-    /// This.
-    Read(Reading),
+    /// The field is this instant.
+    Read(ParsedTime),
 }
 
-/// Only hosts that read MessagePack have dates as tables.
+/// Returns `None`: only hosts that read MessagePack have date tables.
 #[cfg(not(feature = "msgpack"))]
-fn civil(_: Encoding, _: &[u8]) -> Option<Reading> {
+fn civil(_: Encoding, _: &[u8]) -> Option<ParsedTime> {
     None
 }
 
-/// A date as the table that Vector's Lua makes of a timestamp.
+/// Parses the date table that Vector's Lua makes of a timestamp.
 #[cfg(feature = "msgpack")]
-fn civil(encoding: Encoding, bytes: &[u8]) -> Option<Reading> {
+fn civil(encoding: Encoding, bytes: &[u8]) -> Option<ParsedTime> {
     let record = crate::record::Record::new(encoding, bytes);
     let part = |key| match record.member(key) {
         Value::Number(number) => number.as_i64(),
@@ -445,11 +454,13 @@ fn civil(encoding: Encoding, bytes: &[u8]) -> Option<Reading> {
         second: part("sec")?,
         nanos: part("nanosec").unwrap_or(0),
     };
-    Some(Reading { millis: date.millis()?, unit: time::Unit::Text })
+    Some(ParsedTime { millis: date.millis()?, unit: time::Unit::Text })
 }
 
 impl Kind {
-    /// The field that names what happened: a detection's short-doc, a selection's rule, an activity's verb.
+    /// Returns the field that names the event.
+    ///
+    /// It is the short-doc of a detection, the rule of a selection, the verb of an activity.
     pub fn subject_field(self) -> Field {
         match self {
             Self::Detection => Field::ShortDoc,
@@ -464,7 +475,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_combination_has_a_number_of_its_own() {
+    fn each_combination_has_a_unique_number() {
         let numbers = MatchInput::of_each_combination().map(|input| input.combination());
         assert!(numbers.eq(0..MatchInput::COMBINATIONS));
     }

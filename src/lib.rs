@@ -1,8 +1,8 @@
 //! The engine of kaudit-filter: one record in, one verdict out.
 //!
-//! A host hands a [`record::Record`] and the time of its arrival to [`Filter::process`] and encodes the
-//! [`Verdict`]'s entry. The engine knows nothing else: no clock, no file, no environment, no agent's interface.
-//! Building a [`Filter`] can fail, with every mistake at once; running it cannot, and cannot panic.
+//! A host passes a [`record::Record`] and the time of its arrival to [`Filter::process`] and encodes the entry of the
+//! [`Verdict`]. The engine has no I/O: no clock, no file, no environment and no agent interface. Building a [`Filter`]
+//! can fail and reports every mistake at once. Running it cannot fail and cannot panic.
 
 #![forbid(unsafe_code)]
 // Tests may fail loudly.
@@ -12,9 +12,9 @@
         clippy::unwrap_used,          // running cannot panic
         clippy::expect_used,          // nor with a reason given
         clippy::panic,                // nor on purpose
-        clippy::unreachable,          // what cannot happen is not written down as a crash
-        clippy::indexing_slicing,     // an index that is out of range is a panic
-        clippy::string_slice,         // so is a slice within a character
+        clippy::unreachable,          // impossible cases return a default instead
+        clippy::indexing_slicing,     // an index out of range panics
+        clippy::string_slice,         // and so does a slice within a character
         clippy::arithmetic_side_effects, // and an overflow in a debug build
         clippy::print_stdout,         // the engine has no output of its own
         clippy::print_stderr,         // nor a log

@@ -1,12 +1,13 @@
-//! Rate limits: the generic cell rate algorithm, for each integration and, where configured, for each key within it.
+//! Rate limits: the generic cell rate algorithm (GCRA).
+//! Each integration has a limit, and, where configured, each key within it.
 //!
 //! Time is an argument and may go backwards: a key never waits longer than one full burst takes to refill. The table of
-//! keys is bounded whatever an attacker sends. Decision: no crate. `governor` brings atomics, a clock and a map that
-//! is not bounded; with `&mut self` the algorithm is a comparison and an addition.
+//! keys is bounded whatever an attacker sends. Decision: no crate. `governor` brings atomics, a clock and an unbounded
+//! map; with `&mut self` the algorithm is a comparison and an addition.
 //!
-//! A key takes 38 to 75 bytes whatever its length: 33 for each place of the table, of which between seven in sixteen and
-//! seven in eight are taken. So a million keys are at most 75 MB. A key with suppressed findings takes more until its
-//! summary is sent: see `PENDING` in `tests/allocations.rs`.
+//! A key takes 38 to 75 bytes whatever its length: 33 for each slot of the table, of which between 7/16 and 7/8 are
+//! used. So a million keys take at most 75 MB. A key with suppressed findings takes more until its summary is sent: see
+//! `PENDING` in `tests/allocations.rs`.
 
 use std::collections::VecDeque;
 
@@ -14,114 +15,117 @@ use crate::config::{By, RateLimit};
 use crate::digest::{Digest, DigestMap, Secret};
 use crate::time::Time;
 
-/// Nanoseconds, 146 years. What is further ahead may be beyond the clock's end, which nothing reaches: a limit of one a
-/// day with a burst of a hundred thousand would admit all.
-const LONGEST: u64 = 1 << 62;
+/// The longest interval and burst, in nanoseconds: 146 years.
+/// A longer one may end after the last instant of the clock, which is never reached: a limit of one a day with a burst
+/// of a hundred thousand would admit everything.
+const LONGEST_NS: u64 = 1 << 62;
 
-/// Of a key, a summary shows at most this many bytes.
-const SHOWN_BYTES: usize = 256;
+/// The maximum bytes of a key in a summary.
+const MAX_KEY_BYTES: usize = 256;
 
-/// When the table is full, idle keys are looked for at most this often.
+/// The minimum time between two sweeps of a full table for idle keys.
 const SWEEP_NS: i64 = 1_000_000_000;
 
-/// All limits. `N` is what the caller notes of the first finding suppressed under a key.
+/// The rate limits of all integrations.
+/// `N` is the caller's metadata of the findings suppressed under a key.
 pub(crate) struct Limiter<N> {
     limits: Vec<Option<Limit<N>>>,
     secret: Secret,
     max_keys: usize,
     keys: usize,
-    swept: Time,
-    summary_every: i64,
-    /// Keys with suppressed findings, in the order in which the first was suppressed.
-    due: VecDeque<Due>,
+    last_sweep: Time,
+    summary_every_ns: i64,
+    /// Pending summaries, in the order in which the first finding was suppressed.
+    due: VecDeque<DueSummary>,
 }
 
 struct Limit<N> {
     rule: RateLimit,
-    pace: Pace,
-    whole: State<N>,
-    keyed: DigestMap<State<N>>,
-    /// The state that all keys share which find no room in the table.
-    others: State<N>,
+    rate: Rate,
+    whole: KeyState<N>,
+    keyed: DigestMap<KeyState<N>>,
+    /// The state that keys share if the table is full.
+    others: KeyState<N>,
 }
 
-/// A rule in nanoseconds.
+/// A rate limit in nanoseconds.
 #[derive(Clone, Copy)]
-struct Pace {
-    /// From one finding to the next.
-    interval: u64,
-    /// What a whole burst takes to refill; at most [`LONGEST`].
-    full: u64,
+struct Rate {
+    /// The time from one finding to the next at the limit.
+    interval_ns: u64,
+    /// The time in which a whole burst refills; at most [`LONGEST_NS`].
+    burst_ns: u64,
 }
 
-struct State<N> {
-    /// When the next finding would arrive if all came at exactly the limit.
-    arrival: i64,
-    tally: Option<Box<Tally<N>>>,
+struct KeyState<N> {
+    /// GCRA's theoretical arrival time of the next finding, in nanoseconds.
+    theoretical_arrival_ns: i64,
+    tally: Option<Box<SuppressedTally<N>>>,
 }
 
-struct Due {
+struct DueSummary {
     at: Time,
     integration: usize,
-    place: Place,
+    state_id: StateId,
 }
 
-/// Which of an integration's states a finding falls under.
+/// Identifies one of the limiter states of an integration.
 #[derive(Clone, Copy)]
-enum Place {
+enum StateId {
     Whole,
     Keyed(Digest),
     Others,
 }
 
-/// The findings that share a limit.
+/// The key of a summary: the findings that share a limit.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Key {
-    /// All of an integration.
+pub(crate) enum LimiterKey {
+    /// All findings of an integration.
     All,
-    /// Those of one key, by the beginning of its text.
+    /// The findings of one key, truncated to 256 bytes.
     One(Box<str>),
-    /// Those whose keys found no room in the table. Not a text, since a text can be some key's own.
+    /// The findings whose keys did not fit into the table.
+    /// Not a text, since any text can be a key.
     Others,
 }
 
-/// What was suppressed under one key since the last summary.
-pub(crate) struct Tally<N> {
+/// The findings suppressed under one key since the last summary.
+pub(crate) struct SuppressedTally<N> {
     pub count: u64,
     pub first: Time,
     pub last: Time,
-    pub note: Option<N>,
-    pub key: Key,
+    pub meta: Option<N>,
+    pub key: LimiterKey,
 }
 
-/// A finding that was counted instead of admitted.
-pub(crate) struct Refused<'l, 'k, N> {
-    pub tally: &'l mut Tally<N>,
-    /// Its whole key.
+/// The rejection of a finding that exceeded its limit and was counted.
+pub(crate) struct LimitExceeded<'l, 'k, N> {
+    pub tally: &'l mut SuppressedTally<N>,
+    /// The finding's key, not truncated.
     pub key: &'k [u8],
 }
 
-/// What a limit has left for a key.
+/// The state of a limit for a key.
 #[cfg(feature = "compile")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Room {
-    /// How many pass at this moment.
+pub(crate) struct LimitStatus {
+    /// The number of findings that can pass now.
     pub free: u32,
-    /// How long until one passes, nanoseconds.
+    /// The time until the next finding can pass, in nanoseconds.
     pub wait_ns: u64,
-    /// How many were suppressed since the last summary.
+    /// The number of findings suppressed since the last summary.
     pub suppressed: u64,
 }
 
-/// What a summary tells.
+/// The data of a summary.
 pub(crate) struct Summary<N> {
     pub integration: usize,
     pub by: By,
-    pub tally: Tally<N>,
+    pub tally: SuppressedTally<N>,
 }
 
 impl<N> Limiter<N> {
-    /// One limit for each integration, `None` for those without.
+    /// Creates the limits of all integrations, `None` for those without one.
     pub fn new(
         limits: impl Iterator<Item = Option<RateLimit>>,
         max_keys: usize,
@@ -129,87 +133,93 @@ impl<N> Limiter<N> {
         seed: u64,
     ) -> Self {
         let limit = |rule| Limit {
-            pace: Pace::of(&rule),
+            rate: Rate::of(&rule),
             rule,
-            whole: State::default(),
+            whole: KeyState::default(),
             keyed: DigestMap::default(),
-            others: State::default(),
+            others: KeyState::default(),
         };
         Self {
             limits: limits.map(|rule| rule.map(limit)).collect(),
             secret: Secret::new(seed),
             max_keys,
             keys: 0,
-            swept: Time::from_nanos(i64::MIN),
-            summary_every: i64::try_from(summary_every_ns).unwrap_or(i64::MAX),
+            last_sweep: Time::from_nanos(i64::MIN),
+            summary_every_ns: i64::try_from(summary_every_ns).unwrap_or(i64::MAX),
             due: VecDeque::new(),
         }
     }
 
-    /// Whether there is a limit at all.
+    /// Returns whether any integration has a limit.
     pub fn is_needed(&self) -> bool {
         self.limits.iter().any(Option::is_some)
     }
 
-    /// This integration's limit.
+    /// Returns the limit of an integration.
     #[cfg(feature = "compile")]
     pub fn rule(&self, integration: usize) -> Option<RateLimit> {
         self.limits.get(integration)?.as_ref().map(|limit| limit.rule)
     }
 
-    /// Whether a summary of this integration has not left yet.
+    /// Returns whether a summary of this integration is pending.
     #[cfg(feature = "compile")]
-    pub fn owes(&self, integration: usize) -> bool {
+    pub fn is_pending(&self, integration: usize) -> bool {
         self.due.iter().any(|due| due.integration == integration)
     }
 
-    /// Takes over the states of another limiter; `places` says which integration here is which there. A place behind
-    /// all limits is made for what has gone but for its summaries.
+    /// Takes over the states of another limiter.
+    /// `indices` maps the integrations of `old` to those of this limiter. For a removed integration with pending
+    /// summaries a limit is added after all others.
     #[cfg(feature = "compile")]
-    pub fn adopt(&mut self, old: Self, places: &[Option<usize>]) {
-        // Digests of another secret would be other keys. No key of this limiter has one yet.
+    pub fn adopt(&mut self, old: Self, indices: &[Option<usize>]) {
+        // Digests depend on the secret. This limiter has no key yet.
         self.secret = old.secret;
-        for (limit, place) in old.limits.into_iter().zip(places) {
-            let Some(place) = place.filter(|_| limit.is_some()) else { continue };
-            if self.limits.len() <= place {
-                self.limits.resize_with(place.saturating_add(1), || None);
+        for (limit, index) in old.limits.into_iter().zip(indices) {
+            let Some(index) = index.filter(|_| limit.is_some()) else { continue };
+            if self.limits.len() <= index {
+                self.limits.resize_with(index.saturating_add(1), || None);
             }
-            if let Some(slot) = self.limits.get_mut(place) {
-                *slot = limit;
+            if let Some(limit_slot) = self.limits.get_mut(index) {
+                *limit_slot = limit;
             }
         }
         self.keys = self.limits.iter().flatten().fold(0, |sum, limit| sum.saturating_add(limit.keyed.len()));
         for due in old.due {
-            if let Some(integration) = places.get(due.integration).copied().flatten() {
-                self.due.push_back(Due { integration, ..due });
+            if let Some(integration) = indices.get(due.integration).copied().flatten() {
+                self.due.push_back(DueSummary { integration, ..due });
             }
         }
     }
 
-    /// Admits a finding, or counts it and gives its tally, with its key. `key` says what shares a limit with it.
+    /// Admits a finding, or counts it as suppressed and returns its tally.
+    /// `key` returns the finding's key for the property that has limits of its own.
     #[inline(always)]
     pub fn admit<'k>(
         &mut self,
         integration: usize,
         key: impl FnOnce(By) -> &'k [u8],
         now: Time,
-    ) -> Result<(), Refused<'_, 'k, N>> {
+    ) -> Result<(), LimitExceeded<'_, 'k, N>> {
         let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { return Ok(()) };
         let key = key(limit.rule.by);
         if limit.rule.by == By::None {
-            return self.admit_other(integration, None, key, now).map_err(|tally| Refused { tally, key });
+            return self
+                .admit_other(integration, None, key, now)
+                .map_err(|tally| LimitExceeded { tally, key });
         }
         let digest = self.secret.digest(key);
         let known = limit.keyed.get_mut(&digest);
         let new = known.is_none();
-        // The usual path: one lookup.
-        if known.is_some_and(|state| state.admit(limit.pace, now)) {
+        // The hot path: one lookup.
+        if known.is_some_and(|state| state.admit(limit.rate, now)) {
             return Ok(());
         }
-        self.admit_other(integration, Some((digest, new)), key, now).map_err(|tally| Refused { tally, key })
+        self.admit_other(integration, Some((digest, new)), key, now)
+            .map_err(|tally| LimitExceeded { tally, key })
     }
 
-    /// Admits a finding under a key that is new, or without one; or counts it. `digest` comes with whether it is new.
+    /// Admits or counts a finding with a new key, an exhausted key, or no key.
+    /// `digest` has the key's digest and whether it is new.
     #[inline(never)]
     fn admit_other(
         &mut self,
@@ -217,62 +227,62 @@ impl<N> Limiter<N> {
         digest: Option<(Digest, bool)>,
         key: &[u8],
         now: Time,
-    ) -> Result<(), &mut Tally<N>> {
+    ) -> Result<(), &mut SuppressedTally<N>> {
         let is_new = digest.is_some_and(|(_, is_new)| is_new);
         if is_new && self.keys >= self.max_keys {
             self.sweep(now);
         }
-        let room = self.keys < self.max_keys;
+        let has_room = self.keys < self.max_keys;
         let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { return Ok(()) };
-        let (state, place) = match digest {
-            None => (&mut limit.whole, Place::Whole),
-            Some(_) if is_new && !room => (&mut limit.others, Place::Others),
+        let (state, state_id) = match digest {
+            None => (&mut limit.whole, StateId::Whole),
+            Some(_) if is_new && !has_room => (&mut limit.others, StateId::Others),
             Some((digest, _)) => {
                 if is_new {
                     self.keys = self.keys.saturating_add(1);
                 }
-                (limit.keyed.entry(digest).or_default(), Place::Keyed(digest))
+                (limit.keyed.entry(digest).or_default(), StateId::Keyed(digest))
             }
         };
-        // A key that was refused above is refused again.
-        if state.admit(limit.pace, now) {
+        // A key that the hot path rejected is rejected again.
+        if state.admit(limit.rate, now) {
             return Ok(());
         }
         if state.tally.is_none() {
-            let at = Time::from_nanos(now.nanos().saturating_add(self.summary_every));
-            self.due.push_back(Due { at, integration, place });
+            let at = Time::from_nanos(now.nanos().saturating_add(self.summary_every_ns));
+            self.due.push_back(DueSummary { at, integration, state_id });
         }
         let tally = state.tally.get_or_insert_with(|| {
-            let key = match place {
-                Place::Whole => Key::All,
-                Place::Keyed(_) => Key::One(shown_key(&String::from_utf8_lossy(key))),
-                Place::Others => Key::Others,
+            let key = match state_id {
+                StateId::Whole => LimiterKey::All,
+                StateId::Keyed(_) => LimiterKey::One(truncated_key(&String::from_utf8_lossy(key))),
+                StateId::Others => LimiterKey::Others,
             };
-            Box::new(Tally { count: 0, first: now, last: now, note: None, key })
+            Box::new(SuppressedTally { count: 0, first: now, last: now, meta: None, key })
         });
         tally.count = tally.count.saturating_add(1);
         tally.last = now;
         Err(tally)
     }
 
-    /// Whether a summary has not left yet.
-    pub fn owes_any(&self) -> bool {
+    /// Returns whether a summary is pending.
+    pub fn any_pending(&self) -> bool {
         !self.due.is_empty()
     }
 
-    /// The next summary whose time came a whole interval ago.
+    /// Returns the next summary that is overdue by at least `summary-every`.
     pub fn overdue(&mut self, now: Time) -> Option<Summary<N>> {
         let waits = now.nanos().saturating_sub(self.due.front()?.at.nanos());
-        if waits < self.summary_every { None } else { self.summary(now, false) }
+        if waits < self.summary_every_ns { None } else { self.summary(now, false) }
     }
 
-    /// What a finding of this key would meet, were it to come now.
+    /// Returns the state of the limit for a finding of this key at `now`.
     #[cfg(feature = "compile")]
-    pub fn look(&self, integration: usize, key: &[u8], now: Time) -> Room {
+    pub fn status(&self, integration: usize, key: &[u8], now: Time) -> LimitStatus {
         let Some(limit) = self.limits.get(integration).and_then(Option::as_ref) else {
-            return Room::default();
+            return LimitStatus::default();
         };
-        let new = State::default();
+        let new = KeyState::default();
         let state = match limit.rule.by {
             By::None => &limit.whole,
             _ => limit.keyed.get(&self.secret.digest(key)).unwrap_or(if self.keys < self.max_keys {
@@ -281,23 +291,23 @@ impl<N> Limiter<N> {
                 &limit.others
             }),
         };
-        state.room(limit.pace, now)
+        state.status(limit.rate, now)
     }
 
-    /// The next summary whose time has come; with `all`, the next whatever its time.
+    /// Returns the next summary that is due; with `all`, the next pending one.
     pub fn summary(&mut self, now: Time, all: bool) -> Option<Summary<N>> {
         loop {
             let wait = self.due.front()?.at.nanos().saturating_sub(now.nanos());
-            // Further ahead than one interval: time went backwards.
-            if wait > 0 && wait <= self.summary_every && !all {
+            // Due later than one interval from now: time went backwards.
+            if wait > 0 && wait <= self.summary_every_ns && !all {
                 return None;
             }
-            let Due { integration, place, .. } = self.due.pop_front()?;
+            let DueSummary { integration, state_id, .. } = self.due.pop_front()?;
             let Some(limit) = self.limits.get_mut(integration).and_then(Option::as_mut) else { continue };
-            let state = match place {
-                Place::Whole => Some(&mut limit.whole),
-                Place::Others => Some(&mut limit.others),
-                Place::Keyed(digest) => limit.keyed.get_mut(&digest),
+            let state = match state_id {
+                StateId::Whole => Some(&mut limit.whole),
+                StateId::Others => Some(&mut limit.others),
+                StateId::Keyed(digest) => limit.keyed.get_mut(&digest),
             };
             if let Some(tally) = state.and_then(|state| state.tally.take()) {
                 return Some(Summary { integration, by: limit.rule.by, tally: *tally });
@@ -305,75 +315,82 @@ impl<N> Limiter<N> {
         }
     }
 
-    /// Forgets keys that are as good as new: their burst is whole again and nothing is left to summarise.
+    /// Removes idle keys: their burst is full again and no summary is pending.
     fn sweep(&mut self, now: Time) {
-        let since = now.nanos().saturating_sub(self.swept.nanos());
+        let since = now.nanos().saturating_sub(self.last_sweep.nanos());
         if (0..SWEEP_NS).contains(&since) {
             return;
         }
-        self.swept = now;
+        self.last_sweep = now;
         self.keys = 0;
         for limit in self.limits.iter_mut().flatten() {
-            limit.keyed.retain(|_, state| state.tally.is_some() || state.arrival > now.nanos());
+            limit
+                .keyed
+                .retain(|_, state| state.tally.is_some() || state.theoretical_arrival_ns > now.nanos());
             self.keys = self.keys.saturating_add(limit.keyed.len());
         }
     }
 }
 
-impl<N> Default for State<N> {
+impl<N> Default for KeyState<N> {
     fn default() -> Self {
-        Self { arrival: i64::MIN, tally: None }
+        Self { theoretical_arrival_ns: i64::MIN, tally: None }
     }
 }
 
-impl<N> State<N> {
-    /// How far ahead of now the next finding would arrive. Never further than a burst spent at this moment: so a step back
-    /// in time heals at once.
+impl<N> KeyState<N> {
+    /// Returns the time until the theoretical arrival, at most a full burst.
+    /// The bound corrects a backward clock step at once.
     #[inline]
-    fn ahead(&self, full: u64, now: i64) -> u64 {
-        if self.arrival > now { self.arrival.abs_diff(now).min(full) } else { 0 }
+    fn ahead(&self, burst_ns: u64, now: i64) -> u64 {
+        if self.theoretical_arrival_ns > now {
+            self.theoretical_arrival_ns.abs_diff(now).min(burst_ns)
+        } else {
+            0
+        }
     }
 
     #[inline]
-    fn admit(&mut self, Pace { interval, full }: Pace, now: Time) -> bool {
+    fn admit(&mut self, Rate { interval_ns, burst_ns }: Rate, now: Time) -> bool {
         let now = now.nanos();
-        let ahead = self.ahead(full, now);
-        // A burst is at least one, so no difference is below zero.
-        let admitted = ahead <= full.wrapping_sub(interval);
-        let next = if admitted { ahead.wrapping_add(interval) } else { ahead };
-        self.arrival = now.saturating_add_unsigned(next);
+        let ahead = self.ahead(burst_ns, now);
+        // A burst is at least one, so the difference is not negative.
+        let admitted = ahead <= burst_ns.wrapping_sub(interval_ns);
+        let next = if admitted { ahead.wrapping_add(interval_ns) } else { ahead };
+        self.theoretical_arrival_ns = now.saturating_add_unsigned(next);
         admitted
     }
 }
 
 #[cfg(feature = "compile")]
-impl<N> State<N> {
-    fn room(&self, Pace { interval, full }: Pace, now: Time) -> Room {
+impl<N> KeyState<N> {
+    fn status(&self, Rate { interval_ns, burst_ns }: Rate, now: Time) -> LimitStatus {
         let now = now.nanos();
-        let spent = self.ahead(full, now);
-        let free = full.saturating_sub(spent).checked_div(interval).unwrap_or(0);
-        Room {
+        let spent = self.ahead(burst_ns, now);
+        let free = burst_ns.saturating_sub(spent).checked_div(interval_ns).unwrap_or(0);
+        LimitStatus {
             free: u32::try_from(free).unwrap_or(u32::MAX),
-            wait_ns: spent.saturating_add(interval).saturating_sub(full),
+            wait_ns: spent.saturating_add(interval_ns).saturating_sub(burst_ns),
             suppressed: self.tally.as_ref().map_or(0, |tally| tally.count),
         }
     }
 }
 
-impl Pace {
+impl Rate {
     fn of(rule: &RateLimit) -> Self {
-        let interval = rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(LONGEST).min(LONGEST);
-        Self { interval, full: interval.saturating_mul(u64::from(rule.burst)).min(LONGEST) }
+        let interval_ns =
+            rule.period_ns.checked_div(u64::from(rule.limit)).unwrap_or(LONGEST_NS).min(LONGEST_NS);
+        Self { interval_ns, burst_ns: interval_ns.saturating_mul(u64::from(rule.burst)).min(LONGEST_NS) }
     }
 }
 
-/// Returns a key as a summary shows it: cut to 256 bytes, with `…` at the end of a key that was longer.
-pub(crate) fn shown_key(key: &str) -> Box<str> {
+/// Truncates a key to 256 bytes for a summary, with `…` if it was longer.
+pub(crate) fn truncated_key(key: &str) -> Box<str> {
     const CUT: &str = "…";
-    if key.len() <= SHOWN_BYTES {
+    if key.len() <= MAX_KEY_BYTES {
         return key.into();
     }
-    let end = key.floor_char_boundary(SHOWN_BYTES.saturating_sub(CUT.len()));
+    let end = key.floor_char_boundary(MAX_KEY_BYTES.saturating_sub(CUT.len()));
     [key.get(..end).unwrap_or_default(), CUT].concat().into()
 }
 
@@ -394,8 +411,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_takes_as_much_as_is_said() {
-        assert_eq!(size_of::<(Digest, State<()>)>(), 32);
+    fn a_key_has_the_documented_size() {
+        assert_eq!(size_of::<(Digest, KeyState<()>)>(), 32);
     }
 
     #[test]
@@ -406,9 +423,9 @@ mod tests {
             (2, 2, &[0.0, 0.0, 0.0, 0.5, 0.5, 1.0], "++-+-+"),
             (10, 1, &[0.0, 0.05, 0.1, 0.2, 0.2], "+-++-"),
             (1, 3, &[0.0, 0.0, 0.0, 0.0, 1.0, 1.0], "+++-+-"),
-            // A quiet time refills no more than one burst.
+            // Idle time refills no more than one burst.
             (1, 2, &[0.0, 100.0, 100.0, 100.0], "+++-"),
-            // Time goes backwards by an hour: at most one burst's refill is waited for.
+            // Time goes backwards by an hour: the wait is at most one burst's refill.
             (1, 1, &[3600.0, 0.0, 1.0, 2.0], "+-++"),
             (1, 1, &[-5.0, -4.5, -4.0], "+-+"),
         ];
@@ -420,7 +437,7 @@ mod tests {
                 .collect();
             assert_eq!(admitted, expected, "{limit}/s, burst {burst}, {times:?}");
         }
-        // At both ends of the clock nothing is out of range, and a step from one to the other heals at once.
+        // At both ends of the clock nothing overflows, and a step from one to the other is corrected at once.
         let mut limits = limiter(2, 2, By::None, 1);
         let admitted =
             [i64::MIN, i64::MIN, i64::MIN, i64::MAX - SECOND, i64::MAX - SECOND, i64::MAX - SECOND, i64::MIN];
@@ -434,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_burst_has_an_end() {
+    fn the_longest_burst_is_bounded() {
         let rule = RateLimit { limit: 1, period_ns: 86_400_000_000_000, burst: 100_000, by: By::None };
         let mut limiter = Limiter::<()>::new([Some(rule)].into_iter(), 1, 60_000_000_000, 7);
         // In 2026.
@@ -444,13 +461,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_limited_apart_and_bounded_together() {
+    fn keys_have_separate_limits_and_their_number_is_bounded() {
         let mut limiter = limiter(1, 1, By::Entity, 3);
         for key in ["a", "b", "c"] {
             assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_ok(), "{key}");
             assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_err(), "{key}");
         }
-        // The table is full of keys with a pending summary: all others share one state, whatever they are called.
+        // The table is full of keys with a pending summary: all other keys share one state, whatever their text.
         assert!(limiter.admit(0, |_| &b"(other keys)"[..], at(0.0)).is_ok());
         assert!(limiter.admit(0, |_| &b"e"[..], at(0.0)).is_err());
         assert_eq!(limiter.keys, 3);
@@ -458,16 +475,16 @@ mod tests {
         while let Some(summary) = limiter.summary(at(60.0), false) {
             summaries.push((summary.tally.key, summary.tally.count));
         }
-        let mut expected: Vec<_> = ["a", "b", "c"].map(|key| (Key::One(key.into()), 1)).into();
-        expected.push((Key::Others, 1));
+        let mut expected: Vec<_> = ["a", "b", "c"].map(|key| (LimiterKey::One(key.into()), 1)).into();
+        expected.push((LimiterKey::Others, 1));
         assert_eq!(summaries, expected);
-        // With their summaries sent, idle keys make room.
+        // After their summaries, idle keys are removed.
         assert!(limiter.admit(0, |_| &b"f"[..], at(61.0)).is_ok());
         assert_eq!(limiter.keys, 1);
     }
 
     #[test]
-    fn a_long_key_counts_to_its_last_byte() {
+    fn long_keys_differ_in_their_last_byte() {
         let mut limiter = limiter(1, 1, By::Entity, 10);
         let accounts = ["a", "b"]
             .map(|last| format!("system:serviceaccount:{}:{}{last}", "n".repeat(63), "é".repeat(200)));
@@ -478,10 +495,10 @@ mod tests {
         let summaries: Vec<_> = core::iter::from_fn(|| limiter.summary(at(60.0), false)).collect();
         assert_eq!(summaries.len(), 2);
         for summary in summaries {
-            let Key::One(key) = summary.tally.key else { panic!("a key of its own") };
-            assert!(key.ends_with("é…") && (254..=SHOWN_BYTES).contains(&key.len()), "{key}");
+            let LimiterKey::One(key) = summary.tally.key else { panic!("a key of its own") };
+            assert!(key.ends_with("é…") && (254..=MAX_KEY_BYTES).contains(&key.len()), "{key}");
         }
-        assert_eq!(&*shown_key(&"x".repeat(SHOWN_BYTES)), "x".repeat(SHOWN_BYTES));
+        assert_eq!(&*truncated_key(&"x".repeat(MAX_KEY_BYTES)), "x".repeat(MAX_KEY_BYTES));
     }
 
     #[test]
@@ -504,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn summaries_leave_on_time_or_at_the_end() {
+    fn summaries_are_emitted_when_due_or_on_shutdown() {
         let mut limiter = limiter(1, 1, By::Entity, 10);
         let mut suppress = |key: &str, time| limiter.admit(0, |_| key.as_bytes(), at(time)).is_err();
         assert_eq!(
@@ -520,7 +537,7 @@ mod tests {
         assert!(limiter.summary(at(59.0), false).is_none());
         assert_eq!(limiter.summary(at(60.0), false).map(|summary| summary.tally.first), Some(at(0.0)));
         assert!(limiter.summary(at(60.0), false).is_none());
-        // An hour back: what waits further ahead than an interval is told now rather than in an hour.
+        // An hour back: a summary due later than one interval from now is returned at once.
         assert!(limiter.summary(Time::from_nanos(-3600 * SECOND), false).is_some());
         assert!(limiter.admit(0, |_| &b"a"[..], at(30.6)).is_err());
         assert!(limiter.summary(at(30.6), false).is_none());

@@ -1,86 +1,88 @@
-//! Which integration claims a finding.
+//! Finds the integration that matches a finding.
 //!
-//! All integrations are asked at once: a clause is a set of those whose own clause accepts the finding's value, and the
-//! clauses are intersected one after another. The first integration left, in file order, claims the finding; when none
-//! is left, the clause that refused the last ones is the reason. Decision: sets instead of a loop over integrations,
-//! which would run the same patterns again and again and grow with the list; here all patterns over one field are asked
-//! together, and a thousand integrations are sixteen words.
+//! All integrations are checked at once. A clause is a set of the integrations whose clause accepts the finding's
+//! value, and the clauses are intersected one after another. The first integration in the result, in file order, gets
+//! the finding. If the result is empty, the clause that rejected the last candidates is the reason. Decision: sets
+//! instead of a loop over integrations, which would run the same patterns again and again and grow with the list; all
+//! patterns over one field are searched together, and the set of a thousand integrations has sixteen `u64`.
 
-#![expect(clippy::inline_always, reason = "each finding comes by here, measured")]
+#![expect(clippy::inline_always, reason = "runs once for each finding, measured")]
 
 use crate::config::{DataFilter, Integration};
 use crate::finding::{Category, Confidence, Etype, Kind, MatchInput};
-use crate::pattern::{self, BuildError, Source};
+use crate::pattern::{self, BuildError, PatternSource};
 use crate::stats::Reason;
 
 /// The compiled data filters of all integrations.
 pub(crate) struct Matcher {
-    running: Closed,
-    stopped: Closed,
-    entity: Patterns,
-    rule: Patterns,
-    /// Those that can still match during a call; kept for its allocation.
-    candidates: Set,
+    running: ClosedListTable,
+    stopped: ClosedListTable,
+    entity: FieldPatterns,
+    rule: FieldPatterns,
+    /// The integrations that can still match during a call; kept for its allocation.
+    candidates: IntegrationSet,
 }
 
 impl Matcher {
-    /// Compiles the integrations that apply; the answer to an input is an index into `integrations`.
-    pub fn new(integrations: &[Integration], source: &mut impl Source) -> Result<Self, BuildError> {
+    /// Compiles the integrations that apply.
+    /// A match is an index into `integrations`.
+    pub fn new(integrations: &[Integration], source: &mut impl PatternSource) -> Result<Self, BuildError> {
         Ok(Self {
-            running: Closed::new(integrations, false),
-            stopped: Closed::new(integrations, true),
-            entity: Patterns::new(integrations, source, |filter| {
+            running: ClosedListTable::new(integrations, false),
+            stopped: ClosedListTable::new(integrations, true),
+            entity: FieldPatterns::new(integrations, source, |filter| {
                 [&filter.entity_match, &filter.entity_no_match]
             })?,
-            rule: Patterns::new(integrations, source, |filter| {
+            rule: FieldPatterns::new(integrations, source, |filter| {
                 [&filter.rules_match, &filter.rules_no_match]
             })?,
-            candidates: Set::new(integrations.len()),
+            candidates: IntegrationSet::new(integrations.len()),
         })
     }
 
-    /// The integration that claims the finding, or why there is none.
+    /// Returns the first integration that matches, or the reason for none.
     #[inline(always)]
-    pub fn claim(&mut self, input: &MatchInput<'_>) -> Result<usize, Reason> {
-        self.claim_of(false, input).map_err(|reason| self.stopped_or(reason, *input))
+    pub fn first_match(&mut self, input: &MatchInput<'_>) -> Result<usize, Reason> {
+        self.first_match_of(false, input).map_err(|reason| self.stopped_or_reason(reason, *input))
     }
 
-    /// Why there is none: one that would accept the finding is stopped, or else as given.
+    /// Returns [`Reason::Stopped`] if a stopped integration matches, else `reason`.
     #[inline(never)]
-    fn stopped_or(&mut self, reason: Reason, input: MatchInput<'_>) -> Reason {
-        if self.claim_of(true, &input).is_ok() { Reason::Stopped } else { reason }
+    fn stopped_or_reason(&mut self, reason: Reason, input: MatchInput<'_>) -> Reason {
+        if self.first_match_of(true, &input).is_ok() { Reason::Stopped } else { reason }
     }
 
     #[inline(always)]
-    fn claim_of(&mut self, stopped: bool, input: &MatchInput<'_>) -> Result<usize, Reason> {
+    fn first_match_of(&mut self, stopped: bool, input: &MatchInput<'_>) -> Result<usize, Reason> {
         let candidates = &mut self.candidates;
         candidates.copy_from(if stopped { &self.stopped } else { &self.running }.accepting(input)?);
-        self.entity.ask(input.entity, candidates, Reason::EntityMatch, Reason::EntityNoMatch)?;
+        self.entity.retain_matching(input.entity, candidates, Reason::EntityMatch, Reason::EntityNoMatch)?;
         if input.kind == Kind::Selection {
-            self.rule.ask(input.rule, candidates, Reason::RulesMatch, Reason::RulesNoMatch)?;
+            self.rule.retain_matching(input.rule, candidates, Reason::RulesMatch, Reason::RulesNoMatch)?;
         }
         candidates.first().ok_or(Reason::NoIntegration)
     }
 }
 
-/// For each combination of a kind and words of closed lists, the integrations that accept it, or why there are none.
-/// Decision: worked out at the start, so that the clauses that list words cost a finding one look, however many there are.
-struct Closed(Box<[Result<Set, Reason>]>);
+/// The accepting integrations for each combination of kind and listed values.
+/// An entry without any has the reason. Decision: computed at the start, so that all clauses that list values cost a
+/// finding one table access.
+struct ClosedListTable(Box<[Result<IntegrationSet, Reason>]>);
 
-impl Closed {
+impl ClosedListTable {
     fn new(integrations: &[Integration], stopped: bool) -> Self {
         let size = integrations.len();
-        let mut kinds = Kinds::new(size);
-        let mut etype = Words::<{ Etype::ALL.len() }>::new(size);
-        let mut category = Words::<{ Category::ALL.len() }>::new(size);
-        let mut confidence = Words::<{ Confidence::ALL.len() }>::new(size);
+        let mut kinds = KindSets::new(size);
+        let mut etype = ValueSets::<{ Etype::ALL.len() }>::new(size);
+        let mut category = ValueSets::<{ Category::ALL.len() }>::new(size);
+        let mut confidence = ValueSets::<{ Confidence::ALL.len() }>::new(size);
         let applying =
             integrations.iter().enumerate().filter(|(_, one)| one.applies && one.stopped == stopped);
         for (index, Integration { kind, filter, .. }) in applying {
             kinds.insert(*kind, index);
-            etype.insert(index, filter.etype.iter().map(|&word| word as usize));
-            category.insert(index, filter.category.iter().map(|&word| word as usize));
-            confidence.insert(index, filter.confidence.iter().map(|&word| word as usize));
+            etype.insert(index, filter.etype.iter().map(|&value| value as usize));
+            category.insert(index, filter.category.iter().map(|&value| value as usize));
+            confidence.insert(index, filter.confidence.iter().map(|&value| value as usize));
         }
         let accepting = |input: MatchInput<'_>| {
             let mut candidates = kinds.of(input.kind).clone();
@@ -88,11 +90,14 @@ impl Closed {
                 return Err(Reason::NoIntegration);
             }
             if input.kind == Kind::Detection {
-                candidates.keep(etype.accepting(input.etype.map(|word| word as usize)), Reason::Etype)?;
                 candidates
-                    .keep(category.accepting(input.category.map(|word| word as usize)), Reason::Category)?;
-                candidates.keep(
-                    confidence.accepting(input.confidence.map(|word| word as usize)),
+                    .intersect(etype.accepting(input.etype.map(|value| value as usize)), Reason::Etype)?;
+                candidates.intersect(
+                    category.accepting(input.category.map(|value| value as usize)),
+                    Reason::Category,
+                )?;
+                candidates.intersect(
+                    confidence.accepting(input.confidence.map(|value| value as usize)),
                     Reason::Confidence,
                 )?;
             }
@@ -102,7 +107,7 @@ impl Closed {
     }
 
     #[inline(always)]
-    fn accepting(&self, input: &MatchInput<'_>) -> Result<&Set, Reason> {
+    fn accepting(&self, input: &MatchInput<'_>) -> Result<&IntegrationSet, Reason> {
         match self.0.get(input.combination()) {
             Some(Ok(set)) => Ok(set),
             Some(Err(reason)) => Err(*reason),
@@ -112,11 +117,11 @@ impl Closed {
 }
 
 /// The integrations of each kind.
-struct Kinds([Set; Kind::ALL.len()]);
+struct KindSets([IntegrationSet; Kind::ALL.len()]);
 
-impl Kinds {
+impl KindSets {
     fn new(size: usize) -> Self {
-        Self(core::array::from_fn(|_| Set::new(size)))
+        Self(core::array::from_fn(|_| IntegrationSet::new(size)))
     }
 
     fn insert(&mut self, kind: Kind, index: usize) {
@@ -125,7 +130,7 @@ impl Kinds {
         }
     }
 
-    fn of(&self, kind: Kind) -> &Set {
+    fn of(&self, kind: Kind) -> &IntegrationSet {
         let [detections, selections, activity] = &self.0;
         match kind {
             Kind::Detection => detections,
@@ -135,62 +140,65 @@ impl Kinds {
     }
 }
 
-/// For each word of a closed list, the integrations that accept it.
-struct Words<const N: usize> {
-    known: [Set; N],
-    /// Those without the clause, which accept a word that is not in the list, too.
-    unknown: Set,
+/// The integrations that accept each value of a closed list.
+struct ValueSets<const N: usize> {
+    known: [IntegrationSet; N],
+    /// The integrations without the clause, which also accept an unknown value.
+    unknown: IntegrationSet,
 }
 
-impl<const N: usize> Words<N> {
+impl<const N: usize> ValueSets<N> {
     fn new(size: usize) -> Self {
-        Self { known: core::array::from_fn(|_| Set::new(size)), unknown: Set::new(size) }
+        Self {
+            known: core::array::from_fn(|_| IntegrationSet::new(size)),
+            unknown: IntegrationSet::new(size),
+        }
     }
 
-    fn insert(&mut self, index: usize, words: impl ExactSizeIterator<Item = usize>) {
-        if words.len() == 0 {
+    fn insert(&mut self, index: usize, values: impl ExactSizeIterator<Item = usize>) {
+        if values.len() == 0 {
             self.known.iter_mut().chain([&mut self.unknown]).for_each(|set| set.insert(index));
         }
-        for word in words {
-            if let Some(set) = self.known.get_mut(word) {
+        for value in values {
+            if let Some(set) = self.known.get_mut(value) {
                 set.insert(index);
             }
         }
     }
 
-    fn accepting(&self, word: Option<usize>) -> &Set {
-        word.and_then(|word| self.known.get(word)).unwrap_or(&self.unknown)
+    fn accepting(&self, value: Option<usize>) -> &IntegrationSet {
+        value.and_then(|value| self.known.get(value)).unwrap_or(&self.unknown)
     }
 }
 
 /// All patterns over one field.
-struct Patterns {
-    search: Option<Search>,
-    /// Integrations with neither of the two clauses.
-    without_match: Set,
-    accepted: Set,
-    refused: Set,
+struct FieldPatterns {
+    search: Option<CandidateSearch>,
+    /// The integrations without a match clause.
+    without_match: IntegrationSet,
+    accepted: IntegrationSet,
+    rejected: IntegrationSet,
 }
 
-struct Search {
-    patterns: pattern::Set,
-    /// For each pattern, the integrations whose `…-match` it is, and whose `…-no-match`, if there are any.
-    uses: Vec<[Option<Set>; 2]>,
-    /// Integrations with either clause.
-    asking: Set,
+struct CandidateSearch {
+    patterns: pattern::PatternSet,
+    /// For each pattern, the integrations with it as `…-match` and as `…-no-match`.
+    users: Vec<[Option<IntegrationSet>; 2]>,
+    /// The integrations with either clause.
+    with_clause: IntegrationSet,
 }
 
-impl Patterns {
+impl FieldPatterns {
     fn new(
         integrations: &[Integration],
-        source: &mut impl Source,
+        source: &mut impl PatternSource,
         clauses: impl Fn(&DataFilter) -> [&Option<String>; 2],
     ) -> Result<Self, BuildError> {
         let size = integrations.len();
         let mut patterns: Vec<&str> = Vec::new();
-        let mut uses: Vec<[Option<Set>; 2]> = Vec::new();
-        let mut without_match = Set::new(size);
-        let mut asking = Set::new(size);
+        let mut users: Vec<[Option<IntegrationSet>; 2]> = Vec::new();
+        let mut without_match = IntegrationSet::new(size);
+        let mut with_clause = IntegrationSet::new(size);
         for (index, integration) in integrations.iter().enumerate() {
             let clauses = clauses(&integration.filter);
             if clauses.first().is_some_and(|clause| clause.is_none()) {
@@ -198,61 +206,75 @@ impl Patterns {
             }
             for (side, clause) in clauses.into_iter().enumerate() {
                 let Some(pattern) = clause else { continue };
-                asking.insert(index);
+                with_clause.insert(index);
                 let at = patterns.iter().position(|known| known == pattern).unwrap_or_else(|| {
                     patterns.push(pattern);
-                    uses.push([None, None]);
+                    users.push([None, None]);
                     patterns.len().saturating_sub(1)
                 });
-                if let Some(set) = uses.get_mut(at).and_then(|sides| sides.get_mut(side)) {
-                    set.get_or_insert_with(|| Set::new(size)).insert(index);
+                if let Some(set) = users.get_mut(at).and_then(|sides| sides.get_mut(side)) {
+                    set.get_or_insert_with(|| IntegrationSet::new(size)).insert(index);
                 }
             }
         }
         let search = if patterns.is_empty() {
             None
         } else {
-            Some(Search { patterns: source.set(&patterns)?, uses, asking })
+            Some(CandidateSearch { patterns: source.set(&patterns)?, users, with_clause })
         };
-        Ok(Self { search, without_match, accepted: Set::new(size), refused: Set::new(size) })
+        Ok(Self {
+            search,
+            without_match,
+            accepted: IntegrationSet::new(size),
+            rejected: IntegrationSet::new(size),
+        })
     }
 
-    /// Keeps those whose match clause is found in the text and whose no-match clause is not.
-    fn ask(&mut self, text: &[u8], candidates: &mut Set, no: Reason, yes: Reason) -> Result<(), Reason> {
-        let Self { search: Some(search), without_match, accepted, refused } = self else { return Ok(()) };
-        if !candidates.meets(&search.asking) {
+    /// Keeps the candidates whose match clause occurs in the text.
+    /// Candidates whose no-match clause occurs in it are removed. `no_match` and `excluded` are the reasons if none
+    /// remains.
+    fn retain_matching(
+        &mut self,
+        text: &[u8],
+        candidates: &mut IntegrationSet,
+        no_match: Reason,
+        excluded: Reason,
+    ) -> Result<(), Reason> {
+        let Self { search: Some(search), without_match, accepted, rejected } = self else { return Ok(()) };
+        if !candidates.intersects(&search.with_clause) {
             return Ok(());
         }
-        let uses = &search.uses;
+        let users = &search.users;
         let mut any = false;
-        search.patterns.which(text, |pattern| {
-            let Some([matching, not_matching]) = uses.get(pattern) else { return };
+        search.patterns.for_each_found(text, |pattern| {
+            let Some([matching, not_matching]) = users.get(pattern) else { return };
             if !core::mem::replace(&mut any, true) {
                 accepted.copy_from(without_match);
-                refused.clear();
+                rejected.clear();
             }
-            for (all, set) in [(&mut *accepted, matching), (&mut *refused, not_matching)] {
+            for (all, set) in [(&mut *accepted, matching), (&mut *rejected, not_matching)] {
                 if let Some(set) = set {
-                    all.add(set);
+                    all.union_with(set);
                 }
             }
         });
         if !any {
-            return candidates.keep(without_match, no);
+            return candidates.intersect(without_match, no_match);
         }
-        candidates.keep(accepted, no)?;
-        candidates.drop(refused, yes)
+        candidates.intersect(accepted, no_match)?;
+        candidates.subtract(rejected, excluded)
     }
 }
 
-/// A set of integrations, by index. Nearly all configurations have fewer than 64, which are the first word.
+/// A set of integrations, by index.
+/// Nearly all configurations have fewer than 64, which fit into `first`.
 #[derive(Clone)]
-struct Set {
+struct IntegrationSet {
     first: u64,
     rest: Box<[u64]>,
 }
 
-impl Set {
+impl IntegrationSet {
     fn new(size: usize) -> Self {
         Self { first: 0, rest: vec![0; size.saturating_sub(1) / 64].into_boxed_slice() }
     }
@@ -277,24 +299,24 @@ impl Set {
         self.combine(other, |_, other| other);
     }
 
-    fn add(&mut self, other: &Self) {
+    fn union_with(&mut self, other: &Self) {
         self.combine(other, |word, other| word | other);
     }
 
-    /// Keeps the members that `accepting` has, too; when none is left, that is the reason.
+    /// Intersects with `accepting`; if the result is empty, fails with `otherwise`.
     #[inline]
-    fn keep(&mut self, accepting: &Self, otherwise: Reason) -> Result<(), Reason> {
+    fn intersect(&mut self, accepting: &Self, otherwise: Reason) -> Result<(), Reason> {
         let left = self.combine(accepting, |word, accepting| word & accepting);
         if left == 0 { Err(otherwise) } else { Ok(()) }
     }
 
-    /// Takes away the members that `refusing` has.
-    fn drop(&mut self, refusing: &Self, otherwise: Reason) -> Result<(), Reason> {
-        let left = self.combine(refusing, |word, refusing| word & !refusing);
+    /// Removes the members of `rejecting`; if none remains, fails with `otherwise`.
+    fn subtract(&mut self, rejecting: &Self, otherwise: Reason) -> Result<(), Reason> {
+        let left = self.combine(rejecting, |word, rejecting| word & !rejecting);
         if left == 0 { Err(otherwise) } else { Ok(()) }
     }
 
-    /// Changes each word by that of another set; the words that came of it, all in one.
+    /// Combines each `u64` with that of another set; returns all results ORed.
     #[inline]
     fn combine(&mut self, other: &Self, change: impl Fn(u64, u64) -> u64) -> u64 {
         self.first = change(self.first, other.first);
@@ -313,7 +335,7 @@ impl Set {
         self.first != 0 || self.rest.iter().any(|word| *word != 0)
     }
 
-    fn meets(&self, other: &Self) -> bool {
+    fn intersects(&self, other: &Self) -> bool {
         self.first & other.first != 0
             || self.rest.iter().zip(&other.rest).any(|(word, other)| word & other != 0)
     }

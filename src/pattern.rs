@@ -1,10 +1,10 @@
-//! How the operator's regular expressions are searched: the one place of settings.
+//! Builds and searches the operator's regular expressions, with all settings.
 //!
-//! Patterns search, as kAudit does (unanchored). Time is linear in the text whatever the pattern, and memory is
-//! bounded, so neither an operator's pattern nor an attacker's entity can stall the agent.
+//! Patterns are unanchored searches, as in kAudit. Time is linear in the text for every pattern, and memory is bounded,
+//! so neither an operator's pattern nor an attacker's entity can stall the agent.
 //!
-//! A [`Source`] gives a filter under construction its patterns: compiled there and then (`compile`), or as tables that
-//! were compiled before (`table`), for a guest that has neither the stack nor the time to compile.
+//! A [`PatternSource`] supplies the patterns of a filter under construction: compiled on the spot (`compile`), or as
+//! tables that were compiled before (`table`), for a guest that has neither the stack nor the time to compile.
 
 #[cfg(feature = "bake")]
 pub(crate) mod bake;
@@ -18,20 +18,20 @@ use core::fmt;
 use core::ops::{ControlFlow, Range};
 
 #[cfg(feature = "compile")]
-pub(crate) use compile::{Compile, set, single};
-use literal::Literals;
+pub(crate) use compile::{PatternCompiler, set, single};
+use literal::LiteralSet;
 
-/// Where a filter under construction has its patterns from.
-pub(crate) trait Source {
-    /// A pattern that is to be found, or not.
-    fn test(&mut self, pattern: &str) -> Result<Test, BuildError>;
-    /// A pattern whose places are to be found.
-    fn find(&mut self, pattern: &str) -> Result<Find, BuildError>;
-    /// Many patterns, of which a search tells all that occur.
-    fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError>;
+/// Supplies the patterns of a filter under construction.
+pub(crate) trait PatternSource {
+    /// Returns a pattern of which only the presence of a match matters.
+    fn test(&mut self, pattern: &str) -> Result<PatternTest, BuildError>;
+    /// Returns a pattern whose matches are located.
+    fn find(&mut self, pattern: &str) -> Result<PatternFinder, BuildError>;
+    /// Returns many patterns, of which one search reports all that match.
+    fn set(&mut self, patterns: &[&str]) -> Result<PatternSet, BuildError>;
 }
 
-/// Why a filter cannot be built although its configuration was read without a mistake.
+/// The reason for which a filter cannot be built from a valid configuration.
 #[derive(Clone, Debug)]
 pub struct BuildError(pub(crate) String);
 
@@ -43,16 +43,16 @@ impl fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// Whether a pattern occurs.
-pub(crate) enum Test {
-    Literals(Literals),
+/// A pattern that reports whether it matches.
+pub(crate) enum PatternTest {
+    Literals(LiteralSet),
     #[cfg(feature = "compile")]
     Compiled(compile::Regex),
     #[cfg(feature = "tables")]
     Table(table::Dfa),
 }
 
-impl Test {
+impl PatternTest {
     pub fn is_match(&self, text: &[u8]) -> bool {
         match self {
             Self::Literals(literals) => literals.is_match(text),
@@ -64,19 +64,19 @@ impl Test {
     }
 }
 
-/// Where a pattern occurs.
-pub(crate) enum Find {
+/// A pattern that reports the ranges of its matches.
+pub(crate) enum PatternFinder {
     #[cfg(feature = "compile")]
     Compiled(compile::Regex),
     #[cfg(feature = "tables")]
-    Table(table::Pair),
+    Table(table::DfaPair),
 }
 
-impl Find {
-    /// Whether there may be such a place: an empty one within a character counts, too.
+impl PatternFinder {
+    /// Whether there may be a match; an empty one within a character counts, too.
     pub fn occurs(&self, text: &str) -> bool {
         #[cfg(test)]
-        work::searched(text.len());
+        work::record_search(text.len());
         match self {
             #[cfg(feature = "compile")]
             Self::Compiled(regex) => regex.is_match(text),
@@ -96,16 +96,17 @@ impl Find {
         first
     }
 
-    /// Calls `on` for each match, from left to right, until it breaks. No two overlap.
+    /// Calls `on` for each match, from left to right, until it breaks.
     ///
-    /// The search for a match begins at the end of the one before, and may read all of the text from there.
+    /// Matches do not overlap. The search for a match begins at the end of the previous one, and may read all of the
+    /// text from there.
     pub fn each(&self, text: &str, mut on: impl FnMut(Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
         #[cfg(test)]
-        work::searched(text.len());
+        work::record_search(text.len());
         #[cfg(test)]
         let mut on = |found: Range<usize>| {
             let rest = text.len() - found.end;
-            on(found).map_continue(|()| work::searched(rest))
+            on(found).map_continue(|()| work::record_search(rest))
         };
         match self {
             #[cfg(feature = "compile")]
@@ -116,44 +117,48 @@ impl Find {
     }
 }
 
-/// Which of several patterns occur.
-pub(crate) struct Set {
-    /// Those that are nothing but words.
-    literals: Literals,
-    more: Option<More>,
+/// Several patterns that are searched together.
+pub(crate) struct PatternSet {
+    /// The patterns that are alternatives of literals.
+    literals: LiteralSet,
+    others: Option<OtherPatterns>,
 }
 
 /// The other patterns of a set, as one automaton.
-struct More {
+struct OtherPatterns {
     automaton: Automaton,
-    /// The place of each in the list.
-    places: Vec<usize>,
+    /// The index of each in the list of patterns.
+    indices: Vec<usize>,
 }
 
 enum Automaton {
     #[cfg(feature = "compile")]
-    Compiled(Box<compile::Many>),
+    Compiled(Box<compile::CompiledSet>),
     #[cfg(feature = "tables")]
-    Table(table::Many),
+    Table(table::TableSet),
 }
 
-impl Set {
-    /// Tells the patterns that occur, by their place in the list; one may be told more than once.
+impl PatternSet {
+    /// Calls `on` with the index of each pattern that matches.
+    ///
+    /// An index may be reported more than once.
     #[inline]
-    pub fn which(&mut self, text: &[u8], mut on: impl FnMut(usize)) {
-        self.literals.which(text, &mut on);
-        let Some(More { automaton, places }) = &mut self.more else { return };
-        let on = |pattern: usize| places.get(pattern).copied().into_iter().for_each(&mut on);
+    pub fn for_each_found(&mut self, text: &[u8], mut on: impl FnMut(usize)) {
+        self.literals.for_each_found(text, &mut on);
+        let Some(OtherPatterns { automaton, indices }) = &mut self.others else { return };
+        let on = |pattern: usize| indices.get(pattern).copied().into_iter().for_each(&mut on);
         match automaton {
             #[cfg(feature = "compile")]
-            Automaton::Compiled(many) => many.which(text, on),
+            Automaton::Compiled(many) => many.for_each_found(text, on),
             #[cfg(feature = "tables")]
-            Automaton::Table(many) => many.which(text, on),
+            Automaton::Table(many) => many.for_each_found(text, on),
         }
     }
 }
 
-/// What searches cost, for tests of bounds: time differs from machine to machine.
+/// Counts the work of searches, for tests of bounds.
+///
+/// Time differs from machine to machine, so it is no measure of them.
 #[cfg(test)]
 pub(crate) mod work {
     use std::cell::Cell;
@@ -162,12 +167,12 @@ pub(crate) mod work {
         static SEARCHED: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Notes a search that may read so many bytes.
-    pub(super) fn searched(bytes: usize) {
+    /// Records a search that may read this number of bytes.
+    pub(super) fn record_search(bytes: usize) {
         SEARCHED.set(SEARCHED.get() + bytes);
     }
 
-    /// Returns the bytes that this thread's searches may have read since the last call.
+    /// Returns the bytes this thread's searches may have read since the last call.
     pub(crate) fn take() -> usize {
         SEARCHED.take()
     }

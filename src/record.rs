@@ -1,7 +1,7 @@
-//! A borrowed view of one record, in JSON text or `MessagePack`, and the readers of both encodings.
+//! A borrowed view of one record, in JSON text or `MessagePack`, and its readers.
 //!
-//! The members of a record are taken in one scan that checks the whole body and copies nothing. A body that has to
-//! change (redaction, truncation, another encoding) is read once more into a [`Document`].
+//! One scan reads the members of a record, checks the whole body and copies nothing. A body that has to change
+//! (redaction, truncation, another encoding) is read a second time, into a [`Document`].
 //!
 //! Each encoding has one reader that contains its grammar ([`json`], [`msgpack`]). Everything else is built on their
 //! tokens: members, documents, duplicate keys, encoders.
@@ -21,30 +21,32 @@ mod token;
 
 pub use document::{Document, Event};
 pub(crate) use document::{
-    Edit, Limits, REMARK, Unchanged, beginning, escaped_length, is_own_key, original_length, remark,
+    Edit, Limits, NoEdits, REMARK, char_prefix, escaped_length, is_own_key, original_length, remark,
     twice_escaped_length,
 };
 pub use error::{SyntaxError, SyntaxErrorKind};
-pub(crate) use json::{JsonReader, Part, Spelling, first_bytes, unescape};
-pub(crate) use key_cache::{KeyCache, Keys};
+pub(crate) use json::{JsonPart, JsonReader, JsonString, first_byte_list, unescape};
+pub(crate) use key_cache::{KeyCache, KeySet};
 #[cfg(feature = "msgpack")]
 pub(crate) use msgpack::MsgPackReader;
 pub use quality::Quality;
 pub(crate) use simd::{is_ascii, is_plain, plain_length};
+pub(crate) use token::{MemberVisitor, utf8};
 pub use token::{Number, Reader, Str, Token, Value};
-pub(crate) use token::{Take, utf8};
 
-/// The key under which the filter adds everything that it adds to a text.
+/// The key under which the filter adds its own data to a text.
 pub const OWN_KEY: &str = "kaudit_filter";
 
-/// The greatest depth of a record. kAudit nests four levels deep; a record that is deeper is not read.
+/// The maximum nesting depth of a record. Deeper records are rejected.
 ///
-/// Decision: Fluent Bit 2.2 and 3.2 read 32 levels, and the rest of a chunk after a deeper value is lost silently
-/// (`MSGPACK_EMBED_STACK_SIZE`; tried). An event and an entry take two of them, a mark that contains a part of the body
-/// two more, and other filters may take some.
+/// kAudit's findings have four levels.
+///
+/// Decision: Fluent Bit 2.2 and 3.2 read 32 levels and silently lose the rest of a chunk after a deeper value
+/// (`MSGPACK_EMBED_STACK_SIZE`; tried). An event and an entry add two levels, a mark that contains a part of the body
+/// two more, and other filters may add some.
 pub const MAX_DEPTH: usize = 24;
 
-/// How a record is encoded.
+/// The encoding of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// JSON text.
@@ -54,66 +56,69 @@ pub enum Encoding {
     MsgPack,
 }
 
-/// A record: the bytes of one value in one encoding. They need not be valid.
+/// The bytes of one value in one encoding. They need not be valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     encoding: Encoding,
     bytes: &'a [u8],
 }
 
-/// What a scan of a record's members returns besides them.
+/// The body and properties of a record, as its scan returns them.
 #[derive(Clone, Copy, Debug)]
 pub struct Scan<'a> {
-    /// The record without white space around it.
+    /// The record without the white space around it.
     pub body: Record<'a>,
     quality: Quality,
-    /// Whether no string has escape sequences, so that each may stand in JSON as it is.
+    /// Whether no string has escape sequences.
+    /// Each can then be copied into JSON unchanged.
     plain: bool,
-    /// Of a `MessagePack` record: what [`msgpack::is_utf8`] takes.
+    /// For `MessagePack`, the count that [`msgpack::is_utf8`] takes.
     #[cfg(feature = "msgpack")]
-    high: usize,
+    high_bytes: usize,
 }
 
 impl<'a> Record<'a> {
-    /// A record of JSON text, which should be UTF-8 and may have white space around it.
+    /// Creates a record of JSON text.
+    ///
+    /// The text should be UTF-8 and may have white space around it.
     pub fn json(text: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self { encoding: Encoding::Json, bytes: text.as_ref() }
     }
 
-    /// A record of exactly one `MessagePack` value.
+    /// Creates a record of exactly one `MessagePack` value.
     #[cfg(feature = "msgpack")]
     pub fn msgpack(bytes: &'a [u8]) -> Self {
         Self { encoding: Encoding::MsgPack, bytes }
     }
 
-    /// A record in an encoding.
+    /// Creates a record in the given encoding.
     #[cfg(feature = "msgpack")]
     pub(crate) fn new(encoding: Encoding, bytes: &'a [u8]) -> Self {
         Self { encoding, bytes }
     }
 
-    /// Splits the first `MessagePack` value off; its inside is not checked.
+    /// Splits off the first `MessagePack` value, without checking its content.
     ///
     /// # Errors
-    /// The bytes are not a whole value.
+    /// The bytes are not a complete value.
     #[cfg(feature = "msgpack")]
     pub fn split_msgpack(bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), SyntaxError> {
-        let rest = msgpack::after(bytes)?;
+        let rest = msgpack::skip_value(bytes)?;
         Ok((bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default(), rest))
     }
 
-    /// A record in the same encoding, such as the bytes of a [`Value::Map`] in this one.
+    /// Creates a record in the same encoding, such as of the bytes of a [`Value::Map`].
     #[must_use]
     pub fn inner(self, bytes: &'a [u8]) -> Self {
         Self { bytes, ..self }
     }
 
-    /// The encoding.
+    /// Returns the encoding.
     pub fn encoding(self) -> Encoding {
         self.encoding
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
@@ -121,23 +126,24 @@ impl<'a> Record<'a> {
     /// Checks the whole record.
     ///
     /// # Errors
-    /// It is not a map, or its encoding is broken.
+    /// The record is not a map, or its encoding is invalid.
     pub fn check(self) -> Result<Scan<'a>, SyntaxError> {
         self.each_member(&mut |_, _| ())
     }
 
-    /// Takes the members in order, each by what its key means, and checks the whole record. The first of two equal keys
-    /// comes first.
+    /// Passes the members in order to `visitor`, and checks the whole record.
+    ///
+    /// Each member is given by the meaning of its key. Of two duplicate keys, the first in the record is given first.
     #[inline]
-    pub(crate) fn members<K: Keys>(
+    pub(crate) fn members<K: KeySet>(
         self,
         cache: &mut KeyCache<K>,
-        take: &mut impl Take<'a, K::Meaning>,
+        visitor: &mut impl MemberVisitor<'a, K::Meaning>,
     ) -> Result<Scan<'a>, SyntaxError> {
         match self.encoding {
-            Encoding::Json => json::members(self.bytes, cache, take),
+            Encoding::Json => json::members(self.bytes, cache, visitor),
             #[cfg(feature = "msgpack")]
-            Encoding::MsgPack => msgpack::members(self.bytes, cache, take),
+            Encoding::MsgPack => msgpack::members(self.bytes, cache, visitor),
         }
     }
 
@@ -150,24 +156,26 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// As [`Self::members`], of JSON text that has anything after the record, which is returned.
-    pub(crate) fn first_members<K: Keys>(
+    /// Does the same as [`Self::members`] for the first record in JSON text.
+    ///
+    /// Returns the text after the record as well.
+    pub(crate) fn first_members<K: KeySet>(
         self,
         cache: &mut KeyCache<K>,
-        take: &mut impl Take<'a, K::Meaning>,
+        visitor: &mut impl MemberVisitor<'a, K::Meaning>,
     ) -> Result<(Scan<'a>, &'a [u8]), SyntaxError> {
-        json::first_members(self.bytes, cache, take)
+        json::first_members(self.bytes, cache, visitor)
     }
 
-    /// The first value in JSON text, and what follows it.
+    /// Returns the first value in JSON text, and the text after it.
     pub(crate) fn first_value(self) -> Result<(Value<'a>, &'a [u8]), SyntaxError> {
         json::first_value(self.bytes)
     }
 
-    /// The record as a value of any type.
+    /// Returns the record as a value of any type.
     ///
     /// # Errors
-    /// It is broken.
+    /// The encoding is invalid.
     pub(crate) fn value(self) -> Result<Value<'a>, SyntaxError> {
         match self.encoding {
             Encoding::Json => json::value(self.bytes),
@@ -176,21 +184,23 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether the record is text, even if it is broken.
+    /// Whether the record is JSON text, valid or not.
     pub(crate) fn is_text(self) -> bool {
         self.encoding == Encoding::Json
     }
 
-    /// The bytes that the record spells, if it is a list of bytes.
+    /// Returns the bytes of a list of byte values; `None` for any other record.
     pub(crate) fn byte_list(self) -> Option<Vec<u8>> {
         match self.encoding {
-            Encoding::Json => json::first_bytes(self.bytes).map(|(bytes, _)| bytes),
+            Encoding::Json => json::first_byte_list(self.bytes).map(|(bytes, _)| bytes),
             #[cfg(feature = "msgpack")]
             Encoding::MsgPack => msgpack::byte_list(self.bytes),
         }
     }
 
-    /// The value of the first member with this key; `Absent` if the record has none or is not a map.
+    /// Returns the value of the first member with this key.
+    ///
+    /// Returns `Absent` if the record has no such member or is not a map.
     pub(crate) fn member(self, key: &str) -> Value<'a> {
         let mut first = Value::Absent;
         let scan = self.each_member(&mut |name, value| {
@@ -201,8 +211,9 @@ impl<'a> Record<'a> {
         scan.map_or(Value::Absent, |_| first)
     }
 
-    /// The value of the key whose name ends before this offset of a valid record, without reading a map or list. If no
-    /// name ends there, it is any value, or `Null`.
+    /// Returns the value of the key that ends at offset `end` of a valid record.
+    ///
+    /// A map or list is returned without its content. If no key ends there, the result is any value, or `Null`.
     pub(crate) fn value_after_key(self, end: usize) -> Value<'a> {
         let rest = self.bytes.get(end..).unwrap_or_default();
         match self.encoding {
@@ -212,19 +223,21 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The elements of a valid list.
+    /// Iterates over the elements of a valid list.
     pub(crate) fn elements(self) -> Elements<'a> {
         match self.encoding {
-            Encoding::Json => Elements { rest: self, left: u32::MAX },
+            Encoding::Json => Elements { rest: self, remaining: u32::MAX },
             #[cfg(feature = "msgpack")]
             Encoding::MsgPack => {
-                let (left, rest) = msgpack::list_head(self.bytes);
-                Elements { rest: self.inner(rest), left }
+                let (remaining, rest) = msgpack::list_head(self.bytes);
+                Elements { rest: self.inner(rest), remaining }
             }
         }
     }
 
-    /// Reads the record into a document: of a record that is broken or too deep, what can be read of it.
+    /// Reads the record into a document, and returns whether it was read completely.
+    ///
+    /// An invalid or too deep record is read up to its error.
     pub(crate) fn read(self, limits: Limits, edit: &mut dyn Edit) -> (Document<'a>, bool) {
         match self.encoding {
             Encoding::Json => Document::read_within(&mut JsonReader::new(self.bytes), limits, edit),
@@ -233,20 +246,22 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The record as a document.
+    /// Returns the record as a document.
     pub fn document(self) -> Document<'a> {
-        self.read(Limits::NONE, &mut Unchanged).0
+        self.read(Limits::NONE, &mut NoEdits).0
     }
 
-    /// The record as a document, its strings truncated to so many bytes.
+    /// Returns the record as a document with strings truncated to `longest` bytes.
     pub(crate) fn truncated_document(self, longest: usize) -> Document<'a> {
         let mut document = self.document();
         document.truncate(longest);
         document
     }
 
-    /// Calls `on` with each part of JSON text, of another encoding with none, until it returns `false`.
-    pub(crate) fn parts(self, on: &mut dyn FnMut(Part<'a>) -> bool) {
+    /// Calls `on` with each part of JSON text, until it returns `false`.
+    ///
+    /// Does nothing for other encodings.
+    pub(crate) fn parts(self, on: &mut dyn FnMut(JsonPart<'a>) -> bool) {
         match self.encoding {
             Encoding::Json => json::parts(self.bytes, on),
             #[cfg(feature = "msgpack")]
@@ -254,7 +269,9 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Calls `on` with each token of `MessagePack`, of another encoding with none, until it returns `false`.
+    /// Calls `on` with each token of `MessagePack`, until it returns `false`.
+    ///
+    /// Does nothing for other encodings.
     #[cfg_attr(not(feature = "msgpack"), expect(unused_variables, reason = "there is no other encoding"))]
     pub(crate) fn tokens(self, on: &mut dyn FnMut(Token<'a>) -> bool) {
         match self.encoding {
@@ -269,7 +286,9 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// As [`Self::tokens`], with events whose strings are truncated, and the number of bytes that are removed from each.
+    /// Calls `on` with each event, and with the number of bytes removed from it.
+    ///
+    /// Strings are truncated to `longest` bytes. Otherwise as [`Self::tokens`].
     pub(crate) fn events(self, longest: usize, on: &mut impl FnMut(&Event<'_>, usize) -> bool) {
         self.tokens(&mut |token| match token {
             Token::Str(text) => {
@@ -280,26 +299,27 @@ impl<'a> Record<'a> {
         });
     }
 
-    /// Calls `on` with each string of `MessagePack` that is a value, and with how many bytes of the record there are from
-    /// its head to the end, and after it.
+    /// Calls `on` with each `MessagePack` string that is a value.
+    ///
+    /// The two numbers are the bytes of the record from the string's head to the end, and after the string.
     #[cfg(feature = "msgpack")]
     pub(crate) fn strings(self, on: &mut dyn FnMut(&'a [u8], usize, usize)) {
         msgpack::strings(self.bytes, on);
     }
 }
 
-/// The elements of a list.
+/// Iterates over the elements of a list.
 pub(crate) struct Elements<'a> {
     rest: Record<'a>,
-    /// How many are left at most.
-    left: u32,
+    /// The maximum number of elements that remain.
+    remaining: u32,
 }
 
 impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
     fn next(&mut self) -> Option<Value<'a>> {
-        self.left = self.left.checked_sub(1)?;
+        self.remaining = self.remaining.checked_sub(1)?;
         let (value, rest) = match self.rest.encoding {
             Encoding::Json => json::element(self.rest.bytes),
             #[cfg(feature = "msgpack")]
@@ -311,7 +331,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl Scan<'_> {
-    /// Whether no string of the record is spelled otherwise in JSON.
+    /// Whether the JSON form of every string is the string itself.
     pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
@@ -321,8 +341,10 @@ impl Scan<'_> {
         self.body.encoding == Encoding::Json && !self.quality.has(Quality::NOT_UTF8)
     }
 
-    /// The record's properties. What the scan put off is checked now: short strings of `MessagePack`, and duplicate keys
-    /// that it could not rule out.
+    /// Returns the record's properties.
+    ///
+    /// Runs the checks that the scan postponed: UTF-8 in short strings of `MessagePack`, and duplicate keys that the
+    /// cheap filter could not rule out.
     #[inline]
     pub fn quality(&self) -> Quality {
         let quality =
@@ -330,7 +352,7 @@ impl Scan<'_> {
         match self.body.encoding {
             Encoding::Json => quality,
             #[cfg(feature = "msgpack")]
-            Encoding::MsgPack if msgpack::is_utf8(self.body.bytes, self.high) => quality,
+            Encoding::MsgPack if msgpack::is_utf8(self.body.bytes, self.high_bytes) => quality,
             #[cfg(feature = "msgpack")]
             Encoding::MsgPack => quality.and(Quality::NOT_UTF8),
         }
@@ -353,30 +375,32 @@ impl Scan<'_> {
     }
 }
 
-/// A finding's body, copied into its entry unchanged or rewritten.
+/// The body of a finding, copied into its entry unchanged or rewritten.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
-    /// A map whose bytes are copied where the entry has the same encoding.
+    /// A map whose bytes are copied if the entry has the same encoding.
     Verbatim(Record<'a>),
-    /// The same, of which each string that is longer is truncated to so many bytes and a remark. Boxed, since an entry is
-    /// moved and few are truncated.
+    /// A map whose longer strings are truncated to this many bytes and a remark.
+    ///
+    /// Boxed: entries are moved, and few are truncated.
     Truncated(Box<(Record<'a>, usize)>),
-    /// A body that changed.
+    /// A body that was changed.
     Document(Document<'a>),
 }
 
 /// The content of a body.
 #[derive(Clone, Copy)]
 pub(crate) enum BodyView<'b> {
-    /// A record whose strings are truncated to so many bytes.
+    /// A record whose strings are truncated to this many bytes.
     Record(Record<'b>, usize),
     /// Events.
     Document(&'b [Event<'b>]),
 }
 
 impl<'a> Body<'a> {
-    /// The content. Decision: by value. Encoders that pass references to an entry on, even where it is rarely rewritten,
-    /// have it copied once more.
+    /// Returns the content.
+    ///
+    /// Decision: by value. Encoders that pass on references to an entry, even on cold paths, have it copied once more.
     #[inline]
     pub(crate) fn view(&self) -> BodyView<'_> {
         match self {
@@ -386,7 +410,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The body as a document.
+    /// Returns the body as a document.
     pub fn into_document(self) -> Document<'a> {
         match self {
             Self::Verbatim(record) => record.document(),

@@ -1,11 +1,12 @@
-//! A finding's severity: the first row of the table that fits.
+//! The severity of a finding: the first matching row of the table.
 
 use crate::config::{Severity, SeverityRow};
 use crate::finding::{Category, Confidence, Kind, MatchInput};
-use crate::pattern::{BuildError, Source, Test};
+use crate::pattern::{BuildError, PatternSource, PatternTest};
 
-/// The rows that follow the operator's own: incidents and anomalies by confidence (an unknown one counts as medium),
-/// selections by authorisation and rule, their counts lower, activity by authorisation.
+/// Returns the built-in rows, which follow the operator's own.
+/// Incidents and anomalies are rated by confidence (an unknown one counts as medium), selections by authorisation and
+/// rule, their counts lower, activity by authorisation.
 pub(crate) fn builtin() -> Vec<SeverityRow> {
     let detection = |category: &[Category], confidence: &[Confidence], severity| SeverityRow {
         kinds: vec![Kind::Detection],
@@ -37,34 +38,35 @@ pub(crate) fn builtin() -> Vec<SeverityRow> {
     ]
 }
 
-/// Names of policy rules that speak of credentials, of a way into a container, or of more rights.
+/// Matches policy rules about credentials, container access or privileges.
 const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|privilege|impersonat|escalat|anonymous|unsafe|cluster-?admin";
 
 /// The compiled table.
-pub(crate) struct Table {
-    rows: Vec<Row>,
-    /// For each combination of all that is not a pattern, an input's and the flags', what is known of it. Decision:
-    /// nothing at the start, until it was asked for; a guest of WebAssembly may start anew for each chunk.
-    known: Box<[Known]>,
+pub(crate) struct SeverityTable {
+    rows: Vec<CompiledRow>,
+    /// A cache by the combination of all input values and flags, patterns excepted.
+    /// Decision: empty at the start and filled on first use, since a WebAssembly guest may be started again for each
+    /// chunk.
+    cache: Box<[CachedRow]>,
 }
 
 #[derive(Clone, Copy)]
-enum Known {
-    Nothing,
-    /// The first row that fits has no pattern.
+enum CachedRow {
+    Unknown,
+    /// The first row whose values match has no patterns.
     Severity(Severity),
-    /// The first row that fits but for its patterns.
-    Row(u16),
+    /// The index of the first row whose values match; its patterns are not tested.
+    FirstCandidate(u16),
 }
 
-/// What a finding's severity depends on besides the input.
+/// The properties of a finding that rows match on, besides the input.
 #[derive(Clone, Copy)]
-pub(crate) struct Flags {
+pub(crate) struct SeverityFlags {
     pub non_authorized: bool,
     pub count: bool,
 }
 
-impl Flags {
+impl SeverityFlags {
     const COMBINATIONS: usize = 4;
 
     #[inline(always)]
@@ -73,28 +75,28 @@ impl Flags {
     }
 }
 
-struct Row {
+struct CompiledRow {
     clauses: SeverityRow,
-    entity: Option<Test>,
-    rule: Option<Test>,
+    entity: Option<PatternTest>,
+    rule: Option<PatternTest>,
     severity: Severity,
 }
 
-impl Table {
-    /// The operator's rows, then the built-in ones.
-    pub fn new(rows: &[SeverityRow], source: &mut impl Source) -> Result<Self, BuildError> {
-        Self::of_rows(rows.iter().cloned().chain(builtin()), source)
+impl SeverityTable {
+    /// Compiles the operator's rows, followed by the built-in ones.
+    pub fn new(rows: &[SeverityRow], source: &mut impl PatternSource) -> Result<Self, BuildError> {
+        Self::from_rows(rows.iter().cloned().chain(builtin()), source)
     }
 
-    /// These rows and no others.
-    pub fn of_rows(
+    /// Compiles only these rows.
+    pub fn from_rows(
         rows: impl Iterator<Item = SeverityRow>,
-        source: &mut impl Source,
+        source: &mut impl PatternSource,
     ) -> Result<Self, BuildError> {
         let mut compile =
             |pattern: &Option<String>| pattern.as_deref().map(|pattern| source.test(pattern)).transpose();
         let rows = rows.map(|clauses| {
-            Ok::<_, BuildError>(Row {
+            Ok::<_, BuildError>(CompiledRow {
                 entity: compile(&clauses.entity)?,
                 rule: compile(&clauses.rule)?,
                 severity: clauses.severity.unwrap_or(Severity::Info),
@@ -103,60 +105,67 @@ impl Table {
         });
         Ok(Self {
             rows: rows.collect::<Result<_, _>>()?,
-            known: vec![Known::Nothing; MatchInput::COMBINATIONS * Flags::COMBINATIONS].into_boxed_slice(),
+            cache: vec![CachedRow::Unknown; MatchInput::COMBINATIONS * SeverityFlags::COMBINATIONS]
+                .into_boxed_slice(),
         })
     }
 
-    /// The severity of a finding.
+    /// Returns the severity of a finding.
     #[inline]
-    pub fn of(&mut self, input: &MatchInput<'_>, flags: Flags) -> Severity {
-        let place = input.combination().wrapping_mul(Flags::COMBINATIONS).wrapping_add(flags.combination());
-        match self.known.get(place) {
-            Some(Known::Severity(severity)) => *severity,
-            Some(Known::Row(first)) => self.from(usize::from(*first), *input, flags),
-            Some(Known::Nothing) | None => self.learn(place, *input, flags),
+    pub fn lookup(&mut self, input: &MatchInput<'_>, flags: SeverityFlags) -> Severity {
+        let index =
+            input.combination().wrapping_mul(SeverityFlags::COMBINATIONS).wrapping_add(flags.combination());
+        match self.cache.get(index) {
+            Some(CachedRow::Severity(severity)) => *severity,
+            Some(CachedRow::FirstCandidate(first)) => {
+                self.first_match_from(usize::from(*first), *input, flags)
+            }
+            Some(CachedRow::Unknown) | None => self.fill_cache(index, *input, flags),
         }
     }
 
-    /// The severity of a finding that no row before this fits.
+    /// Returns the severity of the first matching row from this index on.
     #[inline(never)]
-    fn from(&self, first: usize, input: MatchInput<'_>, flags: Flags) -> Severity {
+    fn first_match_from(&self, first: usize, input: MatchInput<'_>, flags: SeverityFlags) -> Severity {
         let mut rows = self.rows.get(first..).unwrap_or_default().iter();
-        let fits = rows.find(|row| row.fits(&input, flags) && row.finds(&input));
-        fits.map_or(Severity::Info, |row| row.severity)
+        let row = rows.find(|row| row.matches_values(&input, flags) && row.matches_patterns(&input));
+        row.map_or(Severity::Info, |row| row.severity)
     }
 
     #[inline(never)]
-    fn learn(&mut self, place: usize, input: MatchInput<'_>, flags: Flags) -> Severity {
-        let first = self.rows.iter().position(|row| row.fits(&input, flags)).unwrap_or(self.rows.len());
-        let known = match (self.rows.get(first), u16::try_from(first)) {
-            (Some(Row { entity: None, rule: None, severity, .. }), _) => Known::Severity(*severity),
-            (_, Ok(first)) => Known::Row(first),
-            _ => Known::Nothing,
+    fn fill_cache(&mut self, index: usize, input: MatchInput<'_>, flags: SeverityFlags) -> Severity {
+        let first =
+            self.rows.iter().position(|row| row.matches_values(&input, flags)).unwrap_or(self.rows.len());
+        let cached = match (self.rows.get(first), u16::try_from(first)) {
+            (Some(CompiledRow { entity: None, rule: None, severity, .. }), _) => {
+                CachedRow::Severity(*severity)
+            }
+            (_, Ok(first)) => CachedRow::FirstCandidate(first),
+            _ => CachedRow::Unknown,
         };
-        if let Some(slot) = self.known.get_mut(place) {
-            *slot = known;
+        if let Some(slot) = self.cache.get_mut(index) {
+            *slot = cached;
         }
-        self.from(first, input, flags)
+        self.first_match_from(first, input, flags)
     }
 }
 
-impl Row {
-    /// Whether the finding is one of those that the row speaks of, but for its patterns.
-    fn fits(&self, input: &MatchInput<'_>, flags: Flags) -> bool {
-        fn lists<T: PartialEq>(words: &[T], word: Option<T>) -> bool {
-            words.is_empty() || word.is_some_and(|word| words.contains(&word))
+impl CompiledRow {
+    /// Returns whether the row matches, its patterns excepted.
+    fn matches_values(&self, input: &MatchInput<'_>, flags: SeverityFlags) -> bool {
+        fn accepts<T: PartialEq>(values: &[T], value: Option<T>) -> bool {
+            values.is_empty() || value.is_some_and(|value| values.contains(&value))
         }
         let clauses = &self.clauses;
-        lists(&clauses.kinds, Some(input.kind))
-            && lists(&clauses.etype, input.etype)
-            && lists(&clauses.category, input.category)
-            && lists(&clauses.confidence, input.confidence)
+        accepts(&clauses.kinds, Some(input.kind))
+            && accepts(&clauses.etype, input.etype)
+            && accepts(&clauses.category, input.category)
+            && accepts(&clauses.confidence, input.confidence)
             && clauses.non_authorized.is_none_or(|wanted| wanted == flags.non_authorized)
             && clauses.count.is_none_or(|wanted| wanted == flags.count)
     }
 
-    fn finds(&self, input: &MatchInput<'_>) -> bool {
+    fn matches_patterns(&self, input: &MatchInput<'_>) -> bool {
         self.entity.as_ref().is_none_or(|test| test.is_match(input.entity))
             && self.rule.as_ref().is_none_or(|test| test.is_match(input.rule))
     }

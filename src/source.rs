@@ -1,9 +1,11 @@
-//! Finds the findings of a record: the record itself, or what it contains as objects, lists and text.
+//! Finds the findings of a record: the record itself, or values in it.
 //!
-//! A finding is searched for under the keys of the option `look-in`, at most [`LEVELS`] deep, and in every other object
-//! at the top level that is unmistakably one (Fluent Bit's `Merge_Log_Key` may have any name). The first key that
-//! contains findings counts; the fields around it are transport. A list, several objects in one text, or lines of text
-//! are a batch: each item is judged on its own, those that are no findings included.
+//! Such values are objects, lists and text.
+//!
+//! Findings are searched for under the keys of the option `look-in`, at most [`LEVELS`] deep. Any other object at the
+//! top level is accepted if it is unmistakably a finding, because Fluent Bit's `Merge_Log_Key` may have any name. The
+//! first key that contains findings counts; the fields around it belong to the transport. A list, several objects in
+//! one text, or lines of text are a batch: each item gets its own verdict, including items that are not findings.
 
 mod keys;
 mod text;
@@ -12,77 +14,85 @@ use memchr::{memchr, memchr2_iter};
 
 use crate::config::ANY_OBJECT;
 use crate::finding::{Field, Fields, Kind};
-use crate::record::{KeyCache, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Take, Value, unescape};
+use crate::record::{
+    KeyCache, MemberVisitor, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Value, unescape,
+};
 
-use keys::{Key, KeyTable, Path};
-use text::Begins;
+use keys::{KeyPath, KeyTable, KnownKey};
+use text::ValueStart;
 
-/// How many objects or texts may be around a finding, the record not counted. A path of several keys is one.
+/// The maximum number of objects or texts around a finding, without the record.
+///
+/// A path of several keys is one level.
 const LEVELS: usize = 3;
 
-/// Where the findings of a record go.
+/// Receives the findings of a record.
 pub(crate) trait Sink {
-    /// A finding.
+    /// Receives a finding.
     fn finding(&mut self, found: &Found<'_, '_>);
 
-    /// An item of a batch that is no finding, or a record that contains none.
-    fn other(&mut self, other: &Other<'_, '_>);
+    /// Receives an item of a batch that is not a finding, or a record without findings.
+    fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>);
 
-    /// Whether the record is an entry or envelope of the filter's own that may pass unchanged.
+    /// Whether the record is the filter's own entry or envelope and may pass unchanged.
     fn passes(&mut self, record: Record<'_>) -> bool;
 
-    /// Whether a record's findings may be given one by one, or else only the single finding of a record.
+    /// Whether the findings of a batch may be given one by one.
+    ///
+    /// If not, only the single finding of a record is given.
     fn takes_batches(&self) -> bool;
 
-    /// The path at which the next findings are searched for: a key, an index, or a line. Called in pairs with `leave`.
-    fn enter(&mut self, _step: Step<'_>) {}
+    /// Enters the path step under which the next findings are searched for.
+    ///
+    /// Each call is followed by one of `leave`.
+    fn enter(&mut self, _step: PathStep<'_>) {}
 
-    /// The search at the last step has ended.
+    /// Leaves the last path step.
     fn leave(&mut self) {}
 }
 
-/// One step on the path to a finding.
+/// One step of the path to a finding.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "compile"), expect(dead_code, reason = "only explanations show paths"))]
-pub(crate) enum Step<'p> {
+pub(crate) enum PathStep<'p> {
     /// A member of an object.
     Key(&'p str),
     /// An element of a list.
     Index(usize),
-    /// An object or line of a text.
+    /// An object or a line in a text.
     Part(usize),
 }
 
-/// A finding, and where it is.
+/// A finding, and its members.
 pub(crate) struct Found<'s, 'a> {
     pub kind: Kind,
     pub members: &'s Members<'a>,
     pub scan: &'s Scan<'a>,
-    /// The keys of members that are copies of it.
+    /// The keys of the members that are copies of the finding.
     pub copies: Vec<String>,
 }
 
-/// What is no finding.
-pub(crate) struct Other<'s, 'a> {
+/// A record or an item of a batch that is not a finding.
+pub(crate) struct NotAFinding<'s, 'a> {
     pub content: Content<'a>,
-    /// The members, if it is an object.
+    /// The members, if the content is an object.
     pub members: Option<&'s Members<'a>>,
-    /// What is wrong with it, or with the finding in it.
+    /// The syntax error in it, or in the finding that it contains.
     pub error: Option<SyntaxError>,
     /// Whether it contains several findings that the host cannot take one by one.
     pub batch: bool,
-    /// Whether it is an item of a batch, and not the record.
+    /// Whether it is an item of a batch, not a whole record.
     pub item: bool,
 }
 
-/// What was read of something that is no finding.
+/// The content of a record or item that is not a finding.
 #[derive(Clone, Copy)]
 pub(crate) enum Content<'a> {
     /// An object.
     Object(Scan<'a>),
     /// A text, such as a line.
     Text(&'a [u8]),
-    /// A value of another type, or a record that cannot be read.
+    /// A value of another type, or an invalid record.
     Value(Record<'a>),
 }
 
@@ -90,15 +100,15 @@ pub(crate) enum Content<'a> {
 #[derive(Default)]
 pub(crate) struct Members<'a> {
     pub fields: Fields<'a>,
-    /// Whether the filter's own key is among them.
-    pub own: bool,
-    /// Whether the names of an entry are among them.
-    names: [bool; 2],
-    /// The values that may contain findings, in the order in which they occur.
+    /// Whether the object has the filter's own key.
+    pub has_own_key: bool,
+    /// Whether the object has `applicationName` and `subsystemName`, as entries do.
+    entry_names: [bool; 2],
+    /// The values that may contain findings, in record order.
     candidates: Candidates<'a>,
 }
 
-/// A few values without an allocation.
+/// A list of values that stores the first two without an allocation.
 #[derive(Default)]
 struct Candidates<'a> {
     first: [Option<Candidate<'a>>; 2],
@@ -109,12 +119,12 @@ struct Candidates<'a> {
 #[derive(Clone, Copy)]
 struct Candidate<'a> {
     value: Value<'a>,
-    /// The path that names it; `None`: an object under a key that no path names.
+    /// The index of the path that names it; `None` for an object that no path names.
     path: Option<usize>,
 }
 
 impl<'a> Members<'a> {
-    /// Takes the known members of a record.
+    /// Reads the known members of a record.
     #[inline(always)]
     fn read(&mut self, record: Record<'a>, cache: &mut KeyCache<KeyTable>) -> Result<Scan<'a>, SyntaxError> {
         let scan = record.members(cache, self)?;
@@ -122,7 +132,9 @@ impl<'a> Members<'a> {
         Ok(scan)
     }
 
-    /// Takes those of the record at the beginning of a text; what follows it is returned.
+    /// Reads the known members of the record at the beginning of a text.
+    ///
+    /// Returns the text after the record as well.
     fn read_first(
         &mut self,
         text: &'a [u8],
@@ -138,19 +150,19 @@ impl<'a> Members<'a> {
     }
 
     #[cold]
-    fn take_role(&mut self, key: Key, value: Value<'a>) {
+    fn take_role(&mut self, key: KnownKey, value: Value<'a>) {
         if let Some(Ok(vacant)) = key.slot().map(|slot| self.fields.vacant(slot)) {
             *vacant = value;
         }
         let candidate = match key.path() {
             Some(path) => Candidate { value, path: Some(path) },
-            None if key == Key::OWN => {
-                self.own = true;
+            None if key == KnownKey::OWN => {
+                self.has_own_key = true;
                 return;
             }
-            None if key == Key::APPLICATION || key == Key::SUBSYSTEM => {
-                let [application, subsystem] = &mut self.names;
-                *(if key == Key::APPLICATION { application } else { subsystem }) = true;
+            None if key == KnownKey::APPLICATION || key == KnownKey::SUBSYSTEM => {
+                let [application, subsystem] = &mut self.entry_names;
+                *(if key == KnownKey::APPLICATION { application } else { subsystem }) = true;
                 return;
             }
             None => Candidate { value, path: None },
@@ -160,13 +172,13 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Whether there is a value that may contain findings.
+    /// Whether some value may contain findings.
     pub fn has_candidates(&self) -> bool {
         matches!(self.candidates.first, [Some(_), ..])
     }
 
-    /// The kind of the object under a key that no path names: it has to be unmistakable.
-    fn certain_kind(&self) -> Option<Kind> {
+    /// Returns the kind of an object that no path names, if it is unmistakable.
+    fn unmistakable_kind(&self) -> Option<Kind> {
         let fields = &self.fields;
         let has_origin = || fields.has(Field::Cluster) || fields.has(Field::Principal);
         match fields.kind()? {
@@ -177,21 +189,23 @@ impl<'a> Members<'a> {
     }
 }
 
-impl<'a> Take<'a, Key> for Members<'a> {
+impl<'a> MemberVisitor<'a, KnownKey> for Members<'a> {
     #[inline(always)]
-    fn text(&mut self, key: Key, text: &'a [u8]) {
+    fn text(&mut self, key: KnownKey, text: &'a [u8]) {
         match self.fields.vacant(key.only_slot()) {
             Ok(vacant) => *vacant = Value::Str(Str::Plain(text)),
-            Err(false) if key != Key::NOTHING => self.take_role(key, Value::Str(Str::Plain(text))),
+            Err(false) if key != KnownKey::NONE => self.take_role(key, Value::Str(Str::Plain(text))),
             Err(_) => (),
         }
     }
 
     #[inline(always)]
-    fn value(&mut self, key: Key, value: Value<'a>) {
+    fn value(&mut self, key: KnownKey, value: Value<'a>) {
         match self.fields.vacant(key.only_slot()) {
             Ok(vacant) => *vacant = value,
-            Err(false) if key != Key::NOTHING || matches!(value, Value::Map(_)) => self.take_role(key, value),
+            Err(false) if key != KnownKey::NONE || matches!(value, Value::Map(_)) => {
+                self.take_role(key, value)
+            }
             Err(_) => (),
         }
     }
@@ -211,7 +225,7 @@ impl<'a> Candidates<'a> {
 }
 
 impl Candidate<'_> {
-    /// A cheap look, so that the lines of other programs cost next to nothing.
+    /// A cheap check that rejects nearly all lines of other programs.
     fn may_contain_finding(&self) -> bool {
         match self.value {
             Value::Str(text) => {
@@ -219,7 +233,8 @@ impl Candidate<'_> {
                 memchr(b'{', source).is_some()
             }
             Value::Map(bytes) => {
-                // The letter of each word that occurs least: a searcher takes longer to build than most objects to search.
+                // Searches for the rarest letter of each name: a substring searcher takes longer to build than most
+                // objects to search.
                 let has = |word: &[u8], from: Option<usize>| {
                     from.and_then(|from| bytes.get(from..)).is_some_and(|rest| rest.starts_with(word))
                 };
@@ -233,23 +248,23 @@ impl Candidate<'_> {
     }
 }
 
-/// What reading a record takes, from record to record.
-pub(crate) struct Source {
+/// Finds the findings of records, and keeps its key cache between them.
+pub(crate) struct Recogniser {
     cache: KeyCache<KeyTable>,
-    paths: Vec<Path>,
-    /// Whether objects under other keys are searched, too.
+    paths: Vec<KeyPath>,
+    /// Whether objects under other keys are searched as well.
     any_object: bool,
-    /// Buffers for text whose escape sequences are resolved, one for each level.
+    /// Buffers for text with resolved escape sequences, one for each level.
     buffers: Vec<String>,
 }
 
-impl Source {
-    /// For the paths of `look-in`.
+impl Recogniser {
+    /// Creates a recogniser for the paths of `look-in`.
     pub fn new(look_in: &[Vec<String>]) -> Self {
         Self::with_cache(look_in, KeyCache::new)
     }
 
-    /// The same without a cache of keys: what a source with one has to agree with.
+    /// Creates a recogniser without a key cache, the reference for all others.
     #[cfg(any(test, feature = "compile"))]
     pub fn uncached(look_in: &[Vec<String>]) -> Self {
         Self::with_cache(look_in, KeyCache::disabled)
@@ -257,7 +272,7 @@ impl Source {
 
     fn with_cache(look_in: &[Vec<String>], cache: impl FnOnce(KeyTable) -> KeyCache<KeyTable>) -> Self {
         let is_any = |path: &Vec<String>| matches!(&path[..], [key] if key == ANY_OBJECT);
-        let paths = Path::sort(look_in.iter().filter(|path| !is_any(path)));
+        let paths = KeyPath::sort(look_in.iter().filter(|path| !is_any(path)));
         Self {
             cache: cache(KeyTable::new(&paths)),
             paths,
@@ -266,7 +281,7 @@ impl Source {
         }
     }
 
-    /// Takes the known members of a record.
+    /// Reads the known members of a record.
     #[inline(always)]
     pub fn members<'a>(
         &mut self,
@@ -276,7 +291,7 @@ impl Source {
         members.read(record, &mut self.cache)
     }
 
-    /// Gives all findings of a record to the sink, or the record itself if it has none.
+    /// Passes all findings of a record to the sink, or the record if it has none.
     pub fn read(&mut self, record: Record<'_>, sink: &mut dyn Sink) {
         let mut members = Members::default();
         let scanned = self.members(record, &mut members);
@@ -289,7 +304,9 @@ impl Source {
         }
     }
 
-    /// Searches for the findings of a record that is not one itself, as its members show, or that could not be read.
+    /// Searches a record that is not a finding itself for findings.
+    ///
+    /// `scanned` is the error if the record could not be read.
     pub fn search<'a>(
         &mut self,
         record: Record<'a>,
@@ -297,32 +314,36 @@ impl Source {
         members: &Members<'a>,
         sink: &mut dyn Sink,
     ) {
-        if members.names == [true; 2] && scanned.is_ok() && sink.passes(record) {
+        if members.entry_names == [true; 2] && scanned.is_ok() && sink.passes(record) {
             return;
         }
         let mut search = self.start(sink);
-        let at = At::START;
+        let at = Position::START;
         let found = match scanned {
             Ok(_) => search.candidates(record, members, at),
-            Err(_) => search.whole(record, at),
+            Err(_) => search.non_object(record, at),
         };
-        if found == Outcome::Found {
+        if found == Searched::Found {
             return;
         }
-        let Search { error, batch, sink, .. } = search;
+        let Search { error, refused_batch: batch, sink, .. } = search;
         let other = match scanned {
-            Ok(scan) => {
-                Other { content: Content::Object(scan), members: Some(members), error, batch, item: false }
-            }
+            Ok(scan) => NotAFinding {
+                content: Content::Object(scan),
+                members: Some(members),
+                error,
+                batch,
+                item: false,
+            },
             Err(own) => {
                 let error = Some(error.unwrap_or(own));
-                Other { content: Content::Value(record), members: None, error, batch, item: false }
+                NotAFinding { content: Content::Value(record), members: None, error, batch, item: false }
             }
         };
-        sink.other(&other);
+        sink.not_a_finding(&other);
     }
 
-    /// See [`copies`].
+    /// Returns the keys of members that are copies of a finding (see [`copies`]).
     pub fn copies<'a>(&mut self, members: &Members<'a>, record: Record<'a>) -> Vec<String> {
         copies(members, record, &self.paths, &mut self.cache, &mut self.buffers)
     }
@@ -336,38 +357,40 @@ impl Source {
             buffers,
             sink,
             error: None,
-            batch: false,
-            compares: false,
+            refused_batch: false,
+            is_comparison: false,
         }
     }
 }
 
-/// Whether findings were given to the sink.
+/// The result of a search: whether findings were passed to the sink.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// There is none.
+enum Searched {
+    /// No finding.
     Nothing,
-    /// There are some, and all items have been given.
+    /// At least one finding. All items have been passed to the sink.
     Found,
-    /// There is one after items that have not been given: the search has to start again and give all of them.
+    /// A finding follows items that have not been passed to the sink.
+    ///
+    /// The search has to start again and pass all of them.
     Restart,
 }
 
-/// A position in the search.
+/// A position in the search, and the state of the batches around it.
 #[derive(Clone, Copy)]
-struct At {
-    /// How many objects and texts are around it.
+struct Position {
+    /// The number of objects and texts around the position.
     level: usize,
-    /// Whether nothing follows it in the record.
+    /// Whether nothing follows the position in the record.
     last: bool,
-    /// Whether there are items before it that have not been given.
+    /// Whether items before the position have not been passed to the sink.
     deferred: bool,
-    /// Whether items are given although no finding has been found yet.
+    /// Whether items are passed on although no finding has been found yet.
     emit: bool,
 }
 
-impl At {
-    /// The record itself.
+impl Position {
+    /// The position of the record itself.
     const START: Self = Self { level: 0, last: true, deferred: false, emit: false };
 
     fn inner(self) -> Self {
@@ -377,60 +400,63 @@ impl At {
 
 struct Search<'s> {
     cache: &'s mut KeyCache<KeyTable>,
-    paths: &'s [Path],
+    paths: &'s [KeyPath],
     any_object: bool,
     buffers: &'s mut Vec<String>,
     sink: &'s mut dyn Sink,
-    /// What is wrong with the first finding that is broken.
+    /// The syntax error of the first invalid finding.
     error: Option<SyntaxError>,
-    /// Whether there are several findings that the host cannot take.
-    batch: bool,
+    /// Whether there are several findings, which the host cannot take one by one.
+    refused_batch: bool,
     /// Whether the findings are only compared with another.
-    compares: bool,
+    is_comparison: bool,
 }
 
 /// The state of a walk over the items of one list or text.
-struct Items {
-    at: At,
-    /// How many items came before.
+struct ItemWalk {
+    at: Position,
+    /// The number of items before the current one.
     count: usize,
     found: bool,
-    /// Whether there is a finding after items that have not been given.
+    /// Whether a finding follows items that have not been passed to the sink.
     restart: bool,
 }
 
 impl Search<'_> {
-    /// Searches the candidates of an object, until one contains findings.
-    fn candidates<'x>(&mut self, record: Record<'x>, members: &Members<'x>, at: At) -> Outcome {
+    /// Searches the candidates of an object until one contains findings.
+    fn candidates<'x>(&mut self, record: Record<'x>, members: &Members<'x>, at: Position) -> Searched {
         if at.level >= LEVELS {
-            return Outcome::Nothing;
+            return Searched::Nothing;
         }
         for Candidate { value, path } in members.candidates.iter() {
             let outcome = match path {
                 Some(path) => self.path(record, value, path, at),
                 None => match value {
                     Value::Map(bytes) if at.level == 0 && self.any_object => {
-                        self.certain(record.inner(bytes), at.inner())
+                        self.unmistakable(record.inner(bytes), at.inner())
                     }
-                    _ => Outcome::Nothing,
+                    _ => Searched::Nothing,
                 },
             };
-            if outcome != Outcome::Nothing {
+            if outcome != Searched::Nothing {
                 return outcome;
             }
         }
-        Outcome::Nothing
+        Searched::Nothing
     }
 
-    /// Searches the value of a path's first key: itself if the path ends there, and what its further keys lead to.
-    fn path<'x>(&mut self, record: Record<'x>, value: Value<'x>, path: usize, at: At) -> Outcome {
-        let Some(Path { first, ends, further }) = self.paths.get(path) else { return Outcome::Nothing };
-        self.sink.enter(Step::Key(first));
-        let mut outcome = if *ends { self.value(record, value, at.inner()) } else { Outcome::Nothing };
+    /// Searches the value of a path's first key, and the values of the longer paths.
+    fn path<'x>(&mut self, record: Record<'x>, value: Value<'x>, path: usize, at: Position) -> Searched {
+        let Some(KeyPath { first, is_whole_path, tails }) = self.paths.get(path) else {
+            return Searched::Nothing;
+        };
+        self.sink.enter(PathStep::Key(first));
+        let mut outcome =
+            if *is_whole_path { self.value(record, value, at.inner()) } else { Searched::Nothing };
         if let Value::Map(bytes) = value {
-            for keys in further {
-                if outcome == Outcome::Nothing {
-                    outcome = self.further(record.inner(bytes), keys, at);
+            for keys in tails {
+                if outcome == Searched::Nothing {
+                    outcome = self.follow(record.inner(bytes), keys, at);
                 }
             }
         }
@@ -438,81 +464,89 @@ impl Search<'_> {
         outcome
     }
 
-    /// Follows the further keys of a path.
-    fn further(&mut self, record: Record<'_>, keys: &[Box<str>], at: At) -> Outcome {
-        let Some((key, further)) = keys.split_first() else { return Outcome::Nothing };
+    /// Follows the remaining keys of a path.
+    fn follow(&mut self, record: Record<'_>, keys: &[Box<str>], at: Position) -> Searched {
+        let Some((key, further)) = keys.split_first() else { return Searched::Nothing };
         let value = record.member(key);
-        self.sink.enter(Step::Key(key));
+        self.sink.enter(PathStep::Key(key));
         let outcome = match value {
             value if further.is_empty() => self.value(record, value, at.inner()),
-            Value::Map(bytes) => self.further(record.inner(bytes), further, at),
-            _ => Outcome::Nothing,
+            Value::Map(bytes) => self.follow(record.inner(bytes), further, at),
+            _ => Searched::Nothing,
         };
         self.sink.leave();
         outcome
     }
 
-    /// Takes an object under a key that no path names, if it is unmistakably a finding.
-    fn certain(&mut self, record: Record<'_>, at: At) -> Outcome {
+    /// Accepts an object that no path names if it is unmistakably a finding.
+    fn unmistakable(&mut self, record: Record<'_>, at: Position) -> Searched {
         let mut members = Members::default();
-        let Ok(scan) = members.read(record, self.cache) else { return Outcome::Nothing };
-        match members.certain_kind() {
-            Some(kind) => self.give(kind, &members, &scan, at),
-            None => Outcome::Nothing,
+        let Ok(scan) = members.read(record, self.cache) else { return Searched::Nothing };
+        match members.unmistakable_kind() {
+            Some(kind) => self.emit_finding(kind, &members, &scan, at),
+            None => Searched::Nothing,
         }
     }
 
     /// Searches a value.
-    fn value(&mut self, record: Record<'_>, value: Value<'_>, at: At) -> Outcome {
+    fn value(&mut self, record: Record<'_>, value: Value<'_>, at: Position) -> Searched {
         if at.level > LEVELS {
-            return Outcome::Nothing;
+            return Searched::Nothing;
         }
         match value {
             Value::Str(text) => self.string(text, at),
             Value::Map(bytes) => self.object(record.inner(bytes), at),
             Value::List(bytes) => self.list(record.inner(bytes), at),
-            _ => Outcome::Nothing,
+            _ => Searched::Nothing,
         }
     }
 
     /// Searches an object.
-    fn object(&mut self, record: Record<'_>, at: At) -> Outcome {
+    fn object(&mut self, record: Record<'_>, at: Position) -> Searched {
         let mut members = Members::default();
         match members.read(record, self.cache) {
             Ok(scan) => self.members(&members, &scan, at),
-            Err(_) => Outcome::Nothing,
+            Err(_) => Searched::Nothing,
         }
     }
 
-    /// Takes an object as a finding, or searches what it contains.
-    fn members<'x>(&mut self, members: &Members<'x>, scan: &Scan<'x>, at: At) -> Outcome {
+    /// Accepts an object as a finding, or searches its members.
+    fn members<'x>(&mut self, members: &Members<'x>, scan: &Scan<'x>, at: Position) -> Searched {
         match members.fields.kind() {
-            Some(kind) => self.give(kind, members, scan, at),
+            Some(kind) => self.emit_finding(kind, members, scan, at),
             None => self.candidates(scan.body, members, at),
         }
     }
 
-    /// Gives a finding to the sink, unless items before it have to be given first or the host takes single ones only.
-    fn give<'x>(&mut self, kind: Kind, members: &Members<'x>, scan: &Scan<'x>, at: At) -> Outcome {
+    /// Passes a finding to the sink.
+    ///
+    /// It is withheld if earlier items have to be passed on first, or if the host takes single findings only.
+    fn emit_finding<'x>(
+        &mut self,
+        kind: Kind,
+        members: &Members<'x>,
+        scan: &Scan<'x>,
+        at: Position,
+    ) -> Searched {
         let is_only_item = at.last && !at.deferred && !at.emit;
         if !self.sink.takes_batches() && !is_only_item {
-            self.batch = true;
-            return Outcome::Nothing;
+            self.refused_batch = true;
+            return Searched::Nothing;
         }
         if at.deferred {
-            return Outcome::Restart;
+            return Searched::Restart;
         }
-        let keys = if self.compares {
+        let keys = if self.is_comparison {
             Vec::new()
         } else {
             copies(members, scan.body, self.paths, self.cache, self.buffers)
         };
         self.sink.finding(&Found { kind, members, scan, copies: keys });
-        Outcome::Found
+        Searched::Found
     }
 
-    /// Searches a string, as a text.
-    fn string(&mut self, text: Str<'_>, at: At) -> Outcome {
+    /// Searches a string as text.
+    fn string(&mut self, text: Str<'_>, at: Position) -> Searched {
         match text.plain() {
             Some(bytes) => self.text(bytes, at),
             None => self.decoded(at, |buffer| {
@@ -522,7 +556,7 @@ impl Search<'_> {
     }
 
     /// Searches a text that `decode` writes into a buffer.
-    fn decoded(&mut self, at: At, decode: impl FnOnce(&mut String)) -> Outcome {
+    fn decoded(&mut self, at: Position, decode: impl FnOnce(&mut String)) -> Searched {
         let mut buffer = self.buffers.pop().unwrap_or_default();
         buffer.clear();
         decode(&mut buffer);
@@ -531,26 +565,26 @@ impl Search<'_> {
         outcome
     }
 
-    /// Searches a record that is no object: a list, a string, or a text that is no JSON.
-    fn whole(&mut self, record: Record<'_>, at: At) -> Outcome {
+    /// Searches a record that is not an object: a list, a string, or other text.
+    fn non_object(&mut self, record: Record<'_>, at: Position) -> Searched {
         match record.value() {
             Ok(Value::Str(text)) => self.string(text, at.inner()),
             Ok(Value::List(bytes)) => self.list(record.inner(bytes), at.inner()),
             Err(_) if record.is_text() => self.text(record.bytes(), at),
             Err(error) if error.kind == SyntaxErrorKind::TooDeep => {
                 self.error = Some(error);
-                Outcome::Nothing
+                Searched::Nothing
             }
-            _ => Outcome::Nothing,
+            _ => Searched::Nothing,
         }
     }
 
     /// Searches the elements of a list.
-    fn list(&mut self, record: Record<'_>, at: At) -> Outcome {
+    fn list(&mut self, record: Record<'_>, at: Position) -> Searched {
         if let Some(bytes) = record.byte_list() {
             return self.text(&bytes, at);
         }
-        self.items(at, &mut |search, items| {
+        self.walk_items(at, &mut |search, items| {
             let mut elements = record.elements().peekable();
             while let Some(value) = elements.next() {
                 if !search.element(record, value, items, elements.peek().is_none()) {
@@ -560,15 +594,15 @@ impl Search<'_> {
         })
     }
 
-    /// Searches one element; whether to go on.
-    fn element(&mut self, record: Record<'_>, value: Value<'_>, items: &mut Items, last: bool) -> bool {
+    /// Searches one element; returns whether to continue.
+    fn element(&mut self, record: Record<'_>, value: Value<'_>, items: &mut ItemWalk, last: bool) -> bool {
         let at = items.next(last);
-        // A list in a list is a level: the search goes no deeper than the stack of the smallest host.
+        // A list in a list is a level: the depth of the search is limited by the stack of the smallest host.
         let at = if matches!(value, Value::List(_)) { at.inner() } else { at };
-        self.sink.enter(Step::Index(items.count));
+        self.sink.enter(PathStep::Index(items.count));
         let (outcome, error) = self.with_error(|search| search.value(record, value, at));
         let go_on = match outcome {
-            Outcome::Nothing => match value {
+            Searched::Nothing => match value {
                 Value::Map(bytes) => {
                     let mut members = Members::default();
                     let inner = record.inner(bytes);
@@ -598,58 +632,59 @@ impl Search<'_> {
         go_on
     }
 
-    /// Takes an item that is no finding; whether to go on.
+    /// Passes on an item that is not a finding; returns whether to continue.
     fn item<'x>(
         &mut self,
         content: Content<'x>,
         members: Option<&Members<'x>>,
         error: Option<SyntaxError>,
-        items: &mut Items,
+        items: &mut ItemWalk,
     ) -> bool {
         if items.found || items.at.emit {
-            self.sink.other(&Other { content, members, error, batch: false, item: true });
-        } else if !self.sink.takes_batches() && self.batch {
+            self.sink.not_a_finding(&NotAFinding { content, members, error, batch: false, item: true });
+        } else if !self.sink.takes_batches() && self.refused_batch {
             return false;
         }
         items.count = items.count.saturating_add(1);
         true
     }
 
-    /// Walks over items, once more from the start if a finding follows items that are none.
-    fn items(&mut self, at: At, walk: &mut dyn FnMut(&mut Self, &mut Items)) -> Outcome {
-        // The items of an item are given only if a finding is among them.
-        let at = At { emit: false, ..at };
-        let mut items = Items { at, count: 0, found: false, restart: false };
+    /// Walks over items, a second time if a finding follows items that are not.
+    fn walk_items(&mut self, at: Position, walk: &mut dyn FnMut(&mut Self, &mut ItemWalk)) -> Searched {
+        // The items of an item are passed on only if a finding is among them.
+        let at = Position { emit: false, ..at };
+        let mut items = ItemWalk { at, count: 0, found: false, restart: false };
         walk(self, &mut items);
         if items.restart && !at.deferred {
-            items = Items { at: At { emit: true, ..at }, count: 0, found: false, restart: false };
+            items = ItemWalk { at: Position { emit: true, ..at }, count: 0, found: false, restart: false };
             walk(self, &mut items);
         }
         match items {
-            Items { restart: true, .. } => Outcome::Restart,
-            Items { found: true, .. } => Outcome::Found,
-            _ => Outcome::Nothing,
+            ItemWalk { restart: true, .. } => Searched::Restart,
+            ItemWalk { found: true, .. } => Searched::Found,
+            _ => Searched::Nothing,
         }
     }
 
-    /// Searches a text: the objects and lists in it, and its lines. What is before or after a value in its line is a
-    /// prefix of a logger or a runtime, and transport.
-    fn text(&mut self, text: &[u8], at: At) -> Outcome {
+    /// Searches a text: the objects and lists in it, and its lines.
+    ///
+    /// Text before or after a value in its line is transport, such as the prefix of a logger or a runtime.
+    fn text(&mut self, text: &[u8], at: Position) -> Searched {
         if at.level > LEVELS {
-            return Outcome::Nothing;
+            return Searched::Nothing;
         }
         if let [b'{', ..] = text
-            && let Some(outcome) = self.only_object(text, at)
+            && let Some(outcome) = self.single_object(text, at)
         {
             return outcome;
         }
         if memchr(b'{', text).is_none() {
-            return Outcome::Nothing;
+            return Searched::Nothing;
         }
-        self.items(at, &mut |search, items| {
+        self.walk_items(at, &mut |search, items| {
             let mut rest = text;
-            // The end of the current line and what follows it. It is searched once for each line: one line may contain
-            // any number of values.
+            // The end of the current line and the text after it. It is searched once per line, because one line may
+            // contain any number of values.
             let mut line_end = text;
             let mut after_value = false;
             loop {
@@ -659,7 +694,7 @@ impl Search<'_> {
                 if rest.is_empty() {
                     return;
                 }
-                search.sink.enter(Step::Part(items.count));
+                search.sink.enter(PathStep::Part(items.count));
                 if rest.len() <= line_end.len() {
                     line_end = text::split_line(rest).1;
                 }
@@ -682,37 +717,40 @@ impl Search<'_> {
         })
     }
 
-    /// Takes a text that is one object and nothing else, as nearly all lines of findings are, without looking for lines.
-    fn only_object(&mut self, text: &[u8], at: At) -> Option<Outcome> {
+    /// Accepts a text that is exactly one object, as nearly all lines of findings are.
+    ///
+    /// Lines are not searched for in this case.
+    fn single_object(&mut self, text: &[u8], at: Position) -> Option<Searched> {
         let mut members = Members::default();
         let (scan, after) = members.read_first(text, self.cache).ok()?;
         text::split_blank(after).1.is_empty().then(|| self.members(&members, &scan, at))
     }
 
-    /// Takes the first value of a line, which may reach beyond it; `None` if there is none. Returns what follows the value,
-    /// and whether to go on.
+    /// Reads the first value of a line, which may extend beyond it.
     ///
-    /// What contains a broken finding is an item that is malformed. It is not searched for other findings, which may be
-    /// its own objects.
+    /// Returns the text after the value, and whether to continue; `None` if there is no value.
+    ///
+    /// A value that contains an invalid finding is a malformed item. It is not searched for other findings, which may
+    /// be its own objects.
     fn first_value<'x>(
         &mut self,
         line: &'x [u8],
         text: &'x [u8],
-        items: &mut Items,
+        items: &mut ItemWalk,
     ) -> Option<(&'x [u8], bool)> {
-        /// How many beginnings of a value are tried in a line: prefixes have few brackets.
+        /// The maximum number of offsets tried in a line. Prefixes have few brackets.
         const TRIES: usize = 8;
         for at in text::value_offsets(line).take(TRIES) {
             let from = text.get(at..).unwrap_or_default();
             let line = line.get(at..).unwrap_or_default();
-            let (taken, error) = self.with_error(|search| match text::begins(from) {
-                Begins::Object => search.object_in_text(line, from, items),
-                // The others are a level of their own.
+            let (taken, error) = self.with_error(|search| match text::value_start(from) {
+                ValueStart::Object => search.object_in_text(line, from, items),
+                // Values other than objects are a level of their own.
                 _ if items.at.level >= LEVELS => Err(from),
-                Begins::List => search.list_in_text(from, items),
-                Begins::String => search.string_in_text(from, items),
-                Begins::Escaped => search.escaped_in_text(line, from, items),
-                Begins::Nothing => Err(from),
+                ValueStart::List => search.list_in_text(from, items),
+                ValueStart::String => search.string_in_text(from, items),
+                ValueStart::Escaped => search.escaped_in_text(line, from, items),
+                ValueStart::Nothing => Err(from),
             });
             match taken {
                 Ok(taken) => return Some(taken),
@@ -726,7 +764,7 @@ impl Search<'_> {
         None
     }
 
-    /// Runs a part of the search. Returns what is wrong with the first broken finding in it, too.
+    /// Runs a part of the search, and returns the first syntax error in it as well.
     fn with_error<T>(&mut self, search: impl FnOnce(&mut Self) -> T) -> (T, Option<SyntaxError>) {
         let before = self.error.take();
         let result = search(self);
@@ -735,15 +773,15 @@ impl Search<'_> {
         (result, error)
     }
 
-    /// Takes the object at the beginning of a text.
+    /// Reads the object at the beginning of a text.
     ///
     /// # Errors
-    /// It is broken: what follows it, if it was to be a finding.
+    /// The object is invalid. Returns the text after it if it began as a finding.
     fn object_in_text<'x>(
         &mut self,
         line: &[u8],
         text: &'x [u8],
-        items: &mut Items,
+        items: &mut ItemWalk,
     ) -> Result<(&'x [u8], bool), &'x [u8]> {
         let mut members = Members::default();
         let (scan, after) = match members.read_first(text, self.cache) {
@@ -758,47 +796,51 @@ impl Search<'_> {
             }
         };
         let go_on = match self.members(&members, &scan, items.next(text::is_end(after))) {
-            Outcome::Nothing => self.item(Content::Object(scan), Some(&members), None, items),
+            Searched::Nothing => self.item(Content::Object(scan), Some(&members), None, items),
             outcome => items.take(outcome),
         };
         Ok((after, go_on))
     }
 
-    /// Takes the list at the beginning of a text.
+    /// Reads the list at the beginning of a text.
     ///
     /// # Errors
-    /// It contains no finding: what follows it.
-    fn list_in_text<'x>(&mut self, text: &'x [u8], items: &mut Items) -> Result<(&'x [u8], bool), &'x [u8]> {
+    /// The list contains no finding. Returns the text after it.
+    fn list_in_text<'x>(
+        &mut self,
+        text: &'x [u8],
+        items: &mut ItemWalk,
+    ) -> Result<(&'x [u8], bool), &'x [u8]> {
         let record = Record::json(text);
         let Ok((list @ Value::List(_), after)) = record.first_value() else { return Err(text) };
-        // A level, as a list in a list is.
+        // A list in a text is a level, as a list in a list is.
         let outcome = self.value(record, list, items.next(text::is_end(after)).inner());
         items.take_found(outcome, after)
     }
 
-    /// Takes the string at the beginning of a text.
+    /// Reads the string at the beginning of a text.
     ///
     /// # Errors
-    /// It contains no finding: what follows it.
+    /// The string contains no finding. Returns the text after it.
     fn string_in_text<'x>(
         &mut self,
         text: &'x [u8],
-        items: &mut Items,
+        items: &mut ItemWalk,
     ) -> Result<(&'x [u8], bool), &'x [u8]> {
         let Ok((Value::Str(string), after)) = Record::json(text).first_value() else { return Err(text) };
         let outcome = self.string(string, items.next(text::is_end(after)).inner());
         items.take_found(outcome, after)
     }
 
-    /// Takes a line that was escaped once more than it was quoted.
+    /// Reads a line that was escaped once more than it was quoted.
     ///
     /// # Errors
-    /// It contains no finding: what follows it.
+    /// The line contains no finding. Returns the text after it.
     fn escaped_in_text<'x>(
         &mut self,
         line: &[u8],
         text: &'x [u8],
-        items: &mut Items,
+        items: &mut ItemWalk,
     ) -> Result<(&'x [u8], bool), &'x [u8]> {
         let (_, after) = text::split_line(text);
         let at = items.next(text::is_end(after)).inner();
@@ -807,40 +849,44 @@ impl Search<'_> {
     }
 }
 
-impl Items {
-    /// The position of the next item.
-    fn next(&self, last: bool) -> At {
+impl ItemWalk {
+    /// Returns the position of the next item.
+    fn next(&self, last: bool) -> Position {
         let first = self.count == 0;
         let deferred = self.at.deferred || !(first || self.found || self.at.emit);
-        At { last: self.at.last && last && first, deferred, ..self.at }
+        Position { last: self.at.last && last && first, deferred, ..self.at }
     }
 
-    /// Takes what the search of an item returned; whether to go on.
-    fn take(&mut self, outcome: Outcome) -> bool {
+    /// Records the search result of an item; returns whether to continue.
+    fn take(&mut self, outcome: Searched) -> bool {
         match outcome {
-            Outcome::Restart => self.restart = true,
+            Searched::Restart => self.restart = true,
             _ => self.found = true,
         }
         self.count = self.count.saturating_add(1);
-        outcome != Outcome::Restart
+        outcome != Searched::Restart
     }
 
-    /// As [`Self::take`] of the value before `after`; an error if it contains no finding.
-    fn take_found<'x>(&mut self, outcome: Outcome, after: &'x [u8]) -> Result<(&'x [u8], bool), &'x [u8]> {
+    /// Records the search result of the value before `after`.
+    ///
+    /// # Errors
+    /// The value contains no finding. Returns `after`.
+    fn take_found<'x>(&mut self, outcome: Searched, after: &'x [u8]) -> Result<(&'x [u8], bool), &'x [u8]> {
         match outcome {
-            Outcome::Nothing => Err(after),
+            Searched::Nothing => Err(after),
             outcome => Ok((after, self.take(outcome))),
         }
     }
 }
 
-/// The keys of a finding's members that are copies of it: text or an object under a key of `look-in` that is a finding
-/// with the same values.
+/// Returns the keys of a finding's members that are copies of the finding.
+///
+/// A copy is text or an object under a key of `look-in` that is a finding with the same values.
 #[inline]
 fn copies<'a>(
     members: &Members<'a>,
     record: Record<'a>,
-    paths: &[Path],
+    paths: &[KeyPath],
     cache: &mut KeyCache<KeyTable>,
     buffers: &mut Vec<String>,
 ) -> Vec<String> {
@@ -851,44 +897,44 @@ fn copies<'a>(
 fn any_copies<'a>(
     members: &Members<'a>,
     record: Record<'a>,
-    paths: &[Path],
+    paths: &[KeyPath],
     cache: &mut KeyCache<KeyTable>,
     buffers: &mut Vec<String>,
 ) -> Vec<String> {
     let mut keys = Vec::new();
     for Candidate { value, path } in members.candidates.iter() {
         let Some(path) = path.and_then(|path| paths.get(path)) else { continue };
-        let mut same = Same { fields: &members.fields, same: false };
+        let mut check = CopyCheck { fields: &members.fields, is_copy: false };
         let mut search = Search {
             cache,
             paths,
             any_object: false,
             buffers,
-            sink: &mut same,
+            sink: &mut check,
             error: None,
-            batch: false,
-            compares: true,
+            refused_batch: false,
+            is_comparison: true,
         };
-        search.value(record, value, At { level: 1, ..At::START });
-        if same.same {
+        search.value(record, value, Position { level: 1, ..Position::START });
+        if check.is_copy {
             keys.push(String::from(&*path.first));
         }
     }
     keys
 }
 
-/// Compares the findings it is given with another.
-struct Same<'s, 'a> {
+/// Compares the findings it receives with another.
+struct CopyCheck<'s, 'a> {
     fields: &'s Fields<'a>,
-    same: bool,
+    is_copy: bool,
 }
 
-impl Sink for Same<'_, '_> {
+impl Sink for CopyCheck<'_, '_> {
     fn finding(&mut self, found: &Found<'_, '_>) {
-        self.same |= found.members.fields.is_same_finding(self.fields);
+        self.is_copy |= found.members.fields.is_same_finding(self.fields);
     }
 
-    fn other(&mut self, _: &Other<'_, '_>) {}
+    fn not_a_finding(&mut self, _: &NotAFinding<'_, '_>) {}
 
     fn passes(&mut self, _: Record<'_>) -> bool {
         false

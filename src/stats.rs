@@ -1,13 +1,13 @@
-//! Counters: what became of every record, by verdict and reason.
+//! Counters of records by verdict and reason.
 //!
-//! The account closes: records + batch items = kept + dropped + suppressed + passed + batches. Entries that the filter adds of its own
-//! (summaries, count reports) are counted beside it.
+//! They balance: records + batch items = kept + dropped + suppressed + passed + batches. Entries that the filter adds
+//! (summaries, count reports) are counted separately.
 
 use crate::finding::Kind;
 
 macro_rules! reasons {
     ($($variant:ident $label:literal $help:literal,)*) => {
-        /// Why a record was dropped.
+        /// The reason why a record was dropped.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Reason {
@@ -18,12 +18,12 @@ macro_rules! reasons {
             /// Every reason.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The stable label, as reports and metrics show it.
+            /// Returns the stable label that reports and metrics contain.
             pub fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label,)* }
             }
 
-            /// What the reason means.
+            /// Returns the meaning of the reason.
             pub fn help(self) -> &'static str {
                 match self { $(Self::$variant => $help,)* }
             }
@@ -49,43 +49,44 @@ reasons! {
 /// The counters of one filter since it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Records that came in.
+    /// Records received.
     pub records: u64,
-    /// Records that were split, because they contain several findings.
+    /// Records that were split because they contain several findings.
     pub batches: u64,
-    /// What those were split into: findings, and items that are none.
+    /// The items of those records, findings or not.
     pub batch_items: u64,
-    /// Findings that left as entries, by kind.
+    /// Findings sent as entries, by kind.
     pub kept: [u64; Kind::ALL.len()],
-    /// Records that are not findings and left as entries.
+    /// Records that are not findings, sent as entries.
     pub wrapped: u64,
     /// Records dropped, by reason.
     pub dropped: [u64; Reason::ALL.len()],
-    /// Findings held back by a rate limit.
+    /// Findings suppressed by a rate limit.
     pub suppressed: u64,
-    /// Records that are not findings and stayed in the stream as they were.
+    /// Records that are not findings and stayed in the stream unchanged.
     pub passed: u64,
-    /// Entries whose timestamp was set to the time of arrival because the finding's own is out of bounds.
+    /// Entries whose timestamp was set to the time of arrival.
+    /// The finding's own time is out of range.
     pub clamped: u64,
-    /// Entries whose text was cut to fit.
+    /// Entries whose text was truncated to fit.
     pub truncated: u64,
-    /// Entries in whose text something was overwritten.
+    /// Entries with redacted values in their text.
     pub redacted: u64,
-    /// Summaries of suppressed findings that left.
+    /// Summaries of suppressed findings that were emitted.
     pub summaries: u64,
-    /// Suppressed findings that those summaries speak of.
+    /// Suppressed findings that those summaries report.
     pub summarised: u64,
-    /// Count reports that left.
+    /// Count reports that were emitted.
     pub reports: u64,
-    /// Counted findings that those reports speak of.
+    /// Findings that those reports count.
     pub reported: u64,
 }
 
-/// Counters by their stable names, in groups; the group without a name comes first.
+/// Counters by their stable names, in groups; the first group has no name.
 pub type Counters = [(&'static str, Vec<(&'static str, u64)>); 3];
 
 impl Stats {
-    /// Counts a record for which there were so many verdicts.
+    /// Counts a record with this number of verdicts.
     #[inline]
     pub(crate) fn count_record(&mut self, verdicts: u64) {
         self.records = self.records.saturating_add(1);
@@ -111,7 +112,7 @@ impl Stats {
         }
     }
 
-    /// All counters.
+    /// Returns all counters.
     pub fn counters(&self) -> Counters {
         let all = vec![
             ("records", self.records),
@@ -133,7 +134,7 @@ impl Stats {
         [("", all), ("kept", kept), ("dropped", dropped)]
     }
 
-    /// All counters but those that are zero; `records` is always there.
+    /// Returns `records` and all counters that are not zero.
     pub fn non_zero(&self) -> Counters {
         self.counters().map(|(group, mut counters)| {
             counters.retain(|&(name, count)| count > 0 || name == "records");
@@ -141,7 +142,7 @@ impl Stats {
         })
     }
 
-    /// What was counted since an earlier moment of the same filter.
+    /// Returns the difference to an earlier snapshot of the same filter.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         fn each<const N: usize>(now: [u64; N], then: [u64; N]) -> [u64; N] {
@@ -168,39 +169,39 @@ impl Stats {
         }
     }
 
-    /// Counts a summary that speaks of so many suppressed findings.
+    /// Counts a summary of this number of suppressed findings.
     pub(crate) fn summarise(&mut self, suppressed: u64) {
         self.summaries = self.summaries.saturating_add(1);
         self.summarised = self.summarised.saturating_add(suppressed);
     }
 
-    /// Counts a report that adds up so many selections.
+    /// Counts a report of this number of selections.
     pub(crate) fn report(&mut self, counted: u64) {
         self.reports = self.reports.saturating_add(1);
         self.reported = self.reported.saturating_add(counted);
     }
 
-    /// Findings and other records that left as entries.
+    /// Returns the number of findings and other records sent as entries.
     pub fn kept(&self) -> u64 {
         self.kept.iter().fold(self.wrapped, |sum, count| sum.saturating_add(*count))
     }
 
-    /// Records dropped, for whatever reason.
+    /// Returns the number of records dropped, for any reason.
     pub fn dropped(&self) -> u64 {
         self.dropped.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// How many were dropped for this reason.
+    /// Returns the number of records dropped for this reason.
     pub fn dropped_for(&self, reason: Reason) -> u64 {
         self.dropped.get(reason as usize).copied().unwrap_or(0)
     }
 
-    /// How many findings of this kind were kept.
+    /// Returns the number of findings of this kind that were kept.
     pub fn kept_of(&self, kind: Kind) -> u64 {
         self.kept.get(kind as usize).copied().unwrap_or(0)
     }
 
-    /// Whether every record and every item of a batch is accounted for.
+    /// Returns whether every record and every batch item is accounted for.
     pub fn balances(&self) -> bool {
         let out = [self.kept(), self.dropped(), self.suppressed, self.passed, self.batches];
         let all = out.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));

@@ -1,6 +1,6 @@
-//! Name templates: `{cluster|kaudit}` is the finding's cluster, or `kaudit` where it has none.
+//! Name templates: `{cluster|kaudit}` is the finding's cluster, or else `kaudit`.
 //!
-//! A template is parsed while the configuration is read; rendering cannot fail and a name is never empty.
+//! A template is parsed while the configuration is read. Rendering cannot fail.
 
 use crate::finding::Field;
 
@@ -8,17 +8,17 @@ use crate::finding::Field;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Template {
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-enum Part {
+enum TemplatePart {
     Literal(String),
     Placeholder { name: Placeholder, default: String },
 }
 
-/// What a placeholder stands for.
+/// The value that replaces a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Placeholder {
@@ -26,23 +26,23 @@ pub enum Placeholder {
     Field(Field),
     /// `{type}`: detections, selections, activity, or unrecognised.
     Type,
-    /// `{integration}`: the name of the integration that claimed the finding.
+    /// `{integration}`: the name of the integration that matched the finding.
     Integration,
 }
 
-/// Why a template cannot be read.
+/// A syntax error in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
-    /// The byte of the template at which it goes wrong.
+    /// The offset of the error in the template, in bytes.
     pub offset: usize,
-    /// What is wrong.
+    /// The error.
     pub message: String,
-    /// What is allowed.
+    /// The allowed syntax.
     pub help: String,
 }
 
 impl Template {
-    /// Reads a template. `{{` and `}}` stand for single braces.
+    /// Parses a template. `{{` and `}}` are escaped single braces.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -60,11 +60,11 @@ impl Template {
             } else if let Some((inside, after)) = from.strip_prefix('{').and_then(|from| from.split_once('}'))
             {
                 if !literal.is_empty() {
-                    parts.push(Part::Literal(core::mem::take(&mut literal)));
+                    parts.push(TemplatePart::Literal(core::mem::take(&mut literal)));
                 }
                 let (name, default) = inside.split_once('|').unwrap_or((inside, ""));
                 let name = Placeholder::parse(name.trim(), offset)?;
-                parts.push(Part::Placeholder { name, default: default.trim().to_owned() });
+                parts.push(TemplatePart::Placeholder { name, default: default.trim().to_owned() });
                 rest = after;
             } else {
                 return Err(TemplateError {
@@ -77,55 +77,57 @@ impl Template {
         }
         literal.push_str(rest);
         if !literal.is_empty() {
-            parts.push(Part::Literal(literal));
+            parts.push(TemplatePart::Literal(literal));
         }
         Ok(Self { parts })
     }
 
-    /// `{cluster|kaudit}`
+    /// Returns `{cluster|kaudit}`.
     pub(crate) fn builtin_application() -> Self {
         Self {
-            parts: vec![Part::Placeholder {
+            parts: vec![TemplatePart::Placeholder {
                 name: Placeholder::Field(Field::Cluster),
                 default: "kaudit".to_owned(),
             }],
         }
     }
 
-    /// `kaudit-{type}`
+    /// Returns `kaudit-{type}`.
     pub(crate) fn builtin_subsystem() -> Self {
         Self {
             parts: vec![
-                Part::Literal("kaudit-".to_owned()),
-                Part::Placeholder { name: Placeholder::Type, default: String::new() },
+                TemplatePart::Literal("kaudit-".to_owned()),
+                TemplatePart::Placeholder { name: Placeholder::Type, default: String::new() },
             ],
         }
     }
 
-    /// `{cluster}`
+    /// Returns `{cluster}`.
     pub(crate) fn builtin_computer() -> Self {
         Self {
-            parts: vec![Part::Placeholder {
+            parts: vec![TemplatePart::Placeholder {
                 name: Placeholder::Field(Field::Cluster),
                 default: String::new(),
             }],
         }
     }
 
-    /// What its placeholders stand for.
+    /// Returns the placeholders in order.
     pub(crate) fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Literal(_) => None,
-            Part::Placeholder { name, .. } => Some(*name),
+            TemplatePart::Literal(_) => None,
+            TemplatePart::Placeholder { name, .. } => Some(*name),
         })
     }
 
-    /// Appends the rendered name. `value` appends a placeholder's value, or nothing when there is none.
+    /// Appends the rendered name.
+    ///
+    /// `value` appends the value of a placeholder, or nothing if there is none.
     pub(crate) fn render(&self, out: &mut String, mut value: impl FnMut(Placeholder, &mut String)) {
         for part in &self.parts {
             match part {
-                Part::Literal(text) => out.push_str(text),
-                Part::Placeholder { name, default } => {
+                TemplatePart::Literal(text) => out.push_str(text),
+                TemplatePart::Placeholder { name, default } => {
                     let before = out.len();
                     value(*name, out);
                     if out.len() == before {

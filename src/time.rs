@@ -1,4 +1,4 @@
-//! Instants, kAudit's spelling of them, and the parser of the fields `time` and `timestamp`.
+//! Instants, kAudit's spelling of them, and the parser of time fields.
 
 /// A point in time: nanoseconds since 1970 (UTC).
 ///
@@ -12,14 +12,14 @@ impl Time {
         Self(nanos)
     }
 
-    /// Returns the instant of `millis` milliseconds since 1970, or the end of the range that is nearest to it.
+    /// Returns the instant of `millis` milliseconds since 1970, clamped to the range.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
     /// Parses a date and time with a zone, to the millisecond.
     ///
-    /// Accepts RFC 3339, and of ISO 8601 the variants that log agents write: a space instead of `T`, lower-case letters,
+    /// Accepts RFC 3339 and the variants of ISO 8601 that log agents write: a space instead of `T`, lower-case letters,
     /// the offsets `+0000` (kAudit's own) and `+00`. A number is not a date.
     pub fn parse(text: &str) -> Option<Self> {
         parse(text).map(Self::from_millis)
@@ -38,13 +38,13 @@ impl Time {
 
 /// A field's instant, and the unit in which the field gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reading {
+pub(crate) struct ParsedTime {
     /// Milliseconds since 1970, rounded down.
     pub millis: i64,
     pub unit: Unit,
 }
 
-/// How a field gives an instant.
+/// The unit or form in which a field gives an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// kAudit's own unit.
@@ -57,7 +57,9 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Returns the word that an entry is marked with when the unit was guessed; `None` for what kAudit writes itself.
+    /// Returns the mark for an entry whose unit was guessed.
+    ///
+    /// Returns `None` for the forms that kAudit writes itself.
     pub const fn mark(self) -> Option<&'static str> {
         match self {
             Self::Milliseconds | Self::Text => None,
@@ -67,11 +69,11 @@ impl Unit {
         }
     }
 
-    /// Returns the unit of a number whose absolute value has `places` digits before the decimal point.
+    /// Returns the unit of a number with `places` digits before the decimal point.
     ///
-    /// Each unit has three digits of its own, from 1973-03-03 (10⁸ s) to 5138-11-16 (10¹¹ s), so that an instant between
-    /// the two has one reading. Smaller numbers are milliseconds, the unit that kAudit documents; larger ones are no
-    /// instants.
+    /// The sign is not counted. Each unit has three lengths of its own, from 1973-03-03 (10⁸ s) to 5138-11-16 (10¹¹ s),
+    /// so that an instant in between has one unit. Smaller numbers are milliseconds, the unit that kAudit documents;
+    /// larger ones are not instants.
     const fn of(places: i64) -> Option<Self> {
         match places {
             ..=8 | 12..=14 => Some(Self::Milliseconds),
@@ -82,7 +84,7 @@ impl Unit {
         }
     }
 
-    /// Returns how many decimal digits a millisecond has more than this unit.
+    /// Returns the number of decimal digits between this unit and milliseconds.
     const fn shift(self) -> i64 {
         match self {
             Self::Milliseconds | Self::Text => 0,
@@ -93,19 +95,19 @@ impl Unit {
     }
 }
 
-/// Parses a field that is a string: a number or a date, with white space around it or none.
+/// Parses a string field: a number or a date, with optional white space around it.
 ///
 /// Returns `None` for an instant without a zone or without seconds, for the dates of RFC 2822, and for other text.
-pub(crate) fn read_text(text: &str) -> Option<Reading> {
+pub(crate) fn read_text(text: &str) -> Option<ParsedTime> {
     let text = text.trim();
-    read_number(text).or_else(|| Some(Reading { millis: parse(text)?, unit: Unit::Text }))
+    read_number(text).or_else(|| Some(ParsedTime { millis: parse(text)?, unit: Unit::Text }))
 }
 
-/// Parses a number's decimal spelling: an integer, a decimal, or either with an exponent.
+/// Parses the decimal spelling of a number, with an optional exponent.
 ///
-/// Accepts JSON's grammar, and besides a leading `+` and leading zeros, which occur in strings. No floating point is
-/// involved: nanoseconds have more digits than a double.
-pub(crate) fn read_number(text: &str) -> Option<Reading> {
+/// Accepts JSON's grammar, and also a leading `+` and leading zeros, which occur in strings. No floating point is used:
+/// nanoseconds have more digits than a double.
+pub(crate) fn read_number(text: &str) -> Option<ParsedTime> {
     let (negative, unsigned) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?),
         b'+' => (false, text.get(1..)?),
@@ -125,7 +127,7 @@ pub(crate) fn read_number(text: &str) -> Option<Reading> {
     }
     let digits = || whole.bytes().chain(fraction.bytes());
     let Some(zeros) = digits().position(|digit| digit != b'0') else {
-        return Some(Reading { millis: 0, unit: Unit::Milliseconds });
+        return Some(ParsedTime { millis: 0, unit: Unit::Milliseconds });
     };
     let point = i64::try_from(whole.len()).ok()?.saturating_add(exponent);
     let places = point.saturating_sub(i64::try_from(zeros).ok()?);
@@ -138,11 +140,11 @@ pub(crate) fn read_number(text: &str) -> Option<Reading> {
     });
     let is_cut = digits.any(|digit| digit != b'0');
     let millis = if negative { 0_i64.saturating_sub(millis).saturating_sub(is_cut.into()) } else { millis };
-    Some(Reading { millis, unit })
+    Some(ParsedTime { millis, unit })
 }
 
-/// Reads a binary integer, as MessagePack has them.
-pub(crate) fn read_integer(value: i64) -> Option<Reading> {
+/// Converts a binary integer of MessagePack.
+pub(crate) fn read_integer(value: i64) -> Option<ParsedTime> {
     let magnitude = value.unsigned_abs();
     let places = magnitude.checked_ilog10().map_or(0, |log| i64::from(log).saturating_add(1));
     let unit = Unit::of(places)?;
@@ -152,20 +154,22 @@ pub(crate) fn read_integer(value: i64) -> Option<Reading> {
         Unit::Microseconds => value.div_euclid(1_000),
         Unit::Nanoseconds => value.div_euclid(1_000_000),
     };
-    Some(Reading { millis, unit })
+    Some(ParsedTime { millis, unit })
 }
 
-/// Reads a binary floating-point number, as MessagePack has them.
+/// Converts a binary floating-point number of MessagePack.
 ///
-/// The shortest decimal that identifies the double is taken for it: JSON text of the same record has that spelling, and
-/// the product of the double and 1000 would be a millisecond off for every other instant.
+/// The number is read as the shortest decimal that identifies the double. JSON text of the same record has that
+/// spelling, and the product of the double and 1000 would be a millisecond off for half of all instants.
 #[cfg(feature = "msgpack")]
-pub(crate) fn read_float(value: f64) -> Option<Reading> {
-    // Not a number and infinity are spelled in letters, which are no digits.
+pub(crate) fn read_float(value: f64) -> Option<ParsedTime> {
+    // Not-a-number and infinity are spelled in letters, which are not digits.
     read_number(&format!("{value:e}"))
 }
 
-/// Parses the exponent of a number; one that no number of digits could balance becomes a quarter of the range.
+/// Parses the exponent of a number.
+///
+/// An exponent that no number of digits could balance becomes a quarter of the range.
 fn read_exponent(text: &str) -> Option<i64> {
     const LIMIT: i64 = i64::MAX / 4;
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -180,7 +184,9 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Parses a date and time with a zone (see [`Time::parse`]); milliseconds since 1970, rounded down.
+/// Parses a date and time with a zone (see [`Time::parse`]).
+///
+/// Returns milliseconds since 1970, rounded down.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let (date, rest) = text.trim().as_bytes().split_first_chunk::<19>()?;
     #[rustfmt::skip]
@@ -212,7 +218,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     civil.millis()?.checked_sub(offset(zone)?)
 }
 
-/// Parses `Z`, `+00`, `+0000` or `+00:00`; milliseconds east of Greenwich.
+/// Parses `Z`, `+00`, `+0000` or `+00:00` to milliseconds east of Greenwich.
 fn offset(zone: &[u8]) -> Option<i64> {
     let (sign, hours, minutes) = match *zone {
         [b'Z' | b'z'] => return Some(0),
@@ -240,7 +246,7 @@ fn decimal(digits: &[u8]) -> Option<i64> {
     })
 }
 
-/// Writes milliseconds since 1970 as kAudit does: `2020-03-01T15:00:00+0000`.
+/// Formats milliseconds since 1970 as kAudit does: `2020-03-01T15:00:00+0000`.
 pub(crate) fn format(millis: i64) -> String {
     let Civil { year, month, day, hour, minute, second, .. } = Civil::from_millis(millis);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+0000")
@@ -248,7 +254,7 @@ pub(crate) fn format(millis: i64) -> String {
 
 const DAY_MS: i64 = 86_400_000;
 
-/// A date of the Gregorian calendar and a time of day, in UTC: the fields of Lua's date tables.
+/// A Gregorian date and a time of day in UTC: the fields of Lua's date tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Civil {
     /// The year; the year 0 is 1 BC.
@@ -261,14 +267,14 @@ pub struct Civil {
     pub hour: i64,
     /// The minute, 0 to 59.
     pub minute: i64,
-    /// The second, 0 to 60; a leap second is the second that follows it.
+    /// The second, 0 to 60. A leap second equals the second after it.
     pub second: i64,
     /// Nanoseconds of the second.
     pub nanos: i64,
 }
 
 impl Civil {
-    /// Returns the date and time of an instant, given in milliseconds since 1970.
+    /// Returns the date and time of an instant in milliseconds since 1970.
     pub const fn from_millis(millis: i64) -> Self {
         let (year, month, day) = civil_from_days(millis.div_euclid(DAY_MS));
         let millis = millis.rem_euclid(DAY_MS);
@@ -283,11 +289,13 @@ impl Civil {
         }
     }
 
-    /// Returns the instant in milliseconds since 1970, rounded down; `None` if a field is out of its range.
+    /// Returns the instant in milliseconds since 1970, rounded down.
+    ///
+    /// Returns `None` if a field is out of its range.
     pub fn millis(self) -> Option<i64> {
         let Self { year, month, day, hour, minute, second, nanos } = self;
         let days = days_from_civil(year, month, day)?;
-        // A day that its month does not have would be one of the next month.
+        // A day that its month does not have would be a day of the next month.
         let is_valid = civil_from_days(days) == (year, month, day)
             && (0..24).contains(&hour)
             && (0..60).contains(&minute)
@@ -302,14 +310,16 @@ impl Civil {
             .checked_add(nanos.div_euclid(1_000_000))
     }
 
-    /// Returns the instant; `None` if a field is out of its range, or the instant out of [`Time`]'s.
+    /// Returns the instant; `None` if it or a field is out of its range.
     pub fn time(self) -> Option<Time> {
         let whole = self.millis()?.checked_mul(1_000_000)?;
         whole.checked_add(self.nanos.rem_euclid(1_000_000)).map(Time)
     }
 }
 
-/// Returns the days since 1970 of a date, counted in years that begin in March, so that the leap day is the last.
+/// Returns the days from 1970 to a date.
+///
+/// Years are counted from March, so that the leap day is the last.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     let (year, month) =
         if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month.checked_add(9)?) };

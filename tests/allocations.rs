@@ -1,5 +1,7 @@
-//! What a record costs in allocations once the filter is warm: a dropped one none, a kept one few. A counting allocator
-//! stands in for the system's in this file's process, and counts for the thread that asks.
+//! Tests the allocations of a record in a warm filter.
+//!
+//! A dropped record has none, a kept one few. A counting allocator replaces the system's in this file's process, and
+//! counts for the calling thread.
 
 use allocation_counter::measure;
 use kaudit_filter::record::{Encoding, Record};
@@ -32,7 +34,9 @@ fn filter(sections: &str) -> Filter {
     Filter::new(&config, 7).expect("small patterns")
 }
 
-/// A detection as kAudit writes it, with members that the filter has no name for, escapes and nesting.
+/// A detection as kAudit writes it.
+///
+/// It has members that are not fields of the filter, escape sequences and nesting.
 fn detection(members: &Value) -> Value {
     let mut finding = json!({
         "eid": "ops \"é\" \n", "cluster": "crm", "period": 180_000, "confidence": "high", "project": "shop",
@@ -67,7 +71,9 @@ fn packed(value: &Value) -> Vec<u8> {
     bytes
 }
 
-/// Allocations of one record in a warm filter, with its verdict; the entry is written into a buffer that has room.
+/// Returns a record's verdict and its allocations in a warm filter.
+///
+/// The entry is written into a buffer with enough capacity.
 fn cost(filter: &mut Filter, record: Record<'_>, out: &mut Vec<u8>) -> (String, u64) {
     out.clear();
     let mut verdict = "";
@@ -91,7 +97,7 @@ fn cost(filter: &mut Filter, record: Record<'_>, out: &mut Vec<u8>) -> (String, 
     (verdict.to_owned(), allocated.count_total)
 }
 
-/// The second of two equal records, over JSON and over `MessagePack`.
+/// Returns the cost of a repeated record, as JSON and as `MessagePack`.
 fn costs(sections: &str, record: &Value) -> [(String, u64); 2] {
     let text = record.to_string();
     let bytes = packed(record);
@@ -99,7 +105,7 @@ fn costs(sections: &str, record: &Value) -> [(String, u64); 2] {
     [false, true].map(|msgpack| {
         let mut filter = filter(sections);
         let mut last = (String::new(), 0);
-        // A first record fills buffers and caches, a second meets a limit, the third is in the steady state.
+        // The first record fills buffers and caches, the second meets a limit, the third is in the steady state.
         for _ in 0..3 {
             let record = if msgpack { Record::msgpack(&bytes) } else { Record::json(&text) };
             last = cost(&mut filter, record, &mut out);
@@ -154,16 +160,20 @@ fn a_record_that_does_not_leave_costs_no_allocation() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What a kept finding may cost whose body is copied unchanged, however large it is: its entity, if it has escape
-/// sequences, is resolved once for the matcher, once for the label, and once for a redaction of that name.
+/// Allocations of a kept finding whose body is copied unchanged, of any size.
+///
+/// Its entity, if it has escape sequences, is decoded once for the matcher, once for the label, and once for a
+/// redaction of that name.
 const KEPT: u64 = 3;
-/// What one may cost with a redaction: labels with escape sequences are resolved for it, too.
+/// The same with a redaction: labels with escape sequences are decoded for it, too.
 const SEARCHED: u64 = 6;
-/// What one may cost that has more keys than a layout: the exact check for duplicate keys.
+/// The same with more keys than a layout: the exact check for duplicate keys.
 const WIDE: u64 = 8;
-/// What one with a mark (clamped, without a time) may cost: the mark's few events.
+/// The same with a mark (clamped, without a time): the few events of the mark.
 const MARKED: u64 = 8;
-/// What one may cost that changes its encoding: a line of JSON in a MessagePack event, or an object that becomes a string.
+/// The same if the encoding changes.
+///
+/// A line of JSON in a MessagePack event, or an object that becomes a string.
 const REWRITTEN: u64 = 24;
 
 #[test]
@@ -174,7 +184,7 @@ fn a_kept_record_costs_few() {
         (KEPT, "", detection(&json!({"time": null}))),
         (WIDE, "", detection(&wide)),
         (REWRITTEN, "", json!({"log": detection(&json!({})).to_string()})),
-        // A field that a redaction names holds nothing that has to go.
+        // No value of the redacted field matches.
         (SEARCHED, "redact: [{field: doc, pattern: secret}]\n", detection(&json!({}))),
         (
             REWRITTEN,
@@ -196,32 +206,38 @@ fn a_kept_record_costs_few() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A filter whose tables have room for a million keys.
+/// A filter whose tables hold up to a million keys.
 fn roomy(sections: &str) -> Filter {
     let text = CONFIG.replace("rate-limit: {by: entity}", "rate-limit: {by: entity, max-keys: 1000000}");
     let config = config::read("kaudit.yaml", &format!("{sections}{text}"), &config::NoFiles).config;
     Filter::new(&config.expect("no mistakes"), 7).expect("small patterns")
 }
 
-/// Bytes that the limiter may keep of an entity, whatever its length: a digest, a state, and the places that a table
-/// which doubles has free, less than half of it.
+/// Bytes that the limiter may keep of an entity, of any length.
+///
+/// A digest, a state, and the free slots of a table that doubles, less than half of it.
 const KEY: u64 = 96;
 
-/// Bytes that the filter may keep of an entity with suppressed findings until its summary is sent: the first one's labels,
-/// a sample of its fields, the entity's text, and the allocator's rounding. With `max-keys` at its default of 10,000 the
-/// table takes at most 30 MB.
+/// Bytes that the filter may keep of an entity until its summary is emitted.
+///
+/// The labels of the first suppressed finding, a sample of its fields, the entity's text, and the allocator's rounding.
+/// With `max-keys` at its default of 10,000 the table takes at most 30 MB.
 const PENDING: u64 = 3_000;
 
-/// The same, of findings with fields of the usual lengths.
+/// The same for findings with fields of the usual lengths.
 const PENDING_USUAL: u64 = 1_000;
 
-/// Bytes that a count report may keep until it is sent: its labels and dimensions, and its places in two tables.
+/// Bytes that a count report may keep until it is emitted.
+///
+/// Its labels and dimensions, and its slots in two tables.
 const COUNT: u64 = 1_000;
 
-/// The same, of findings with fields of any length.
+/// The same for findings with fields of any length.
 const COUNT_WORST: u64 = 3_000;
 
-/// The bytes that a filter keeps of each of many users, by what becomes of their last selection.
+/// Returns the bytes that a filter keeps per user.
+///
+/// `verdicts` are those of each user's selections, in order.
 fn held(filter: &mut Filter, verdicts: &[&str], members: impl Fn(u64) -> Value) -> u64 {
     const KEYS: u64 = 1_000;
     let mut out = Vec::with_capacity(1 << 16);
@@ -239,7 +255,7 @@ fn held(filter: &mut Filter, verdicts: &[&str], members: impl Fn(u64) -> Value) 
     u64::try_from(held).expect("a table only grows") / KEYS
 }
 
-/// A name, sections of the configuration, what becomes of each record in turn, its members, and the most bytes.
+/// A name, sections, the verdict of each record in turn, members, maximum bytes.
 type Case<'c> = (&'c str, &'c str, &'c [&'c str], &'c dyn Fn(u64) -> Value, u64);
 
 #[test]

@@ -1,4 +1,4 @@
-//! A baked filter decides as the one it was baked from.
+//! Tests that a baked filter decides as the one from which it was baked.
 #![cfg(feature = "bake")]
 
 use kaudit_filter::config::{self, NoFiles};
@@ -21,7 +21,7 @@ integrations:
   - {type: selections, target: {target-type: slack, slack-uri: "https://slack.example"}, data-filter: {rules-match: '^exec|unsafe$'}}
 "#;
 
-/// What becomes of a record: its entry, or the verdict.
+/// Returns the entry of a record, or its verdict.
 fn outcome(filter: &mut Filter, record: &str) -> String {
     let mut outcome = String::new();
     filter.process(Record::json(record), NOW, |verdict| match verdict {
@@ -39,7 +39,7 @@ fn outcome(filter: &mut Filter, record: &str) -> String {
     outcome
 }
 
-/// The bytes for as long as the test runs.
+/// Leaks the bytes: a baked filter borrows them for the rest of the test.
 fn placed(bytes: &[u8]) -> &'static [u8] {
     bytes.to_vec().leak()
 }

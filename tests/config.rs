@@ -1,5 +1,7 @@
-//! Configurations as data: `tests/data/config/NAME.yaml` is read, and `NAME.txt` holds all that is said about it, then
-//! what it means. `BLESS=1` writes the expectations anew; look at what you bless.
+//! Tests of configurations as data.
+//!
+//! `tests/data/config/NAME.yaml` is read, and `NAME.txt` contains its diagnostics and then its meaning. `BLESS=1`
+//! rewrites the expectations; review the changes.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,14 +11,14 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use kaudit_filter::config::{
-    Code, Config, Files, Integration, Level, NoFiles, Reading, read, with_indentation,
+    Code, Config, FileLoader, Integration, Level, NoFiles, ReadResult, read, restore_indentation,
 };
 
 const NANOSECONDS: u64 = 1_000_000;
 
 struct Folder(PathBuf);
 
-impl Files for Folder {
+impl FileLoader for Folder {
     fn load(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(self.0.join(path)).map_err(|_| "there is no such file".to_owned())
     }
@@ -26,10 +28,10 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
 }
 
-/// What no file can hold or no editor would keep, and what must not take long.
+/// Texts that no file can contain or no editor would keep, and time limits.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "what must end soon is watched with a clock")]
-fn bombs() {
+fn hostile_texts() {
     let megabyte = 1 << 20;
     let list = "- type: activity\n  target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/singles'}\n";
     let deep = (0..200).map(|depth| format!("{:depth$}a:\n", "")).collect::<Vec<_>>().concat();
@@ -103,9 +105,9 @@ fn bombs() {
 #[test]
 fn a_host_without_files_says_so() {
     let reading = read("kaudit.yaml", "integrations-file: list.yaml", &NoFiles);
-    let said: Vec<_> = reading.diagnostics.iter().map(ToString::to_string).collect();
+    let diagnostics: Vec<_> = reading.diagnostics.iter().map(ToString::to_string).collect();
     assert_eq!(
-        said,
+        diagnostics,
         [
             "kaudit.yaml:1:20: error: integrations-file: `list.yaml` cannot be read: no file can be read here; \
              write the list under `integrations`"
@@ -114,9 +116,9 @@ fn a_host_without_files_says_so() {
 }
 
 proptest! {
-    /// Whatever is typed into a good configuration, reading ends, and refuses exactly when it says why.
+    /// Reading a randomly edited configuration ends, with an error if it is rejected.
     #[test]
-    fn no_text_is_too_strange(
+    fn reading_an_edited_configuration_ends(
         case in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, "[ -~\n\t\u{0}é\u{2028}]{0,3}"), 1..6),
     ) {
@@ -144,7 +146,7 @@ proptest! {
 }
 
 #[test]
-fn cases() {
+fn expectations_are_met() {
     let folder = folder();
     let bless = std::env::var_os("BLESS").is_some();
     let mut names: Vec<_> = fs::read_dir(&folder)
@@ -170,7 +172,9 @@ fn cases() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// Each good configuration of the cases without its indentation: what is restored means the same as the original.
+/// Restored indentation does not change the meaning of a configuration.
+///
+/// Each valid configuration of the cases is read without its indentation.
 #[test]
 fn restored_indentation_changes_no_meaning() {
     let mut restored = 0;
@@ -180,8 +184,8 @@ fn restored_indentation_changes_no_meaning() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        // Also the cases that have lost it already, as they would be with it.
-        let text = with_indentation(&text).unwrap_or(text);
+        // Includes the cases that have already lost it.
+        let text = restore_indentation(&text).unwrap_or(text);
         let reading = read("x", &text, &Folder(folder()));
         let flat: String = text.lines().flat_map(|line| [line.trim_start(), "\n"]).collect();
         let found = read("x", &flat, &Folder(folder()));
@@ -189,7 +193,7 @@ fn restored_indentation_changes_no_meaning() {
             continue;
         }
         assert_eq!(found.diagnostics.len(), 1, "{name}: {:?}", found.diagnostics);
-        let again = read("x", &with_indentation(&flat).unwrap(), &Folder(folder()));
+        let again = read("x", &restore_indentation(&flat).unwrap(), &Folder(folder()));
         if let Some(config) = &reading.config {
             assert_eq!(format!("{:?}", Some(config)), format!("{:?}", again.config), "{name}");
             restored += 1;
@@ -198,8 +202,8 @@ fn restored_indentation_changes_no_meaning() {
     assert!(restored >= 6, "only {restored} are restored");
 }
 
-/// What a reading says, one line a remark, and what the configuration means.
-fn render(reading: &Reading) -> String {
+/// Writes the diagnostics, one per line, and the meaning of the configuration.
+fn render(reading: &ReadResult) -> String {
     let mut out = String::new();
     for diagnostic in &reading.diagnostics {
         writeln!(out, "{diagnostic}").expect("a string takes all");

@@ -1,4 +1,4 @@
-//! The import law of the house, as ARCHITECTURE.md has it: who may know whom, and what the engine may not touch.
+//! Tests the layering rules of ARCHITECTURE.md: imports, and the engine's purity.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,9 +7,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The rooms of the engine, each with those it may import. A room that is not here has no place in the house yet.
-const ROOMS: &[(&str, &[&str])] = &[
-    // Vocabulary, which every room below may speak.
+/// The modules of the engine, each with the modules that it may import.
+///
+/// A module that is missing here is an error.
+const MODULES: &[(&str, &[&str])] = &[
+    // Vocabulary, which every module below may import.
     ("time", &[]),
     ("digest", &[]),
     ("record", &[]),
@@ -19,7 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["error", "finding", "pattern", "template"]),
     ("stats", &["finding"]),
     ("pattern", &[]),
-    // Stages. None imports another: only `filter` knows that there are others.
+    // Stages. None imports another: only `filter` knows all of them.
     ("matcher", &["config", "finding", "pattern", "stats"]),
     ("severity", &["config", "finding", "pattern"]),
     ("limit", &["config", "digest", "time"]),
@@ -28,7 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("entry", &["config", "finding", "record"]),
     // From records to findings, before the stages.
     ("source", &["config", "finding", "record"]),
-    // What is built of entries, and who orders the stages.
+    // Output built of entries, and the order of the stages.
     ("bulk", &["entry"]),
     (
         "filter",
@@ -40,8 +42,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("baked", &["config", "filter", "pattern"]),
 ];
 
-/// What the engine does not touch, so that it runs in any agent and its answers depend on its arguments alone.
-const ABSENT: &[&str] = &[
+/// APIs that the engine does not use.
+///
+/// It thus runs in any agent, and its results depend on its arguments alone.
+const FORBIDDEN_APIS: &[&str] = &[
     "std::fs",
     "std::env",
     "std::net",
@@ -58,7 +62,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust file below a folder of the repository, by its path from there, without comments.
+/// Returns every Rust file below a folder of the repository, without comments.
+///
+/// Paths are relative to the folder.
 fn code(folder: &str) -> Vec<(PathBuf, String)> {
     let top = root().join(folder);
     let mut found = Vec::new();
@@ -77,13 +83,14 @@ fn code(folder: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Every source file of the engine with the room it belongs to.
+/// Returns every source file of the engine with its top-level module.
 fn sources() -> Vec<(String, PathBuf, String)> {
-    let room = |file: &Path| file.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-    code("src").into_iter().map(|(file, code)| (room(&file), file, code)).collect()
+    let module =
+        |file: &Path| file.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+    code("src").into_iter().map(|(file, code)| (module(&file), file, code)).collect()
 }
 
-/// The names that stand behind `crate::`, those of a group included.
+/// Returns the names after `crate::`, including those of a group.
 fn imports(code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
@@ -139,20 +146,20 @@ fn imports_are_found_in_every_form() {
 }
 
 #[test]
-fn rooms_of_the_engine_import_what_the_law_allows() {
+fn engine_modules_import_only_allowed_modules() {
     let mut breaches = Vec::new();
-    for (room, file, code) in sources() {
-        if room == "lib" {
+    for (module, file, code) in sources() {
+        if module == "lib" {
             continue;
         }
-        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
-            breaches.push(format!("{}: `{room}` is no room of the law", file.display()));
+        let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == module) else {
+            breaches.push(format!("{}: `{module}` is no room of the law", file.display()));
             continue;
         };
         assert!(!code.contains("super::super"), "{}: rooms are named by `crate::`", file.display());
         for name in imports(&code) {
-            if name != room && !allowed.contains(&&*name) {
-                breaches.push(format!("{}: `{room}` may not import `{name}`", file.display()));
+            if name != module && !allowed.contains(&&*name) {
+                breaches.push(format!("{}: `{module}` may not import `{name}`", file.display()));
             }
         }
     }
@@ -160,12 +167,12 @@ fn rooms_of_the_engine_import_what_the_law_allows() {
 }
 
 #[test]
-fn the_engine_touches_nothing_of_the_world() {
+fn the_engine_uses_no_forbidden_api() {
     let sources = sources();
-    assert!(sources.len() >= ROOMS.len(), "the engine's sources were not found");
+    assert!(sources.len() >= MODULES.len(), "the engine's sources were not found");
     for (_, file, code) in sources {
-        for word in ABSENT {
-            assert!(!code.contains(word), "{}: `{word}` has no place in the engine", file.display());
+        for api in FORBIDDEN_APIS {
+            assert!(!code.contains(api), "{}: `{api}` has no place in the engine", file.display());
         }
     }
 }
@@ -196,7 +203,7 @@ fn only_an_abi_is_unsafe() {
             let found = code.match_indices("unsafe").any(|(at, text)| word(at, text.len()) && !quoted(at));
             abis += usize::from(found);
             let abi = folder == "hosts" && file.file_name().unwrap() == "abi.rs";
-            // What the filter is measured against, each a build of its own, which nobody installs.
+            // Peers in benchmarks; each is a workspace of its own, and is not installed.
             let peer = folder == "benches"
                 && [Path::new("guest/naive/src/lib.rs"), Path::new("peers/src/luajit.rs")].contains(&&*file);
             assert!(
@@ -209,8 +216,10 @@ fn only_an_abi_is_unsafe() {
     assert!(abis > 0, "no abi.rs was found, or none is unsafe any more: mend this test");
 }
 
-/// Packages of the workspace: name, the folder relative to the root, and the names of the packages it depends on,
-/// those of tests and builds apart.
+/// Returns the packages of the workspace.
+///
+/// Each with its name, its folder relative to the root, and the names of its dependencies, without those of tests and
+/// builds.
 fn packages() -> Vec<(String, String, Vec<String>)> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
@@ -231,7 +240,7 @@ fn packages() -> Vec<(String, String, Vec<String>)> {
 }
 
 #[test]
-fn packages_know_the_engine_and_no_host() {
+fn no_package_depends_on_a_host() {
     let packages = packages();
     let names: Vec<&str> = packages.iter().map(|(name, ..)| name.as_str()).collect();
     assert!(

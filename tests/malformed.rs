@@ -1,5 +1,7 @@
-//! A finding with an object in it that could be a finding, broken in each way: it is one malformed record, as JSON, as
-//! JSON within text, and as `MessagePack`, and its inner object is none.
+//! Tests malformed findings that contain a complete object.
+//!
+//! The inner object could be a finding. Each kind of error gives one malformed record, as JSON, as JSON within text,
+//! and as `MessagePack`, and the inner object is not a finding.
 
 use kaudit_filter::config::{self, NoFiles};
 use kaudit_filter::record::{Record, SyntaxErrorKind};
@@ -7,7 +9,7 @@ use kaudit_filter::{Filter, Time, Verdict};
 
 const CONFIG: &str = "integrations: [{type: detections, target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles'}}, {type: selections, target: {target-type: http-api, http-api-uri: 'https://ingress.eu1.coralogix.com/logs/v1/singles'}}]";
 
-/// The beginning of a finding in which another object is complete.
+/// The beginning of a finding that contains another complete object.
 const FINDING: &str = r#"{"etype":"principal","eid":"petra","a":{"rule":"exec","verb":"get"},"b":"#;
 
 /// The same as `MessagePack`, a map of four members.
@@ -17,12 +19,13 @@ const PACKED: &[u8] =
 /// An object that could be a finding.
 const INNER: &str = r#"{"rule":"exec","verb":"get"}"#;
 
-/// What follows [`FINDING`] in JSON, and what follows [`PACKED`], to give an error of this kind. An empty list: the encoding
-/// has no such error, or what has it is not the record's own.
+/// Returns the endings of [`FINDING`] and [`PACKED`] with an error of this kind.
+///
+/// An empty list: the encoding has no such error, or the error is not the record's own.
 fn endings(kind: SyntaxErrorKind) -> (Vec<String>, Vec<Vec<u8>>) {
     let nested = |open: u8| [vec![open; 25], b"\xa0".to_vec()].concat();
     let (json, packed): (&[&str], &[&[u8]]) = match kind {
-        // The text of a record that is no object is searched; an event is one of Fluent Bit's, and no record.
+        // The text of a record that is not an object is searched; an event is one of Fluent Bit's, and not a record.
         SyntaxErrorKind::NotAnObject | SyntaxErrorKind::NotAnEvent => (&[], &[]),
         SyntaxErrorKind::EndsEarly => (&["", "[@,", "\"x", "tru", "@", "1,"], &[b"", b"\x91", b"\xa5x"]),
         SyntaxErrorKind::TooDeep => {
@@ -36,7 +39,7 @@ fn endings(kind: SyntaxErrorKind) -> (Vec<String>, Vec<Vec<u8>>) {
         SyntaxErrorKind::ExpectedDigit => (&["-,\"c\":@}", "1.e}"], &[]),
         SyntaxErrorKind::ExpectedMapEnd => (&["1 @}", "01}"], &[]),
         SyntaxErrorKind::ExpectedListEnd => (&["[@}}", "[1 @]}"], &[]),
-        // In text it is what follows a value in its line.
+        // In text such bytes follow a value in its line.
         SyntaxErrorKind::TrailingBytes => (&[], &[b"\xa0\xa0"]),
         SyntaxErrorKind::ControlCharacter => (&["\"\u{1}\",\"c\":@}"], &[]),
         SyntaxErrorKind::UnknownEscape => (&[r#""\q","c":@}"#], &[]),
@@ -50,7 +53,7 @@ fn endings(kind: SyntaxErrorKind) -> (Vec<String>, Vec<Vec<u8>>) {
     )
 }
 
-/// The verdicts for a record: each entry's text.
+/// Returns the text of each entry of a record.
 fn texts(filter: &mut Filter, record: Record<'_>) -> Vec<serde_json::Value> {
     let mut all = Vec::new();
     filter.process(record, Time::from_millis(1_583_078_400_000), |verdict| {
@@ -101,7 +104,7 @@ fn a_broken_finding_is_one_malformed_record() {
     }
 }
 
-/// A record of `MessagePack` with a text under `log`.
+/// Returns a `MessagePack` record with a text under `log`.
 fn packed_log(text: &str) -> Vec<u8> {
     let mut packed = Vec::new();
     let record = rmpv::Value::Map(vec![("log".into(), text.into())]);

@@ -1,5 +1,6 @@
-//! The record views against an independent reader: what is accepted, what is seen, and what a body becomes when it is
-//! written anew.
+//! Tests the record readers against an independent reader.
+//!
+//! They compare accepted texts, the members that are read, and rewritten bodies.
 
 use kaudit_filter::config::{self, NoFiles};
 use kaudit_filter::record::{Document, Event, MAX_DEPTH, Record};
@@ -134,7 +135,7 @@ fn bytes_that_are_not_utf8_are_replaced_in_each_record() {
     }
 }
 
-/// The document as an independent value.
+/// Converts a document to a value of the independent reader.
 fn value(document: &Document<'_>) -> Value {
     fn one<'t>(events: &mut impl Iterator<Item = &'t Event<'t>>) -> Option<Value> {
         Some(match events.next()? {
@@ -171,7 +172,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(|value| json!(value)),
         any::<i64>().prop_map(|value| json!(value)),
         any::<u64>().prop_map(|value| json!(value)),
-        // A spelling from 10^308 on is read as text, see `Number::is_finite`.
+        // A number from 10^308 on is read as text, see `Number::is_finite`.
         any::<f64>().prop_filter("below 10^308", |value| value.abs() < 1e308).prop_map(|value| json!(value)),
         any::<String>().prop_map(|value| json!(value)),
         "[\\x00-\\x7f]{0,20}".prop_map(|value| json!(value)),
@@ -208,7 +209,7 @@ proptest! {
         let mut bytes = object.to_string().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        // The independent reader refuses lone surrogates, numbers out of range and bytes that are not UTF-8, which are
+        // The independent reader rejects lone surrogates, numbers out of range and bytes that are not UTF-8, which are
         // read and replaced here.
         let scan = Record::json(&bytes).check();
         let other = serde_json::from_slice::<serde_json::Map<String, Value>>(&bytes).is_ok();

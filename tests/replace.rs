@@ -1,4 +1,4 @@
-//! What goes on when a filter takes over another configuration.
+//! Tests the state that a filter keeps when its configuration is replaced.
 
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, config};
@@ -15,7 +15,7 @@ fn read(sections: &str) -> config::Config {
 }
 
 #[test]
-fn a_key_that_was_held_back_before_is_redacted_as_is_said_now() {
+fn a_pending_summary_is_redacted_by_the_new_configuration() {
     let mut filter = Filter::new(&read(""), 7).expect("no patterns");
     let record = r#"{"etype":"principal","eid":"john@corp","time":1583078400000}"#;
     for _ in 0..2 {

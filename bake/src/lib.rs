@@ -1,8 +1,8 @@
-//! Puts a baked configuration into a base module.
+//! Embeds a baked configuration into a base WebAssembly module.
 //!
-//! The bytes get pages of their own behind all memory that the module begins with, which neither its data nor its
-//! allocator (it asks for further pages only) will ever touch. A second data segment writes their address and length
-//! where the module looks for them, at the address that it exports as [`SLOT`]. Everything else is copied as it is.
+//! The bytes get pages of their own after the initial memory of the module, which neither its data nor its allocator
+//! (it only grows the memory) ever touches. A second data segment writes their address and length to the slot, whose
+//! address the module exports as [`SLOT`]. Everything else is copied unchanged.
 
 #![forbid(unsafe_code)]
 
@@ -11,39 +11,39 @@ use core::fmt;
 use wasm_encoder::{ConstExpr, DataCountSection, DataSection, MemorySection, MemoryType, Module, RawSection};
 use wasmparser::{DataKind, ExternalKind, Operator, Parser, Payload};
 
-/// The exported global that holds the slot's address.
+/// The exported global that contains the slot's address.
 pub const SLOT: &str = "kaudit_baked";
 
 const PAGE: u64 = 64 << 10;
 
-/// Why a file is no base module.
+/// The reason why a file is not a base module.
 #[derive(Debug)]
-pub struct NotABase(String);
+pub struct NotABaseModule(String);
 
-impl fmt::Display for NotABase {
+impl fmt::Display for NotABaseModule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "this is no base module of kaudit-filter: {}", self.0)
     }
 }
 
-impl std::error::Error for NotABase {}
+impl std::error::Error for NotABaseModule {}
 
-impl From<wasmparser::BinaryReaderError> for NotABase {
+impl From<wasmparser::BinaryReaderError> for NotABaseModule {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        // Behind the dash stand the bytes that were found, over many lines.
+        // The text after the dash contains the bytes that were found, over many lines.
         Self(error.message().split(" - ").next().unwrap_or_default().to_owned())
     }
 }
 
-fn not(what: &str) -> NotABase {
-    NotABase(what.to_owned())
+fn not_a_base_module(what: &str) -> NotABaseModule {
+    NotABaseModule(what.to_owned())
 }
 
-/// The base module with `baked` in it.
+/// Returns the base module with `baked` embedded.
 ///
 /// # Errors
-/// `base` is not a WebAssembly module, or not one that looks for a configuration.
-pub fn embed(base: &[u8], baked: &[u8]) -> Result<Vec<u8>, NotABase> {
+/// `base` is not a WebAssembly module, or has no slot for a configuration.
+pub fn embed(base: &[u8], baked: &[u8]) -> Result<Vec<u8>, NotABaseModule> {
     let layout = Layout::of(base)?;
     let start = layout.pages.saturating_mul(PAGE);
     let pages = layout.pages.saturating_add((baked.len() as u64).div_ceil(PAGE));
@@ -59,7 +59,7 @@ pub fn embed(base: &[u8], baked: &[u8]) -> Result<Vec<u8>, NotABase> {
                 let mut memories = MemorySection::new();
                 memories.memory(MemoryType {
                     minimum: pages,
-                    maximum: layout.most_pages,
+                    maximum: layout.max_pages,
                     memory64: false,
                     shared: false,
                     page_size_log2: None,
@@ -85,11 +85,11 @@ pub fn embed(base: &[u8], baked: &[u8]) -> Result<Vec<u8>, NotABase> {
                 data.active(0, &ConstExpr::i32_const(layout.slot), slot.iter().copied());
                 module.section(&data);
             }
-            // Names of functions, which nobody reads in an agent.
+            // Custom sections contain names of functions, which no agent reads.
             Payload::CustomSection(_) => (),
             other => {
                 if let Some((id, range)) = other.as_section() {
-                    let data = base.get(range).ok_or_else(|| not("a section ends early"))?;
+                    let data = base.get(range).ok_or_else(|| not_a_base_module("a section ends early"))?;
                     module.section(&RawSection { id, data });
                 }
             }
@@ -98,15 +98,15 @@ pub fn embed(base: &[u8], baked: &[u8]) -> Result<Vec<u8>, NotABase> {
     Ok(module.finish())
 }
 
-/// What has to be known of a base module.
+/// The parts of a base module that embedding depends on.
 struct Layout {
     pages: u64,
-    most_pages: Option<u64>,
+    max_pages: Option<u64>,
     slot: i32,
 }
 
 impl Layout {
-    fn of(base: &[u8]) -> Result<Self, NotABase> {
+    fn of(base: &[u8]) -> Result<Self, NotABaseModule> {
         let mut memory = None;
         let mut globals = Vec::new();
         let mut slot = None;
@@ -131,19 +131,19 @@ impl Layout {
                 _ => (),
             }
         }
-        let memory = memory.ok_or_else(|| not("it has no memory"))?;
+        let memory = memory.ok_or_else(|| not_a_base_module("it has no memory"))?;
         let slot = slot
             .and_then(|index| globals.get(usize::try_from(index).ok()?).copied()?)
             .filter(|_| data)
-            .ok_or_else(|| not("it has no place for a configuration"))?;
-        Ok(Self { pages: memory.initial, most_pages: memory.maximum, slot })
+            .ok_or_else(|| not_a_base_module("it has no place for a configuration"))?;
+        Ok(Self { pages: memory.initial, max_pages: memory.maximum, slot })
     }
 }
 
-/// The number that an initialiser is.
-fn constant(expression: &wasmparser::ConstExpr<'_>) -> Result<i32, NotABase> {
+/// Returns the value of a constant initialiser.
+fn constant(expression: &wasmparser::ConstExpr<'_>) -> Result<i32, NotABaseModule> {
     match expression.get_operators_reader().read()? {
         Operator::I32Const { value } => Ok(value),
-        _ => Err(not("an address is not a number")),
+        _ => Err(not_a_base_module("an address is not a number")),
     }
 }

@@ -1,9 +1,9 @@
-//! Would Coralogix take it? The contract of its two endpoints, as two schemas and what a schema cannot say.
+//! The contract of Coralogix's two endpoints, as schemas and further checks.
 //!
-//! A rejection can hide behind a 200, or cost a whole chunk of entries, so the check is stricter than the endpoint
-//! where strictness costs a correct entry nothing. Sources of the numbers: Coralogix's REST pages, and IBM Cloud Logs
-//! where those are silent. Decision: a crate of its own, so that the suite that judges entries and the endpoint that
-//! receives them hold them against the same rules, and neither brings the other along.
+//! A rejection may be reported with status 200, or cost a whole chunk of entries. So the check is stricter than the
+//! endpoint where that costs a correct entry nothing. Sources of the numbers: Coralogix's REST pages, and IBM Cloud
+//! Logs where those give none. Decision: a separate crate, so that the suite that judges entries and the endpoint that
+//! receives them apply the same rules without a dependency on each other.
 
 #![forbid(unsafe_code)]
 
@@ -14,48 +14,50 @@ use jsonschema::Validator;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The largest request, before compression, in bytes: 2 MB, read as the smaller of its two meanings.
+/// The largest request before compression, in bytes.
+/// The documented 2 MB are read as the smaller of the two possible values.
 pub const MAX_REQUEST_BYTES: usize = 2_000_000;
-/// The size of one log that every account takes, in bytes.
+/// The largest entry that every account accepts, in bytes.
 pub const MAX_ENTRY_BYTES: usize = 32_000;
-/// How old an entry may be, in milliseconds: 24 hours.
+/// The maximum age of an entry, in milliseconds: 24 hours.
 pub const MAX_AGE_MS: i64 = 24 * 3_600_000;
-/// How far ahead an entry may be, in milliseconds: 4 hours.
+/// The maximum time of an entry ahead of now, in milliseconds: 4 hours.
 pub const MAX_AHEAD_MS: i64 = 4 * 3_600_000;
 
-/// What an entry is held to besides the schema.
+/// The limits that are checked in addition to the schema.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// When the entry is sent, epoch milliseconds.
+    /// The time at which the entry is sent, in epoch milliseconds.
     pub now_ms: i64,
-    /// The largest entry as JSON, in bytes; [`MAX_ENTRY_BYTES`] unless an account was promised more or less.
+    /// The largest entry as JSON, in bytes.
+    /// It is [`MAX_ENTRY_BYTES`] unless an account has another limit.
     pub max_entry_bytes: usize,
 }
 
 impl Limits {
-    /// The limits that hold for every account.
+    /// Returns the limits of every account.
     pub fn at(now_ms: i64) -> Self {
         Self { now_ms, max_entry_bytes: MAX_ENTRY_BYTES }
     }
 }
 
-/// One way in which bytes break the contract.
+/// A violation of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which of an envelope's entries does, from 0; `None`: the single entry, or the envelope itself.
+    /// The index of the envelope's entry; `None`: single entry or envelope itself.
     pub entry: Option<usize>,
-    what: String,
+    message: String,
 }
 
 impl Violation {
-    fn new(what: impl Into<String>) -> Self {
-        Self { entry: None, what: what.into() }
+    fn new(message: impl Into<String>) -> Self {
+        Self { entry: None, message: message.into() }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 
@@ -102,8 +104,9 @@ pub fn check_envelope(line: &[u8], limits: &Limits) -> Vec<Violation> {
     found
 }
 
-/// Reads JSON as the strictest reader would: valid UTF-8, one value, no key twice, no half of a surrogate pair, no
-/// number outside the range of a double.
+/// Parses JSON as the strictest reader would.
+/// It accepts valid UTF-8 and one value, and rejects duplicate keys, unpaired surrogates and numbers outside the range
+/// of a double.
 pub fn parse(bytes: &[u8]) -> Result<Value, String> {
     std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
     serde_json::from_slice::<Strict>(bytes)
@@ -111,7 +114,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
         .map_err(|error| format!("not strict JSON: {error}"))
 }
 
-/// Members that senders use although they are not published, or no longer, and the published form.
+/// Members that senders use but Coralogix does not publish, and the alternative.
 const NOT_MEMBERS: [(&str, &str); 2] = [
     ("json", "send the object as `text`"),
     ("privateKey", "send the key in the header `authorization: Bearer KEY`"),
@@ -130,24 +133,24 @@ fn parse_line(line: &[u8], found: &mut Vec<Violation>) -> Option<Value> {
     if line.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         found.push(Violation::new("the entry is more than one line"));
     }
-    parse(line).map_err(|what| found.push(Violation::new(what))).ok()
+    parse(line).map_err(|message| found.push(Violation::new(message))).ok()
 }
 
 fn check_schema(schema: &Validator, value: &Value, found: &mut Vec<Violation>) {
     found.extend(schema.iter_errors(value).map(|error| {
-        let place = error.instance_path().to_string();
-        let entry = place.strip_prefix("/logEntries/").and_then(|rest| rest.split('/').next()?.parse().ok());
-        // The message quotes the value, which may be 30 KB long.
-        let what: String = error.to_string().chars().take(200).collect();
-        Violation { entry, what: format!("{}: {what}", if place.is_empty() { "/" } else { &place }) }
+        let path = error.instance_path().to_string();
+        let entry = path.strip_prefix("/logEntries/").and_then(|rest| rest.split('/').next()?.parse().ok());
+        // The message contains the value, which may have 30 KB.
+        let message: String = error.to_string().chars().take(200).collect();
+        Violation { entry, message: format!("{}: {message}", if path.is_empty() { "/" } else { &path }) }
     }));
 }
 
-fn check_values(entry: &Value, place: &str, limits: &Limits, found: &mut Vec<Violation>) {
-    // A schema takes 4.0 for an integer; a reader of integers need not.
+fn check_values(entry: &Value, path: &str, limits: &Limits, found: &mut Vec<Violation>) {
+    // A schema accepts 4.0 as an integer; a parser of integers may not.
     if entry["severity"].is_number() && !entry["severity"].is_u64() {
         found.push(Violation::new(format!(
-            "{place}severity is not written as an integer: {}",
+            "{path}severity is not written as an integer: {}",
             entry["severity"]
         )));
     }
@@ -162,26 +165,26 @@ fn check_values(entry: &Value, place: &str, limits: &Limits, found: &mut Vec<Vio
     for (name, time) in times {
         let Some(time) = time else { continue };
         if time < oldest {
-            found.push(Violation::new(format!("{place}{name} is more than 24 hours old: {}", entry[name])));
+            found.push(Violation::new(format!("{path}{name} is more than 24 hours old: {}", entry[name])));
         }
         if time > newest {
-            found.push(Violation::new(format!("{place}{name} is more than 4 hours ahead: {}", entry[name])));
+            found.push(Violation::new(format!("{path}{name} is more than 4 hours ahead: {}", entry[name])));
         }
     }
     for (name, instead) in NOT_MEMBERS {
         if entry.get(name).is_some() {
-            found.push(Violation::new(format!("{place}`{name}` is not a member of an entry: {instead}")));
+            found.push(Violation::new(format!("{path}`{name}` is not a member of an entry: {instead}")));
         }
     }
-    // Coralogix parses a string that is JSON like an object: what holds for an object's bytes holds for the string's.
+    // Coralogix parses a string that contains JSON like an object, so the same rules apply to its bytes.
     if let Some(text) = entry["text"].as_str().filter(|text| text.starts_with('{'))
-        && let Err(what) = parse(text.as_bytes())
+        && let Err(message) = parse(text.as_bytes())
     {
-        found.push(Violation::new(format!("{place}text looks like an object but is {what}")));
+        found.push(Violation::new(format!("{path}text looks like an object but is {message}")));
     }
 }
 
-/// A JSON value, read without the leniency of [`Value`], which keeps the last of equal keys.
+/// A JSON value without duplicate keys, of which [`Value`] keeps the last.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -257,15 +260,15 @@ mod tests {
         })
     }
 
-    fn complaints(violations: &[Violation]) -> String {
+    fn messages(violations: &[Violation]) -> String {
         violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
-    /// Breaks one member of a good entry, alone and in an envelope where it can stand in one.
+    /// Returns the violations of a good entry with one member replaced.
     fn broken(member: &str, value: Value) -> String {
         let mut entry = entry();
         entry[member] = value;
-        complaints(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)))
+        messages(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)))
     }
 
     fn envelope(entries: &[Value]) -> Value {
@@ -273,10 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn good_ones_pass() {
-        assert_eq!(complaints(&check_entry(entry().to_string().as_bytes(), &Limits::at(NOW))), "");
+    fn valid_entries_and_envelopes_pass() {
+        assert_eq!(messages(&check_entry(entry().to_string().as_bytes(), &Limits::at(NOW))), "");
         let logs = [serde_json::json!({"severity": 1, "timestamp": NOW, "text": "{\"eid\":\"johnD\"}"})];
-        assert_eq!(complaints(&check_envelope(envelope(&logs).to_string().as_bytes(), &Limits::at(NOW))), "");
+        assert_eq!(messages(&check_envelope(envelope(&logs).to_string().as_bytes(), &Limits::at(NOW))), "");
     }
 
     #[test]
@@ -294,10 +297,10 @@ mod tests {
                 log
             };
             let found = check_entry(log(entry()).to_string().as_bytes(), &Limits::at(NOW));
-            assert_eq!(complaints(&found), "", "{time}");
+            assert_eq!(messages(&found), "", "{time}");
             let logs = [log(serde_json::json!({"severity": 1, "text": "a"}))];
             let found = check_envelope(envelope(&logs).to_string().as_bytes(), &Limits::at(NOW));
-            assert_eq!(complaints(&found), "", "{time}");
+            assert_eq!(messages(&found), "", "{time}");
         }
     }
 
@@ -358,7 +361,7 @@ mod tests {
         for member in ["applicationName", "subsystemName", "severity", "text"] {
             let mut entry = entry();
             entry.as_object_mut().unwrap().remove(member);
-            let found = complaints(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)));
+            let found = messages(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)));
             assert!(found.contains(member), "{member} is missing, and nobody said so: {found:?}");
         }
     }
@@ -382,7 +385,7 @@ mod tests {
             (b"[]", "is not of type \"object\""),
         ];
         for (line, complaint) in table {
-            let found = complaints(&check_entry(line, &Limits::at(NOW)));
+            let found = messages(&check_entry(line, &Limits::at(NOW)));
             let line = String::from_utf8_lossy(line);
             assert!(found.contains(complaint), "{line}: {found:?} does not complain of {complaint:?}");
         }
@@ -412,7 +415,7 @@ mod tests {
         ];
         for (envelope, complaint) in table {
             let violations = check_envelope(envelope.to_string().as_bytes(), &Limits::at(NOW));
-            let found = complaints(&violations);
+            let found = messages(&violations);
             assert!(found.contains(complaint), "{found:?} does not complain of {complaint:?}");
             let entry =
                 complaint.contains("logEntries").then_some(0).filter(|_| *complaint != "/logEntries: ");

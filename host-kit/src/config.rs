@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use kaudit_filter::config::{self, Config, Diagnostic, Files, Level, Reading};
+use kaudit_filter::config::{self, Config, Diagnostic, FileLoader, Level, ReadResult};
 
 #[cfg(not(target_family = "wasm"))]
 pub use disk::{ReadError, SiblingFiles, read_text};
@@ -26,7 +26,7 @@ pub struct ConfigFile<D> {
 /// A configuration, and warnings that do not prevent its use; or every mistake, one line each.
 pub type Accepted = Result<(Config, Vec<String>), Vec<String>>;
 
-impl<D: Files + Clone> ConfigFile<D> {
+impl<D: FileLoader + Clone> ConfigFile<D> {
     /// Reads the file of this path, which is in `directory`. An error appears when the configuration is read.
     pub fn load(name: &str, directory: D) -> Self {
         let text = directory.load(name.rsplit('/').next().unwrap_or(name));
@@ -38,7 +38,7 @@ impl<D: Files + Clone> ConfigFile<D> {
     pub fn changed(&self) -> Option<Self> {
         let now = Self::load(&self.name, self.directory.clone());
         for (name, _) in &*self.others.borrow() {
-            let _ = Files::load(&now, name);
+            let _ = FileLoader::load(&now, name);
         }
         (now.text != self.text || now.others != self.others).then_some(now)
     }
@@ -55,7 +55,7 @@ impl<D: Files + Clone> ConfigFile<D> {
     }
 }
 
-impl<D: Files> Files for ConfigFile<D> {
+impl<D: FileLoader> FileLoader for ConfigFile<D> {
     fn load(&self, name: &str) -> Result<String, String> {
         let text = self.directory.load(name);
         self.others.borrow_mut().push((name.to_owned(), text.clone()));
@@ -74,8 +74,8 @@ impl<D> fmt::Debug for ConfigFile<D> {
 ///
 /// # Errors
 /// There are mistakes: a line for each.
-pub fn accept(reading: Reading, line: impl Fn(&Diagnostic) -> String) -> Accepted {
-    let Reading { config, diagnostics } = reading;
+pub fn accept(reading: ReadResult, line: impl Fn(&Diagnostic) -> String) -> Accepted {
+    let ReadResult { config, diagnostics } = reading;
     let of_level =
         |level| diagnostics.iter().filter(|one| one.level() == level).map(&line).collect::<Vec<_>>();
     config.map(|config| (config, of_level(Level::Warning))).ok_or_else(|| of_level(Level::Error))
@@ -112,11 +112,11 @@ mod disk {
     use std::io::{self, Read as _};
     use std::path::{Path, PathBuf};
 
-    use kaudit_filter::config::Files;
+    use kaudit_filter::config::FileLoader;
 
     use super::{MAX_BYTES, text};
 
-    /// Files in the directory of a configuration file.
+    /// FileLoader in the directory of a configuration file.
     #[derive(Clone, Debug)]
     pub struct SiblingFiles(PathBuf);
 
@@ -127,7 +127,7 @@ mod disk {
         }
     }
 
-    impl Files for SiblingFiles {
+    impl FileLoader for SiblingFiles {
         fn load(&self, name: &str) -> Result<String, String> {
             read_text(&self.0.with_file_name(name)).map_err(|error| error.to_string())
         }

@@ -95,7 +95,8 @@ mod tests {
         stats.kept[0] = 1;
         let line = line(&stats, "unfiltered", &[("malformed", 4)]);
         assert_eq!(line, "statistics: records=3 kept.detections=1 dropped.etype=2 unfiltered.malformed=4");
-        let counters = [("records", 3), ("kept.detections", 1), ("dropped.etype", 2), ("unfiltered.malformed", 4)];
+        let counters =
+            [("records", 3), ("kept.detections", 1), ("dropped.etype", 2), ("unfiltered.malformed", 4)];
         assert_eq!(parse(&line), Some(counters.map(|(label, count)| (label.to_owned(), count)).to_vec()));
         assert_eq!(parse("reloaded"), None);
         let total = all(&stats).into_iter().find(|counter| counter.label() == "dropped.total");

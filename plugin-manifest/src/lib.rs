@@ -1,46 +1,46 @@
-//! The manifest of what is delivered, for programs to read: artefacts and their interfaces, options, reasons of drops.
+//! The manifest of a release: artefacts, their interfaces, options, drop reasons.
 //!
-//! What the code knows comes from the code: options, defaults, reasons. What it does not know stands in
-//! `artefacts.toml`. Decision: the manifest is committed as `manifest.json`, so that it can be read without building
-//! anything, and a test says when it is stale; checksums, which differ from build to build, are in a release's alone.
+//! Options, defaults and drop reasons come from the code, everything else from `artefacts.toml`. Decision: the manifest
+//! is committed as `manifest.json`, so that it can be read without a build, and a test reports when it is out of date.
+//! Checksums differ from build to build, and are only in the manifest of a release.
 
 #![forbid(unsafe_code)]
 
-use kaudit_filter::config::{INLINE, OPTIONS, OptionDoc};
+use kaudit_filter::config::{INLINE_OPTIONS, OPTIONS, OptionDoc};
 use kaudit_filter::stats::Reason;
 use serde_json::{Map, Value, json};
 
 /// A file of a release.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// Its path in the release.
+    /// The path in the release.
     pub path: String,
-    /// The target that it runs on, such as `x86_64-unknown-linux-gnu`.
+    /// The target triple, such as `x86_64-unknown-linux-gnu`.
     pub platform: String,
-    /// SHA-256, in hexadecimal.
+    /// The SHA-256 digest, in hexadecimal.
     pub sha256: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub bytes: u64,
 }
 
-/// What is delivered, as `artefacts.toml` has it.
+/// The artefacts of a release.
 const ARTEFACTS: &str = include_str!("../artefacts.toml");
 
-/// The manifest of this version.
+/// Returns the manifest of this version.
 ///
 /// # Errors
-/// `artefacts.toml` cannot be read, or an option expects what has no type here.
+/// `artefacts.toml` cannot be parsed, or an option's type is unknown.
 pub fn manifest() -> Result<Value, String> {
     let delivered: Value = toml::from_str(ARTEFACTS).map_err(|error| format!("artefacts.toml: {error}"))?;
     let artefacts = delivered["artefact"].as_array().ok_or("artefacts.toml lists no artefact")?;
-    let options: Result<Vec<Value>, String> = OPTIONS.iter().map(documented).collect();
+    let options: Result<Vec<Value>, String> = OPTIONS.iter().map(option_json).collect();
     let reasons = Reason::ALL.iter().map(|reason| json!({"label": reason.label(), "help": reason.help()}));
     Ok(json!({
         "$schema": "manifest.schema.json",
         "name": "kaudit-filter",
         "version": env!("CARGO_PKG_VERSION"),
         "licence": env!("CARGO_PKG_LICENSE"),
-        "artefacts": artefacts.iter().map(artefact).collect::<Result<Vec<_>, _>>()?,
+        "artefacts": artefacts.iter().map(artefact_json).collect::<Result<Vec<_>, _>>()?,
         "capabilities": delivered["capabilities"],
         "options": options?,
         "drop-reasons": reasons.collect::<Vec<_>>(),
@@ -48,10 +48,10 @@ pub fn manifest() -> Result<Value, String> {
     }))
 }
 
-/// The manifest of a release with these files.
+/// Returns the manifest of a release with these files.
 ///
 /// # Errors
-/// As [`manifest`], and a file that is no artefact's.
+/// The same as for [`manifest`], and a file that belongs to no artefact.
 pub fn of_release(files: &[File]) -> Result<Value, String> {
     let mut manifest = manifest()?;
     let artefacts = manifest["artefacts"].as_array_mut().ok_or("the manifest has no artefacts")?;
@@ -70,21 +70,21 @@ pub fn of_release(files: &[File]) -> Result<Value, String> {
     Ok(manifest)
 }
 
-/// The text of a manifest as it is stored.
+/// Returns the text of a manifest as it is stored.
 pub fn text(manifest: &Value) -> String {
     format!("{manifest:#}\n")
 }
 
-/// An artefact with all its options: those of its own, then the inline ones.
-fn artefact(written: &Value) -> Result<Value, String> {
-    let mut artefact = written.as_object().cloned().unwrap_or_default();
+/// Returns an artefact with its own options, followed by the inline options.
+fn artefact_json(declared: &Value) -> Result<Value, String> {
+    let mut artefact = declared.as_object().cloned().unwrap_or_default();
     let own = artefact.shift_remove("option").unwrap_or_else(|| json!([]));
     let mut options = own.as_array().cloned().unwrap_or_default();
     if artefact.shift_remove("inline-options") == Some(json!(true)) {
-        for (name, path) in INLINE {
+        for (name, path) in INLINE_OPTIONS {
             let doc = OPTIONS.iter().find(|option| option.path == *path);
             let doc = doc.ok_or_else(|| format!("the inline option `{name}` stands for no option"))?;
-            let mut option = documented(doc)?;
+            let mut option = option_json(doc)?;
             option["name"] = json!(name);
             options.push(option);
         }
@@ -95,11 +95,11 @@ fn artefact(written: &Value) -> Result<Value, String> {
     Ok(Value::Object(artefact))
 }
 
-/// An option as its table has it.
-fn documented(option: &OptionDoc) -> Result<Value, String> {
+/// Returns the JSON of an option.
+fn option_json(option: &OptionDoc) -> Result<Value, String> {
     let mut members = Map::new();
     members.insert("path".to_owned(), json!(option.path));
-    members.insert("types".to_owned(), json!(types(option.kind)?));
+    members.insert("types".to_owned(), json!(yaml_types(option.kind)?));
     members.insert("expects".to_owned(), json!(option.kind));
     if !option.default.is_empty() {
         members.insert("default".to_owned(), json!(option.default));
@@ -111,7 +111,7 @@ fn documented(option: &OptionDoc) -> Result<Value, String> {
     Ok(Value::Object(members))
 }
 
-/// How the words of [`OptionDoc::kind`] begin or end, and the YAML types of a value that they allow.
+/// Prefixes of [`OptionDoc::kind`], and the YAML types that they allow.
 const TYPES: &[(&str, &[&str])] = &[
     ("a map, or the older dialect's list", &["map", "list"]),
     ("a map", &["map"]),
@@ -145,7 +145,7 @@ const TYPES: &[(&str, &[&str])] = &[
     ("http-api, slack, syslog", &["string"]),
 ];
 
-fn types(kind: &str) -> Result<&'static [&'static str], String> {
+fn yaml_types(kind: &str) -> Result<&'static [&'static str], String> {
     let row = TYPES.iter().find(|(words, _)| kind.starts_with(words));
     row.map(|(_, types)| *types).ok_or_else(|| format!("no type is known of `{kind}`"))
 }

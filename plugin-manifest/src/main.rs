@@ -1,5 +1,7 @@
-//! Prints the manifest; with the names of files of a release as `PLATFORM SHA256 BYTES PATH` lines on standard input and
-//! the argument `release`, the manifest of that release.
+//! Prints the manifest.
+//!
+//! With the argument `release` it prints the manifest of a release, whose files it reads from standard input as lines
+//! `PLATFORM SHA256 BYTES PATH`.
 
 #![forbid(unsafe_code)]
 
@@ -9,28 +11,28 @@ use std::process::ExitCode;
 use plugin_manifest::File;
 
 fn main() -> ExitCode {
-    let made = match std::env::args().nth(1).as_deref() {
+    let manifest = match std::env::args().nth(1).as_deref() {
         None => plugin_manifest::manifest(),
         Some("release") => io::read_to_string(io::stdin())
             .map_err(|error| error.to_string())
-            .and_then(|lines| lines.lines().map(file).collect::<Result<Vec<_>, _>>())
+            .and_then(|lines| lines.lines().map(parse_file).collect::<Result<Vec<_>, _>>())
             .and_then(|files| plugin_manifest::of_release(&files)),
         Some(other) => Err(format!("`{other}` is none of its arguments; give `release` or nothing")),
     };
-    let printed = made.and_then(|manifest| {
+    let printed = manifest.and_then(|manifest| {
         let text = plugin_manifest::text(&manifest);
         io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
     });
     match printed {
         Ok(()) => ExitCode::SUCCESS,
-        Err(mistake) => {
-            eprintln!("plugin-manifest: {mistake}");
+        Err(error) => {
+            eprintln!("plugin-manifest: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn file(line: &str) -> Result<File, String> {
+fn parse_file(line: &str) -> Result<File, String> {
     let words: Vec<&str> = line.splitn(4, ' ').collect();
     let [platform, sha256, bytes, path] = words[..] else {
         return Err(format!("expected `PLATFORM SHA256 BYTES PATH`, found `{line}`"));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use kaudit_filter::config::{self, Config, Files};
+use kaudit_filter::config::{self, Config, FileLoader};
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
 use serde_json::{Value, json};
@@ -532,9 +532,9 @@ fn nothing_gains_a_privilege_and_no_key_is_written_down() {
 }
 
 /// The files beside a configuration, as they are mounted.
-struct Beside<'a>(&'a BTreeMap<String, Place>);
+struct SiblingFiles<'a>(&'a BTreeMap<String, Place>);
 
-impl Files for Beside<'_> {
+impl FileLoader for SiblingFiles<'_> {
     fn load(&self, name: &str) -> Result<String, String> {
         match self.0.get(name) {
             Some(Place::Text(text)) => Ok(text.clone()),
@@ -555,7 +555,7 @@ fn the_configuration_is_read_with_kaudit_s_own_list() {
         };
         let files = pod.files(volume).unwrap();
         let Place::Text(text) = &files["kaudit.yaml"] else { panic!("{name}") };
-        let reading = config::read("kaudit.yaml", text, &Beside(&files));
+        let reading = config::read("kaudit.yaml", text, &SiblingFiles(&files));
         let remarks: Vec<String> = reading.diagnostics.iter().map(ToString::to_string).collect();
         let config = reading.config.unwrap_or_else(|| panic!("{name}: {remarks:?}"));
         assert!(config.integrations.iter().any(|integration| integration.applies), "{name}: {remarks:?}");
@@ -625,7 +625,7 @@ fn the_readme_s_figures_of_limits_are_the_engine_s() {
     let list = self::text("audit-integration.yaml");
     let list = list.split_once("audit-integration: |").unwrap().1.to_owned();
     let files = BTreeMap::from([("audit-integration".to_owned(), Place::Text(list))]);
-    let config = config::read("kaudit.yaml", &text, &Beside(&files)).config.unwrap();
+    let config = config::read("kaudit.yaml", &text, &SiblingFiles(&files)).config.unwrap();
     let readme = self::text("kubernetes/README.md");
     let figures = [1, 3, 50].map(|filters| {
         let kept = kept(&config, filters);

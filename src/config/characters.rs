@@ -1,8 +1,8 @@
-//! Finds characters in a pattern that its author probably did not intend: control characters, invisible characters, white
-//! space at an end, and quotes around the whole.
+//! Finds characters in a pattern that its author probably did not intend.
 //!
-//! Such a pattern compiles and then matches nothing, so no other check reports it. Decision: the literals of the syntax
-//! tree are examined instead of the text, so that white space that `(?x)` ignores, and `[ ]`, `\x20` or `\"`, which are
+//! These are control characters, invisible characters, white space at an end, and quotes around the whole. Such a
+//! pattern compiles and then matches nothing, so no other check reports it. Decision: the literals of the syntax tree
+//! are examined instead of the text, so that white space that `(?x)` ignores, and `[ ]`, `\x20` or `\"`, which are
 //! intended, are not reported.
 
 use core::convert::Infallible;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use regex_syntax::ast::{self, AssertionKind, Ast, ClassSetItem, Literal, LiteralKind};
 use saphyr_parser::ScalarStyle;
 
-use super::patterns::{Purpose, Remark};
+use super::patterns::{PatternProblem, Purpose};
 use crate::error::Code;
 
 /// Characters of a repaired pattern that a help line repeats.
@@ -37,7 +37,9 @@ const QUOTES: &[(char, &str)] = &[
     ('\u{203a}', "\u{2039}\u{203a}"),
 ];
 
-/// Characters without a glyph that are not white space to Unicode: first and last of each range.
+/// Characters without a glyph that Unicode does not count as white space.
+///
+/// First and last character of each range.
 const ZERO_WIDTH: &[(char, char)] = &[
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -57,18 +59,18 @@ const ZERO_WIDTH: &[(char, char)] = &[
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
-/// What a literal character is.
+/// The kind of a literal character.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum CharacterKind {
     /// A line break, a tab, or another control character.
     Control,
-    /// White space other than the blank, or a character without a glyph.
+    /// White space other than a space, or a character without a glyph.
     Invisible,
     Blank,
     Visible,
 }
 
-impl Class {
+impl CharacterKind {
     fn of(c: char) -> Self {
         let zero_width = || ZERO_WIDTH.iter().any(|(first, last)| (*first..=*last).contains(&c));
         match c {
@@ -80,105 +82,108 @@ impl Class {
     }
 }
 
-/// What a repair puts in place of a literal.
-enum Edit {
+/// The replacement of a literal in a repaired pattern.
+enum TextFix {
     Remove,
     Blank,
     /// The pattern's own escape sequence for a control character.
     Escape(char),
 }
 
-/// What [`check`] returns.
+/// The result of [`check`].
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct CharacterProblems {
     /// At most one of each code.
-    pub(super) remarks: Vec<Remark>,
-    /// The pattern without these characters, if there are any.
+    pub(super) problems: Vec<PatternProblem>,
+    /// The pattern without these characters, if it contains any.
     pub(super) repaired: Option<String>,
 }
 
 /// Examines the characters of a pattern.
-pub(super) fn check(pattern: &str, ast: &Ast, purpose: Purpose, style: ScalarStyle) -> Found {
-    let strays = Strays::of(pattern, ast, purpose);
-    if strays.edits.is_empty() {
-        return Found::default();
+pub(super) fn check(pattern: &str, ast: &Ast, purpose: Purpose, style: ScalarStyle) -> CharacterProblems {
+    let strays = StrayCharacters::of(pattern, ast, purpose);
+    if strays.fixes.is_empty() {
+        return CharacterProblems::default();
     }
-    let repaired = strays.repair(pattern).map(|text| settled(text, purpose));
-    // A redaction may spell out the secret that it covers.
+    let repaired = strays.repair(pattern).map(|text| repair_nested(text, purpose));
+    // A redaction may contain the secret that it overwrites.
     let shown = repaired.clone().filter(|text| purpose != Purpose::Overwrite && is_short(text));
-    let mut remarks = Vec::new();
-    let mut say = |code, literals: &[Literal], message: String, help: &str| {
+    let mut problems = Vec::new();
+    let mut add = |code, literals: &[Literal], message: String, help: &str| {
         if let Some(first) = literals.first() {
             let (span, help) = (span(literals, at(first)), help.to_owned());
-            remarks.push(Remark { code, span, message, help, repaired: shown.clone() });
+            problems.push(PatternProblem { code, span, message, help, repaired: shown.clone() });
         }
     };
-    let Strays { controls, invisible, blanks, quotes, .. } = &strays;
+    let StrayCharacters { controls, invisible, blanks, quotes, .. } = &strays;
     let message = format!("the pattern contains {}", names(controls));
-    say(Code::PatternControl, controls, message, instead_of_control(controls, style));
+    add(Code::PatternControl, controls, message, instead_of_control(controls, style));
     let message = format!("the pattern contains {}, which cannot be seen", names(invisible));
-    say(Code::PatternInvisible, invisible, message, "remove it, or type a blank in its place");
+    add(Code::PatternInvisible, invisible, message, "remove it, or type a blank in its place");
     let of_whole = blanks.first().is_some_and(|blank| at(blank) == 0)
         || blanks.last().is_some_and(|blank| end(blank) == pattern.len());
     let part = if of_whole { "the pattern" } else { "an alternative of the pattern" };
     let message = format!("{part} begins or ends with white space");
-    say(Code::PatternBlank, blanks, message, "remove it (an intended blank is `[ ]`)");
+    add(Code::PatternBlank, blanks, message, "remove it (an intended blank is `[ ]`)");
     let signs = quotes.first().zip(quotes.get(1)).map(|(open, close)| [open.c, '…', close.c]);
     let signs = signs.map(String::from_iter).unwrap_or_default();
     let message = format!("the quotes {signs} are part of the pattern");
-    say(Code::PatternQuotes, quotes, message, "remove them");
-    Found { remarks, repaired }
+    add(Code::PatternQuotes, quotes, message, "remove them");
+    CharacterProblems { problems, repaired }
 }
 
-/// The characters of a pattern that are probably not intended, each kind in the order of the text.
-struct Strays {
+/// The characters of a pattern that are probably not intended.
+///
+/// The lists are in the order of the text.
+struct StrayCharacters {
     controls: Vec<Literal>,
     invisible: Vec<Literal>,
     /// White space at the ends.
     blanks: Vec<Literal>,
     /// An opening and a closing one for each pair.
     quotes: Vec<Literal>,
-    /// By the offset at which they begin, with the offset at which they end.
-    edits: BTreeMap<usize, (usize, Edit)>,
+    /// By start offset: the end offset and the fix.
+    fixes: BTreeMap<usize, (usize, TextFix)>,
 }
 
-impl Strays {
+impl StrayCharacters {
     fn of(pattern: &str, ast: &Ast, purpose: Purpose) -> Self {
-        let Ok(literals) = ast::visit(ast, Literals::default());
-        let mut ends = Ends::default();
+        let Ok(literals) = ast::visit(ast, LiteralVisitor::default());
+        let mut ends = AlternativeEnds::default();
         ends.alternatives(ast, true, true);
-        let found = |class: Class| literals.iter().filter(move |literal| Class::of(literal.c) == class);
-        let mut edits = BTreeMap::new();
-        for literal in found(Class::Control).chain(found(Class::Invisible)) {
-            let edit = match literal.c {
-                _ if ends.white.contains(&at(literal)) => Edit::Remove,
-                c if c.is_control() => Edit::Escape(c),
-                c if c.is_whitespace() => Edit::Blank,
-                _ => Edit::Remove,
+        let of_kind =
+            |kind: CharacterKind| literals.iter().filter(move |literal| CharacterKind::of(literal.c) == kind);
+        let mut fixes = BTreeMap::new();
+        for literal in of_kind(CharacterKind::Control).chain(of_kind(CharacterKind::Invisible)) {
+            let fix = match literal.c {
+                _ if ends.white.contains(&at(literal)) => TextFix::Remove,
+                c if c.is_control() => TextFix::Escape(c),
+                c if c.is_whitespace() => TextFix::Blank,
+                _ => TextFix::Remove,
             };
-            edits.insert(at(literal), (end(literal), edit));
+            fixes.insert(at(literal), (end(literal), fix));
         }
-        let blanks = found(Class::Blank).filter(|literal| ends.white.contains(&at(literal)));
+        let blanks = of_kind(CharacterKind::Blank).filter(|literal| ends.white.contains(&at(literal)));
         let blanks: Vec<Literal> = blanks.cloned().collect();
         let quotes = ends.quotes(pattern, purpose);
         for literal in blanks.iter().chain(&quotes) {
-            edits.insert(at(literal), (end(literal), Edit::Remove));
+            fixes.insert(at(literal), (end(literal), TextFix::Remove));
         }
-        let controls = found(Class::Control).cloned().collect();
-        let invisible = found(Class::Invisible).cloned().collect();
-        Self { controls, invisible, blanks, quotes, edits }
+        let controls = of_kind(CharacterKind::Control).cloned().collect();
+        let invisible = of_kind(CharacterKind::Invisible).cloned().collect();
+        Self { controls, invisible, blanks, quotes, fixes }
     }
 
-    /// The pattern with the edits made.
+    /// Returns the pattern with all fixes applied.
     fn repair(&self, pattern: &str) -> Option<String> {
         let mut text = String::new();
         let mut done = 0;
-        for (start, (end, edit)) in &self.edits {
+        for (start, (end, fix)) in &self.fixes {
             text.push_str(pattern.get(done..*start)?);
-            match edit {
-                Edit::Remove => {}
-                Edit::Blank => text.push(' '),
-                Edit::Escape(c) => text.push_str(&escape(*c)),
+            match fix {
+                TextFix::Remove => {}
+                TextFix::Blank => text.push(' '),
+                TextFix::Escape(c) => text.push_str(&escape(*c)),
             }
             done = *end;
         }
@@ -187,11 +192,13 @@ impl Strays {
     }
 }
 
-/// The repaired pattern with the white space removed that was within its quotes, and the other way round.
-fn settled(mut text: String, purpose: Purpose) -> String {
+/// Repairs the repaired pattern again.
+///
+/// Quotes may contain white space at their ends, and white space may enclose quotes.
+fn repair_nested(mut text: String, purpose: Purpose) -> String {
     for _ in 0..2 {
         let Ok(ast) = ast::parse::Parser::new().parse(&text) else { break };
-        let Some(next) = Strays::of(&text, &ast, purpose).repair(&text) else { break };
+        let Some(next) = StrayCharacters::of(&text, &ast, purpose).repair(&text) else { break };
         text = next;
     }
     text
@@ -205,7 +212,7 @@ fn end(literal: &Literal) -> usize {
     literal.span.end.offset
 }
 
-/// The bytes of the first of the literals and of those that follow it directly.
+/// Returns the byte range of the literal at `start` and those directly after it.
 fn span(literals: &[Literal], start: usize) -> Range<usize> {
     let mut span = start..start;
     for literal in literals.iter().filter(|literal| at(literal) >= start) {
@@ -217,13 +224,15 @@ fn span(literals: &[Literal], start: usize) -> Range<usize> {
     span
 }
 
-/// Whether a repaired pattern is valid, and short enough for a help line.
+/// Whether a repaired pattern is valid and short enough for a help line.
 fn is_short(text: &str) -> bool {
     let short = !text.is_empty() && text.chars().nth(MAX_REPAIRED).is_none() && !text.contains('`');
     short && ast::parse::Parser::new().parse(text).is_ok()
 }
 
-/// A control character as a pattern writes it. YAML's `\b` is a backspace; in a pattern it is the edge of a word.
+/// Returns a control character as the pattern syntax writes it.
+///
+/// `\b` is a backspace in YAML and a word boundary in a pattern.
 fn escape(c: char) -> String {
     match c {
         '\u{7}' => r"\a".to_owned(),
@@ -254,7 +263,7 @@ fn instead_of_control(controls: &[Literal], style: ScalarStyle) -> &'static str 
     }
 }
 
-/// Names the characters, each once: `a tab and a backspace`.
+/// Lists the characters' names, each once: `a tab and a backspace`.
 fn names(literals: &[Literal]) -> String {
     let mut names: Vec<String> = Vec::new();
     for name in literals.iter().map(|literal| name(literal.c)) {
@@ -293,11 +302,11 @@ fn name(c: char) -> String {
     if c == '\n' || c == '\t' { name.to_owned() } else { format!("{name} (U+{code:04X})") }
 }
 
-/// Collects the characters that stand for themselves, in the order of the text.
+/// Collects the verbatim literals, in the order of the text.
 #[derive(Default)]
-struct Literals(Vec<Literal>);
+struct LiteralVisitor(Vec<Literal>);
 
-impl Literals {
+impl LiteralVisitor {
     fn take(&mut self, literal: &Literal) {
         if literal.kind == LiteralKind::Verbatim {
             self.0.push(literal.clone());
@@ -305,7 +314,7 @@ impl Literals {
     }
 }
 
-impl ast::Visitor for Literals {
+impl ast::Visitor for LiteralVisitor {
     type Output = Vec<Literal>;
     type Err = Infallible;
 
@@ -335,15 +344,17 @@ impl ast::Visitor for Literals {
 
 /// The ends of a pattern's alternatives, without `^` and `$`.
 #[derive(Default)]
-struct Ends {
+struct AlternativeEnds {
     /// Offsets of white space and characters without a glyph at an end.
     white: Vec<usize>,
     /// The first and the last node of each alternative, if they are literals.
     outer: Vec<(Option<Literal>, Option<Literal>)>,
 }
 
-impl Ends {
-    /// `first` and `last`: whether the node is at the beginning and at the end of the pattern.
+impl AlternativeEnds {
+    /// Collects the ends of each alternative.
+    ///
+    /// `first` and `last`: the node is at the beginning or at the end of the pattern.
     fn alternatives(&mut self, ast: &Ast, first: bool, last: bool) {
         match ast {
             Ast::Alternation(alternation) => {
@@ -390,12 +401,12 @@ impl Ends {
         }
     }
 
-    /// Whether this is white space, a character without a glyph, or the beginning or the end of the text.
+    /// Whether this is white space, a character without a glyph, or an anchor.
     fn is_white(ast: &Ast) -> bool {
         match ast {
             Ast::Literal(literal) => {
                 literal.kind == LiteralKind::Verbatim
-                    && (literal.c.is_whitespace() || Class::of(literal.c) == Class::Invisible)
+                    && (literal.c.is_whitespace() || CharacterKind::of(literal.c) == CharacterKind::Invisible)
             }
             Ast::Assertion(assertion) => matches!(
                 assertion.kind,
@@ -409,12 +420,14 @@ impl Ends {
         }
     }
 
-    /// The quotes at both ends of the pattern, or of an alternative, in the order of the text.
+    /// Returns the quotes at both ends of the pattern or of an alternative.
+    ///
+    /// They are in the order of the text.
     fn quotes(&self, pattern: &str, purpose: Purpose) -> Vec<Literal> {
         let whole = self.outer.first().zip(self.outer.last()).map(|((open, _), (_, close))| (open, close));
         let pairs = whole.into_iter().chain(self.outer.iter().map(|(open, close)| (open, close)));
         let pairs = pairs.filter_map(|(open, close)| open.as_ref().zip(close.as_ref()));
-        // What is overwritten may be JSON: `"token":"[^"]*"`.
+        // A redaction's pattern may match JSON: `"token":"[^"]*"`.
         let inner = |open: &Literal| pattern.matches(open.c).nth(2).is_some();
         let stray = |open: &Literal| purpose != Purpose::Overwrite || !inner(open);
         let pairs = pairs.filter(|(open, close)| is_pair(open, close) && stray(open));

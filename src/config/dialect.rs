@@ -1,10 +1,11 @@
-//! Finds the configuration in a file: a `ConfigMap`'s key, the bare list of that key, or the filter's own document.
+//! Finds the configurations in a file and their dialect.
 //!
-//! It looks no further than it must to tell them apart; what they hold is read by others.
+//! A configuration is a key of a `ConfigMap`, the bare list of that key, or the filter's own document. Only the keys
+//! that distinguish the dialects are examined here.
 
-use super::report::{Place, Report, quote};
-use super::section::shape;
-use super::yaml::{self, Document, Member, Node, Origin, Value};
+use super::problems::{Problems, SourceSpan, quote};
+use super::section::describe_node;
+use super::yaml::{self, Node, Origin, YamlDocument, YamlMember, YamlValue};
 use crate::error::Code;
 
 /// The key of kAudit's list in its `ConfigMap`.
@@ -12,92 +13,92 @@ pub(super) const LIST_KEY: &str = "audit-integration";
 /// The key of the filter's own document in a `ConfigMap`.
 pub(super) const OWN_KEY: &str = "kaudit.yaml";
 
-/// What a file holds.
-pub(super) enum Source {
+/// A configuration found in a file.
+pub(super) enum ConfigSource {
     /// kAudit's list.
     List(Node),
-    /// The filter's own document, and the `data` of the `ConfigMap` it was found in.
+    /// The filter's own document, and the `data` of the `ConfigMap` that contains it.
     Own(Node, Option<Node>),
 }
 
-impl Source {
-    pub(super) fn at(&self) -> Place {
+impl ConfigSource {
+    pub(super) fn at(&self) -> SourceSpan {
         match self {
             Self::List(node) | Self::Own(node, _) => node.at,
         }
     }
 }
 
-/// Finds the one configuration of a text, or reports why there is none.
-pub(super) fn locate(report: &mut Report, file: usize, text: &str) -> Option<Source> {
-    let mut sources = sources(report, file, text).into_iter();
+/// Returns the first configuration of a text; reports an absent or a second one.
+pub(super) fn locate(problems: &mut Problems, file: usize, text: &str) -> Option<ConfigSource> {
+    let mut sources = sources(problems, file, text).into_iter();
     let first = sources.next();
     if let (Some(first), Some(second)) = (&first, sources.next()) {
         let message = format!("a second configuration; the first begins on line {}", first.at().line);
-        report.say(Code::SecondConfiguration, second.at(), "", message, "give the filter one of them");
+        problems.add(Code::SecondConfiguration, second.at(), "", message, "give the filter one of them");
     }
     first
 }
 
-/// Whether a text looks as if it were meant for the filter, readable or not.
-pub(super) fn likely(text: &str) -> bool {
-    let mut unheard = Report::default();
-    let file = unheard.file("");
-    let Some(documents) = yaml::parse(text, Origin::file(file), &mut unheard) else {
+/// Whether a text was probably written for the filter, even if it is not valid.
+pub(super) fn looks_like_configuration(text: &str) -> bool {
+    let mut ignored = Problems::default();
+    let file = ignored.file("");
+    let Some(documents) = yaml::parse(text, Origin::file(file), &mut ignored) else {
         return text.contains(LIST_KEY) || text.contains("target-type");
     };
     documents.iter().any(|document| match &document.root.value {
-        Value::Map(_) if is_manifest(&document.root) => concerns(&document.root),
-        Value::Map(_) => {
+        YamlValue::Map(_) if is_manifest(&document.root) => contains_our_config_map(&document.root),
+        YamlValue::Map(_) => {
             ["integrations", "integrations-file"].iter().any(|key| document.root.get(key).is_some())
         }
-        Value::List(items) => items.iter().any(|item| item.get("target").is_some()),
-        Value::Scalar(_) | Value::Bad => false,
+        YamlValue::List(items) => items.iter().any(|item| item.get("target").is_some()),
+        YamlValue::Scalar(_) | YamlValue::Invalid => false,
     })
 }
 
-/// Finds the configurations of a text, or reports why there is none.
-pub(super) fn sources(report: &mut Report, file: usize, text: &str) -> Vec<Source> {
-    let begin = Origin::file(file).place(1, 0);
-    let Some(documents) = yaml::parse(text, Origin::file(file), report) else { return Vec::new() };
+/// Returns all configurations of a text; reports if there is none.
+pub(super) fn sources(problems: &mut Problems, file: usize, text: &str) -> Vec<ConfigSource> {
+    let begin = Origin::file(file).span(1, 0);
+    let Some(documents) = yaml::parse(text, Origin::file(file), problems) else { return Vec::new() };
     if documents.is_empty() {
         let help = "expected a ConfigMap, a list of integrations or the filter's own document";
-        report.say(Code::NotAConfiguration, begin, "", "the file is empty", help);
+        problems.add(Code::NotAConfiguration, begin, "", "the file is empty", help);
         return Vec::new();
     }
-    let errors = report.errors();
+    let errors = problems.errors();
     let mut sources = Vec::new();
     for document in documents {
-        of_document(report, document, &mut sources);
+        collect_from_document(problems, document, &mut sources);
     }
-    if sources.is_empty() && report.errors() == errors {
+    if sources.is_empty() && problems.errors() == errors {
         let message = format!("no ConfigMap here has the key `{LIST_KEY}` or `{OWN_KEY}`");
-        report.say(Code::NoConfigMap, begin, "", message, format!("looked for `data.{LIST_KEY}`"));
+        problems.add(Code::NoConfigMap, begin, "", message, format!("looked for `data.{LIST_KEY}`"));
     }
     sources
 }
 
-fn of_document(report: &mut Report, document: Document, sources: &mut Vec<Source>) {
+fn collect_from_document(problems: &mut Problems, document: YamlDocument, sources: &mut Vec<ConfigSource>) {
     match &document.root.value {
-        Value::Map(_) if is_manifest(&document.root) => {
-            if concerns(&document.root) {
-                let root = document.accept(report);
-                of_manifest(report, &root, sources);
+        YamlValue::Map(_) if is_manifest(&document.root) => {
+            if contains_our_config_map(&document.root) {
+                let root = document.accept(problems);
+                collect_from_manifest(problems, &root, sources);
             }
         }
-        Value::Map(_) => sources.push(Source::Own(document.accept(report), None)),
-        Value::List(_) => sources.push(Source::List(document.accept(report))),
-        Value::Bad => {
-            document.accept(report);
+        YamlValue::Map(_) => sources.push(ConfigSource::Own(document.accept(problems), None)),
+        YamlValue::List(_) => sources.push(ConfigSource::List(document.accept(problems))),
+        YamlValue::Invalid => {
+            document.accept(problems);
         }
-        Value::Scalar(_) => {
-            let root = document.accept(report);
+        YamlValue::Scalar(_) => {
+            let root = document.accept(problems);
             let help = "expected a ConfigMap, a list of integrations or the filter's own document";
-            report.say(
+            problems.add(
                 Code::NotAConfiguration,
                 root.at,
                 "",
-                format!("{} is no configuration", shape(&root)),
+                format!("{} is no configuration", describe_node(&root)),
                 help,
             );
         }
@@ -109,34 +110,38 @@ fn is_manifest(node: &Node) -> bool {
 }
 
 fn is_kind(node: &Node, kind: &str) -> bool {
-    matches!(node.get("kind").map(|kind| &kind.node.value), Some(Value::Scalar(scalar)) if scalar.text == kind)
+    matches!(node.get("kind").map(|kind| &kind.node.value), Some(YamlValue::Scalar(scalar)) if scalar.text == kind)
 }
 
 fn list_items(manifest: &Node) -> &[Node] {
     match manifest.get("items").map(|items| &items.node.value) {
-        Some(Value::List(items)) if is_kind(manifest, "List") || is_kind(manifest, "ConfigMapList") => items,
+        Some(YamlValue::List(items)) if is_kind(manifest, "List") || is_kind(manifest, "ConfigMapList") => {
+            items
+        }
         _ => &[],
     }
 }
 
-/// Whether a manifest is, or holds, a `ConfigMap` of ours. The rest of a chart is nobody's business here.
-fn concerns(manifest: &Node) -> bool {
+/// Whether a manifest is, or contains, a `ConfigMap` of kAudit or the filter.
+///
+/// All other manifests of a chart are ignored.
+fn contains_our_config_map(manifest: &Node) -> bool {
     let ours = |map: &Node| [LIST_KEY, OWN_KEY].iter().any(|key| map.get(key).is_some());
     is_kind(manifest, "ConfigMap")
         && (ours(manifest) || manifest.get("data").is_some_and(|data| ours(&data.node)))
-        || list_items(manifest).iter().any(concerns)
+        || list_items(manifest).iter().any(contains_our_config_map)
 }
 
-fn of_manifest(report: &mut Report, manifest: &Node, sources: &mut Vec<Source>) {
-    for item in list_items(manifest).iter().filter(|item| concerns(item)) {
-        of_manifest(report, item, sources);
+fn collect_from_manifest(problems: &mut Problems, manifest: &Node, sources: &mut Vec<ConfigSource>) {
+    for item in list_items(manifest).iter().filter(|item| contains_our_config_map(item)) {
+        collect_from_manifest(problems, item, sources);
     }
     if !is_kind(manifest, "ConfigMap") {
         return;
     }
     for key in [LIST_KEY, OWN_KEY] {
         if let Some(member) = manifest.get(key) {
-            report.say(
+            problems.add(
                 Code::NotUnderData,
                 member.at,
                 "",
@@ -147,34 +152,41 @@ fn of_manifest(report: &mut Report, manifest: &Node, sources: &mut Vec<Source>) 
     }
     let Some(data) = manifest.get("data").map(|data| &data.node) else { return };
     if let Some(own) = data.get(OWN_KEY) {
-        sources.extend(text_of(report, own).map(|node| Source::Own(node, Some(data.clone()))));
+        sources
+            .extend(parse_data_value(problems, own).map(|node| ConfigSource::Own(node, Some(data.clone()))));
     } else if let Some(list) = data.get(LIST_KEY) {
-        sources.extend(text_of(report, list).map(Source::List));
+        sources.extend(parse_data_value(problems, list).map(ConfigSource::List));
     }
 }
 
-/// The document that a `ConfigMap`'s key holds as text.
-pub(super) fn text_of(report: &mut Report, member: &Member) -> Option<Node> {
+/// Parses the document in the text of a `ConfigMap`'s key.
+pub(super) fn parse_data_value(problems: &mut Problems, member: &YamlMember) -> Option<Node> {
     let path = format!("data.{}", member.key);
     let scalar = match &member.node.value {
-        Value::Scalar(scalar) => scalar,
-        Value::Bad => return None,
+        YamlValue::Scalar(scalar) => scalar,
+        YamlValue::Invalid => return None,
         _ => {
-            let message = format!("expected a text, found {}", shape(&member.node));
+            let message = format!("expected a text, found {}", describe_node(&member.node));
             let help = format!("write `{}: |` and indent what is below it", member.key);
-            report.say(Code::DataNotText, member.node.at, &path, message, help);
+            problems.add(Code::DataNotText, member.node.at, &path, message, help);
             return None;
         }
     };
     let origin = scalar.inside.unwrap_or(Origin::Fixed(member.at));
-    let mut documents = yaml::parse(&scalar.text, origin, report)?.into_iter();
+    let mut documents = yaml::parse(&scalar.text, origin, problems)?.into_iter();
     let Some(document) = documents.next() else {
-        report.say(Code::DataEmpty, member.at, &path, "the key is empty", "expected a list of integrations");
+        problems.add(
+            Code::DataEmpty,
+            member.at,
+            &path,
+            "the key is empty",
+            "expected a list of integrations",
+        );
         return None;
     };
     if let Some(second) = documents.next() {
-        let second = second.accept(report);
-        report.say(
+        let second = second.accept(problems);
+        problems.add(
             Code::SecondDocument,
             second.at,
             &path,
@@ -182,33 +194,35 @@ pub(super) fn text_of(report: &mut Report, member: &Member) -> Option<Node> {
             "remove the line `---`",
         );
     }
-    Some(document.accept(report))
+    Some(document.accept(problems))
 }
 
-/// The list that `integrations-file` names: a key of the same `ConfigMap`, or a file that the host loads.
-pub(super) fn list_from(
-    report: &mut Report,
-    (name, at): (&str, Place),
+/// Loads the list that `integrations-file` names.
+///
+/// The name is a key of the same `ConfigMap`, or a file that the host loads.
+pub(super) fn load_list(
+    problems: &mut Problems,
+    (name, at): (&str, SourceSpan),
     siblings: Option<&Node>,
-    files: &dyn super::Files,
+    files: &dyn super::FileLoader,
 ) -> Option<Node> {
     if let Some(member) = siblings.and_then(|data| data.get(name)) {
-        return text_of(report, member);
+        return parse_data_value(problems, member);
     }
     let text = match files.load(name) {
         Ok(text) => text,
         Err(reason) => {
             let message = format!("{} cannot be read: {reason}", quote(name));
-            report.say(Code::FileUnreadable, at, "integrations-file", message, "");
+            problems.add(Code::FileUnreadable, at, "integrations-file", message, "");
             return None;
         }
     };
-    let file = report.file(name);
-    match locate(report, file, &text)? {
-        Source::List(list) => Some(list),
-        Source::Own(node, _) => {
+    let file = problems.file(name);
+    match locate(problems, file, &text)? {
+        ConfigSource::List(list) => Some(list),
+        ConfigSource::Own(node, _) => {
             let message = "expected a list of integrations, found a map";
-            report.say(Code::NotAList, node.at, "", message, "begin each integration with `- `");
+            problems.add(Code::NotAList, node.at, "", message, "begin each integration with `- `");
             None
         }
     }

@@ -1,38 +1,39 @@
-//! Recognises Coralogix's ingestion endpoints in kAudit's `http-api-uri`, old forms included.
+//! Recognises Coralogix's ingestion endpoints in kAudit's `http-api-uri`.
 //!
-//! A URI may hold a secret, so nothing of it goes into a message but a host of Coralogix's.
+//! Old forms are recognised as well. A URI may contain a secret, so a message repeats no part of it except a host of
+//! Coralogix's.
 
 use std::borrow::Cow;
 
 use super::{Shape, variables};
 
-/// Every region's domain ends with one of these.
+/// The domain of every region ends with one of these.
 const DOMAINS: &[&str] =
     &["coralogix.com", "coralogix.us", "coralogix.in", "coralogixsg.com", "coralogixgov.us"];
-/// What Coralogix's pages write where the domain goes.
+/// The placeholder of the domain in Coralogix's documentation.
 const PLACEHOLDER: &str = "<domain>";
-/// The paths of the present endpoints.
+/// The paths of the current endpoints.
 const PATHS: &[(&str, Shape)] = &[("/logs/v1/singles", Shape::Singles), ("/logs/v1/bulk", Shape::Bulk)];
 /// The path of the first endpoint.
 const OLD_PATH: &str = "/api/v1/logs";
 
-/// What a URI is.
+/// The service that a URI addresses.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// One of Coralogix's.
+    /// An endpoint of Coralogix's.
     Coralogix {
-        /// The present form without the last segment of its path, when the URI is an old one.
+        /// For an old URI, the current form without the last segment of its path.
         modern: Option<String>,
-        /// The domain is still the placeholder of the documentation, or a variable.
+        /// The domain is the placeholder of the documentation, or a variable.
         placeholder: bool,
-        /// The shape that the endpoint takes, as far as the path says.
+        /// The shape that the endpoint accepts, if the path determines it.
         shape: Option<Shape>,
     },
-    /// Another service's.
+    /// Another service.
     Other,
 }
 
-/// Looks at a URI; `None` when it is no http or https URI.
+/// Classifies a URI; `None` if it is not an http or https URI.
 pub(super) fn recognise(uri: &str) -> Option<Endpoint> {
     let uri = variables::replaced(uri.trim(), PLACEHOLDER);
     let (scheme, rest) = uri.split_once("://")?;
@@ -49,7 +50,7 @@ pub(super) fn recognise(uri: &str) -> Option<Endpoint> {
     let path = path.split(['?', '#']).next().unwrap_or("").trim_end_matches('/');
     let shape = PATHS.iter().find(|(known, _)| *known == path).map(|(_, shape)| *shape);
     let placeholder = host == PLACEHOLDER || host.ends_with(&format!(".{PLACEHOLDER}"));
-    // The host of a variable may be any service's: then the path decides.
+    // A variable may contain any host, so the path decides.
     let variable = matches!(uri, Cow::Owned(_));
     let unknown = variable && shape.is_none() && path != OLD_PATH;
     let coralogix = if placeholder { !unknown } else { DOMAINS.iter().any(|domain| is_below(&host, domain)) };
@@ -67,7 +68,7 @@ fn is_below(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// `api.eu2.coralogix.com` is the service `api` of the domain `eu2.coralogix.com`.
+/// Splits a host: `api.eu2.coralogix.com` is `api` and `eu2.coralogix.com`.
 fn service(host: &str) -> (&str, &str) {
     match host.split_once('.') {
         Some((service @ ("ingress" | "api" | "ng-api-http"), domain)) => (service, domain),

@@ -1,8 +1,8 @@
-//! Restores the indentation of a configuration that has lost it, as a text copied from a web page has.
+//! Restores lost indentation, as in a text that was copied from a web page.
 //!
-//! Every key of the option table has one section that it belongs to, so a sequence of lines is enough to find the sections
-//! again. Decision: the result is only offered if the reader then finds no mistake of structure; a text that is not
-//! certain to be understood gets the ordinary errors.
+//! Every key of the option table belongs to one section, so the sequence of lines is enough to find the sections again.
+//! Decision: the result is offered only if the reader then finds no structural error; an ambiguous text gets the
+//! ordinary errors.
 
 use core::iter::once;
 
@@ -10,13 +10,13 @@ use super::dialect::{LIST_KEY, OWN_KEY};
 use super::options;
 use crate::error::{Code, Diagnostic, Level};
 
-/// A longer text is not one that was copied from a page.
+/// A longer text was probably not copied from a page.
 const MAX_LINES: usize = 2000;
 /// Levels of indentation; a ConfigMap with all options has seven.
 const MAX_DEPTH: usize = 16;
 
-/// Errors that the lost indentation is the cause of, or that show that it was not restored.
-const OF_STRUCTURE: &[Code] = &[
+/// Errors that lost indentation causes, or that show that it was not restored.
+const STRUCTURAL: &[Code] = &[
     Code::Syntax,
     Code::KeyNotText,
     Code::DuplicateKey,
@@ -36,55 +36,57 @@ const OF_STRUCTURE: &[Code] = &[
     Code::TargetList,
 ];
 
-/// A text whose indentation was restored.
-pub(super) struct Restored {
+/// A text with its indentation restored.
+pub(super) struct RestoredIndentation {
     pub(super) text: String,
     /// The first line, from 1, that is not indented below its section.
     pub(super) line: usize,
-    /// The characters of that line before its key, and the key.
+    /// The number of characters of that line before its key.
     pub(super) column: usize,
     pub(super) key: String,
     /// The section that the key belongs to.
     pub(super) section: String,
 }
 
-/// Returns the text with its indentation restored, if a section lost its keys. The text may still have other mistakes.
-pub(super) fn restore(text: &str) -> Option<Restored> {
+/// Returns the text with its indentation restored, if a section lost its keys.
+///
+/// The text may have other errors.
+pub(super) fn restore(text: &str) -> Option<RestoredIndentation> {
     if text.lines().nth(MAX_LINES).is_some() {
         return None;
     }
-    let mut restorer = Restorer::default();
+    let mut restorer = IndentationRestorer::default();
     for (number, line) in (1..).zip(text.lines()) {
         restorer.line(number, line)?;
     }
-    let Restorer { out, lost, .. } = restorer;
-    lost.map(|lost| Restored { text: out, ..lost })
+    let IndentationRestorer { out, first_lost, .. } = restorer;
+    first_lost.map(|first_lost| RestoredIndentation { text: out, ..first_lost })
 }
 
-/// Whether some error may have the lost indentation as its cause.
-pub(super) fn concerns(diagnostics: &[Diagnostic]) -> bool {
-    let error = |found: &Diagnostic| found.level() == Level::Error && OF_STRUCTURE.contains(&found.code());
+/// Whether lost indentation may have caused one of the errors.
+pub(super) fn has_structural_error(diagnostics: &[Diagnostic]) -> bool {
+    let error = |found: &Diagnostic| found.level() == Level::Error && STRUCTURAL.contains(&found.code());
     diagnostics.iter().any(error)
 }
 
-/// A map that is open at a line.
-enum Context {
-    /// A manifest.
+/// The kind of a map or list that is open at a line.
+enum SectionContext {
+    /// The root of a Kubernetes manifest.
     Manifest,
     Metadata,
     /// `labels` or `annotations`.
     Labels,
     Data,
-    /// A map by its path in the option table.
+    /// A map, by its path in the option table.
     Section(String),
-    /// The items of a list of maps, by their path in the table.
+    /// The items of a list of maps, by their path in the option table.
     Items(String),
-    /// The items of a list of words.
-    Words,
+    /// The items of a list of scalars.
+    Scalars,
 }
 
-const OF_MANIFEST: &[&str] = &["apiVersion", "kind", "metadata", "data", "immutable"];
-const OF_METADATA: &[&str] = &[
+const MANIFEST_KEYS: &[&str] = &["apiVersion", "kind", "metadata", "data", "immutable"];
+const METADATA_KEYS: &[&str] = &[
     "name",
     "namespace",
     "labels",
@@ -97,24 +99,24 @@ const OF_METADATA: &[&str] = &[
     "uid",
 ];
 
-impl Context {
-    fn has(&self, key: &str) -> bool {
+impl SectionContext {
+    fn has_key(&self, key: &str) -> bool {
         match self {
-            Self::Manifest => OF_MANIFEST.contains(&key),
-            Self::Metadata => OF_METADATA.contains(&key),
-            Self::Labels => !OF_MANIFEST.contains(&key) && !OF_METADATA.contains(&key),
+            Self::Manifest => MANIFEST_KEYS.contains(&key),
+            Self::Metadata => METADATA_KEYS.contains(&key),
+            Self::Labels => !MANIFEST_KEYS.contains(&key) && !METADATA_KEYS.contains(&key),
             Self::Data => key == LIST_KEY || key == OWN_KEY,
             Self::Section(table) => {
                 let key =
                     if table.ends_with(".target") { key.strip_prefix("ref/").unwrap_or(key) } else { key };
                 options::find(table, key).is_some()
             }
-            Self::Items(_) | Self::Words => false,
+            Self::Items(_) | Self::Scalars => false,
         }
     }
 
-    /// The map or list that a key opens on the lines below it.
-    fn below(&self, key: &str, value: &str) -> Option<Self> {
+    /// Returns the map or list that a key opens on the lines below it.
+    fn child(&self, key: &str, value: &str) -> Option<Self> {
         let block = value.starts_with('|');
         match self {
             Self::Manifest if key == "metadata" && value.is_empty() => Some(Self::Metadata),
@@ -127,13 +129,13 @@ impl Context {
             Self::Section(table) if value.is_empty() => {
                 let path = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
                 let items = format!("{path}[]");
-                if options::of(&path).next().is_some() {
+                if options::options_of(&path).next().is_some() {
                     Some(Self::Section(path))
-                } else if options::of(&items).next().is_some() {
+                } else if options::options_of(&items).next().is_some() {
                     Some(Self::Items(items))
                 } else {
                     let listed = options::find(table, key).is_some_and(|option| option.kind.contains("list"));
-                    listed.then_some(Self::Words)
+                    listed.then_some(Self::Scalars)
                 }
             }
             _ => None,
@@ -141,27 +143,28 @@ impl Context {
     }
 }
 
-struct Open {
-    context: Context,
-    /// Of its keys, or of the dashes of its items.
+struct OpenSection {
+    context: SectionContext,
+    /// The indentation of its keys, or of the dashes of its items, in the output.
     indent: usize,
-    /// The key that opened it, and its indentation in the text.
+    /// The key that opened it.
     key: String,
-    found: usize,
+    /// The indentation of that key in the input.
+    original_indent: usize,
 }
 
 #[derive(Default)]
-struct Restorer {
-    open: Vec<Open>,
+struct IndentationRestorer {
+    open: Vec<OpenSection>,
     out: String,
-    /// The first place where the indentation is lost.
-    lost: Option<Restored>,
-    /// The map or list that was opened last has no line yet.
-    fresh: bool,
+    /// The first position at which the indentation is lost.
+    first_lost: Option<RestoredIndentation>,
+    /// No line was written to the map or list that was opened last.
+    just_opened: bool,
 }
 
-impl Restorer {
-    /// Adds a line; `None` if it is not understood.
+impl IndentationRestorer {
+    /// Adds a line; `None` if its section is unknown.
     fn line(&mut self, number: usize, line: &str) -> Option<()> {
         let content = line.trim();
         let found = line.chars().take_while(|c| *c == ' ').count();
@@ -171,7 +174,7 @@ impl Restorer {
         }
         if content.starts_with('#') || content == "---" && self.open.is_empty() {
             let indent = self.open.last().map_or(0, |open| open.indent);
-            self.put(indent, content);
+            self.write_line(indent, content);
             return Some(());
         }
         match content.strip_prefix('-').filter(|rest| rest.starts_with(' ')) {
@@ -180,36 +183,36 @@ impl Restorer {
         }
     }
 
-    fn put(&mut self, indent: usize, content: &str) {
+    fn write_line(&mut self, indent: usize, content: &str) {
         self.out.extend(core::iter::repeat_n(' ', indent).chain(content.chars()).chain(once('\n')));
     }
 
     fn item(&mut self, number: usize, found: usize, content: &str) -> Option<()> {
         if self.open.is_empty() {
-            self.push(Context::Items("integrations[]".to_owned()), 0, "", 0)?;
+            self.push(SectionContext::Items("integrations[]".to_owned()), 0, "", 0)?;
         }
         let key = key(content).map(|(key, _)| key);
-        let takes = |open: &Open| match (&open.context, key) {
-            (Context::Words, None) => true,
-            (Context::Items(table), Some(key)) => Context::Section(table.clone()).has(key),
-            (Context::Items(_), None) => content.starts_with('{'),
+        let takes = |open: &OpenSection| match (&open.context, key) {
+            (SectionContext::Scalars, None) => true,
+            (SectionContext::Items(table), Some(key)) => SectionContext::Section(table.clone()).has_key(key),
+            (SectionContext::Items(_), None) => content.starts_with('{'),
             _ => false,
         };
         let at = self.open.iter().rposition(takes)?;
-        // A dash may be in the column of the list's key, but not within the text of a ConfigMap's key.
-        self.note(number, found, content, at, |list| list.key == LIST_KEY);
+        // A dash may be in the column of the list's key, but not inside the text of a ConfigMap's key.
+        self.note_lost_indentation(number, found, content, at, |list| list.key == LIST_KEY);
         self.open.truncate(at.saturating_add(1));
-        self.fresh = false;
+        self.just_opened = false;
         let list = self.open.last()?;
         let indent = list.indent;
-        let Context::Items(table) = &list.context else {
-            self.put(indent, &["- ", content].concat());
+        let SectionContext::Items(table) = &list.context else {
+            self.write_line(indent, &["- ", content].concat());
             return Some(());
         };
-        let section = Context::Section(table.clone());
-        self.put(indent, &["- ", content].concat());
+        let section = SectionContext::Section(table.clone());
+        self.write_line(indent, &["- ", content].concat());
         self.push(section, indent.saturating_add(2), "", found)?;
-        self.fresh = false;
+        self.just_opened = false;
         let Some((key, value)) = self::key(content) else { return Some(()) };
         self.descend(key, value, found.saturating_add(2))
     }
@@ -217,16 +220,17 @@ impl Restorer {
     fn member(&mut self, number: usize, found: usize, content: &str) -> Option<()> {
         let (key, value) = key(content)?;
         if self.open.is_empty() {
-            let manifest = OF_MANIFEST.contains(&key);
-            let root = if manifest { Context::Manifest } else { Context::Section(String::new()) };
+            let manifest = MANIFEST_KEYS.contains(&key);
+            let root =
+                if manifest { SectionContext::Manifest } else { SectionContext::Section(String::new()) };
             self.push(root, 0, "", 0)?;
         }
-        let at = self.open.iter().rposition(|open| open.context.has(key))?;
-        self.note(number, found, content, at, |_| true);
+        let at = self.open.iter().rposition(|open| open.context.has_key(key))?;
+        self.note_lost_indentation(number, found, content, at, |_| true);
         self.open.truncate(at.saturating_add(1));
-        self.fresh = false;
+        self.just_opened = false;
         let indent = self.open.last()?.indent;
-        self.put(indent, content);
+        self.write_line(indent, content);
         self.descend(key, value, found)
     }
 
@@ -234,34 +238,36 @@ impl Restorer {
     fn descend(&mut self, key: &str, value: &str, found: usize) -> Option<()> {
         let open = self.open.last()?;
         let indent = open.indent.saturating_add(2);
-        if let Some(context) = open.context.below(key, value) {
+        if let Some(context) = open.context.child(key, value) {
             self.push(context, indent, key, found)?;
-            self.fresh = true;
+            self.just_opened = true;
         }
         Some(())
     }
 
-    fn push(&mut self, context: Context, indent: usize, key: &str, found: usize) -> Option<()> {
-        self.open.push(Open { context, indent, key: key.to_owned(), found });
+    fn push(&mut self, context: SectionContext, indent: usize, key: &str, found: usize) -> Option<()> {
+        self.open.push(OpenSection { context, indent, key: key.to_owned(), original_indent: found });
         (self.open.len() <= MAX_DEPTH).then_some(())
     }
 
-    /// Notes the first line below a key that is not indented more than the key.
-    fn note(
+    /// Records the first line below a key that is not indented more than the key.
+    fn note_lost_indentation(
         &mut self,
         number: usize,
         found: usize,
         content: &str,
         at: usize,
-        counts: impl Fn(&Open) -> bool,
+        counts: impl Fn(&OpenSection) -> bool,
     ) {
-        let Some(open) = self.open.get(at).filter(|_| self.fresh && at.saturating_add(1) == self.open.len())
+        let Some(open) =
+            self.open.get(at).filter(|_| self.just_opened && at.saturating_add(1) == self.open.len())
         else {
             return;
         };
-        if self.lost.is_none() && !open.key.is_empty() && found <= open.found && counts(open) {
+        if self.first_lost.is_none() && !open.key.is_empty() && found <= open.original_indent && counts(open)
+        {
             let key = key(content).map_or("-", |(key, _)| key);
-            self.lost = Some(Restored {
+            self.first_lost = Some(RestoredIndentation {
                 text: String::new(),
                 line: number,
                 column: found,
@@ -272,7 +278,9 @@ impl Restorer {
     }
 }
 
-/// The key of a line and the value after it, without a comment; `None` if the line has no plain key.
+/// Splits a line into its key and value, without a comment.
+///
+/// `None` if the line has no plain key.
 fn key(content: &str) -> Option<(&str, &str)> {
     let (key, value) = content.split_once(':')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');

@@ -1,16 +1,18 @@
-//! The common options, given one by one in an agent's own configuration instead of a file.
+//! The common options, given one by one in an agent's own configuration.
 //!
-//! They are written out as the filter's own document and read like any other, so that they mean the same and are
-//! refused in the same words. One integration of each type stands for them: an option applies to every type that has it.
+//! They are converted to the filter's own document and read like any other, so that they have the same meaning and the
+//! same errors. The document has one integration of each type: an option applies to every type that has it.
 
 use super::Shape;
-use super::read::{Reading, read_inline};
-use super::report::quote;
+use super::problems::quote;
+use super::read::{ReadResult, read_inline_document};
 use crate::error::{Code, Diagnostic, Level};
 use crate::finding::Kind;
 
-/// The inline options and where each stands in the document, in the order of the reference.
-pub const INLINE: &[(&str, &str)] = &[
+/// The inline options and their paths in the document.
+///
+/// In the order of the reference.
+pub const INLINE_OPTIONS: &[(&str, &str)] = &[
     ("application_name", "coralogix.application-name"),
     ("subsystem_name", "coralogix.subsystem-name"),
     ("entity_match", "integrations[].data-filter.entity-match"),
@@ -26,72 +28,77 @@ pub const INLINE: &[(&str, &str)] = &[
     ("shape", "coralogix.shape"),
 ];
 
-/// Reads inline options: a name and its text; several words of a list are separated by commas.
+/// Reads inline options: pairs of a name and its text.
 ///
-/// Diagnostics have no file; their path is the option's name.
-pub fn inline(options: &[(&str, &str)]) -> Reading {
+/// The values of a list are separated by commas. Diagnostics have no file; their path is the option's name.
+pub fn read_inline(options: &[(&str, &str)]) -> ReadResult {
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     let mut known: Vec<(&str, &str)> = Vec::new();
     for &(name, text) in options {
-        match INLINE.iter().find(|(option, _)| *option == name) {
+        match INLINE_OPTIONS.iter().find(|(option, _)| *option == name) {
             None => {
-                let names: Vec<&str> = INLINE.iter().map(|(option, _)| *option).collect();
+                let names: Vec<&str> = INLINE_OPTIONS.iter().map(|(option, _)| *option).collect();
                 let message = format!("unknown option {}", quote(name));
-                diagnostics
-                    .push(remark(Code::UnknownKey, "").says(message, format!("known: {}", names.join(", "))));
+                diagnostics.push(
+                    diagnostic(Code::UnknownKey, "")
+                        .with_message(message, format!("known: {}", names.join(", "))),
+                );
             }
             Some(_) if known.iter().any(|(other, _)| *other == name) => {
-                diagnostics
-                    .push(remark(Code::DuplicateKey, name).says("given twice", "remove one of the two"));
+                diagnostics.push(
+                    diagnostic(Code::DuplicateKey, name).with_message("given twice", "remove one of the two"),
+                );
             }
             Some(_) if text.contains(char::is_control) => {
                 let message = "control character in the value";
                 diagnostics.push(
-                    remark(Code::ControlCharacter, name)
-                        .says(message, "write it as an escape, such as `\\n`"),
+                    diagnostic(Code::ControlCharacter, name)
+                        .with_message(message, "write it as an escape, such as `\\n`"),
                 );
             }
             Some(_) => known.push((name, text)),
         }
     }
-    let Reading { config, diagnostics: remarks } = read_inline(&document(&known));
-    for found in remarks {
-        let of_option = remark(found.code(), option_of(found.path())).says(found.message(), found.help());
-        // The same mistake, once for each type.
+    let ReadResult { config, diagnostics: of_document } = read_inline_document(&document(&known));
+    for found in of_document {
+        let of_option =
+            diagnostic(found.code(), option_of(found.path())).with_message(found.message(), found.help());
+        // An error occurs once for each type of integration.
         if !diagnostics.contains(&of_option) {
             diagnostics.push(of_option);
         }
     }
-    let sound = diagnostics.iter().all(|diagnostic| diagnostic.level() == Level::Warning);
-    Reading { config: config.filter(|_| sound), diagnostics }
+    let valid = diagnostics.iter().all(|diagnostic| diagnostic.level() == Level::Warning);
+    ReadResult { config: config.filter(|_| valid), diagnostics }
 }
 
-fn remark(code: Code, option: &str) -> Diagnostic {
+fn diagnostic(code: Code, option: &str) -> Diagnostic {
     Diagnostic::new(code, "", (0, 0, 1), option)
 }
 
-/// The option that stands at a path of the document.
+/// Returns the inline option for a path of the document.
 fn option_of(path: &str) -> &'static str {
-    let mut place = String::new();
+    let mut table_path = String::new();
     let mut index = false;
     for char in path.chars() {
         index = (index || char == '[') && char != ']';
         if !index || char == '[' {
-            place.push(char);
+            table_path.push(char);
         }
     }
-    let place = place.trim_end_matches("[]");
-    INLINE.iter().find(|(_, at)| *at == place).map_or("", |(option, _)| option)
+    let table_path = table_path.trim_end_matches("[]");
+    INLINE_OPTIONS.iter().find(|(_, at)| *at == table_path).map_or("", |(option, _)| option)
 }
 
-/// The document that says the same.
+/// Writes the options as the filter's own document.
 fn document(options: &[(&str, &str)]) -> String {
     let section = |prefix: &str, kind: Option<Kind>| -> String {
-        let at = |name: &str| INLINE.iter().find(|(option, _)| *option == name).map_or("", |(_, at)| at);
+        let at =
+            |name: &str| INLINE_OPTIONS.iter().find(|(option, _)| *option == name).map_or("", |(_, at)| at);
         let members = options.iter().filter_map(|&(name, text)| {
             let key = at(name).strip_prefix(prefix)?;
             let value = value(key, text);
-            belongs(key, kind).then(|| match key.split_once('.') {
+            has_key(key, kind).then(|| match key.split_once('.') {
                 Some((key, inner)) => format!("{key}: {{{inner}: {value}}}"),
                 None => format!("{key}: {value}"),
             })
@@ -100,13 +107,13 @@ fn document(options: &[(&str, &str)]) -> String {
     };
     let unrecognised = options.iter().filter(|(name, _)| *name == "unrecognised");
     let bulk = options.contains(&("shape", "bulk"));
-    let shape = if bulk { Shape::Bulk } else { Shape::Singles }.word();
+    let shape = if bulk { Shape::Bulk } else { Shape::Singles }.name();
     let integrations = Kind::ALL.iter().map(|kind| {
-        let word = kind.word();
+        let name = kind.word();
         let target = section("integrations[].target.", None);
         let filter = section("integrations[].data-filter.", Some(*kind));
         format!(
-            "- {{type: {word}, name: {word}, target: {{target-type: http-api, http-api-uri: '{URI}/{shape}', {target}}}, data-filter: {{{filter}}}}}"
+            "- {{type: {name}, name: {name}, target: {{target-type: http-api, http-api-uri: '{URI}/{shape}', {target}}}, data-filter: {{{filter}}}}}"
         )
     });
     let mut lines = vec![
@@ -119,11 +126,13 @@ fn document(options: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
-/// Any endpoint of Coralogix's, without the shape: where entries go is the agent's business.
+/// Any endpoint of Coralogix's, without the shape.
+///
+/// The agent sends the entries, so the address is not used.
 const URI: &str = "https://ingress.eu1.coralogix.com/logs/v1";
 
 /// Whether an integration of this type has the key.
-fn belongs(key: &str, kind: Option<Kind>) -> bool {
+fn has_key(key: &str, kind: Option<Kind>) -> bool {
     match key {
         "etype" | "category" | "confidence" => kind == Some(Kind::Detection),
         "rules-match" | "rules-no-match" => kind == Some(Kind::Selection),
@@ -134,14 +143,14 @@ fn belongs(key: &str, kind: Option<Kind>) -> bool {
 fn value(key: &str, text: &str) -> String {
     match key {
         "etype" | "category" | "confidence" => {
-            let words: Vec<String> = text.split(',').map(|word| scalar(word.trim())).collect();
-            format!("[{}]", words.join(", "))
+            let values: Vec<String> = text.split(',').map(|value| scalar(value.trim())).collect();
+            format!("[{}]", values.join(", "))
         }
         _ => scalar(text),
     }
 }
 
-/// A text as YAML, in one line whatever is in it.
+/// Writes a text as a YAML scalar on one line.
 fn scalar(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_option_is_read_where_it_belongs() {
-        let options = INLINE.iter().map(|(name, _)| match *name {
+        let options = INLINE_OPTIONS.iter().map(|(name, _)| match *name {
             "application_name" | "subsystem_name" => (*name, "it's {cluster|none}"),
             "etype" => (*name, "principal, cluster"),
             "category" => (*name, "incident"),
@@ -166,7 +175,7 @@ mod tests {
             _ => (*name, r"^it's: \d#"),
         });
         let options: Vec<(&str, &str)> = options.collect();
-        let Reading { config, diagnostics } = inline(&options);
+        let ReadResult { config, diagnostics } = read_inline(&options);
         let config = config.unwrap_or_else(|| panic!("{diagnostics:?}"));
         assert_eq!(diagnostics, []);
         assert_eq!((config.coralogix.shape, config.unrecognised), (Shape::Bulk, Unrecognised::Drop));
@@ -186,7 +195,8 @@ mod tests {
 
     #[test]
     fn quotes_are_part_of_an_inline_pattern() {
-        let Reading { config, diagnostics } = inline(&[("entity_match", "'^it''s'"), ("shape", "bulk")]);
+        let ReadResult { config, diagnostics } =
+            read_inline(&[("entity_match", "'^it''s'"), ("shape", "bulk")]);
         assert!(config.is_some());
         let [diagnostic] = &diagnostics[..] else { panic!("{diagnostics:?}") };
         assert_eq!(
@@ -208,7 +218,7 @@ mod tests {
             (("colour", "red"), "error: unknown option `colour`; known: application_name, "),
         ];
         for (option, expected) in cases {
-            let reading = inline(&[option]);
+            let reading = read_inline(&[option]);
             assert!(reading.config.is_none());
             let [diagnostic] = &reading.diagnostics[..] else { panic!("{:?}", reading.diagnostics) };
             assert!(diagnostic.to_string().starts_with(expected), "{diagnostic}");

@@ -1,36 +1,36 @@
-//! Reads kAudit's list of integrations, and decides which of them the filter stands in for.
+//! Reads kAudit's list of integrations and selects those the filter replaces.
 
 use std::collections::HashMap;
 
-use super::advice::{self, Placed};
+use super::advice::{self, LocatedIntegration};
 use super::patterns::Purpose;
-use super::read::Reader;
-use super::report::{Place, Report, quote};
+use super::problems::{Problems, SourceSpan, quote};
+use super::read::ConfigReader;
 use super::section::{Section, items, nearest};
-use super::target::{self, Bare, Other, Target};
-use super::values::{among, spell};
-use super::yaml::{Node, Value};
-use super::{DataFilter, Integration, RateLimits, Report as Reported, Shape};
+use super::target::{self, LimitWithoutPeriod, ShapeMismatch, Target};
+use super::values::{format_duration, one_of};
+use super::yaml::{Node, YamlValue};
+use super::{DataFilter, Integration, RateLimits, Report, Shape};
 use crate::error::Code;
 use crate::finding::{Category, Confidence, Etype, Kind};
 
-/// The path of the list, in the table and in messages of every dialect.
+/// The path of the list, in the option table and in messages of every dialect.
 const PATH: &str = "integrations";
-/// kAudit's own limit.
+/// The limit of kAudit itself, in characters.
 const MAX_NAME: usize = 15;
 
 /// Section `use`.
-pub(super) enum Use {
-    /// Absent: the targets of Coralogix's.
+pub(super) enum UsedIntegrations {
+    /// Absent: the integrations with a target of Coralogix's.
     Coralogix,
-    /// `all`
+    /// `all`.
     All,
-    /// These, each with its place.
-    Names(Vec<(String, Place)>),
+    /// A list of names, each with its position.
+    Names(Vec<(String, SourceSpan)>),
 }
 
-/// Section `rate-limit`, as far as the list needs it.
-pub(super) struct Defaults<'d> {
+/// The settings of other sections that the list needs.
+pub(super) struct IntegrationDefaults<'d> {
     pub(super) limits: &'d RateLimits,
     /// `rate-limit.period` is given.
     pub(super) period_stated: bool,
@@ -40,35 +40,37 @@ pub(super) struct Defaults<'d> {
     pub(super) shape: Shape,
 }
 
-/// An integration whose target is not yet decided.
-struct Draft {
+/// An integration whose target is not yet chosen.
+struct IntegrationDraft {
     path: String,
-    begins: Place,
+    item_at: SourceSpan,
     integration: Integration,
-    /// Where its name stands.
-    at: Place,
+    /// The position of its name.
+    at: SourceSpan,
     targets: Vec<Target>,
 }
 
-/// Reads the list. `scopes` are the documents in which the values of references stand.
+/// Reads the list.
+///
+/// `scopes` are the documents that contain the values of references.
 pub(super) fn read(
-    reader: &mut Reader,
+    reader: &mut ConfigReader,
     list: &Node,
     scopes: &[&Node],
-    defaults: &Defaults<'_>,
-    chosen: &Use,
+    defaults: &IntegrationDefaults<'_>,
+    used: &UsedIntegrations,
 ) -> Vec<Integration> {
-    let errors = reader.report.errors();
-    let secrets = target::secrets(scopes);
-    let items = items(&mut reader.report, list, PATH, "a list of integrations");
+    let errors = reader.problems.errors();
+    let reference_values = target::reference_values(scopes);
+    let items = items(&mut reader.problems, list, PATH, "a list of integrations");
     let drafts = items.iter().enumerate();
-    let drafts = drafts.filter_map(|(index, item)| draft(reader, index, item, &secrets, defaults));
-    let drafts: Vec<Draft> = drafts.collect();
-    let report = &mut reader.report;
-    unique_names(report, &drafts);
-    let sound = report.errors() == errors && !list.is_incomplete();
-    if sound && drafts.is_empty() {
-        report.say(
+    let drafts = drafts.filter_map(|(index, item)| draft(reader, index, item, &reference_values, defaults));
+    let drafts: Vec<IntegrationDraft> = drafts.collect();
+    let problems = &mut reader.problems;
+    report_equal_names(problems, &drafts);
+    let valid = problems.errors() == errors && !list.is_incomplete();
+    if valid && drafts.is_empty() {
+        problems.add(
             Code::NoIntegration,
             list.at,
             PATH,
@@ -76,42 +78,42 @@ pub(super) fn read(
             "each needs `type` and `target`",
         );
     }
-    known_names(report, &drafts, chosen, sound);
-    let begins: Vec<_> = drafts.iter().map(|draft| (draft.begins, draft.path.clone())).collect();
-    let integrations: Vec<_> = drafts.into_iter().map(|draft| decide(report, draft, chosen)).collect();
-    if sound {
-        something_applies(report, list, &integrations);
-        let placed = begins.into_iter().zip(&integrations);
-        let placed = placed.map(|((at, path), integration)| Placed { at, path, integration });
-        advice::integrations(reader, &placed.collect::<Vec<_>>(), defaults.fields);
+    report_unknown_names(problems, &drafts, used, valid);
+    let item_at: Vec<_> = drafts.iter().map(|draft| (draft.item_at, draft.path.clone())).collect();
+    let integrations: Vec<_> = drafts.into_iter().map(|draft| choose_target(problems, draft, used)).collect();
+    if valid {
+        report_if_nothing_applies(problems, list, &integrations);
+        let located = item_at.into_iter().zip(&integrations);
+        let located = located.map(|((at, path), integration)| LocatedIntegration { at, path, integration });
+        advice::integrations(reader, &located.collect::<Vec<_>>(), defaults.fields);
     }
     integrations
 }
 
 fn draft(
-    reader: &mut Reader,
+    reader: &mut ConfigReader,
     index: usize,
     item: &Node,
-    secrets: &HashMap<&str, &Node>,
-    defaults: &Defaults<'_>,
-) -> Option<Draft> {
-    // An item that gives nothing but the values of references is no integration.
-    if matches!(&item.value, Value::Map(members)
+    reference_values: &HashMap<&str, &Node>,
+    defaults: &IntegrationDefaults<'_>,
+) -> Option<IntegrationDraft> {
+    // An item that contains only the values of references is not an integration.
+    if matches!(&item.value, YamlValue::Map(members)
         if !members.is_empty() && members.iter().all(|member| member.key.starts_with("val-")))
     {
         return None;
     }
     let path = format!("{PATH}[{index}]");
-    let section = Section::open(&mut reader.report, item, "integrations[]", path)?;
-    section.check(&mut reader.report, None);
+    let section = Section::from_node(&mut reader.problems, item, "integrations[]", path)?;
+    section.check(&mut reader.problems, None);
     for key in ["type", "target"] {
         if section.get(key).is_none() {
-            section.missing(&mut reader.report, key);
+            section.report_missing(&mut reader.problems, key);
         }
     }
-    let kind = section.value(&mut reader.report, "type", Kind::of);
-    let name = section.value(&mut reader.report, "name", name);
-    let targets = target::read(&mut reader.report, &section, secrets, defaults);
+    let kind = section.value(&mut reader.problems, "type", Kind::of);
+    let name = section.value(&mut reader.problems, "name", name);
+    let targets = target::read(&mut reader.problems, &section, reference_values, defaults);
     let filter = filter(reader, &section, kind);
     let kind = kind?;
     let name = name.unwrap_or_else(|| format!("{}-{}", kind.word(), index.saturating_add(1)));
@@ -125,7 +127,7 @@ fn draft(
         line: item.at.line,
     };
     let at = section.get("name").map_or(item.at, |field| field.node.at);
-    Some(Draft { path: section.path, begins: item.at, integration, at, targets })
+    Some(IntegrationDraft { path: section.path, item_at: item.at, integration, at, targets })
 }
 
 fn name(text: &str) -> Option<String> {
@@ -135,17 +137,17 @@ fn name(text: &str) -> Option<String> {
     fits.then(|| name.to_owned())
 }
 
-fn filter(reader: &mut Reader, integration: &Section<'_>, kind: Option<Kind>) -> DataFilter {
-    let report = &mut reader.report;
-    let section = integration.section(report, "data-filter");
-    section.check(report, kind.map(Kind::word));
+fn filter(reader: &mut ConfigReader, integration: &Section<'_>, kind: Option<Kind>) -> DataFilter {
+    let problems = &mut reader.problems;
+    let section = integration.section(problems, "data-filter");
+    section.check(problems, kind.map(Kind::word));
     let mut filter = DataFilter {
-        etype: section.values(report, "etype", Etype::of),
-        category: section.values(report, "category", Category::of),
-        confidence: section.values(report, "confidence", Confidence::of),
+        etype: section.values(problems, "etype", Etype::of),
+        category: section.values(problems, "category", Category::of),
+        confidence: section.values(problems, "confidence", Confidence::of),
         ..DataFilter::default()
     };
-    section.set(report, "report", &mut filter.report, among(REPORT));
+    section.set(problems, "report", &mut filter.report, one_of(REPORT));
     filter.entity_match = reader.pattern(&section, "entity-match", Purpose::Accept);
     filter.entity_no_match = reader.pattern(&section, "entity-no-match", Purpose::Reject);
     filter.rules_match = reader.pattern(&section, "rules-match", Purpose::Accept);
@@ -153,28 +155,35 @@ fn filter(reader: &mut Reader, integration: &Section<'_>, kind: Option<Kind>) ->
     filter
 }
 
-fn unique_names(report: &mut Report, drafts: &[Draft]) {
+fn report_equal_names(problems: &mut Problems, drafts: &[IntegrationDraft]) {
     let mut seen = HashMap::new();
-    for Draft { path, integration, at, .. } in drafts {
+    for IntegrationDraft { path, integration, at, .. } in drafts {
         let path = &format!("{path}.name");
         if let Some(first) = seen.insert(integration.name.as_str(), integration.line) {
             let message = format!(
                 "two integrations are called {}, the other on line {first}",
                 quote(&integration.name)
             );
-            report.say(Code::SameName, *at, path, message, "give each a `name` of its own");
+            problems.add(Code::SameName, *at, path, message, "give each a `name` of its own");
         }
     }
 }
 
-/// Reports the names in `use` that no integration has; where the list itself has errors, they may be only lost.
-fn known_names(report: &mut Report, drafts: &[Draft], chosen: &Use, sound: bool) {
-    let Use::Names(names) = chosen else { return };
-    for (name, at) in names.iter().filter(|_| sound) {
+/// Reports names in `use` that no integration has.
+///
+/// Not if the list has errors: the integration may be one that was not read.
+fn report_unknown_names(
+    problems: &mut Problems,
+    drafts: &[IntegrationDraft],
+    used: &UsedIntegrations,
+    valid: bool,
+) {
+    let UsedIntegrations::Names(names) = used else { return };
+    for (name, at) in names.iter().filter(|_| valid) {
         if !drafts.iter().any(|draft| draft.integration.name == *name) {
             let known: Vec<_> = drafts.iter().map(|draft| quote(&draft.integration.name)).collect();
             let message = format!("no integration is called {}", quote(name));
-            // `detections-2` is no misspelt `detections-1`.
+            // `detections-2` is not a misspelt `detections-1`.
             let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
             let names = drafts.iter().map(|draft| draft.integration.name.as_str());
             let names = names.filter(|other| name.get(..stem(name)) != other.get(..stem(other)));
@@ -183,31 +192,34 @@ fn known_names(report: &mut Report, drafts: &[Draft], chosen: &Use, sound: bool)
                 || format!("the list has {}", known.join(", ")),
                 |near| format!("did you mean {}?", quote(near)),
             );
-            report.say(Code::UnknownName, *at, "use", message, help);
+            problems.add(Code::UnknownName, *at, "use", message, help);
         }
     }
 }
 
-/// Chooses among the targets of an integration, and says what its limit means where it applies.
-fn decide(report: &mut Report, draft: Draft, chosen: &Use) -> Integration {
-    let Draft { mut integration, targets, .. } = draft;
-    // Coralogix's before another's, a running one before a stopped one, the first before the next.
+/// Chooses one of an integration's targets, and reports warnings if it applies.
+fn choose_target(problems: &mut Problems, draft: IntegrationDraft, used: &UsedIntegrations) -> Integration {
+    let IntegrationDraft { mut integration, targets, .. } = draft;
+    // Order: Coralogix before other services, running before stopped, then file order.
     let Some(target) = targets.into_iter().min_by_key(|target| (!target.coralogix, target.stopped)) else {
         return integration;
     };
-    integration.applies = match chosen {
-        Use::Coralogix => target.coralogix,
-        Use::All => true,
-        Use::Names(names) => names.iter().any(|(name, _)| *name == integration.name),
+    integration.applies = match used {
+        UsedIntegrations::Coralogix => target.coralogix,
+        UsedIntegrations::All => true,
+        UsedIntegrations::Names(names) => names.iter().any(|(name, _)| *name == integration.name),
     };
     integration.stopped = target.stopped;
     integration.rate_limit = target.rate_limit;
-    if let (Some(Bare { at, path }), Some(limit), true) =
-        (target.bare, target.rate_limit, integration.applies)
+    if let (Some(LimitWithoutPeriod { at, path }), Some(limit), true) =
+        (target.limit_without_period, target.rate_limit, integration.applies)
     {
-        let message =
-            format!("`{}` means {0} per {}, the default period", limit.limit, spell(limit.period_ns));
-        report.say(
+        let message = format!(
+            "`{}` means {0} per {}, the default period",
+            limit.limit,
+            format_duration(limit.period_ns)
+        );
+        problems.add(
             Code::UnstatedPeriod,
             at,
             &path,
@@ -215,7 +227,7 @@ fn decide(report: &mut Report, draft: Draft, chosen: &Use) -> Integration {
             "say so in section `rate-limit`: `{period: 1s}`",
         );
     }
-    if let (Some(Other { at, path, shape }), true) = (target.other, integration.applies) {
+    if let (Some(ShapeMismatch { at, path, shape }), true) = (target.shape_mismatch, integration.applies) {
         let (given, other) = match shape {
             Shape::Singles => ("bulk", "singles"),
             Shape::Bulk => ("singles", "bulk"),
@@ -224,23 +236,23 @@ fn decide(report: &mut Report, draft: Draft, chosen: &Use) -> Integration {
         let help = format!(
             "write `coralogix: {{shape: {other}}}` in the filter's own document, or `/logs/v1/{given}` here"
         );
-        report.say(Code::EndpointShape, at, &path, message, help);
+        problems.add(Code::EndpointShape, at, &path, message, help);
     }
     integration
 }
 
-fn something_applies(report: &mut Report, list: &Node, integrations: &[Integration]) {
+fn report_if_nothing_applies(problems: &mut Problems, list: &Node, integrations: &[Integration]) {
     let mut applying = integrations.iter().filter(|integration| integration.applies).peekable();
     if applying.peek().is_none() {
         if !integrations.is_empty() {
             let message = "no integration applies: none has an `http-api` target of Coralogix's";
             let help = "choose with `use: all`, or `use:` and a list of names, in the filter's own document";
-            report.say(Code::NothingApplies, list.at, PATH, message, help);
+            problems.add(Code::NothingApplies, list.at, PATH, message, help);
         }
     } else if applying.all(|integration| integration.stopped) {
         let message = "every integration that applies is stopped, so no finding is sent";
-        report.say(Code::AllStopped, list.at, PATH, message, "remove `stopped: true` from one of them");
+        problems.add(Code::AllStopped, list.at, PATH, message, "remove `stopped: true` from one of them");
     }
 }
 
-const REPORT: &[(&str, Reported)] = &[("details", Reported::Details), ("count", Reported::Count)];
+const REPORT: &[(&str, Report)] = &[("details", Report::Details), ("count", Report::Count)];

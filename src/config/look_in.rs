@@ -1,31 +1,35 @@
-//! Option `look-in`: the paths under which a record that is not a finding itself is searched for findings.
+//! Option `look-in`: the paths under which a record is searched for findings.
 //!
-//! The default list is written once, in a macro call. The engine's default, the option table, the schema and the
-//! manifest derive from it.
+//! It applies to records that are not findings themselves. The default list is written once, in a macro call. The
+//! engine's default, the option table, the schema and the manifest derive from it.
 
 #[cfg(feature = "compile")]
 use super::options;
 #[cfg(feature = "compile")]
-use super::report::{Report, quote};
+use super::problems::{Problems, quote};
 #[cfg(feature = "compile")]
-use super::section::{Section, items, shape};
+use super::section::{Section, describe_node, items};
 #[cfg(feature = "compile")]
-use super::yaml::Value;
+use super::yaml::YamlValue;
 #[cfg(feature = "compile")]
 use crate::error::Code;
 
-/// Paths in the list. Every record that is not a finding is searched under each of them.
+/// The maximum number of paths.
+/// Every record that is not a finding is searched under each of them.
 #[cfg(any(feature = "compile", test))]
 const MAX_PATHS: usize = 64;
-/// Keys in a path. Agents and clouds nest a log line at most this deep.
+/// The maximum number of keys in a path.
+/// Agents and clouds nest a log line at most this deep.
 #[cfg(any(feature = "compile", test))]
 const MAX_KEYS: usize = 3;
-/// Bytes in a key.
+/// The maximum length of a key, in bytes.
 #[cfg(any(feature = "compile", test))]
 const MAX_KEY_BYTES: usize = 128;
 
-/// The path of every object at the top level of a record that no other path names. It has to be unmistakably a finding: a
-/// detection with an entity type of kAudit's, or a selection with a cluster or a principal.
+/// The path of every top-level object of a record that no other path names.
+///
+/// Such an object has to be unmistakably a finding: a detection with an entity type of kAudit's, or a selection with a
+/// cluster or a principal.
 pub(crate) const ANY_OBJECT: &str = "*";
 
 macro_rules! paths {
@@ -36,7 +40,7 @@ macro_rules! paths {
         /// Splunk, GELF, Kafka envelopes, AWS, Azure and Google Cloud store a log line or a list of them.
         pub const LOOK_IN: &[&str] = &[$first, $($path,)* ANY_OBJECT];
 
-        /// The same as one YAML list, for the option table.
+        /// The same list in YAML, for the option table.
         #[cfg(feature = "compile")]
         pub(super) const LOOK_IN_TEXT: &str = concat!("[", $first, $(", ", $path,)* ", '*']");
     };
@@ -59,40 +63,40 @@ fn keys(path: &str) -> Vec<String> {
 
 /// Reads the list; `None` if the option is absent or is not a list.
 #[cfg(feature = "compile")]
-pub(super) fn read(report: &mut Report, root: &Section<'_>) -> Option<Vec<Vec<String>>> {
+pub(super) fn read(problems: &mut Problems, root: &Section<'_>) -> Option<Vec<Vec<String>>> {
     const KEY: &str = "look-in";
     let field = root.get(KEY)?;
     let kind = options::find("", KEY).map_or("", |option| option.kind);
-    // Without items it could mean the default or the record alone, so the list has to be written.
+    // A null could mean the default or the record alone, so a list is required.
     if field.node.is_null() {
         let help = "`[]` searches only the record itself; leave the key out for the default";
-        report.say(Code::Value, field.at, KEY, format!("expected {kind}, found nothing"), help);
+        problems.add(Code::Value, field.at, KEY, format!("expected {kind}, found nothing"), help);
         return None;
     }
-    let list = items(report, field.node, KEY, kind);
+    let list = items(problems, field.node, KEY, kind);
     if let Some(item) = list.get(MAX_PATHS) {
         let message = format!("a list of {} paths", list.len());
-        report.say(Code::TooLarge, item.at, KEY, message, format!("at most {MAX_PATHS}"));
+        problems.add(Code::TooLarge, item.at, KEY, message, format!("at most {MAX_PATHS}"));
         return None;
     }
     let mut paths: Vec<Vec<String>> = Vec::new();
     for (index, item) in list.iter().enumerate() {
         let at = format!("{KEY}[{index}]");
         let text = match &item.value {
-            Value::Scalar(scalar) if !item.is_null() => scalar.text.as_str(),
-            Value::Bad => continue,
+            YamlValue::Scalar(scalar) if !item.is_null() => scalar.text.as_str(),
+            YamlValue::Invalid => continue,
             _ => {
-                let message = format!("expected a key or a dotted path, found {}", shape(item));
-                report.say(Code::Value, item.at, &at, message, "put a key such as `null` in quotes");
+                let message = format!("expected a key or a dotted path, found {}", describe_node(item));
+                problems.add(Code::Value, item.at, &at, message, "put a key such as `null` in quotes");
                 continue;
             }
         };
         let path = keys(text);
         if let Some((message, help)) = refusal(text, &path) {
-            report.say(Code::Value, item.at, &at, message, help);
+            problems.add(Code::Value, item.at, &at, message, help);
         } else if let Some(first) = paths.iter().position(|other| *other == path) {
             let message = format!("{} is already in the list, at position {first}", quote(text));
-            report.say(Code::RepeatedPath, item.at, &at, message, "remove one of the two");
+            problems.add(Code::RepeatedPath, item.at, &at, message, "remove one of the two");
         } else {
             paths.push(path);
         }
@@ -100,7 +104,7 @@ pub(super) fn read(report: &mut Report, root: &Section<'_>) -> Option<Vec<Vec<St
     Some(paths)
 }
 
-/// The message and the help for a path that is not allowed.
+/// Returns the message and the help for a path that is not allowed.
 #[cfg(feature = "compile")]
 fn refusal(text: &str, path: &[String]) -> Option<(String, String)> {
     if path.iter().any(String::is_empty) {

@@ -1,22 +1,23 @@
-//! The one table of options: what the reader knows, what the reference and the schema are generated from.
+//! The table of options, shared by the reader, the reference and the schema.
 //!
-//! A key that is not in the table is an unknown key, and a value that is refused is explained with the table's words:
-//! the table cannot say something else than the reader does.
+//! A key that is not in the table is an unknown key, and the error for an invalid value quotes the table. The
+//! documentation therefore cannot differ from the reader.
 
 use super::look_in::LOOK_IN_TEXT;
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionDoc {
-    /// Where the key stands: `guard.max-age`; `[]` is an item of a list, `*` the rest of a name.
+    /// The path of the key: `guard.max-age`.
+    /// `[]` is an item of a list, `*` any end of a name.
     pub path: &'static str,
-    /// The type and what is allowed, as it follows "expected".
+    /// The type and the allowed values, in the form that follows "expected".
     pub kind: &'static str,
-    /// The default as it would be written; empty when there is none.
+    /// The default as it would be written; empty if there is none.
     pub default: &'static str,
-    /// The types of integration or target the key belongs to; empty: all.
+    /// The types of integration or target that have the key; empty: all.
     pub only: &'static [&'static str],
-    /// What the key does.
+    /// The effect of the key.
     pub help: &'static str,
 }
 
@@ -34,7 +35,7 @@ impl OptionDoc {
         Self { only, ..self }
     }
 
-    /// The path of the map that the key stands in, and the key.
+    /// Splits the path into the path of the map and the key.
     pub(super) fn split(&self) -> (&'static str, &'static str) {
         self.path.rsplit_once('.').unwrap_or(("", self.path))
     }
@@ -57,7 +58,9 @@ const DETECTIONS: &[&str] = &["detections"];
 const SELECTIONS: &[&str] = &["selections"];
 const AWS: &[&str] = &["aws-security-hub", "aws-s3"];
 
-/// Every key of the filter's own document and of kAudit's list, in the order of the reference.
+/// Every key of the filter's own document and of kAudit's list.
+///
+/// In the order of the reference.
 pub const OPTIONS: &[OptionDoc] = &[
     option("coralogix", MAP, "", "How an entry is named and shaped."),
     option("coralogix.application-name", TEMPLATE, "{cluster|kaudit}", "The entry's `applicationName`."),
@@ -267,33 +270,33 @@ pub const OPTIONS: &[OptionDoc] = &[
     .only(SELECTIONS),
 ];
 
-/// The options of a map, given its path in the table.
-pub(super) fn of(table: &str) -> impl Iterator<Item = (&'static str, &'static OptionDoc)> {
+/// Returns the options of a map, given its path in the table.
+pub(super) fn options_of(table: &str) -> impl Iterator<Item = (&'static str, &'static OptionDoc)> {
     OPTIONS.iter().filter_map(move |option| {
         let (parent, key) = option.split();
         (parent == table).then_some((key, option))
     })
 }
 
-/// The option a key means in a map, given the map's path in the table.
+/// Returns the option of a key in a map, given the map's path in the table.
 pub(super) fn find(table: &str, key: &str) -> Option<&'static OptionDoc> {
-    of(table)
+    options_of(table)
         .find(|(name, _)| *name == key || name.strip_suffix('*').is_some_and(|start| key.starts_with(start)))
         .map(|(_, option)| option)
 }
 
-/// The words that a value of this kind is one of; none if the kind is not an enumeration.
-pub(super) fn words(kind: &'static str) -> impl Iterator<Item = &'static str> {
+/// Returns the values of an enumeration; none if the kind is not one.
+pub(super) fn enum_values(kind: &'static str) -> impl Iterator<Item = &'static str> {
     let end = [" (", ", or a "].iter().filter_map(|mark| kind.find(mark)).min().unwrap_or(kind.len());
-    let words = kind.get(..end).unwrap_or("").split(", ").flat_map(|words| words.split(" or "));
-    let enumeration = words.clone().all(|word| !word.contains(' '));
-    words.filter(move |_| enumeration)
+    let values = kind.get(..end).unwrap_or("").split(", ").flat_map(|values| values.split(" or "));
+    let enumeration = values.clone().all(|value| !value.contains(' '));
+    values.filter(move |_| enumeration)
 }
 
-/// The map, by its path in the table, that a key would belong to, when it is not the one it stands in.
-pub(super) fn elsewhere(table: &str, key: &str) -> Option<&'static str> {
+/// Returns the path of another map, below this one, that has the key.
+pub(super) fn map_of_key(table: &str, key: &str) -> Option<&'static str> {
     let below = |parent: &str| parent.strip_prefix(table).is_some_and(|rest| !rest.is_empty());
-    // The last is the likeliest: `type` is an integration's rather than a severity row's.
+    // The last is the most likely: `type` is an integration's rather than a severity row's.
     let mut options = OPTIONS.iter().rev().map(OptionDoc::split);
     options.find(|(parent, name)| *name == key && below(parent)).map(|(parent, _)| parent)
 }
@@ -303,8 +306,8 @@ mod tests {
     use super::OPTIONS;
     use crate::config::{NoFiles, read};
 
-    /// A value of every option that is not its default.
-    const OTHERS: &[(&str, &str)] = &[
+    /// For every option, a value that is not its default.
+    const NON_DEFAULTS: &[(&str, &str)] = &[
         ("coralogix.application-name", "a"),
         ("coralogix.subsystem-name", "a"),
         ("coralogix.computer-name", "a"),
@@ -354,7 +357,7 @@ mod tests {
         ("integrations[].data-filter.report", "count"),
     ];
 
-    /// Values that the filter checks and does not keep: another one changes nothing.
+    /// The help of options that the filter validates and does not store.
     const UNUSED: &str = "Not used by the filter.";
 
     #[test]
@@ -372,7 +375,7 @@ mod tests {
                 other.path.strip_prefix(option.path).is_some_and(|rest| rest.starts_with(['.', '[']))
             });
             let elsewhere = ["integrations-file", "integrations[].target.target-type"].contains(&option.path);
-            let other = OTHERS.iter().find(|(path, _)| *path == option.path).map(|(_, other)| *other);
+            let other = NON_DEFAULTS.iter().find(|(path, _)| *path == option.path).map(|(_, other)| *other);
             let Some(other) = other else {
                 assert!(
                     section || elsewhere || option.help == UNUSED,
@@ -398,7 +401,7 @@ mod tests {
         }
     }
 
-    /// A document in which the option of this path stands, or does not.
+    /// Returns a document with or without the option of this path.
     fn document(path: &str, value: Option<&str>) -> String {
         let kind =
             if path.contains("rules") || path.ends_with("report") { "selections" } else { "detections" };
@@ -423,7 +426,7 @@ mod tests {
         format!("{}\n", spell(&keys))
     }
 
-    /// Paths and values as one flow map.
+    /// Writes paths and values as one flow map.
     fn spell(keys: &[(String, &str)]) -> String {
         let mut members = Vec::new();
         let mut heads: Vec<&str> = keys.iter().map(|(key, _)| key.split('.').next().unwrap_or("")).collect();
@@ -447,7 +450,7 @@ mod tests {
         format!("{{{}}}", members.join(", "))
     }
 
-    /// All that a document means, or what is wrong with it.
+    /// Returns the configuration that a document yields, or its diagnostics.
     fn meaning(document: &str) -> String {
         let reading = read("document", document, &NoFiles);
         match reading.config {

@@ -1,8 +1,8 @@
-//! Looks at a pattern before it is compiled: what is wrong with it, where, and what cannot be meant.
+//! Checks a pattern before it is compiled.
 //!
-//! kAudit runs on the JVM, so a pattern may hold syntax of Java's that this engine lacks, or reads in another way; each
-//! has words of its own. Decision: the syntax tree is walked instead of the text, so that `[++]` is no possessive
-//! quantifier.
+//! kAudit runs on the JVM, so a pattern may contain Java syntax that this engine does not support or interprets
+//! differently; each such case has its own message. Decision: the syntax tree is examined instead of the text, so that
+//! `[++]` is not reported as a possessive quantifier.
 
 use core::convert::Infallible;
 use core::ops::Range;
@@ -14,54 +14,58 @@ use regex_syntax::hir::translate::Translator;
 use regex_syntax::hir::{Dot, Hir, HirKind, Look};
 use saphyr_parser::ScalarStyle;
 
-use super::characters::{self, Found};
-use super::report::quote;
+use super::characters::{self, CharacterProblems};
+use super::problems::quote;
 use super::variables;
 use crate::error::Code;
 use crate::pattern;
 
-/// What all patterns of a configuration may take together, in bytes: a bound on the filter's memory, and on the time
-/// that reading takes. One pattern has the smaller limit of [`crate::pattern`]; `[\w-]{1,63}` takes 3.5 MB.
+/// The size limit of all compiled patterns of a configuration, in bytes.
+///
+/// It bounds the filter's memory and the time that reading takes. One pattern has the smaller limit of
+/// [`crate::pattern`]; `[\w-]{1,63}` takes 3.5 MB.
 const SIZE_LIMIT: usize = 32 << 20;
-/// Deeper nesting is no pattern of a human's.
+/// No pattern that a person wrote is nested deeper.
 const NEST_LIMIT: u32 = 64;
 
-/// What is to be said about a pattern.
-pub(super) struct Remark {
+/// An error, warning or advice about a pattern.
+pub(super) struct PatternProblem {
     pub(super) code: Code,
-    /// The bytes of the pattern.
+    /// The byte range in the pattern.
     pub(super) span: Range<usize>,
     pub(super) message: String,
     pub(super) help: String,
-    /// The pattern to write instead, if it is known.
+    /// The corrected pattern, if it is known.
     pub(super) repaired: Option<String>,
 }
 
-/// What a pattern is for, as far as it decides what cannot be meant.
+/// The use of a pattern, which determines what is probably a mistake.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Its occurrence accepts, or counts.
+    /// A match accepts or counts the finding.
     Accept,
-    /// Its occurrence rejects.
+    /// A match rejects the finding.
     Reject,
-    /// Its occurrences are overwritten.
+    /// Every match is overwritten.
     Overwrite,
 }
 
-/// What the patterns of a configuration take together.
-pub(super) struct Budget {
+/// The memory left for the patterns of a configuration.
+pub(super) struct PatternBudget {
     left: Option<usize>,
 }
 
-impl Default for Budget {
+impl Default for PatternBudget {
     fn default() -> Self {
         Self { left: Some(SIZE_LIMIT) }
     }
 }
 
-impl Budget {
-    /// Compiles a pattern for its size. Once they are too large nothing is compiled any more, and nothing said.
-    fn admit(&mut self, text: &str, purpose: Purpose) -> Option<Remark> {
+impl PatternBudget {
+    /// Compiles a pattern to measure its size.
+    ///
+    /// Once the limit is exceeded, nothing more is compiled or reported.
+    fn admit(&mut self, text: &str, purpose: Purpose) -> Option<PatternProblem> {
         let left = self.left?;
         let compiled = match purpose {
             Purpose::Accept | Purpose::Reject => pattern::set(&[text]),
@@ -71,122 +75,130 @@ impl Budget {
         self.left = left.checked_sub(size);
         self.left.is_none().then(|| {
             let message = "with this pattern the configuration's patterns are too large".to_owned();
-            remark(Code::LargePattern, 0..text.len(), message, "at most 10 MiB for one and 32 MiB for all when compiled; shorten counted repetitions such as `{1,1000}`")
+            problem(Code::LargePattern, 0..text.len(), message, "at most 10 MiB for one and 32 MiB for all when compiled; shorten counted repetitions such as `{1,1000}`")
         })
     }
 }
 
-/// Everything to be said about a pattern, which the user wrote in this style of YAML.
-pub(super) fn check(pattern: &str, purpose: Purpose, style: ScalarStyle, budget: &mut Budget) -> Vec<Remark> {
+/// Returns all problems of a pattern; `style` is its YAML style.
+pub(super) fn check(
+    pattern: &str,
+    purpose: Purpose,
+    style: ScalarStyle,
+    budget: &mut PatternBudget,
+) -> Vec<PatternProblem> {
     let (ast, hir) = match parse(pattern) {
         Ok(parsed) => parsed,
-        Err(error) => return vec![unsubstituted(pattern).unwrap_or(error)],
+        Err(error) => return vec![variable_problem(pattern).unwrap_or(error)],
     };
     let properties = hir.properties();
-    let mut remarks = meaning(pattern, &ast, &hir);
-    let Found { remarks: strays, repaired } = characters::check(pattern, &ast, purpose, style);
-    // `"^admin$"` in quotes of its own never matches because of them: that is one mistake.
-    let repaired = repaired.and_then(|text| parse(&text).ok().map(|(ast, hir)| meaning(&text, &ast, &hir)));
-    if repaired.is_some_and(|rest| rest.iter().all(|remark| remark.code != Code::NeverMatches)) {
-        remarks.retain(|remark| remark.code != Code::NeverMatches);
+    let mut problems = syntax_tree_problems(pattern, &ast, &hir);
+    let CharacterProblems { problems: stray_characters, repaired } =
+        characters::check(pattern, &ast, purpose, style);
+    // With quotes inside its quotes, `"^admin$"` never matches because of them: one problem.
+    let repaired =
+        repaired.and_then(|text| parse(&text).ok().map(|(ast, hir)| syntax_tree_problems(&text, &ast, &hir)));
+    if repaired.is_some_and(|rest| rest.iter().all(|problem| problem.code != Code::NeverMatches)) {
+        problems.retain(|problem| problem.code != Code::NeverMatches);
     }
-    remarks.extend(strays);
-    // Only in double quotes YAML takes backslashes away.
+    problems.extend(stray_characters);
+    // YAML removes backslashes in double quotes only.
     if style != ScalarStyle::DoubleQuoted {
-        remarks.extend(doubled_backslash(pattern));
+        problems.extend(doubled_backslash(pattern));
     }
-    let everywhere = everywhere(&hir, true);
-    let of_all = |code, message: &str, help| remark(code, 0..pattern.len(), message.to_owned(), help);
+    let matches_every_text = matches_every_text(&hir, true);
+    let of_all = |code, message: &str, help| problem(code, 0..pattern.len(), message.to_owned(), help);
     match purpose {
-        Purpose::Accept if everywhere => remarks.push(of_all(
+        Purpose::Accept if matches_every_text => problems.push(of_all(
             Code::AcceptsAll,
             "the pattern occurs in every text, so all is accepted",
             "leave it out; or look for a `|` too many",
         )),
-        Purpose::Reject if everywhere => remarks.push(of_all(
+        Purpose::Reject if matches_every_text => problems.push(of_all(
             Code::MatchesAll,
             "the pattern occurs in every text, so nothing is accepted",
             "look for a `|` too many",
         )),
-        Purpose::Accept | Purpose::Reject => remarks.extend(java_class(&ast)),
+        Purpose::Accept | Purpose::Reject => problems.extend(java_class(&ast)),
         Purpose::Overwrite => {}
     }
     if properties.minimum_len().is_none() {
-        remarks.push(of_all(
+        problems.push(of_all(
             Code::NeverMatches,
             "the pattern can never match",
             "a class has no character in it, as `[a&&b]` has none",
         ));
     }
     if properties.minimum_len() == Some(0) && purpose == Purpose::Overwrite {
-        remarks.push(remark(
+        problems.push(problem(
             Code::MatchesNothing,
             0..pattern.len(),
             "the pattern matches the empty text, so it occurs everywhere".to_owned(),
             "use `+` instead of `*`",
         ));
     }
-    remarks.extend(budget.admit(pattern, purpose));
-    remarks
+    problems.extend(budget.admit(pattern, purpose));
+    problems
 }
 
-/// What another engine reads in another way, and what can never match.
-fn meaning(pattern: &str, ast: &Ast, hir: &Hir) -> Vec<Remark> {
+/// Finds syntax that other engines interpret differently, and dead patterns.
+fn syntax_tree_problems(pattern: &str, ast: &Ast, hir: &Hir) -> Vec<PatternProblem> {
     let lines = hir.properties().look_set().contains_anchor_line();
-    let mut walk = Walk { pattern, lines, remarks: Vec::new() };
-    walk.visit(ast, false, false);
-    // `$(NAME)` is the end of the text and then a group, which can never match.
+    let mut checker = AstChecker { pattern, lines, problems: Vec::new() };
+    checker.visit(ast, false, false);
+    // To the parser `$(NAME)` is the end of the text and then a group, which can never match.
     if let Some(variable) = variables::find(pattern) {
-        let never =
-            |remark: &Remark| remark.code == Code::NeverMatches && remark.span.start == variable.start;
-        if walk.remarks.iter().any(never) {
-            walk.remarks.retain(|remark| !never(remark));
+        let never = |problem: &PatternProblem| {
+            problem.code == Code::NeverMatches && problem.span.start == variable.start
+        };
+        if checker.problems.iter().any(never) {
+            checker.problems.retain(|problem| !never(problem));
             let message =
                 format!("the variable {} is not substituted", quote(&variables::name(pattern, &variable)));
-            walk.remarks.push(remark(Code::Variable, variable, message, variables::HELP));
+            checker.problems.push(problem(Code::Variable, variable, message, variables::HELP));
         }
     }
-    walk.remarks
+    checker.problems
 }
 
-/// The error for `${NAME}`, which is no pattern.
-fn unsubstituted(pattern: &str) -> Option<Remark> {
+/// Returns the error for `${NAME}`, which is not a valid pattern.
+fn variable_problem(pattern: &str) -> Option<PatternProblem> {
     let variable = variables::find(pattern)
         .filter(|span| pattern.get(span.start..).is_some_and(|rest| rest.starts_with("${")))?;
     let message = format!(
         "the variable {} is not substituted, and is not a valid pattern",
         quote(&variables::name(pattern, &variable))
     );
-    Some(remark(Code::Pattern, variable, message, variables::HELP))
+    Some(problem(Code::Pattern, variable, message, variables::HELP))
 }
 
-fn parse(pattern: &str) -> Result<(Ast, Hir), Remark> {
+fn parse(pattern: &str) -> Result<(Ast, Hir), PatternProblem> {
     let ast = ast::parse::ParserBuilder::new()
         .nest_limit(NEST_LIMIT)
         .build()
         .parse(pattern)
-        .map_err(|error| explain(&error))?;
-    let hir = Translator::new()
-        .translate(pattern, &ast)
-        .map_err(|found| remark(Code::Pattern, bytes(found.span()), lower(&found.kind().to_string()), ""))?;
+        .map_err(|error| parser_problem(&error))?;
+    let hir = Translator::new().translate(pattern, &ast).map_err(|found| {
+        problem(Code::Pattern, byte_range(found.span()), lowercase_start(&found.kind().to_string()), "")
+    })?;
     Ok((ast, hir))
 }
 
-fn remark(code: Code, span: Range<usize>, message: String, help: impl Into<String>) -> Remark {
-    Remark { code, span, message, help: help.into(), repaired: None }
+fn problem(code: Code, span: Range<usize>, message: String, help: impl Into<String>) -> PatternProblem {
+    PatternProblem { code, span, message, help: help.into(), repaired: None }
 }
 
-fn bytes(span: &Span) -> Range<usize> {
+fn byte_range(span: &Span) -> Range<usize> {
     span.start.offset..span.end.offset
 }
 
-fn lower(text: &str) -> String {
+fn lowercase_start(text: &str) -> String {
     text.strip_prefix("Unicode").map_or_else(|| text.to_owned(), |rest| format!("unicode{rest}"))
 }
 
-/// The parser's error, with words of its own for what is Java's alone.
-fn explain(found: &ast::Error) -> Remark {
-    let span = bytes(found.span());
+/// Converts a parser error, with messages of our own for Java syntax.
+fn parser_problem(found: &ast::Error) -> PatternProblem {
+    let span = byte_range(found.span());
     let at = found.pattern().get(span.clone()).unwrap_or("");
     let before = found.pattern().get(..span.start).unwrap_or("");
     let (code, message, help) = match (found.kind(), at) {
@@ -217,15 +229,15 @@ fn explain(found: &ast::Error) -> Remark {
             (Code::TooLarge, format!("nested more than {limit} deep"), "no pattern needs that")
         }
         (ast::ErrorKind::EscapeUnrecognized, at) => {
-            (Code::JavaPattern, format!("`{at}` is not supported"), instead_of(at))
+            (Code::JavaPattern, format!("`{at}` is not supported"), help_for_escape(at))
         }
-        (kind, _) => (Code::Pattern, lower(&kind.to_string()), ""),
+        (kind, _) => (Code::Pattern, lowercase_start(&kind.to_string()), ""),
     };
-    remark(code, span, message, help)
+    problem(code, span, message, help)
 }
 
-/// What to write for an escape of Java's.
-fn instead_of(escape: &str) -> &'static str {
+/// Returns the help for an escape sequence of Java's.
+fn help_for_escape(escape: &str) -> &'static str {
     match escape {
         r"\Q" | r"\E" => r"instead of `\Q…\E` put a backslash before each special character",
         r"\Z" => r"`$` or `\z` is the end of the text",
@@ -238,16 +250,18 @@ fn instead_of(escape: &str) -> &'static str {
     }
 }
 
-/// Looks at a pattern's tree for what another engine reads in another way, and for what can never match.
-struct Walk<'p> {
+/// Walks the syntax tree for syntax with another meaning and dead parts.
+struct AstChecker<'p> {
     pattern: &'p str,
-    /// `^` and `$` mean lines somewhere.
+    /// `^` or `$` matches at lines somewhere in the pattern.
     lines: bool,
-    remarks: Vec<Remark>,
+    problems: Vec<PatternProblem>,
 }
 
-impl Walk<'_> {
-    /// `before` and `after`: whether something must be matched on this side of the node.
+impl AstChecker<'_> {
+    /// Visits a node.
+    ///
+    /// `before` and `after`: the pattern must match a character on this side of the node.
     fn visit(&mut self, ast: &Ast, before: bool, after: bool) {
         match ast {
             Ast::Empty(_)
@@ -278,9 +292,9 @@ impl Walk<'_> {
             let end = matches!(ast, Ast::Assertion(assertion) if assertion.kind == AssertionKind::EndLine);
             if doubled && end {
                 let message = "`$$` is no more than `$`".to_owned();
-                let span = bytes(ast.span());
+                let span = byte_range(ast.span());
                 let span = span.start.saturating_sub(1)..span.end;
-                self.remarks.push(remark(Code::DoubledEnd, span, message, "write one `$`"));
+                self.problems.push(problem(Code::DoubledEnd, span, message, "write one `$`"));
             }
             doubled = end;
         }
@@ -288,12 +302,12 @@ impl Walk<'_> {
 
     fn repetition(&mut self, repetition: &ast::Repetition, before: bool, after: bool) {
         self.visit(&repetition.ast, before, after);
-        // `(a+)+` has a group in between; here one quantifier follows the other directly.
+        // `(a+)+` has a group in between; a possessive quantifier directly follows another.
         if let (RepetitionKind::OneOrMore, Ast::Repetition(inner)) = (&repetition.op.kind, &*repetition.ast) {
             let start = inner.op.span.start.offset;
             let written = self.pattern.get(start..repetition.op.span.end.offset).unwrap_or("");
             let message = format!("the possessive quantifier `{written}` is not supported");
-            self.remarks.push(remark(
+            self.problems.push(problem(
                 Code::JavaPattern,
                 start..repetition.op.span.end.offset,
                 message,
@@ -326,7 +340,7 @@ impl Walk<'_> {
             ),
             _ => return,
         };
-        self.remarks.push(remark(code, bytes(&assertion.span), message.to_owned(), help));
+        self.problems.push(problem(code, byte_range(&assertion.span), message.to_owned(), help));
     }
 
     fn class(&mut self, set: &ClassSet) {
@@ -344,7 +358,7 @@ impl Walk<'_> {
                     let help = "put a backslash before each of the two";
                     let at = operation.lhs.span().end.offset;
                     let span = at..at.saturating_add(sign.len());
-                    self.remarks.push(remark(Code::ClassOperator, span, message, help));
+                    self.problems.push(problem(Code::ClassOperator, span, message, help));
                 }
                 self.class(&operation.lhs);
                 self.class(&operation.rhs);
@@ -361,26 +375,28 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a pattern that can be read occurs in every text.
-pub(super) fn occurs_everywhere(pattern: &str) -> bool {
-    parse(pattern).is_ok_and(|(_, hir)| everywhere(&hir, true))
+/// Whether a valid pattern matches every text.
+pub(super) fn occurs_in_every_text(pattern: &str) -> bool {
+    parse(pattern).is_ok_and(|(_, hir)| matches_every_text(&hir, true))
 }
 
-/// Whether a match is found in every text: at its beginning without any character, or to its end with `.*`.
-fn everywhere(hir: &Hir, start: bool) -> bool {
+/// Whether every text matches.
+///
+/// The match is empty at the beginning of the text, or extends to its end with `.*`.
+fn matches_every_text(hir: &Hir, start: bool) -> bool {
     match hir.kind() {
         HirKind::Empty => true,
         HirKind::Literal(_) | HirKind::Class(_) => false,
         HirKind::Look(look) => start && matches!(look, Look::Start | Look::StartLF | Look::StartCRLF),
-        HirKind::Repetition(repetition) => repetition.min == 0 || everywhere(&repetition.sub, start),
-        HirKind::Capture(capture) => everywhere(&capture.sub, start),
-        HirKind::Alternation(hirs) => hirs.iter().any(|hir| everywhere(hir, start)),
+        HirKind::Repetition(repetition) => repetition.min == 0 || matches_every_text(&repetition.sub, start),
+        HirKind::Capture(capture) => matches_every_text(&capture.sub, start),
+        HirKind::Alternation(hirs) => hirs.iter().any(|hir| matches_every_text(hir, start)),
         HirKind::Concat(hirs) => {
             let mut rest = false;
             hirs.iter().all(|hir| {
                 let end = matches!(hir.kind(), HirKind::Look(Look::End | Look::EndLF));
-                let fits = everywhere(hir, start) || end && rest;
-                rest = takes_all(hir) || end && rest;
+                let fits = matches_every_text(hir, start) || end && rest;
+                rest = is_dot_star(hir) || end && rest;
                 fits
             })
         }
@@ -388,9 +404,9 @@ fn everywhere(hir: &Hir, start: bool) -> bool {
 }
 
 /// Whether this is `.*`, in a group or not.
-fn takes_all(hir: &Hir) -> bool {
+fn is_dot_star(hir: &Hir) -> bool {
     match hir.kind() {
-        HirKind::Capture(capture) => takes_all(&capture.sub),
+        HirKind::Capture(capture) => is_dot_star(&capture.sub),
         HirKind::Repetition(repetition) => {
             let any = [Dot::AnyChar, Dot::AnyCharExceptLF].map(Hir::dot);
             repetition.min == 0 && repetition.max.is_none() && any.contains(&repetition.sub)
@@ -399,21 +415,23 @@ fn takes_all(hir: &Hir) -> bool {
     }
 }
 
-/// The first `\w` or `\W`: letters of all scripts here, of ASCII in Java. Of `\d` and `\s` nobody sees the difference in
-/// the names that are looked at.
-fn java_class(ast: &Ast) -> Option<Remark> {
-    let Ok(class) = ast::visit(ast, Words(None));
+/// Reports the first `\w` or `\W`.
+///
+/// They match letters of all scripts here, and of ASCII in Java. `\d` and `\s` differ as well, but not for the names
+/// that are matched.
+fn java_class(ast: &Ast) -> Option<PatternProblem> {
+    let Ok(class) = ast::visit(ast, WordClassFinder(None));
     let class = class?;
     let sign = if class.negated { "\\W" } else { "\\w" };
     let message = format!("`{sign}` knows the letters of every script, in Java those of ASCII");
     let help = "to be exact write `[A-Za-z0-9_]`; for ASCII names there is no difference";
-    Some(remark(Code::JavaClass, bytes(&class.span), message, help))
+    Some(problem(Code::JavaClass, byte_range(&class.span), message, help))
 }
 
-/// Finds the first class of word characters.
-struct Words(Option<ClassPerl>);
+/// Finds the first `\w` or `\W`.
+struct WordClassFinder(Option<ClassPerl>);
 
-impl ast::Visitor for Words {
+impl ast::Visitor for WordClassFinder {
     type Output = Option<ClassPerl>;
     type Err = Infallible;
 
@@ -436,7 +454,7 @@ impl ast::Visitor for Words {
     }
 }
 
-impl Words {
+impl WordClassFinder {
     fn take(&mut self, class: &ClassPerl) {
         if class.kind == ClassPerlKind::Word && self.0.is_none() {
             self.0 = Some(class.clone());
@@ -444,7 +462,7 @@ impl Words {
     }
 }
 
-/// Whether a match of this takes at least one character.
+/// Whether every match of this node has at least one character.
 fn consumes(ast: &Ast) -> bool {
     match ast {
         Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => false,
@@ -469,8 +487,10 @@ fn consumes(ast: &Ast) -> bool {
     }
 }
 
-/// The vendor's sample writes `\\.` where YAML takes no backslash away: a backslash, and then any character.
-fn doubled_backslash(pattern: &str) -> Option<Remark> {
+/// Reports `\\.` in a YAML style that keeps both backslashes.
+///
+/// It matches a backslash and then any character. The vendor's sample contains it.
+fn doubled_backslash(pattern: &str) -> Option<PatternProblem> {
     let mut chars = pattern.char_indices();
     while let Some((offset, c)) = chars.next() {
         if c != '\\' || !matches!(chars.next(), Some((_, '\\'))) {
@@ -481,7 +501,7 @@ fn doubled_backslash(pattern: &str) -> Option<Remark> {
             let wrong = quote(&format!("\\\\{next}"));
             let message = format!("{wrong} means a backslash and then `{next}`");
             let help = format!("in a value without double quotes write `\\{next}`");
-            return Some(remark(Code::DoubledBackslash, offset..offset.saturating_add(3), message, help));
+            return Some(problem(Code::DoubledBackslash, offset..offset.saturating_add(3), message, help));
         }
     }
     None

@@ -1,163 +1,184 @@
-//! Reads a configuration: the sections of the filter's own document, and what they mean together.
+//! Reads a configuration: the filter's own document and its sections.
 
 use saphyr_parser::ScalarStyle;
 
 use super::advice;
-use super::dialect::{self, LIST_KEY, OWN_KEY, Source};
-use super::indentation::{self, Restored};
-use super::integrations::{self, Defaults, Use};
+use super::dialect::{self, ConfigSource, LIST_KEY, OWN_KEY};
+use super::indentation::{self, RestoredIndentation};
+use super::integrations::{self, IntegrationDefaults, UsedIntegrations};
 use super::look_in;
-use super::patterns::{self, Budget, Purpose};
-use super::report::{Report, quote};
+use super::patterns::{self, PatternBudget, Purpose};
+use super::problems::{Problems, quote};
 use super::section::{Section, items};
-use super::values::{COUNT, INTERVALS, PERIODS, age, among, boolean, duration, severity, whole};
-use super::yaml::{MERGE, Node, Value};
+use super::values::{COUNT, INTERVALS, PERIODS, age, boolean, duration, integer, one_of, severity};
+use super::yaml::{MERGE, Node, YamlValue};
 use super::{
-    By, Config, Coralogix, Guard, Keys, OnStale, RateLimits, Redaction, SeverityRow, Shape, TextForm,
+    By, Config, Coralogix, Guard, KeyStyle, OnStale, RateLimits, Redaction, SeverityRow, Shape, TextForm,
     Unrecognised,
 };
 use crate::error::{Code, Diagnostic, Level};
 use crate::finding::{Category, Confidence, Etype, Kind};
 
-/// What reading a configuration gives.
+/// The result of [`read`].
 #[derive(Clone, Debug)]
-pub struct Reading {
-    /// The configuration, exactly when there is no error.
+pub struct ReadResult {
+    /// The configuration; present exactly if there is no error.
     pub config: Option<Config>,
-    /// Errors and warnings, by file and place.
+    /// Errors and warnings, sorted by file and position.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Loads the file that `integrations-file` names: the engine itself reads none.
-pub trait Files {
-    /// The text of a file, its path as the configuration has it.
+/// Loads the file that `integrations-file` names.
+///
+/// The engine itself reads no files.
+pub trait FileLoader {
+    /// Returns the text of a file; `path` is as written in the configuration.
     ///
     /// # Errors
-    /// Why it cannot be read, in words for the user.
+    /// The reason for which it cannot be read, in a form for the user.
     fn load(&self, path: &str) -> Result<String, String>;
 }
 
-/// For a host that has no files.
+/// The loader of a host without files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoFiles;
 
-impl Files for NoFiles {
+impl FileLoader for NoFiles {
     fn load(&self, _: &str) -> Result<String, String> {
         Err("no file can be read here; write the list under `integrations`".to_owned())
     }
 }
 
-/// Reads a configuration in any of its dialects. `name` is the file's name, for messages.
-pub fn read(name: &str, text: &str, files: &dyn Files) -> Reading {
-    let mut reading = Reader::default().reading(name, text, files);
-    if let Some(lost) = lost(name, text, &reading.diagnostics, files) {
-        reading.diagnostics = vec![lost];
+/// Reads a configuration in any of its dialects.
+///
+/// `name` is the file's name, for messages.
+pub fn read(name: &str, text: &str, files: &dyn FileLoader) -> ReadResult {
+    let mut result = ConfigReader::default().result(name, text, files);
+    if let Some(indentation_error) = indentation_error(name, text, &result.diagnostics, files) {
+        result.diagnostics = vec![indentation_error];
     }
-    reading
+    result
 }
 
 /// Reads a document that was made of inline options.
-pub(super) fn read_inline(text: &str) -> Reading {
-    Reader { inline: true, ..Reader::default() }.reading("", text, &NoFiles)
+pub(super) fn read_inline_document(text: &str) -> ReadResult {
+    ConfigReader { inline: true, ..ConfigReader::default() }.result("", text, &NoFiles)
 }
 
-/// What looking at a file gives.
+/// The result of [`check`].
 #[derive(Clone, Debug)]
-pub struct Checked {
-    /// How many configurations the file has.
+pub struct CheckResult {
+    /// The number of configurations in the file.
     pub configurations: usize,
-    /// Errors, warnings and advice, by file and place.
+    /// Errors, warnings and advice, sorted by file and position.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Looks at every configuration of a text, such as a rendered chart's, and says all there is to say.
-pub fn check(name: &str, text: &str, files: &dyn Files) -> Checked {
-    let mut reader = Reader::default();
-    let file = reader.report.file(name);
-    let sources = dialect::sources(&mut reader.report, file, text);
+/// Checks every configuration of a text, and includes advice.
+///
+/// The text may be a rendered chart.
+pub fn check(name: &str, text: &str, files: &dyn FileLoader) -> CheckResult {
+    let mut reader = ConfigReader::default();
+    let file = reader.problems.file(name);
+    let sources = dialect::sources(&mut reader.problems, file, text);
     let configurations = sources.len();
     for (number, source) in sources.into_iter().enumerate() {
         if number == 1 {
             let message = format!("{configurations} configurations in one file");
             let help = "a file that the filter itself reads has one";
-            reader.report.say(Code::SeveralConfigurations, source.at(), "", message, help);
+            reader.problems.add(Code::SeveralConfigurations, source.at(), "", message, help);
         }
-        reader.budget = Budget::default();
+        reader.pattern_budget = PatternBudget::default();
         reader.source(source, files);
     }
-    let diagnostics = reader.report.finish();
-    match lost(name, text, &diagnostics, files) {
-        Some(lost) => Checked { configurations: 1, diagnostics: vec![lost] },
-        None => Checked { configurations, diagnostics },
+    let diagnostics = reader.problems.finish();
+    match indentation_error(name, text, &diagnostics, files) {
+        Some(indentation_error) => CheckResult { configurations: 1, diagnostics: vec![indentation_error] },
+        None => CheckResult { configurations, diagnostics },
     }
 }
 
-/// The one error in place of those that lost indentation causes.
-fn lost(name: &str, text: &str, found: &[Diagnostic], files: &dyn Files) -> Option<Diagnostic> {
-    if !indentation::concerns(found) {
+/// Returns the one error that replaces all errors due to lost indentation.
+fn indentation_error(
+    name: &str,
+    text: &str,
+    found: &[Diagnostic],
+    files: &dyn FileLoader,
+) -> Option<Diagnostic> {
+    if !indentation::has_structural_error(found) {
         return None;
     }
-    let Restored { text: restored, line, column, key, section } = indentation::restore(text)?;
-    if indentation::concerns(&Reader::default().reading(name, &restored, files).diagnostics) {
+    let RestoredIndentation { text: restored, line, column, key, section } = indentation::restore(text)?;
+    if indentation::has_structural_error(&ConfigReader::default().result(name, &restored, files).diagnostics)
+    {
         return None;
     }
-    let place = (line, column.saturating_add(1), key.chars().count());
+    let span = (line, column.saturating_add(1), key.chars().count());
     let message = format!("the indentation is lost: {} belongs under {}", quote(&key), quote(&section));
     let help = "indent the keys of a section by two spaces; `kaudit-filter check` prints the whole text";
-    Some(Diagnostic::new(Code::IndentationLost, name, place, "").says(message, help))
+    Some(Diagnostic::new(Code::IndentationLost, name, span, "").with_message(message, help))
 }
 
-/// Returns a text whose indentation is lost ([`Code::IndentationLost`]) with its indentation restored. It has the secrets of
-/// the text.
-pub fn with_indentation(text: &str) -> Option<String> {
+/// Restores the indentation of a text with [`Code::IndentationLost`].
+///
+/// The result contains the secrets of the text.
+pub fn restore_indentation(text: &str) -> Option<String> {
     indentation::restore(text).map(|restored| restored.text)
 }
 
-/// Whether a text may be, or hold, a configuration: what to look at in a folder of other manifests and values.
+/// Whether a text may be, or contain, a configuration.
+///
+/// Tools use it to select files in a folder of other manifests and values.
 pub fn may_be_configuration(text: &str) -> bool {
-    dialect::likely(text)
+    dialect::looks_like_configuration(text)
 }
 
-/// What reading keeps in mind from one section to the next.
+/// The state of reading that all sections share.
 #[derive(Default)]
-pub(super) struct Reader {
-    pub(super) report: Report,
-    budget: Budget,
+pub(super) struct ConfigReader {
+    pub(super) problems: Problems,
+    pattern_budget: PatternBudget,
     /// The document was made of inline options.
     inline: bool,
 }
 
-impl Reader {
-    fn reading(mut self, name: &str, text: &str, files: &dyn Files) -> Reading {
-        let file = self.report.file(name);
-        let config = dialect::locate(&mut self.report, file, text)
+impl ConfigReader {
+    fn result(mut self, name: &str, text: &str, files: &dyn FileLoader) -> ReadResult {
+        let file = self.problems.file(name);
+        let config = dialect::locate(&mut self.problems, file, text)
             .and_then(|source| self.source(source, files))
-            .filter(|_| self.report.errors() == 0);
-        let mut diagnostics = self.report.finish();
+            .filter(|_| self.problems.errors() == 0);
+        let mut diagnostics = self.problems.finish();
         diagnostics.retain(|diagnostic| diagnostic.level() > Level::Advice);
-        Reading { config, diagnostics }
+        ReadResult { config, diagnostics }
     }
 
-    fn source(&mut self, source: Source, files: &dyn Files) -> Option<Config> {
+    fn source(&mut self, source: ConfigSource, files: &dyn FileLoader) -> Option<Config> {
         match source {
-            Source::List(list) => {
+            ConfigSource::List(list) => {
                 let config = Config::default();
-                let defaults = Defaults {
+                let defaults = IntegrationDefaults {
                     limits: &config.rate_limit,
                     period_stated: false,
                     fields: true,
                     shape: config.coralogix.shape,
                 };
-                let integrations = integrations::read(self, &list, &[&list], &defaults, &Use::Coralogix);
+                let integrations =
+                    integrations::read(self, &list, &[&list], &defaults, &UsedIntegrations::Coralogix);
                 Some(Config { integrations, ..config })
             }
-            Source::Own(node, siblings) => self.own(&node, siblings.as_ref(), files),
+            ConfigSource::Own(node, siblings) => self.read_own_document(&node, siblings.as_ref(), files),
         }
     }
 
-    fn own(&mut self, node: &Node, siblings: Option<&Node>, files: &dyn Files) -> Option<Config> {
-        let root = Section::open(&mut self.report, node, "", String::new())?;
-        root.check(&mut self.report, None);
+    fn read_own_document(
+        &mut self,
+        node: &Node,
+        siblings: Option<&Node>,
+        files: &dyn FileLoader,
+    ) -> Option<Config> {
+        let root = Section::from_node(&mut self.problems, node, "", String::new())?;
+        root.check(&mut self.problems, None);
         let mut config = Config {
             coralogix: self.coralogix(&root),
             severity: self.severity(&root),
@@ -166,39 +187,46 @@ impl Reader {
             redact: self.redact(&root),
             ..Config::default()
         };
-        root.set(&mut self.report, "unrecognised", &mut config.unrecognised, among(UNRECOGNISED));
-        if let Some(paths) = look_in::read(&mut self.report, &root) {
+        root.set(&mut self.problems, "unrecognised", &mut config.unrecognised, one_of(UNRECOGNISED));
+        if let Some(paths) = look_in::read(&mut self.problems, &root) {
             config.look_in = paths;
         }
-        let chosen = self.chosen(&root);
-        let loaded = self.loaded(&root, siblings, files);
-        let list = match (root.get("integrations"), &loaded) {
+        let used = self.used(&root);
+        let load_list = self.load_list(&root, siblings, files);
+        let list = match (root.get("integrations"), &load_list) {
             (Some(field), _) => field.node,
             (None, Some(list)) => list,
             (None, None) => return None,
         };
-        let period_stated = root.merges()
+        let period_stated = root.has_merge_key()
             || root
                 .get("rate-limit")
                 .is_some_and(|field| field.node.get("period").is_some() || field.node.get(MERGE).is_some());
         let Coralogix { shape, text, .. } = config.coralogix;
         let fields = shape == Shape::Singles && text == TextForm::Object;
-        let defaults = Defaults { limits: &config.rate_limit, period_stated, fields, shape };
-        config.integrations = integrations::read(self, list, &[node, list], &defaults, &chosen);
+        let defaults = IntegrationDefaults { limits: &config.rate_limit, period_stated, fields, shape };
+        config.integrations = integrations::read(self, list, &[node, list], &defaults, &used);
         Some(config)
     }
 
-    /// The list that `integrations-file` names, and whether there is exactly one list.
-    fn loaded(&mut self, root: &Section<'_>, siblings: Option<&Node>, files: &dyn Files) -> Option<Node> {
-        let report = &mut self.report;
+    /// Loads the list that `integrations-file` names.
+    ///
+    /// Reports an error unless there is exactly one list.
+    fn load_list(
+        &mut self,
+        root: &Section<'_>,
+        siblings: Option<&Node>,
+        files: &dyn FileLoader,
+    ) -> Option<Node> {
+        let problems = &mut self.problems;
         match (root.get("integrations"), root.get("integrations-file")) {
-            (None, None) if root.merges() => None,
+            (None, None) if root.has_merge_key() => None,
             (None, None) => {
-                report.say(Code::Lists, root.at, "", "the list of integrations is missing", ONE_LIST);
+                problems.add(Code::Lists, root.at, "", "the list of integrations is missing", ONE_LIST);
                 None
             }
             (Some(_), Some(field)) => {
-                report.say(
+                problems.add(
                     Code::Lists,
                     field.at,
                     "integrations-file",
@@ -210,7 +238,7 @@ impl Reader {
             (Some(_), None) => {
                 if let Some(list) = siblings.and_then(|data| data.get(LIST_KEY)) {
                     let message = format!("this list is not read, as `{OWN_KEY}` has its own");
-                    report.say(
+                    problems.add(
                         Code::ListNotRead,
                         list.at,
                         "",
@@ -222,16 +250,16 @@ impl Reader {
             }
             (None, Some(field)) => {
                 let name =
-                    root.value(report, field.key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
-                dialect::list_from(report, (&name, field.node.at), siblings, files)
+                    root.value(problems, field.key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
+                dialect::load_list(problems, (&name, field.node.at), siblings, files)
             }
         }
     }
 
     fn coralogix(&mut self, root: &Section<'_>) -> Coralogix {
-        let report = &mut self.report;
-        let section = root.section(report, "coralogix");
-        section.check(report, None);
+        let problems = &mut self.problems;
+        let section = root.section(problems, "coralogix");
+        section.check(problems, None);
         let mut coralogix = Coralogix::default();
         let names = [
             ("application-name", &mut coralogix.application_name, false),
@@ -239,133 +267,135 @@ impl Reader {
             ("computer-name", &mut coralogix.computer_name, true),
         ];
         for (key, name, may_be_empty) in names {
-            if let Some(template) = section.template(report, key, may_be_empty) {
+            if let Some(template) = section.template(problems, key, may_be_empty) {
                 *name = template;
             }
         }
-        section.set(report, "shape", &mut coralogix.shape, among(SHAPES));
-        section.set(report, "text", &mut coralogix.text, among(TEXT_FORMS));
-        section.set(report, "keys", &mut coralogix.keys, among(KEYS));
+        section.set(problems, "shape", &mut coralogix.shape, one_of(SHAPES));
+        section.set(problems, "text", &mut coralogix.text, one_of(TEXT_FORMS));
+        section.set(problems, "keys", &mut coralogix.keys, one_of(KEYS));
         coralogix
     }
 
     fn severity(&mut self, root: &Section<'_>) -> Vec<SeverityRow> {
-        let rows = root.sections(&mut self.report, "severity");
+        let rows = root.sections(&mut self.problems, "severity");
         rows.iter().map(|row| self.severity_row(row)).collect()
     }
 
     fn severity_row(&mut self, row: &Section<'_>) -> SeverityRow {
-        let report = &mut self.report;
-        row.check(report, None);
+        let problems = &mut self.problems;
+        row.check(problems, None);
         if row.get("severity").is_none() {
-            row.missing(report, "severity");
+            row.report_missing(problems, "severity");
         }
         SeverityRow {
-            kinds: row.values(report, "type", Kind::of),
-            etype: row.values(report, "etype", Etype::of),
-            category: row.values(report, "category", Category::of),
-            confidence: row.values(report, "confidence", Confidence::of),
-            non_authorized: row.value(report, "non-authorized", boolean),
-            count: row.value(report, "count", boolean),
-            severity: row.value(report, "severity", severity),
+            kinds: row.values(problems, "type", Kind::of),
+            etype: row.values(problems, "etype", Etype::of),
+            category: row.values(problems, "category", Category::of),
+            confidence: row.values(problems, "confidence", Confidence::of),
+            non_authorized: row.value(problems, "non-authorized", boolean),
+            count: row.value(problems, "count", boolean),
+            severity: row.value(problems, "severity", severity),
             entity: self.pattern(row, "entity", Purpose::Accept),
             rule: self.pattern(row, "rule", Purpose::Accept),
         }
     }
 
     fn guard(&mut self, root: &Section<'_>) -> Guard {
-        let report = &mut self.report;
-        let section = root.section(report, "guard");
-        section.check(report, None);
+        let problems = &mut self.problems;
+        let section = root.section(problems, "guard");
+        section.check(problems, None);
         let mut guard = Guard::default();
-        section.set(report, "max-age", &mut guard.max_age_ms, age);
-        section.set(report, "max-ahead", &mut guard.max_ahead_ms, age);
-        section.set(report, "max-entry-bytes", &mut guard.max_entry_bytes, whole(16_384..=1_000_000));
-        section.set(report, "on-stale", &mut guard.on_stale, among(ON_STALE));
-        advice::guard(report, &section, &guard);
+        section.set(problems, "max-age", &mut guard.max_age_ms, age);
+        section.set(problems, "max-ahead", &mut guard.max_ahead_ms, age);
+        section.set(problems, "max-entry-bytes", &mut guard.max_entry_bytes, integer(16_384..=1_000_000));
+        section.set(problems, "on-stale", &mut guard.on_stale, one_of(ON_STALE));
+        advice::guard(problems, &section, &guard);
         guard
     }
 
     fn rate_limits(&mut self, root: &Section<'_>) -> RateLimits {
-        let report = &mut self.report;
-        let section = root.section(report, "rate-limit");
-        section.check(report, None);
+        let problems = &mut self.problems;
+        let section = root.section(problems, "rate-limit");
+        section.check(problems, None);
         let mut limits = RateLimits::default();
-        section.set(report, "period", &mut limits.period_ns, duration(PERIODS));
-        section.set(report, "by", &mut limits.by, among(BY));
-        limits.burst = section.value(report, "burst", whole(COUNT));
-        section.set(report, "max-keys", &mut limits.max_keys, whole(1..=1_000_000));
-        section.set(report, "summary-every", &mut limits.summary_every_ns, duration(INTERVALS));
+        section.set(problems, "period", &mut limits.period_ns, duration(PERIODS));
+        section.set(problems, "by", &mut limits.by, one_of(BY));
+        limits.burst = section.value(problems, "burst", integer(COUNT));
+        section.set(problems, "max-keys", &mut limits.max_keys, integer(1..=1_000_000));
+        section.set(problems, "summary-every", &mut limits.summary_every_ns, duration(INTERVALS));
         limits
     }
 
     fn redact(&mut self, root: &Section<'_>) -> Vec<Redaction> {
-        let items = root.sections(&mut self.report, "redact");
+        let items = root.sections(&mut self.problems, "redact");
         items.iter().filter_map(|item| self.redaction(item)).collect()
     }
 
     fn redaction(&mut self, item: &Section<'_>) -> Option<Redaction> {
-        let report = &mut self.report;
-        item.check(report, None);
+        let problems = &mut self.problems;
+        item.check(problems, None);
         for key in ["field", "pattern"] {
             if item.get(key).is_none() {
-                item.missing(report, key);
+                item.report_missing(problems, key);
             }
         }
         let text = |text: &str| Some(text.to_owned());
-        // A redaction looks past positions in lists: a field of nothing else would be none.
-        let is_name = |word: &str| word.bytes().any(|byte| !byte.is_ascii_digit());
-        let field = item.value(report, "field", |field| {
+        // A redaction ignores indices of lists, so a field of digits alone would match nothing.
+        let is_name = |part: &str| part.bytes().any(|byte| !byte.is_ascii_digit());
+        let field = item.value(problems, "field", |field| {
             text(field.trim()).filter(|field| field.split(['-', '_', '.']).any(is_name))
         });
-        let replacement = item.value(report, "replacement", text);
+        let replacement = item.value(problems, "replacement", text);
         let pattern = self.pattern(item, "pattern", Purpose::Overwrite);
         let replacement = replacement.unwrap_or_else(|| "***".to_owned());
         Some(Redaction { field: field?, pattern: pattern?, replacement })
     }
 
-    fn chosen(&mut self, root: &Section<'_>) -> Use {
-        let Some(field) = root.get("use") else { return Use::Coralogix };
+    fn used(&mut self, root: &Section<'_>) -> UsedIntegrations {
+        let Some(field) = root.get("use") else { return UsedIntegrations::Coralogix };
         match &field.node.value {
-            Value::Scalar(scalar) if scalar.text == "all" => Use::All,
-            Value::List(_) => {
+            YamlValue::Scalar(scalar) if scalar.text == "all" => UsedIntegrations::All,
+            YamlValue::List(_) => {
                 let mut names = Vec::new();
-                for item in items(&mut self.report, field.node, "use", "") {
+                for item in items(&mut self.problems, field.node, "use", "") {
                     match &item.value {
-                        Value::Scalar(scalar) if !item.is_null() => {
+                        YamlValue::Scalar(scalar) if !item.is_null() => {
                             names.push((scalar.text.clone(), item.at));
                         }
-                        _ => root.refuse(&mut self.report, field, item),
+                        _ => root.report_invalid_value(&mut self.problems, field, item),
                     }
                 }
-                Use::Names(names)
+                UsedIntegrations::Names(names)
             }
             _ => {
-                root.refuse(&mut self.report, field, field.node);
-                Use::All
+                root.report_invalid_value(&mut self.problems, field, field.node);
+                UsedIntegrations::All
             }
         }
     }
 
-    /// A pattern that has been looked at; one with errors is given too, as the configuration is then of no use anyway.
+    /// Returns a pattern after its check.
+    ///
+    /// A pattern with errors is returned as well, as the configuration is then not used.
     pub(super) fn pattern(&mut self, section: &Section<'_>, key: &str, purpose: Purpose) -> Option<String> {
         let pattern =
-            section.value(&mut self.report, key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
+            section.value(&mut self.problems, key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
         let node = section.get(key)?.node;
         let style = match &node.value {
-            Value::Scalar(scalar) => scalar.style,
+            YamlValue::Scalar(scalar) => scalar.style,
             _ => ScalarStyle::Plain,
         };
         let path = section.path_of(key);
-        for remark in patterns::check(&pattern, purpose, style, &mut self.budget) {
-            let at = node.place_of(remark.span);
-            let help = match remark.repaired {
-                None => remark.help,
+        for problem in patterns::check(&pattern, purpose, style, &mut self.pattern_budget) {
+            let at = node.span_of(problem.span);
+            let help = match problem.repaired {
+                None => problem.help,
                 // An agent's own configuration has no quotes around a value.
-                Some(pattern) if self.inline => format!("{}: write `{pattern}`", remark.help),
-                Some(pattern) => format!("{}: write `'{}'`", remark.help, pattern.replace('\'', "''")),
+                Some(pattern) if self.inline => format!("{}: write `{pattern}`", problem.help),
+                Some(pattern) => format!("{}: write `'{}'`", problem.help, pattern.replace('\'', "''")),
             };
-            self.report.say(remark.code, at, &path, remark.message, help);
+            self.problems.add(problem.code, at, &path, problem.message, help);
         }
         Some(pattern)
     }
@@ -375,7 +405,7 @@ const ONE_LIST: &str = "give one of `integrations` and `integrations-file`";
 
 const SHAPES: &[(&str, Shape)] = &[("singles", Shape::Singles), ("bulk", Shape::Bulk)];
 const TEXT_FORMS: &[(&str, TextForm)] = &[("object", TextForm::Object), ("string", TextForm::String)];
-const KEYS: &[(&str, Keys)] = &[("original", Keys::Original), ("snake", Keys::Snake)];
+const KEYS: &[(&str, KeyStyle)] = &[("original", KeyStyle::Original), ("snake", KeyStyle::Snake)];
 const ON_STALE: &[(&str, OnStale)] = &[("clamp", OnStale::Clamp), ("drop", OnStale::Drop)];
 const UNRECOGNISED: &[(&str, Unrecognised)] =
     &[("wrap", Unrecognised::Wrap), ("pass", Unrecognised::Pass), ("drop", Unrecognised::Drop)];

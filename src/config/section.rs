@@ -1,88 +1,111 @@
-//! A map read against the option table: known keys, typed values, and the words for what is neither.
+//! Reads a map against the option table: known keys and typed values.
 
 use saphyr_parser::ScalarStyle;
 
 use super::options;
-use super::report::{Place, Report, quote};
-use super::yaml::{MERGE, Member, Node, Scalar, Value};
+use super::problems::{Problems, SourceSpan, quote};
+use super::yaml::{MERGE, Node, Scalar, YamlMember, YamlValue};
 use crate::error::Code;
 use crate::template::Template;
 
-/// No value of a configuration is longer; a text of megabytes is no pattern.
+/// The maximum size of a value; no pattern has megabytes.
 const MAX_VALUE_BYTES: usize = 16 * 1024;
-/// No list or map is longer: what reading costs, and what an integration costs at each record, is bounded.
+/// The maximum length of a list or map.
+///
+/// It bounds the time of reading, and the time that integrations take per record.
 const MAX_ITEMS: usize = 1000;
 
 /// One map of the configuration, with its path.
 pub(super) struct Section<'n> {
-    /// As the user would say it: `integrations[1].target`.
+    /// The path as users write it: `integrations[1].target`.
     pub(super) path: String,
-    /// As the table has it: `integrations[].target`.
+    /// The path in the option table: `integrations[].target`.
     table: String,
-    /// Where to say that something is missing.
-    pub(super) at: Place,
-    fields: Vec<Field<'n>>,
+    /// The position of errors about missing keys.
+    pub(super) at: SourceSpan,
+    fields: Vec<SectionField<'n>>,
 }
 
 /// A member of a section.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'n> {
+pub(super) struct SectionField<'n> {
     pub(super) key: &'n str,
-    pub(super) at: Place,
+    pub(super) at: SourceSpan,
     pub(super) node: &'n Node,
-    /// The value may be a secret, or stand where one belongs: no message repeats it.
+    /// The value may be a secret or replace one, so no message repeats it.
     pub(super) secret: bool,
 }
 
-impl<'n> From<&'n Member> for Field<'n> {
-    fn from(member: &'n Member) -> Self {
+impl<'n> From<&'n YamlMember> for SectionField<'n> {
+    fn from(member: &'n YamlMember) -> Self {
         Self { key: &member.key, at: member.at, node: &member.node, secret: false }
     }
 }
 
 impl<'n> Section<'n> {
-    /// A map as a section; no value at all is an empty map.
-    pub(super) fn open(report: &mut Report, node: &'n Node, table: &str, path: String) -> Option<Self> {
+    /// Converts a map to a section; a null is an empty map.
+    pub(super) fn from_node(
+        problems: &mut Problems,
+        node: &'n Node,
+        table: &str,
+        path: String,
+    ) -> Option<Self> {
         match &node.value {
-            Value::Map(members) if members.len() > MAX_ITEMS => {
+            YamlValue::Map(members) if members.len() > MAX_ITEMS => {
                 let message = format!("a map of {} keys", members.len());
-                report.say(Code::TooLarge, node.at, &path, message, format!("at most {MAX_ITEMS}"));
+                problems.add(Code::TooLarge, node.at, &path, message, format!("at most {MAX_ITEMS}"));
                 None
             }
-            Value::Map(members) => {
-                Some(Self::of(members.iter().map(Field::from).collect(), node.at, table, path))
-            }
-            Value::Bad => None,
-            _ if node.is_null() => Some(Self::of(Vec::new(), node.at, table, path)),
+            YamlValue::Map(members) => Some(Self::from_fields(
+                members.iter().map(SectionField::from).collect(),
+                node.at,
+                table,
+                path,
+            )),
+            YamlValue::Invalid => None,
+            _ if node.is_null() => Some(Self::from_fields(Vec::new(), node.at, table, path)),
             _ => {
-                report.say(Code::Shape, node.at, &path, format!("expected a map, found {}", shape(node)), "");
+                problems.add(
+                    Code::Shape,
+                    node.at,
+                    &path,
+                    format!("expected a map, found {}", describe_node(node)),
+                    "",
+                );
                 None
             }
         }
     }
 
-    /// A section of fields that were put together.
-    pub(super) fn of(fields: Vec<Field<'n>>, at: Place, table: &str, path: String) -> Self {
+    /// Creates a section of given fields.
+    pub(super) fn from_fields(
+        fields: Vec<SectionField<'n>>,
+        at: SourceSpan,
+        table: &str,
+        path: String,
+    ) -> Self {
         Self { path, table: table.to_owned(), at, fields }
     }
 
-    /// Reports every key that does not belong here. `kind` is the type of the integration or target, where it is known.
-    pub(super) fn check(&self, report: &mut Report, kind: Option<&str>) {
+    /// Reports every key that the section does not have.
+    ///
+    /// `kind` is the type of the integration or target, if it is known.
+    pub(super) fn check(&self, problems: &mut Problems, kind: Option<&str>) {
         for field in &self.fields {
             let path = self.path_of(field.key);
-            // The values of references may appear anywhere, and a merge key has been refused.
+            // The values of references may be in any map, and a merge key was already reported.
             if field.key.starts_with("val-") || field.key == MERGE {
                 continue;
             }
             match options::find(&self.table, field.key) {
-                None if field.secret && !is_word(field.key) => {
-                    // `{http-api-token: a,b}` makes a key of half a secret.
+                None if field.secret && !is_option_like(field.key) => {
+                    // `{http-api-token: a,b}` turns half of a secret into a key.
                     let message = "an unknown key, which may be a part of a value";
-                    report.say(Code::LooseSecret, field.at, &self.path, message, "put the value in quotes");
+                    problems.add(Code::LooseSecret, field.at, &self.path, message, "put the value in quotes");
                 }
                 None => {
                     let message = format!("unknown key {}", quote(field.key));
-                    report.say(Code::UnknownKey, field.at, &path, message, self.advice(field.key, kind));
+                    problems.add(Code::UnknownKey, field.at, &path, message, self.advice(field.key, kind));
                 }
                 Some(option) => {
                     let Some(kind) =
@@ -91,7 +114,7 @@ impl<'n> Section<'n> {
                         continue;
                     };
                     let message = format!("{} does not belong to {kind}", quote(field.key));
-                    report.say(
+                    problems.add(
                         Code::OtherType,
                         field.at,
                         &path,
@@ -105,13 +128,13 @@ impl<'n> Section<'n> {
 
     fn advice(&self, key: &str, kind: Option<&str>) -> String {
         let known = || {
-            options::of(&self.table)
+            options::options_of(&self.table)
                 .filter(|(_, option)| {
                     kind.is_none_or(|kind| option.only.is_empty() || option.only.contains(&kind))
                 })
                 .map(|(name, _)| name)
         };
-        if let Some(parent) = options::elsewhere(&self.table, key) {
+        if let Some(parent) = options::map_of_key(&self.table, key) {
             return format!("it belongs under `{parent}`");
         }
         match nearest(key, known()) {
@@ -120,7 +143,7 @@ impl<'n> Section<'n> {
         }
     }
 
-    /// The path of one of the section's keys.
+    /// Returns the path of one of the section's keys.
     pub(super) fn path_of(&self, key: &str) -> String {
         let key: String = key.chars().take(64).collect();
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
@@ -130,47 +153,49 @@ impl<'n> Section<'n> {
         if self.table.is_empty() { key.to_owned() } else { format!("{}.{key}", self.table) }
     }
 
-    /// The field of this name.
-    pub(super) fn get(&self, key: &str) -> Option<&Field<'n>> {
+    /// Returns the field of this key.
+    pub(super) fn get(&self, key: &str) -> Option<&SectionField<'n>> {
         self.fields.iter().find(|field| field.key == key)
     }
 
-    /// All fields.
-    pub(super) fn fields(&self) -> impl Iterator<Item = &Field<'n>> {
+    /// Returns all fields.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &SectionField<'n>> {
         self.fields.iter()
     }
 
-    /// The map under a key; an absent one is empty.
-    pub(super) fn section(&self, report: &mut Report, key: &str) -> Section<'n> {
+    /// Returns the map under a key; an absent one is empty.
+    pub(super) fn section(&self, problems: &mut Problems, key: &str) -> Section<'n> {
         let (path, table) = (self.path_of(key), self.table_of(key));
         self.get(key)
-            .and_then(|field| Section::open(report, field.node, &table, path.clone()))
-            .unwrap_or_else(|| Section::of(Vec::new(), self.at, &table, path))
+            .and_then(|field| Section::from_node(problems, field.node, &table, path.clone()))
+            .unwrap_or_else(|| Section::from_fields(Vec::new(), self.at, &table, path))
     }
 
-    /// The maps of the list under a key.
-    pub(super) fn sections(&self, report: &mut Report, key: &str) -> Vec<Section<'n>> {
+    /// Returns the maps of the list under a key.
+    pub(super) fn sections(&self, problems: &mut Problems, key: &str) -> Vec<Section<'n>> {
         let Some(field) = self.get(key) else { return Vec::new() };
         let table = format!("{}[]", self.table_of(key));
         let path = self.path_of(key);
-        items(report, field.node, &path, options::find(&self.table, key).map_or("", |option| option.kind))
+        items(problems, field.node, &path, options::find(&self.table, key).map_or("", |option| option.kind))
             .iter()
             .enumerate()
-            .filter_map(|(index, item)| Section::open(report, item, &table, format!("{path}[{index}]")))
+            .filter_map(|(index, item)| {
+                Section::from_node(problems, item, &table, format!("{path}[{index}]"))
+            })
             .collect()
     }
 
-    /// Whether a refused merge key may have given any key that is absent.
-    pub(super) fn merges(&self) -> bool {
+    /// Whether a rejected merge key may have contained the keys that are absent.
+    pub(super) fn has_merge_key(&self) -> bool {
         self.get(MERGE).is_some()
     }
 
-    /// Reports that a key is not there, unless a refused merge key may have given it.
-    pub(super) fn missing(&self, report: &mut Report, key: &str) {
-        if self.merges() {
+    /// Reports that a key is missing, unless the section has a merge key.
+    pub(super) fn report_missing(&self, problems: &mut Problems, key: &str) {
+        if self.has_merge_key() {
             return;
         }
-        report.say(
+        problems.add(
             Code::Missing,
             self.at,
             &self.path,
@@ -179,8 +204,8 @@ impl<'n> Section<'n> {
         );
     }
 
-    /// Whether the table has a key for this section.
-    pub(super) fn knows(&self, key: &str) -> bool {
+    /// Whether the option table has this key for the section.
+    pub(super) fn has_option(&self, key: &str) -> bool {
         options::find(&self.table, key).is_some()
     }
 
@@ -188,77 +213,84 @@ impl<'n> Section<'n> {
         options::find(&self.table, key).map_or("", |option| option.kind)
     }
 
-    /// Reports that a value is not what the table says.
-    pub(super) fn refuse(&self, report: &mut Report, field: &Field<'n>, node: &Node) {
-        if matches!(node.value, Value::Bad) {
+    /// Reports a value that the option table does not allow.
+    pub(super) fn report_invalid_value(
+        &self,
+        problems: &mut Problems,
+        field: &SectionField<'n>,
+        node: &Node,
+    ) {
+        if matches!(node.value, YamlValue::Invalid) {
             return;
         }
         let found = match &node.value {
-            _ if field.secret || node.is_null() => shape(node).to_owned(),
-            Value::Scalar(scalar) if scalar.text.is_empty() => "an empty text".to_owned(),
-            Value::Scalar(scalar) => quote(&scalar.text),
-            _ => shape(node).to_owned(),
+            _ if field.secret || node.is_null() => describe_node(node).to_owned(),
+            YamlValue::Scalar(scalar) if scalar.text.is_empty() => "an empty text".to_owned(),
+            YamlValue::Scalar(scalar) => quote(&scalar.text),
+            _ => describe_node(node).to_owned(),
         };
         let message = format!("expected {}, found {found}", self.kind(field.key));
         let word = match &node.value {
-            Value::Scalar(scalar) if !field.secret => nearest_word(&scalar.text, self.kind(field.key)),
+            YamlValue::Scalar(scalar) if !field.secret => {
+                nearest_enum_value(&scalar.text, self.kind(field.key))
+            }
             _ => None,
         };
         let help = word.map_or_else(String::new, |word| format!("did you mean `{word}`?"));
-        report.say(Code::Value, node.at, &self.path_of(field.key), message, help);
+        problems.add(Code::Value, node.at, &self.path_of(field.key), message, help);
     }
 
-    /// One value; `read` gives `None` for what is not allowed.
+    /// Reads one value; `read` returns `None` for an invalid one.
     pub(super) fn value<T>(
         &self,
-        report: &mut Report,
+        problems: &mut Problems,
         key: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let field = self.get(key)?;
-        self.convert(report, field, field.node, read)
+        self.convert(problems, field, field.node, read)
     }
 
-    /// Sets what the user gives in place of a default.
+    /// Overwrites a default with the user's value, if there is one.
     pub(super) fn set<T>(
         &self,
-        report: &mut Report,
+        problems: &mut Problems,
         key: &str,
         to: &mut T,
         read: impl FnOnce(&str) -> Option<T>,
     ) {
-        if let Some(value) = self.value(report, key, read) {
+        if let Some(value) = self.value(problems, key, read) {
             *to = value;
         }
     }
 
-    /// One value or a list of them.
+    /// Reads one value or a list of values.
     pub(super) fn values<T>(
         &self,
-        report: &mut Report,
+        problems: &mut Problems,
         key: &str,
         read: impl Fn(&str) -> Option<T>,
     ) -> Vec<T> {
         let Some(field) = self.get(key) else { return Vec::new() };
         let nodes = match &field.node.value {
-            Value::List(_) => items(report, field.node, &self.path_of(key), ""),
+            YamlValue::List(_) => items(problems, field.node, &self.path_of(key), ""),
             _ => core::slice::from_ref(field.node),
         };
-        nodes.iter().filter_map(|node| self.convert(report, field, node, &read)).collect()
+        nodes.iter().filter_map(|node| self.convert(problems, field, node, &read)).collect()
     }
 
     fn convert<T>(
         &self,
-        report: &mut Report,
-        field: &Field<'n>,
+        problems: &mut Problems,
+        field: &SectionField<'n>,
         node: &Node,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let value = match &node.value {
-            Value::Scalar(scalar) if !node.is_null() => {
+            YamlValue::Scalar(scalar) if !node.is_null() => {
                 if scalar.text.len() > MAX_VALUE_BYTES {
                     let message = format!("a value of {} bytes", scalar.text.len());
-                    report.say(Code::TooLarge, node.at, &self.path_of(field.key), message, "at most 16384");
+                    problems.add(Code::TooLarge, node.at, &self.path_of(field.key), message, "at most 16384");
                     return None;
                 }
                 read(&scalar.text)
@@ -266,73 +298,75 @@ impl<'n> Section<'n> {
             _ => None,
         };
         if value.is_none() {
-            self.refuse(report, field, node);
+            self.report_invalid_value(problems, field, node);
         }
         value
     }
 
-    /// A name template.
-    pub(super) fn template(&self, report: &mut Report, key: &str, empty: bool) -> Option<Template> {
+    /// Reads a name template.
+    pub(super) fn template(&self, problems: &mut Problems, key: &str, empty: bool) -> Option<Template> {
         let fits = |text: &str| {
             let short = text.chars().nth(256).is_none() && !text.contains(char::is_control);
             (short && (empty || !text.trim().is_empty())).then(|| text.to_owned())
         };
-        let text = self.value(report, key, fits)?;
+        let text = self.value(problems, key, fits)?;
         match Template::parse(&text) {
             Ok(template) => Some(template),
             Err(error) => {
-                // From its brace to the one that closes it.
+                // From the error's brace to the closing one.
                 let end = text.get(error.offset..).and_then(|rest| rest.find('}'));
                 let end = end.map_or(text.len(), |end| error.offset.saturating_add(end).saturating_add(1));
-                let at = self.get(key).map_or(self.at, |field| field.node.place_of(error.offset..end));
-                report.say(Code::Template, at, &self.path_of(key), error.message, error.help);
+                let at = self.get(key).map_or(self.at, |field| field.node.span_of(error.offset..end));
+                problems.add(Code::Template, at, &self.path_of(key), error.message, error.help);
                 None
             }
         }
     }
 }
 
-/// The items of a list; what is none, or too long a one, is reported.
-pub(super) fn items<'n>(report: &mut Report, node: &'n Node, path: &str, kind: &str) -> &'n [Node] {
+/// Returns the items of a list; reports another node or too long a list.
+pub(super) fn items<'n>(problems: &mut Problems, node: &'n Node, path: &str, kind: &str) -> &'n [Node] {
     match &node.value {
-        Value::List(items) if items.len() > MAX_ITEMS => {
+        YamlValue::List(items) if items.len() > MAX_ITEMS => {
             let message = format!("a list of {} items", items.len());
-            report.say(Code::TooLarge, node.at, path, message, format!("at most {MAX_ITEMS}"));
+            problems.add(Code::TooLarge, node.at, path, message, format!("at most {MAX_ITEMS}"));
         }
-        Value::List(items) => return items,
-        Value::Bad => {}
+        YamlValue::List(items) => return items,
+        YamlValue::Invalid => {}
         _ if node.is_null() => {}
-        _ => report.say(
+        _ => problems.add(
             Code::Shape,
             node.at,
             path,
-            format!("expected {kind}, found {}", shape(node)),
+            format!("expected {kind}, found {}", describe_node(node)),
             "begin each item with `- `",
         ),
     }
     &[]
 }
 
-/// Whether a key looks like one of kAudit's.
-fn is_word(key: &str) -> bool {
+/// Whether a key has the form of an option name.
+fn is_option_like(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
-/// What a node is, without its value.
-pub(super) fn shape(node: &Node) -> &'static str {
+/// Describes the kind of a node, without its value.
+pub(super) fn describe_node(node: &Node) -> &'static str {
     match &node.value {
         _ if node.is_null() => "nothing",
-        Value::Scalar(Scalar { style: ScalarStyle::Plain, text, .. }) if text.parse::<i64>().is_ok() => {
+        YamlValue::Scalar(Scalar { style: ScalarStyle::Plain, text, .. }) if text.parse::<i64>().is_ok() => {
             "a number"
         }
-        Value::Scalar(_) => "a text",
-        Value::List(_) => "a list",
-        Value::Map(_) => "a map",
-        Value::Bad => "something else",
+        YamlValue::Scalar(_) => "a text",
+        YamlValue::List(_) => "a list",
+        YamlValue::Map(_) => "a map",
+        YamlValue::Invalid => "something else",
     }
 }
 
-/// The name that was probably meant: at most two letters away, and fewer than half of them.
+/// Returns the name that was probably meant.
+///
+/// It differs in at most two letters, and in fewer than half of its letters.
 pub(super) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.len() > 64 {
         return None;
@@ -344,16 +378,19 @@ pub(super) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> O
         .map(|(_, name)| name)
 }
 
-/// The word of an enumeration that was probably meant: one that differs in its case, is near, or is abbreviated.
-fn nearest_word(word: &str, kind: &'static str) -> Option<&'static str> {
+/// Returns the value of an enumeration that was probably meant.
+///
+/// It differs in case, is similar, or is abbreviated.
+fn nearest_enum_value(word: &str, kind: &'static str) -> Option<&'static str> {
     let word = word.trim().to_ascii_lowercase();
-    let names = || options::words(kind);
+    let names = || options::enum_values(kind);
     let begins = |name: &&str| word.len() > 2 && (name.starts_with(&word) || word.starts_with(*name));
     names().find(|name| *name == word).or_else(|| nearest(&word, names())).or_else(|| names().find(begins))
 }
 
-/// How many letters have to be added, removed, replaced or exchanged with their neighbour (Damerau-Levenshtein, each letter
-/// at most once).
+/// Returns the edit distance of two texts (Damerau-Levenshtein).
+///
+/// Letters are added, removed, replaced or exchanged with their neighbour, each at most once.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut above: Vec<usize> = Vec::new();
@@ -383,7 +420,7 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, nearest_word};
+    use super::{distance, nearest_enum_value};
 
     #[test]
     fn distances() {
@@ -419,7 +456,7 @@ mod tests {
             ("map", "a map", None),
             ("a 1", "a whole number from 1 to 100000, or a map", None),
         ] {
-            assert_eq!(nearest_word(word, kind), expected, "{word}");
+            assert_eq!(nearest_enum_value(word, kind), expected, "{word}");
         }
     }
 }

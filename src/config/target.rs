@@ -1,121 +1,126 @@
-//! Reads an integration's target, or targets, in the three forms that kAudit has had.
+//! Reads an integration's targets, in the three forms that kAudit has used.
 //!
-//! Most of a target's values are secrets or may be, so no message repeats one, but numbers and truth values.
+//! Most values of a target are or may be secrets, so messages repeat only numbers and booleans.
 
 use std::collections::HashMap;
 
 use super::advice;
 use super::endpoint::{self, Endpoint};
-use super::integrations::Defaults;
+use super::integrations::IntegrationDefaults;
+use super::problems::{Problems, SourceSpan, quote};
 use super::read::BY;
-use super::report::{Place, Report, quote};
-use super::section::{Field, Section, nearest, shape};
-use super::values::{COUNT, PERIODS, among, boolean, duration, whole};
+use super::section::{Section, SectionField, describe_node, nearest};
+use super::values::{COUNT, PERIODS, boolean, duration, integer, one_of};
 use super::variables;
-use super::yaml::{Member, Node, Value};
+use super::yaml::{Node, YamlMember, YamlValue};
 use super::{RateLimit, Shape};
 use crate::error::Code;
 
-/// Values without secrets: these are repeated in messages.
+/// Keys whose values are never secrets; messages repeat their values.
 const PLAIN: &[&str] = &["rate-limit", "stopped", "syslog-port", "syslog-tcp"];
 const TYPES: &[&str] = &["http-api", "slack", "syslog", "kafka", "azure", "aws-security-hub", "aws-s3"];
 
 /// One destination of an integration.
 pub(super) struct Target {
     pub(super) stopped: bool,
-    /// An `http-api` of Coralogix's.
+    /// The target is an `http-api` of Coralogix's.
     pub(super) coralogix: bool,
     pub(super) rate_limit: Option<RateLimit>,
-    /// The limit is a number whose period is stated nowhere.
-    pub(super) bare: Option<Bare>,
-    /// The URI is that of the other shape's endpoint.
-    pub(super) other: Option<Other>,
+    /// Present if the period of the limit is stated nowhere.
+    pub(super) limit_without_period: Option<LimitWithoutPeriod>,
+    /// Present if the URI is the endpoint of the other shape.
+    pub(super) shape_mismatch: Option<ShapeMismatch>,
 }
 
-/// The place of a URI whose endpoint takes another shape than the configured one.
-pub(super) struct Other {
-    pub(super) at: Place,
+/// A URI whose endpoint accepts another shape than the configured one.
+pub(super) struct ShapeMismatch {
+    pub(super) at: SourceSpan,
     pub(super) path: String,
-    /// The shape that the endpoint takes.
+    /// The shape that the endpoint accepts.
     pub(super) shape: Shape,
 }
 
-/// Where a bare limit stands.
-pub(super) struct Bare {
-    pub(super) at: Place,
+/// A rate limit whose period is stated nowhere.
+pub(super) struct LimitWithoutPeriod {
+    pub(super) at: SourceSpan,
     pub(super) path: String,
 }
 
-/// The values of references, `val-…`, wherever they stand in the documents.
-pub(super) fn secrets<'n>(scopes: &[&'n Node]) -> HashMap<&'n str, &'n Node> {
-    let mut secrets = HashMap::new();
+/// Collects the values of references, `val-…`, in all documents.
+pub(super) fn reference_values<'n>(scopes: &[&'n Node]) -> HashMap<&'n str, &'n Node> {
+    let mut reference_values = HashMap::new();
     let mut rest: Vec<&Node> = scopes.to_vec();
     while let Some(node) = rest.pop() {
         match &node.value {
-            Value::List(items) => rest.extend(items),
-            Value::Map(members) => {
-                for Member { key, node, .. } in members {
+            YamlValue::List(items) => rest.extend(items),
+            YamlValue::Map(members) => {
+                for YamlMember { key, node, .. } in members {
                     if key.starts_with("val-") {
-                        secrets.insert(key.as_str(), node);
+                        reference_values.insert(key.as_str(), node);
                     }
                     rest.push(node);
                 }
             }
-            Value::Scalar(_) | Value::Bad => {}
+            YamlValue::Scalar(_) | YamlValue::Invalid => {}
         }
     }
-    secrets
+    reference_values
 }
 
-/// The targets of an integration; those with errors are left out.
+/// Reads the targets of an integration, without those that have errors.
 pub(super) fn read(
-    report: &mut Report,
+    problems: &mut Problems,
     integration: &Section<'_>,
-    secrets: &HashMap<&str, &Node>,
-    defaults: &Defaults<'_>,
+    reference_values: &HashMap<&str, &Node>,
+    defaults: &IntegrationDefaults<'_>,
 ) -> Vec<Target> {
     let Some(field) = integration.get("target") else { return Vec::new() };
     let groups = match &field.node.value {
-        Value::Map(members) => vec![members.iter().map(Field::from).collect()],
-        Value::List(items) => group(report, items, &integration.path_of("target")),
+        YamlValue::Map(members) => vec![members.iter().map(SectionField::from).collect()],
+        YamlValue::List(items) => group(problems, items, &integration.path_of("target")),
         _ => {
-            let field = Field { secret: true, ..*field };
-            integration.refuse(report, &field, field.node);
+            let field = SectionField { secret: true, ..*field };
+            integration.report_invalid_value(problems, &field, field.node);
             return Vec::new();
         }
     };
     let mut targets = Vec::new();
     for fields in groups {
         let path = integration.path_of("target");
-        let fields: Vec<Field<'_>> = fields;
-        let promised = fields.iter().any(|field| field.key == "ref/http-api-uri");
-        let fields = fields.into_iter().filter_map(|field| resolve(report, &path, field, secrets)).collect();
-        let section = Section::of(fields, field.node.at, "integrations[].target", path);
-        targets.extend(target(report, &section, promised, defaults));
+        let fields: Vec<SectionField<'_>> = fields;
+        let uri_referenced = fields.iter().any(|field| field.key == "ref/http-api-uri");
+        let fields = fields
+            .into_iter()
+            .filter_map(|field| resolve(problems, &path, field, reference_values))
+            .collect();
+        let section = Section::from_fields(fields, field.node.at, "integrations[].target", path);
+        targets.extend(target(problems, &section, uri_referenced, defaults));
     }
     targets
 }
 
-/// The older dialect's list: maps of one key, pairs of a key and its value, or pairs of a type and its map. A further
-/// type begins a further target.
-fn group<'n>(report: &mut Report, items: &'n [Node], path: &str) -> Vec<Vec<Field<'n>>> {
-    let mut groups: Vec<Vec<Field<'n>>> = Vec::new();
+/// Reads the older dialect's list of targets.
+///
+/// Its items are maps of one key, pairs of a key and its value, or pairs of a type and its map. Another type begins
+/// another target.
+fn group<'n>(problems: &mut Problems, items: &'n [Node], path: &str) -> Vec<Vec<SectionField<'n>>> {
+    let mut groups: Vec<Vec<SectionField<'n>>> = Vec::new();
     for item in items {
         let fields = match &item.value {
-            Value::Map(members) => members.iter().map(Field::from).collect(),
-            Value::List(pair) => of_pair(pair),
+            YamlValue::Map(members) => members.iter().map(SectionField::from).collect(),
+            YamlValue::List(pair) => of_pair(pair),
             _ => Vec::new(),
         };
         if fields.is_empty() {
-            let message = format!("expected a map of one key or a pair, found {}", shape(item));
-            report.say(Code::TargetList, item.at, path, message, "write the target as one map");
+            let message = format!("expected a map of one key or a pair, found {}", describe_node(item));
+            problems.add(Code::TargetList, item.at, path, message, "write the target as one map");
         }
         for field in fields {
             match groups.last_mut() {
                 Some(group) if field.key != "target-type" || !group.iter().any(is_type) => {
                     if group.iter().any(|other| other.key == field.key) {
                         let message = format!("duplicate key {}", quote(field.key));
-                        report.say(Code::DuplicateKey, field.at, path, message, "remove one of the two");
+                        problems.add(Code::DuplicateKey, field.at, path, message, "remove one of the two");
                     } else {
                         group.push(field);
                     }
@@ -127,42 +132,42 @@ fn group<'n>(report: &mut Report, items: &'n [Node], path: &str) -> Vec<Vec<Fiel
     groups
 }
 
-fn is_type(field: &Field<'_>) -> bool {
+fn is_type(field: &SectionField<'_>) -> bool {
     field.key == "target-type"
 }
 
-fn of_pair(pair: &[Node]) -> Vec<Field<'_>> {
+fn of_pair(pair: &[Node]) -> Vec<SectionField<'_>> {
     let [name, value] = pair else { return Vec::new() };
-    let Value::Scalar(text) = &name.value else { return Vec::new() };
+    let YamlValue::Scalar(text) = &name.value else { return Vec::new() };
     match &value.value {
-        Value::Map(members) => {
-            let kind = Field { key: "target-type", at: name.at, node: name, secret: false };
-            core::iter::once(kind).chain(members.iter().map(Field::from)).collect()
+        YamlValue::Map(members) => {
+            let kind = SectionField { key: "target-type", at: name.at, node: name, secret: false };
+            core::iter::once(kind).chain(members.iter().map(SectionField::from)).collect()
         }
-        _ => vec![Field { key: &text.text, at: name.at, node: value, secret: false }],
+        _ => vec![SectionField { key: &text.text, at: name.at, node: value, secret: false }],
     }
 }
 
-/// Puts the value of a reference in its place, and marks what no message may repeat.
+/// Replaces a reference with its value, and marks values that may be secrets.
 fn resolve<'n>(
-    report: &mut Report,
+    problems: &mut Problems,
     path: &str,
-    field: Field<'n>,
-    secrets: &HashMap<&str, &'n Node>,
-) -> Option<Field<'n>> {
+    field: SectionField<'n>,
+    reference_values: &HashMap<&str, &'n Node>,
+) -> Option<SectionField<'n>> {
     let Some(key) = field.key.strip_prefix("ref/") else {
-        if let Value::Scalar(scalar) = &field.node.value {
+        if let YamlValue::Scalar(scalar) = &field.node.value {
             let path = format!("{path}.{}", field.key);
-            advice::secret(report, &path, field.key, field.node.at, &scalar.text);
+            advice::secret(problems, &path, field.key, field.node.at, &scalar.text);
         }
-        return Some(Field { secret: !PLAIN.contains(&field.key), ..field });
+        return Some(SectionField { secret: !PLAIN.contains(&field.key), ..field });
     };
     let path = format!("{path}.ref/{key}");
     let name = match &field.node.value {
-        Value::Scalar(scalar) if scalar.text.starts_with("val-") => scalar.text.as_str(),
+        YamlValue::Scalar(scalar) if scalar.text.starts_with("val-") => scalar.text.as_str(),
         _ => {
-            let message = format!("expected the name of a `val-…` key, found {}", shape(field.node));
-            report.say(
+            let message = format!("expected the name of a `val-…` key, found {}", describe_node(field.node));
+            problems.add(
                 Code::Reference,
                 field.node.at,
                 &path,
@@ -172,9 +177,9 @@ fn resolve<'n>(
             return None;
         }
     };
-    let Some(node) = secrets.get(name) else {
+    let Some(node) = reference_values.get(name) else {
         let message = format!("no key {} is found, so the field stays unset", quote(name));
-        report.say(
+        problems.add(
             Code::ReferenceUnset,
             field.node.at,
             &path,
@@ -183,51 +188,56 @@ fn resolve<'n>(
         );
         return None;
     };
-    if let Value::Scalar(scalar) = &node.value {
-        advice::secret(report, &path, key, node.at, &scalar.text);
+    if let YamlValue::Scalar(scalar) = &node.value {
+        advice::secret(problems, &path, key, node.at, &scalar.text);
     }
-    Some(Field { key, at: field.at, node, secret: true })
+    Some(SectionField { key, at: field.at, node, secret: true })
 }
 
-/// `promised`: the URI is given by a reference, whose value may not be there.
+/// Reads one target.
+///
+/// `uri_referenced`: the URI is a reference, whose value may be absent.
 fn target(
-    report: &mut Report,
+    problems: &mut Problems,
     section: &Section<'_>,
-    promised: bool,
-    defaults: &Defaults<'_>,
+    uri_referenced: bool,
+    defaults: &IntegrationDefaults<'_>,
 ) -> Option<Target> {
-    let kind = target_type(report, section);
-    section.check(report, kind);
-    let stopped = section.value(report, "stopped", boolean).unwrap_or(false);
-    let (rate_limit, bare) = rate_limit(report, section, defaults);
-    section.value(report, "syslog-port", whole(1..=u16::MAX));
-    section.value(report, "syslog-tcp", boolean);
+    let kind = target_type(problems, section);
+    section.check(problems, kind);
+    let stopped = section.value(problems, "stopped", boolean).unwrap_or(false);
+    let (rate_limit, limit_without_period) = rate_limit(problems, section, defaults);
+    section.value(problems, "syslog-port", integer(1..=u16::MAX));
+    section.value(problems, "syslog-tcp", boolean);
     for field in section.fields() {
-        let unread = !PLAIN.contains(&field.key) && field.key != "http-api-uri" && section.knows(field.key);
-        if unread && !matches!(field.node.value, Value::Scalar(_)) {
-            section.refuse(report, field, field.node);
+        let unread =
+            !PLAIN.contains(&field.key) && field.key != "http-api-uri" && section.has_option(field.key);
+        if unread && !matches!(field.node.value, YamlValue::Scalar(_)) {
+            section.report_invalid_value(problems, field, field.node);
         }
     }
-    let (coralogix, other) = match kind {
-        Some("http-api") => coralogix_uri(report, section, promised, defaults),
+    let (coralogix, shape_mismatch) = match kind {
+        Some("http-api") => coralogix_uri(problems, section, uri_referenced, defaults),
         _ => (false, None),
     };
-    kind.map(|_| Target { stopped, coralogix, rate_limit, bare, other })
+    kind.map(|_| Target { stopped, coralogix, rate_limit, limit_without_period, shape_mismatch })
 }
 
-/// The type; an unknown one is not repeated, as in the older dialect's pairs a secret may stand in its place.
-fn target_type(report: &mut Report, section: &Section<'_>) -> Option<&'static str> {
+/// Reads the type.
+///
+/// An error does not repeat it: in the older dialect's pairs a secret may be in its place.
+fn target_type(problems: &mut Problems, section: &Section<'_>) -> Option<&'static str> {
     let Some(field) = section.get("target-type") else {
-        section.missing(report, "target-type");
+        section.report_missing(problems, "target-type");
         return None;
     };
-    let Value::Scalar(scalar) = &field.node.value else { return None };
+    let YamlValue::Scalar(scalar) = &field.node.value else { return None };
     let kind = TYPES.iter().find(|kind| **kind == scalar.text).copied();
     if kind.is_none() {
         let help = nearest(&scalar.text, TYPES.iter().copied());
         let help = help
             .map_or_else(|| format!("one of {}", TYPES.join(", ")), |near| format!("did you mean `{near}`?"));
-        report.say(
+        problems.add(
             Code::TargetType,
             field.node.at,
             &section.path_of("target-type"),
@@ -238,44 +248,46 @@ fn target_type(report: &mut Report, section: &Section<'_>) -> Option<&'static st
     kind
 }
 
-/// Examines the URI: whether it is one of Coralogix's, and the shape that it takes if that is not the configured one.
+/// Checks the URI.
+///
+/// Returns whether it is one of Coralogix's, and a mismatch with the configured shape.
 fn coralogix_uri(
-    report: &mut Report,
+    problems: &mut Problems,
     section: &Section<'_>,
-    promised: bool,
-    defaults: &Defaults<'_>,
-) -> (bool, Option<Other>) {
+    uri_referenced: bool,
+    defaults: &IntegrationDefaults<'_>,
+) -> (bool, Option<ShapeMismatch>) {
     let Some(field) = section.get("http-api-uri") else {
-        if !promised {
-            section.missing(report, "http-api-uri");
+        if !uri_referenced {
+            section.report_missing(problems, "http-api-uri");
         }
         return (false, None);
     };
     let path = section.path_of("http-api-uri");
     let variable = match &field.node.value {
-        Value::Scalar(scalar) => variables::find(&scalar.text).map(|span| (span, scalar.text.as_str())),
+        YamlValue::Scalar(scalar) => variables::find(&scalar.text).map(|span| (span, scalar.text.as_str())),
         _ => None,
     };
     if let Some((span, text)) = &variable {
         let name = quote(&variables::name(text, span));
-        let place = field.node.place_of(span.clone());
+        let at = field.node.span_of(span.clone());
         if endpoint::recognise(text).is_none() {
             let message =
                 format!("expected an http or https URI, found the variable {name}, which is not substituted");
-            report.say(Code::Value, place, &path, message, variables::HELP);
+            problems.add(Code::Value, at, &path, message, variables::HELP);
             return (false, None);
         }
         let message = format!("the variable {name} is not substituted");
-        report.say(Code::Variable, place, &path, message, variables::HELP);
+        problems.add(Code::Variable, at, &path, message, variables::HELP);
     }
     let Some(Endpoint::Coralogix { modern, placeholder, shape }) =
-        section.value(report, "http-api-uri", endpoint::recognise)
+        section.value(problems, "http-api-uri", endpoint::recognise)
     else {
         return (false, None);
     };
     if placeholder && variable.is_none() {
         let message = "`<domain>` has to be replaced";
-        report.say(
+        problems.add(
             Code::Placeholder,
             field.node.at,
             &path,
@@ -285,59 +297,66 @@ fn coralogix_uri(
     }
     if let Some(modern) = modern {
         let message = "an old form of Coralogix's endpoint";
-        report.say(
+        problems.add(
             Code::OldEndpoint,
             field.node.at,
             &path,
             message,
-            format!("let the agent send to `{modern}/{}`", defaults.shape.word()),
+            format!("let the agent send to `{modern}/{}`", defaults.shape.name()),
         );
         return (true, None);
     }
     let other = shape.filter(|shape| *shape != defaults.shape);
-    (true, other.map(|shape| Other { at: field.node.at, path, shape }))
+    (true, other.map(|shape| ShapeMismatch { at: field.node.at, path, shape }))
 }
 
 fn rate_limit(
-    report: &mut Report,
+    problems: &mut Problems,
     target: &Section<'_>,
-    defaults: &Defaults<'_>,
-) -> (Option<RateLimit>, Option<Bare>) {
+    defaults: &IntegrationDefaults<'_>,
+) -> (Option<RateLimit>, Option<LimitWithoutPeriod>) {
     let Some(field) = target.get("rate-limit") else { return (None, None) };
     let limits = defaults.limits;
     let limit = RateLimit { limit: 0, period_ns: limits.period_ns, burst: 0, by: limits.by };
-    if !matches!(field.node.value, Value::Map(_)) {
-        let number = limit_of(report, target, "rate-limit");
-        let bare =
-            (!defaults.period_stated).then(|| Bare { at: field.node.at, path: target.path_of("rate-limit") });
+    if !matches!(field.node.value, YamlValue::Map(_)) {
+        let number = limit_of(problems, target, "rate-limit");
+        let limit_without_period = (!defaults.period_stated)
+            .then(|| LimitWithoutPeriod { at: field.node.at, path: target.path_of("rate-limit") });
         let limit =
             number.map(|number| RateLimit { limit: number, burst: limits.burst.unwrap_or(number), ..limit });
-        return (limit, bare);
+        return (limit, limit_without_period);
     }
-    let section = target.section(report, "rate-limit");
-    section.check(report, None);
+    let section = target.section(problems, "rate-limit");
+    section.check(problems, None);
     let Some(_) = section.get("limit") else {
-        section.missing(report, "limit");
+        section.report_missing(problems, "limit");
         return (None, None);
     };
-    let number = limit_of(report, &section, "limit");
+    let number = limit_of(problems, &section, "limit");
     let mut limit = limit;
-    section.set(report, "period", &mut limit.period_ns, duration(PERIODS));
-    section.set(report, "by", &mut limit.by, among(BY));
-    let burst = section.value(report, "burst", whole(COUNT)).or(limits.burst);
-    let bare = section.get("period").is_none() && !section.merges() && !defaults.period_stated;
-    let bare = bare.then(|| Bare { at: section.at, path: section.path.clone() });
-    (number.map(|number| RateLimit { limit: number, burst: burst.unwrap_or(number), ..limit }), bare)
+    section.set(problems, "period", &mut limit.period_ns, duration(PERIODS));
+    section.set(problems, "by", &mut limit.by, one_of(BY));
+    let burst = section.value(problems, "burst", integer(COUNT)).or(limits.burst);
+    let limit_without_period =
+        section.get("period").is_none() && !section.has_merge_key() && !defaults.period_stated;
+    let limit_without_period =
+        limit_without_period.then(|| LimitWithoutPeriod { at: section.at, path: section.path.clone() });
+    (
+        number.map(|number| RateLimit { limit: number, burst: burst.unwrap_or(number), ..limit }),
+        limit_without_period,
+    )
 }
 
-/// A limit; 0, which would let nothing pass, is not what `stopped` is for.
-fn limit_of(report: &mut Report, section: &Section<'_>, key: &str) -> Option<u32> {
+/// Reads a limit.
+///
+/// 0 would reject every finding, for which there is `stopped`.
+fn limit_of(problems: &mut Problems, section: &Section<'_>, key: &str) -> Option<u32> {
     let zero = |scalar: &str| scalar.trim().parse() == Ok(0u32);
     match section.get(key).map(|field| &field.node.value) {
-        Some(Value::Scalar(scalar)) if zero(&scalar.text) => {
+        Some(YamlValue::Scalar(scalar)) if zero(&scalar.text) => {
             let at = section.get(key).map_or(section.at, |field| field.node.at);
             let message = "a limit of 0 lets nothing pass";
-            report.say(
+            problems.add(
                 Code::ZeroLimit,
                 at,
                 &section.path_of(key),
@@ -346,6 +365,6 @@ fn limit_of(report: &mut Report, section: &Section<'_>, key: &str) -> Option<u32
             );
             None
         }
-        _ => section.value(report, key, whole(COUNT)),
+        _ => section.value(problems, key, integer(COUNT)),
     }
 }

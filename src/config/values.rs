@@ -1,4 +1,6 @@
-//! The values of scalars: words, numbers, truth and time. `None` is a value that is not allowed.
+//! Parses scalar values: enumerations, numbers, booleans and durations.
+//!
+//! `None` means that the value is not allowed.
 
 use core::ops::RangeInclusive;
 use core::str::FromStr;
@@ -12,35 +14,36 @@ pub(super) const SECOND: u64 = 1000 * MILLISECOND;
 /// Nanoseconds.
 pub(super) const DAY: u64 = 86_400 * SECOND;
 
-/// Limits and bursts. With [`PERIODS`] the time that a whole burst stands for is below 2^63 nanoseconds.
+/// Limits and bursts.
+/// With [`PERIODS`] the duration of a whole burst is below 2^63 nanoseconds.
 pub(super) const COUNT: RangeInclusive<u32> = 1..=100_000;
 /// Periods of limits, nanoseconds.
 pub(super) const PERIODS: RangeInclusive<u64> = MILLISECOND..=DAY;
-/// Summaries, nanoseconds.
+/// Intervals of summaries, nanoseconds.
 pub(super) const INTERVALS: RangeInclusive<u64> = SECOND..=DAY;
-/// Ages, nanoseconds: ten years stand for "never".
+/// Ages, nanoseconds; ten years mean "never".
 const AGES: RangeInclusive<u64> = SECOND..=3650 * DAY;
 
-/// One word of a table.
-pub(super) fn among<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Option<T> {
-    move |text| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+/// Parses a name of a table.
+pub(super) fn one_of<T: Copy>(names: &[(&str, T)]) -> impl Fn(&str) -> Option<T> {
+    move |text| names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value)
 }
 
-/// A whole number of a range, also as a text.
-pub(super) fn whole<T: FromStr + PartialOrd>(range: RangeInclusive<T>) -> impl Fn(&str) -> Option<T> {
+/// Parses a whole number of a range, also from a quoted text.
+pub(super) fn integer<T: FromStr + PartialOrd>(range: RangeInclusive<T>) -> impl Fn(&str) -> Option<T> {
     move |text| text.trim().parse().ok().filter(|number| range.contains(number))
 }
 
-/// True or false, in the words of YAML 1.1, which is what kAudit reads.
+/// Parses a boolean in the forms of YAML 1.1, as kAudit does.
 pub(super) fn boolean(text: &str) -> Option<bool> {
-    let is = |words: [&str; 3]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
+    let is = |forms: [&str; 3]| forms.iter().any(|form| text.trim().eq_ignore_ascii_case(form));
     if is(["true", "yes", "on"]) {
         return Some(true);
     }
     is(["false", "no", "off"]).then_some(false)
 }
 
-/// A duration such as `500ms` or `24h`, in nanoseconds.
+/// Parses a duration such as `500ms` or `24h`, in nanoseconds.
 pub(super) fn duration(range: RangeInclusive<u64>) -> impl Fn(&str) -> Option<u64> {
     move |text| {
         let text = text.trim();
@@ -57,12 +60,12 @@ pub(super) fn duration(range: RangeInclusive<u64>) -> impl Fn(&str) -> Option<u6
     }
 }
 
-/// An age in milliseconds.
+/// Parses an age, in milliseconds.
 pub(super) fn age(text: &str) -> Option<i64> {
     duration(AGES)(text).and_then(|duration| i64::try_from(duration / MILLISECOND).ok())
 }
 
-/// A severity by its name or number.
+/// Parses a severity by name or number.
 pub(super) fn severity(text: &str) -> Option<Severity> {
     match text.trim().to_ascii_lowercase().as_str() {
         "debug" | "1" => Some(Severity::Debug),
@@ -75,8 +78,8 @@ pub(super) fn severity(text: &str) -> Option<Severity> {
     }
 }
 
-/// A duration in the largest unit that divides it.
-pub(super) fn spell(duration: u64) -> String {
+/// Formats a duration in the largest unit that divides it.
+pub(super) fn format_duration(duration: u64) -> String {
     let units = [("d", DAY), ("h", 3600 * SECOND), ("m", 60 * SECOND), ("s", SECOND), ("ms", MILLISECOND)];
     let unit = units.into_iter().find(|(_, unit)| duration.is_multiple_of(*unit));
     unit.map_or_else(

@@ -1,12 +1,14 @@
-//! Finds references to variables, such as `${NAME}`, in values. The filter substitutes none: a value is used as it is written.
+//! Finds references to variables, such as `${NAME}`, in values.
+//!
+//! The filter substitutes none: a value is used as it is written.
 
 use core::ops::Range;
 use std::borrow::Cow;
 
-/// What to do about a reference.
+/// The help for a reference.
 pub(super) const HELP: &str = "write the value, or render the file first, for example with `envsubst`";
 
-/// Returns the bytes of the first `${NAME}`, `${NAME:-default}` or `$(NAME)`.
+/// Returns the byte range of the first `${NAME}`, `${NAME:-default}` or `$(NAME)`.
 pub(super) fn find(text: &str) -> Option<Range<usize>> {
     text.match_indices('$').find_map(|(start, _)| {
         if text.get(..start)?.ends_with('\\') {
@@ -30,7 +32,9 @@ pub(super) fn find(text: &str) -> Option<Range<usize>> {
     })
 }
 
-/// The name of a reference as a message may repeat it: without its default value, which may be a secret.
+/// Returns the name of a reference for a message.
+///
+/// It does not contain the default value, which may be a secret.
 pub(super) fn name(text: &str, reference: &Range<usize>) -> String {
     let written = text.get(reference.clone()).unwrap_or("");
     match written.split_once([':', '-', '?', '+']) {
@@ -39,7 +43,7 @@ pub(super) fn name(text: &str, reference: &Range<usize>) -> String {
     }
 }
 
-/// The text with another in place of each reference.
+/// Replaces every reference in a text.
 pub(super) fn replaced<'t>(text: &'t str, by: &str) -> Cow<'t, str> {
     let Some(Range { start, end }) = find(text) else { return Cow::Borrowed(text) };
     let (mut out, mut rest) = (String::new(), text);

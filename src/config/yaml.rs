@@ -1,55 +1,56 @@
-//! YAML text to a tree whose every node knows its place.
+//! Parses YAML into a tree whose nodes have positions.
 //!
-//! It refuses what a configuration does not need and an attacker likes: anchors, aliases, tags, deep nesting, large
-//! texts. Decision: saphyr's events instead of a deserialiser, for their places and for the style of a scalar: whether a
-//! pattern was quoted decides what its backslashes mean.
+//! It rejects features that a configuration does not need and an attacker could use: anchors, aliases, tags, deep
+//! nesting, large texts. Decision: saphyr's events instead of a deserialiser, because they have positions and the style
+//! of a scalar: the quotes of a pattern determine the meaning of its backslashes.
 
 use core::ops::Range;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
-use super::report::{Place, Report};
+use super::problems::{Problems, SourceSpan};
 use crate::error::Code;
 
-/// What etcd, and so a `ConfigMap`, holds at most.
+/// The size limit of etcd, and so of a `ConfigMap`.
 pub(super) const MAX_BYTES: usize = 1 << 20;
-/// The list nests eight deep inside a `kind: List`.
+/// The list is nested eight deep inside a `kind: List`.
 const MAX_DEPTH: usize = 32;
-/// A chart of hundreds of manifests is split; a bomb of `---` lines is not.
+/// A chart of hundreds of manifests is allowed; a bomb of `---` lines is not.
 const MAX_DOCUMENTS: usize = 1000;
 
-/// What is no longer is worth counting the characters of, for each of its scalars.
+/// The characters of a longer line are not counted for each of its scalars.
 const MAX_LINE: usize = 4096;
 
-/// The key that merges another map into its own. A refused one stays in its map as a member without a value, as the map may
-/// have any key that is not found in it.
+/// The key that merges another map into its own.
+///
+/// It is rejected, and kept as a member without a value, as the map may have any key that is not found in it.
 pub(super) const MERGE: &str = "<<";
 
 const NO_ALIASES: &str = "anchors and aliases are not supported here";
 const WRITE_OUT: &str = "write the value out, or in quotes if it begins with `*` or `&`";
 
-/// A value and where it begins.
+/// A value and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    pub(super) at: Place,
-    pub(super) value: Value,
+    pub(super) at: SourceSpan,
+    pub(super) value: YamlValue,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(super) enum YamlValue {
     Scalar(Scalar),
     List(Vec<Node>),
-    Map(Vec<Member>),
-    /// Already complained about: nothing more is to be said.
-    Bad,
+    Map(Vec<YamlMember>),
+    /// Already reported; causes no further errors.
+    Invalid,
 }
 
-/// A key of a map, and its value.
+/// A key of a map and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
+pub(super) struct YamlMember {
     pub(super) key: String,
-    pub(super) at: Place,
+    pub(super) at: SourceSpan,
     pub(super) node: Node,
 }
 
@@ -57,58 +58,63 @@ pub(super) struct Member {
 pub(super) struct Scalar {
     pub(super) text: String,
     pub(super) style: ScalarStyle,
-    /// How many characters stand before the text, when each of its characters is one of the file, on one line.
+    /// The number of characters before the text, such as a quote.
+    /// Present if the text is on one line and has no escape sequences.
     lead: Option<usize>,
-    /// Where the text of a literal block stands in the file.
+    /// The origin of the text of a literal block.
     pub(super) inside: Option<Origin>,
 }
 
-/// How the places of a text map to those of the file it stands in.
+/// Maps positions in a text to positions in the file that contains it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin {
-    /// Moved by so many lines and columns.
+    /// Moved by a number of lines and columns.
     Moved { file: usize, lines: usize, columns: usize },
-    /// The text is folded or escaped: all its places are this one.
-    Fixed(Place),
+    /// The text is folded or escaped: every position maps to this one.
+    Fixed(SourceSpan),
 }
 
-/// One document of a file, and what is to be said if it is read.
-pub(super) struct Document {
+/// One document of a file, with problems that are reported if it is used.
+pub(super) struct YamlDocument {
     pub(super) root: Node,
-    complaints: Vec<Complaint>,
+    problems: Vec<YamlProblem>,
 }
 
-struct Complaint {
+struct YamlProblem {
     code: Code,
-    at: Place,
+    at: SourceSpan,
     message: String,
     help: &'static str,
 }
 
 impl Origin {
-    /// A file of its own.
+    /// Returns the origin of a file's text.
     pub(super) fn file(file: usize) -> Self {
         Self::Moved { file, lines: 0, columns: 0 }
     }
 
-    /// `line` counts from 1, `column` from 0, as the parser does.
-    pub(super) fn place(self, line: usize, column: usize) -> Place {
+    /// Returns the span of one character.
+    ///
+    /// `line` counts from 1, `column` from 0, as in the parser.
+    pub(super) fn span(self, line: usize, column: usize) -> SourceSpan {
         match self {
-            Self::Moved { file, lines, columns } => Place {
+            Self::Moved { file, lines, columns } => SourceSpan {
                 file,
                 line: line.saturating_add(lines),
                 column: column.saturating_add(columns).saturating_add(1),
                 width: 1,
             },
-            Self::Fixed(place) => place,
+            Self::Fixed(at) => at,
         }
     }
 
-    fn at(self, marker: Marker) -> Place {
-        self.place(marker.line(), marker.col())
+    fn span_at(self, marker: Marker) -> SourceSpan {
+        self.span(marker.line(), marker.col())
     }
 
-    /// The origin of a literal block's text. Its span begins with the first line that is not empty.
+    /// Returns the origin of a literal block's text.
+    ///
+    /// Its span begins with the first line that is not empty.
     fn of_block(self, span: Span, text: &str) -> Option<Self> {
         let Self::Moved { file, lines, columns } = self else { return None };
         let empty = text.bytes().take_while(|&byte| byte == b'\n').count();
@@ -121,78 +127,82 @@ impl Origin {
 }
 
 impl Node {
-    /// Whether the node is YAML's null: nothing, `~` or `null`.
+    /// Whether the node is YAML's null: an empty value, `~` or `null`.
     pub(super) fn is_null(&self) -> bool {
-        matches!(&self.value, Value::Scalar(Scalar { text, style: ScalarStyle::Plain, .. })
+        matches!(&self.value, YamlValue::Scalar(Scalar { text, style: ScalarStyle::Plain, .. })
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Whether a part of the node was refused when it was read, so that keys may only seem to be missing.
+    /// Whether a part of the node was rejected, so that keys may only seem absent.
     pub(super) fn is_incomplete(&self) -> bool {
         match &self.value {
-            Value::Bad => true,
-            Value::Scalar(_) => false,
-            Value::List(items) => items.iter().any(Self::is_incomplete),
-            Value::Map(members) => members.iter().any(|member| member.node.is_incomplete()),
+            YamlValue::Invalid => true,
+            YamlValue::Scalar(_) => false,
+            YamlValue::List(items) => items.iter().any(Self::is_incomplete),
+            YamlValue::Map(members) => members.iter().any(|member| member.node.is_incomplete()),
         }
     }
 
-    /// The member of a map.
-    pub(super) fn get(&self, key: &str) -> Option<&Member> {
+    /// Returns the member of a map.
+    pub(super) fn get(&self, key: &str) -> Option<&YamlMember> {
         match &self.value {
-            Value::Map(members) => members.iter().find(|member| member.key == key),
+            YamlValue::Map(members) => members.iter().find(|member| member.key == key),
             _ => None,
         }
     }
 
-    /// The place of some bytes of this scalar's text, or of all of it where that cannot be told.
-    pub(super) fn place_of(&self, span: Range<usize>) -> Place {
-        let mut place = self.at;
-        if let Value::Scalar(Scalar { text, lead: Some(lead), .. }) = &self.value {
-            let chars = |end: usize| text.char_indices().take_while(|(at, _)| *at < end).count();
+    /// Returns the span of a byte range of this scalar's text.
+    ///
+    /// If it is unknown, returns the span of the whole scalar.
+    pub(super) fn span_of(&self, span: Range<usize>) -> SourceSpan {
+        let mut at = self.at;
+        if let YamlValue::Scalar(Scalar { text, lead: Some(lead), .. }) = &self.value {
+            let chars = |end: usize| text.char_indices().take_while(|(offset, _)| *offset < end).count();
             let before = chars(span.start);
-            place.column = place.column.saturating_add(*lead).saturating_add(before);
-            place.width = chars(span.end).saturating_sub(before).max(1);
+            at.column = at.column.saturating_add(*lead).saturating_add(before);
+            at.width = chars(span.end).saturating_sub(before).max(1);
         }
-        place
+        at
     }
 }
 
-impl Document {
-    /// The document, with its complaints made.
-    pub(super) fn accept(self, report: &mut Report) -> Node {
-        for Complaint { code, at, message, help } in self.complaints {
-            report.say(code, at, "", message, help);
+impl YamlDocument {
+    /// Reports the document's problems and returns its root.
+    pub(super) fn accept(self, problems: &mut Problems) -> Node {
+        for YamlProblem { code, at, message, help } in self.problems {
+            problems.add(code, at, "", message, help);
         }
         self.root
     }
 }
 
-/// The documents of a text that are not empty, or `None` when it is no YAML at all, which is then reported.
-pub(super) fn parse(text: &str, origin: Origin, report: &mut Report) -> Option<Vec<Document>> {
-    let complaint = match documents(text.strip_prefix('\u{feff}').unwrap_or(text), origin) {
+/// Parses all documents of a text that are not empty.
+///
+/// `None` if the text is not YAML; the error is reported.
+pub(super) fn parse(text: &str, origin: Origin, problems: &mut Problems) -> Option<Vec<YamlDocument>> {
+    let problem = match documents(text.strip_prefix('\u{feff}').unwrap_or(text), origin) {
         Ok(documents) => return Some(documents),
-        Err(complaint) => complaint,
+        Err(problem) => problem,
     };
-    report.say(complaint.code, complaint.at, "", complaint.message, complaint.help);
+    problems.add(problem.code, problem.at, "", problem.message, problem.help);
     None
 }
 
-fn documents(text: &str, origin: Origin) -> Result<Vec<Document>, Complaint> {
-    admissible(text, origin)?;
+fn documents(text: &str, origin: Origin) -> Result<Vec<YamlDocument>, YamlProblem> {
+    check_text(text, origin)?;
     let mut parser = Parser::new_from_str(text);
     let mut documents = Vec::new();
     let lines: Vec<&str> = text.split('\n').collect();
-    let mut builder = Builder::new(&lines, origin);
+    let mut builder = TreeBuilder::new(&lines, origin);
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| syntax(text, origin, &error))?;
+        let (event, span) = event.map_err(|error| syntax_problem(text, origin, &error))?;
         if let Event::DocumentEnd = event {
-            documents.extend(core::mem::replace(&mut builder, Builder::new(&lines, origin)).finish());
+            documents.extend(core::mem::replace(&mut builder, TreeBuilder::new(&lines, origin)).finish());
             if documents.len() > MAX_DOCUMENTS {
                 let message = format!("more than {MAX_DOCUMENTS} documents in one file");
-                return Err(Complaint {
+                return Err(YamlProblem {
                     code: Code::TooLarge,
-                    at: origin.at(span.start),
+                    at: origin.span_at(span.start),
                     message,
                     help: "split the file",
                 });
@@ -203,13 +213,15 @@ fn documents(text: &str, origin: Origin) -> Result<Vec<Document>, Complaint> {
     Ok(documents)
 }
 
-/// Whether a text is worth parsing: its size, and no character that the parser would take for the end.
-fn admissible(text: &str, origin: Origin) -> Result<(), Complaint> {
+/// Checks the size of a text, and rejects control characters.
+///
+/// The parser would take such a character for the end of the text.
+fn check_text(text: &str, origin: Origin) -> Result<(), YamlProblem> {
     if text.len() > MAX_BYTES {
         let message = format!("{} bytes are too many for a configuration", text.len());
-        return Err(Complaint {
+        return Err(YamlProblem {
             code: Code::TooLarge,
-            at: origin.place(1, 0),
+            at: origin.span(1, 0),
             message,
             help: "at most 1 MiB, as in a ConfigMap",
         });
@@ -218,9 +230,9 @@ fn admissible(text: &str, origin: Origin) -> Result<(), Complaint> {
         let stray = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\u{85}');
         if let Some((column, c)) = content.chars().enumerate().find(|&(_, c)| stray(c)) {
             let message = format!("the control character U+{:04X} is not allowed", u32::from(c));
-            return Err(Complaint {
+            return Err(YamlProblem {
                 code: Code::ControlCharacter,
-                at: origin.place(line, column),
+                at: origin.span(line, column),
                 message,
                 help: "remove it",
             });
@@ -229,30 +241,30 @@ fn admissible(text: &str, origin: Origin) -> Result<(), Complaint> {
     Ok(())
 }
 
-/// The parser's error in our words where they say more.
-fn syntax(text: &str, origin: Origin, error: &ScanError) -> Complaint {
+/// Converts a parser error, with a more specific message if there is one.
+fn syntax_problem(text: &str, origin: Origin, error: &ScanError) -> YamlProblem {
     let marker = *error.marker();
-    let at = origin.at(marker);
+    let at = origin.span_at(marker);
     if error.info().contains("unknown anchor") {
-        return Complaint { code: Code::Alias, at, message: NO_ALIASES.to_owned(), help: WRITE_OUT };
+        return YamlProblem { code: Code::Alias, at, message: NO_ALIASES.to_owned(), help: WRITE_OUT };
     }
     if error.info().contains("recursion limit") {
         return too_deep(at);
     }
-    // The parser reports a tab where the line before it ends, or takes it for something else.
+    // The parser reports a tab at the end of the line before it, or as another error.
     let indented_by_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     let tab = (1..).zip(text.lines()).skip(marker.line().saturating_sub(1)).take(2);
     if let Some((line, content)) = tab.into_iter().find(|(_, content)| indented_by_tab(content)) {
         let column = content.find('\t').unwrap_or(0);
         let message = "a tab is used for indentation".to_owned();
-        return Complaint {
+        return YamlProblem {
             code: Code::Tab,
-            at: origin.place(line, column),
+            at: origin.span(line, column),
             message,
             help: "indent with spaces",
         };
     }
-    // This one message holds a character of the user's.
+    // This message contains a character of the user's text.
     let reason =
         match error.info().strip_prefix("unexpected character: `").and_then(|rest| rest.chars().next()) {
             Some(c) => {
@@ -261,75 +273,78 @@ fn syntax(text: &str, origin: Origin, error: &ScanError) -> Complaint {
             None => error.info().to_owned(),
         };
     let message = format!("not valid YAML: {reason}");
-    // What a pattern such as `^system:` gets its author.
+    // The usual cause is a pattern such as `^system:`.
     let help = if reason.contains("mapping values") {
         "a value that ends with `:` or holds `: ` needs quotes; else check the indentation"
     } else {
         "check the indentation and the quotes on this line and the one before"
     };
-    Complaint { code: Code::Syntax, at, message, help }
+    YamlProblem { code: Code::Syntax, at, message, help }
 }
 
-fn too_deep(at: Place) -> Complaint {
+fn too_deep(at: SourceSpan) -> YamlProblem {
     let message = format!("nested more than {MAX_DEPTH} deep");
-    Complaint { code: Code::TooLarge, at, message, help: "no configuration needs that" }
+    YamlProblem { code: Code::TooLarge, at, message, help: "no configuration needs that" }
 }
 
-/// Events to a tree.
-struct Builder<'t> {
+/// Builds the tree of a document from parser events.
+struct TreeBuilder<'t> {
     lines: &'t [&'t str],
     origin: Origin,
-    open: Vec<(Place, Open)>,
+    open: Vec<(SourceSpan, OpenContainer)>,
     root: Option<Node>,
-    complaints: Vec<Complaint>,
+    problems: Vec<YamlProblem>,
 }
 
-/// A list or map that is not yet at its end.
-enum Open {
+/// A list or map whose end was not reached.
+enum OpenContainer {
     List(Vec<Node>),
-    Map { members: Vec<Member>, key: Key, seen: HashMap<String, usize> },
+    Map { members: Vec<YamlMember>, key: PendingKey, seen: HashMap<String, usize> },
 }
 
 /// The key whose value comes next.
-enum Key {
+enum PendingKey {
     None,
-    Some(String, Place),
-    /// A merge key, with its place and the number of complaints so far.
-    Merge(Place, usize),
-    Bad,
+    Some(String, SourceSpan),
+    /// A merge key, with its position and the number of problems so far.
+    Merge(SourceSpan, usize),
+    Invalid,
 }
 
-impl<'t> Builder<'t> {
+impl<'t> TreeBuilder<'t> {
     fn new(lines: &'t [&'t str], origin: Origin) -> Self {
-        Self { lines, origin, open: Vec::new(), root: None, complaints: Vec::new() }
+        Self { lines, origin, open: Vec::new(), root: None, problems: Vec::new() }
     }
 
-    fn finish(self) -> Option<Document> {
+    fn finish(self) -> Option<YamlDocument> {
         let root = self.root.filter(|root| !root.is_null())?;
-        Some(Document { root, complaints: self.complaints })
+        Some(YamlDocument { root, problems: self.problems })
     }
 
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Complaint> {
-        let at = self.origin.at(span.start);
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlProblem> {
+        let at = self.origin.span_at(span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let at = self.wide(span);
-                self.refuse(at, anchor, tag.is_some());
+                let at = self.scalar_span(span);
+                self.refuse_anchor_and_tag(at, anchor, tag.is_some());
                 let scalar = self.scalar(text.into_owned(), style, span);
-                self.add(Node { at, value: Value::Scalar(scalar) });
+                self.add(Node { at, value: YamlValue::Scalar(scalar) });
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse(at, anchor, tag.is_some());
-                self.open(at, Open::List(Vec::new()))?;
+                self.refuse_anchor_and_tag(at, anchor, tag.is_some());
+                self.open(at, OpenContainer::List(Vec::new()))?;
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse(at, anchor, tag.is_some());
-                self.open(at, Open::Map { members: Vec::new(), key: Key::None, seen: HashMap::new() })?;
+                self.refuse_anchor_and_tag(at, anchor, tag.is_some());
+                self.open(
+                    at,
+                    OpenContainer::Map { members: Vec::new(), key: PendingKey::None, seen: HashMap::new() },
+                )?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(_) => {
-                self.complain(Code::Alias, at, NO_ALIASES.to_owned(), WRITE_OUT);
-                self.add(Node { at, value: Value::Bad });
+                self.add_problem(Code::Alias, at, NO_ALIASES.to_owned(), WRITE_OUT);
+                self.add(Node { at, value: YamlValue::Invalid });
             }
             Event::Nothing
             | Event::StreamStart
@@ -340,18 +355,20 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// A scalar's place, as wide as it is, if it is on one line.
-    fn wide(&self, span: Span) -> Place {
-        let at = self.origin.at(span.start);
+    /// Returns a scalar's span; its width is 1 if it is on several lines.
+    fn scalar_span(&self, span: Span) -> SourceSpan {
+        let at = self.origin.span_at(span.start);
         match self.origin {
-            Origin::Moved { .. } => Place { width: self.written(span).unwrap_or(1).max(1), ..at },
+            Origin::Moved { .. } => SourceSpan { width: self.written_width(span).unwrap_or(1).max(1), ..at },
             Origin::Fixed(_) => at,
         }
     }
 
-    /// How many characters a scalar takes on its line; `None`: it is on several. To the parser the blanks and the
-    /// comment behind a quoted one belong to it.
-    fn written(&self, span: Span) -> Option<usize> {
+    /// Returns the number of characters of a scalar on its line.
+    ///
+    /// `None` if it is on several lines. The parser's span of a quoted scalar includes the blanks and the comment after
+    /// it.
+    fn written_width(&self, span: Span) -> Option<usize> {
         let line = self.lines.get(span.start.line().saturating_sub(1))?;
         if span.start.line() != span.end.line() {
             return None;
@@ -385,7 +402,7 @@ impl<'t> Builder<'t> {
         };
         let as_written = |quotes: &usize| {
             let width = text.chars().count().saturating_add(*quotes).saturating_add(*quotes);
-            self.written(span) == Some(width)
+            self.written_width(span) == Some(width)
         };
         let fixed = matches!(self.origin, Origin::Fixed(_));
         let lead = quotes.filter(|_| !fixed).filter(as_written);
@@ -393,12 +410,12 @@ impl<'t> Builder<'t> {
         Scalar { text, style, lead, inside }
     }
 
-    fn refuse(&mut self, at: Place, anchor: usize, tag: bool) {
+    fn refuse_anchor_and_tag(&mut self, at: SourceSpan, anchor: usize, tag: bool) {
         if anchor != 0 {
-            self.complain(Code::Alias, at, NO_ALIASES.to_owned(), WRITE_OUT);
+            self.add_problem(Code::Alias, at, NO_ALIASES.to_owned(), WRITE_OUT);
         }
         if tag {
-            self.complain(
+            self.add_problem(
                 Code::Tag,
                 at,
                 "tags are not supported here".to_owned(),
@@ -407,7 +424,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn open(&mut self, at: Place, open: Open) -> Result<(), Complaint> {
+    fn open(&mut self, at: SourceSpan, open: OpenContainer) -> Result<(), YamlProblem> {
         if self.open.len() >= MAX_DEPTH {
             return Err(too_deep(at));
         }
@@ -418,8 +435,8 @@ impl<'t> Builder<'t> {
     fn close(&mut self) {
         let Some((at, open)) = self.open.pop() else { return };
         let value = match open {
-            Open::List(items) => Value::List(items),
-            Open::Map { members, .. } => Value::Map(members),
+            OpenContainer::List(items) => YamlValue::List(items),
+            OpenContainer::Map { members, .. } => YamlValue::Map(members),
         };
         self.add(Node { at, value });
     }
@@ -427,57 +444,69 @@ impl<'t> Builder<'t> {
     fn add(&mut self, node: Node) {
         match self.open.last_mut() {
             None => self.root = Some(node),
-            Some((_, Open::List(items))) => items.push(node),
-            Some((_, Open::Map { members, key, seen })) => match core::mem::replace(key, Key::None) {
-                Key::None => {
-                    let at = node.at;
-                    let (next, complaint) = as_key(node, seen);
-                    *key = next;
-                    if let Key::Merge(_, complaints) = key {
-                        *complaints = self.complaints.len().saturating_add(1);
+            Some((_, OpenContainer::List(items))) => items.push(node),
+            Some((_, OpenContainer::Map { members, key, seen })) => {
+                match core::mem::replace(key, PendingKey::None) {
+                    PendingKey::None => {
+                        let at = node.at;
+                        let (next, problem) = read_key(node, seen);
+                        *key = next;
+                        if let PendingKey::Merge(_, problems) = key {
+                            *problems = self.problems.len().saturating_add(1);
+                        }
+                        self.problems.extend(problem.map(|(code, message, help)| YamlProblem {
+                            code,
+                            at,
+                            message,
+                            help,
+                        }));
                     }
-                    self.complaints.extend(complaint.map(|(code, message, help)| Complaint {
-                        code,
-                        at,
-                        message,
-                        help,
-                    }));
+                    PendingKey::Some(key, at) => members.push(YamlMember { key, at, node }),
+                    PendingKey::Merge(at, problems) => {
+                        // The alias is the value that is merged: one error is enough.
+                        let of_value = self.problems.split_off(problems.min(self.problems.len()));
+                        self.problems.extend(of_value.into_iter().filter(|found| found.code != Code::Alias));
+                        members.push(YamlMember {
+                            key: MERGE.to_owned(),
+                            at,
+                            node: Node { at, value: YamlValue::Invalid },
+                        });
+                    }
+                    PendingKey::Invalid => {}
                 }
-                Key::Some(key, at) => members.push(Member { key, at, node }),
-                Key::Merge(at, complaints) => {
-                    // The alias is what is merged: one complaint is enough.
-                    let of_value = self.complaints.split_off(complaints.min(self.complaints.len()));
-                    self.complaints.extend(of_value.into_iter().filter(|found| found.code != Code::Alias));
-                    members.push(Member { key: MERGE.to_owned(), at, node: Node { at, value: Value::Bad } });
-                }
-                Key::Bad => {}
-            },
+            }
         }
     }
 
-    fn complain(&mut self, code: Code, at: Place, message: String, help: &'static str) {
-        self.complaints.push(Complaint { code, at, message, help });
+    fn add_problem(&mut self, code: Code, at: SourceSpan, message: String, help: &'static str) {
+        self.problems.push(YamlProblem { code, at, message, help });
     }
 }
 
-/// A node in a key's place, and what is wrong with it.
-fn as_key(node: Node, seen: &mut HashMap<String, usize>) -> (Key, Option<(Code, String, &'static str)>) {
-    let Value::Scalar(Scalar { text, .. }) = node.value else {
-        let complaint = (
+/// Converts a node to a key, and returns the problem if it is not valid.
+fn read_key(
+    node: Node,
+    seen: &mut HashMap<String, usize>,
+) -> (PendingKey, Option<(Code, String, &'static str)>) {
+    let YamlValue::Scalar(Scalar { text, .. }) = node.value else {
+        let problem = (
             Code::KeyNotText,
             "a key must be a text".to_owned(),
             "a `{` or `[` at the beginning of a value needs quotes",
         );
-        return (Key::Bad, Some(complaint));
+        return (PendingKey::Invalid, Some(problem));
     };
     if text == MERGE {
         let message = "merge keys are not supported here".to_owned();
-        return (Key::Merge(node.at, 0), Some((Code::Alias, message, "write out the keys that it merges")));
+        return (
+            PendingKey::Merge(node.at, 0),
+            Some((Code::Alias, message, "write out the keys that it merges")),
+        );
     }
     if let Some(first) = seen.get(&text) {
-        let message = format!("duplicate key {}, first on line {first}", super::report::quote(&text));
-        return (Key::Bad, Some((Code::DuplicateKey, message, "remove one of the two")));
+        let message = format!("duplicate key {}, first on line {first}", super::problems::quote(&text));
+        return (PendingKey::Invalid, Some((Code::DuplicateKey, message, "remove one of the two")));
     }
     seen.insert(text.clone(), node.at.line);
-    (Key::Some(text, node.at), None)
+    (PendingKey::Some(text, node.at), None)
 }

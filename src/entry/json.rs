@@ -1,13 +1,13 @@
 //! The JSON encoder.
 
-use super::{Entry, Length, OWN_KEY, Out, Sink};
+use super::{CallbackOut, Entry, LengthCounter, OWN_KEY, Out};
 use crate::config::TextForm;
 use crate::record::{
-    Body, BodyView, Encoding, Event, Number, Part, REMARK, Record, Spelling, is_plain, original_length,
+    Body, BodyView, Encoding, Event, JsonPart, JsonString, Number, REMARK, Record, is_plain, original_length,
     plain_length, remark,
 };
 
-/// A whole entry for `/logs/v1/singles`.
+/// Writes a whole entry for `/logs/v1/singles`.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     head(entry, out);
     out.put(&entry.labels.names.json);
@@ -15,24 +15,24 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     tail(entry, entry.text, out);
 }
 
-/// An envelope's names, and the beginning of its items.
+/// Writes the names of a bulk envelope, and the beginning of its items.
 pub(super) fn bulk_head(entry: &Entry<'_>, out: &mut impl Out) {
     out.put(b"{");
-    // Without the comma before the first.
+    // The first name has no comma before it.
     out.put(entry.labels.names.json.split_first().map_or(&[], |(_, names)| names));
     out.put(br#"","logEntries":["#);
 }
 
-/// An item of an envelope, whose names stand outside.
+/// Writes an item of a bulk envelope. The envelope contains the names.
 pub(super) fn bulk_item(entry: &Entry<'_>, out: &mut impl Out) {
     head(entry, out);
     labels(entry, false, out);
     tail(entry, TextForm::String, out);
 }
 
-/// Names as members, each behind a comma; the last is left open.
+/// Writes names as members, each after a comma; the last string is not closed.
 pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut impl Out) {
-    let mut members = Members { out, plain: false, open: false };
+    let mut members = MemberWriter { out, plain: false, open: false };
     members.member(br#"","applicationName":""#, application);
     members.member(br#"","subsystemName":""#, subsystem);
     members.label(br#"","computerName":""#, computer);
@@ -46,10 +46,10 @@ fn head(entry: &Entry<'_>, out: &mut impl Out) {
     out.put(&severity);
 }
 
-/// The labels, and the text's key; `open`: a string stands before them.
+/// Writes the labels and the text's key. `open`: an unclosed string precedes them.
 #[inline]
 fn labels(entry: &Entry<'_>, open: bool, out: &mut impl Out) {
-    let mut members = Members { out, plain: entry.labels.plain, open };
+    let mut members = MemberWriter { out, plain: entry.labels.plain, open };
     members.label(br#"","category":""#, entry.labels.category);
     members.label(br#"","className":""#, entry.labels.class);
     members.label(br#"","methodName":""#, entry.labels.method);
@@ -62,32 +62,34 @@ fn tail(entry: &Entry<'_>, form: TextForm, out: &mut impl Out) {
         TextForm::Object => text(entry, out),
         TextForm::String => {
             out.put(b"\"");
-            text(entry, &mut Escaped(out));
+            text(entry, &mut EscapingOut(out));
             out.put(b"\"");
         }
     }
     out.put(b"}");
 }
 
-/// Members whose values are strings. What stands before a value is written at once: the quote that closes the value
-/// before, the comma, the key and the opening quote.
-struct Members<'o, O> {
+/// Writes members whose values are strings.
+///
+/// All bytes before a value are written at once: the previous value's closing quote, the comma, the key and the opening
+/// quote.
+struct MemberWriter<'o, O> {
     out: &'o mut O,
     /// Whether the values need no escape sequences.
     plain: bool,
-    /// Whether there is a quote to close.
+    /// Whether the previous value has no closing quote yet.
     open: bool,
 }
 
-impl<O: Out> Members<'_, O> {
+impl<O: Out> MemberWriter<'_, O> {
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn member(&mut self, lead: &[u8], value: &[u8]) {
         self.close(lead);
         self.open = true;
-        if self.plain || is_plain(value) { self.out.put(value) } else { escape_odd(value, self.out) }
+        if self.plain || is_plain(value) { self.out.put(value) } else { escape_slow(value, self.out) }
     }
 
-    /// The same, where there is a value.
+    /// Writes a member unless its value is empty.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn label(&mut self, lead: &[u8], value: &[u8]) {
         if !value.is_empty() {
@@ -95,18 +97,18 @@ impl<O: Out> Members<'_, O> {
         }
     }
 
-    /// Closes the last value with what stands behind it.
+    /// Closes the previous value and writes `following`, which begins with the quote.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    fn close(&mut self, behind: &[u8]) {
-        let behind = match behind {
-            [_, behind @ ..] if !self.open => behind,
-            behind => behind,
+    fn close(&mut self, following: &[u8]) {
+        let following = match following {
+            [_, following @ ..] if !self.open => following,
+            following => following,
         };
-        self.out.put(behind);
+        self.out.put(following);
     }
 }
 
-/// The body with the filter's own member after its last.
+/// Writes the body, with the filter's own member after the last one.
 pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
     let marks = &entry.marks.events;
     match &entry.body {
@@ -115,7 +117,7 @@ pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
             if marks.is_empty() {
                 return out.put(body);
             }
-            let open = open_map(body);
+            let open = map_without_end(body);
             out.put(open);
             own_member(marks, open != b"{", out);
         }
@@ -124,24 +126,24 @@ pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
                 out.put(bytes);
                 true
             };
-            rewritten(entry.body.view(), marks, &mut Sink::new(&mut put));
+            rewritten(entry.body.view(), marks, &mut CallbackOut::new(&mut put));
         }
     }
 }
 
-/// The same of a body that is not copied.
+/// Writes a body that is not copied.
 #[inline(never)]
-fn rewritten(body: BodyView<'_>, marks: &[Event<'_>], out: &mut Sink<'_>) {
+fn rewritten(body: BodyView<'_>, marks: &[Event<'_>], out: &mut CallbackOut<'_>) {
     match body {
         BodyView::Record(record, longest) if record.encoding() == Encoding::Json => {
-            // With its marks: nothing is truncated without one.
-            let open = open_map(record.bytes());
+            // A truncated body always has marks.
+            let open = map_without_end(record.bytes());
             truncated(record.inner(open), longest, out);
             own_member(marks, open != b"{", out);
         }
         _ => {
-            // With marks, all but the end of the map.
-            let mut writer = Writer::default();
+            // With marks, the end of the map is written later.
+            let mut writer = EventWriter::default();
             let (mut count, mut depth) = (0_usize, 0_usize);
             each_event(body, &mut |event, removed| {
                 depth = match event {
@@ -163,28 +165,34 @@ fn rewritten(body: BodyView<'_>, marks: &[Event<'_>], out: &mut Sink<'_>) {
     }
 }
 
-/// A map without its closing bracket.
-fn open_map(body: &[u8]) -> &[u8] {
+/// Returns a map without its closing bracket.
+fn map_without_end(body: &[u8]) -> &[u8] {
     body.strip_suffix(b"}").unwrap_or(body).trim_ascii_end()
 }
 
-/// Writes JSON text as an encoder would, with truncated strings, as long as the sink takes it.
-fn truncated(record: Record<'_>, longest: usize, out: &mut Sink<'_>) {
+/// Writes JSON text as the encoder would, with truncated strings.
+///
+/// Stops when the output accepts no more.
+fn truncated(record: Record<'_>, longest: usize, out: &mut CallbackOut<'_>) {
     record.parts(&mut |part| {
         match part {
-            Part::Structure(bytes) => {
+            JsonPart::Structure(bytes) => {
                 bytes.split(u8::is_ascii_whitespace).for_each(|piece| out.put(piece));
             }
-            Part::Key(key) => respelled(key, usize::MAX, out),
-            Part::Text(text) => respelled(text, longest, out),
+            JsonPart::Key(key) => json_string(key, usize::MAX, out),
+            JsonPart::Text(text) => json_string(text, longest, out),
         }
-        out.takes_more
+        out.accepts_more
     });
 }
 
-/// Writes a string of a JSON record, truncated.
-fn respelled(Spelling { text, length }: Spelling<'_>, longest: usize, out: &mut Sink<'_>) {
-    match length {
+/// Writes a string of a JSON record, truncated to `longest` bytes.
+fn json_string(
+    JsonString { text, canonical_length }: JsonString<'_>,
+    longest: usize,
+    out: &mut CallbackOut<'_>,
+) {
+    match canonical_length {
         Some(length) if length <= longest.saturating_add(REMARK) => {
             out.put(b"\"");
             out.put(text.source());
@@ -205,23 +213,25 @@ fn respelled(Spelling { text, length }: Spelling<'_>, longest: usize, out: &mut 
     }
 }
 
-/// Writes the beginning of the body.
-pub(super) fn beginning(body: BodyView<'_>, out: &mut Sink<'_>) {
+/// Writes the body until the output accepts no more.
+pub(super) fn prefix(body: BodyView<'_>, out: &mut CallbackOut<'_>) {
     match body {
         BodyView::Record(record, longest) if record.encoding() == Encoding::Json => {
             truncated(record, longest, out);
         }
         _ => {
-            let mut writer = Writer::default();
+            let mut writer = EventWriter::default();
             each_event(body, &mut |event, removed| {
                 writer.event(event, removed, out);
-                out.takes_more
+                out.accepts_more
             });
         }
     }
 }
 
-/// Calls `on` with each event of the body, and how many bytes are removed from it, until it returns `false`.
+/// Calls `on` with each event of the body, until it returns `false`.
+///
+/// The number is the bytes removed from the event's string.
 fn each_event(body: BodyView<'_>, on: &mut impl FnMut(&Event<'_>, usize) -> bool) {
     match body {
         BodyView::Record(record, longest) => record.events(longest, on),
@@ -237,7 +247,7 @@ fn own_member(marks: &[Event<'_>], comma: bool, out: &mut impl Out) {
     }
     string(OWN_KEY, 0, out);
     out.put(b":");
-    let mut writer = Writer::default();
+    let mut writer = EventWriter::default();
     for event in marks {
         writer.event(event, 0, out);
     }
@@ -246,15 +256,16 @@ fn own_member(marks: &[Event<'_>], comma: bool, out: &mut impl Out) {
 
 /// Writes the events of a value.
 #[derive(Default)]
-struct Writer {
-    /// Whether the next value needs a comma: none at the start, after a bracket or a key.
+struct EventWriter {
+    /// Whether the next value needs a comma.
+    /// It needs none at the start, after a bracket or after a key.
     comma: bool,
     /// Whether each open container is a list, the innermost in the lowest bit.
     lists: u64,
 }
 
-impl Writer {
-    /// Writes an event; `removed` is the number of bytes that are removed from its string.
+impl EventWriter {
+    /// Writes an event. `removed` is the number of bytes removed from its string.
     fn event(&mut self, event: &Event<'_>, removed: usize, out: &mut impl Out) {
         if self.comma && !matches!(event, Event::End) {
             out.put(b",");
@@ -286,7 +297,7 @@ impl Writer {
     }
 }
 
-/// Writes a string, with a remark if bytes are removed from its end.
+/// Writes a string, with a remark if bytes were removed from its end.
 fn string(text: &str, removed: usize, out: &mut impl Out) {
     out.put(b"\"");
     escape(text.as_bytes(), out);
@@ -306,9 +317,9 @@ fn number(number: Number<'_>, out: &mut impl Out) {
     }
 }
 
-/// The length of a number.
+/// Returns the length of a number.
 pub(super) fn number_length(value: Number<'_>) -> usize {
-    let mut length = Length::default();
+    let mut length = LengthCounter::default();
     number(value, &mut length);
     length.0
 }
@@ -317,13 +328,13 @@ fn int(value: i64, out: &mut impl Out) {
     out.put(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Writes what stands inside a JSON string.
+/// Writes the content of a JSON string.
 #[inline]
 fn escape(text: &[u8], out: &mut impl Out) {
-    if is_plain(text) { out.put(text) } else { escape_odd(text, out) }
+    if is_plain(text) { out.put(text) } else { escape_slow(text, out) }
 }
 
-fn escape_odd(text: &[u8], out: &mut impl Out) {
+fn escape_slow(text: &[u8], out: &mut impl Out) {
     let mut rest = text;
     loop {
         let (plain, from) = rest.split_at_checked(plain_length(rest)).unwrap_or((rest, &[]));
@@ -345,10 +356,10 @@ fn escape_odd(text: &[u8], out: &mut impl Out) {
     }
 }
 
-/// Escapes what is written through it, for JSON within a JSON string.
-struct Escaped<'o>(&'o mut dyn Out);
+/// Escapes its input, for JSON inside a JSON string.
+struct EscapingOut<'o>(&'o mut dyn Out);
 
-impl Out for Escaped<'_> {
+impl Out for EscapingOut<'_> {
     fn put(&mut self, bytes: &[u8]) {
         escape(bytes, &mut self.0);
     }

@@ -1,10 +1,10 @@
 //! The `MessagePack` encoder, for Fluent Bit.
 
-use super::{Entry, Labels, Length, OWN_KEY, Out, json};
+use super::{Entry, Labels, LengthCounter, OWN_KEY, Out, json};
 use crate::config::TextForm;
 use crate::record::{Body, BodyView, Encoding, Event, Number, Record, Str, remark};
 
-/// A whole entry.
+/// Writes a whole entry.
 pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     let Labels { names, category, class, method, thread, .. } = entry.labels;
     let optional = [&names.computer, category, class, method, thread];
@@ -13,7 +13,7 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     let [head, ..] = &mut first;
     *head |= members;
     out.put(&first);
-    // Whatever the number, in its longest form: nearly all of ours are so long.
+    // The longest form for any number: nearly all timestamps need it.
     out.put(&entry.timestamp_ms.to_be_bytes());
     let mut severity = *b"\xa8severity\0";
     let [.., number] = &mut severity;
@@ -28,8 +28,8 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     match entry.text {
         TextForm::Object => text(entry, out),
         TextForm::String => {
-            // A string's length stands before it, so it is written twice: once to measure.
-            let mut length = Length::default();
+            // A string's length precedes it, so the text is written twice: first to measure it.
+            let mut length = LengthCounter::default();
             json::text(entry, &mut length);
             str_head(length.0, out);
             json::text(entry, out);
@@ -37,14 +37,14 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     }
 }
 
-/// Names as members.
+/// Writes names as members.
 pub(super) fn names([application, subsystem, computer]: [&[u8]; 3], out: &mut impl Out) {
     member(b"\xafapplicationName\xa0", application, out);
     member(b"\xadsubsystemName\xa0", subsystem, out);
     label(b"\xaccomputerName\xa0", computer, out);
 }
 
-/// A member; `lead` is its key and the head of a string of no length.
+/// Writes a member. `lead` is its key and the head of an empty string.
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn member<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     match (u8::try_from(value.len()), lead.split_last()) {
@@ -64,7 +64,7 @@ fn member<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     out.put(value);
 }
 
-/// The same, where there is a value.
+/// Writes a member unless its value is empty.
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn label<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     if !value.is_empty() {
@@ -89,7 +89,7 @@ fn text(entry: &Entry<'_>, out: &mut impl Out) {
     }
 }
 
-/// The same of a body that is not copied.
+/// Writes a body that is not copied.
 #[inline(never)]
 fn rewritten(body: BodyView<'_>, marks: &[Event<'_>], out: &mut impl Out) {
     let read;
@@ -113,7 +113,7 @@ fn rewritten(body: BodyView<'_>, marks: &[Event<'_>], out: &mut impl Out) {
     }
 }
 
-/// A map with truncated strings; all else is copied.
+/// Writes a map with truncated strings; all other bytes are copied.
 fn truncated(record: Record<'_>, longest: usize, marks: &[Event<'_>], out: &mut impl Out) {
     let (count, members) = map_head(record.bytes());
     map(count.saturating_add(u32::from(!marks.is_empty())), out);
@@ -141,7 +141,7 @@ fn own_member(marks: &[Event<'_>], out: &mut impl Out) {
     events(marks, out);
 }
 
-/// Splits a map's head off: how many members it has, and their bytes.
+/// Splits off a map's head; returns the number of its members, and their bytes.
 fn map_head(body: &[u8]) -> (u32, &[u8]) {
     match body {
         [head @ 0x80..=0x8f, members @ ..] => (u32::from(head & 0x0f), members),

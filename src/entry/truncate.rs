@@ -1,41 +1,46 @@
-//! Truncates the longest strings of a body until its entry fits, by as little as possible.
+//! Truncates the longest strings of a body no more than its entry requires to fit.
 //!
-//! Coralogix answers 200 and drops an entry that is too large, so an entry that does not fit is truncated here.
-//! Decision: one length for all strings, computed from their sizes. Truncating only the longest string would lose a stack
-//! of middling ones, truncating at the end would lose whole fields.
+//! Coralogix answers 200 and drops an entry that is too large, so such an entry is truncated here.
 //!
-//! Decision: the body is measured in one pass that stores nothing but its long strings, as references, and it is
-//! truncated while it is written. A document of its events took up to 60 times the memory of the record, and each trial
-//! of a length copied it: a record above the maximum cost up to ten times one below it.
+//! Decision: one length for all strings, computed from their sizes. Truncating only the longest string would fail for
+//! many strings of medium length, and truncating at the end would remove whole fields.
+//!
+//! Decision: the body is measured in one pass that stores only references to its long strings, and it is truncated
+//! while it is written. A document of its events took up to 60 times the memory of the record, and each attempt copied
+//! it: a record above the maximum cost up to ten times one below it.
 
 use super::{Entry, json};
 use crate::config::TextForm;
 use crate::record::{
-    Body, Document, Part, REMARK, Spelling, Str, Token, beginning, escaped_length, original_length, remark,
-    twice_escaped_length,
+    Body, Document, JsonPart, JsonString, REMARK, Str, Token, char_prefix, escaped_length, original_length,
+    remark, twice_escaped_length,
 };
 
-/// How often the length is computed again where the strings' beginnings have more escape sequences than the rest; then
-/// it is halved.
+/// How often the length is computed again before it is halved.
+///
+/// That is necessary if the beginnings of strings have more escape sequences than the rest.
 const TRIES: usize = 4;
 
-/// Why an entry does not fit with truncated strings.
+/// The reason why an entry with truncated strings does not fit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Misfit {
-    /// Even without its strings; perhaps it fits if keys are truncated, too.
+    /// The entry is too large even without its strings.
+    /// It may fit if keys are truncated as well.
     Keys,
-    /// Even without its strings and with truncated keys: reading has stopped at the maximum.
+    /// The entry is too large even with truncated keys.
+    /// Measuring stopped at the maximum.
     Structure,
-    /// With what surrounds the body and the remarks about truncated strings.
+    /// The header, the marks and the remarks make the entry too large.
     Strings,
 }
 
-/// Truncates the strings of a body until the entry is at most `max` bytes of JSON; the entry is unchanged if that is not
-/// possible.
-pub(super) fn cut(entry: &mut Entry<'_>, max: usize) -> Result<(), Misfit> {
-    let around = around(entry);
-    let sizes = Sizes::of(&entry.body, entry.text, max)?;
-    // The marks follow a comma, but in an empty map.
+/// Truncates the strings of a body until the entry is at most `max` bytes of JSON.
+///
+/// The entry is unchanged on error.
+pub(super) fn to_size(entry: &mut Entry<'_>, max: usize) -> Result<(), Misfit> {
+    let around = size_without_body(entry);
+    let sizes = BodySizes::of(&entry.body, entry.text, max)?;
+    // A comma precedes the marks, except in an empty map.
     let comma = usize::from(sizes.size() > 2 && !entry.marks.events.is_empty());
     let length = sizes.length_within(max.saturating_sub(around.saturating_add(comma)));
     let length = length.ok_or(Misfit::Strings)?;
@@ -47,44 +52,44 @@ pub(super) fn cut(entry: &mut Entry<'_>, max: usize) -> Result<(), Misfit> {
     Ok(())
 }
 
-/// The size of an entry without its body and the comma after it.
-fn around(entry: &mut Entry<'_>) -> usize {
+/// Returns the size of an entry without its body and the comma after it.
+fn size_without_body(entry: &mut Entry<'_>) -> usize {
     let body = core::mem::replace(&mut entry.body, Body::Document(Document::map([])));
     let around = entry.length().saturating_sub(2);
     entry.body = body;
     around
 }
 
-/// The size of a body as JSON, and its strings that are long enough to be truncated.
-struct Sizes<'a> {
+/// The size of a body as JSON, and its strings that are long enough to truncate.
+struct BodySizes<'a> {
     form: TextForm,
-    /// The size of a byte sequence within a string.
+    /// Returns the size of bytes inside a string.
     inside: fn(&[u8]) -> usize,
     /// The size of a string's quotes.
     quotes: usize,
     /// Whether a comma precedes the next token.
     comma: bool,
-    /// The size without the content of strings, and with keys of at most `longest_key` bytes.
+    /// The size without the content of strings; keys count at most `longest_key` bytes.
     structure: usize,
     longest_key: usize,
-    /// The size of the rest of longer keys.
+    /// The size of the bytes of keys beyond `longest_key`.
     keys: usize,
     /// The size of all strings.
     strings: usize,
-    /// The long strings; the longest first when all are known.
-    long: Vec<Long<'a>>,
+    /// The long strings. When all are known they are sorted, the longest first.
+    long: Vec<LongString<'a>>,
 }
 
 /// A long string, its length in bytes, and its size as JSON.
-struct Long<'a> {
+struct LongString<'a> {
     length: usize,
     size: usize,
     text: Str<'a>,
-    /// Whether it is from JSON text, and spelled there as the encoder spells it.
-    spelled: bool,
+    /// Whether the string is JSON text in the encoder's own spelling.
+    is_canonical: bool,
 }
 
-impl<'a> Sizes<'a> {
+impl<'a> BodySizes<'a> {
     /// Measures a body whose structure is at most `max` bytes.
     fn of(body: &'a Body<'_>, form: TextForm, max: usize) -> Result<Self, Misfit> {
         let (inside, quotes): (fn(&[u8]) -> usize, _) = match form {
@@ -107,7 +112,7 @@ impl<'a> Sizes<'a> {
                 record.parts(&mut |part| sizes.part(part) <= max);
                 record.tokens(&mut |token| sizes.token(token) <= max);
             }
-            // It is measured once, before it is truncated.
+            // An entry is measured once, before it is truncated.
             Body::Truncated(_) => return Err(Misfit::Strings),
             Body::Document(document) => document.tokens(&mut |token| sizes.token(token) <= max),
         }
@@ -122,14 +127,14 @@ impl<'a> Sizes<'a> {
     }
 
     /// Adds a part of JSON text; returns the size of the structure.
-    fn part(&mut self, part: Part<'a>) -> usize {
+    fn part(&mut self, part: JsonPart<'a>) -> usize {
         match part {
-            Part::Structure(bytes) => {
+            JsonPart::Structure(bytes) => {
                 let spaces = bytes.iter().filter(|byte| byte.is_ascii_whitespace()).count();
                 self.grow(bytes.len().saturating_sub(spaces));
             }
-            Part::Key(key) => self.key(self.spelled(key).size),
-            Part::Text(text) => self.text(self.spelled(text)),
+            JsonPart::Key(key) => self.key(self.json_string(key).size),
+            JsonPart::Text(text) => self.text(self.json_string(text)),
         }
         self.structure
     }
@@ -148,7 +153,7 @@ impl<'a> Sizes<'a> {
             Token::Number(number) => self.grow(json::number_length(number)),
             Token::Bool(false) => self.grow(5),
             Token::Bool(true) | Token::Null => self.grow(4),
-            // A body that has them is a document, in which they are strings.
+            // A body with these is a document, in which they are strings.
             #[cfg(feature = "msgpack")]
             Token::NumberKey(_) | Token::Extension(..) => (),
         }
@@ -165,7 +170,7 @@ impl<'a> Sizes<'a> {
         self.grow(size.saturating_sub(rest).saturating_add(self.quotes));
     }
 
-    fn text(&mut self, text: Long<'a>) {
+    fn text(&mut self, text: LongString<'a>) {
         self.strings = self.strings.saturating_add(text.size);
         self.grow(self.quotes);
         if text.length > REMARK {
@@ -173,24 +178,24 @@ impl<'a> Sizes<'a> {
         }
     }
 
-    fn spelled(&self, Spelling { text, length }: Spelling<'a>) -> Long<'a> {
-        length.map_or_else(
+    fn json_string(&self, JsonString { text, canonical_length }: JsonString<'a>) -> LongString<'a> {
+        canonical_length.map_or_else(
             || self.measured(text),
-            |length| Long { length, size: self.source_size(text.source()), text, spelled: true },
+            |length| LongString { length, size: self.source_size(text.source()), text, is_canonical: true },
         )
     }
 
-    fn measured(&self, text: Str<'a>) -> Long<'a> {
+    fn measured(&self, text: Str<'a>) -> LongString<'a> {
         let (mut length, mut size) = (0_usize, 0_usize);
         text.pieces(&mut |piece| {
             length = length.saturating_add(piece.len());
             size = size.saturating_add((self.inside)(piece));
             true
         });
-        Long { length, size, text, spelled: false }
+        LongString { length, size, text, is_canonical: false }
     }
 
-    /// The size of what is spelled as in JSON text.
+    /// Returns the size of text in its JSON spelling.
     fn source_size(&self, source: &[u8]) -> usize {
         match self.form {
             TextForm::Object => source.len(),
@@ -198,15 +203,17 @@ impl<'a> Sizes<'a> {
         }
     }
 
-    /// The greatest length of strings with which the body is at most `room` bytes; `None` if there is none.
-    fn length_within(&self, room: usize) -> Option<usize> {
-        let mut excess = self.size().saturating_sub(room);
+    /// Returns the maximum string length with which the body is at most `max` bytes.
+    ///
+    /// Returns `None` if there is none.
+    fn length_within(&self, max: usize) -> Option<usize> {
+        let mut excess = self.size().saturating_sub(max);
         if excess == 0 {
             return Some(usize::MAX);
         }
-        let mut length = self.length_without(excess)?;
+        let mut length = self.length_removing(excess)?;
         for tries in 0_usize.. {
-            let more = self.size_with(length).saturating_sub(room);
+            let more = self.size_with(length).saturating_sub(max);
             if more == 0 {
                 return Some(length);
             }
@@ -214,7 +221,7 @@ impl<'a> Sizes<'a> {
                 break;
             }
             excess = excess.saturating_add(more);
-            let computed = self.length_without(excess).filter(|_| tries < TRIES);
+            let computed = self.length_removing(excess).filter(|_| tries < TRIES);
             length = computed.map_or(length / 2, |computed| computed.min(length.saturating_sub(1)));
         }
         None
@@ -224,7 +231,7 @@ impl<'a> Sizes<'a> {
         self.structure.saturating_add(self.keys).saturating_add(self.strings)
     }
 
-    /// The body's size with every string truncated to so many bytes and a remark.
+    /// Returns the body's size with strings truncated to `length` bytes and a remark.
     fn size_with(&self, length: usize) -> usize {
         let long = self.long.iter().take_while(|text| text.length > length.saturating_add(REMARK));
         long.fold(self.size(), |sum, text| {
@@ -232,17 +239,21 @@ impl<'a> Sizes<'a> {
         })
     }
 
-    /// The size of a string that is truncated.
-    fn truncated(&self, Long { length: all, text, spelled, .. }: &Long<'_>, length: usize) -> usize {
+    /// Returns the size of a string truncated to `length` bytes.
+    fn truncated(
+        &self,
+        LongString { length: all, text, is_canonical, .. }: &LongString<'_>,
+        length: usize,
+    ) -> usize {
         let all = original_length(*all, text.source());
         let remark = |kept| remark(all.saturating_sub(kept)).len();
-        if *spelled {
+        if *is_canonical {
             let (source, kept) = text.source_beginning(length);
             return self.source_size(source).saturating_add(remark(kept));
         }
         let (mut left, mut kept, mut size) = (length, 0_usize, 0_usize);
         text.pieces(&mut |piece| {
-            let beginning = beginning(piece, left);
+            let beginning = char_prefix(piece, left);
             left = left.saturating_sub(piece.len());
             kept = kept.saturating_add(beginning.len());
             size = size.saturating_add((self.inside)(beginning));
@@ -251,9 +262,10 @@ impl<'a> Sizes<'a> {
         size.saturating_add(remark(kept))
     }
 
-    /// The greatest length of strings that makes the body so many bytes smaller, as far as their sizes tell; `None` if no
-    /// length does.
-    fn length_without(&self, excess: usize) -> Option<usize> {
+    /// Estimates the maximum string length that removes `excess` bytes from the body.
+    ///
+    /// The estimate uses the sizes of the strings. Returns `None` if no length is sufficient.
+    fn length_removing(&self, excess: usize) -> Option<usize> {
         let mut bytes = 0_usize;
         let mut size = 0_usize;
         let mut rest = self.long.iter();
@@ -262,10 +274,10 @@ impl<'a> Sizes<'a> {
             count = count.saturating_add(1);
             bytes = bytes.saturating_add(longest.length);
             size = size.saturating_add(longest.size);
-            // Cut to a length between this string's and the next one's, all that are longer become equal.
+            // Strings truncated to a length between this string's and the next one's become equal.
             let next = rest.as_slice().first().map_or(0, |next| next.length.saturating_add(REMARK));
             let target = size.saturating_sub(excess).saturating_sub(count.saturating_mul(REMARK));
-            // Bytes for the size that is left, by the share of escape sequences in these strings.
+            // The bytes for the remaining size, by the share of escape sequences in these strings.
             let left = (target as u128).saturating_mul(bytes as u128).checked_div(size as u128);
             let left = left.and_then(|left| usize::try_from(left).ok()).unwrap_or(0);
             let length = left.checked_div(count).unwrap_or(0);

@@ -1,12 +1,12 @@
-//! The numbers of remarks: one table, from which the reader takes how bad a remark is and the tools what it means.
+//! The codes of diagnostics: one table with level, title and explanation.
 //!
-//! A number is never given twice, and one that is gone is not used again: scripts and notes hold on to them.
+//! A number is never reused, also not after its removal: scripts and notes refer to it.
 
 use super::Level;
 
 macro_rules! codes {
     ($($variant:ident $label:literal $level:ident $title:literal $explanation:literal;)*) => {
-        /// What kind of remark a [`super::Diagnostic`] is.
+        /// The kind of a [`super::Diagnostic`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Code {
@@ -17,22 +17,24 @@ macro_rules! codes {
             /// Every code, by number.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The stable number: `K012`.
+            /// Returns the stable number: `K012`.
             pub fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label,)* }
             }
 
-            /// How bad it is.
+            /// Returns the level of its diagnostics.
             pub fn level(self) -> Level {
                 match self { $(Self::$variant => Level::$level,)* }
             }
 
-            /// What it is about, in a few words.
+            /// Returns a short description.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// What is wrong, why it matters and what to do, in a few sentences; examples are indented lines.
+            /// Returns the problem, its effect and the solution, in a few sentences.
+            ///
+            /// Examples are indented lines.
             pub fn explanation(self) -> &'static str {
                 match self { $(Self::$variant => $explanation,)* }
             }
@@ -41,7 +43,7 @@ macro_rules! codes {
 }
 
 impl Code {
-    /// The code of a number, as `K012`, `k012` or `12`.
+    /// Returns the code of a number, as `K012`, `k012` or `12`.
     pub fn of(text: &str) -> Option<Self> {
         let digits = text.trim().trim_start_matches(['K', 'k']);
         let number: u8 = digits.parse().ok()?;
@@ -251,7 +253,7 @@ backslash before each: `[a-z\\-\\-]`.";
 script. For names of accounts and addresses the two agree, but an entity with a digit of another script is matched here
 and was not by kAudit. To be exact write `[0-9]` and `[A-Za-z0-9_]`, or `(?-u:\\d)`.";
 
-    // What the whole means.
+    // The configuration as a whole.
     Shadowed "K055" Advice "an integration that an earlier one shadows"
 "The first integration that accepts a finding claims it. An earlier one of the same type accepts everything that this one
 does, so nothing is left for it: its limit, its `report` and its name are never used. Put the narrower one first.";
@@ -270,7 +272,7 @@ of arrival.";
 "Each path of `look-in` is searched once, in the order of the list, so the second of two equal paths has no effect. Remove
 one of the two.";
 
-    // Patterns, and other values that cannot mean what they say.
+    // Patterns, and other values that are probably mistakes.
     PatternControl "K059" Warning "a control character in a pattern"
 "A line break, a tab or another control character is part of the pattern, and no name of an entity or a rule contains one, so
 the pattern finds nothing. Two causes are frequent. The text of a block that begins with `|` ends with a line break. And in

@@ -1,208 +1,209 @@
-//! Explains a verdict: what a record was recognised as and where, which clause of which integration refused it and on
-//! what text, the limit it met, the severity row that applied, what was changed.
+//! Explains a verdict with every check that led to it.
+//! An explanation contains the kind of the record and the path of the finding, the clause of each integration that
+//! rejected it with the tested text, the state of the limit, the severity row and all changes.
 //!
-//! The verdict itself is that of the same judge that [`Filter::process`] uses. The checks that led to it are repeated with
-//! one integration, one severity row and one redaction each. Decision: no hook in the stages, which would cost all the
-//! records that are not explained.
+//! The verdict comes from the same code that [`Filter::process`] uses. The checks are repeated with one integration,
+//! one severity row and one redaction rule each. Decision: no hook in the stages, which would cost time for all records
+//! that are not explained.
 //!
-//! An explanation contains no value that `redact` overwrites: fields and texts that clauses matched are overwritten by
-//! the rules of their field, the key of a limit by all rules.
+//! An explanation contains no value that `redact` overwrites: fields and matched texts are redacted by the rules of
+//! their field, the limiter key by all rules.
 
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
 use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
-use crate::limit::Room;
+use crate::limit::LimitStatus;
 use crate::matcher::Matcher;
-use crate::pattern::{BuildError, Compile, Find, Source};
+use crate::pattern::{BuildError, PatternCompiler, PatternFinder, PatternSource};
 use crate::record::{Event, Limits, Number, Record, Value};
 use crate::redact::{Editor, Redactor, Scope};
-use crate::severity::{self, Flags, Table};
-use crate::source::Step as PathStep;
-use crate::source::{Content, Found, Other, Sink, Source as RecordSource};
+use crate::severity::{self, SeverityFlags, SeverityTable};
+use crate::source::{Content, Found, NotAFinding, PathStep, Recogniser, Sink};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
 
 use super::{Filter, Judge, Verdict};
 
-/// What became of a record, and why.
+/// The outcome of a record, and the reasons for it.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     /// What the record is.
     pub recognised: Recognised,
-    /// The finding's fields that decide, by name, redacted; those that it has.
+    /// The fields that can decide, by name, redacted; only those present.
     pub fields: Vec<(&'static str, String)>,
-    /// Every integration, in the order in which they are asked.
+    /// Every integration, in the order in which they are checked.
     pub integrations: Vec<Step>,
-    /// The finding's own time, milliseconds since 1970; `None`: it has none.
+    /// The finding's own time in milliseconds since 1970; `None`: it has none.
     pub time_ms: Option<i64>,
-    /// `too-old` or `too-far-ahead`, where the finding is out of the guard's bounds.
+    /// `too-old` or `too-far-ahead` if the time is out of the guard's range.
     pub stale: Option<&'static str>,
-    /// The limit that it met, as it was before.
-    pub limit: Option<LimitMet>,
-    /// The severity row that fired.
-    pub severity: Option<SeverityChosen>,
-    /// What was changed on the way out.
+    /// The rate limit that was applied, in its state before this finding.
+    pub limit: Option<LimitCheck>,
+    /// The severity row that matched.
+    pub severity: Option<SeverityMatch>,
+    /// The changes that were made to the entry.
     pub changes: Vec<Change>,
     /// What became of it.
     pub outcome: Outcome,
 }
 
-/// What a record is.
+/// The kind of a record.
 #[derive(Clone, Debug)]
 pub enum Recognised {
     /// A finding.
     Finding {
-        /// Its kind.
+        /// The kind of finding.
         kind: Kind,
-        /// The keys that make it one, such as "`etype` and `eid`".
+        /// The keys that identify it, such as "`etype` and `eid`".
         because: &'static str,
-        /// Its path in the record, such as `records[0].properties.log`; empty if it is the record itself. `#2` is the
-        /// second object or line of a text.
+        /// Its path in the record; empty for the record itself.
+        /// Example: `records[0].properties.log`. `#2` is the second object or line of a text.
         path: String,
     },
-    /// Something else, and why.
+    /// Not a finding.
     Other {
-        /// What it lacks, or what is wrong with it.
+        /// The missing keys, or the error.
         because: String,
         /// The path of an item of a batch; empty for a record.
         path: String,
-        /// The paths at which a finding was searched for.
+        /// The paths that were searched for a finding.
         searched: Vec<String>,
     },
     /// An entry of the filter's own that passes unchanged.
     OwnOutput,
 }
 
-/// An integration, and what it did with the finding.
+/// An integration, and the result of matching the finding against it.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Its index in the list.
+    /// The index in the list of integrations.
     pub index: usize,
-    /// Its name.
+    /// The integration's name.
     pub name: String,
-    /// Its type.
+    /// The integration's type.
     pub kind: Kind,
-    /// The line on which it begins.
+    /// The line of the configuration on which the integration begins.
     pub line: usize,
-    /// What it did with the finding.
-    pub standing: Standing,
-    /// Its clauses in the order they are asked, up to the one that refused.
+    /// The result of the match.
+    pub result: MatchResult,
+    /// The clauses in the order of the checks, up to the one that rejected.
     pub clauses: Vec<Clause>,
 }
 
-/// What an integration did with a finding.
+/// The result of matching a finding against an integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is of another type.
+pub enum MatchResult {
+    /// The integration is of another type.
     OtherType,
-    /// Its target is not Coralogix.
+    /// The integration's target is not Coralogix.
     DoesNotApply,
-    /// A clause refuses the finding.
-    Refuses(Reason),
-    /// It would accept the finding, and is stopped.
+    /// A clause rejects the finding.
+    Rejects(Reason),
+    /// The integration accepts the finding, but is stopped.
     Stopped,
-    /// It claims the finding.
-    Claims,
-    /// It would accept the finding, which an earlier one claims.
-    TooLate,
+    /// The integration is the first that accepts the finding, and gets it.
+    Matches,
+    /// The integration accepts the finding, but an earlier one gets it.
+    Shadowed,
 }
 
-/// A clause that was asked.
+/// A clause of a data filter that was checked.
 #[derive(Clone, Debug)]
 pub struct Clause {
-    /// Its name, as in the configuration; the reason of drops has the same.
+    /// The clause's name in the configuration, which is also the reason of drops.
     pub name: &'static str,
-    /// Its words or its pattern.
-    pub says: String,
-    /// The field's text, redacted; empty if the finding has no such field.
-    pub looked_at: String,
-    /// The pattern's first match in it. If redaction overwrote the match, all of `looked_at`.
-    pub found: Option<String>,
-    /// Whether it lets the finding through.
-    pub holds: bool,
+    /// The clause's list of values, or its pattern.
+    pub expected: String,
+    /// The tested text, redacted; empty if the finding has no such field.
+    pub tested: String,
+    /// The pattern's first match in the tested text.
+    /// If redaction overwrote the match, all of the tested text.
+    pub matched: Option<String>,
+    /// Whether the clause accepts the finding.
+    pub accepts: bool,
 }
 
-/// A rate limit as a finding met it.
+/// The state of a rate limit when it was applied to a finding.
 #[derive(Clone, Debug)]
-pub struct LimitMet {
-    /// How many in a period.
+pub struct LimitCheck {
+    /// The number of findings allowed in a period.
     pub limit: u32,
-    /// The period, nanoseconds.
+    /// The period, in nanoseconds.
     pub period_ns: u64,
-    /// What shares it.
+    /// The property whose values have a limit of their own.
     pub by: By,
-    /// The value of that, redacted; empty for the whole integration.
+    /// The value of that property, redacted; empty for the whole integration.
     pub key: String,
-    /// How many could pass at this moment.
+    /// The number of findings that could pass now.
     pub free: u32,
-    /// How long, in nanoseconds, until one passes; 0 when one does now.
+    /// The time until the next finding can pass, in nanoseconds; 0: now.
     pub wait_ns: u64,
-    /// How many have been suppressed since the last summary.
+    /// The number of findings suppressed since the last summary.
     pub suppressed: u64,
 }
 
-/// The row of the severity table that fired.
+/// The row of the severity table that matched.
 #[derive(Clone, Debug)]
-pub struct SeverityChosen {
-    /// What it gave.
+pub struct SeverityMatch {
+    /// The severity of the row.
     pub severity: Severity,
-    /// The operator's row, by its place, or a built-in one.
+    /// The index of the operator's row; `None` for a built-in row.
     pub row: Option<usize>,
-    /// The built-in row, by its place, where no row of the operator's fits.
+    /// The index of the built-in row, if no row of the operator's matched.
     pub builtin: Option<usize>,
 }
 
-/// What was changed in an entry.
+/// A change of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Its timestamp is the time of arrival.
+    /// The timestamp is the time of arrival, since the finding's own is out of range.
     Clamped,
-    /// It has no time of its own, and takes the time of arrival.
+    /// The finding has no time; the timestamp is the time of arrival.
     NoTime,
-    /// So many values were overwritten by the redaction of this place.
+    /// Values were overwritten by a redaction rule.
     Redacted {
-        /// The redaction's place in the list.
+        /// The index of the rule in the list.
         rule: usize,
-        /// How many values.
+        /// The number of values.
         values: u64,
     },
-    /// Its text was cut; it had so many bytes.
+    /// The text was truncated.
     Truncated {
-        /// Before.
+        /// The size of the entry before truncation.
         bytes: u64,
     },
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It leaves as this entry, JSON.
+    /// The record is sent as this entry, in JSON.
     Kept(String),
-    /// It is dropped.
+    /// The record is dropped.
     Dropped(Reason),
-    /// A limit holds it back.
+    /// A rate limit suppresses the finding.
     Suppressed,
-    /// It stays in the stream as it is.
+    /// The record stays in the stream unchanged.
     Passed,
 }
 
 /// A filter that explains its verdicts.
 pub struct Explainer {
     filter: Filter,
-    source: RecordSource,
+    recogniser: Recogniser,
     checks: Checks,
 }
 
-/// The stages once more, in their parts.
+/// The stages in parts: one integration, row or rule at a time.
 struct Checks {
     config: Config,
-    alone: Vec<Alone>,
-    rows: Vec<Table>,
+    singles: Vec<SingleIntegration>,
+    rows: Vec<SeverityTable>,
     redactors: Vec<Redactor>,
 }
 
-/// Explains what a source finds in one record.
-struct Explain<'e> {
+/// A sink that explains everything the source finds in one record.
+struct ExplainSink<'e> {
     filter: &'e mut Filter,
     checks: &'e mut Checks,
     record: Record<'e>,
@@ -212,12 +213,13 @@ struct Explain<'e> {
     all: Vec<Explanation>,
 }
 
-impl Explain<'_> {
+impl ExplainSink<'_> {
     fn path(&self) -> String {
         self.path.concat().trim_start_matches('.').to_owned()
     }
 
-    /// The path of a finding. The key of an object that no path of `look-in` names is not a step of the search.
+    /// Returns the path of a finding.
+    /// The search reports no step for the key of an object that no path of `look-in` names.
     fn path_of(&self, finding: Record<'_>) -> String {
         let path = self.path();
         if path.is_empty() && finding.bytes().len() < self.record.bytes().len() {
@@ -226,7 +228,7 @@ impl Explain<'_> {
         path
     }
 
-    /// The key of the record's member that is this object.
+    /// Returns the key of the record's member that is this object.
     fn key_of(&self, object: Record<'_>) -> Option<String> {
         let document = self.record.document();
         let mut depth = 0_usize;
@@ -244,7 +246,7 @@ impl Explain<'_> {
         })
     }
 
-    /// Has the filter's own judge decide, and adds its verdict.
+    /// Runs the filter's own `Judge` and adds its verdict.
     fn judge(
         &mut self,
         mut explanation: Explanation,
@@ -263,7 +265,7 @@ impl Explain<'_> {
             Verdict::Passed => explanation.outcome = Outcome::Passed,
         };
         let on: &mut dyn FnMut(Verdict<'_>) = &mut on;
-        judge(&mut Judge { stages, stats, scratch, now: self.now, on, judged: 0 });
+        judge(&mut Judge { stages, stats, scratch, now: self.now, on, verdicts: 0 });
         if !matches!(explanation.outcome, Outcome::Kept(_)) {
             explanation.changes.clear();
         }
@@ -271,17 +273,17 @@ impl Explain<'_> {
     }
 }
 
-impl Sink for Explain<'_> {
+impl Sink for ExplainSink<'_> {
     fn finding(&mut self, found: &Found<'_, '_>) {
         let (kind, fields, record) = (found.kind, &found.members.fields, found.scan.body);
         let mut explanation = self.checks.finding(self.filter, kind, fields, record, self.now);
         explanation.recognised =
-            Recognised::Finding { kind, because: because(kind, fields), path: self.path_of(record) };
+            Recognised::Finding { kind, because: identifying_keys(kind, fields), path: self.path_of(record) };
         explanation.changes = self.checks.redactions(record, Scope::Fields);
         self.judge(explanation, |judge| judge.finding(found));
     }
 
-    fn other(&mut self, other: &Other<'_, '_>) {
+    fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>) {
         let none = Fields::default();
         let fields = other.members.map_or(&none, |members| &members.fields);
         let because = match other.error {
@@ -290,14 +292,14 @@ impl Sink for Explain<'_> {
                 "it contains several findings, and the host returns one entry for a record".to_owned()
             }
             None if matches!(other.content, Content::Text(_)) => "a text without a finding".to_owned(),
-            None => lacks(fields),
+            None => missing_keys(fields),
         };
         let searched = if other.item { Vec::new() } else { core::mem::take(&mut self.searched) };
         let mut explanation = Explanation::of(Recognised::Other { because, path: self.path(), searched });
         if let Content::Object(scan) = other.content {
             explanation.changes = self.checks.redactions(scan.body, Scope::Everything);
         }
-        self.judge(explanation, |judge| judge.other(other));
+        self.judge(explanation, |judge| judge.not_a_finding(other));
     }
 
     fn passes(&mut self, record: Record<'_>) -> bool {
@@ -315,7 +317,7 @@ impl Sink for Explain<'_> {
     }
 
     fn enter(&mut self, step: PathStep<'_>) {
-        /// How many paths are reported.
+        /// The maximum number of reported paths.
         const REPORTED: usize = 16;
         self.path.push(match step {
             PathStep::Key(key) => format!(".{key}"),
@@ -334,39 +336,45 @@ impl Sink for Explain<'_> {
     }
 }
 
-/// One integration's clauses.
-struct Alone {
+/// The compiled data filter of one integration.
+struct SingleIntegration {
     matcher: Matcher,
-    entity: [Option<Find>; 2],
-    rule: [Option<Find>; 2],
+    entity: [Option<PatternFinder>; 2],
+    rule: [Option<PatternFinder>; 2],
 }
 
 impl Explainer {
-    /// Compiles a configuration, as [`Filter::new`] does and once more in its parts.
+    /// Compiles a configuration as [`Filter::new`] does, and its parts separately.
     ///
     /// # Errors
-    /// As [`Filter::new`].
+    /// The same as for [`Filter::new`].
     pub fn new(config: &Config, seed: u64) -> Result<Self, BuildError> {
-        let source = &mut Compile;
+        let source = &mut PatternCompiler;
         let rows = config.severity.iter().cloned().chain(severity::builtin());
-        let rows = rows
-            .map(|row| Table::of_rows(core::iter::once(SeverityRow { severity: Some(FITS), ..row }), source));
+        let rows = rows.map(|row| {
+            SeverityTable::from_rows(
+                core::iter::once(SeverityRow { severity: Some(ROW_MATCHES), ..row }),
+                source,
+            )
+        });
         let rows = rows.collect::<Result<_, _>>()?;
         let redactors =
             config.redact.iter().map(|rule: &Redaction| Redactor::new(core::slice::from_ref(rule), source));
         let redactors = redactors.collect::<Result<_, _>>()?;
-        let alone = config.integrations.iter().map(|integration| Alone::new(integration, source));
-        let alone = alone.collect::<Result<_, _>>()?;
+        let singles =
+            config.integrations.iter().map(|integration| SingleIntegration::new(integration, source));
+        let singles = singles.collect::<Result<_, _>>()?;
         Ok(Self {
             filter: Filter::new(config, seed)?,
-            source: RecordSource::new(&config.look_in),
-            checks: Checks { config: config.clone(), alone, rows, redactors },
+            recogniser: Recogniser::new(&config.look_in),
+            checks: Checks { config: config.clone(), singles, rows, redactors },
         })
     }
 
-    /// Decides about a record that arrived `now`, as [`Filter::process`] does. Returns an explanation for each verdict.
+    /// Decides about a record that arrived at `now`, as [`Filter::process`] does.
+    /// Returns an explanation for each verdict.
     pub fn explain(&mut self, record: Record<'_>, now: Time) -> Vec<Explanation> {
-        let mut explain = Explain {
+        let mut explain = ExplainSink {
             filter: &mut self.filter,
             checks: &mut self.checks,
             record,
@@ -375,30 +383,30 @@ impl Explainer {
             searched: Vec::new(),
             all: Vec::new(),
         };
-        self.source.read(record, &mut explain);
+        self.recogniser.read(record, &mut explain);
         let all = explain.all;
         self.filter.stats.count_record(all.len() as u64);
         all
     }
 
-    /// As [`Filter::due`].
+    /// Same as [`Filter::due`].
     pub fn due(&mut self, now: Time) -> Option<Entry<'_>> {
         self.filter.due(now)
     }
 
-    /// As [`Filter::finish`].
+    /// Same as [`Filter::finish`].
     pub fn finish(&mut self, now: Time) -> Option<Entry<'_>> {
         self.filter.finish(now)
     }
 
-    /// As [`Filter::stats`].
+    /// Same as [`Filter::stats`].
     pub fn stats(&self) -> &Stats {
         self.filter.stats()
     }
 }
 
 impl Checks {
-    /// What each redaction changes in a body.
+    /// Returns the number of values that each redaction rule changes in a body.
     fn redactions(&self, record: Record<'_>, scope: Scope) -> Vec<Change> {
         let each = self.redactors.iter().enumerate().filter_map(|(rule, redactor)| {
             let mut editor = Editor::new(redactor, Some(scope));
@@ -427,50 +435,53 @@ impl Checks {
             entity,
             rule,
         };
-        let mut told = Explanation::of(Recognised::OwnOutput);
+        let mut explanation = Explanation::of(Recognised::OwnOutput);
         let redactor = &filter.stages.shaper.redactor;
-        told.fields = deciding(kind, fields, redactor);
-        let integrations = self.config.integrations.iter().zip(&mut self.alone).enumerate();
-        for (index, (integration, alone)) in integrations {
-            let mut step = alone.ask(index, integration, &input, fields, redactor);
-            let claimed = told.integrations.iter().any(|step| step.standing == Standing::Claims);
-            if step.standing == Standing::Claims && claimed {
-                step.standing = Standing::TooLate;
+        explanation.fields = decisive_fields(kind, fields, redactor);
+        let integrations = self.config.integrations.iter().zip(&mut self.singles).enumerate();
+        for (index, (integration, single)) in integrations {
+            let mut step = single.step(index, integration, &input, fields, redactor);
+            let matched = explanation.integrations.iter().any(|step| step.result == MatchResult::Matches);
+            if step.result == MatchResult::Matches && matched {
+                step.result = MatchResult::Shadowed;
             }
-            told.integrations.push(step);
+            explanation.integrations.push(step);
         }
         let time = filter.stages.shaper.time(fields, record, now);
-        told.stale = time.out_of_range;
-        told.time_ms = match fields
+        explanation.stale = time.out_of_range;
+        explanation.time_ms = match fields
             .time(record.encoding(), |millis| filter.stages.shaper.is_in_range(millis, now.millis()))
         {
             Instant::Read(reading) => Some(reading.millis),
             Instant::Missing | Instant::Unreadable => None,
         };
-        let claims =
-            told.integrations.iter().find(|step| step.standing == Standing::Claims).map(|step| step.index);
-        let Some(claims) = claims else { return told };
-        if told.stale.is_some() && self.config.guard.on_stale == OnStale::Drop {
-            return told;
+        let matching = explanation
+            .integrations
+            .iter()
+            .find(|step| step.result == MatchResult::Matches)
+            .map(|step| step.index);
+        let Some(matching) = matching else { return explanation };
+        if explanation.stale.is_some() && self.config.guard.on_stale == OnStale::Drop {
+            return explanation;
         }
         let is_count = kind == Kind::Selection && fields.is_count();
-        let report = self.config.integrations.get(claims).map(|integration| integration.filter.report);
+        let report = self.config.integrations.get(matching).map(|integration| integration.filter.report);
         let counted = report == Some(Report::Count) && kind == Kind::Selection && !is_count;
-        told.severity = self.severity(filter, &input, fields, is_count || counted);
+        explanation.severity = self.severity(filter, &input, fields, is_count || counted);
         if counted {
-            return told;
+            return explanation;
         }
-        if let Some(limit) = filter.stages.limiter.rule(claims) {
+        if let Some(limit) = filter.stages.limiter.rule(matching) {
             let key = match limit.by {
                 By::Entity => entity,
                 By::Rule => fields.utf8(kind.subject_field(), &mut key).unwrap_or_default(),
                 By::Cluster => fields.utf8(Field::Cluster, &mut key).unwrap_or_default(),
                 By::None => b"",
             };
-            let Room { free, wait_ns, suppressed } = filter.stages.limiter.look(claims, key, now);
+            let LimitStatus { free, wait_ns, suppressed } = filter.stages.limiter.status(matching, key, now);
             let mut key = String::from_utf8_lossy(key).into_owned();
-            filter.stages.shaper.redactor.everything_in(&mut key);
-            told.limit = Some(LimitMet {
+            filter.stages.shaper.redactor.redact_all_in(&mut key);
+            explanation.limit = Some(LimitCheck {
                 limit: limit.limit,
                 period_ns: limit.period_ns,
                 by: limit.by,
@@ -480,7 +491,7 @@ impl Checks {
                 suppressed,
             });
         }
-        told
+        explanation
     }
 
     fn severity(
@@ -489,17 +500,18 @@ impl Checks {
         input: &MatchInput<'_>,
         fields: &Fields<'_>,
         count: bool,
-    ) -> Option<SeverityChosen> {
-        let flags = Flags { non_authorized: fields.truth(Field::NonAuthorized) == Some(true), count };
-        let severity = filter.stages.severity.of(input, flags);
-        let place = self.rows.iter_mut().position(|row| row.of(input, flags) == FITS)?;
-        let builtin = place.checked_sub(self.config.severity.len());
-        Some(SeverityChosen { severity, row: builtin.is_none().then_some(place), builtin })
+    ) -> Option<SeverityMatch> {
+        let flags = SeverityFlags { non_authorized: fields.truth(Field::NonAuthorized) == Some(true), count };
+        let severity = filter.stages.severity.lookup(input, flags);
+        let index = self.rows.iter_mut().position(|row| row.lookup(input, flags) == ROW_MATCHES)?;
+        let builtin = index.checked_sub(self.config.severity.len());
+        Some(SeverityMatch { severity, row: builtin.is_none().then_some(index), builtin })
     }
 }
 
-/// What a row gives that is asked alone; where it does not fit, the table gives another.
-const FITS: Severity = Severity::Debug;
+/// The severity of a row that is tested in a table of its own.
+/// If the row does not match, the table returns `Info` instead.
+const ROW_MATCHES: Severity = Severity::Debug;
 
 impl Explanation {
     fn of(recognised: Recognised) -> Self {
@@ -517,8 +529,8 @@ impl Explanation {
     }
 }
 
-impl Alone {
-    fn new(integration: &Integration, source: &mut Compile) -> Result<Self, BuildError> {
+impl SingleIntegration {
+    fn new(integration: &Integration, source: &mut PatternCompiler) -> Result<Self, BuildError> {
         let running = Integration { applies: true, stopped: false, ..integration.clone() };
         let filter = &integration.filter;
         let mut pattern =
@@ -528,7 +540,7 @@ impl Alone {
         Ok(Self { matcher: Matcher::new(&[running], source)?, entity, rule })
     }
 
-    fn ask(
+    fn step(
         &mut self,
         index: usize,
         integration: &Integration,
@@ -541,22 +553,22 @@ impl Alone {
             name: integration.name.clone(),
             kind: integration.kind,
             line: integration.line,
-            standing: Standing::OtherType,
+            result: MatchResult::OtherType,
             clauses: Vec::new(),
         };
         if integration.kind != input.kind {
             return step;
         }
-        let refused = self.matcher.claim(input).err();
-        step.standing = match refused {
-            _ if !integration.applies => Standing::DoesNotApply,
-            Some(reason) => Standing::Refuses(reason),
-            None if integration.stopped => Standing::Stopped,
-            None => Standing::Claims,
+        let rejected_by = self.matcher.first_match(input).err();
+        step.result = match rejected_by {
+            _ if !integration.applies => MatchResult::DoesNotApply,
+            Some(reason) => MatchResult::Rejects(reason),
+            None if integration.stopped => MatchResult::Stopped,
+            None => MatchResult::Matches,
         };
         for clause in self.clauses(integration, input, fields, redactor) {
-            let last = refused.is_some_and(|reason| reason.label() == clause.name);
-            step.clauses.push(Clause { holds: !last, ..clause });
+            let last = rejected_by.is_some_and(|reason| reason.label() == clause.name);
+            step.clauses.push(Clause { accepts: !last, ..clause });
             if last {
                 break;
             }
@@ -564,7 +576,7 @@ impl Alone {
         step
     }
 
-    /// The clauses that the integration has, in the order in which they are asked.
+    /// Returns the integration's clauses in the order of the checks.
     fn clauses(
         &self,
         integration: &Integration,
@@ -576,9 +588,9 @@ impl Alone {
         let mut clauses = Vec::new();
         let mut words = |reason: Reason, words: Vec<&str>, field| {
             if !words.is_empty() {
-                let looked_at = redacted(fields, field, redactor).unwrap_or_default();
-                let says = words.join(", ");
-                clauses.push(Clause { name: reason.label(), says, looked_at, found: None, holds: true });
+                let tested = redacted_text(fields, field, redactor).unwrap_or_default();
+                let expected = words.join(", ");
+                clauses.push(Clause { name: reason.label(), expected, tested, matched: None, accepts: true });
             }
         };
         words(Reason::Etype, filter.etype.iter().map(|word| word.word()).collect(), Field::Etype);
@@ -592,28 +604,34 @@ impl Alone {
         let [rules_match, rules_no_match] = &self.rule;
         let entity = (fields.entity_field(input.kind), input.entity);
         let rule = (Field::Rule, input.rule);
-        for (reason, says, pattern, (field, text)) in [
+        for (reason, expected, pattern, (field, text)) in [
             (Reason::EntityMatch, &filter.entity_match, entity_match, entity),
             (Reason::EntityNoMatch, &filter.entity_no_match, entity_no_match, entity),
             (Reason::RulesMatch, &filter.rules_match, rules_match, rule),
             (Reason::RulesNoMatch, &filter.rules_no_match, rules_no_match, rule),
         ] {
-            let (Some(says), Some(pattern)) = (says, pattern) else { continue };
+            let (Some(expected), Some(pattern)) = (expected, pattern) else { continue };
             let text = String::from_utf8_lossy(text);
-            let found = pattern.first(&text).and_then(|range| text.get(range));
-            let mut looked_at = text.clone().into_owned();
-            redactor.field(field, &mut looked_at);
-            // A part of a secret is not printed either.
-            let found = found.map(|found| if looked_at.contains(found) { found } else { &looked_at });
-            let found = found.map(str::to_owned);
-            clauses.push(Clause { name: reason.label(), says: says.clone(), looked_at, found, holds: true });
+            let matched = pattern.first(&text).and_then(|range| text.get(range));
+            let mut tested = text.clone().into_owned();
+            redactor.redact_field(field, &mut tested);
+            // Nor may a part of a secret be printed.
+            let matched = matched.map(|part| if tested.contains(part) { part } else { &tested });
+            let matched = matched.map(str::to_owned);
+            clauses.push(Clause {
+                name: reason.label(),
+                expected: expected.clone(),
+                tested,
+                matched,
+                accepts: true,
+            });
         }
         clauses
     }
 }
 
-/// The keys that make a finding of this kind.
-fn because(kind: Kind, fields: &Fields<'_>) -> &'static str {
+/// Returns the keys that identify a finding of this kind.
+fn identifying_keys(kind: Kind, fields: &Fields<'_>) -> &'static str {
     match kind {
         Kind::Detection => "it has `etype` and `eid`",
         Kind::Selection if fields.is_count() => "it has `rule` and `count`",
@@ -623,11 +641,11 @@ fn because(kind: Kind, fields: &Fields<'_>) -> &'static str {
     }
 }
 
-/// What a record lacks to be a finding.
-fn lacks(fields: &Fields<'_>) -> String {
+/// Returns the keys that a record lacks to be a finding.
+fn missing_keys(fields: &Fields<'_>) -> String {
     let (etype, eid) = (has(fields, Field::Etype), has(fields, Field::Eid));
     let (id, verb) = (has(fields, Field::Id), has(fields, Field::Verb));
-    let lacks = match (etype, eid, has(fields, Field::Rule), id, verb) {
+    let missing = match (etype, eid, has(fields, Field::Rule), id, verb) {
         (true, false, ..) => "it has `etype`, but no `eid`",
         (false, true, ..) => "it has `eid`, but no `etype`",
         (_, _, true, ..) => "it has `rule`, but none of `count`, `id` and `verb`",
@@ -635,15 +653,15 @@ fn lacks(fields: &Fields<'_>) -> String {
         (_, _, _, false, true) => "it has `verb`, but no `id`",
         _ => "it has none of the keys of a finding: `etype` and `eid`, `rule`, or `id` and `verb`",
     };
-    lacks.to_owned()
+    missing.to_owned()
 }
 
 fn has(fields: &Fields<'_>, field: Field) -> bool {
     fields.text(field, &mut String::new()).is_some()
 }
 
-/// The fields that clauses, limits and severity rows look at.
-fn deciding(kind: Kind, fields: &Fields<'_>, redactor: &Redactor) -> Vec<(&'static str, String)> {
+/// Returns the fields that clauses, limits and severity rows test.
+fn decisive_fields(kind: Kind, fields: &Fields<'_>, redactor: &Redactor) -> Vec<(&'static str, String)> {
     let subject = kind.subject_field();
     let all: &[Field] = match kind {
         Kind::Detection => &[Field::Etype, Field::Category, Field::Confidence],
@@ -651,17 +669,18 @@ fn deciding(kind: Kind, fields: &Fields<'_>, redactor: &Redactor) -> Vec<(&'stat
         Kind::Activity => &[Field::NonAuthorized],
     };
     let all = [Field::Cluster, fields.entity_field(kind), subject].into_iter().chain(all.iter().copied());
-    all.filter_map(|field| Some((field.name(), redacted(fields, field, redactor)?))).collect()
+    all.filter_map(|field| Some((field.name(), redacted_text(fields, field, redactor)?))).collect()
 }
 
-/// The text of a field, redacted.
-fn redacted(fields: &Fields<'_>, field: Field, redactor: &Redactor) -> Option<String> {
+/// Returns the text of a field, redacted.
+fn redacted_text(fields: &Fields<'_>, field: Field, redactor: &Redactor) -> Option<String> {
     let mut text = fields.text(field, &mut String::new())?.to_owned();
-    redactor.field(field, &mut text);
+    redactor.redact_field(field, &mut text);
     Some(text)
 }
 
-/// The changes that an entry's marks report; redactions are reported by rule instead.
+/// Returns the changes that an entry's marks contain.
+/// Redactions are reported by rule instead.
 fn changes(entry: &Entry<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut events = entry.marks.events.iter();

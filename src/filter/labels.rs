@@ -1,10 +1,10 @@
-//! Names and labels of an entry, and the sample a summary shows: texts taken from a finding's fields, redacted and cut
-//! to a label's length.
+//! Names and labels of an entry, and the sample that a summary contains.
+//! They are texts of a finding's fields, redacted and truncated to the length of a label.
 
 use memchr::memchr;
 
 use super::shape::Shaper;
-use super::{IntegrationRef, Note, Sampled};
+use super::{IntegrationRef, PendingMeta, SuppressedSample};
 use crate::config::{Coralogix, Severity};
 use crate::entry::{LABEL_BYTES, LABEL_CHARS, Labels, Names};
 use crate::finding::{Field, Fields, Kind};
@@ -13,23 +13,23 @@ use crate::record::{Document, Str, Value, escaped_length};
 use crate::redact::Redactor;
 use crate::template::{Placeholder, Template};
 
-/// What names and labels are taken from.
+/// The values that names and labels are made from.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'s, 'a> {
+pub(super) struct LabelSource<'s, 'a> {
     pub fields: &'s Fields<'a>,
     /// `None`: the record is not a finding.
     pub kind: Option<Kind>,
-    /// The value of `{type}` when there is no kind.
+    /// The value of `{type}` if there is no kind.
     pub other: &'static str,
     pub integration: Option<IntegrationRef<'s>>,
 }
 
-/// Buffers of names and labels. The default caches no names.
+/// Buffers of names and labels; the default has no cache.
 #[derive(Default)]
-pub(super) struct Texts {
-    /// A slot for each of some names that were made before.
+pub(super) struct LabelBuffers {
+    /// Names that were rendered before, by hash slot.
     cache: Box<[CachedNames]>,
-    /// Names that are made for one record.
+    /// Names that are rendered for one record.
     uncached: Names,
     category: String,
     class: String,
@@ -37,17 +37,17 @@ pub(super) struct Texts {
     thread: String,
 }
 
-impl Texts {
-    /// How many names are cached: for a few clusters, each with three kinds of findings.
-    const CACHED: usize = 32;
+impl LabelBuffers {
+    /// The number of cache slots: a few clusters with three kinds of findings each.
+    const CACHE_SLOTS: usize = 32;
 
-    /// Buffers with a cache, which are reused from record to record.
-    pub fn lasting() -> Self {
-        Self { cache: (0..Self::CACHED).map(|_| CachedNames::default()).collect(), ..Self::default() }
+    /// Creates buffers with a cache, which are reused for every record.
+    pub fn with_cache() -> Self {
+        Self { cache: (0..Self::CACHE_SLOTS).map(|_| CachedNames::default()).collect(), ..Self::default() }
     }
 }
 
-/// Names, and what they were made of.
+/// Names, and the kind and field text that they were rendered from.
 #[derive(Default)]
 struct CachedNames {
     kind: Option<Kind>,
@@ -60,19 +60,19 @@ pub(super) struct Namer {
     application: Template,
     subsystem: Template,
     computer: Template,
-    by: By,
+    inputs: NameInputs,
 }
 
-/// What names depend on, besides a finding's kind.
-enum By {
-    Nothing,
-    /// One field, as in nearly all configurations, where it is the cluster.
+/// The values that the names depend on, besides the finding's kind.
+enum NameInputs {
+    Constant,
+    /// One field; nearly all configurations use the cluster alone.
     Field(Field),
-    More,
+    Several,
 }
 
-/// The longest text that names are cached for, bytes.
-const CACHED_TEXT: usize = 256;
+/// The longest field text for which names are cached, in bytes.
+const MAX_CACHED_TEXT: usize = 256;
 
 impl Namer {
     pub fn new(config: &Coralogix) -> Self {
@@ -82,34 +82,36 @@ impl Namer {
             .flat_map(Template::placeholders)
             .filter(|placeholder| *placeholder != Placeholder::Type);
         let one = named.next();
-        let by = match one {
-            None => By::Nothing,
-            Some(Placeholder::Field(field)) if named.all(|other| Some(other) == one) => By::Field(field),
-            Some(_) => By::More,
+        let inputs = match one {
+            None => NameInputs::Constant,
+            Some(Placeholder::Field(field)) if named.all(|other| Some(other) == one) => {
+                NameInputs::Field(field)
+            }
+            Some(_) => NameInputs::Several,
         };
         Self {
             application: application_name.clone(),
             subsystem: subsystem_name.clone(),
             computer: computer_name.clone(),
-            by,
+            inputs,
         }
     }
 
-    /// Names and labels, borrowed from the record or from `texts`.
+    /// Returns names and labels, borrowed from the record or from `buffers`.
     #[inline]
     pub fn label<'a>(
         &self,
-        source: &Source<'_, 'a>,
+        source: &LabelSource<'_, 'a>,
         redactor: &Redactor,
-        texts: &'a mut Texts,
+        buffers: &'a mut LabelBuffers,
     ) -> Labels<'a> {
-        let Texts { cache, uncached, category, class, method, thread } = texts;
+        let LabelBuffers { cache, uncached, category, class, method, thread } = buffers;
         let names = self.names(source, redactor, cache, uncached);
         let Some(kind) = source.kind else {
             return Labels { names, category: b"", class: b"", method: b"", thread: b"", plain: true };
         };
         let rules = redactor.rules();
-        let of = |field, text| label(value(field, source.fields, rules, text));
+        let of = |field, text| label(field_text(field, source.fields, rules, text));
         Labels {
             names,
             category: match kind {
@@ -127,69 +129,71 @@ impl Namer {
         }
     }
 
-    /// The names, from the cache if they are in it.
+    /// Returns the names, from the cache if possible.
     #[inline]
     fn names<'n>(
         &self,
-        source: &Source<'_, '_>,
+        source: &LabelSource<'_, '_>,
         redactor: &Redactor,
         cache: &'n mut [CachedNames],
         uncached: &'n mut Names,
     ) -> &'n Names {
-        let text = match self.by {
-            By::Nothing => Some(&b""[..]),
-            By::Field(field) => match source.fields.get(field) {
+        let text = match self.inputs {
+            NameInputs::Constant => Some(&b""[..]),
+            NameInputs::Field(field) => match source.fields.get(field) {
                 Value::Absent | Value::Null => Some(&b""[..]),
-                Value::Str(Str::Plain(text)) if text.len() <= CACHED_TEXT => Some(text),
+                Value::Str(Str::Plain(text)) if text.len() <= MAX_CACHED_TEXT => Some(text),
                 _ => None,
             },
-            By::More => None,
+            NameInputs::Several => None,
         };
         let slot = source
             .kind
             .zip(text)
             .and_then(|(kind, text)| Some((kind, text, cache.get_mut(slot(kind, text))?)));
         let Some((kind, text, cached)) = slot else {
-            self.name(*source, redactor, uncached);
+            self.render_names(*source, redactor, uncached);
             return uncached;
         };
         if cached.kind != Some(kind) || cached.text != text {
             cached.kind = Some(kind);
             cached.text.clear();
             cached.text.extend_from_slice(text);
-            self.name(*source, redactor, &mut cached.names);
+            self.render_names(*source, redactor, &mut cached.names);
         }
         &cached.names
     }
 
     #[cold]
-    fn name(&self, source: Source<'_, '_>, redactor: &Redactor, names: &mut Names) {
+    fn render_names(&self, source: LabelSource<'_, '_>, redactor: &Redactor, names: &mut Names) {
         let source = &source;
         let [mut application, mut subsystem, mut computer] = [const { String::new() }; 3];
-        let application = required(render(&self.application, source, redactor, &mut application));
-        let subsystem = required(render(&self.subsystem, source, redactor, &mut subsystem));
+        let application = non_empty_name(render(&self.application, source, redactor, &mut application));
+        let subsystem = non_empty_name(render(&self.subsystem, source, redactor, &mut subsystem));
         let computer = render(&self.computer, source, redactor, &mut computer);
         names.set([application, subsystem, computer]);
     }
 }
 
-/// The slot of a kind and a text in the cache. An attacker who chooses texts that share a slot has names made for each
-/// record, and nothing more.
+/// Returns the cache slot of a kind and a text.
+/// An attacker who chooses texts that share a slot only causes the names to be rendered for each record.
 #[inline]
 fn slot(kind: Kind, text: &[u8]) -> usize {
     let end = text.last_chunk().map_or(0, |last| u32::from_le_bytes(*last));
-    // The golden ratio's odd neighbour spreads each bit of a word over the upper five of the product.
+    // The odd integer next to 2^32 divided by the golden ratio spreads each bit over the upper five bits of the
+    // product.
     ((end ^ (kind as u32) << 8).wrapping_mul(0x9e37_79b9) >> 27) as usize
 }
 
-/// Coralogix refuses an entry without a name.
-fn required(name: &[u8]) -> &[u8] {
+/// Replaces an empty name, since Coralogix rejects an entry without one.
+fn non_empty_name(name: &[u8]) -> &[u8] {
     if name.is_empty() { b"kaudit" } else { name }
 }
 
-/// A field's text, redacted, borrowed from the record or from `scratch`; empty if there is none.
+/// Returns a field's text, redacted; empty if there is none.
+/// The text is borrowed from the record or from `scratch`.
 #[inline]
-pub(super) fn value<'a>(
+pub(super) fn field_text<'a>(
     field: Field,
     fields: &Fields<'a>,
     rules: Option<&Redactor>,
@@ -201,48 +205,49 @@ pub(super) fn value<'a>(
             Value::Str(Str::Plain(text)) => memchr(b'{', text).is_none(),
             value => value.text().is_none(),
         };
-        plain && !redactor.names(field)
+        plain && !redactor.covers(field)
     };
     match rules.filter(|redactor| !unchanged(redactor)) {
         None => fields.utf8(field, scratch).unwrap_or_default(),
         Some(redactor) => {
             scratch.clear();
-            push(field, fields, redactor, scratch);
+            push_field(field, fields, redactor, scratch);
             scratch.as_bytes()
         }
     }
 }
 
-/// Truncates a text to 256 characters and 1,024 bytes of JSON; blank text yields an empty label.
+/// Truncates a text to 256 characters and 1,024 bytes of JSON.
+/// Blank text yields an empty label.
 #[inline]
 fn label(text: &[u8]) -> &[u8] {
     match text.first() {
-        // Not blank, and short enough whatever its bytes take in JSON.
+        // Not blank, and short enough even if every byte is escaped.
         Some(b'!'..=b'~') if text.len() <= LABEL_BYTES / 6 => text,
         None => text,
-        _ => any_label(text),
+        _ => truncated_label(text),
     }
 }
 
 #[cold]
-fn any_label(text: &[u8]) -> &[u8] {
+fn truncated_label(text: &[u8]) -> &[u8] {
     let text = core::str::from_utf8(text).unwrap_or_default();
-    let text = clip(text);
+    let text = truncate(text);
     if text.trim().is_empty() { b"" } else { text.as_bytes() }
 }
 
-/// A template's text, as a label is.
+/// Renders a template, truncated as a label is.
 fn render<'t>(
     template: &Template,
-    source: &Source<'_, '_>,
+    source: &LabelSource<'_, '_>,
     redactor: &Redactor,
     text: &'t mut String,
 ) -> &'t [u8] {
     template.render(text, |placeholder, out| match placeholder {
         Placeholder::Field(field) if source.kind.is_none() => {
-            push_other(field, source.fields, redactor, out);
+            push_unrecognised(field, source.fields, redactor, out);
         }
-        Placeholder::Field(field) => push(field, source.fields, redactor, out),
+        Placeholder::Field(field) => push_field(field, source.fields, redactor, out),
         Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
         Placeholder::Integration => {
             out.push_str(source.integration.map_or("", IntegrationRef::name));
@@ -251,29 +256,29 @@ fn render<'t>(
     label(text.as_bytes())
 }
 
-/// Appends a field's text, redacted; nothing when there is none.
-pub(super) fn push(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
+/// Appends a field's text, redacted; appends nothing if there is none.
+pub(super) fn push_field(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
     let mut scratch = String::new();
     let Some(text) = fields.text(field, &mut scratch) else { return };
     if !redactor.applies(field, text) {
         return out.push_str(text);
     }
     let mut text = text.to_owned();
-    redactor.field(field, &mut text);
+    redactor.redact_field(field, &mut text);
     out.push_str(&text);
 }
 
-/// Appends the text of a field of a record that is not a finding, redacted by every rule: the meaning of its fields is not
-/// known, and its body is redacted everywhere, too.
-pub(super) fn push_other(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
+/// Appends a field of a record that is not a finding, redacted by every rule.
+/// The meaning of its fields is not known. Its body is redacted everywhere as well.
+pub(super) fn push_unrecognised(field: Field, fields: &Fields<'_>, redactor: &Redactor, out: &mut String) {
     let mut scratch = String::new();
     let mut text = fields.text(field, &mut scratch).unwrap_or_default().to_owned();
-    redactor.everything_in(&mut text);
+    redactor.redact_all_in(&mut text);
     out.push_str(&text);
 }
 
-/// The beginning of a text: at most 256 characters that take at most 1,024 bytes in JSON.
-fn clip(text: &str) -> &str {
+/// Truncates a text to 256 characters and 1,024 bytes of JSON.
+fn truncate(text: &str) -> &str {
     let mut size = 0_usize;
     let end = text.char_indices().enumerate().find(|(count, (_, character))| {
         size = size.saturating_add(escaped_length(character.encode_utf8(&mut [0; 4]).as_bytes()));
@@ -285,37 +290,39 @@ fn clip(text: &str) -> &str {
     }
 }
 
-/// The most bytes that are kept of one label or field of a pending summary or report.
-const KEPT_BYTES: usize = 256;
+/// The maximum bytes of one label or field of a pending summary or report.
+const MAX_PENDING_TEXT: usize = 256;
 
-/// The most bytes that are kept of a pending summary's labels together, and of its fields together. Texts of their usual
-/// lengths are kept whole. Without it a key took up to 22 KB, chosen by the sender of the findings.
-const KEPT_TOGETHER: usize = 1024;
+/// The maximum bytes of a pending summary's labels in total, and of its fields.
+/// Texts of usual lengths are not truncated. Without this limit a key took up to 22 KB, chosen by the sender of the
+/// findings.
+const MAX_PENDING_TOTAL: usize = 1024;
 
-/// Returns the greatest length to which texts may be cut so that they have at most [`KEPT_TOGETHER`] bytes in total: all
-/// keep their beginnings, and short ones stay whole.
-fn level(lengths: &[usize]) -> usize {
+/// Returns the greatest length limit for which texts fit [`MAX_PENDING_TOTAL`].
+/// Long texts are truncated to it, and short ones stay whole.
+fn length_limit(lengths: &[usize]) -> usize {
     let total =
-        |level: usize| lengths.iter().fold(0, |sum: usize, length| sum.saturating_add(level.min(*length)));
-    (0..=KEPT_BYTES).rev().find(|level| total(*level) <= KEPT_TOGETHER).unwrap_or(0)
+        |limit: usize| lengths.iter().fold(0, |sum: usize, length| sum.saturating_add(limit.min(*length)));
+    (0..=MAX_PENDING_TEXT).rev().find(|limit| total(*limit) <= MAX_PENDING_TOTAL).unwrap_or(0)
 }
 
-/// Cuts UTF-8 to a length in bytes, at a character's boundary.
-fn cut(text: &[u8], length: usize) -> &[u8] {
+/// Truncates UTF-8 to a length in bytes, at a character boundary.
+fn truncate_bytes(text: &[u8], length: usize) -> &[u8] {
     let text = core::str::from_utf8(text).unwrap_or_default();
     text.get(..text.floor_char_boundary(length)).unwrap_or(text).as_bytes()
 }
 
-/// The fields of a suppressed finding that its summary shows, in one allocation of at most [`KEPT_TOGETHER`] bytes.
-pub(super) struct Sample {
+/// The fields of a suppressed finding that its summary contains.
+/// They are one allocation of at most [`MAX_PENDING_TOTAL`] bytes.
+pub(super) struct SampleFields {
     text: Box<str>,
-    /// Where each field's text ends.
+    /// The offset at which each field's text ends.
     ends: [u16; Self::FIELDS.len()],
-    /// A bit for each field that is a number.
+    /// One bit for each field that is a number.
     numbers: u16,
 }
 
-impl Sample {
+impl SampleFields {
     const FIELDS: [Field; 14] = [
         Field::Time,
         Field::Cluster,
@@ -333,20 +340,20 @@ impl Sample {
         Field::Id,
     ];
 
-    /// Copies the fields, redacted before they are cut.
+    /// Copies the fields, redacted and then truncated.
     fn of(fields: &Fields<'_>, redactor: &Redactor) -> Self {
         let mut texts = [const { String::new() }; Self::FIELDS.len()];
         let mut numbers = 0;
         for (index, (field, text)) in Self::FIELDS.into_iter().zip(&mut texts).enumerate() {
-            push(field, fields, redactor, text);
+            push_field(field, fields, redactor, text);
             let is_number = fields.integer(field).is_some_and(|number| number.to_string() == *text);
             numbers |= u16::from(is_number).wrapping_shl(u32::try_from(index).unwrap_or(0));
         }
-        let level = level(&texts.each_ref().map(String::len));
+        let limit = length_limit(&texts.each_ref().map(String::len));
         let mut text = String::new();
         let mut ends = [0; Self::FIELDS.len()];
         for (field, end) in texts.iter().zip(&mut ends) {
-            text.push_str(field.get(..field.floor_char_boundary(level)).unwrap_or_default());
+            text.push_str(field.get(..field.floor_char_boundary(limit)).unwrap_or_default());
             *end = u16::try_from(text.len()).unwrap_or(u16::MAX);
         }
         Self { text: text.into(), ends, numbers }
@@ -372,22 +379,27 @@ impl Sample {
 }
 
 impl Shaper {
-    /// Returns what a pending report keeps of its first finding.
-    pub(super) fn note(&self, source: &Source<'_, '_>, severity: Severity) -> Note {
-        let mut texts = Texts::default();
-        let labels = self.labels(source, &mut texts).each();
-        let level = level(&labels.map(<[u8]>::len));
-        Note { severity, labels: labels.map(|label| cut(label, level).into()) }
+    /// Returns the metadata of a pending report for its first finding.
+    pub(super) fn pending_meta(&self, source: &LabelSource<'_, '_>, severity: Severity) -> PendingMeta {
+        let mut buffers = LabelBuffers::default();
+        let labels = self.labels(source, &mut buffers).each();
+        let limit = length_limit(&labels.map(<[u8]>::len));
+        PendingMeta { severity, labels: labels.map(|label| truncate_bytes(label, limit).into()) }
     }
 
-    /// Returns what a pending summary keeps of its first finding.
-    pub(super) fn sampled(&self, source: &Source<'_, '_>, key: &[u8], severity: Severity) -> Sampled {
+    /// Returns the metadata of a pending summary for its first finding.
+    pub(super) fn suppressed_sample(
+        &self,
+        source: &LabelSource<'_, '_>,
+        key: &[u8],
+        severity: Severity,
+    ) -> SuppressedSample {
         let key = (!self.redactor.is_empty()).then(|| {
             let mut key = String::from_utf8_lossy(key).into_owned();
-            self.redactor.everything_in(&mut key);
-            limit::shown_key(&key)
+            self.redactor.redact_all_in(&mut key);
+            limit::truncated_key(&key)
         });
-        let sample = Sample::of(source.fields, &self.redactor);
-        Sampled { note: self.note(source, severity), key, sample }
+        let sample = SampleFields::of(source.fields, &self.redactor);
+        SuppressedSample { meta: self.pending_meta(source, severity), key, sample }
     }
 }

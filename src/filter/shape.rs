@@ -1,8 +1,8 @@
-//! Shapes entries: their time, the texts of summaries and counts, and every change of a body.
+//! Builds entries: their time, summary and report texts, and body changes.
 
-use super::labels::{self, Namer, Source, Texts};
-use super::{Integration, IntegrationRef, Note, Sampled};
-use crate::config::{Config, Guard, Keys, Severity, Shape, TextForm};
+use super::labels::{self, LabelBuffers, LabelSource, Namer};
+use super::{CompiledIntegration, IntegrationRef, PendingMeta, SuppressedSample};
+use crate::config::{Config, Guard, KeyStyle, Severity, Shape, TextForm};
 use crate::counts;
 use crate::entry::{Entry, Labels, Misfit};
 use crate::finding::{Field, Fields, Instant};
@@ -13,71 +13,75 @@ use crate::redact::{Editor, Redactor, Scope};
 use crate::stats::Stats;
 use crate::time::{self, Time};
 
-/// What shapes every entry.
+/// The settings and compiled rules that apply to every entry.
 pub(super) struct Shaper {
     pub namer: Namer,
     pub redactor: Redactor,
     pub guard: Guard,
-    keys: Keys,
+    keys: KeyStyle,
     text: TextForm,
 }
 
-/// A body as it came, and what is known about it.
+/// The body as it arrived, with the results of its scan.
 pub(super) struct OriginalBody<'s, 'a> {
     pub scan: &'s Scan<'a>,
     pub quality: Quality,
     pub fields: &'s Fields<'a>,
-    /// Whether the filter's own key is in it.
-    pub own: bool,
-    /// Whether there is text or an object that may contain anything, such as a log line.
-    pub texts: bool,
-    /// The keys of members that are copies of it.
+    /// Whether it contains the filter's own key.
+    pub has_own_key: bool,
+    /// Whether it contains a text or object of unknown content, such as a log line.
+    pub has_text: bool,
+    /// The keys of members that are raw copies of the finding.
     pub copies: &'s [String],
 }
 
-/// What was read of a body.
-struct Reading<'a> {
+/// A body that was read into a document.
+struct ReadBody<'a> {
     document: Document<'a>,
-    /// Whether all of its members are in the document.
+    /// Whether the document contains all members.
     complete: bool,
-    /// Whether a part is missing, of a string or of the whole.
-    cut: bool,
-    /// How many values were redacted.
+    /// Whether anything was truncated: a string, or the body itself.
+    truncated: bool,
+    /// The number of redacted values.
     redacted: u64,
 }
 
-/// A finding's time, within the range that Coralogix accepts.
+/// A finding's time, clamped to the range that Coralogix accepts.
 pub(super) struct EventTime {
     pub finding_ms: i64,
     pub entry_ms: i64,
-    /// The mark, if the two differ.
+    /// The mark to set if the two differ.
     pub out_of_range: Option<&'static str>,
-    /// The mark for how the finding gives its time, if not as kAudit does.
-    spelled: Option<&'static str>,
+    /// The mark for a time that is missing, unreadable or in an unusual format.
+    time_mark: Option<&'static str>,
 }
 
 impl EventTime {
     #[inline]
     pub fn mark(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
-        if self.out_of_range.is_some() || self.spelled.is_some() {
+        if self.out_of_range.is_some() || self.time_mark.is_some() {
             self.mark_unusual(entry, stats);
         }
     }
 
     #[cold]
     fn mark_unusual(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
-        if let Some(word) = self.out_of_range {
-            entry.mark("clamped", Document::str(word));
+        if let Some(mark) = self.out_of_range {
+            entry.mark("clamped", Document::str(mark));
             stats.clamped = stats.clamped.saturating_add(1);
         }
-        if let Some(word) = self.spelled {
-            entry.mark("time", Document::str(word));
+        if let Some(mark) = self.time_mark {
+            entry.mark("time", Document::str(mark));
         }
     }
 }
 
-/// The finding's own time in milliseconds, if it can be read.
-pub(super) fn own_time(fields: &Fields<'_>, body: Record<'_>, accepts: impl Fn(i64) -> bool) -> Option<i64> {
+/// Returns the finding's own time in milliseconds, if it can be read.
+pub(super) fn finding_time(
+    fields: &Fields<'_>,
+    body: Record<'_>,
+    accepts: impl Fn(i64) -> bool,
+) -> Option<i64> {
     // Only the encoding of the record is used.
     match fields.time(body.encoding(), accepts) {
         Instant::Read(reading) => Some(reading.millis),
@@ -86,7 +90,7 @@ pub(super) fn own_time(fields: &Fields<'_>, body: Record<'_>, accepts: impl Fn(i
 }
 
 impl Shaper {
-    pub fn new(config: &Config, source: &mut impl pattern::Source) -> Result<Self, BuildError> {
+    pub fn new(config: &Config, source: &mut impl pattern::PatternSource) -> Result<Self, BuildError> {
         Ok(Self {
             namer: Namer::new(&config.coralogix),
             redactor: Redactor::new(&config.redact, source)?,
@@ -94,23 +98,24 @@ impl Shaper {
             keys: config.coralogix.keys,
             text: match config.coralogix.shape {
                 Shape::Singles => config.coralogix.text,
-                // Coralogix takes nothing but a string in an envelope.
+                // In an envelope Coralogix accepts only a string.
                 Shape::Bulk => TextForm::String,
             },
         })
     }
 
-    /// Names and labels; see [`Namer::label`].
+    /// Returns names and labels; see [`Namer::label`].
     #[inline(never)]
-    pub fn labels<'a>(&self, source: &Source<'_, 'a>, texts: &'a mut Texts) -> Labels<'a> {
-        self.namer.label(source, &self.redactor, texts)
+    pub fn labels<'a>(&self, source: &LabelSource<'_, 'a>, buffers: &'a mut LabelBuffers) -> Labels<'a> {
+        self.namer.label(source, &self.redactor, buffers)
     }
 
-    /// What tells the counts of one report apart, borrowed from the record or from `texts`.
+    /// Returns the dimensions of a count report.
+    /// They are borrowed from the record or from `texts`.
     pub fn dimensions<'t>(&self, fields: &Fields<'t>, texts: &'t mut [String; 4]) -> [&'t [u8]; 4] {
         let [cluster, principal, rule, namespace] = texts;
         let rules = self.redactor.rules();
-        let of = |field, text| labels::value(field, fields, rules, text);
+        let of = |field, text| labels::field_text(field, fields, rules, text);
         [
             of(Field::Cluster, cluster),
             of(Field::Principal, principal),
@@ -119,27 +124,27 @@ impl Shaper {
         ]
     }
 
-    /// What a summary says, and what is noted of the findings it speaks of.
-    pub fn summary_text(
+    /// Returns the text of a summary, and the metadata of its findings.
+    pub fn summary_document(
         &self,
-        integrations: &[Integration],
-        summary: Summary<Sampled>,
-    ) -> Option<(Document<'static>, Note)> {
+        integrations: &[CompiledIntegration],
+        summary: Summary<SuppressedSample>,
+    ) -> Option<(Document<'static>, PendingMeta)> {
         let Summary { integration, by, tally } = summary;
-        let Sampled { note, key: redacted, sample } = tally.note?;
+        let SuppressedSample { meta, key: redacted, sample } = tally.meta?;
         let name = IntegrationRef { integrations, index: integration }.name();
         let mut text = Document::map([
             ("integration", Document::str(name.to_owned())),
-            ("by", Document::str(by.word())),
+            ("by", Document::str(by.name())),
         ]);
         match tally.key {
-            limit::Key::All => (),
-            limit::Key::Others => text.insert("others", Document { events: vec![Event::Bool(true)] }),
-            limit::Key::One(key) => {
+            limit::LimiterKey::All => (),
+            limit::LimiterKey::Others => text.insert("others", Document { events: vec![Event::Bool(true)] }),
+            limit::LimiterKey::One(key) => {
                 let key = redacted.unwrap_or_else(|| {
-                    // It may have been suppressed under a configuration without redactions.
+                    // The finding may have been suppressed under a configuration without redactions.
                     let mut key = String::from(key);
-                    self.redactor.everything_in(&mut key);
+                    self.redactor.redact_all_in(&mut key);
                     key.into()
                 });
                 text.insert("key", Document::str(String::from(key)));
@@ -149,13 +154,13 @@ impl Shaper {
         text.insert("first", Document::int(tally.first.millis()));
         text.insert("last", Document::int(tally.last.millis()));
         text.insert("sample", sample.document());
-        Some((text, note))
+        Some((text, meta))
     }
 
-    /// A count report as kAudit writes them.
-    pub fn report_text(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Document<'static> {
+    /// Returns a count report in kAudit's format.
+    pub fn report_document(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Document<'static> {
         let mut text = Document::map([]);
-        // kAudit's own counts mix spellings: `resource_namespace` beside `count-period`.
+        // kAudit's own counts mix spellings: `resource_namespace`, but `count-period`.
         let keys = ["cluster", "principal", "rule", "resource_namespace"];
         if dimensions.is_none() {
             text.insert("others", Document { events: vec![Event::Bool(true)] });
@@ -175,33 +180,33 @@ impl Shaper {
     #[inline]
     pub fn time(&self, fields: &Fields<'_>, body: Record<'_>, now: Time) -> EventTime {
         let now_ms = now.millis();
-        let (reading, spelled) = match fields.time(body.encoding(), |millis| self.is_in_range(millis, now_ms))
-        {
-            Instant::Read(reading) => (reading.millis, reading.unit.mark()),
-            Instant::Missing => (now_ms, Some("missing")),
-            Instant::Unreadable => (now_ms, Some("unreadable")),
-        };
-        EventTime { spelled, ..self.guarded(reading, now_ms) }
+        let (finding_ms, time_mark) =
+            match fields.time(body.encoding(), |millis| self.is_in_range(millis, now_ms)) {
+                Instant::Read(reading) => (reading.millis, reading.unit.mark()),
+                Instant::Missing => (now_ms, Some("missing")),
+                Instant::Unreadable => (now_ms, Some("unreadable")),
+            };
+        EventTime { time_mark, ..self.clamped_time(finding_ms, now_ms) }
     }
 
-    /// Whether Coralogix accepts a time now.
+    /// Returns whether Coralogix accepts a time at `now_ms`.
     #[inline]
     pub fn is_in_range(&self, millis: i64, now_ms: i64) -> bool {
         let Guard { max_age_ms, max_ahead_ms, .. } = self.guard;
-        // From the oldest that is accepted to the one that is furthest ahead, in one comparison.
+        // Tests both ends of the accepted range in one comparison.
         let range = max_age_ms.wrapping_add(max_ahead_ms).cast_unsigned();
         millis.wrapping_sub(now_ms.wrapping_sub(max_age_ms)).cast_unsigned() <= range
     }
 
-    /// A time, replaced by the time of arrival if Coralogix would not accept it.
+    /// Clamps a time: one that Coralogix would reject becomes the time of arrival.
     #[inline]
-    pub fn guarded(&self, finding_ms: i64, now_ms: i64) -> EventTime {
+    pub fn clamped_time(&self, finding_ms: i64, now_ms: i64) -> EventTime {
         let (entry_ms, out_of_range) = if self.is_in_range(finding_ms, now_ms) {
             (finding_ms, None)
         } else {
             (now_ms, Some(if finding_ms < now_ms { "too-old" } else { "too-far-ahead" }))
         };
-        EventTime { finding_ms, entry_ms, out_of_range, spelled: None }
+        EventTime { finding_ms, entry_ms, out_of_range, time_mark: None }
     }
 
     pub fn entry<'a>(
@@ -214,24 +219,26 @@ impl Shaper {
         Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Document::default() }
     }
 
-    /// Changes an entry's body where it has to be: redaction, copies, the filter's own key, spelling, size. `scope` says
-    /// what redaction applies to.
+    /// Applies every necessary change to an entry's body.
+    /// The changes are redaction, removal of raw copies and of the filter's own key, spelling of keys, and size.
+    /// `scope` selects the values that redaction applies to.
     #[inline]
-    pub fn finish<'a>(
+    pub fn apply_changes<'a>(
         &self,
         entry: &mut Entry<'a>,
         original: &OriginalBody<'_, 'a>,
         scope: Scope,
         stats: &mut Stats,
     ) {
-        let OriginalBody { scan, quality, own, texts, copies, .. } = original;
+        let OriginalBody { scan, quality, has_own_key, has_text, copies, .. } = original;
         let redact = !self.redactor.is_empty()
             && (scope == Scope::Everything
-                || *texts
-                || *own
+                || *has_text
+                || *has_own_key
                 || !quality.verbatim()
                 || self.redactor.may_apply(scan.body, scan.is_plain()));
-        if redact || *own || !quality.verbatim() || !copies.is_empty() || self.keys == Keys::Snake {
+        if redact || *has_own_key || !quality.verbatim() || !copies.is_empty() || self.keys == KeyStyle::Snake
+        {
             self.rewrite(entry, original, redact.then_some(scope), scope, stats);
         }
         if !entry.surely_fits(self.guard.max_entry_bytes) {
@@ -249,27 +256,28 @@ impl Shaper {
         stats: &mut Stats,
     ) {
         let mut editor = Editor::new(&self.redactor, redact);
-        let reading = self.read(original.scan.body, &mut editor);
-        self.replace(entry, original, reading, scope, stats);
+        let body = self.read(original.scan.body, &mut editor);
+        self.replace(entry, original, body, scope, stats);
     }
 
-    /// Makes what was read of the original body the body. Apart from [`Shaper::rewrite`], since the frame of the guest's
-    /// function would otherwise be there while the body is read.
+    /// Replaces the entry's body by the document that was read from it.
+    /// Separate from [`Shaper::rewrite`]: otherwise the frame of this function in the guest would exist while the body
+    /// is read.
     #[inline(never)]
     fn replace<'a>(
         &self,
         entry: &mut Entry<'a>,
         original: &OriginalBody<'_, 'a>,
-        Reading { mut document, complete, cut, redacted }: Reading<'a>,
+        ReadBody { mut document, complete, truncated, redacted }: ReadBody<'a>,
         scope: Scope,
         stats: &mut Stats,
     ) {
-        if original.own {
+        if original.has_own_key {
             let mut previous = None;
             while let Some(value) = document.remove(is_own_key) {
                 previous = previous.or(Some(value));
             }
-            // Of a body that was not read to its end it may be missing.
+            // It may be missing from a body that was not read completely.
             if let Some(previous) = previous {
                 mark_previous(entry, previous, stats);
             }
@@ -278,11 +286,11 @@ impl Shaper {
             document.remove(|key| key == copy);
         }
         mark_redacted(entry, redacted, stats);
-        if self.keys == Keys::Snake {
+        if self.keys == KeyStyle::Snake {
             document.snake_keys();
         }
         entry.body = Body::Document(document);
-        if cut {
+        if truncated {
             entry.mark_truncated(original.scan.body.bytes().len());
             stats.truncated = stats.truncated.saturating_add(1);
         }
@@ -291,24 +299,24 @@ impl Shaper {
         }
     }
 
-    /// Reads a body, with its longest strings cut while they are copied if it is larger than an entry can be.
-    ///
-    /// What is read is bounded by the greatest entry and not by the record: a document takes up to 32 times the memory of
-    /// what it is read from.
-    fn read<'a>(&self, record: Record<'a>, editor: &mut Editor<'_>) -> Reading<'a> {
+    /// Reads a body; strings of a body larger than an entry are truncated.
+    /// Decision: memory is bounded by the largest entry and not by the record, since a document takes up to 32 times
+    /// the memory of the bytes that it is read from.
+    fn read<'a>(&self, record: Record<'a>, editor: &mut Editor<'_>) -> ReadBody<'a> {
         let max = self.guard.max_entry_bytes;
         if record.bytes().len() <= max {
             let (document, complete) = record.read(Limits::NONE, editor);
-            return Reading { document, complete, cut: !complete, redacted: editor.changed };
+            return ReadBody { document, complete, truncated: !complete, redacted: editor.changed };
         }
-        let mut read = Reading { document: Document::default(), complete: false, cut: true, redacted: 0 };
+        let mut read =
+            ReadBody { document: Document::default(), complete: false, truncated: true, redacted: 0 };
         for string in [max, max / 16, max / 256] {
             editor.start();
             let limits = Limits { string, structure: max, total: max.saturating_mul(4) };
             let (document, complete) = record.read(limits, editor);
-            // A string that is cut to the size of an entry does not fit into one: its entry is marked when it is fitted.
-            let cut = !complete || string < max;
-            read = Reading { document, complete, cut, redacted: editor.changed };
+            // A string truncated to the size of an entry does not fit into one: `fit` marks that entry.
+            let truncated = !complete || string < max;
+            read = ReadBody { document, complete, truncated, redacted: editor.changed };
             if complete {
                 break;
             }
@@ -316,10 +324,10 @@ impl Shaper {
         read
     }
 
-    /// Makes a text the body: a line, or a record that is no JSON.
-    pub fn message<'a>(&self, entry: &mut Entry<'a>, text: &'a [u8], stats: &mut Stats) {
+    /// Makes a text the body: a line, or a record that is not JSON.
+    pub fn set_text_body<'a>(&self, entry: &mut Entry<'a>, text: &'a [u8], stats: &mut Stats) {
         let mut message = String::from_utf8_lossy(text);
-        if let Some(new) = self.redactor.everything(&message) {
+        if let Some(new) = self.redactor.redact_all(&message) {
             message = new.into();
             mark_redacted(entry, 1, stats);
         }
@@ -327,12 +335,12 @@ impl Shaper {
         self.fit(entry, &Fields::default(), stats);
     }
 
-    /// Makes what can be read of a broken record the body.
-    pub fn unreadable<'a>(&self, entry: &mut Entry<'a>, record: Record<'a>, stats: &mut Stats) {
+    /// Makes the readable part of a malformed record the body.
+    pub fn set_unreadable_body<'a>(&self, entry: &mut Entry<'a>, record: Record<'a>, stats: &mut Stats) {
         let scope = (!self.redactor.is_empty()).then_some(Scope::Everything);
         let mut editor = Editor::new(&self.redactor, scope);
-        let Reading { document: read, cut, redacted, .. } = self.read(record, &mut editor);
-        if cut && record.bytes().len() > self.guard.max_entry_bytes {
+        let ReadBody { document: read, truncated, redacted, .. } = self.read(record, &mut editor);
+        if truncated && record.bytes().len() > self.guard.max_entry_bytes {
             entry.mark_truncated(record.bytes().len());
             stats.truncated = stats.truncated.saturating_add(1);
         }
@@ -346,8 +354,8 @@ impl Shaper {
         self.fit(entry, &Fields::default(), stats);
     }
 
-    /// Cuts the longest strings of an entry's text until it fits; if its keys and numbers alone are too large, only the
-    /// known fields and the beginning of the text are kept.
+    /// Truncates the longest strings of an entry's text until it fits.
+    /// If its keys and numbers alone are too large, only the known fields and the beginning of the text are kept.
     pub fn fit<'a>(&self, entry: &mut Entry<'a>, fields: &Fields<'a>, stats: &mut Stats) {
         self.fit_within(entry, (fields, Scope::Everything), stats);
     }
@@ -364,15 +372,15 @@ impl Shaper {
         }
         if !self.truncate(entry) {
             self.reduce(entry, fields);
-            // It fits: known fields are short, and the beginning can be truncated to any length.
-            let _ = entry.cut(max);
+            // This fits: known fields are short, and the beginning can be truncated to any length.
+            let _ = entry.truncate_to(max);
         }
     }
 
     /// Truncates the strings of an entry; returns whether it fits.
     fn truncate(&self, entry: &mut Entry<'_>) -> bool {
         let max = self.guard.max_entry_bytes;
-        let Err(misfit) = entry.cut(max) else { return true };
+        let Err(misfit) = entry.truncate_to(max) else { return true };
         let Body::Verbatim(record) = entry.body else { return false };
         if record.bytes().len() <= max {
             return false;
@@ -381,10 +389,10 @@ impl Shaper {
             Misfit::Keys => {
                 let read = self.read(record, &mut Editor::new(&self.redactor, None));
                 entry.body = Body::Document(read.document);
-                read.complete && entry.cut(max).is_ok()
+                read.complete && entry.truncate_to(max).is_ok()
             }
             Misfit::Structure => {
-                // More of the structure in the beginning.
+                // The beginning then contains more of the structure.
                 entry.body = Body::Truncated(Box::new((record, max / 256)));
                 false
             }
@@ -392,15 +400,16 @@ impl Shaper {
         }
     }
 
-    /// Reduces a body to the known fields and the beginning of the whole as text. The scope says what redaction applies to.
+    /// Reduces a body to the known fields and the beginning of its text.
+    /// `scope` selects the values that redaction applies to.
     fn reduce(&self, entry: &mut Entry<'_>, (fields, scope): (&Fields<'_>, Scope)) {
-        let beginning = entry.beginning(self.guard.max_entry_bytes);
+        let beginning = entry.json_prefix(self.guard.max_entry_bytes);
         let mut reduced = Document::map([]);
         for &field in Field::ALL {
             let mut text = String::new();
             match scope {
-                Scope::Fields => labels::push(field, fields, &self.redactor, &mut text),
-                Scope::Everything => labels::push_other(field, fields, &self.redactor, &mut text),
+                Scope::Fields => labels::push_field(field, fields, &self.redactor, &mut text),
+                Scope::Everything => labels::push_unrecognised(field, fields, &self.redactor, &mut text),
             }
             match (fields.get(field), fields.integer(field)) {
                 _ if text.is_empty() => (),
@@ -414,24 +423,25 @@ impl Shaper {
         entry.body = Body::Document(reduced);
     }
 
-    /// Notes a suppressed finding for its summary: the first one's data, the highest severity of all.
+    /// Adds a suppressed finding to the metadata of its summary.
+    /// It stores data of the first finding, and the highest severity of all.
     #[inline(never)]
-    pub fn remember(
+    pub fn add_suppressed(
         &self,
-        note: &mut Option<Sampled>,
-        source: &Source<'_, '_>,
+        meta: &mut Option<SuppressedSample>,
+        source: &LabelSource<'_, '_>,
         key: &[u8],
         severity: Severity,
     ) {
-        note.get_or_insert_with(|| self.sampled(source, key, severity)).note.further(severity);
+        meta.get_or_insert_with(|| self.suppressed_sample(source, key, severity)).meta.add_severity(severity);
     }
 }
 
-/// Attaches what another filter had attached, if it is small.
+/// Attaches the metadata of a previous filter, if it is small.
 fn mark_previous<'a>(entry: &mut Entry<'a>, mut previous: Document<'a>, stats: &mut Stats) {
-    /// The greatest size as JSON, bytes.
-    const MOST: usize = 1024;
-    if previous.size() > MOST || previous.events.len() > 64 {
+    /// The maximum size as JSON, in bytes.
+    const MAX_BYTES: usize = 1024;
+    if previous.size() > MAX_BYTES || previous.events.len() > 64 {
         previous = Document::str("too large to keep");
         stats.truncated = stats.truncated.saturating_add(1);
     }

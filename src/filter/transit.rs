@@ -1,8 +1,8 @@
-//! Recognises entries and envelopes of the filter's own that pass it again: behind `rewrite_tag`, a second filter or a
-//! second agent.
+//! Recognises the filter's own entries and envelopes in its input.
+//! They occur after `rewrite_tag`, a second filter or a second agent.
 //!
-//! They pass unchanged if they still meet Coralogix's contract and redaction finds nothing in them. Anybody can write a
-//! record that looks like an entry, so anything else is treated like every other record.
+//! They pass unchanged if they still meet Coralogix's contract and contain nothing to redact. Any sender can write a
+//! record that looks like an entry, so everything else is treated like any other record.
 
 use super::shape::Shaper;
 use crate::config::Severity;
@@ -11,17 +11,17 @@ use crate::record::{Event, Limits, Quality, Record, escaped_length};
 use crate::redact::{Editor, Scope};
 use crate::time::Time;
 
-/// Members of an entry or an item, besides `timestamp`, `severity` and `text`.
+/// The label members of an entry or an item, which are optional.
 const LABELS: [&str; 4] = ["category", "className", "methodName", "threadId"];
 
-/// Names of an entry or an envelope; the first two are required.
+/// The name members of an entry or an envelope; the first two are required.
 const NAMES: [&str; 3] = ["applicationName", "subsystemName", "computerName"];
 
-/// The most items that are looked at.
+/// The maximum number of items that are checked.
 const MAX_ITEMS: usize = 10_000;
 
 impl Shaper {
-    /// Whether a record is an entry or envelope that may pass unchanged.
+    /// Returns whether a record is an own entry or envelope that may pass.
     #[inline(never)]
     pub fn passes(&self, record: Record<'_>, now: Time) -> bool {
         // Redaction cannot read an extension of MessagePack, and no entry contains one.
@@ -40,7 +40,7 @@ impl Shaper {
             && events.next().is_none()
     }
 
-    /// Whether the members up to the map's end are those of an entry, of an envelope, or of an item in one.
+    /// Returns whether the members up to the map's end have the given form.
     fn is_entry<'e>(
         &self,
         events: &mut core::slice::Iter<'e, Event<'e>>,
@@ -50,7 +50,7 @@ impl Shaper {
     ) -> bool {
         let mut names = [false; 2];
         let (mut timestamp, mut severity, mut text, mut items) = (false, false, false, None);
-        let mut lists = 0_usize;
+        let mut item_lists = 0_usize;
         loop {
             let key = match events.next() {
                 Some(Event::Key(key)) => key.as_ref(),
@@ -58,7 +58,7 @@ impl Shaper {
                 _ => return false,
             };
             let Some(value) = events.next() else { return false };
-            let fine = match (key, value) {
+            let is_valid = match (key, value) {
                 ("timestamp", Event::Number(number)) => {
                     timestamp = number.as_i64().is_some_and(|millis| self.is_in_range(millis, now.millis()));
                     timestamp
@@ -77,12 +77,12 @@ impl Shaper {
                 }
                 ("logEntries", Event::List(count)) if form == Form::Entry => {
                     items = Some(*count as usize);
-                    lists = lists.saturating_add(1);
+                    item_lists = item_lists.saturating_add(1);
                     self.are_items(events, now)
                 }
                 (key, Event::Str(value)) if form == Form::Entry && NAMES.contains(&key) => {
                     if let Some(name) =
-                        NAMES.iter().position(|name| *name == key).and_then(|at| names.get_mut(at))
+                        NAMES.iter().position(|name| *name == key).and_then(|index| names.get_mut(index))
                     {
                         *name = !value.trim().is_empty();
                     }
@@ -91,18 +91,20 @@ impl Shaper {
                 (key, Event::Str(value)) if LABELS.contains(&key) => is_label(value),
                 _ => false,
             };
-            if !fine {
+            if !is_valid {
                 return false;
             }
         }
         let is_named = form == Form::Item || names == [true; 2];
         match items {
-            Some(count) => is_named && lists == 1 && (1..=MAX_ITEMS).contains(&count) && !timestamp && !text,
+            Some(count) => {
+                is_named && item_lists == 1 && (1..=MAX_ITEMS).contains(&count) && !timestamp && !text
+            }
             None => is_named && timestamp && severity && text && bytes <= self.guard.max_entry_bytes,
         }
     }
 
-    /// Whether the elements up to the list's end are items of an envelope.
+    /// Returns whether the elements up to the list's end are an envelope's items.
     fn are_items<'e>(&self, events: &mut core::slice::Iter<'e, Event<'e>>, now: Time) -> bool {
         loop {
             match events.next() {
@@ -126,12 +128,12 @@ impl Shaper {
     }
 }
 
-/// What members are expected.
+/// The members that are expected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Those of an entry or an envelope.
+    /// The members of an entry or an envelope.
     Entry,
-    /// Those of an item in an envelope, whose text is a string.
+    /// The members of an item in an envelope, whose text is a string.
     Item,
 }
 
@@ -139,7 +141,7 @@ fn is_label(text: &str) -> bool {
     text.chars().nth(LABEL_CHARS).is_none() && escaped_length(text.as_bytes()) <= LABEL_BYTES
 }
 
-/// Skips to the end of the map that has begun.
+/// Skips to the end of the current map; returns whether it was found.
 fn skip(events: &mut core::slice::Iter<'_, Event<'_>>) -> bool {
     let mut depth = 1_usize;
     for event in events {

@@ -8,27 +8,29 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 
-use super::compile::{Compile, SIZE_LIMIT};
-use super::literal::Literals;
-use super::table::{AUTOMATON, WORDS};
-use super::{BuildError, Find, Set, Source, Test};
+use super::compile::{PatternCompiler, SIZE_LIMIT};
+use super::literal::LiteralSet;
+use super::table::{AUTOMATON, LITERALS};
+use super::{BuildError, PatternFinder, PatternSet, PatternSource, PatternTest};
 
-/// No table of a pattern may grow beyond this: a guest may be read anew for every chunk.
+/// The maximum size of a pattern's table.
+///
+/// A guest may be loaded again for every chunk.
 const TABLE_LIMIT: usize = 1 << 20;
 
-type Dfa = dense::DFA<Vec<u32>>;
+type DenseDfa = dense::DFA<Vec<u32>>;
 
-/// Compiles each pattern as it is asked for, and writes its table down.
+/// Compiles each pattern and appends its table.
 #[derive(Default)]
-pub(crate) struct Bake {
+pub(crate) struct PatternBaker {
     /// The tables so far.
     pub tables: Vec<u8>,
 }
 
-impl Bake {
-    /// Appends an automaton of so many patterns.
-    fn write(&mut self, dfa: &Dfa, anchored: Anchored, patterns: &[&str]) -> Result<(), BuildError> {
-        let table = Table::of(dfa, anchored).and_then(|table| table.encode(dfa, patterns.len()));
+impl PatternBaker {
+    /// Appends an automaton of these patterns.
+    fn write(&mut self, dfa: &DenseDfa, anchored: Anchored, patterns: &[&str]) -> Result<(), BuildError> {
+        let table = TableLayout::of(dfa, anchored).and_then(|table| table.encode(dfa, patterns.len()));
         let table = table.filter(|table| table.len() <= TABLE_LIMIT).ok_or_else(|| too_large(patterns))?;
         self.append(AUTOMATON, &table);
         Ok(())
@@ -36,33 +38,33 @@ impl Bake {
 
     fn append(&mut self, form: u8, table: &[u8]) {
         self.tables.push(form);
-        // A table beyond 4 GB was refused by its limit.
+        // The size is below 4 GB: `TABLE_LIMIT` was checked.
         self.tables.extend_from_slice(&u32::try_from(table.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.tables.extend_from_slice(table);
     }
 }
 
-/// An automaton laid out by byte.
-struct Table {
-    /// The states in the order of their numbers: the dead one, those that match, the others.
+/// An automaton whose transitions are indexed by byte.
+struct TableLayout {
+    /// The states in the order of their numbers: dead, matching, others.
     states: Vec<StateID>,
     matching: u16,
-    /// The state in which a search begins behind each byte, and behind the edge.
+    /// The start state of a search after each byte, and after the edge.
     starts: Vec<u16>,
-    /// For each state, the next by byte, and by the edge.
+    /// For each state, the next state by byte, and by the edge.
     next: Vec<Vec<u16>>,
 }
 
-/// The bytes, and the edge behind them.
+/// The bytes, followed by the edge of the text.
 const SYMBOLS: core::ops::Range<usize> = 0..257;
 
-impl Table {
-    /// `None`: it has too many states.
-    fn of(dfa: &Dfa, anchored: Anchored) -> Option<Self> {
+impl TableLayout {
+    /// Lays out an automaton; `None` if it has too many states.
+    fn of(dfa: &DenseDfa, anchored: Anchored) -> Option<Self> {
         let byte = |symbol: usize| u8::try_from(symbol).ok();
         let start = |symbol| {
             let config = start::Config::new().anchored(anchored).look_behind(byte(symbol));
-            // An automaton is asked for the starts that it was built for, and no byte makes it give up.
+            // The automaton was built with these start states, and no byte makes it quit.
             dfa.start_state(&config).ok()
         };
         let next = |state, symbol| {
@@ -70,11 +72,11 @@ impl Table {
         };
         let starts = SYMBOLS.map(start).collect::<Option<Vec<_>>>()?;
         let mut reached: BTreeMap<StateID, Vec<StateID>> = BTreeMap::new();
-        let mut todo = starts.clone();
-        while let Some(state) = todo.pop() {
+        let mut pending = starts.clone();
+        while let Some(state) = pending.pop() {
             if let std::collections::btree_map::Entry::Vacant(vacant) = reached.entry(state) {
                 let row: Vec<StateID> = SYMBOLS.map(|symbol| next(state, symbol)).collect();
-                todo.extend(&row);
+                pending.extend(&row);
                 vacant.insert(row);
             }
         }
@@ -101,12 +103,12 @@ impl Table {
         })
     }
 
-    fn encode(&self, dfa: &Dfa, patterns: usize) -> Option<Vec<u8>> {
+    fn encode(&self, dfa: &DenseDfa, patterns: usize) -> Option<Vec<u8>> {
         let at = |symbol: usize| {
             let rows = self.next.iter().chain([&self.starts]);
             rows.map(|row| row.get(symbol).copied()).collect::<Option<Vec<u16>>>()
         };
-        // Symbols between which the automaton makes no difference are one column; the edge has its own, the last.
+        // Symbols with equal transitions share a column; the edge has its own, the last.
         let mut columns: Vec<Vec<u16>> = Vec::new();
         let mut column = Vec::new();
         for symbol in SYMBOLS {
@@ -159,7 +161,7 @@ fn thompson() -> thompson::Config {
     thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT))
 }
 
-fn all(patterns: &[&str]) -> Result<Dfa, BuildError> {
+fn build_dense(patterns: &[&str]) -> Result<DenseDfa, BuildError> {
     dense::Builder::new()
         .configure(config(MatchKind::All))
         .thompson(thompson())
@@ -189,18 +191,18 @@ fn refused(patterns: &[&str], error: &dense::BuildError) -> BuildError {
     }
 }
 
-impl Source for Bake {
-    fn test(&mut self, pattern: &str) -> Result<Test, BuildError> {
-        let words = Literals::of(&[pattern]);
-        if words.others(1).is_empty() {
-            self.append(WORDS, &words.to_bytes());
+impl PatternSource for PatternBaker {
+    fn test(&mut self, pattern: &str) -> Result<PatternTest, BuildError> {
+        let literals = LiteralSet::of(&[pattern]);
+        if literals.other_patterns(1).is_empty() {
+            self.append(LITERALS, &literals.to_bytes());
         } else {
-            self.write(&all(&[pattern])?, Anchored::No, &[pattern])?;
+            self.write(&build_dense(&[pattern])?, Anchored::No, &[pattern])?;
         }
-        Compile.test(pattern)
+        PatternCompiler.test(pattern)
     }
 
-    fn find(&mut self, pattern: &str) -> Result<Find, BuildError> {
+    fn find(&mut self, pattern: &str) -> Result<PatternFinder, BuildError> {
         let built = regex::Builder::new()
             .dense(config(MatchKind::LeftmostFirst))
             .thompson(thompson())
@@ -208,17 +210,17 @@ impl Source for Bake {
             .map_err(|error| refused(&[pattern], &error))?;
         self.write(built.forward(), Anchored::No, &[pattern])?;
         self.write(built.reverse(), Anchored::Yes, &[pattern])?;
-        Compile.find(pattern)
+        PatternCompiler.find(pattern)
     }
 
-    fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-        let words = Literals::of(patterns);
-        self.append(WORDS, &words.to_bytes());
-        let others = words.others(patterns.len()).into_iter();
-        let others: Vec<&str> = others.filter_map(|place| patterns.get(place).copied()).collect();
+    fn set(&mut self, patterns: &[&str]) -> Result<PatternSet, BuildError> {
+        let literals = LiteralSet::of(patterns);
+        self.append(LITERALS, &literals.to_bytes());
+        let others = literals.other_patterns(patterns.len()).into_iter();
+        let others: Vec<&str> = others.filter_map(|index| patterns.get(index).copied()).collect();
         if !others.is_empty() {
-            self.write(&all(&others)?, Anchored::No, &others)?;
+            self.write(&build_dense(&others)?, Anchored::No, &others)?;
         }
-        Compile.set(patterns)
+        PatternCompiler.set(patterns)
     }
 }

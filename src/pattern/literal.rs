@@ -1,181 +1,194 @@
-//! Patterns that are nothing but words, at the beginning, at the end or anywhere: `^system:`, `^exec|unsafe$|secret`.
+//! Patterns that are alternatives of literals, each optionally anchored.
 //!
-//! Most patterns of data filters are such. A comparison or two answers them, where an automaton has to be set up for
-//! each text and then takes a step for each byte. Words at an end are looked up among each other, so that a thousand cost
-//! some ten comparisons.
+//! For example `^system:` or `^exec|unsafe$|secret`. Most patterns of data filters are of this form. One or two
+//! comparisons decide them, where an automaton has to be initialised for each text and then takes a step for each byte.
+//! Anchored literals are found by binary search, so that a thousand cost about ten comparisons.
 
 #![expect(clippy::inline_always, reason = "each finding's entity comes by here, measured")]
 
 use core::cmp::Ordering;
 use std::borrow::Cow;
 
-/// With more words than this that may appear anywhere an automaton, which reads a text once for all of them, is quicker.
+/// The maximum number of unanchored literals.
+///
+/// For more, an automaton is faster, which reads a text once for all of them.
 #[cfg(feature = "compile")]
-const MOST: usize = 16;
+const MAX_LITERALS: usize = 16;
 
-/// The words of some patterns.
-pub(crate) struct Literals {
-    starts: End,
-    ends: End,
-    within: Vec<Word>,
+/// The literals of some patterns.
+pub(crate) struct LiteralSet {
+    prefixes: AffixIndex,
+    suffixes: AffixIndex,
+    infixes: Vec<AnchoredLiteral>,
 }
 
-/// Words that stand at one end of a text, in the order of their bytes from that end on.
-struct End {
-    words: Vec<Sorted>,
-    /// Whether they are read from a text's end.
+/// Literals that are anchored at the same end of a text.
+///
+/// They are sorted by their bytes, read from that end.
+struct AffixIndex {
+    entries: Vec<AffixEntry>,
+    /// Whether they are anchored at, and read from, the end of a text.
     backwards: bool,
-    /// Which bytes a word has at this end, by their lowest six bits: most texts begin with none of them.
-    outermost: u64,
+    /// The first bytes of the literals from that end, a bit per value of six bits.
+    /// A bit is set if it is the lowest six bits of a first byte. Most texts begin with none of these bytes.
+    first_bytes: u64,
 }
 
-struct Sorted {
+struct AffixEntry {
     /// See [`key`].
     key: u64,
-    /// By how many bits a key has more than the word.
+    /// The number of unused low bits of `key`.
     shift: u32,
-    /// Whether a text that has the key's bytes has the word.
-    is_key: bool,
-    word: Word,
-    /// The place of the longest other word with which this one begins: all others that a text begins with, too, are found
-    /// behind each other.
-    shorter: Option<usize>,
+    /// Whether a match of the key is a match of the literal.
+    decided_by_key: bool,
+    literal: AnchoredLiteral,
+    /// The index of the longest proper prefix in the list.
+    /// Following these links enumerates all prefixes of this literal.
+    next_prefix: Option<usize>,
 }
 
-/// A word, and where in a text it has to stand.
+/// A literal, and the ends of the text at which it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Word {
+struct AnchoredLiteral {
     pattern: u16,
     at_start: bool,
     at_end: bool,
     bytes: Cow<'static, [u8]>,
 }
 
-impl Literals {
-    fn new(words: Vec<Word>) -> Self {
-        let (within, words): (Vec<_>, Vec<_>) =
-            words.into_iter().partition(|word| !word.at_start && !word.at_end);
-        let (starts, ends) = words.into_iter().partition(|word| word.at_start);
-        Self { starts: End::new(starts, false), ends: End::new(ends, true), within }
+impl LiteralSet {
+    fn new(literals: Vec<AnchoredLiteral>) -> Self {
+        let (infixes, literals): (Vec<_>, Vec<_>) =
+            literals.into_iter().partition(|literal| !literal.at_start && !literal.at_end);
+        let (prefixes, suffixes) = literals.into_iter().partition(|literal| literal.at_start);
+        Self {
+            prefixes: AffixIndex::new(prefixes, false),
+            suffixes: AffixIndex::new(suffixes, true),
+            infixes,
+        }
     }
 
-    /// Whether a pattern occurs.
+    /// Whether a pattern matches.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let mut found = false;
-        self.which(text, |_| found = true);
+        self.for_each_found(text, |_| found = true);
         found
     }
 
-    /// The patterns that occur; one of several words may be told more than once.
+    /// Calls `on` with the index of each pattern that matches.
+    ///
+    /// A pattern of several literals may be reported more than once.
     #[inline]
-    pub fn which(&self, text: &[u8], mut on: impl FnMut(usize)) {
-        self.starts.each(text, &mut on);
-        self.ends.each(text, &mut on);
-        for word in self.within.iter().filter(|word| word.is_in(text)) {
-            on(usize::from(word.pattern));
+    pub fn for_each_found(&self, text: &[u8], mut on: impl FnMut(usize)) {
+        self.prefixes.for_each_found(text, &mut on);
+        self.suffixes.for_each_found(text, &mut on);
+        for literal in self.infixes.iter().filter(|literal| literal.is_in(text)) {
+            on(usize::from(literal.pattern));
         }
     }
 
-    /// Those of so many patterns of which nothing is here.
-    pub fn others(&self, patterns: usize) -> Vec<usize> {
-        let mut others = vec![true; patterns];
-        for word in self.words() {
-            others.get_mut(usize::from(word.pattern)).into_iter().for_each(|other| *other = false);
+    /// Returns the indices of the patterns, of this number, that have no literal here.
+    pub fn other_patterns(&self, patterns: usize) -> Vec<usize> {
+        let mut other_patterns = vec![true; patterns];
+        for literal in self.literals() {
+            other_patterns.get_mut(usize::from(literal.pattern)).into_iter().for_each(|other| *other = false);
         }
-        others.iter().enumerate().filter_map(|(pattern, other)| other.then_some(pattern)).collect()
+        other_patterns.iter().enumerate().filter_map(|(pattern, other)| other.then_some(pattern)).collect()
     }
 
-    fn words(&self) -> impl Iterator<Item = &Word> {
-        let sorted = self.starts.words.iter().chain(&self.ends.words).map(|sorted| &sorted.word);
-        sorted.chain(&self.within)
+    fn literals(&self) -> impl Iterator<Item = &AnchoredLiteral> {
+        let indexed = self.prefixes.entries.iter().chain(&self.suffixes.entries).map(|entry| &entry.literal);
+        indexed.chain(&self.infixes)
     }
 }
 
-impl End {
-    fn new(mut words: Vec<Word>, at_end: bool) -> Self {
-        words.sort_by(|one, other| compare(&one.bytes, &other.bytes, at_end));
-        let mut sorted: Vec<Sorted> = Vec::new();
-        for word in words {
-            // Another that this one begins with is the one before it, or one with which that begins.
-            let mut shorter = sorted.len().checked_sub(1);
-            while let Some(before) = shorter.and_then(|place| sorted.get(place)) {
-                let bytes = &*before.word.bytes;
-                if if at_end { word.bytes.ends_with(bytes) } else { word.bytes.starts_with(bytes) } {
+impl AffixIndex {
+    fn new(mut literals: Vec<AnchoredLiteral>, at_end: bool) -> Self {
+        literals.sort_by(|one, other| compare(&one.bytes, &other.bytes, at_end));
+        let mut entries: Vec<AffixEntry> = Vec::new();
+        for literal in literals {
+            // The longest prefix is the literal before this one, or one of the prefixes of that.
+            let mut next_prefix = entries.len().checked_sub(1);
+            while let Some(before) = next_prefix.and_then(|position| entries.get(position)) {
+                let bytes = &*before.literal.bytes;
+                if if at_end { literal.bytes.ends_with(bytes) } else { literal.bytes.starts_with(bytes) } {
                     break;
                 }
-                shorter = before.shorter;
+                next_prefix = before.next_prefix;
             }
-            let missing = 8_u32.saturating_sub(u32::try_from(word.bytes.len()).unwrap_or(8));
-            let is_key = word.bytes.len() <= 8 && !(word.at_start && word.at_end);
-            sorted.push(Sorted {
-                key: key(&word.bytes, at_end),
+            let missing = 8_u32.saturating_sub(u32::try_from(literal.bytes.len()).unwrap_or(8));
+            let decided_by_key = literal.bytes.len() <= 8 && !(literal.at_start && literal.at_end);
+            entries.push(AffixEntry {
+                key: key(&literal.bytes, at_end),
                 shift: missing.wrapping_mul(8),
-                is_key,
-                word,
-                shorter,
+                decided_by_key,
+                literal,
+                next_prefix,
             });
         }
-        let outermost = sorted.iter().fold(0, |all, sorted| {
-            let bytes = &sorted.word.bytes;
-            // Any text has a word of no length.
-            all | outermost(bytes, at_end).map_or(u64::MAX, |byte| 1_u64.wrapping_shl(byte))
+        let first_bytes = entries.iter().fold(0, |all, entry| {
+            let bytes = &entry.literal.bytes;
+            // An empty literal matches every text.
+            all | end_byte(bytes, at_end).map_or(u64::MAX, |byte| 1_u64.wrapping_shl(byte))
         });
-        Self { words: sorted, backwards: at_end, outermost }
+        Self { entries, backwards: at_end, first_bytes }
     }
 
-    /// Tells the patterns whose words a text has at this end.
+    /// Calls `on` with the pattern of each literal that the text has at this end.
     #[inline(always)]
-    fn each(&self, text: &[u8], mut on: impl FnMut(usize)) {
-        let byte = outermost(text, self.backwards);
-        if byte.is_some_and(|byte| self.outermost.wrapping_shr(byte) & 1 == 0) {
+    fn for_each_found(&self, text: &[u8], mut on: impl FnMut(usize)) {
+        let byte = end_byte(text, self.backwards);
+        if byte.is_some_and(|byte| self.first_bytes.wrapping_shr(byte) & 1 == 0) {
             return;
         }
-        let mut next = self.longest(text);
-        while let Some(sorted) = next {
-            on(usize::from(sorted.word.pattern));
-            next = self.shorter(sorted, text);
+        let mut next = self.longest_match(text);
+        while let Some(entry) = next {
+            on(usize::from(entry.literal.pattern));
+            next = self.longest_matching_prefix(entry, text);
         }
     }
 
-    /// The longest word that a text has at this end.
+    /// Returns the longest literal that the text has at this end.
     #[inline(always)]
-    fn longest(&self, text: &[u8]) -> Option<&Sorted> {
+    fn longest_match(&self, text: &[u8]) -> Option<&AffixEntry> {
         let key = key(text, self.backwards);
-        let up_to = self.words.partition_point(|sorted| {
-            sorted.key < key || sorted.key == key && compare(&sorted.word.bytes, text, self.backwards).is_le()
+        let up_to = self.entries.partition_point(|entry| {
+            entry.key < key || entry.key == key && compare(&entry.literal.bytes, text, self.backwards).is_le()
         });
-        let last = self.words.get(up_to.checked_sub(1)?)?;
-        if last.is_in(text, key) { Some(last) } else { self.shorter(last, text) }
+        let last = self.entries.get(up_to.checked_sub(1)?)?;
+        if last.is_in(text, key) { Some(last) } else { self.longest_matching_prefix(last, text) }
     }
 
-    /// The longest of those with which a word begins that the text has, too.
+    /// Returns the longest prefix of a literal that the text has at this end.
     #[inline(always)]
-    fn shorter(&self, word: &Sorted, text: &[u8]) -> Option<&Sorted> {
-        let mut next = self.words.get(word.shorter?)?;
-        while !next.word.is_in(text) {
-            next = self.words.get(next.shorter?)?;
+    fn longest_matching_prefix(&self, entry: &AffixEntry, text: &[u8]) -> Option<&AffixEntry> {
+        let mut next = self.entries.get(entry.next_prefix?)?;
+        while !next.literal.is_in(text) {
+            next = self.entries.get(next.next_prefix?)?;
         }
         Some(next)
     }
 }
 
-impl Sorted {
-    /// Whether a text with this key has the word.
+impl AffixEntry {
+    /// Whether a text with this key has the literal.
     #[inline(always)]
     fn is_in(&self, text: &[u8], key: u64) -> bool {
-        // A word of no length has no bits to compare.
+        // An empty literal has no bits to compare.
         let begins = (key ^ self.key).checked_shr(self.shift).unwrap_or(0) == 0;
-        begins && (self.is_key && self.word.bytes.len() <= text.len() || self.word.is_in(text))
+        begins && (self.decided_by_key && self.literal.bytes.len() <= text.len() || self.literal.is_in(text))
     }
 }
 
-/// The byte at an end.
+/// Returns the byte at an end.
 #[inline(always)]
-fn outermost(text: &[u8], at_end: bool) -> Option<u32> {
+fn end_byte(text: &[u8], at_end: bool) -> Option<u32> {
     if at_end { text.last() } else { text.first() }.copied().map(u32::from)
 }
 
-/// The first eight bytes, or the last ones backwards, as a number: in the order of the bytes, where they differ.
+/// Returns the first eight bytes, or the last ones reversed, as a number.
+///
+/// Numbers have the order of the bytes, unless the numbers are equal.
 #[inline(always)]
 fn key(text: &[u8], at_end: bool) -> u64 {
     if at_end {
@@ -190,7 +203,7 @@ fn key(text: &[u8], at_end: bool) -> u64 {
     }
 }
 
-/// The same of less than eight bytes, with zeros for those that are missing.
+/// Returns the key of fewer than eight bytes, padded with zeros.
 #[inline(never)]
 fn short_key<'a>(bytes: impl Iterator<Item = &'a u8>, length: usize) -> u64 {
     let all = bytes.fold(0, |key: u64, byte| key << 8 | u64::from(*byte));
@@ -198,24 +211,24 @@ fn short_key<'a>(bytes: impl Iterator<Item = &'a u8>, length: usize) -> u64 {
     u32::try_from(missing).ok().and_then(|missing| all.checked_shl(missing)).unwrap_or(0)
 }
 
-/// The order of two words that begin alike, read from one end or the other.
+/// Compares two literals with equal keys, read from one end or the other.
 #[inline(never)]
 fn compare(one: &[u8], other: &[u8], at_end: bool) -> Ordering {
     if at_end { one.iter().rev().cmp(other.iter().rev()) } else { one.cmp(other) }
 }
 
-impl Word {
+impl AnchoredLiteral {
     #[inline]
     fn is_in(&self, text: &[u8]) -> bool {
         match (self.at_start, self.at_end) {
             (true, true) => text == &*self.bytes,
             (true, false) => text.starts_with(&self.bytes),
             (false, true) => text.ends_with(&self.bytes),
-            (false, false) => self.is_within(text),
+            (false, false) => self.occurs_within(text),
         }
     }
 
-    fn is_within(&self, text: &[u8]) -> bool {
+    fn occurs_within(&self, text: &[u8]) -> bool {
         let Some((first, rest)) = self.bytes.split_first() else { return true };
         let mut left = text;
         while let Some((byte, after)) = left.split_first() {
@@ -228,49 +241,53 @@ impl Word {
     }
 }
 
-/// Words are baked as: the pattern's number (two bytes, the lower first), where it stands (1: at the start, 2: at the end,
-/// 3: both), its length and its bytes.
+/// The baked form of literals.
+///
+/// For each: the pattern's number (two bytes, little-endian), its anchors (1: start, 2: end, 3: both), its length and
+/// its bytes.
 #[cfg(feature = "tables")]
-impl Literals {
+impl LiteralSet {
     pub fn from_bytes(bytes: &'static [u8]) -> Option<Self> {
-        let mut words = Vec::new();
+        let mut literals = Vec::new();
         let mut rest = bytes;
-        while let Some(([low, high, place, length], after)) = rest.split_first_chunk() {
-            let (word, after) = after.split_at_checked(usize::from(*length))?;
-            let (at_start, at_end) = (place & 1 != 0, place & 2 != 0);
+        while let Some(([low, high, anchors, length], after)) = rest.split_first_chunk() {
+            let (literal, after) = after.split_at_checked(usize::from(*length))?;
+            let (at_start, at_end) = (anchors & 1 != 0, anchors & 2 != 0);
             let pattern = u16::from_le_bytes([*low, *high]);
-            words.push(Word { pattern, at_start, at_end, bytes: Cow::Borrowed(word) });
+            literals.push(AnchoredLiteral { pattern, at_start, at_end, bytes: Cow::Borrowed(literal) });
             rest = after;
         }
-        rest.is_empty().then(|| Self::new(words))
+        rest.is_empty().then(|| Self::new(literals))
     }
 
     #[cfg(feature = "bake")]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for Word { pattern, at_start, at_end, bytes: word } in self.words() {
-            let place = u8::from(*at_start) | u8::from(*at_end) << 1;
+        for AnchoredLiteral { pattern, at_start, at_end, bytes: literal } in self.literals() {
+            let anchors = u8::from(*at_start) | u8::from(*at_end) << 1;
             bytes.extend_from_slice(&pattern.to_le_bytes());
-            // No word is longer than `Literals::of` takes.
-            bytes.extend([place, u8::try_from(word.len()).unwrap_or(u8::MAX)]);
-            bytes.extend_from_slice(word);
+            // `LiteralSet::of` accepts no longer literal.
+            bytes.extend([anchors, u8::try_from(literal.len()).unwrap_or(u8::MAX)]);
+            bytes.extend_from_slice(literal);
         }
         bytes
     }
 }
 
 #[cfg(feature = "compile")]
-impl Literals {
-    /// The words of those patterns that are nothing but words.
+impl LiteralSet {
+    /// Returns the literals of the patterns that are alternatives of literals.
     pub fn of(patterns: &[&str]) -> Self {
         let mut all = Vec::new();
-        let mut within = 0_usize;
+        let mut infixes = 0_usize;
         for (index, pattern) in patterns.iter().enumerate() {
-            let Some((index, words)) = u16::try_from(index).ok().zip(Word::of(pattern)) else { continue };
-            let more = words.iter().filter(|word| !word.at_start && !word.at_end).count();
-            if within.saturating_add(more) <= MOST {
-                within = within.saturating_add(more);
-                all.extend(words.into_iter().map(|word| Word { pattern: index, ..word }));
+            let Some((index, literals)) = u16::try_from(index).ok().zip(AnchoredLiteral::of(pattern)) else {
+                continue;
+            };
+            let more = literals.iter().filter(|literal| !literal.at_start && !literal.at_end).count();
+            if infixes.saturating_add(more) <= MAX_LITERALS {
+                infixes = infixes.saturating_add(more);
+                all.extend(literals.into_iter().map(|literal| AnchoredLiteral { pattern: index, ..literal }));
             }
         }
         Self::new(all)
@@ -278,28 +295,30 @@ impl Literals {
 }
 
 #[cfg(feature = "compile")]
-impl Word {
-    /// What a pattern finds, word by word; `None` where that cannot be told so, or a word is too long.
+impl AnchoredLiteral {
+    /// Splits a pattern into literals.
+    ///
+    /// `None` if the pattern is of another form, or a literal is too long.
     fn of(pattern: &str) -> Option<Vec<Self>> {
-        let words = Self::all(&regex_syntax::parse(pattern).ok()?)?;
-        words.iter().all(|word| u8::try_from(word.bytes.len()).is_ok()).then_some(words)
+        let literals = Self::all(&regex_syntax::parse(pattern).ok()?)?;
+        literals.iter().all(|literal| u8::try_from(literal.bytes.len()).is_ok()).then_some(literals)
     }
 
-    /// What an expression finds, word by word; `None` where that cannot be told so.
+    /// Splits an expression into literals; `None` if it is of another form.
     fn all(hir: &regex_syntax::hir::Hir) -> Option<Vec<Self>> {
         use regex_syntax::hir::{HirKind, Look};
 
-        let word = |word: &[u8], at_start, at_end| Self {
+        let anchored = |literal: &[u8], at_start, at_end| Self {
             pattern: 0,
             at_start,
             at_end,
-            bytes: Cow::Owned(word.to_vec()),
+            bytes: Cow::Owned(literal.to_vec()),
         };
         Some(match hir.kind() {
-            HirKind::Empty => vec![word(b"", false, false)],
-            HirKind::Literal(literal) => vec![word(&literal.0, false, false)],
-            HirKind::Look(Look::Start) => vec![word(b"", true, false)],
-            HirKind::Look(Look::End) => vec![word(b"", false, true)],
+            HirKind::Empty => vec![anchored(b"", false, false)],
+            HirKind::Literal(literal) => vec![anchored(&literal.0, false, false)],
+            HirKind::Look(Look::Start) => vec![anchored(b"", true, false)],
+            HirKind::Look(Look::End) => vec![anchored(b"", false, true)],
             HirKind::Capture(capture) => Self::all(&capture.sub)?,
             HirKind::Alternation(branches) => {
                 let mut all = Vec::new();
@@ -309,12 +328,12 @@ impl Word {
                 all
             }
             HirKind::Concat(parts) => {
-                let mut all = vec![word(b"", false, false)];
+                let mut all = vec![anchored(b"", false, false)];
                 for part in parts {
                     let next = Self::all(part)?;
-                    let pairs = all.iter().flat_map(|one| next.iter().map(|other| one.then(other)));
+                    let pairs = all.iter().flat_map(|one| next.iter().map(|other| one.followed_by(other)));
                     all = pairs.collect::<Option<_>>()?;
-                    if all.len() > MOST {
+                    if all.len() > MAX_LITERALS {
                         return None;
                     }
                 }
@@ -324,16 +343,16 @@ impl Word {
         })
     }
 
-    /// This word and another behind it; `None` where an end of the text would have to be within.
-    fn then(&self, other: &Self) -> Option<Self> {
-        let within = self.at_end && !other.bytes.is_empty() || other.at_start && !self.bytes.is_empty();
+    /// Concatenates two literals; `None` if an anchor would be inside the result.
+    fn followed_by(&self, other: &Self) -> Option<Self> {
+        let infixes = self.at_end && !other.bytes.is_empty() || other.at_start && !self.bytes.is_empty();
         let both = Self {
             pattern: 0,
             at_start: self.at_start || other.at_start,
             at_end: self.at_end || other.at_end,
             bytes: [&*self.bytes, &*other.bytes].concat().into(),
         };
-        (!within).then_some(both)
+        (!infixes).then_some(both)
     }
 }
 
@@ -365,7 +384,7 @@ mod tests {
             "é",
             "xéy",
             "éa",
-            // Other bytes at their ends, with the lowest six bits of those of `é` and `a`.
+            // These begin or end with bytes that have the lowest six bits of those of `é` and `a`.
             "Ci",
             "!i",
             "C!",
@@ -388,24 +407,28 @@ mod tests {
             "^é|a$",
             "^a|é$",
         ];
-        let whole = Literals::of(&patterns);
-        assert!(whole.others(patterns.len()).is_empty());
+        let whole = LiteralSet::of(&patterns);
+        assert!(whole.other_patterns(patterns.len()).is_empty());
         for text in texts {
-            let mut told: Vec<usize> = Vec::new();
-            whole.which(text.as_bytes(), |pattern| told.push(pattern));
+            let mut found_patterns: Vec<usize> = Vec::new();
+            whole.for_each_found(text.as_bytes(), |pattern| found_patterns.push(pattern));
             for (index, pattern) in patterns.iter().enumerate() {
                 let regex = crate::pattern::single(pattern).expect("a pattern");
-                let literals = Literals::of(&[pattern]);
+                let literals = LiteralSet::of(&[pattern]);
                 assert_eq!(
                     literals.is_match(text.as_bytes()),
                     regex.is_match(text),
                     "`{pattern}` in `{text}`"
                 );
-                assert_eq!(told.contains(&index), regex.is_match(text), "`{pattern}` of all in `{text}`");
+                assert_eq!(
+                    found_patterns.contains(&index),
+                    regex.is_match(text),
+                    "`{pattern}` of all in `{text}`"
+                );
             }
         }
         let more = ["a.c", "a+", "(?i)a", "[ab]", "\\bword", "(?m)^a", "a$b", "a^b", "x?", "(a|b)c"];
-        assert_eq!(Literals::of(&more).others(more.len()), (0..more.len()).collect::<Vec<_>>());
+        assert_eq!(LiteralSet::of(&more).other_patterns(more.len()), (0..more.len()).collect::<Vec<_>>());
     }
 
     #[test]
@@ -419,8 +442,8 @@ mod tests {
         let patterns: Vec<String> =
             forms.iter().flat_map(|form| numbers.iter().map(|number| form(number))).collect();
         let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-        let literals = Literals::of(&patterns);
-        assert!(literals.others(patterns.len()).is_empty());
+        let literals = LiteralSet::of(&patterns);
+        assert!(literals.other_patterns(patterns.len()).is_empty());
         for text in [
             "",
             "0",
@@ -434,9 +457,9 @@ mod tests {
             "the first 2999",
             "the last 31",
         ] {
-            let mut told = Vec::new();
-            literals.which(text.as_bytes(), |pattern| told.push(pattern));
-            told.sort_unstable();
+            let mut found_patterns = Vec::new();
+            literals.for_each_found(text.as_bytes(), |pattern| found_patterns.push(pattern));
+            found_patterns.sort_unstable();
             let expected = |(index, pattern): (usize, &&str)| {
                 let number = numbers[index % 3000].as_str();
                 let found = match index / 3000 {
@@ -448,17 +471,17 @@ mod tests {
                 found.then_some(index)
             };
             let expected: Vec<usize> = patterns.iter().enumerate().filter_map(expected).collect();
-            assert_eq!(told, expected, "{text}");
+            assert_eq!(found_patterns, expected, "{text}");
         }
     }
 
     #[cfg(feature = "bake")]
     #[test]
     fn words_are_baked_and_read_again() {
-        let literals = Literals::of(&["^system:|^admin$", "unsafe$|exec", ""]);
+        let literals = LiteralSet::of(&["^system:|^admin$", "unsafe$|exec", ""]);
         let bytes: &'static [u8] = Box::leak(literals.to_bytes().into_boxed_slice());
-        let again = Literals::from_bytes(bytes).expect("whole");
-        assert!(again.words().eq(literals.words()));
-        assert!(Literals::from_bytes(&bytes[..bytes.len() - 1]).is_none());
+        let again = LiteralSet::from_bytes(bytes).expect("whole");
+        assert!(again.literals().eq(literals.literals()));
+        assert!(LiteralSet::from_bytes(&bytes[..bytes.len() - 1]).is_none());
     }
 }

@@ -1,38 +1,39 @@
-//! Patterns as tables: automata that were built, minimised and written down beforehand, and are searched in place.
+//! Patterns as tables: automata that are built and minimised in advance.
 //!
-//! Tables stand in the order in which a filter under construction asks for its patterns. A set has its words first, even
-//! if there are none, and then an automaton of the patterns that have no word. Decision: a form of our own,
-//! not `regex-automata`'s, whose reader and searches would be a sixth of a guest; a state is two bytes, and a search takes
-//! an interpreter a dozen instructions for each byte of the text. A table is its form, one byte ([`WORDS`] or
-//! [`AUTOMATON`]), its length, four, and what is in it; all numbers are little-endian, and those in an automaton have two
-//! bytes:
+//! A search reads a table in place. Tables are in the order in which a filter under construction requests its patterns. A
+//! set has a table of literals first, even if it is empty, and then an automaton of the patterns that have no literals.
+//! Decision: a format of our own, not `regex-automata`'s, whose reader and searches would be a sixth of a guest. A state is
+//! two bytes, and a search takes an interpreter a dozen instructions for each byte of the text.
+//!
+//! A table is its form, one byte ([`LITERALS`] or [`AUTOMATON`]), the length of its content, four bytes, and its content.
+//! All numbers are little-endian, and those in an automaton have two bytes:
 //!
 //! | part | bytes |
 //! |---|---|
-//! | how many patterns, matching states, columns | 2 each |
+//! | the numbers of patterns, matching states, columns | 2 each |
 //! | the column of each byte | 256 |
-//! | the state in which a search begins behind each column | 2 × columns |
+//! | the start state of a search after each column | 2 × columns |
 //! | for each matching state, a bit for each pattern that it matches | ⌈patterns ÷ 8⌉ × matching states |
-//! | for each state, the next by column | 2 × columns × states |
+//! | for each state, the next state by column | 2 × columns × states |
 //!
-//! The last column is the text's edge. State 0 is dead; those that match come next. A state matches one byte late, so that
-//! the automaton has seen what stands behind a match.
+//! The last column is the text's edge. State 0 is dead; the matching states come next. A state matches one byte late, so
+//! that the automaton has read the byte after a match.
 
 use core::ops::{ControlFlow, Range};
 
-use super::literal::Literals;
-use super::{Automaton, BuildError, Find, More, Set, Source, Test};
+use super::literal::LiteralSet;
+use super::{Automaton, BuildError, OtherPatterns, PatternFinder, PatternSet, PatternSource, PatternTest};
 
-/// Words, which need no automaton.
-pub(super) const WORDS: u8 = 0;
-/// An automaton.
+/// The form of literals, which need no automaton.
+pub(super) const LITERALS: u8 = 0;
+/// The form of an automaton.
 pub(super) const AUTOMATON: u8 = 1;
 
-/// One automaton.
+/// An automaton in the bytes of a table.
 pub(crate) struct Dfa {
     column: &'static [u8; 256],
     columns: usize,
-    /// As many states from 1 on match.
+    /// The number of matching states; they follow state 0.
     matching: usize,
     patterns: usize,
     starts: &'static [u8],
@@ -52,7 +53,7 @@ impl Dfa {
         Some(Self { column, columns, matching, patterns, starts, found, next })
     }
 
-    /// The column of the text's edge.
+    /// Returns the column of the text's edge.
     fn edge(&self) -> usize {
         self.columns.wrapping_sub(1)
     }
@@ -61,10 +62,10 @@ impl Dfa {
         self.column.get(usize::from(byte)).copied().map_or(0, usize::from)
     }
 
-    /// The state in which a search begins behind a byte, or at the text's edge.
-    fn start(&self, behind: Option<&u8>) -> usize {
-        let column = behind.map_or(self.edge(), |byte| self.column(*byte));
-        // A table is checked to be whole when it is baked; of a damaged one a search finds nothing.
+    /// Returns the start state of a search after a byte, or at the text's edge.
+    fn start(&self, previous: Option<&u8>) -> usize {
+        let column = previous.map_or(self.edge(), |byte| self.column(*byte));
+        // A table is validated when it is baked; a search of a damaged one finds no match.
         number(self.starts, column).unwrap_or(DEAD)
     }
 
@@ -77,7 +78,7 @@ impl Dfa {
         state.wrapping_sub(1) < self.matching
     }
 
-    /// Whether a pattern occurs.
+    /// Whether a pattern matches.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let mut state = self.start(None);
         for byte in text {
@@ -91,16 +92,16 @@ impl Dfa {
 
     /// Adds the patterns that a state matches.
     #[cold]
-    fn note(&self, state: usize, found: &mut [u8]) {
+    fn add_matches(&self, state: usize, found: &mut [u8]) {
         let Some(index) = state.checked_sub(1).filter(|index| *index < self.matching) else { return };
-        // A damaged table may be of no pattern at all, and there are no chunks of nothing.
+        // A damaged table may have no patterns, and a chunk size of 0 is not allowed.
         let width = self.patterns.div_ceil(8).max(1);
         let bits = self.found.chunks_exact(width).nth(index).unwrap_or_default();
         found.iter_mut().zip(bits).for_each(|(all, bits)| *all |= bits);
     }
 
-    /// The end of the leftmost match that begins at `at` or later.
-    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+    /// Returns the end of the leftmost match that begins at `at` or later.
+    fn match_end(&self, text: &[u8], at: usize) -> Option<usize> {
         let rest = text.get(at..)?;
         let mut state = self.start(at.checked_sub(1).and_then(|before| text.get(before)));
         let mut end = None;
@@ -116,41 +117,43 @@ impl Dfa {
         if self.matches(self.next(state, self.edge())) { Some(text.len()) } else { end }
     }
 
-    /// The beginning of the match that ends at `end` and begins at `at` or later, for an automaton that reads backwards.
-    fn begin(&self, text: &[u8], at: usize, end: usize) -> Option<usize> {
+    /// Returns the start of the match that ends at `end` and begins at `at` or later.
+    ///
+    /// For an automaton that reads backwards.
+    fn match_start(&self, text: &[u8], at: usize, end: usize) -> Option<usize> {
         let mut state = self.start(text.get(end));
-        let mut begin = None;
+        let mut start = None;
         for (index, byte) in text.get(at..end)?.iter().enumerate().rev() {
             state = self.next(state, self.column(*byte));
             if state == DEAD {
-                return begin;
+                return start;
             }
             if self.matches(state) {
-                begin = Some(at.wrapping_add(index).wrapping_add(1));
+                start = Some(at.wrapping_add(index).wrapping_add(1));
             }
         }
         let before = at.checked_sub(1).and_then(|before| text.get(before));
         let last = self.next(state, before.map_or(self.edge(), |byte| self.column(*byte)));
-        if self.matches(last) { Some(at) } else { begin }
+        if self.matches(last) { Some(at) } else { start }
     }
 }
 
-/// The number at an index.
+/// Returns the number at an index.
 #[inline]
 fn number(bytes: &[u8], index: usize) -> Option<usize> {
     Some(usize::from(u16::from_le_bytes(*bytes.get(index.wrapping_mul(2)..)?.first_chunk()?)))
 }
 
-/// An automaton of several patterns, and those that were found.
-pub(crate) struct Many {
+/// An automaton of several patterns, and the buffer of a search.
+pub(crate) struct TableSet {
     dfa: Dfa,
-    /// A bit for each.
+    /// A bit for each pattern.
     found: Box<[u8]>,
 }
 
-impl Many {
-    /// Tells the patterns that occur.
-    pub fn which(&mut self, text: &[u8], mut on: impl FnMut(usize)) {
+impl TableSet {
+    /// Calls `on` with the index of each pattern that matches.
+    pub fn for_each_found(&mut self, text: &[u8], mut on: impl FnMut(usize)) {
         let Self { dfa, found } = self;
         if dfa.patterns == 1 {
             if dfa.is_match(text) {
@@ -163,10 +166,10 @@ impl Many {
         for byte in text {
             state = dfa.next(state, dfa.column(*byte));
             if state <= dfa.matching {
-                dfa.note(state, found);
+                dfa.add_matches(state, found);
             }
         }
-        dfa.note(dfa.next(state, dfa.edge()), found);
+        dfa.add_matches(dfa.next(state, dfa.edge()), found);
         for (at, byte) in found.iter().enumerate().filter(|(_, byte)| **byte != 0) {
             (0..8)
                 .filter(|bit| byte >> bit & 1 == 1)
@@ -175,54 +178,56 @@ impl Many {
     }
 }
 
-/// A pair of automata: one finds a match's end, the other its beginning.
-pub(crate) struct Pair {
+/// Two automata: one finds the end of a match, the other its start.
+pub(crate) struct DfaPair {
     forwards: Dfa,
     backwards: Dfa,
 }
 
-impl Pair {
+impl DfaPair {
     /// Whether there is a match, or an empty one within a character.
     pub fn occurs(&self, text: &[u8]) -> bool {
-        self.forwards.end(text, 0).is_some()
+        self.forwards.match_end(text, 0).is_some()
     }
 
-    /// Calls `on` for each match, from left to right, until it breaks. No two overlap.
+    /// Calls `on` for each match, from left to right, until it breaks.
+    ///
+    /// Matches do not overlap.
     pub fn each(&self, text: &str, mut on: impl FnMut(Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
         let bytes = text.as_bytes();
         let (mut at, mut last) = (0, None);
-        while let Some(end) = self.forwards.end(bytes, at) {
-            let begin = self.backwards.begin(bytes, at, end).unwrap_or(end);
-            let nothing = begin == end && (last == Some(end) || !text.is_char_boundary(end));
-            if !nothing {
+        while let Some(end) = self.forwards.match_end(bytes, at) {
+            let begin = self.backwards.match_start(bytes, at, end).unwrap_or(end);
+            let empty = begin == end && (last == Some(end) || !text.is_char_boundary(end));
+            if !empty {
                 on(begin..end)?;
                 last = Some(end);
             }
-            at = if nothing { end.wrapping_add(1) } else { end };
+            at = if empty { end.wrapping_add(1) } else { end };
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Reads one table after the other.
-pub(crate) struct Tables {
+/// Reads the tables in the order in which they were written.
+pub(crate) struct TableReader {
     rest: &'static [u8],
 }
 
-impl Tables {
-    /// Tables one behind the other.
+impl TableReader {
+    /// Reads concatenated tables.
     pub fn new(bytes: &'static [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    fn next(&mut self) -> Result<Table, BuildError> {
+    fn next(&mut self) -> Result<BakedTable, BuildError> {
         let mut next = || {
             let ([form, length @ ..], rest) = self.rest.split_first_chunk::<5>()?;
             let (table, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
             self.rest = rest;
             match *form {
-                WORDS => Literals::from_bytes(table).map(Table::Words),
-                AUTOMATON => Dfa::of(table).map(Table::Dfa),
+                LITERALS => LiteralSet::from_bytes(table).map(BakedTable::Literals),
+                AUTOMATON => Dfa::of(table).map(BakedTable::Dfa),
                 _ => None,
             }
         };
@@ -231,46 +236,49 @@ impl Tables {
 
     fn dfa(&mut self) -> Result<Dfa, BuildError> {
         match self.next()? {
-            Table::Dfa(dfa) => Ok(dfa),
-            Table::Words(_) => Err(damaged()),
+            BakedTable::Dfa(dfa) => Ok(dfa),
+            BakedTable::Literals(_) => Err(damaged()),
         }
     }
 }
 
-/// What one table is of.
-enum Table {
-    Words(Literals),
+/// The content of one table.
+enum BakedTable {
+    Literals(LiteralSet),
     Dfa(Dfa),
 }
 
-impl Source for Tables {
-    fn test(&mut self, _: &str) -> Result<Test, BuildError> {
+impl PatternSource for TableReader {
+    fn test(&mut self, _: &str) -> Result<PatternTest, BuildError> {
         Ok(match self.next()? {
-            Table::Words(words) => Test::Literals(words),
-            Table::Dfa(dfa) => Test::Table(dfa),
+            BakedTable::Literals(words) => PatternTest::Literals(words),
+            BakedTable::Dfa(dfa) => PatternTest::Table(dfa),
         })
     }
 
-    fn find(&mut self, _: &str) -> Result<Find, BuildError> {
-        Ok(Find::Table(Pair { forwards: self.dfa()?, backwards: self.dfa()? }))
+    fn find(&mut self, _: &str) -> Result<PatternFinder, BuildError> {
+        Ok(PatternFinder::Table(DfaPair { forwards: self.dfa()?, backwards: self.dfa()? }))
     }
 
-    fn set(&mut self, patterns: &[&str]) -> Result<Set, BuildError> {
-        let Table::Words(literals) = self.next()? else { return Err(damaged()) };
-        let places = literals.others(patterns.len());
-        if places.is_empty() {
-            return Ok(Set { literals, more: None });
+    fn set(&mut self, patterns: &[&str]) -> Result<PatternSet, BuildError> {
+        let BakedTable::Literals(literals) = self.next()? else { return Err(damaged()) };
+        let indices = literals.other_patterns(patterns.len());
+        if indices.is_empty() {
+            return Ok(PatternSet { literals, others: None });
         }
         let dfa = self.dfa()?;
-        if dfa.patterns != places.len() {
+        if dfa.patterns != indices.len() {
             return Err(damaged());
         }
-        let found = vec![0; places.len().div_ceil(8)].into_boxed_slice();
-        Ok(Set { literals, more: Some(More { automaton: Automaton::Table(Many { dfa, found }), places }) })
+        let found = vec![0; indices.len().div_ceil(8)].into_boxed_slice();
+        Ok(PatternSet {
+            literals,
+            others: Some(OtherPatterns { automaton: Automaton::Table(TableSet { dfa, found }), indices }),
+        })
     }
 }
 
-/// What is wrong with a baked configuration that cannot be read.
+/// Returns the error for a baked configuration that cannot be read.
 pub(crate) fn damaged() -> BuildError {
     BuildError("the baked configuration is damaged, or of another version; bake it again".to_owned())
 }

@@ -1,5 +1,7 @@
-//! A body in its editable form: the few bodies that have to change are read into a document, edited while they are
-//! read or afterwards, and written in the encoding that the host wants.
+//! The editable form of a body.
+//!
+//! The few bodies that have to change are read into a document, edited while or after reading, and written in the
+//! host's encoding.
 
 use std::borrow::Cow;
 
@@ -9,9 +11,9 @@ use super::{Number, Reader, Str, Token, plain_length};
 /// One event of a body, in document order.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// A map begins; it has so many members.
+    /// A map begins; it has this many members.
     Map(u32),
-    /// A list begins; it has so many elements.
+    /// A list begins; it has this many elements.
     List(u32),
     /// The innermost map or list ends.
     End,
@@ -28,8 +30,10 @@ pub enum Event<'a> {
 }
 
 impl<'a> From<Token<'a>> for Event<'a> {
-    /// What JSON has no form for becomes a string: keys that are numbers, numbers beyond the range of a float, and
-    /// extensions, of which only the type and the length are kept.
+    /// Converts tokens without a JSON form to strings.
+    ///
+    /// These are number keys, numbers beyond the range of a float, and extensions, of which only the type and the
+    /// length are kept.
     fn from(token: Token<'a>) -> Self {
         match token {
             Token::Map => Self::Map(0),
@@ -53,32 +57,33 @@ impl<'a> From<Token<'a>> for Event<'a> {
     }
 }
 
-/// Changes a document while it is read. Called for every event in order.
+/// Changes a document while it is read. Called for each event in order.
 pub(crate) trait Edit {
-    /// Changes the text of an event, if it has to.
+    /// Changes the text of an event if necessary.
     fn edit(&mut self, event: &mut Event<'_>);
 
-    /// Returns the text that replaces a list of bytes, if it has to change.
+    /// Returns the replacement of a list of bytes, or `None` to keep the list.
     fn edit_bytes(&mut self, _: &[u8]) -> Option<String> {
         None
     }
 }
 
-/// Reads a body as it is.
-pub(crate) struct Unchanged;
+/// Changes nothing.
+pub(crate) struct NoEdits;
 
-impl Edit for Unchanged {
+impl Edit for NoEdits {
     fn edit(&mut self, _: &mut Event<'_>) {}
 }
 
-/// How a body is read.
+/// The limits of reading a body.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
-    /// The longest string, bytes; what follows is replaced by a remark.
+    /// The maximum length of a string in bytes. The rest is replaced by a remark.
     pub string: usize,
-    /// The size as JSON without the strings of values, bytes; reading stops where it is reached.
+    /// The size without the content of string values at which reading stops.
+    /// In bytes of JSON.
     pub structure: usize,
-    /// The size of the whole as JSON, bytes; reading stops where it is reached.
+    /// The size at which reading stops, in bytes of JSON.
     pub total: usize,
 }
 
@@ -86,31 +91,35 @@ impl Limits {
     pub const NONE: Self = Self { string: usize::MAX, structure: usize::MAX, total: usize::MAX };
 }
 
-/// A string is cut only if that removes more than the remark about it adds.
+/// The maximum length of the remark about removed bytes.
+///
+/// A string is truncated only if that removes more than the remark adds.
 pub(crate) const REMARK: usize = 40;
 
-/// A body as events. The default is empty: no value at all.
+/// A body as events. The default is empty and contains no value.
 #[derive(Clone, Debug, Default)]
 pub struct Document<'a> {
-    /// The events; containers balance, and their counts are right.
+    /// The events. Containers are balanced, and their counts are correct.
     pub events: Vec<Event<'a>>,
 }
 
 impl<'a> Document<'a> {
-    /// Reads a body up to its end, to the limits, or to an error of its encoding, and closes what is open then; whether
-    /// it was read to its end. Of members with the same key only the first is kept.
+    /// Reads a body up to its end, a limit or an encoding error.
+    ///
+    /// Closes the containers that are open then. Returns whether the body was read to its end. Of members with
+    /// duplicate keys only the first is kept.
     pub(crate) fn read_within(
         reader: &mut (impl Reader<'a> + Clone),
         limits: Limits,
         edit: &mut dyn Edit,
     ) -> (Self, bool) {
-        let mut builder = Builder::default();
+        let mut builder = DocumentBuilder::default();
         let (mut structure, mut total) = (0_usize, 0_usize);
         let mut broken = false;
         let complete = loop {
             let mut event = match reader.next() {
                 Ok(_) if broken => break false,
-                Ok(Some(Token::List)) if let Some((text, complete)) = edited_bytes(reader, edit) => {
+                Ok(Some(Token::List)) if let Some((text, complete)) = edited_byte_list(reader, edit) => {
                     broken = !complete;
                     Event::Str(text)
                 }
@@ -141,7 +150,7 @@ impl<'a> Document<'a> {
         self.events.iter().all(|event| on(event.token()));
     }
 
-    /// A map of the given members.
+    /// Creates a map of the given members.
     pub(crate) fn map(members: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         let mut map = Self { events: vec![Event::Map(0), Event::End] };
         for (key, value) in members {
@@ -150,22 +159,22 @@ impl<'a> Document<'a> {
         map
     }
 
-    /// A string.
+    /// Creates a string.
     pub(crate) fn str(text: impl Into<Cow<'a, str>>) -> Self {
         Self { events: vec![Event::Str(text.into())] }
     }
 
-    /// An integer.
+    /// Creates an integer.
     pub(crate) fn int(value: i64) -> Self {
         Self { events: vec![Event::Number(Number::Int(value))] }
     }
 
-    /// A count.
+    /// Creates an unsigned integer.
     pub(crate) fn uint(value: u64) -> Self {
         Self { events: vec![Event::Number(Number::Uint(value))] }
     }
 
-    /// Adds a member at the end of a map.
+    /// Appends a member to a map.
     pub(crate) fn insert(&mut self, key: &'static str, value: Self) {
         if let Some(Event::Map(count)) = self.events.first_mut() {
             *count = count.saturating_add(1);
@@ -176,7 +185,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Removes the first member whose key is wanted from a map, and returns its value.
+    /// Removes the first member with a wanted key from a map, and returns its value.
     pub(crate) fn remove(&mut self, wanted: impl Fn(&str) -> bool) -> Option<Self> {
         let mut depth = 0_usize;
         let at = self.events.iter().position(|event| {
@@ -197,12 +206,12 @@ impl<'a> Document<'a> {
         Some(value)
     }
 
-    /// The size as JSON in bytes, escape sequences included.
+    /// Returns the size as JSON in bytes, including escape sequences.
     pub(crate) fn size(&self) -> usize {
         self.events.iter().fold(0, |sum, event| sum.saturating_add(event.size()))
     }
 
-    /// Truncates strings to so many bytes and a remark about the rest, where that makes them shorter.
+    /// Truncates strings to `length` bytes and a remark, where that shortens them.
     pub(crate) fn truncate(&mut self, length: usize) {
         for event in &mut self.events {
             if let Event::Str(text) = event {
@@ -211,7 +220,9 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Turns hyphens in keys into underscores, except where another key of the same map has that name already.
+    /// Replaces hyphens in keys by underscores.
+    ///
+    /// A key is not changed if another key of its map already has the new name.
     pub(crate) fn snake_keys(&mut self) {
         let mut open: Vec<Vec<usize>> = Vec::new();
         let mut renamed = Vec::new();
@@ -249,13 +260,13 @@ impl<'a> Document<'a> {
                 new.push((snake, *at));
             }
         }
-        // Of keys that get the same name the first is renamed.
+        // Of several keys with the same new name, only the first is renamed.
         new.sort_unstable();
         new.dedup_by(|later, first| later.0 == first.0);
         renamed.extend(new.into_iter().map(|(snake, at)| (at, snake)));
     }
 
-    /// Removes each member whose key occurred in its map before.
+    /// Removes each member whose key duplicates an earlier one of its map.
     fn remove_duplicates(&mut self) {
         let mut open: Vec<(usize, Vec<usize>)> = Vec::new();
         let mut removed: Vec<(usize, usize)> = Vec::new();
@@ -277,7 +288,7 @@ impl<'a> Document<'a> {
         if removed.is_empty() {
             return;
         }
-        // What is removed may contain what would be removed from it.
+        // A removed member may contain other removed members.
         removed.sort_unstable();
         let mut removed = removed.into_iter().peekable();
         let mut at = 0_usize;
@@ -289,7 +300,9 @@ impl<'a> Document<'a> {
         });
     }
 
-    /// Of a map's keys, given by their indices, those that repeat an earlier one: where their members begin and end.
+    /// Returns the ranges of the members whose keys duplicate an earlier one.
+    ///
+    /// `keys` are the indices of a map's keys, `end` is the index of its end.
     fn duplicates(&self, keys: &[usize], end: usize) -> Vec<(usize, usize)> {
         let name = |at: usize| match self.events.get(at) {
             Some(Event::Key(key)) => key.as_ref(),
@@ -305,7 +318,7 @@ impl<'a> Document<'a> {
 }
 
 impl Event<'_> {
-    /// The event as a token.
+    /// Returns the event as a token.
     fn token(&self) -> Token<'_> {
         match self {
             Self::Map(_) => Token::Map,
@@ -319,7 +332,7 @@ impl Event<'_> {
         }
     }
 
-    /// Its size as JSON in bytes, with the colon or comma after it.
+    /// Returns the size as JSON in bytes, including the colon or comma after it.
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Map(_) | Self::List(_) | Self::End => 2,
@@ -331,7 +344,7 @@ impl Event<'_> {
     }
 }
 
-/// The length of a text within a JSON string.
+/// Returns the length of a text inside a JSON string.
 pub(crate) fn escaped_length(text: &[u8]) -> usize {
     length_of(text, |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
@@ -340,7 +353,7 @@ pub(crate) fn escaped_length(text: &[u8]) -> usize {
     })
 }
 
-/// The length of a text within a JSON string within a JSON string.
+/// Returns the length of a text inside a JSON string inside a JSON string.
 pub(crate) fn twice_escaped_length(text: &[u8]) -> usize {
     length_of(text, |byte| match byte {
         b'"' | b'\\' => 4,
@@ -351,17 +364,17 @@ pub(crate) fn twice_escaped_length(text: &[u8]) -> usize {
 }
 
 fn length_of(text: &[u8], each: impl Fn(u8) -> usize) -> usize {
-    // Most of a text takes as many bytes as it has.
+    // Most bytes of a text need no escape sequence.
     let (plain, rest) = text.split_at_checked(plain_length(text)).unwrap_or_default();
     rest.iter().fold(plain.len(), |sum, byte| sum.saturating_add(each(*byte)))
 }
 
-/// Cuts a text to so many bytes and a remark about the rest, if that makes it shorter.
+/// Truncates a text to `length` bytes and a remark, if that shortens it.
 fn truncate(text: &mut Cow<'_, str>, length: usize) {
     if text.len() <= length.saturating_add(REMARK) {
         return;
     }
-    let kept = beginning(text.as_bytes(), length).len();
+    let kept = char_prefix(text.as_bytes(), length).len();
     let remark = remark(original_length(text.len(), text.as_bytes()).saturating_sub(kept));
     let mut new = match core::mem::take(text) {
         Cow::Borrowed(text) => text.get(..kept).unwrap_or_default().to_owned(),
@@ -375,13 +388,13 @@ fn truncate(text: &mut Cow<'_, str>, length: usize) {
     *text = Cow::Owned(new);
 }
 
-/// The remark about so many bytes that were removed, at most [`REMARK`] long.
+/// Returns the remark about removed bytes, at most [`REMARK`] long.
 pub(crate) fn remark(removed: usize) -> String {
     format!("…[truncated {removed} bytes]")
 }
 
-/// The characters of a text that are within its first `length` bytes.
-pub(crate) fn beginning(text: &[u8], length: usize) -> &[u8] {
+/// Returns the longest prefix of whole characters within `length` bytes.
+pub(crate) fn char_prefix(text: &[u8], length: usize) -> &[u8] {
     let continues = |end: usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
     let mut end = length;
     while end > 0 && continues(end) {
@@ -390,8 +403,10 @@ pub(crate) fn beginning(text: &[u8], length: usize) -> &[u8] {
     text.get(..end).unwrap_or(text)
 }
 
-/// The length of a text, given as its bytes or its spelling in JSON, before it was truncated, if it ends with a remark, or
-/// else `length`: a string that is truncated twice has one remark, about all that was removed.
+/// Returns the length of a text before it was truncated, read from its remark.
+///
+/// `text` is the text or its JSON spelling. Returns `length` if it has no remark. So a string that is truncated twice
+/// has one remark about all removed bytes.
 pub(crate) fn original_length(length: usize, text: &[u8]) -> usize {
     let original = || {
         let (kept, remark) = text.split_at_checked(text.iter().rposition(|byte| *byte == b'[')?)?;
@@ -404,7 +419,9 @@ pub(crate) fn original_length(length: usize, text: &[u8]) -> usize {
     if text.ends_with(b" bytes]") { original().unwrap_or(length) } else { length }
 }
 
-/// Whether a key is the filter's own, in either spelling: `keys: snake` would turn one into the other.
+/// Whether a key is the filter's own, in either spelling.
+///
+/// `keys: snake` would turn one spelling into the other.
 pub(crate) fn is_own_key(key: &str) -> bool {
     key.replace('-', "_") == super::OWN_KEY
 }
@@ -417,12 +434,12 @@ fn depth_after(depth: usize, event: &Event<'_>) -> usize {
     }
 }
 
-/// Reads the list that the last token began, if it spells a text that has to change. Returns the new text and whether the
-/// list was read to its end.
+/// Reads the list that the last token began, if its text has to change.
 ///
-/// The list is read ahead, and to its end whatever the limits are: a part of a secret is still one.
+/// Returns the new text, and whether the list was read to its end. The list is read ahead to its end, regardless of the
+/// limits: a part of a secret is still secret.
 #[inline(never)]
-fn edited_bytes<'a>(
+fn edited_byte_list<'a>(
     reader: &mut (impl Reader<'a> + Clone),
     edit: &mut dyn Edit,
 ) -> Option<(Cow<'a, str>, bool)> {
@@ -433,21 +450,21 @@ fn edited_bytes<'a>(
     Some((text.into(), complete))
 }
 
-/// Collects events and fills in the counts of maps and lists.
+/// Collects events and sets the counts of maps and lists.
 #[derive(Default)]
-struct Builder<'a> {
+struct DocumentBuilder<'a> {
     events: Vec<Event<'a>>,
-    /// Where each open container began, and how many members it has so far.
+    /// The index of each open container, and the number of its members so far.
     open: Vec<(usize, u32)>,
     keys: usize,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> DocumentBuilder<'a> {
     fn push(&mut self, event: Event<'a>) {
         match &event {
             Event::End => return self.close(),
             Event::Key(_) => self.keys = self.keys.saturating_add(1),
-            // Any other event is a value: an element of its list; in a map its key was not counted.
+            // Any other event is a value: an element of its list, or a map member whose key was not counted.
             _ => {
                 if let Some((_, count)) = self.open.last_mut() {
                     *count = count.saturating_add(1);

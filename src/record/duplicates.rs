@@ -1,20 +1,23 @@
-//! Detects duplicate keys in two passes: a cheap filter while a record is scanned, an exact check of records that are
-//! kept and in which the filter could not rule them out.
+//! Detects duplicate keys in two passes.
 //!
-//! The first of two equal keys counts, here as in [`Fields`](crate::finding::Fields).
+//! The first is a cheap filter while a record is scanned. The second is an exact check of the kept records in which the
+//! filter could not rule duplicates out.
+//!
+//! Of two duplicate keys the first counts, as in [`Fields`](crate::finding::Fields).
 
 use std::borrow::Cow;
 
 use super::{MAX_DEPTH, Reader, SyntaxError, Token};
 
-/// A Bloom filter over the keys of one nested value, each with the number of its map: it misses no duplicate and
-/// reports a few that are none.
+/// A Bloom filter over the keys of one nested value, each with its map's number.
+///
+/// It has no false negatives and few false positives.
 struct DuplicateFilter {
     bits: [u64; 8],
     found: bool,
     /// The number of maps and lists that have begun.
     containers: u32,
-    /// The numbers of those that are open.
+    /// The numbers of the open maps and lists.
     open: [u32; MAX_DEPTH],
     depth: usize,
 }
@@ -24,7 +27,7 @@ impl DuplicateFilter {
         Self { bits: [0; 8], found: false, containers: 0, open: [0; MAX_DEPTH], depth: 0 }
     }
 
-    /// A map or list begins.
+    /// Begins a map or list.
     fn open(&mut self) {
         self.containers = self.containers.wrapping_add(1);
         if let Some(number) = self.open.get_mut(self.depth) {
@@ -33,7 +36,7 @@ impl DuplicateFilter {
         self.depth = self.depth.saturating_add(1);
     }
 
-    /// The innermost map or list ends; returns whether it was the outermost.
+    /// Ends the innermost map or list; returns whether it was the outermost.
     fn close(&mut self) -> bool {
         self.depth = self.depth.saturating_sub(1);
         self.depth == 0
@@ -51,16 +54,19 @@ impl DuplicateFilter {
         *word |= bit;
     }
 
-    /// Whether a key may have occurred twice in its map.
+    /// Whether a map may have a duplicate key.
     fn found(&self) -> bool {
         self.found
     }
 }
 
-/// Eight bytes at a time; the last eight may overlap those before. Collisions cost an exact check and nothing else.
+/// Hashes eight bytes at a time; the last eight may overlap the previous ones.
+///
+/// A collision only costs an exact check.
 #[inline]
 fn hash(seed: u64, key: &[u8]) -> u64 {
-    // The golden ratio's odd neighbour spreads each bit of a word over the upper half of the product.
+    // An odd number close to 2^64 divided by the golden ratio spreads each bit of a word over the upper half of the
+    // product.
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(32);
     let (words, tail) = key.as_chunks();
     let hash =
@@ -72,7 +78,9 @@ fn hash(seed: u64, key: &[u8]) -> u64 {
     mix(hash, last).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Reads past the end of the map or list that the last token began; returns whether some map in it may have a key twice.
+/// Skips the map or list that the last token began.
+///
+/// Returns whether some map in it may have a duplicate key.
 pub(super) fn may_have_duplicates<'a>(reader: &mut impl Reader<'a>) -> Result<bool, SyntaxError> {
     let mut filter = DuplicateFilter::new();
     filter.open();
@@ -87,25 +95,25 @@ pub(super) fn may_have_duplicates<'a>(reader: &mut impl Reader<'a>) -> Result<bo
     Ok(filter.found())
 }
 
-/// Whether some map of a body has a key twice. A body that cannot be read has none.
+/// Whether some map of a body has a duplicate key; `false` if it cannot be read.
 pub(super) fn has_duplicates<'a>(reader: &mut impl Reader<'a>) -> bool {
     let mut keys: Vec<Cow<'a, str>> = Vec::new();
-    let mut begins = Vec::new();
+    let mut starts = Vec::new();
     while let Ok(Some(token)) = reader.next() {
         match token {
-            Token::Map | Token::List => begins.push(keys.len()),
+            Token::Map | Token::List => starts.push(keys.len()),
             Token::Key(key) => keys.push(key.into()),
             #[cfg(feature = "msgpack")]
             Token::NumberKey(key) => keys.push(key.to_string().into()),
             Token::End => {
-                let begin = begins.pop().unwrap_or(0);
-                let map = keys.get_mut(begin..).unwrap_or_default();
+                let start = starts.pop().unwrap_or(0);
+                let map = keys.get_mut(start..).unwrap_or_default();
                 // Sorting, unlike hashing, has no worst case that an attacker could choose.
                 map.sort_unstable();
                 if map.iter().zip(map.iter().skip(1)).any(|(one, other)| one == other) {
                     return true;
                 }
-                keys.truncate(begin);
+                keys.truncate(start);
             }
             _ => (),
         }
@@ -141,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_misses_no_duplicate_and_reports_few_others() {
-        let mut wrongly = 0;
+    fn the_filter_has_no_false_negatives_and_few_false_positives() {
+        let mut false_positives = 0;
         for number in 0..200 {
             let mut filter = DuplicateFilter::new();
             filter.open();
@@ -153,7 +161,7 @@ mod tests {
             filter.open();
             filter.key(keys[0].as_bytes());
             assert!(!filter.close());
-            wrongly += u32::from(filter.found());
+            false_positives += u32::from(filter.found());
             for key in &keys {
                 let mut filter = DuplicateFilter::new();
                 filter.open();
@@ -165,6 +173,6 @@ mod tests {
                 assert!(filter.found() && filter.close());
             }
         }
-        assert!(wrongly < 40, "{wrongly}");
+        assert!(false_positives < 40, "{false_positives}");
     }
 }

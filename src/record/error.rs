@@ -1,13 +1,13 @@
-//! Why a record cannot be read.
+//! Syntax errors of records.
 
 use core::fmt;
 
-/// What is wrong with a record's encoding, and where.
+/// An error in a record's encoding, and its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     /// The kind of error.
     pub kind: SyntaxErrorKind,
-    /// The offset in bytes at which reading stopped.
+    /// The offset, in bytes, at which reading stopped.
     pub offset: usize,
 }
 
@@ -23,7 +23,7 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The kind as a message: lower case, one line.
+            /// Returns the kind as a message: lower case, one line.
             pub const fn message(self) -> &'static str {
                 match self { $(Self::$variant => $message,)* }
             }

@@ -1,33 +1,34 @@
 //! The reader of JSON text (RFC 8259).
 //!
-//! It checks the full grammar, since bodies are copied into entries unchanged: Coralogix would drop what a lenient
-//! reader let through. It works on a stack of [`MAX_DEPTH`] bits, never by recursion.
+//! It checks the full grammar, because bodies are copied into entries unchanged and Coralogix would drop text that a
+//! lenient reader accepts. It uses a stack of [`MAX_DEPTH`] bits, never recursion.
 
 use memchr::memchr;
 
-use super::document::beginning;
+use super::document::char_prefix;
 use super::duplicates::may_have_duplicates;
-use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
+use super::key_cache::{Cursor, KeyCache, KeySet, RawKey};
 use super::simd::{BLOCK, ascii_length, digits_length, is_ascii, plain_length, stops};
 use super::token::read_bytes;
 use super::{
-    MAX_DEPTH, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value,
+    MAX_DEPTH, MemberVisitor, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind,
+    Token, Value,
 };
 
 /// Reads one JSON value, token by token.
 #[derive(Clone)]
 pub(crate) struct JsonReader<'a> {
     text: &'a [u8],
-    /// What has not been read yet.
+    /// The unread text.
     rest: &'a [u8],
-    open: Open,
+    open: OpenContainers,
     expects: Expects,
     quality: Quality,
     /// Whether a string has escape sequences.
     escapes: bool,
 }
 
-/// What comes next.
+/// The part of the grammar that may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expects {
     /// A value: at the start, after a key's colon, or after a comma in a list.
@@ -38,9 +39,9 @@ enum Expects {
     Comma,
 }
 
-/// The open maps and lists, the innermost in the lowest bit.
+/// The open maps and lists, one bit each; the innermost is the lowest bit.
 #[derive(Clone, Copy, Default)]
-struct Open {
+struct OpenContainers {
     maps: u32,
     depth: usize,
 }
@@ -48,25 +49,27 @@ struct Open {
 const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
 
 impl<'a> JsonReader<'a> {
-    /// A reader of a value at the beginning of `text`, which may have white space before it and anything after it.
+    /// Creates a reader of the value at the beginning of `text`.
+    ///
+    /// White space may precede the value, and anything may follow it.
     pub fn new(text: &'a [u8]) -> Self {
         Self {
             text,
             rest: text,
-            open: Open::default(),
+            open: OpenContainers::default(),
             expects: Expects::Value,
             quality: Quality::default(),
             escapes: false,
         }
     }
 
-    /// Reads the rest, which must be white space.
+    /// Checks that only white space follows.
     pub fn finish(&mut self) -> Result<(), SyntaxError> {
         self.space();
         if self.rest.is_empty() { Ok(()) } else { Err(self.error(SyntaxErrorKind::TrailingBytes)) }
     }
 
-    /// The record that ends at the current position.
+    /// Returns the record that ends at the current position.
     fn scan(&self) -> Scan<'a> {
         let read = self.text.len().wrapping_sub(self.rest.len());
         Scan {
@@ -74,11 +77,11 @@ impl<'a> JsonReader<'a> {
             quality: self.quality,
             plain: !self.escapes,
             #[cfg(feature = "msgpack")]
-            high: 0,
+            high_bytes: 0,
         }
     }
 
-    /// An error at the current position.
+    /// Returns an error at the current position.
     #[cold]
     pub fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
         let kind = if self.rest.is_empty() { SyntaxErrorKind::EndsEarly } else { kind };
@@ -105,7 +108,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// The next key of a map and its colon, or the map's end.
+    /// Reads the next key of a map and its colon, or the map's end.
     fn key_or_end(&mut self) -> Result<Option<Str<'a>>, SyntaxError> {
         self.space();
         match (self.peek(), self.expects) {
@@ -123,7 +126,7 @@ impl<'a> JsonReader<'a> {
         self.key().map(Some)
     }
 
-    /// A key and its colon.
+    /// Reads a key and its colon.
     fn key(&mut self) -> Result<Str<'a>, SyntaxError> {
         if self.peek() != Some(b'"') {
             return Err(self.error(SyntaxErrorKind::ExpectedKey));
@@ -141,7 +144,7 @@ impl<'a> JsonReader<'a> {
         Ok(key)
     }
 
-    /// The next element of a list, or the list's end.
+    /// Reads the next element of a list, or the list's end.
     fn element_or_end(&mut self) -> Result<Token<'a>, SyntaxError> {
         self.space();
         match (self.peek(), self.expects) {
@@ -162,7 +165,7 @@ impl<'a> JsonReader<'a> {
         self.expects = Expects::Comma;
     }
 
-    /// A value; of a map or list only the beginning.
+    /// Reads a value; of a map or list only the opening bracket.
     #[inline]
     fn value(&mut self) -> Result<Token<'a>, SyntaxError> {
         self.space();
@@ -240,19 +243,19 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// A string, from its opening quote to its closing one.
+    /// Reads a string, from its opening quote to its closing one.
     #[inline]
     fn string(&mut self) -> Result<Str<'a>, SyntaxError> {
         if let Some((text, rest)) = ascii_string(self.rest) {
             self.rest = rest;
             return Ok(Str::Plain(text));
         }
-        self.any_string()
+        self.slow_string()
     }
 
-    /// A string with escape sequences or bytes that are not ASCII, or a broken one.
+    /// Reads a string that is not plain ASCII, or reports its error.
     #[inline(never)]
-    fn any_string(&mut self) -> Result<Str<'a>, SyntaxError> {
+    fn slow_string(&mut self) -> Result<Str<'a>, SyntaxError> {
         self.step();
         let start = self.rest;
         let mut escaped = false;
@@ -278,7 +281,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// An escape sequence, after its backslash.
+    /// Reads an escape sequence, after its backslash.
     fn escape(&mut self) -> Result<(), SyntaxError> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.step(),
@@ -309,7 +312,7 @@ impl<'a> JsonReader<'a> {
         Ok(code)
     }
 
-    /// The value of a member; a map or list is checked and read past.
+    /// Reads the value of a member. A map or list is checked and skipped.
     #[cold]
     fn member_value(&mut self) -> Result<Value<'a>, SyntaxError> {
         self.space();
@@ -327,7 +330,7 @@ impl<'a> JsonReader<'a> {
         })
     }
 
-    /// Reads past the end of the innermost map or list and looks for duplicate keys on the way.
+    /// Skips the innermost map or list, checking it for duplicate keys.
     fn nested(&mut self) -> Result<(), SyntaxError> {
         if may_have_duplicates(self)? {
             self.quality.add(Quality::MAYBE_DUPLICATE);
@@ -335,7 +338,7 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// After a member: whether the map ends, or a comma and another member follow.
+    /// Reads the comma or bracket after a member; returns whether the map ends.
     #[cold]
     fn member_end(&mut self) -> Result<bool, SyntaxError> {
         self.space();
@@ -348,11 +351,11 @@ impl<'a> JsonReader<'a> {
         Ok(ends)
     }
 
-    /// The beginning of a record, up to its first key; whether there is none.
+    /// Reads a record up to its first key; returns whether it is empty.
     #[inline]
     fn record_start(&mut self) -> Result<bool, SyntaxError> {
         self.space();
-        // Line breaks before the body are not in it.
+        // Line breaks before the body are not part of it.
         self.quality.remove(Quality::LINE_BREAK);
         if self.peek() != Some(b'{') {
             return Err(self.error(SyntaxErrorKind::NotAnObject));
@@ -366,16 +369,16 @@ impl<'a> JsonReader<'a> {
         Ok(empty)
     }
 
-    /// A member's key other than the first of those that are expected: its meaning.
+    /// Reads a key that is not the next expected one, and returns its meaning.
     #[cold]
-    fn member_key<K: Keys>(
+    fn member_key<K: KeySet>(
         &mut self,
         cache: &mut KeyCache<K>,
         cursor: &mut Cursor,
         expected: usize,
     ) -> Result<K::Meaning, SyntaxError> {
         cache.set_expected(cursor, expected);
-        if let Some((meaning, rest)) = cache.near(cursor, self.rest) {
+        if let Some((meaning, rest)) = cache.find_near(cursor, self.rest) {
             self.rest = rest;
             return Ok(meaning);
         }
@@ -384,14 +387,14 @@ impl<'a> JsonReader<'a> {
         let key = self.key()?;
         let Str::Plain(plain) = key else {
             let mut scratch = String::new();
-            return Ok(cache.find(cursor, key.decode(&mut scratch).as_bytes(), None));
+            return Ok(cache.look_up(cursor, key.decode(&mut scratch).as_bytes(), None));
         };
         let source = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
-        // ASCII, quotes and colon, without white space between: the one spelling of a key that is cached. Bytes that are
-        // not UTF-8 are a property of each record that has them.
+        // Only ASCII with its quotes and colon, and no white space between, is cached: one spelling for each key. Bytes
+        // that are not UTF-8 are a property of every record that contains them.
         let is_cached = source.len() == plain.len().wrapping_add(3) && is_ascii(plain);
         let raw = RawKey::new(source).filter(|_| is_cached);
-        Ok(cache.find(cursor, plain, raw))
+        Ok(cache.look_up(cursor, plain, raw))
     }
 }
 
@@ -407,31 +410,35 @@ impl<'a> Reader<'a> for JsonReader<'a> {
     }
 }
 
-/// Takes the members of the record in `text` in order, each by what its key means, and checks the whole record.
+/// Passes the members of the record in `text` in order to `visitor`.
 ///
-/// The loop reads the usual forms itself, with what is left to read in a register, and asks the reader for all others,
-/// whose functions are marked cold: a call of any other kind in the loop moves its state to memory, and `json-dropped` takes
+/// Each member is given by the meaning of its key. The whole record is checked.
+///
+/// The loop reads the common forms itself, with the unread text in a register, and calls the reader for all others.
+/// Those functions are marked cold: any other call in the loop moves its state to memory, and `json-dropped` takes
 /// 3,219 instead of 3,006 instructions, `msgpack-dropped` 2,541 instead of 2,432.
 ///
-/// Decision: with values read by the reader alone the guard's `json-dropped` takes 6,467 instead of 3,285 instructions.
-pub(crate) fn members<'a, K: Keys>(
+/// Decision: if the reader alone reads values, the guard's `json-dropped` takes 6,467 instead of 3,285 instructions.
+pub(crate) fn members<'a, K: KeySet>(
     text: &'a [u8],
     cache: &mut KeyCache<K>,
-    take: &mut impl Take<'a, K::Meaning>,
+    visitor: &mut impl MemberVisitor<'a, K::Meaning>,
 ) -> Result<Scan<'a>, SyntaxError> {
-    let (scan, rest) = first_members(text, cache, take)?;
+    let (scan, rest) = first_members(text, cache, visitor)?;
     if !rest.is_empty() {
         JsonReader { text, rest, ..JsonReader::new(text) }.finish()?;
     }
     Ok(scan)
 }
 
-/// As [`members`], of text that has anything after the record, which is returned.
+/// Does the same as [`members`] for the first record of `text`.
+///
+/// Returns the text after the record as well.
 #[inline(never)]
-pub(crate) fn first_members<'a, K: Keys>(
+pub(crate) fn first_members<'a, K: KeySet>(
     text: &'a [u8],
     cache: &mut KeyCache<K>,
-    take: &mut impl Take<'a, K::Meaning>,
+    visitor: &mut impl MemberVisitor<'a, K::Meaning>,
 ) -> Result<(Scan<'a>, &'a [u8]), SyntaxError> {
     let mut reader = JsonReader::new(text);
     let mut ends = reader.record_start()?;
@@ -452,17 +459,17 @@ pub(crate) fn first_members<'a, K: Keys>(
             expected = cache.expected(&cursor);
         }
         if let Some((text, after)) = ascii_string(rest) {
-            take.text(meaning, text);
+            visitor.text(meaning, text);
             rest = after;
-        } else if let Some((number, after)) = plain_number(rest) {
-            take.value(meaning, Value::Number(Number::Raw(number)));
+        } else if let Some((number, after)) = unsigned_integer(rest) {
+            visitor.value(meaning, Value::Number(Number::Raw(number)));
             rest = after;
         } else if let Some((value, after)) = boolean(rest) {
-            take.value(meaning, Value::Bool(value));
+            visitor.value(meaning, Value::Bool(value));
             rest = after;
         } else {
             reader.rest = rest;
-            take.value(meaning, reader.member_value()?);
+            visitor.value(meaning, reader.member_value()?);
             rest = reader.rest;
         }
         (ends, rest) = match rest.split_first() {
@@ -481,8 +488,9 @@ pub(crate) fn first_members<'a, K: Keys>(
     Ok((reader.scan(), rest))
 }
 
-/// Calls `on` for each member of the record in `text`, without a cache. Returns its body and its properties, of which
-/// duplicate keys have to be checked.
+/// Calls `on` for each member of the record in `text`, without a cache.
+///
+/// Returns the body and its properties, in which duplicate keys are not yet checked.
 pub(crate) fn each_member<'a>(
     text: &'a [u8],
     on: &mut dyn FnMut(Str<'a>, Value<'a>),
@@ -499,7 +507,7 @@ pub(crate) fn each_member<'a>(
     Ok(scan)
 }
 
-/// The value that `text` is.
+/// Reads `text` as one value.
 pub(crate) fn value(text: &[u8]) -> Result<Value<'_>, SyntaxError> {
     let mut reader = JsonReader::new(text);
     let value = reader.member_value()?;
@@ -507,22 +515,24 @@ pub(crate) fn value(text: &[u8]) -> Result<Value<'_>, SyntaxError> {
     Ok(value)
 }
 
-/// The value at the beginning of `text`, and what follows it.
+/// Returns the value at the beginning of `text`, and the text after it.
 pub(crate) fn first_value(text: &[u8]) -> Result<(Value<'_>, &[u8]), SyntaxError> {
     let mut reader = JsonReader::new(text);
     let value = reader.member_value()?;
     Ok((value, reader.rest))
 }
 
-/// The bytes that the list at the beginning of `text` spells (see [`read_bytes`]), and what follows them.
-pub(crate) fn first_bytes(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+/// Returns the bytes of the list at the beginning of `text`, and the text after it.
+///
+/// See [`read_bytes`].
+pub(crate) fn first_byte_list(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut reader = JsonReader::new(text);
     reader.peek().filter(|byte| *byte == b'[')?;
     reader.begin(false).ok()?;
     read_bytes(&mut reader).map(|(bytes, _)| (bytes, reader.rest))
 }
 
-/// A string of ASCII without escape sequences, from its opening quote, and what follows it.
+/// Splits off an ASCII string without escape sequences, from its opening quote.
 #[inline(always)]
 fn ascii_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (b'"', inside) = bytes.split_first()? else { return None };
@@ -531,11 +541,11 @@ fn ascii_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((inside.get(..length)?, inside.get(length.wrapping_add(1)..)?))
 }
 
-/// An integer without a sign, as most numbers are, and what follows it.
+/// Splits off an integer without a sign, as most numbers are.
 #[inline(always)]
-fn plain_number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+fn unsigned_integer(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = digits_length(bytes);
-    // Far below the length at which numbers are beyond a float's range.
+    // Far below the length at which numbers exceed a float's range.
     let is_plain = (1..=32).contains(&length) && bytes.first()? != &b'0';
     bytes.split_at_checked(length).filter(|(_, after)| is_plain && matches!(after, [b',' | b'}', ..]))
 }
@@ -554,7 +564,7 @@ fn hex4(text: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
 }
 
-/// The second half of a surrogate pair, as an escape sequence, and what follows it.
+/// Splits off the escape sequence of a surrogate pair's second half.
 fn low_surrogate(text: &[u8]) -> Option<(u32, &[u8])> {
     let code = text.strip_prefix(b"\\u")?;
     let low = hex4(code).filter(|low| (0xDC00..=0xDFFF).contains(low))?;
@@ -563,45 +573,47 @@ fn low_surrogate(text: &[u8]) -> Option<(u32, &[u8])> {
 
 /// A part of JSON text.
 #[derive(Clone, Copy)]
-pub(crate) enum Part<'a> {
-    /// What is between strings: brackets, commas, colons, numbers, words and white space.
+pub(crate) enum JsonPart<'a> {
+    /// The text between strings.
+    /// It consists of brackets, commas, colons, numbers, literals and white space.
     Structure(&'a [u8]),
     /// A key.
-    Key(Spelling<'a>),
+    Key(JsonString<'a>),
     /// A string that is a value.
-    Text(Spelling<'a>),
+    Text(JsonString<'a>),
 }
 
 /// A string of JSON text, without its quotes.
 #[derive(Clone, Copy)]
-pub(crate) struct Spelling<'a> {
+pub(crate) struct JsonString<'a> {
     pub text: Str<'a>,
-    /// Its length in bytes, if it is spelled as the encoder would spell it: all escape sequences have two bytes.
-    pub length: Option<usize>,
+    /// The length of the string in bytes, if its spelling is the encoder's.
+    /// Every escape sequence then has two bytes.
+    pub canonical_length: Option<usize>,
 }
 
-/// Calls `on` with each part of valid JSON text until it returns `false`.
+/// Calls `on` with each part of valid JSON text, until it returns `false`.
 ///
-/// Decision: no tokens. Between two strings there may be any number of them, and none of them is truncated.
-pub(super) fn parts<'a>(text: &'a [u8], on: &mut dyn FnMut(Part<'a>) -> bool) {
+/// Decision: parts, not tokens. There may be any number of tokens between two strings, and none of them is truncated.
+pub(super) fn parts<'a>(text: &'a [u8], on: &mut dyn FnMut(JsonPart<'a>) -> bool) {
     let mut rest = text;
     loop {
         let (structure, string) =
             rest.split_at_checked(memchr(b'"', rest).unwrap_or(rest.len())).unwrap_or_default();
-        if !on(Part::Structure(structure)) || string.is_empty() {
+        if !on(JsonPart::Structure(structure)) || string.is_empty() {
             return;
         }
-        let (string, after) = inside(string);
+        let (string, after) = first_string(string);
         rest = after;
         let is_key = rest.trim_ascii_start().first() == Some(&b':');
-        if !on(if is_key { Part::Key(string) } else { Part::Text(string) }) {
+        if !on(if is_key { JsonPart::Key(string) } else { JsonPart::Text(string) }) {
             return;
         }
     }
 }
 
-/// The valid string at the beginning of a text, and what follows it.
-fn inside(text: &[u8]) -> (Spelling<'_>, &[u8]) {
+/// Splits off the valid string at the beginning of a text.
+fn first_string(text: &[u8]) -> (JsonString<'_>, &[u8]) {
     let text = text.get(1..).unwrap_or_default();
     let (mut escapes, mut is_short) = (0_usize, true);
     let end = each_escape(text, |_, escape| {
@@ -611,28 +623,31 @@ fn inside(text: &[u8]) -> (Spelling<'_>, &[u8]) {
     });
     let (inside, after) = text.split_at_checked(end).unwrap_or_default();
     let text = if escapes > 0 { Str::Escaped(inside) } else { Str::Plain(inside) };
-    let length = is_short.then(|| end.saturating_sub(escapes));
-    (Spelling { text, length }, after.get(1..).unwrap_or_default())
+    let canonical_length = is_short.then(|| end.saturating_sub(escapes));
+    (JsonString { text, canonical_length }, after.get(1..).unwrap_or_default())
 }
 
-/// Of a JSON string with escape sequences of two bytes: the spelling of its first `longest` bytes, and how many of them
-/// it has.
-pub(super) fn short_escapes_beginning(inside: &[u8], longest: usize) -> (&[u8], usize) {
+/// Returns the spelling of a string's first `longest` bytes, and their number.
+///
+/// The string is in JSON text and its escape sequences have two bytes.
+pub(super) fn canonical_prefix(inside: &[u8], longest: usize) -> (&[u8], usize) {
     let mut escapes = 0_usize;
     each_escape(inside, |at, _| {
         let is_within = at.saturating_sub(escapes) < longest;
         escapes = escapes.saturating_add(usize::from(is_within));
         is_within
     });
-    let source = beginning(inside, longest.saturating_add(escapes));
+    let source = char_prefix(inside, longest.saturating_add(escapes));
     (source, source.len().saturating_sub(escapes))
 }
 
-/// Calls `on` with the offset and the second byte of each escape sequence in a valid string, until it returns `false`;
-/// returns that offset, or that of the string's end.
+/// Calls `on` with each escape sequence of a string, until it returns `false`.
 ///
-/// Decision: the stops of sixteen bytes at once. In text with an escape sequence every few bytes, each search for the
-/// next one waits for the result of the last.
+/// The string is valid. The arguments are the sequence's offset and its second byte. Returns the offset of the last
+/// call, or of the string's end.
+///
+/// Decision: the stops of sixteen bytes are found at once. In text with an escape sequence every few bytes, each search
+/// for the next one waits for the result of the last.
 #[inline(always)]
 fn each_escape(text: &[u8], mut on: impl FnMut(usize, u8) -> bool) -> usize {
     let mut at = 0_usize;
@@ -642,7 +657,7 @@ fn each_escape(text: &[u8], mut on: impl FnMut(usize, u8) -> bool) -> usize {
         let mut stops = block.map_or(0, stops);
         let mut length = BLOCK;
         if stops == 0 {
-            // Of the last few bytes the first is a stop then, or there are none.
+            // No stop in this block, or less than a block remains: continues at the next stop, if there is one.
             at = at.saturating_add(plain_length(rest));
             (stops, length) = (1, 0);
         }
@@ -661,8 +676,9 @@ fn each_escape(text: &[u8], mut on: impl FnMut(usize, u8) -> bool) -> usize {
     }
 }
 
-/// Appends the inside of a JSON string with its escape sequences resolved. Half of a surrogate pair becomes U+FFFD; a
-/// sequence that is none is kept as it is.
+/// Appends the content of a JSON string with its escape sequences resolved.
+///
+/// Half of a surrogate pair becomes U+FFFD. An invalid sequence is kept as it is.
 pub(crate) fn unescape(text: &str, out: &mut String) {
     unescape_each(text, &mut |piece| {
         out.push_str(piece);
@@ -670,7 +686,9 @@ pub(crate) fn unescape(text: &str, out: &mut String) {
     });
 }
 
-/// As [`unescape`]: calls `on` with each piece until it returns `false`.
+/// Calls `on` with each piece of the unescaped text, until it returns `false`.
+///
+/// Otherwise as [`unescape`].
 pub(super) fn unescape_each(text: &str, on: &mut dyn FnMut(&str) -> bool) {
     let mut rest = text;
     while let Some((plain, after)) = memchr(b'\\', rest.as_bytes())
@@ -698,7 +716,9 @@ pub(super) fn unescape_each(text: &str, on: &mut dyn FnMut(&str) -> bool) {
     on(rest);
 }
 
-/// The character of a `\u` sequence, after the `u`, and what follows it.
+/// Returns the character of a `\u` sequence, and the text after it.
+///
+/// `text` begins after the `u`.
 fn unescape_unicode(text: &str) -> Option<(char, &str)> {
     let code = hex4(text.as_bytes())?;
     let rest = text.get(4..)?;
@@ -711,7 +731,7 @@ fn unescape_unicode(text: &str) -> Option<(char, &str)> {
     Some((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), rest))
 }
 
-impl Open {
+impl OpenContainers {
     fn push(&mut self, map: bool) -> bool {
         self.depth = self.depth.saturating_add(1);
         self.maps = self.maps << 1 | u32::from(map);
@@ -723,13 +743,15 @@ impl Open {
         self.maps >>= 1;
     }
 
-    /// Whether the innermost is a map; `None` if nothing is open.
+    /// Whether the innermost container is a map; `None` if none is open.
     fn innermost(self) -> Option<bool> {
         (self.depth > 0).then_some(self.maps & 1 == 1)
     }
 }
 
-/// The next element of a valid list, at its beginning or after an element, and what follows it.
+/// Splits off the next element of a valid list.
+///
+/// `text` begins at the list's opening bracket or after an element.
 pub(crate) fn element(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     match text.trim_ascii_start().split_first()? {
         (b'[' | b',', rest) => first_value(rest).ok(),
@@ -737,7 +759,9 @@ pub(crate) fn element(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     }
 }
 
-/// The value after a key's closing quote, a map or list without its content; `Null` if there is none.
+/// Returns the value after a key's closing quote; `Null` if there is none.
+///
+/// A map or list is returned without its content.
 pub(crate) fn value_after_key(text: &[u8]) -> Value<'_> {
     let Some((b'"', rest)) = text.split_first() else { return Value::Null };
     let Some(rest) = rest.trim_ascii_start().strip_prefix(b":") else { return Value::Null };

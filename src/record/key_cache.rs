@@ -1,43 +1,49 @@
-//! Caches what the keys of a record mean, in the order in which they occur.
+//! Caches the meanings of a record's keys, in the order of the keys.
 //!
 //! Findings of one kind have the same keys in the same order. A layout is the list of keys seen in records that begin
-//! with the same key, each once, in that order. A record is followed along its layout: if the bytes at its next key are
-//! those of the layout's next key, one comparison finds the key's end and its meaning. As all keys of a layout differ,
-//! a record that only moves forward in it has no duplicate key.
+//! with the same key, each once, in that order. The reader follows the layout through a record: if the bytes at the
+//! next key equal the layout's next key, one comparison yields the key's end and its meaning. All keys of a layout
+//! differ, so a record that only moves forward in it has no duplicate key.
 //!
-//! The cache never changes an answer: a key enters it only as a slice of the record's own bytes that spells it in one
-//! way (see [`RawKey`]), and equal bytes are equal keys of one encoding. A key that is spelled otherwise is looked up every time.
+//! The cache never changes an answer. A key enters it only as a slice of the record's own bytes that has one spelling
+//! (see [`RawKey`]), and equal bytes are equal keys of one encoding. A key in any other spelling is looked up every
+//! time.
 //!
-//! Decision: with a cache that stores nothing the guard's `json-dropped` takes 13,331 instead of 3,285 instructions a
+//! Decision: with a cache that stores nothing, the guard's `json-dropped` takes 13,331 instead of 3,285 instructions a
 //! record, and `msgpack-dropped` 14,525 instead of 2,856.
 
-use super::simd::{BLOCK, masked_is};
+use super::simd::{BLOCK, masked_eq};
 
-/// The number of layouts of each encoding. There are three kinds of finding, and records that contain them.
+/// The number of layouts for each encoding.
+///
+/// There are three kinds of finding, and records that contain them.
 const LAYOUTS: usize = 8;
 
-/// The number of keys in a layout. Records with more cost more per key, but not more and more.
-const ROOM: usize = 64;
+/// The maximum number of keys in a layout.
+///
+/// It bounds the cost per key in records with more keys.
+const MAX_KEYS: usize = 64;
 
-/// How many expected keys may be missing before the layout is searched.
-const SKIPPED: usize = 2;
+/// How many expected keys may be missing before the whole layout is searched.
+const MAX_SKIPPED: usize = 2;
 
-/// The longest key that is cached, in bytes of the record.
-const LONGEST: usize = 3 * BLOCK;
+/// The maximum length of a cached key, in bytes of the record.
+const MAX_KEY_BYTES: usize = 3 * BLOCK;
 
-/// What keys mean to the caller.
-pub(crate) trait Keys {
-    /// A meaning.
+/// Assigns a meaning to each key.
+pub(crate) trait KeySet {
+    /// The meaning of a key to the caller.
     type Meaning: Copy;
 
-    /// Returns the meaning of a key, without escape sequences.
+    /// Returns the meaning of a key without escape sequences.
     fn meaning(&self, key: &[u8]) -> Self::Meaning;
 }
 
-/// A cache of meanings.
-pub(crate) struct KeyCache<K: Keys> {
+/// A cache of key meanings.
+pub(crate) struct KeyCache<K: KeySet> {
     keys: K,
-    /// Those of `MessagePack` and of JSON. Bytes that are a key in one encoding are something else in the other.
+    /// The layouts of `MessagePack` and of JSON.
+    /// The bytes of a key in one encoding are not a key in the other.
     encodings: [Layouts<K::Meaning>; 2],
     enabled: bool,
 }
@@ -45,61 +51,62 @@ pub(crate) struct KeyCache<K: Keys> {
 /// The layouts of one encoding.
 struct Layouts<M> {
     all: [Vec<CachedKey<M>>; LAYOUTS],
-    /// The one that was replaced last.
+    /// The layout that was replaced last.
     newest: usize,
-    /// That of the last record: most likely that of the next.
+    /// The layout of the last record, and most likely of the next.
     last: usize,
 }
 
-/// The position of a record in a layout.
+/// A record's position in a layout.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor {
     layout: usize,
     /// The number of the layout's keys before the position.
-    passed: usize,
-    /// Whether the record may have a key twice.
+    index: usize,
+    /// Whether the record may have a duplicate key.
     pub maybe_duplicate: bool,
     json: bool,
 }
 
-/// A key with its meaning.
+/// A key and its meaning.
 #[derive(Clone, Copy)]
 pub(super) struct CachedKey<M> {
     key: RawKey,
     pub meaning: M,
 }
 
-/// A key's bytes in a record, with everything around it that belongs to it (quotes and colon, or its length), in three
-/// blocks: the first, the second and the last. Unused bytes of a short key are zero.
+/// A key's bytes in a record, with its quotes and colon or its length.
 ///
-/// The caller makes it of a slice of the record, and only if no other bytes spell the same key in that encoding, escape
-/// sequences and white space left out.
+/// The bytes are stored in three blocks: the first, the second and the last. Unused bytes of a short key are zero.
+///
+/// The caller makes it from a slice of the record, and only if no other bytes spell the same key in that encoding,
+/// apart from escape sequences and white space.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawKey {
     first: [u8; BLOCK],
-    /// Which bits of the first block are the key's.
+    /// The bits of the first block that belong to the key.
     mask: [u8; BLOCK],
     second: [u8; BLOCK],
     last: [u8; BLOCK],
     length: u8,
 }
 
-impl<K: Keys> KeyCache<K> {
+impl<K: KeySet> KeyCache<K> {
     pub fn new(keys: K) -> Self {
         let empty = || Layouts { all: [const { Vec::new() }; LAYOUTS], newest: 0, last: 0 };
         Self { keys, encodings: [empty(), empty()], enabled: true }
     }
 
-    /// A cache that stores nothing: what every other one has to agree with.
+    /// Creates a cache that stores nothing: the reference for all others.
     #[cfg(any(test, feature = "compile"))]
     pub fn disabled(keys: K) -> Self {
         Self { enabled: false, ..Self::new(keys) }
     }
 
-    /// The position at the first key of a record, which is JSON or `MessagePack`.
+    /// Returns the position at the first key of a record.
     #[inline]
     pub(super) fn start(&self, json: bool) -> Cursor {
-        Cursor { layout: self.layouts(json).last, passed: 0, maybe_duplicate: false, json }
+        Cursor { layout: self.layouts(json).last, index: 0, maybe_duplicate: false, json }
     }
 
     #[inline]
@@ -113,72 +120,74 @@ impl<K: Keys> KeyCache<K> {
         if json { json_layouts } else { msgpack_layouts }
     }
 
-    /// The keys that are expected at a position, the next one first.
+    /// Returns the keys expected at a position, the next one first.
     #[inline]
     pub(super) fn expected(&self, cursor: &Cursor) -> &[CachedKey<K::Meaning>] {
         let layout = self.layouts(cursor.json).all.get(cursor.layout);
-        layout.and_then(|layout| layout.get(cursor.passed..)).unwrap_or_default()
+        layout.and_then(|layout| layout.get(cursor.index..)).unwrap_or_default()
     }
 
-    /// Moves the position to where so many keys are expected.
+    /// Moves to the position at which `expected` keys remain.
     pub(super) fn set_expected(&self, cursor: &mut Cursor, expected: usize) {
         let all = self.layouts(cursor.json).all.get(cursor.layout).map_or(0, Vec::len);
-        cursor.passed = all.saturating_sub(expected);
+        cursor.index = all.saturating_sub(expected);
     }
 
-    /// Tries the cached keys that are close to the position: the first of another layout for a record's first key, the
-    /// next but one or two for another. Returns the key's meaning and the bytes after it.
-    pub(super) fn near<'b>(
+    /// Tries the cached keys close to the position.
+    ///
+    /// For a record's first key these are the first keys of all layouts, otherwise the [`MAX_SKIPPED`] keys after the
+    /// next one. Returns the key's meaning and the bytes after it.
+    pub(super) fn find_near<'b>(
         &mut self,
         cursor: &mut Cursor,
         bytes: &'b [u8],
     ) -> Option<(K::Meaning, &'b [u8])> {
-        if cursor.passed == 0 {
+        if cursor.index == 0 {
             let first = |layout: &Vec<CachedKey<_>>| {
                 layout.first().and_then(|cached| Some((cached.meaning, cached.follow(bytes)?)))
             };
             let layouts = self.layouts_mut(cursor.json);
             let (layout, found) =
                 layouts.all.iter().enumerate().find_map(|(at, layout)| Some((at, first(layout)?)))?;
-            (cursor.layout, cursor.passed) = (layout, 1);
+            (cursor.layout, cursor.index) = (layout, 1);
             layouts.last = layout;
             return Some(found);
         }
-        let near = self.expected(cursor).iter().take(SKIPPED.wrapping_add(1)).enumerate().skip(1);
+        let near = self.expected(cursor).iter().take(MAX_SKIPPED.wrapping_add(1)).enumerate().skip(1);
         let (missing, meaning, rest) =
             near.into_iter().find_map(|(at, cached)| Some((at, cached.meaning, cached.follow(bytes)?)))?;
-        cursor.passed = cursor.passed.wrapping_add(missing).wrapping_add(1);
+        cursor.index = cursor.index.wrapping_add(missing).wrapping_add(1);
         Some((meaning, rest))
     }
 
-    /// Looks up a key that was not expected, and stores it if it has one spelling only.
+    /// Looks up an unexpected key, and stores it if it has only one spelling.
     #[inline(never)]
-    pub(super) fn find(&mut self, cursor: &mut Cursor, key: &[u8], raw: Option<RawKey>) -> K::Meaning {
+    pub(super) fn look_up(&mut self, cursor: &mut Cursor, key: &[u8], raw: Option<RawKey>) -> K::Meaning {
         let meaning = self.keys.meaning(key);
         let Some(raw) = raw.filter(|_| self.enabled) else {
             cursor.maybe_duplicate = true;
             return meaning;
         };
         let layouts = self.layouts_mut(cursor.json);
-        if cursor.passed == 0 {
+        if cursor.index == 0 {
             cursor.layout = layouts.beginning_with(raw);
             layouts.last = cursor.layout;
         }
         let Some(layout) = layouts.all.get_mut(cursor.layout) else { return meaning };
         match layout.iter().position(|cached| cached.key == raw) {
-            Some(at) if at >= cursor.passed => cursor.passed = at.saturating_add(1),
+            Some(at) if at >= cursor.index => cursor.index = at.saturating_add(1),
             Some(at) => {
-                // It occurred before the position, in this record or in others; from now on it is expected here.
+                // The key occurred before this position, in this record or in others. From now on it is expected here.
                 cursor.maybe_duplicate = true;
-                layout.get_mut(at..cursor.passed).unwrap_or_default().rotate_left(1);
+                layout.get_mut(at..cursor.index).unwrap_or_default().rotate_left(1);
             }
-            None if cursor.passed >= ROOM => cursor.maybe_duplicate = true,
+            None if cursor.index >= MAX_KEYS => cursor.maybe_duplicate = true,
             None => {
-                if layout.len() >= ROOM {
-                    layout.truncate(cursor.passed);
+                if layout.len() >= MAX_KEYS {
+                    layout.truncate(cursor.index);
                 }
-                layout.insert(cursor.passed, CachedKey { key: raw, meaning });
-                cursor.passed = cursor.passed.saturating_add(1);
+                layout.insert(cursor.index, CachedKey { key: raw, meaning });
+                cursor.index = cursor.index.saturating_add(1);
             }
         }
         meaning
@@ -186,7 +195,7 @@ impl<K: Keys> KeyCache<K> {
 }
 
 impl<M> Layouts<M> {
-    /// The layout of records that begin with this key; if there is none, an emptied one.
+    /// Returns the layout that begins with this key, or an emptied one.
     fn beginning_with(&mut self, key: RawKey) -> usize {
         let begins = |layout: &Vec<CachedKey<_>>| layout.first().is_some_and(|cached| cached.key == key);
         self.all.iter().position(begins).unwrap_or_else(|| {
@@ -198,13 +207,14 @@ impl<M> Layouts<M> {
 }
 
 impl<M: Copy> CachedKey<M> {
-    /// The bytes after the key, if `bytes` begin with it. At the end of a record, where less than a block is left, it is
-    /// not recognised.
+    /// Returns the bytes after the key, if `bytes` begin with it.
+    ///
+    /// At the end of a record, where fewer bytes than a block remain, no key matches.
     #[inline(always)]
     pub(super) fn follow<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
         let RawKey { first, mask, second, last, length } = self.key;
         let length = usize::from(length);
-        if !masked_is(bytes.first_chunk()?, mask, first) {
+        if !masked_eq(bytes.first_chunk()?, mask, first) {
             return None;
         }
         if length <= BLOCK {
@@ -218,9 +228,9 @@ impl<M: Copy> CachedKey<M> {
 }
 
 impl RawKey {
-    /// A key of these bytes of the record; `None` if they are too many.
+    /// Creates a key from bytes of the record; `None` if they are too many.
     pub(super) fn new(source: &[u8]) -> Option<Self> {
-        let mut bytes = [0; LONGEST];
+        let mut bytes = [0; MAX_KEY_BYTES];
         bytes.get_mut(..source.len())?.copy_from_slice(source);
         let mut mask = [0; BLOCK];
         mask.iter_mut().take(source.len()).for_each(|byte| *byte = 0xff);
@@ -236,7 +246,7 @@ impl RawKey {
     }
 }
 
-/// The block at an offset.
+/// Returns the block at an offset.
 #[inline(always)]
 fn block(bytes: &[u8], at: usize) -> Option<[u8; BLOCK]> {
     bytes.get(at..)?.first_chunk().copied()

@@ -1,11 +1,12 @@
 //! The reader of `MessagePack`, the encoding of Fluent Bit's events.
 
 use super::duplicates::may_have_duplicates;
-use super::key_cache::{Cursor, KeyCache, Keys, RawKey};
+use super::key_cache::{Cursor, KeyCache, KeySet, RawKey};
 use super::simd::is_ascii;
 use super::token::read_bytes;
 use super::{
-    MAX_DEPTH, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Take, Token, Value,
+    MAX_DEPTH, MemberVisitor, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind,
+    Token, Value,
 };
 
 const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
@@ -13,22 +14,24 @@ const _: () = assert!(MAX_DEPTH <= 32, "a bit for each");
 /// Reads one `MessagePack` value, token by token.
 #[derive(Clone)]
 pub(crate) struct MsgPackReader<'a> {
-    all: &'a [u8],
-    /// What has not been read yet.
+    input: &'a [u8],
+    /// The unread bytes.
     rest: &'a [u8],
-    /// How many members or elements of each open map or list are left.
-    left: [u32; MAX_DEPTH],
-    /// Whether each of them is a map, and whether its next token is a value.
+    /// The number of remaining members or elements of each open map or list.
+    remaining: [u32; MAX_DEPTH],
+    /// The open containers that are maps, and those whose next token is a value.
     maps: u32,
     values: u32,
     depth: usize,
     started: bool,
     quality: Quality,
-    /// Of the bytes that [`members`] has read, how many have their highest bit set, heads of short strings left out.
-    high: usize,
+    /// The expected number of bytes with the highest bit set.
+    ///
+    /// It is exact for the bytes that [`members`] has read, if all short strings are ASCII.
+    high_bytes: usize,
 }
 
-/// What a value begins with.
+/// The beginning of a value: the head of a container, or a whole token.
 enum Head<'a> {
     Map(u32),
     List(u32),
@@ -36,30 +39,37 @@ enum Head<'a> {
 }
 
 impl<'a> MsgPackReader<'a> {
-    /// A reader of the value at the beginning of `bytes`, which may have anything after it.
+    /// Creates a reader of the value at the beginning of `bytes`.
+    ///
+    /// Anything may follow the value.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self {
-            all: bytes,
+            input: bytes,
             rest: bytes,
-            left: [0; MAX_DEPTH],
+            remaining: [0; MAX_DEPTH],
             maps: 0,
             values: 0,
             depth: 0,
             started: false,
             quality: Quality::default(),
-            high: 0,
+            high_bytes: 0,
         }
     }
 
-    /// The record.
+    /// Returns the result of a scan.
     fn scan(&self) -> Scan<'a> {
-        Scan { body: Record::msgpack(self.all), quality: self.quality, plain: false, high: self.high }
+        Scan {
+            body: Record::msgpack(self.input),
+            quality: self.quality,
+            plain: false,
+            high_bytes: self.high_bytes,
+        }
     }
 
-    /// An error at the current position.
+    /// Returns an error at the current position.
     #[cold]
     pub fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
-        SyntaxError { kind, offset: self.all.len().saturating_sub(self.rest.len()) }
+        SyntaxError { kind, offset: self.input.len().saturating_sub(self.rest.len()) }
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], SyntaxError> {
@@ -115,7 +125,7 @@ impl<'a> MsgPackReader<'a> {
         Head::Token(Token::Number(Number::Float(value)))
     }
 
-    /// The grammar: one value, of a map or list only the beginning.
+    /// Reads one value; of a map or list only its head. This is the whole grammar.
     fn head(&mut self) -> Result<Head<'a>, SyntaxError> {
         let [head] = self.array()?;
         let low = |mask: u8| u32::from(head & mask);
@@ -166,7 +176,7 @@ impl<'a> MsgPackReader<'a> {
         })
     }
 
-    /// A value; of a map or list only the beginning.
+    /// Reads a value; of a map or list only its head.
     fn value(&mut self) -> Result<Token<'a>, SyntaxError> {
         match self.head()? {
             Head::Map(count) => self.begin(count, true).map(|()| Token::Map),
@@ -176,7 +186,7 @@ impl<'a> MsgPackReader<'a> {
     }
 
     fn begin(&mut self, left: u32, map: bool) -> Result<(), SyntaxError> {
-        let Some(slot) = self.left.get_mut(self.depth) else {
+        let Some(slot) = self.remaining.get_mut(self.depth) else {
             return Err(self.error(SyntaxErrorKind::TooDeep));
         };
         *slot = left;
@@ -187,7 +197,7 @@ impl<'a> MsgPackReader<'a> {
         Ok(())
     }
 
-    /// The beginning of a record, which is the outermost map of the reader: how many members it has.
+    /// Reads the head of a record, the outermost map; returns its member count.
     #[inline]
     fn record_start(&mut self) -> Result<u32, SyntaxError> {
         self.begin(0, true)?;
@@ -197,7 +207,7 @@ impl<'a> MsgPackReader<'a> {
         }
     }
 
-    /// A key. JSON's are strings; what else serves as one is given as one.
+    /// Reads a key. A key of another type is returned as a string or a number.
     fn key(&mut self) -> Result<Token<'a>, SyntaxError> {
         let Head::Token(token) = self.head()? else {
             return Err(self.error(SyntaxErrorKind::ContainerKey));
@@ -217,36 +227,36 @@ impl<'a> MsgPackReader<'a> {
         Ok(Token::Key(Str::Plain(key.as_bytes())))
     }
 
-    /// A member's key other than the first of those that are expected: its meaning.
+    /// Reads a key that is not the next expected one, and returns its meaning.
     #[cold]
-    fn member_key<K: Keys>(
+    fn member_key<K: KeySet>(
         &mut self,
         cache: &mut KeyCache<K>,
         cursor: &mut Cursor,
         expected: usize,
     ) -> Result<K::Meaning, SyntaxError> {
         cache.set_expected(cursor, expected);
-        if let Some((meaning, rest)) = cache.near(cursor, self.rest) {
+        if let Some((meaning, rest)) = cache.find_near(cursor, self.rest) {
             self.rest = rest;
             return Ok(meaning);
         }
         let start = self.rest;
         let Token::Key(Str::Plain(key)) = self.key()? else {
-            return Ok(cache.find(cursor, b"", None));
+            return Ok(cache.look_up(cursor, b"", None));
         };
         let source = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
-        // The shortest form: the one spelling of a key that is cached.
+        // Only the shortest form of a key is cached: one spelling for each key.
         let is_shortest = match source {
             [0xa0..=0xbf, ..] => true,
             [0xd9, length, ..] => *length >= 32,
             _ => false,
         };
-        // Only ASCII: what the count of bytes in `members` relies on.
+        // Only ASCII is cached: the byte count in `members` relies on it.
         let raw = RawKey::new(source).filter(|_| is_shortest && is_ascii(key));
-        Ok(cache.find(cursor, key, raw))
+        Ok(cache.look_up(cursor, key, raw))
     }
 
-    /// The value of a member; a map or list is checked and read past.
+    /// Reads the value of a member. A map or list is checked and skipped.
     #[cold]
     fn member_value(&mut self) -> Result<Value<'a>, SyntaxError> {
         let start = self.rest;
@@ -263,12 +273,14 @@ impl<'a> MsgPackReader<'a> {
         })
     }
 
-    /// Counts the bytes from `start`, where a key or a value begins that was read since.
-    fn count_whole(&mut self, start: &[u8]) {
-        self.high = self.high.wrapping_add(high_between(start, self.rest)).wrapping_sub(1);
+    /// Adds the bytes between `start` and the current position to the count.
+    ///
+    /// A key or value begins at `start`, whose head was already counted.
+    fn count_read_bytes(&mut self, start: &[u8]) {
+        self.high_bytes = self.high_bytes.wrapping_add(high_bytes_before(start, self.rest)).wrapping_sub(1);
     }
 
-    /// Reads past the end of the innermost map or list and looks for duplicate keys on the way.
+    /// Skips the innermost map or list, checking it for duplicate keys.
     fn nested(&mut self) -> Result<(), SyntaxError> {
         self.started = true;
         if may_have_duplicates(self)? {
@@ -278,7 +290,9 @@ impl<'a> MsgPackReader<'a> {
     }
 }
 
-/// Calls `on` with each string that is a value, and with how many bytes there are from its head to the end, and after it.
+/// Calls `on` with each string that is a value.
+///
+/// The two numbers are the bytes from the string's head to the end, and after the string.
 pub(super) fn strings<'a>(bytes: &'a [u8], on: &mut dyn FnMut(&'a [u8], usize, usize)) {
     let mut reader = MsgPackReader::new(bytes);
     loop {
@@ -302,7 +316,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
             self.values &= !bit;
             return self.value().map(Some);
         }
-        let left = self.left.get_mut(outer);
+        let left = self.remaining.get_mut(outer);
         let Some((left, fewer)) = left.and_then(|left| left.checked_sub(1).map(|fewer| (left, fewer))) else {
             self.depth = outer;
             return Ok(Some(Token::End));
@@ -319,16 +333,16 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 }
 
-/// The bit of a depth, which is below 32.
+/// Returns the bit of a depth, which is below 32.
 fn bit_of(depth: usize) -> u32 {
     u32::try_from(depth).map_or(0, |depth| 1_u32.wrapping_shl(depth))
 }
 
-/// Returns the bytes after the first value, whose inside is read past without a limit on its depth.
+/// Returns the bytes after the first value, skipped without a depth limit.
 ///
 /// # Errors
-/// The bytes are not a whole value.
-pub(crate) fn after(bytes: &[u8]) -> Result<&[u8], SyntaxError> {
+/// The bytes are not a complete value.
+pub(crate) fn skip_value(bytes: &[u8]) -> Result<&[u8], SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
     let mut rest = bytes;
     let mut left = 1_u64;
@@ -349,24 +363,27 @@ pub(crate) fn after(bytes: &[u8]) -> Result<&[u8], SyntaxError> {
     Ok(rest)
 }
 
-/// Takes the members of the record in order, as [`super::json::members`] does. Returns its properties, and how many of its
-/// bytes have their highest bit set if all its short strings are ASCII; [`is_utf8`] checks that.
+/// Passes the members of the record in order to `visitor`.
 ///
-/// Decision: short strings are checked together and only in records that are kept, so that a dropped record pays nothing
-/// for it.
+/// Otherwise as [`super::json::members`]. The result contains the number of bytes with the highest bit set, if all
+/// short strings are ASCII; [`is_utf8`] compares it.
+///
+/// Decision: short strings are checked together, and only in kept records, so that a dropped record pays nothing for
+/// it.
 #[inline(never)]
-pub(crate) fn members<'a, K: Keys>(
+pub(crate) fn members<'a, K: KeySet>(
     bytes: &'a [u8],
     cache: &mut KeyCache<K>,
-    take: &mut impl Take<'a, K::Meaning>,
+    visitor: &mut impl MemberVisitor<'a, K::Meaning>,
 ) -> Result<Scan<'a>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
     let count = reader.record_start()?;
     let mut rest = reader.rest;
     let mut cursor = cache.start(false);
     let mut expected = cache.expected(&cursor);
-    // Each map, key and value has one, its head; what the reader reads is counted whole.
-    reader.high = high_in(u64::from(count)).wrapping_add(1).wrapping_add((count as usize).wrapping_mul(2));
+    // The head of each map, key and value has the bit. Values that the reader reads are counted as a whole.
+    reader.high_bytes =
+        high_bytes_in(u64::from(count)).wrapping_add(1).wrapping_add((count as usize).wrapping_mul(2));
     let mut left = count;
     while left > 0 {
         left = left.wrapping_sub(1);
@@ -379,21 +396,21 @@ pub(crate) fn members<'a, K: Keys>(
         } else {
             reader.rest = rest;
             meaning = reader.member_key(cache, &mut cursor, expected.len())?;
-            reader.count_whole(rest);
+            reader.count_read_bytes(rest);
             rest = reader.rest;
             expected = cache.expected(&cursor);
         }
         if let Some((text, after)) = short_string(rest) {
-            take.text(meaning, text);
+            visitor.text(meaning, text);
             rest = after;
-        } else if let Some((value, number, after)) = usual_value(rest) {
-            take.value(meaning, value);
-            reader.high = reader.high.wrapping_add(high_in(number));
+        } else if let Some((value, number, after)) = common_value(rest) {
+            visitor.value(meaning, value);
+            reader.high_bytes = reader.high_bytes.wrapping_add(high_bytes_in(number));
             rest = after;
         } else {
             reader.rest = rest;
-            take.value(meaning, reader.member_value()?);
-            reader.count_whole(rest);
+            visitor.value(meaning, reader.member_value()?);
+            reader.count_read_bytes(rest);
             rest = reader.rest;
         }
     }
@@ -407,8 +424,9 @@ pub(crate) fn members<'a, K: Keys>(
     Ok(reader.scan())
 }
 
-/// Calls `on` for each member of the record, without a cache. Returns its properties, of which duplicate keys have to be
-/// checked, and what [`is_utf8`] takes.
+/// Calls `on` for each member of the record, without a cache.
+///
+/// Returns the properties, in which duplicate keys are not yet checked, and the count that [`is_utf8`] takes.
 pub(crate) fn each_member<'a>(
     bytes: &'a [u8],
     on: &mut dyn FnMut(Str<'a>, Value<'a>),
@@ -427,11 +445,11 @@ pub(crate) fn each_member<'a>(
     }
     reader.quality.add(Quality::MAYBE_DUPLICATE);
     // The reader has checked every string.
-    reader.high = high_bytes(bytes);
+    reader.high_bytes = count_high_bytes(bytes);
     Ok(reader.scan())
 }
 
-/// A string of less than 128 bytes, as most keys and values are, and what follows it.
+/// Splits off a string of less than 128 bytes, as most keys and values are.
 #[inline(always)]
 fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     match *bytes {
@@ -441,27 +459,29 @@ fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Whether all strings of a valid record are UTF-8; `high` is what [`members`] returned for it.
-pub(crate) fn is_utf8(bytes: &[u8], high: usize) -> bool {
-    high_bytes(bytes) == high || are_utf8(bytes)
+/// Whether all strings of a valid record are UTF-8.
+///
+/// `expected` is the count that [`members`] returned for the record.
+pub(crate) fn is_utf8(bytes: &[u8], expected: usize) -> bool {
+    count_high_bytes(bytes) == expected || are_utf8(bytes)
 }
 
-/// The number of a word's bytes that have their highest bit set.
+/// Counts the bytes of a word that have their highest bit set.
 #[inline(always)]
-fn high_in(word: u64) -> usize {
+fn high_bytes_in(word: u64) -> usize {
     let ones = u64::from_ne_bytes([1; 8]);
     ((word >> 7 & ones).wrapping_mul(ones) >> 56) as usize
 }
 
-/// The number of such bytes that `all` has before `rest`, its end.
-fn high_between(all: &[u8], rest: &[u8]) -> usize {
-    high_bytes(all.get(..all.len().wrapping_sub(rest.len())).unwrap_or_default())
+/// Counts the bytes with the highest bit set in `all` before its suffix `rest`.
+fn high_bytes_before(all: &[u8], rest: &[u8]) -> usize {
+    count_high_bytes(all.get(..all.len().wrapping_sub(rest.len())).unwrap_or_default())
 }
 
-/// The number of bytes that have their highest bit set.
+/// Counts the bytes that have their highest bit set.
 #[inline(never)]
-fn high_bytes(bytes: &[u8]) -> usize {
-    // Chunks that a sum of bytes cannot overflow, and that vectors divide.
+fn count_high_bytes(bytes: &[u8]) -> usize {
+    // Chunks of a size at which the sum of bytes cannot overflow, and that the vector length divides.
     let count = |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, byte| sum.wrapping_add(byte >> 7));
     bytes.chunks(224).fold(0, |sum, chunk| sum.wrapping_add(usize::from(count(chunk))))
 }
@@ -474,12 +494,13 @@ fn are_utf8(bytes: &[u8]) -> bool {
     !reader.quality.has(Quality::NOT_UTF8)
 }
 
-/// An integer without a sign, a boolean, or a longer string, as most other values are: itself, a number of the bytes after
-/// its head that are not a string's, and what follows it.
+/// Splits off an unsigned integer, a boolean or a longer string: most other values.
 ///
-/// Decision: with the reader instead `msgpack-dropped` takes 3,160 instead of 2,856 instructions.
+/// The number in the middle is the bytes after the head that are not part of a string, as an integer.
+///
+/// Decision: with the reader instead, `msgpack-dropped` takes 3,160 instead of 2,856 instructions.
 #[inline(always)]
-fn usual_value(bytes: &[u8]) -> Option<(Value<'_>, u64, &[u8])> {
+fn common_value(bytes: &[u8]) -> Option<(Value<'_>, u64, &[u8])> {
     let (head, rest) = bytes.split_first()?;
     let int = |number| Value::Number(Number::Int(number));
     Some(match head {
@@ -525,14 +546,14 @@ fn unsigned(value: u64) -> Number<'static> {
     i64::try_from(value).map_or(Number::Uint(value), Number::Int)
 }
 
-/// The bytes that a list spells (see [`read_bytes`]).
+/// Returns the bytes of a list of byte values (see [`read_bytes`]).
 pub(crate) fn byte_list(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut reader = MsgPackReader::new(bytes);
     let Ok(Some(Token::List)) = reader.next() else { return None };
     read_bytes(&mut reader).map(|(bytes, _)| bytes)
 }
 
-/// The number of a list's elements, and their bytes; of any other value, none.
+/// Returns the number and the bytes of a list's elements; zero for other values.
 pub(crate) fn list_head(bytes: &[u8]) -> (u32, &[u8]) {
     let mut reader = MsgPackReader::new(bytes);
     match reader.head() {
@@ -541,21 +562,23 @@ pub(crate) fn list_head(bytes: &[u8]) -> (u32, &[u8]) {
     }
 }
 
-/// The value at the beginning of `bytes`, and what follows it.
+/// Returns the value at the beginning of `bytes`, and the bytes after it.
 pub(crate) fn first_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let mut reader = MsgPackReader::new(bytes);
     let value = reader.member_value().ok()?;
     Some((value, reader.rest))
 }
 
-/// The value that `bytes` are.
+/// Reads `bytes` as one value.
 pub(crate) fn value(bytes: &[u8]) -> Result<Value<'_>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
     let value = reader.member_value()?;
     if reader.rest.is_empty() { Ok(value) } else { Err(reader.error(SyntaxErrorKind::TrailingBytes)) }
 }
 
-/// The value at the beginning of `bytes`, a map or list without its content; `Null` if there is none.
+/// Returns the value at the beginning of `bytes`; `Null` if there is none.
+///
+/// A map or list is returned without its content.
 pub(crate) fn value_head(bytes: &[u8]) -> Value<'_> {
     match MsgPackReader::new(bytes).head() {
         Ok(Head::Map(_)) => Value::Map(&[]),

@@ -1,22 +1,23 @@
 //! Finds the end of a string or of a number's digits.
 //!
-//! Most of a JSON record is strings, so this decides what a record costs. Sixteen bytes are compared at a time where the
-//! processor has vectors, eight in a word elsewhere, as in the WebAssembly guest.
+//! JSON records are mostly strings, so this determines the cost of a record. Sixteen bytes are compared at a time where
+//! the processor has vector instructions, elsewhere (as in the WebAssembly guest) eight bytes as one integer.
 
-/// The number of bytes before the first quote, backslash or control character.
+/// Counts the bytes before the first quote, backslash or control character.
 #[inline]
 pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     length::<false>(bytes)
 }
 
-/// The number of bytes before the first quote, backslash, control character or byte that is not ASCII.
+/// Counts the bytes before the first quote, backslash, control or non-ASCII byte.
 #[inline(always)]
 pub(super) fn ascii_length(bytes: &[u8]) -> usize {
     length::<true>(bytes)
 }
 
-/// Whether there is no quote, backslash or control character. Most strings are short: two words that may overlap cover
-/// up to sixteen bytes.
+/// Whether the bytes contain no quote, backslash or control character.
+///
+/// Most strings are short: two eight-byte words, which may overlap, cover up to sixteen bytes.
 #[inline]
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     match (bytes.first_chunk(), bytes.last_chunk()) {
@@ -28,7 +29,9 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     }
 }
 
-/// A bit for each quote, backslash and control character of a block, the first in the lowest.
+/// Returns a bit mask of the quotes, backslashes and control characters of a block.
+///
+/// The first byte is the lowest bit.
 #[inline(always)]
 pub(super) fn stops(block: &[u8; BLOCK]) -> u32 {
     #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
@@ -41,24 +44,26 @@ pub(super) fn stops(block: &[u8; BLOCK]) -> u32 {
     }
 }
 
-/// How many bytes are compared at a time.
+/// The number of bytes compared at a time.
 pub(super) const BLOCK: usize = 16;
 
-/// Whether the bits of a block that are in the mask are these.
+/// Whether the masked bits of a block equal `expected`.
 #[inline(always)]
-pub(super) fn masked_is(block: &[u8; BLOCK], mask: [u8; BLOCK], these: [u8; BLOCK]) -> bool {
+pub(super) fn masked_eq(block: &[u8; BLOCK], mask: [u8; BLOCK], expected: [u8; BLOCK]) -> bool {
     #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
     {
         use wide::u8x16;
-        (u8x16::new(*block) & u8x16::new(mask)).simd_eq(u8x16::new(these)).to_bitmask() == 0xffff
+        (u8x16::new(*block) & u8x16::new(mask)).simd_eq(u8x16::new(expected)).to_bitmask() == 0xffff
     }
     #[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
     {
-        u128::from_ne_bytes(*block) & u128::from_ne_bytes(mask) == u128::from_ne_bytes(these)
+        u128::from_ne_bytes(*block) & u128::from_ne_bytes(mask) == u128::from_ne_bytes(expected)
     }
 }
 
-/// Whether all bytes are ASCII. Most strings are short: two words that may overlap cover up to sixteen bytes.
+/// Whether all bytes are ASCII.
+///
+/// Most strings are short: two eight-byte words, which may overlap, cover up to sixteen bytes.
 #[inline]
 pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
     match (bytes.first_chunk(), bytes.last_chunk()) {
@@ -70,13 +75,13 @@ pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
     }
 }
 
-/// The number of digits at the beginning.
+/// Counts the digits at the beginning.
 #[inline]
 pub(super) fn digits_length(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks();
     let mut length = 0_usize;
     for word in words {
-        match no_digits(u64::from_le_bytes(*word)) {
+        match non_digits(u64::from_le_bytes(*word)) {
             0 => length = length.wrapping_add(8),
             others => return length.wrapping_add((others.trailing_zeros() / 8) as usize),
         }
@@ -84,22 +89,24 @@ pub(super) fn digits_length(bytes: &[u8]) -> usize {
     length.wrapping_add(tail.iter().take_while(|byte| byte.is_ascii_digit()).count())
 }
 
-/// Sets the highest bit of each byte that is no digit, exact from the lowest byte to the first such byte: below `0` the
-/// difference has it, above `9` the sum.
+/// Sets the highest bit of each byte that is not a digit.
+///
+/// The result is exact up to the first such byte, from the lowest. The difference has the bit for bytes below `0`, the
+/// sum for bytes above `9`.
 #[inline(always)]
-fn no_digits(word: u64) -> u64 {
+fn non_digits(word: u64) -> u64 {
     let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
     (word.wrapping_sub(each(b'0')) | word.wrapping_add(each(0x7f - b'9')) | word) & each(0x80)
 }
 
-/// With this bit flipped, the quote and the control characters are those below [`BELOW`].
+/// The bit that maps the quote and the control characters below [`BELOW`].
 const FLIP: u8 = b'"' ^ 0x20;
 const BELOW: u8 = 0x21;
 
 #[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
 use words_length as length;
 
-/// Eight bytes at a time.
+/// Compares eight bytes at a time.
 #[inline]
 fn words_length<const ASCII: bool>(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks();
@@ -117,8 +124,9 @@ fn is_stop<const ASCII: bool>(byte: u8) -> bool {
     byte ^ FLIP < BELOW || byte == b'\\' || (ASCII && !byte.is_ascii())
 }
 
-/// Sets the highest bit of each byte that is less than the one subtracted. A borrow may set the bits above it, too, but
-/// the lowest is exact.
+/// Sets the highest bit of each stop byte.
+///
+/// A stop is less than the subtracted byte. A borrow may set bits above the lowest one, which is exact.
 #[inline(always)]
 fn word_stops<const ASCII: bool>(word: u64) -> u64 {
     let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
@@ -159,7 +167,7 @@ mod vectors {
         length.wrapping_add(tail_length::<ASCII>(tail))
     }
 
-    /// Of less than a block.
+    /// Handles the bytes after the last whole block.
     #[cold]
     fn tail_length<const ASCII: bool>(bytes: &[u8]) -> usize {
         words_length::<ASCII>(bytes)
@@ -178,7 +186,7 @@ mod vectors {
         let quote_or_control = flipped.min(u8x16::splat(BELOW.wrapping_sub(1))).simd_eq(flipped);
         let backslash = bytes.simd_eq(u8x16::splat(b'\\'));
         let stops = quote_or_control | backslash;
-        // A lane's highest bit is its bit in the mask.
+        // The highest bit of a lane is its bit in the mask.
         (if ASCII { stops | bytes } else { stops }).to_bitmask()
     }
 }
@@ -186,20 +194,20 @@ mod vectors {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn stops_at_each_byte_it_should_at_any_offset() {
+    fn each_stop_byte_is_found_at_any_offset() {
         for byte in 0..=u8::MAX {
             let stops = byte < 0x20 || byte == b'"' || byte == b'\\';
-            let is_no_ascii = byte >= 0x80;
+            let is_non_ascii = byte >= 0x80;
             for length in 1..40 {
                 for at in 0..length {
                     let mut bytes = vec![b'a'; length];
                     bytes[at] = byte;
                     let before = |stops| if stops { at } else { length };
                     assert_eq!(super::plain_length(&bytes), before(stops), "{bytes:?}");
-                    assert_eq!(super::ascii_length(&bytes), before(stops || is_no_ascii), "{bytes:?}");
+                    assert_eq!(super::ascii_length(&bytes), before(stops || is_non_ascii), "{bytes:?}");
                     assert_eq!(
                         super::words_length::<true>(&bytes),
-                        before(stops || is_no_ascii),
+                        before(stops || is_non_ascii),
                         "{bytes:?}"
                     );
                     assert_eq!(super::words_length::<false>(&bytes), before(stops), "{bytes:?}");
@@ -217,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn short_checks_do_as_long_ones() {
+    fn short_checks_agree_with_long_ones() {
         for byte in 0..=u8::MAX {
             for length in 1..40 {
                 for at in 0..length {

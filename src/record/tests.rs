@@ -1,4 +1,6 @@
-//! The cache of keys against no cache and against independent readers, over sequences of different records.
+//! Compares a warm key cache with no cache and with independent readers.
+//!
+//! The inputs are sequences of different records.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -6,16 +8,16 @@ use serde_json::Value as Json;
 
 use super::*;
 
-/// The meaning of a key is the key itself, so that nothing is hidden.
-struct Itself;
+/// Uses the key itself as its meaning, so that no difference is hidden.
+struct IdentityKeys;
 
-/// A key's first bytes and its length: a meaning has to be `Copy`.
-type Meaning = ([u8; 32], usize);
+/// A key's first bytes and its length. A meaning has to be `Copy`.
+type KeyPrefix = ([u8; 32], usize);
 
-impl Keys for Itself {
-    type Meaning = Meaning;
+impl KeySet for IdentityKeys {
+    type Meaning = KeyPrefix;
 
-    fn meaning(&self, key: &[u8]) -> Meaning {
+    fn meaning(&self, key: &[u8]) -> KeyPrefix {
         let mut bytes = [0; 32];
         let length = key.len().min(32);
         bytes[..length].copy_from_slice(&key[..length]);
@@ -23,18 +25,18 @@ impl Keys for Itself {
     }
 }
 
-/// Collects members.
+/// Collects the members of a record.
 #[derive(Default)]
-struct Collected(Vec<(Meaning, String)>);
+struct CollectedMembers(Vec<(KeyPrefix, String)>);
 
-impl<'a> Take<'a, Meaning> for Collected {
-    fn text(&mut self, meaning: Meaning, text: &'a [u8]) {
+impl<'a> MemberVisitor<'a, KeyPrefix> for CollectedMembers {
+    fn text(&mut self, meaning: KeyPrefix, text: &'a [u8]) {
         self.value(meaning, Value::Str(Str::Plain(text)));
     }
 
-    fn value(&mut self, meaning: Meaning, value: Value<'a>) {
+    fn value(&mut self, meaning: KeyPrefix, value: Value<'a>) {
         let value = match value {
-            // As both encodings give it.
+            // Both encodings have the same string, in different spellings.
             Value::Str(text) => format!("string {:?}", text.decode(&mut String::new())),
             value => format!("{value:?}"),
         };
@@ -42,16 +44,18 @@ impl<'a> Take<'a, Meaning> for Collected {
     }
 }
 
-/// What a scan returns: members, the body, and the properties; or the error.
-type Scanned<'a> = Result<(Vec<(Meaning, String)>, &'a [u8], Quality), SyntaxError>;
+/// The members, body and properties of a scan, or its error.
+type ScanResult<'a> = Result<(Vec<(KeyPrefix, String)>, &'a [u8], Quality), SyntaxError>;
 
-fn scan<'a>(record: Record<'a>, cache: &mut KeyCache<Itself>) -> Scanned<'a> {
-    let mut members = Collected::default();
+fn scan<'a>(record: Record<'a>, cache: &mut KeyCache<IdentityKeys>) -> ScanResult<'a> {
+    let mut members = CollectedMembers::default();
     let scan = record.members(cache, &mut members)?;
     Ok((members.0, scan.body.bytes(), scan.quality()))
 }
 
-/// Keys that meet each other in a cache: shared beginnings, block lengths, escape sequences, characters of several bytes.
+/// Keys that can be confused in a cache.
+///
+/// They share prefixes, have block lengths, escape sequences, or characters of several bytes.
 fn any_key() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => select(&["etype", "eid", "time", "a", "ab", "short-doc", "short_doc", "context", "log", ""][..])
@@ -81,7 +85,7 @@ fn any_value() -> impl Strategy<Value = Json> {
     })
 }
 
-/// One spelling of a key: as it is, with an escape sequence, or with white space after it.
+/// Spells a key unchanged, with an escape sequence, or with white space around it.
 fn spelled(key: &str, spelling: u8) -> String {
     let quoted = Json::from(key).to_string();
     match (spelling, quoted.chars().nth(1)) {
@@ -94,20 +98,20 @@ fn spelled(key: &str, spelling: u8) -> String {
     }
 }
 
-type Member = (String, u8, Json);
+type TestMember = (String, u8, Json);
 
-/// A record's members, and the byte that replaces another in its encoding.
-type Mutated = (Vec<Member>, Option<(Index, u8)>);
+/// A record's members, and a byte that replaces another in its encoding.
+type MutatedRecord = (Vec<TestMember>, Option<(Index, u8)>);
 
-/// A record as text, its members in order, equal keys included.
-fn text(members: &[Member]) -> Vec<u8> {
+/// Encodes a record as JSON text, in order, including duplicate keys.
+fn text(members: &[TestMember]) -> Vec<u8> {
     let members: Vec<String> =
         members.iter().map(|(key, spelling, value)| format!("{}{value}", spelled(key, *spelling))).collect();
     format!("{{{}}}", members.join(",")).into_bytes()
 }
 
-/// The same in `MessagePack`; some keys in a longer form than they need.
-fn packed(members: &[Member]) -> Vec<u8> {
+/// Encodes a record as `MessagePack`, with some keys in a longer form.
+fn packed(members: &[TestMember]) -> Vec<u8> {
     let mut bytes = vec![0xde, 0, u8::try_from(members.len()).unwrap()];
     for (key, spelling, value) in members {
         match spelling {
@@ -122,7 +126,7 @@ fn packed(members: &[Member]) -> Vec<u8> {
     bytes
 }
 
-/// A byte that replaces another, in some of the records.
+/// Replaces a byte in some of the records.
 fn mutate(mut bytes: Vec<u8>, mutation: Option<(Index, u8)>) -> Vec<u8> {
     if let Some((at, byte)) = mutation {
         let at = at.index(bytes.len());
@@ -131,36 +135,39 @@ fn mutate(mut bytes: Vec<u8>, mutation: Option<(Index, u8)>) -> Vec<u8> {
     bytes
 }
 
-fn any_sequence() -> impl Strategy<Value = Vec<Mutated>> {
+fn any_sequence() -> impl Strategy<Value = Vec<MutatedRecord>> {
     let member = (any_key(), 0_u8..10, any_value());
     let record =
         (prop::collection::vec(member, 0..10), prop::option::weighted(0.3, (any::<Index>(), any::<u8>())));
     prop::collection::vec(record, 1..12)
 }
 
-/// What an independent reader makes of the top level, the first of equal keys only; `None` if it refuses the text.
+/// Reads the top-level members with `serde_json`; `None` if it rejects the text.
 fn independent(bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    struct Members(Vec<(String, String)>);
-    impl<'de> serde::Deserialize<'de> for Members {
+    struct TopLevelMembers(Vec<(String, String)>);
+    impl<'de> serde::Deserialize<'de> for TopLevelMembers {
         fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Visitor;
-            impl<'de> serde::de::Visitor<'de> for Visitor {
-                type Value = Members;
+            struct TopLevelVisitor;
+            impl<'de> serde::de::Visitor<'de> for TopLevelVisitor {
+                type Value = TopLevelMembers;
                 fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                     f.write_str("an object")
                 }
-                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                fn visit_map<A: serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: A,
+                ) -> Result<TopLevelMembers, A::Error> {
                     let mut members = Vec::new();
                     while let Some((key, value)) = map.next_entry::<String, Json>()? {
                         members.push((key, value.to_string()));
                     }
-                    Ok(Members(members))
+                    Ok(TopLevelMembers(members))
                 }
             }
-            deserializer.deserialize_map(Visitor)
+            deserializer.deserialize_map(TopLevelVisitor)
         }
     }
-    serde_json::from_slice::<Members>(bytes).ok().map(|members| members.0)
+    serde_json::from_slice::<TopLevelMembers>(bytes).ok().map(|members| members.0)
 }
 
 proptest! {
@@ -168,16 +175,16 @@ proptest! {
 
     #[test]
     fn a_warm_cache_changes_nothing_in_json(sequence in any_sequence()) {
-        let mut warm = KeyCache::new(Itself);
+        let mut warm = KeyCache::new(IdentityKeys);
         let records: Vec<Vec<u8>> = sequence.into_iter().map(|(members, mutation)| mutate(text(&members), mutation)).collect();
-        // Each record in every state that the others leave the cache in.
+        // Each record is read in both orders, so that the others have changed the cache.
         for bytes in records.iter().chain(records.iter().rev()) {
             let record = Record::json(bytes);
             let scanned = scan(record, &mut warm);
-            prop_assert_eq!(&scanned, &scan(record, &mut KeyCache::disabled(Itself)), "{}", String::from_utf8_lossy(bytes));
+            prop_assert_eq!(&scanned, &scan(record, &mut KeyCache::disabled(IdentityKeys)), "{}", String::from_utf8_lossy(bytes));
             if let Some(members) = independent(bytes) {
                 let seen = scanned.expect("an independent reader takes it").0;
-                let wanted: Vec<Meaning> = members.iter().map(|(key, _)| Itself.meaning(key.as_bytes())).collect();
+                let wanted: Vec<KeyPrefix> = members.iter().map(|(key, _)| IdentityKeys.meaning(key.as_bytes())).collect();
                 prop_assert_eq!(seen.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), wanted);
             }
         }
@@ -185,21 +192,21 @@ proptest! {
 
     #[test]
     fn a_warm_cache_changes_nothing_in_messagepack(sequence in any_sequence()) {
-        let mut warm = KeyCache::new(Itself);
+        let mut warm = KeyCache::new(IdentityKeys);
         let records: Vec<Vec<u8>> = sequence.into_iter().map(|(members, mutation)| mutate(packed(&members), mutation)).collect();
         for bytes in records.iter().chain(records.iter().rev()) {
             let record = Record::msgpack(bytes);
             let scanned = scan(record, &mut warm);
-            prop_assert_eq!(&scanned, &scan(record, &mut KeyCache::disabled(Itself)), "{:?}", bytes);
+            prop_assert_eq!(&scanned, &scan(record, &mut KeyCache::disabled(IdentityKeys)), "{:?}", bytes);
             let other = rmpv::decode::read_value(&mut &bytes[..]);
             if let (Ok(rmpv::Value::Map(members)), Ok((seen, ..))) = (&other, &scanned) {
-                let wanted: Vec<Meaning> = members.iter().map(|(key, _)| match key {
-                    rmpv::Value::String(key) => Itself.meaning(key.as_bytes()),
-                    rmpv::Value::Binary(key) => Itself.meaning(key),
-                    _ => Itself.meaning(b""),
+                let wanted: Vec<KeyPrefix> = members.iter().map(|(key, _)| match key {
+                    rmpv::Value::String(key) => IdentityKeys.meaning(key.as_bytes()),
+                    rmpv::Value::Binary(key) => IdentityKeys.meaning(key),
+                    _ => IdentityKeys.meaning(b""),
                 }).collect();
-                let seen: Vec<Meaning> = seen.iter().map(|(key, _)| *key).collect();
-                // A key that is no string names nothing.
+                let seen: Vec<KeyPrefix> = seen.iter().map(|(key, _)| *key).collect();
+                // A key that is not a string has no name.
                 let is_text = |key: &rmpv::Value| matches!(key, rmpv::Value::String(_) | rmpv::Value::Binary(_));
                 prop_assert_eq!(seen.len(), wanted.len());
                 for ((seen, wanted), (key, _)) in seen.iter().zip(&wanted).zip(members) {
@@ -210,12 +217,12 @@ proptest! {
     }
 
     #[test]
-    fn a_key_of_one_encoding_is_none_in_the_other(sequence in any_sequence()) {
-        let mut warm = KeyCache::new(Itself);
+    fn keys_of_one_encoding_are_not_reused_for_the_other(sequence in any_sequence()) {
+        let mut warm = KeyCache::new(IdentityKeys);
         for (members, _) in sequence {
             let (text, packed) = (text(&members), packed(&members));
-            // Keys and values that are one number each, spelled by the text behind its brace; a text that begins as the
-            // other record does behind its head.
+            // Two records that look like the other encoding. `numbers` spells the bytes of the text after its brace as
+            // number keys and values; `keys` is text that begins as the `MessagePack` record does after its head.
             let numbers: Vec<u8> = text.iter().skip(1).map(|byte| byte & 0x7f).collect();
             let numbers = numbers.get(..numbers.len() / 2 * 2).unwrap_or_default();
             let length = u16::try_from(numbers.len() / 2).unwrap();
@@ -223,7 +230,7 @@ proptest! {
             let keys = [b"{", packed.get(3..).unwrap_or_default()].concat();
             for _ in 0..2 {
                 for record in [Record::json(&text), Record::msgpack(&packed), Record::msgpack(&numbers), Record::json(&keys)] {
-                    let cold = scan(record, &mut KeyCache::disabled(Itself));
+                    let cold = scan(record, &mut KeyCache::disabled(IdentityKeys));
                     prop_assert_eq!(scan(record, &mut warm), cold, "{:?}", record);
                 }
             }
@@ -231,16 +238,16 @@ proptest! {
     }
 
     #[test]
-    fn both_encodings_of_a_record_are_read_alike(sequence in any_sequence()) {
-        let (mut json, mut msgpack) = (KeyCache::new(Itself), KeyCache::new(Itself));
+    fn both_encodings_of_a_record_have_the_same_members(sequence in any_sequence()) {
+        let (mut json, mut msgpack) = (KeyCache::new(IdentityKeys), KeyCache::new(IdentityKeys));
         for (members, _) in sequence {
             let (text, packed) = (text(&members), packed(&members));
             let one = scan(Record::json(&text), &mut json).expect("JSON");
             let other = scan(Record::msgpack(&packed), &mut msgpack).expect("MessagePack");
-            let keys = |members: &[(Meaning, String)]| members.iter().map(|(key, _)| *key).collect::<Vec<_>>();
+            let keys = |members: &[(KeyPrefix, String)]| members.iter().map(|(key, _)| *key).collect::<Vec<_>>();
             prop_assert_eq!(keys(&one.0), keys(&other.0));
             prop_assert_eq!(one.2.has(Quality::DUPLICATE_KEY), other.2.has(Quality::DUPLICATE_KEY));
-            let strings = |members: &[(Meaning, String)]| {
+            let strings = |members: &[(KeyPrefix, String)]| {
                 members.iter().map(|(_, value)| value.clone()).filter(|value| value.starts_with("string")).collect::<Vec<_>>()
             };
             prop_assert_eq!(strings(&one.0), strings(&other.0));

@@ -1,9 +1,9 @@
-//! What the readers of both encodings return: tokens, one after the other, and values of single members.
+//! Tokens, and values of single members: the output of both readers.
 
 use core::fmt;
 use std::borrow::Cow;
 
-use super::document::{REMARK, beginning, original_length};
+use super::document::{REMARK, char_prefix, original_length};
 use super::{SyntaxError, json};
 
 /// One token of a body, in document order.
@@ -28,20 +28,22 @@ pub enum Token<'a> {
     Bool(bool),
     /// Null.
     Null,
-    /// An extension type of `MessagePack`: its number and length in bytes. JSON has no form for the content.
+    /// An extension type of `MessagePack`: its number and its length in bytes.
+    ///
+    /// JSON has no form for the content.
     #[cfg(feature = "msgpack")]
     Extension(i8, usize),
 }
 
-/// A source of tokens: a reader of an encoding, or a document.
+/// A source of tokens: the reader of an encoding, or a document.
 pub trait Reader<'a> {
     /// Returns the next token of the value; `None` after its end.
     ///
     /// # Errors
-    /// The encoding is broken.
+    /// The encoding is invalid.
     fn next(&mut self) -> Result<Option<Token<'a>>, SyntaxError>;
 
-    /// Reads past the end of the innermost map or list, which the last token began, and checks it on the way.
+    /// Skips the innermost map or list, which the last token began, and checks it.
     ///
     /// # Errors
     /// As [`Reader::next`].
@@ -58,9 +60,11 @@ pub trait Reader<'a> {
     }
 }
 
-/// Reads the list that the last token began, if its elements are bytes, as journald exports text that is long or not
-/// printable. Returns the bytes and whether the list was read to its end: of a broken one, those before the error.
-/// `None`: there is an element that is no byte, or none at all.
+/// Reads the list that the last token began, if all its elements are bytes.
+///
+/// Journald exports long or unprintable text in this form. Returns the bytes, and whether the list was read to its end;
+/// of an invalid list, the bytes before the error. Returns `None` if the list is empty or has an element that is not a
+/// byte.
 #[inline(never)]
 pub(super) fn read_bytes<'a>(reader: &mut impl Reader<'a>) -> Option<(Vec<u8>, bool)> {
     let mut bytes = Vec::new();
@@ -75,13 +79,15 @@ pub(super) fn read_bytes<'a>(reader: &mut impl Reader<'a>) -> Option<(Vec<u8>, b
     (!bytes.is_empty()).then_some((bytes, complete))
 }
 
-/// A member's value. Maps and lists are given as their bytes, which are checked and can be read on their own.
+/// The value of a member.
+///
+/// Maps and lists are given as their bytes, which are checked and can be read separately.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Value<'a> {
     /// There is no such member.
     #[default]
     Absent,
-    /// Null, or a value that JSON has no form for.
+    /// Null, or a value without a JSON form.
     Null,
     /// A boolean.
     Bool(bool),
@@ -96,7 +102,7 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The string, if it is one.
+    /// Returns the string; `None` for any other value.
     pub fn text(self) -> Option<Str<'a>> {
         match self {
             Self::Str(text) => Some(text),
@@ -105,29 +111,33 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Takes the members of a record, each by what its key means.
+/// Receives the members of a record, each by the meaning of its key.
 ///
-/// Decision: strings without escape sequences, as most values are, have a call of their own. A [`Value`] of them would be
-/// written to memory for each member.
-pub(crate) trait Take<'a, M> {
-    /// Takes a string without escape sequences.
+/// Decision: strings without escape sequences, as most values are, have a method of their own. A [`Value`] of them
+/// would be written to memory for each member.
+pub(crate) trait MemberVisitor<'a, M> {
+    /// Receives a string without escape sequences.
     fn text(&mut self, meaning: M, text: &'a [u8]);
 
-    /// Takes any value.
+    /// Receives any other value.
     fn value(&mut self, meaning: M, value: Value<'a>);
 }
 
-/// A borrowed string: bytes that should be UTF-8, with or without JSON's escape sequences.
+/// A borrowed string, with or without JSON's escape sequences.
+///
+/// The bytes should be UTF-8.
 #[derive(Clone, Copy, Debug)]
 pub enum Str<'a> {
     /// The string itself.
     Plain(&'a [u8]),
-    /// The inside of a JSON string, with escape sequences that are valid and not yet resolved.
+    /// The content of a JSON string, with valid but unresolved escape sequences.
     Escaped(&'a [u8]),
 }
 
 impl<'a> Str<'a> {
-    /// The string; escape sequences are resolved into `scratch`, and bytes that are not UTF-8 become U+FFFD there.
+    /// Returns the string with escape sequences resolved.
+    ///
+    /// They are resolved into `scratch`. Bytes that are not UTF-8 become U+FFFD there.
     pub fn decode<'s>(self, scratch: &'s mut String) -> &'s str
     where
         'a: 's,
@@ -146,7 +156,9 @@ impl<'a> Str<'a> {
         }
     }
 
-    /// Calls `on` with the string in pieces, until it returns `false`; escape sequences are resolved.
+    /// Calls `on` with the string in pieces, until it returns `false`.
+    ///
+    /// Escape sequences are resolved.
     pub(crate) fn pieces(self, on: &mut dyn FnMut(&[u8]) -> bool) {
         match self {
             Self::Plain(bytes) => {
@@ -158,24 +170,27 @@ impl<'a> Str<'a> {
         }
     }
 
-    /// Of a string in JSON text that is spelled as the encoder does: the spelling of its first `longest` bytes, and how
-    /// many of them it has.
+    /// Returns the spelling of the string's first `longest` bytes, and their number.
+    ///
+    /// The string has to be JSON text with the encoder's own escape sequences.
     pub(crate) fn source_beginning(self, longest: usize) -> (&'a [u8], usize) {
         match self {
             Self::Plain(bytes) => {
-                let kept = beginning(bytes, longest);
+                let kept = char_prefix(bytes, longest);
                 (kept, kept.len())
             }
-            Self::Escaped(bytes) => json::short_escapes_beginning(bytes, longest),
+            Self::Escaped(bytes) => json::canonical_prefix(bytes, longest),
         }
     }
 
-    /// The string up to so many bytes, and how many are removed: none if a remark about them would be longer.
+    /// Returns the string truncated to `longest` bytes, and how many were removed.
+    ///
+    /// Nothing is removed if the remark about it would be longer.
     pub(crate) fn truncated(self, longest: usize) -> (Cow<'a, str>, usize) {
         let long = longest.saturating_add(REMARK);
         match self {
             Self::Plain(bytes) if bytes.len() > long => {
-                let kept = beginning(bytes, longest);
+                let kept = char_prefix(bytes, longest);
                 (Self::Plain(kept).into(), original_length(bytes.len(), bytes).saturating_sub(kept.len()))
             }
             Self::Plain(_) => (self.into(), 0),
@@ -193,7 +208,7 @@ impl<'a> Str<'a> {
         }
     }
 
-    /// The string's bytes as they are in the record, if it has no escape sequences.
+    /// Returns the string's bytes in the record, if it has no escape sequences.
     pub(crate) fn plain(self) -> Option<&'a [u8]> {
         match self {
             Self::Plain(bytes) => Some(bytes),
@@ -201,7 +216,7 @@ impl<'a> Str<'a> {
         }
     }
 
-    /// The bytes of the record that spell it, without quotes or a length.
+    /// Returns the bytes of the record that spell the string, without quotes or length.
     pub(crate) fn source(self) -> &'a [u8] {
         let (Self::Plain(bytes) | Self::Escaped(bytes)) = self;
         bytes
@@ -221,7 +236,7 @@ impl<'a> From<Str<'a>> for Cow<'a, str> {
     }
 }
 
-/// Bytes as text; `None` if they are not UTF-8.
+/// Returns bytes as text; `None` if they are not UTF-8.
 pub(crate) fn utf8(bytes: &[u8]) -> Option<&str> {
     simdutf8::basic::from_utf8(bytes).ok()
 }
@@ -235,7 +250,7 @@ fn push_lossy(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// A number, in the form of its encoding.
+/// A number in the form of its encoding.
 #[derive(Clone, Copy, Debug)]
 pub enum Number<'a> {
     /// An integer.
@@ -245,13 +260,15 @@ pub enum Number<'a> {
     /// A float.
     #[cfg(feature = "msgpack")]
     Float(f64),
-    /// JSON's spelling of a number, kept to the letter.
+    /// The JSON spelling of a number, unchanged.
     Raw(&'a [u8]),
 }
 
 impl<'a> Number<'a> {
-    /// The number as an integer, its fraction cut off; `None` outside the range of an `i64`, for a spelling with an
-    /// exponent, and for a float beyond 2^53, where floats no longer hold every integer.
+    /// Returns the number as an integer, its fraction truncated.
+    ///
+    /// Returns `None` outside the range of an `i64`, for a spelling with an exponent, and for a float beyond 2^53,
+    /// where floats do not represent every integer.
     #[inline]
     pub fn as_i64(self) -> Option<i64> {
         match self {
@@ -259,11 +276,11 @@ impl<'a> Number<'a> {
             Self::Uint(value) => i64::try_from(value).ok(),
             #[cfg(feature = "msgpack")]
             Self::Float(value) => truncate(value),
-            Self::Raw(text) => self.digits().or_else(|| Self::spelled(text)),
+            Self::Raw(text) => self.digits().or_else(|| Self::parse_integer_part(text)),
         }
     }
 
-    /// The number, if it is spelled by up to 18 digits and nothing else, as any time and most counts are.
+    /// Parses a spelling of up to 18 digits and nothing else, as times and counts have.
     #[inline]
     pub(crate) fn digits(self) -> Option<i64> {
         let Self::Raw(text) = self else { return None };
@@ -278,40 +295,42 @@ impl<'a> Number<'a> {
     }
 
     #[inline(never)]
-    fn spelled(text: &[u8]) -> Option<i64> {
-        let text = spelling(text);
+    fn parse_integer_part(text: &[u8]) -> Option<i64> {
+        let text = number_text(text);
         text.parse()
             .ok()
             .or_else(|| text.split_once('.')?.0.parse().ok().filter(|_| !text.contains(['e', 'E'])))
     }
 
-    /// JSON's spelling of a number, where it was kept.
+    /// Returns the JSON spelling of the number, if it was kept.
     pub(crate) fn raw(self) -> Option<&'a str> {
         match self {
-            Self::Raw(text) => Some(spelling(text)),
+            Self::Raw(text) => Some(number_text(text)),
             _ => None,
         }
     }
 
-    /// Whether every reader has such a number: a spelling below 10^308, or a finite float.
+    /// Whether every reader accepts the number: it is finite or below 10^308.
     ///
-    /// Decision: the standard library's parser of floats tells numbers up to 1.8 × 10^308 apart, and takes 20 kB of the
-    /// WebAssembly guest.
+    /// Decision: no float parser. That of the standard library would accept numbers up to 1.8 × 10^308, and takes 20 kB
+    /// of the WebAssembly guest.
     pub(crate) fn is_finite(self) -> bool {
         match self {
             Self::Int(_) | Self::Uint(_) => true,
             #[cfg(feature = "msgpack")]
             Self::Float(value) => value.is_finite(),
-            // Without an exponent it takes 309 digits.
+            // A number without an exponent needs 309 digits to be too large.
             Self::Raw(text) => {
                 (text.len() < 300 && !text.iter().any(|byte| matches!(byte, b'e' | b'E')))
-                    || magnitude(spelling(text)).is_none_or(|power| power < 308)
+                    || magnitude(number_text(text)).is_none_or(|power| power < 308)
             }
         }
     }
 }
 
-/// The power of ten of a decimal's first digit that is not zero: 3 of `1234.5`, -2 of `0.05`; `None` of zero.
+/// Returns the power of ten of a decimal's first digit that is not zero.
+///
+/// It is 3 for `1234.5` and -2 for `0.05`; `None` for zero.
 fn magnitude(number: &str) -> Option<i64> {
     let (digits, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -322,7 +341,7 @@ fn magnitude(number: &str) -> Option<i64> {
         Some(at) => places.saturating_sub(at).saturating_sub(1),
         None => first(fraction)?.saturating_add(1).saturating_neg(),
     };
-    // An exponent that is no `i64` is beyond every range.
+    // An exponent beyond an `i64` is beyond every range.
     let beyond = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
     Some(power.saturating_add(exponent.parse().unwrap_or(beyond)))
 }
@@ -334,21 +353,21 @@ fn truncate(value: f64) -> Option<i64> {
     (value.abs() <= EXACT).then_some(value as i64)
 }
 
-/// A number's spelling, which is ASCII, as text.
-fn spelling(number: &[u8]) -> &str {
+/// Returns a number's spelling, which is ASCII, as text.
+fn number_text(number: &[u8]) -> &str {
     core::str::from_utf8(number).unwrap_or_default()
 }
 
 impl fmt::Display for Number<'_> {
-    /// As JSON spells it.
+    /// Writes the number as JSON does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Int(value) => write!(f, "{value}"),
             Self::Uint(value) => write!(f, "{value}"),
-            // `{:?}` is the shortest spelling that reads back the same, in exponent form where that is shorter.
+            // `{:?}` is the shortest spelling that parses to the same float, with an exponent where that is shorter.
             #[cfg(feature = "msgpack")]
             Self::Float(value) => write!(f, "{value:?}"),
-            Self::Raw(text) => f.write_str(spelling(text)),
+            Self::Raw(text) => f.write_str(number_text(text)),
         }
     }
 }

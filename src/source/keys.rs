@@ -1,25 +1,26 @@
-//! What the keys of a record mean: fields of a finding, places to look in, parts of an entry.
+//! The meanings of a record's keys: finding fields, `look-in` paths, entry members.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
 use crate::finding::Field;
-use crate::record::{Keys, OWN_KEY};
+use crate::record::{KeySet, OWN_KEY};
 
-/// What a key means: in the lower byte the slot of a field, in the upper byte a role besides. One number, since each key of
-/// each record is compared.
+/// The meaning of a key: a field slot in the lower byte, a role in the upper.
+///
+/// It is one number, because every key of every record is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(u16);
+pub(crate) struct KnownKey(u16);
 
-impl Key {
-    /// The lower byte of a key that names no field.
+impl KnownKey {
+    /// The lower byte of a key that is not a field.
     const NO_SLOT: u16 = 0xff;
-    /// The roles below; the paths of `look-in` follow them.
+    /// The number of roles below. The paths of `look-in` follow them.
     const ROLES: u16 = 4;
-    /// Nothing to the filter, as most.
-    pub const NOTHING: Self = Self(Self::NO_SLOT);
-    /// The key under which a filter before this one added something.
+    /// A key without a meaning to the filter, as most are.
+    pub const NONE: Self = Self(Self::NO_SLOT);
+    /// The key under which an earlier filter added its data.
     pub const OWN: Self = Self::role(1);
     /// An entry's `applicationName`.
     pub const APPLICATION: Self = Self::role(2);
@@ -30,25 +31,25 @@ impl Key {
         Self(role << 8 | Self::NO_SLOT)
     }
 
-    /// The slot of the field that it names.
+    /// Returns the slot of the field that the key names.
     #[inline(always)]
     pub fn slot(self) -> Option<usize> {
         let slot = self.0 & Self::NO_SLOT;
         (slot != Self::NO_SLOT).then_some(usize::from(slot))
     }
 
-    /// The slot of the field that it names, if it has no role besides; else a number that no field has.
+    /// Returns the slot of the field if the key has no role, otherwise an invalid slot.
     #[inline(always)]
     pub fn only_slot(self) -> usize {
         usize::from(self.0)
     }
 
-    /// The path of `look-in` that begins with it.
+    /// Returns the index of the `look-in` path that begins with the key.
     pub fn path(self) -> Option<usize> {
         (self.0 >> 8).checked_sub(Self::ROLES).map(usize::from)
     }
 
-    /// This meaning and another's.
+    /// Combines this meaning with another.
     fn and(self, other: Self) -> Self {
         let slot = if self.slot().is_some() { self.0 } else { other.0 } & Self::NO_SLOT;
         Self((self.0 >> 8).max(other.0 >> 8) << 8 | slot)
@@ -57,71 +58,71 @@ impl Key {
 
 /// The paths of `look-in` that begin with the same key.
 #[derive(Debug)]
-pub(crate) struct Path {
+pub(crate) struct KeyPath {
     /// The first key.
     pub first: Box<str>,
-    /// Whether a path consists of it alone.
-    pub ends: bool,
-    /// The further keys of the others.
-    pub further: Vec<Vec<Box<str>>>,
+    /// Whether the first key alone is a path.
+    pub is_whole_path: bool,
+    /// The remaining keys of each longer path.
+    pub tails: Vec<Vec<Box<str>>>,
 }
 
-impl Path {
-    /// Sorts the paths of a configuration by their first keys.
+impl KeyPath {
+    /// Groups the paths of a configuration by their first keys.
     pub fn sort<'p>(paths: impl IntoIterator<Item = &'p Vec<String>>) -> Vec<Self> {
         let mut sorted: Vec<Self> = Vec::new();
         for path in paths {
             let Some((first, further)) = path.split_first() else { continue };
             let at = sorted.iter().position(|path| *path.first == **first).unwrap_or_else(|| {
-                sorted.push(Self { first: first.as_str().into(), ends: false, further: Vec::new() });
+                sorted.push(Self { first: first.as_str().into(), is_whole_path: false, tails: Vec::new() });
                 sorted.len().saturating_sub(1)
             });
             let Some(path) = sorted.get_mut(at) else { continue };
-            path.ends |= further.is_empty();
+            path.is_whole_path |= further.is_empty();
             if !further.is_empty() {
-                path.further.push(further.iter().map(|key| key.as_str().into()).collect());
+                path.tails.push(further.iter().map(|key| key.as_str().into()).collect());
             }
         }
         sorted
     }
 }
 
-/// The meanings of all keys, for one configuration.
+/// The meanings of all keys for one configuration.
 ///
-/// Decision: a hash table, since the cache asks it only for keys that it does not have. A table without collisions that
-/// the compiler works out is four times the code.
-pub(crate) struct KeyTable(HashMap<Box<[u8]>, Key, FixedState>);
+/// Decision: a hash table, because the cache looks up only keys that it does not contain. A perfect hash computed by
+/// the compiler is four times the code.
+pub(crate) struct KeyTable(HashMap<Box<[u8]>, KnownKey, FixedState>);
 
 impl KeyTable {
-    pub fn new(paths: &[Path]) -> Self {
+    pub fn new(paths: &[KeyPath]) -> Self {
         let mut table = HashMap::with_hasher(FixedState::default());
-        let mut put = |name: &str, key: Key| {
-            let entry: &mut Key = table.entry(name.as_bytes().into()).or_insert(Key::NOTHING);
+        let mut put = |name: &str, key: KnownKey| {
+            let entry: &mut KnownKey = table.entry(name.as_bytes().into()).or_insert(KnownKey::NONE);
             *entry = entry.and(key);
         };
         for (field, slot) in Field::ALL.iter().zip(0..) {
             for name in [field.name().to_owned(), field.name().replace('-', "_")] {
-                put(&name, Key(slot));
+                put(&name, KnownKey(slot));
             }
         }
-        for (path, role) in paths.iter().zip(Key::ROLES..) {
-            put(&path.first, Key::role(role));
+        for (path, role) in paths.iter().zip(KnownKey::ROLES..) {
+            put(&path.first, KnownKey::role(role));
         }
         // `keys: snake` would turn the first spelling into the second.
         for name in ["kaudit-filter", OWN_KEY] {
-            put(name, Key::OWN);
+            put(name, KnownKey::OWN);
         }
-        put("applicationName", Key::APPLICATION);
-        put("subsystemName", Key::SUBSYSTEM);
+        put("applicationName", KnownKey::APPLICATION);
+        put("subsystemName", KnownKey::SUBSYSTEM);
         Self(table)
     }
 }
 
-impl Keys for KeyTable {
-    type Meaning = Key;
+impl KeySet for KeyTable {
+    type Meaning = KnownKey;
 
-    fn meaning(&self, key: &[u8]) -> Key {
-        self.0.get(key).copied().unwrap_or(Key::NOTHING)
+    fn meaning(&self, key: &[u8]) -> KnownKey {
+        self.0.get(key).copied().unwrap_or(KnownKey::NONE)
     }
 }
 
@@ -130,22 +131,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_mean_fields_paths_and_parts_of_entries() {
+    fn keys_are_mapped_to_fields_paths_and_entry_members() {
         let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-        let paths =
-            Path::sort(&[path(&["log"]), path(&["properties", "log"]), path(&["eid"]), path(&["log", "x"])]);
+        let paths = KeyPath::sort(&[
+            path(&["log"]),
+            path(&["properties", "log"]),
+            path(&["eid"]),
+            path(&["log", "x"]),
+        ]);
         let table = KeyTable::new(&paths);
         for field in Field::ALL {
             for name in [field.name().to_owned(), field.name().replace('-', "_")] {
                 assert_eq!(table.meaning(name.as_bytes()).slot(), Some(*field as usize), "{name}");
-                assert_eq!(table.meaning(name.to_uppercase().as_bytes()), Key::NOTHING);
+                assert_eq!(table.meaning(name.to_uppercase().as_bytes()), KnownKey::NONE);
             }
         }
         let at = |name: &str| table.meaning(name.as_bytes()).path().map(|at| &paths[at]);
-        assert!(at("log").is_some_and(|path| path.ends && path.further.len() == 1));
-        assert!(at("properties").is_some_and(|path| !path.ends && *path.further[0][0] == *"log"));
-        assert!(at("eid").is_some_and(|path| path.ends) && at("message").is_none());
-        assert_eq!(table.meaning(b"kaudit_filter"), Key::OWN);
-        assert_eq!(table.meaning(b"nothing"), Key::NOTHING);
+        assert!(at("log").is_some_and(|path| path.is_whole_path && path.tails.len() == 1));
+        assert!(at("properties").is_some_and(|path| !path.is_whole_path && *path.tails[0][0] == *"log"));
+        assert!(at("eid").is_some_and(|path| path.is_whole_path) && at("message").is_none());
+        assert_eq!(table.meaning(b"kaudit_filter"), KnownKey::OWN);
+        assert_eq!(table.meaning(b"nothing"), KnownKey::NONE);
     }
 }

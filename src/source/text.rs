@@ -1,11 +1,11 @@
-//! Lines of text, and where JSON values may begin in them.
+//! Lines of text, and the offsets at which JSON values may begin in them.
 
 use memchr::memchr;
 
 /// A byte order mark in UTF-8.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Splits off what is invisible at the beginning: white space, NUL bytes, byte order marks.
+/// Splits off invisible characters: white space, NUL bytes, byte order marks.
 pub(super) fn split_blank(text: &[u8]) -> (&[u8], &[u8]) {
     let mut rest = text;
     loop {
@@ -19,20 +19,21 @@ pub(super) fn split_blank(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Splits a line off, without its end, which begins the rest.
+/// Splits off a line. The rest begins with its line break.
 pub(super) fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at_checked(memchr(b'\n', text).unwrap_or(text.len())).unwrap_or((text, &[]))
 }
 
-/// Whether no value begins in the rest of a line, and nothing visible follows the line.
+/// Whether no value begins in the rest of a line, and nothing visible follows it.
 ///
-/// The next value is searched first: the end of the line may be far away, and many values may be before it.
+/// The next value is searched for first: the end of the line may be far away, with many values before it.
 pub(super) fn is_end(text: &[u8]) -> bool {
     value_offsets(text).next().is_none() && split_blank(split_line(text).1).1.is_empty()
 }
 
-/// The length of the object at the beginning of a text, which is nested too deep to be read; that of the text if it does
-/// not end.
+/// Returns the length of the too deeply nested object at the beginning of a text.
+///
+/// Returns the length of the text if the object does not end.
 pub(super) fn nested_length(text: &[u8]) -> usize {
     let mut depth = 0_usize;
     let mut in_string = false;
@@ -45,7 +46,7 @@ pub(super) fn nested_length(text: &[u8]) -> usize {
             }
             b'{' | b'[' if !in_string => depth = depth.saturating_add(1),
             b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            // No string contains a line's end: this one was cut off.
+            // A string contains no line break: this one was truncated.
             b'\n' if in_string => return at,
             _ => (),
         }
@@ -56,9 +57,9 @@ pub(super) fn nested_length(text: &[u8]) -> usize {
     text.len()
 }
 
-/// What may begin in a text.
+/// The kind of value that may begin in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begins {
+pub(super) enum ValueStart {
     Nothing,
     Object,
     List,
@@ -68,21 +69,21 @@ pub(super) enum Begins {
     Escaped,
 }
 
-/// What may begin at the start of a text that contains a finding.
-pub(super) fn begins(text: &[u8]) -> Begins {
+/// Returns the kind of value at the start of a text, if it may contain a finding.
+pub(super) fn value_start(text: &[u8]) -> ValueStart {
     let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
     match (text.first(), inside) {
-        (Some(b'{'), [b'"' | b'}', ..] | []) => Begins::Object,
-        (Some(b'{'), [b'\\', b'"', ..]) => Begins::Escaped,
-        (Some(b'['), [b'{' | b'[' | b'"', ..]) => Begins::List,
-        (Some(b'"'), [b'{' | b'[', ..] | [b'\\', b'"' | b'n' | b't' | b'u', ..]) => Begins::String,
-        _ => Begins::Nothing,
+        (Some(b'{'), [b'"' | b'}', ..] | []) => ValueStart::Object,
+        (Some(b'{'), [b'\\', b'"', ..]) => ValueStart::Escaped,
+        (Some(b'['), [b'{' | b'[' | b'"', ..]) => ValueStart::List,
+        (Some(b'"'), [b'{' | b'[', ..] | [b'\\', b'"' | b'n' | b't' | b'u', ..]) => ValueStart::String,
+        _ => ValueStart::Nothing,
     }
 }
 
-/// The offsets in a line at which a value may begin that contains a finding.
+/// Returns the offsets in a line at which a value with a finding may begin.
 pub(super) fn value_offsets(line: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let is_one = |at: &usize| begins(line.get(*at..).unwrap_or_default()) != Begins::Nothing;
+    let is_one = |at: &usize| value_start(line.get(*at..).unwrap_or_default()) != ValueStart::Nothing;
     memchr::memchr3_iter(b'{', b'[', b'"', line).filter(is_one)
 }
 
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_begin_where_an_object_may() {
+    fn offsets_of_possible_values_are_found() {
         for (line, offsets) in [
             (r#"{"a":1}"#, &[0][..]),
             (r#"I0317 out.go:7] { "a":1}"#, &[16]),
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_follows_a_value_but_rubbish_on_its_line() {
+    fn a_text_ends_if_only_invisible_lines_follow() {
         for (text, is_it) in [
             ("", true),
             (" # end\n", true),

@@ -1,4 +1,4 @@
-//! The parser of times against tables, and against `jiff`, an independent reader.
+//! Compares the parser of times with tables and with `jiff`, an independent reader.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use super::*;
 const NOON: i64 = 1_773_748_740_000;
 
 fn read(text: &str) -> Option<(i64, Unit)> {
-    read_text(text).map(|Reading { millis, unit }| (millis, unit))
+    read_text(text).map(|ParsedTime { millis, unit }| (millis, unit))
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn dates_are_read_in_the_spellings_that_occur() {
         ("2020-03-01T14:36:00", None),
         ("2026-03-17T11:59Z", None),
         ("2020-03-01", None),
-        // Of another standard, or of none.
+        // Another format, or none.
         ("Tue, 17 Mar 2026 11:59:00 GMT", None),
         ("2026-03-17 11:59:00 UTC", None),
         ("2026-03-17 11:59:00.123456 +0000", None),
@@ -88,11 +88,11 @@ fn a_number_has_its_unit_by_its_magnitude() {
         ("1773748740000000", Some((NOON, Microseconds))),
         ("1773748740000999", Some((NOON, Microseconds))),
         ("1773748740000000000", Some((NOON, Nanoseconds))),
-        // Beyond 2^53 no digit is lost.
+        // Digits beyond 2^53 are kept.
         ("1773748740000999999", Some((NOON, Nanoseconds))),
         ("1773748740001000000", Some((NOON + 1, Nanoseconds))),
         ("18446744073709551616", Some((18_446_744_073_709, Nanoseconds))),
-        // Toward negative infinity.
+        // Rounded toward negative infinity.
         ("-1773748740000.0001", Some((-NOON - 1, Milliseconds))),
         ("-1773748740000000001", Some((-NOON - 1, Nanoseconds))),
         ("-1773748740000000000", Some((-NOON, Nanoseconds))),
@@ -100,7 +100,7 @@ fn a_number_has_its_unit_by_its_magnitude() {
         ("-0.5", Some((-1, Milliseconds))),
         ("-1e-999999999999999999999999", Some((-1, Milliseconds))),
         ("0.999", Some((0, Milliseconds))),
-        // What is too small to be seconds is what kAudit writes.
+        // Numbers that are too small to be seconds are kAudit's milliseconds.
         ("0", Some((0, Milliseconds))),
         ("-0.000", Some((0, Milliseconds))),
         ("0e99999999999999999999", Some((0, Milliseconds))),
@@ -156,8 +156,8 @@ fn a_float_is_its_shortest_decimal() {
     for not_an_instant in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 1e20] {
         assert_eq!(read_float(not_an_instant), None);
     }
-    assert_eq!(read_float(-f64::MIN_POSITIVE).map(|reading| reading.millis), Some(-1));
-    assert_eq!(read_float(-0.0).map(|reading| reading.millis), Some(0));
+    assert_eq!(read_float(-f64::MIN_POSITIVE).map(|parsed| parsed.millis), Some(-1));
+    assert_eq!(read_float(-0.0).map(|parsed| parsed.millis), Some(0));
 }
 
 #[test]
@@ -187,7 +187,9 @@ fn a_civil_date_is_checked_field_by_field() {
     );
 }
 
-/// A number without trailing zeros in its fraction, as a decimal with the point `places` digits from the right.
+/// Formats `digits` as a decimal with the point `places` digits from the right.
+///
+/// The fraction has no trailing zeros.
 fn point(digits: i128, places: usize) -> String {
     let sign = if digits < 0 { "-" } else { "" };
     let text = format!("{:0width$}", digits.unsigned_abs(), width = places + 1);
@@ -210,10 +212,10 @@ proptest! {
             (9, Unit::Seconds), (6, Unit::Milliseconds), (3, Unit::Microseconds), (0, Unit::Nanoseconds),
         ];
         for (places, unit) in units {
-            let expected = Some(Reading { millis: i64::try_from(nanos.div_euclid(1_000_000)).unwrap(), unit });
+            let expected = Some(ParsedTime { millis: i64::try_from(nanos.div_euclid(1_000_000)).unwrap(), unit });
             let text = point(nanos, places);
             prop_assert_eq!(read_number(&text), expected, "{}", text);
-            // The same digits with the point elsewhere, and an exponent for it.
+            // The same digits with the point elsewhere, and an exponent that balances it.
             let text = format!("{}e{}", point(nanos, 12), 12 - i32::try_from(places).unwrap());
             prop_assert_eq!(read_text(&format!(" {text}\n")), expected, "{}", text);
         }
@@ -239,7 +241,7 @@ proptest! {
         places in 0..13_usize,
     ) {
         let instant = Timestamp::from_nanosecond(nanos).unwrap();
-        // A zone without minutes has whole hours, and `Z` has none.
+        // A zone without minutes is whole hours, and `Z` is zero.
         let offset = match zone { 0 => 0, 1 => offset / 60 * 60, _ => offset };
         let local = Timestamp::from_nanosecond(nanos + i128::from(offset) * 60_000_000_000).unwrap();
         let (sign, hours, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60, offset.abs() % 60);
@@ -255,15 +257,15 @@ proptest! {
         let text = format!(
             "{}{}{}{dot}{fraction}{zone}", local.strftime("%Y-%m-%d"), ["T", "t", " "][letters], local.strftime("%H:%M:%S")
         );
-        // What the cut fraction leaves of the instant.
+        // The instant with its fraction truncated.
         let kept = fraction.chars().chain("000".chars()).take(3).collect::<String>().parse::<i128>().unwrap();
         let millis = nanos.div_euclid(1_000_000_000) * 1000 + kept;
-        prop_assert_eq!(read_text(&text), Some(Reading { millis: i64::try_from(millis).unwrap(), unit: Unit::Text }), "{}", text);
+        prop_assert_eq!(read_text(&text), Some(ParsedTime { millis: i64::try_from(millis).unwrap(), unit: Unit::Text }), "{}", text);
         if places <= 9 {
             let theirs: Timestamp = text.parse().unwrap();
             prop_assert_eq!(theirs.as_nanosecond().div_euclid(1_000_000), millis, "{}", text);
         }
-        // And the calendar alone.
+        // The calendar without the parser.
         let millis = instant.as_nanosecond().div_euclid(1_000_000);
         let civil = Civil::from_millis(i64::try_from(millis).unwrap());
         prop_assert_eq!(civil.millis(), i64::try_from(millis).ok());
@@ -274,13 +276,15 @@ proptest! {
         prop_assert_eq!(parse(&format(i64::try_from(millis).unwrap())).map(i128::from), Some(millis.div_euclid(1000) * 1000));
     }
 
-    /// Anything with the form of a date: the two agree on which days, hours and offsets there are.
+    /// For any text in the form of a date, both parsers agree.
+    ///
+    /// They accept the same days, hours and offsets.
     #[test]
-    fn what_has_the_form_of_a_date_is_read_as_jiff_reads_it(
+    fn text_in_the_form_of_a_date_is_read_as_jiff_reads_it(
         text in "[0-2][0-9]{3}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-][0-2][0-9](:?[0-6][0-9])?)"
     ) {
         let theirs = text.parse::<Timestamp>().ok().map(|theirs| theirs.as_nanosecond().div_euclid(1_000_000));
-        // `jiff` has offsets of up to 25:59.
+        // `jiff` accepts offsets up to 25:59.
         let is_offset = text.rfind(['+', '-']).filter(|at| *at > 18).is_none_or(|at| text[at + 1..at + 3] <= *"23");
         prop_assert_eq!(read_text(&text).map(|ours| i128::from(ours.millis)), theirs.filter(|_| is_offset), "{}", text);
     }

@@ -1,4 +1,4 @@
-//! Looks at configurations and tells every remark about them: for people, for programs, for CI.
+//! Checks configurations and reports every remark: for people, programs and CI.
 
 mod form;
 mod mask;
@@ -6,24 +6,24 @@ mod mask;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use kaudit_filter::config::{self, Code, Diagnostic, Files, Level};
+use kaudit_filter::config::{self, Code, Diagnostic, FileLoader, Level};
 
 pub use mask::masked;
 
-/// What was found in some files.
+/// The remarks about the checked files.
 #[derive(Debug, Default)]
-pub struct Report {
-    /// Texts by the names that diagnostics have.
+pub struct CheckReport {
+    /// The files' texts by the names in the diagnostics.
     texts: BTreeMap<String, String>,
     remarks: Vec<Diagnostic>,
     files: usize,
     configurations: usize,
 }
 
-impl Report {
-    /// Looks at a file; `files` loads what it names in turn.
-    pub fn file(&mut self, name: &str, text: &str, files: &dyn Files) {
-        let loaded = Loaded { files, beside: name, texts: RefCell::default() };
+impl CheckReport {
+    /// Checks a file; `files` loads the files that it names.
+    pub fn file(&mut self, name: &str, text: &str, files: &dyn FileLoader) {
+        let loaded = RecordingLoader { files, name, texts: RefCell::default() };
         let checked = config::check(name, text, &loaded);
         self.files += 1;
         self.configurations += checked.configurations;
@@ -35,26 +35,26 @@ impl Report {
         self.texts.insert(name.to_owned(), text.to_owned());
     }
 
-    /// Whether no file was looked at.
+    /// Returns whether no file was checked.
     pub fn is_empty(&self) -> bool {
         self.files == 0
     }
 
-    /// Every remark, by file and place.
+    /// Returns every remark, by file and position.
     pub fn remarks(&self) -> &[Diagnostic] {
         &self.remarks
     }
 
-    /// How many remarks of this level there are.
+    /// Returns the number of remarks of this level.
     pub fn count(&self, level: Level) -> usize {
         self.remarks.iter().filter(|remark| remark.level() == level).count()
     }
 
-    /// One line that sums up.
+    /// Returns a one-line summary.
     pub fn summary(&self) -> String {
         let of = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let found = of(self.configurations, "configuration");
-        let looked = if self.files == 1 { found } else { format!("{found} in {}", of(self.files, "file")) };
+        let checked = if self.files == 1 { found } else { format!("{found} in {}", of(self.files, "file")) };
         let mut counts = Vec::new();
         for (level, word) in [(Level::Error, "error"), (Level::Warning, "warning")] {
             if self.count(level) > 0 {
@@ -67,39 +67,39 @@ impl Report {
             more => counts.push(format!("{more} pieces of advice")),
         }
         let counts = if counts.is_empty() { "nothing to remark".to_owned() } else { counts.join(", ") };
-        format!("{looked}: {counts}")
+        format!("{checked}: {counts}")
     }
 }
 
-/// What a code means, for reading.
+/// Returns the explanation of a code.
 pub fn explain(code: Code) -> String {
-    format!("{}: {} ({})\n\n{}\n", code.label(), code.title(), code.level().word(), code.explanation())
+    format!("{}: {} ({})\n\n{}\n", code.label(), code.title(), code.level().name(), code.explanation())
 }
 
-/// All codes, one line each.
+/// Returns all codes, one line each.
 pub fn codes() -> String {
     let lines = Code::ALL
         .iter()
-        .map(|code| format!("{}  {:<8}{}\n", code.label(), code.level().word(), code.title()));
+        .map(|code| format!("{}  {:<8}{}\n", code.label(), code.level().name(), code.title()));
     lines.collect()
 }
 
-/// Loads through another, and remembers the texts for the remarks about them.
-struct Loaded<'f> {
-    files: &'f dyn Files,
-    beside: &'f str,
+/// Loads files through another loader and stores their texts for the remarks.
+struct RecordingLoader<'f> {
+    files: &'f dyn FileLoader,
+    name: &'f str,
     texts: RefCell<BTreeMap<String, String>>,
 }
 
-impl Files for Loaded<'_> {
+impl FileLoader for RecordingLoader<'_> {
     fn load(&self, path: &str) -> Result<String, String> {
         let text = self.files.load(path)?;
-        self.texts.borrow_mut().insert(sibling(self.beside, path), text.clone());
+        self.texts.borrow_mut().insert(sibling(self.name, path), text.clone());
         Ok(text)
     }
 }
 
-/// The path of a file that stands beside another.
+/// Resolves a path relative to the folder of another file.
 fn sibling(name: &str, path: &str) -> String {
     match name.rsplit_once('/') {
         Some((folder, _)) if !path.starts_with('/') => format!("{folder}/{path}"),

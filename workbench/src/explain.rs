@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{By, Config, Severity};
-use kaudit_filter::explain::{Change, Clause, Explanation, LimitMet, Outcome, Recognised, Standing, Step};
+use kaudit_filter::explain::{
+    Change, Clause, Explanation, LimitCheck, MatchResult, Outcome, Recognised, Step,
+};
 use kaudit_filter::stats::Reason;
 use serde_json::{Map, Value, json};
 
 use crate::style::{Paint, Style};
 
-/// The word for what became of a record: `kept`, `dropped`, `suppressed` or `passed`.
-pub fn word(outcome: &Outcome) -> &'static str {
+/// Returns the name of an outcome: `kept`, `dropped`, `suppressed`, `passed`.
+pub fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Kept(_) => "kept",
         Outcome::Dropped(_) => "dropped",
@@ -19,15 +21,15 @@ pub fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The verdict as cases and tests write it: `dropped: entity-no-match`.
+/// Returns the verdict in the form of tests: `dropped: entity-no-match`.
 pub fn verdict(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Dropped(reason) => format!("dropped: {}", reason.label()),
-        _ => word(outcome).to_owned(),
+        _ => outcome_name(outcome).to_owned(),
     }
 }
 
-/// The name of a severity.
+/// Returns the name of a severity.
 pub fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Debug => "debug",
@@ -39,63 +41,67 @@ pub fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The position of a record and, in a batch, of an item: `findings.ndjson:3, item 2 of 5`. Items count from 0.
+/// Returns the position of a record, and in a batch of an item.
+/// Example: `findings.ndjson:3, item 2 of 5`. `item` counts from 0.
 pub fn position(file: &str, line: u64, item: usize, items: usize) -> String {
     if items > 1 { format!("{file}:{line}, item {} of {items}", item + 1) } else { format!("{file}:{line}") }
 }
 
-/// An explanation as text; `place` names the record.
-pub fn text(told: &Explanation, place: &str, config: &Config, colour: bool) -> String {
+/// Formats an explanation as text; `position` names the record.
+pub fn text(explanation: &Explanation, position: &str, config: &Config, colour: bool) -> String {
     let paint = Paint(colour);
-    let style = match &told.outcome {
+    let style = match &explanation.outcome {
         Outcome::Kept(_) => Style::Good,
         Outcome::Dropped(_) => Style::Bad,
-        Outcome::Suppressed | Outcome::Passed => Style::Middling,
+        Outcome::Suppressed | Outcome::Passed => Style::Neutral,
     };
-    let mut lines = vec![format!("{place}: {}", paint.with(style, &verdict(&told.outcome)))];
-    lines.extend(rows(told, config, paint).into_iter().map(|(label, text)| format!("  {label:<10}{text}")));
+    let mut lines = vec![format!("{position}: {}", paint.with(style, &verdict(&explanation.outcome)))];
+    lines.extend(
+        rows(explanation, config, paint).into_iter().map(|(label, text)| format!("  {label:<10}{text}")),
+    );
     lines.push(String::new());
     lines.join("\n") + "\n"
 }
 
-/// The way to the verdict in rows: a label, or none where a row goes on, and words with the user's text in backticks.
-pub fn way(told: &Explanation, config: &Config) -> Vec<(&'static str, String)> {
-    rows(told, config, Paint(false))
+/// Returns an explanation as rows of a label and a text.
+/// The label of a continuation is empty. The user's text is in backticks.
+pub fn plain_rows(explanation: &Explanation, config: &Config) -> Vec<(&'static str, String)> {
+    rows(explanation, config, Paint(false))
 }
 
-fn rows(told: &Explanation, config: &Config, paint: Paint) -> Vec<(&'static str, String)> {
+fn rows(explanation: &Explanation, config: &Config, paint: Paint) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
-    if let Outcome::Dropped(reason) = &told.outcome {
+    if let Outcome::Dropped(reason) = &explanation.outcome {
         rows.push(("", reason.help().to_owned()));
     }
-    rows.push(("record", recognised(&told.recognised)));
-    if !told.fields.is_empty() {
+    rows.push(("record", recognised_text(&explanation.recognised)));
+    if !explanation.fields.is_empty() {
         let fields: Vec<String> =
-            told.fields.iter().map(|(name, value)| format!("{name} {}", quote(value))).collect();
+            explanation.fields.iter().map(|(name, value)| format!("{name} {}", quote(value))).collect();
         rows.push(("", fields.join(", ")));
     }
-    for step in &told.integrations {
-        if step.standing != Standing::OtherType {
-            integration(step, paint, &mut rows);
+    for step in &explanation.integrations {
+        if step.result != MatchResult::OtherType {
+            push_integration(step, paint, &mut rows);
         }
     }
-    let others: Vec<&str> = told
+    let others: Vec<&str> = explanation
         .integrations
         .iter()
-        .filter(|step| step.standing == Standing::OtherType)
+        .filter(|step| step.result == MatchResult::OtherType)
         .map(|step| &*step.name)
         .collect();
     if !others.is_empty() {
         rows.push(("", paint.with(Style::Faint, &format!("of another type: {}", others.join(", ")))));
     }
-    if let Some(limit) = &told.limit {
-        rows.push(("limit", met(limit, told.outcome == Outcome::Suppressed)));
+    if let Some(limit) = &explanation.limit {
+        rows.push(("limit", limit_text(limit, explanation.outcome == Outcome::Suppressed)));
     }
-    let matters = matches!(told.outcome, Outcome::Kept(_) | Outcome::Dropped(Reason::Stale));
-    if let Some(stale) = told.stale.filter(|_| matters) {
+    let matters = matches!(explanation.outcome, Outcome::Kept(_) | Outcome::Dropped(Reason::Stale));
+    if let Some(stale) = explanation.stale.filter(|_| matters) {
         rows.push(("time", format!("{}, by the guard", stale.replace('-', " "))));
     }
-    if let Some(chosen) = &told.severity {
+    if let Some(chosen) = &explanation.severity {
         let row_of = match (chosen.row, chosen.builtin) {
             (Some(row), _) => format!("of the row severity[{row}]"),
             (None, Some(builtin)) => format!("of the built-in table, row {}", builtin + 1),
@@ -103,34 +109,34 @@ fn rows(told: &Explanation, config: &Config, paint: Paint) -> Vec<(&'static str,
         };
         rows.push(("severity", format!("{}, {row_of}", severity(chosen.severity))));
     }
-    rows.extend(told.changes.iter().map(|change| ("changed", changed(change, config))));
+    rows.extend(explanation.changes.iter().map(|change| ("changed", change_text(change, config))));
     rows
 }
 
-fn recognised(recognised: &Recognised) -> String {
+fn recognised_text(recognised: &Recognised) -> String {
     match recognised {
         Recognised::Finding { kind, because, path } => {
-            format!("a finding of {}{}: {because}", kind.word(), inside(path))
+            format!("a finding of {}{}: {because}", kind.word(), in_path(path))
         }
         Recognised::Other { because, path, searched } => {
-            format!("not a finding{}: {because}{}", inside(path), searched_in(searched))
+            format!("not a finding{}: {because}{}", in_path(path), searched_in(searched))
         }
         Recognised::OwnOutput => OWN_OUTPUT.to_owned(),
     }
 }
 
-/// Why an entry of the filter's own passes unchanged.
+/// The reason why an own entry passes unchanged.
 const OWN_OUTPUT: &str =
     "output of this filter: it meets Coralogix's contract and contains nothing to redact";
 
-/// The path in a record; nothing for the record itself.
-fn inside(path: &str) -> String {
+/// Returns ` in` and the path in a record; empty for the record itself.
+fn in_path(path: &str) -> String {
     if path.is_empty() { String::new() } else { format!(" in {}", quote(path)) }
 }
 
-/// The first paths that were searched, and how many others.
+/// Returns the first searched paths, and the number of others.
 fn searched_in(paths: &[String]) -> String {
-    /// How many paths are printed.
+    /// The maximum number of printed paths.
     const PRINTED: usize = 4;
     if paths.is_empty() {
         return String::new();
@@ -143,44 +149,44 @@ fn searched_in(paths: &[String]) -> String {
     format!("; searched in {}{more}", printed.join(", "))
 }
 
-fn integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, String)>) {
-    let (style, stands) = match step.standing {
-        Standing::Claims => (Style::Good, "claims it"),
-        Standing::Refuses(_) => (Style::Bad, "refuses it"),
-        Standing::Stopped => (Style::Bad, "would claim it, and is stopped"),
-        Standing::DoesNotApply => (Style::Faint, "does not apply: its target is not Coralogix"),
-        Standing::TooLate => (Style::Faint, "accepts it too, after the one that claimed it"),
-        Standing::OtherType => return,
+fn push_integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, String)>) {
+    let (style, verb) = match step.result {
+        MatchResult::Matches => (Style::Good, "claims it"),
+        MatchResult::Rejects(_) => (Style::Bad, "refuses it"),
+        MatchResult::Stopped => (Style::Bad, "would claim it, and is stopped"),
+        MatchResult::DoesNotApply => (Style::Faint, "does not apply: its target is not Coralogix"),
+        MatchResult::Shadowed => (Style::Faint, "accepts it too, after the one that claimed it"),
+        MatchResult::OtherType => return,
     };
-    let head = format!("{} (line {}) {}", quote(&step.name), step.line, paint.with(style, stands));
+    let head = format!("{} (line {}) {}", quote(&step.name), step.line, paint.with(style, verb));
     rows.push(("asked", head));
-    if matches!(step.standing, Standing::DoesNotApply | Standing::TooLate) {
+    if matches!(step.result, MatchResult::DoesNotApply | MatchResult::Shadowed) {
         return;
     }
     for clause in &step.clauses {
-        rows.push(("", format!("  {}", asked(clause, paint))));
+        rows.push(("", format!("  {}", clause_text(clause, paint))));
     }
 }
 
-fn asked(clause: &Clause, paint: Paint) -> String {
-    let mark = if clause.holds { paint.with(Style::Good, "yes") } else { paint.with(Style::Bad, "no ") };
-    let looked_at = if clause.looked_at.is_empty() {
+fn clause_text(clause: &Clause, paint: Paint) -> String {
+    let mark = if clause.accepts { paint.with(Style::Good, "yes") } else { paint.with(Style::Bad, "no ") };
+    let tested = if clause.tested.is_empty() {
         "nothing, the field is absent".to_owned()
     } else {
-        quote(&clause.looked_at)
+        quote(&clause.tested)
     };
-    let found = match &clause.found {
-        Some(found) => format!("finds {} in {looked_at}", paint.with(Style::Strong, &quote(found))),
-        None if clause.name.contains("match") => format!("finds nothing in {looked_at}"),
-        None => format!("is asked of {looked_at}"),
+    let found = match &clause.matched {
+        Some(found) => format!("finds {} in {tested}", paint.with(Style::Strong, &quote(found))),
+        None if clause.name.contains("match") => format!("finds nothing in {tested}"),
+        None => format!("is asked of {tested}"),
     };
-    format!("{mark} {:<16}{} {found}", clause.name, quote(&clause.says))
+    format!("{mark} {:<16}{} {found}", clause.name, quote(&clause.expected))
 }
 
-fn met(limit: &LimitMet, suppressed: bool) -> String {
+fn limit_text(limit: &LimitCheck, suppressed: bool) -> String {
     let key = match limit.by {
         By::None => "for the whole integration".to_owned(),
-        by => format!("for {} {}", by.word(), quote(&limit.key)),
+        by => format!("for {} {}", by.name(), quote(&limit.key)),
     };
     let mut text = format!("{} in {} {key}", limit.limit, period(limit.period_ns));
     if suppressed {
@@ -194,7 +200,7 @@ fn met(limit: &LimitMet, suppressed: bool) -> String {
     text
 }
 
-fn changed(change: &Change, config: &Config) -> String {
+fn change_text(change: &Change, config: &Config) -> String {
     match change {
         Change::Clamped => "its timestamp is the time of arrival; the text keeps its own".to_owned(),
         Change::NoTime => "it has no time of its own, and takes the time of arrival".to_owned(),
@@ -207,7 +213,8 @@ fn changed(change: &Change, config: &Config) -> String {
     }
 }
 
-/// Nanoseconds in the largest unit that tells them apart.
+/// Formats nanoseconds in the largest unit that needs no fraction.
+/// Times of a second and more have at most one decimal place.
 fn period(nanoseconds: u64) -> String {
     let millis = nanoseconds.div_ceil(1_000_000);
     let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s")];
@@ -218,22 +225,23 @@ fn period(nanoseconds: u64) -> String {
     }
 }
 
-/// The user's text, on one line and not too long.
+/// Quotes the user's text, in one line of at most 80 characters.
 fn quote(text: &str) -> String {
-    const LONGEST: usize = 80;
+    const MAX_CHARS: usize = 80;
     let mut quoted: String =
-        text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(LONGEST).is_some() {
+        text.chars().take(MAX_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
         quoted.push('…');
     }
     format!("`{quoted}`")
 }
 
-/// An explanation as a JSON object; of a record that is a batch, the item with this number of so many, from 0.
-pub fn json(told: &Explanation, file: &str, line: u64, item: usize, items: usize) -> Value {
+/// Returns an explanation as a JSON object.
+/// For a batch, it is that of the item with the index `item`, from 0, of `items`.
+pub fn json(explanation: &Explanation, file: &str, line: u64, item: usize, items: usize) -> Value {
     let fields: Map<String, Value> =
-        told.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
-    let recognised = match &told.recognised {
+        explanation.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+    let recognised = match &explanation.recognised {
         Recognised::Finding { kind, because, path } => {
             json!({"finding": true, "kind": kind.word(), "because": because, "path": path})
         }
@@ -242,26 +250,26 @@ pub fn json(told: &Explanation, file: &str, line: u64, item: usize, items: usize
         }
         Recognised::OwnOutput => json!({"finding": false, "because": OWN_OUTPUT, "path": "", "searched": []}),
     };
-    let reason = match &told.outcome {
+    let reason = match &explanation.outcome {
         Outcome::Dropped(reason) => Value::from(reason.label()),
         _ => Value::Null,
     };
-    let entry = match &told.outcome {
+    let entry = match &explanation.outcome {
         Outcome::Kept(entry) => serde_json::from_str(entry).unwrap_or_default(),
         _ => Value::Null,
     };
-    let limit = told.limit.as_ref().map(|limit| {
+    let limit = explanation.limit.as_ref().map(|limit| {
         json!({
             "limit": limit.limit,
             "period-ms": limit.period_ns / 1_000_000,
-            "by": limit.by.word(),
+            "by": limit.by.name(),
             "key": limit.key,
             "free": limit.free,
             "wait-ms": limit.wait_ns.div_ceil(1_000_000),
             "suppressed": limit.suppressed,
         })
     });
-    let chosen = told.severity.as_ref().map(
+    let chosen = explanation.severity.as_ref().map(
         |chosen| json!({"severity": severity(chosen.severity), "row": chosen.row, "builtin": chosen.builtin}),
     );
     json!({
@@ -269,40 +277,40 @@ pub fn json(told: &Explanation, file: &str, line: u64, item: usize, items: usize
         "line": line,
         "item": item + 1,
         "items": items,
-        "verdict": word(&told.outcome),
+        "verdict": outcome_name(&explanation.outcome),
         "reason": reason,
         "recognised": recognised,
         "fields": fields,
-        "integrations": told.integrations.iter().map(step_json).collect::<Vec<_>>(),
-        "time-ms": told.time_ms,
-        "stale": told.stale,
+        "integrations": explanation.integrations.iter().map(step_json).collect::<Vec<_>>(),
+        "time-ms": explanation.time_ms,
+        "stale": explanation.stale,
         "limit": limit,
         "severity": chosen,
-        "changes": told.changes.iter().map(change_json).collect::<Vec<_>>(),
+        "changes": explanation.changes.iter().map(change_json).collect::<Vec<_>>(),
         "entry": entry,
     })
 }
 
 fn step_json(step: &Step) -> Value {
-    let stands = match step.standing {
-        Standing::OtherType => "other-type",
-        Standing::DoesNotApply => "does-not-apply",
-        Standing::Refuses(_) => "refuses",
-        Standing::Stopped => "stopped",
-        Standing::Claims => "claims",
-        Standing::TooLate => "too-late",
+    let result = match step.result {
+        MatchResult::OtherType => "other-type",
+        MatchResult::DoesNotApply => "does-not-apply",
+        MatchResult::Rejects(_) => "refuses",
+        MatchResult::Stopped => "stopped",
+        MatchResult::Matches => "claims",
+        MatchResult::Shadowed => "too-late",
     };
-    let refused = match step.standing {
-        Standing::Refuses(reason) => Value::from(reason.label()),
+    let rejected_by = match step.result {
+        MatchResult::Rejects(reason) => Value::from(reason.label()),
         _ => Value::Null,
     };
     let clauses = step.clauses.iter().map(|clause| {
         json!({
             "clause": clause.name,
-            "says": clause.says,
-            "looked-at": clause.looked_at,
-            "found": clause.found,
-            "holds": clause.holds,
+            "says": clause.expected,
+            "looked-at": clause.tested,
+            "found": clause.matched,
+            "holds": clause.accepts,
         })
     });
     json!({
@@ -310,8 +318,8 @@ fn step_json(step: &Step) -> Value {
         "name": step.name,
         "type": step.kind.word(),
         "line": step.line,
-        "stands": stands,
-        "refused-by": refused,
+        "stands": result,
+        "refused-by": rejected_by,
         "clauses": clauses.collect::<Vec<_>>(),
     })
 }

@@ -1,41 +1,41 @@
-//! A starting configuration, with a test of it, the schema for editors, and a pipeline for the agent.
+//! Writes a starting configuration, a test, a schema and an agent pipeline.
 //!
-//! What is written has nothing to remark for `check`, and its test passes.
+//! The configuration has no remarks from `check`, and its test passes.
 
 use crate::options;
 
-/// What to write for.
+/// The choices for a starting configuration.
 #[derive(Clone, Debug)]
 pub struct Choices {
-    /// The agent.
+    /// The agent to write a pipeline for.
     pub agent: Agent,
-    /// The domain of the Coralogix account: `eu2.coralogix.com`.
+    /// The domain of the Coralogix account, such as `eu2.coralogix.com`.
     pub domain: String,
-    /// Which findings are sent.
+    /// Whether detections are sent.
     pub detections: bool,
-    /// See `detections`.
+    /// Whether selections are sent.
     pub selections: bool,
-    /// See `detections`.
+    /// Whether activity is sent.
     pub activity: bool,
-    /// How many findings of one entity a minute, of selections and of activity.
+    /// The limit per entity and minute, for selections and for activity.
     pub limit: u32,
 }
 
-/// An agent that a pipeline is written for.
+/// An agent that a pipeline can be written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agent {
     /// Fluent Bit, with the native plugin.
     FluentBit,
     /// Vector, with the Lua module.
     Vector,
-    /// None.
+    /// No agent.
     None,
 }
 
-/// A file to write: its path below the folder, and its text.
+/// A file to write: its path in the output folder, and its text.
 pub type File = (&'static str, String);
 
-/// The files of a starting configuration.
+/// Returns the files of a starting configuration.
 pub fn files(choices: &Choices) -> Vec<File> {
     let mut files = vec![
         ("kaudit.yaml", configuration(choices)),
@@ -54,7 +54,7 @@ pub fn files(choices: &Choices) -> Vec<File> {
         }
         Agent::Vector => {
             let address = format!("https://ingress.{}", choices.domain);
-            // The tests of the example are about the example's configuration.
+            // The example's tests depend on the example's configuration.
             let (pipeline, _) = VECTOR.split_once("\ntests:\n").unwrap_or((VECTOR, ""));
             let pipeline = pipeline.replace("https://ingress.eu1.coralogix.com", &address);
             let pipeline =

@@ -1,9 +1,10 @@
-//! What operators ask of a configuration before it runs: [`check`] says what is wrong with it, [`explain`] why a record
-//! is kept or not, [`suite`] whether tests of it pass, [`options`] what there is to
-//! configure; [`init`] begins a configuration and [`migrate`] brings one along.
+//! Checks, explains and tests a configuration before it is deployed.
 //!
-//! Text in, text out: no file is read here, and nothing printed, so that the program and a page in a browser give the
-//! same answers. The engine decides what is a mistake and what becomes of a record; here it gets its form.
+//! [`check`] reports mistakes, [`explain`] prints the reasons for a verdict, [`suite`] runs tests, and [`options`]
+//! lists all options. [`init`] writes a starting configuration, and [`migrate`] converts one of kAudit's.
+//!
+//! Text in, text out: no file is read here and nothing is printed, so that the program and a page in a browser give the
+//! same results. The engine finds mistakes and decides about records; this crate formats the results.
 
 #![forbid(unsafe_code)]
 

@@ -1,49 +1,51 @@
-//! Turns kAudit's own configuration, in any dialect, into the filter's document, and says what changed.
+//! Migrates kAudit's own configuration, in any dialect, to the filter's.
 //!
-//! The text is edited where something has to change and left alone elsewhere, so that comments stay. What comes out is
-//! read again and must mean what the original means, but for what is listed: a migration that would change what is
-//! filtered is refused.
+//! The text is edited only where it has to change, so that comments are preserved. The result is read again and must
+//! mean the same as the original, apart from the listed changes: a migration that would change the filtering is
+//! refused.
 
 use std::ops::Range;
 
-use kaudit_filter::config::{self, Code, Config, Diagnostic, Files};
+use kaudit_filter::config::{self, Code, Config, Diagnostic, FileLoader};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
-use crate::check::Report;
+use crate::check::CheckReport;
 
 type Node<'s> = MarkedYaml<'s>;
 
-/// The new document.
+/// The migrated document.
 #[derive(Debug)]
 pub struct Migrated {
     /// Its text.
     pub text: String,
-    /// What was changed, in sentences for the user.
+    /// The changes, in sentences for the user.
     pub changes: Vec<String>,
-    /// What is to be said of the document, in `check`'s words.
-    pub remarks: Report,
+    /// The remarks of `check` about the document.
+    pub remarks: CheckReport,
 }
 
 /// Migrates a file's text; `name` is its name.
 ///
 /// # Errors
-/// What keeps it from being migrated, in lines for the user: its own mistakes first.
-pub fn migrate(name: &str, text: &str, files: &dyn Files) -> Result<Migrated, Vec<String>> {
+/// The reasons against a migration, in lines for the user: the file's own mistakes first.
+pub fn migrate(name: &str, text: &str, files: &dyn FileLoader) -> Result<Migrated, Vec<String>> {
     let reading = config::read(name, text, files);
     let Some(original) = reading.config else {
         return Err(reading.diagnostics.iter().map(ToString::to_string).collect());
     };
     let mut changes = Vec::new();
-    let Source { text, own } = source(text, &mut changes)?;
-    let text = one_map_targets(&text, &mut changes);
-    let text = older_words(&text, &mut changes);
-    let text = endpoints_and_secrets(&text, &mut changes);
-    let text = if own { text } else { document(&text, name, &original, &mut changes) };
-    let mut remarks = Report::default();
+    let MigrationInput { text, is_document } = input(text, &mut changes)?;
+    let text = targets_to_maps(&text, &mut changes);
+    let text = rename_old_categories(&text, &mut changes);
+    let text = replace_endpoints_and_secrets(&text, &mut changes);
+    let text = if is_document { text } else { wrap_list(&text, name, &original, &mut changes) };
+    let mut remarks = CheckReport::default();
     remarks.file("kaudit.yaml", &text, files);
     let result = config::read("kaudit.yaml", &text, files);
     match result.config {
-        Some(result) if meaning(&result) == meaning(&original) => Ok(Migrated { text, changes, remarks }),
+        Some(result) if effective_settings(&result) == effective_settings(&original) => {
+            Ok(Migrated { text, changes, remarks })
+        }
         Some(_) => Err(vec![format!(
             "{name}: the new document would not mean the same, so nothing is written; please report this file's form"
         )]),
@@ -51,30 +53,32 @@ pub fn migrate(name: &str, text: &str, files: &dyn Files) -> Result<Migrated, Ve
     }
 }
 
-/// All that decides about findings.
-fn meaning(config: &Config) -> String {
+/// Returns every setting that affects findings, for comparison.
+fn effective_settings(config: &Config) -> String {
     let mut config = config.clone();
     config.integrations.iter_mut().for_each(|integration| integration.line = 0);
     format!("{config:?}")
 }
 
-/// The text of the list, or of a document that is the filter's own already.
-struct Source {
+/// The text of a list, or of a document that is already in the filter's form.
+struct MigrationInput {
     text: String,
-    own: bool,
+    is_document: bool,
 }
 
-fn source(text: &str, changes: &mut Vec<String>) -> Result<Source, Vec<String>> {
+fn input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<String>> {
     let documents = Node::load_from_str(text).map_err(|error| vec![error.to_string()])?;
     for root in &documents {
-        if let Some((key, inner)) = of_manifest(root) {
+        if let Some((key, inner)) = manifest_config(root) {
             changes.push(format!("the text under `{key}` was taken out of its ConfigMap"));
-            return Ok(Source { text: inner.to_owned(), own: key == "kaudit.yaml" });
+            return Ok(MigrationInput { text: inner.to_owned(), is_document: key == "kaudit.yaml" });
         }
         match &root.data {
-            YamlData::Sequence(_) => return Ok(Source { text: without_markers(text), own: false }),
+            YamlData::Sequence(_) => {
+                return Ok(MigrationInput { text: without_markers(text), is_document: false });
+            }
             YamlData::Mapping(_) if get(root, "kind").is_none() => {
-                return Ok(Source { text: text.to_owned(), own: true });
+                return Ok(MigrationInput { text: text.to_owned(), is_document: true });
             }
             _ => {}
         }
@@ -82,10 +86,10 @@ fn source(text: &str, changes: &mut Vec<String>) -> Result<Source, Vec<String>> 
     Err(vec!["no list of integrations was found".to_owned()])
 }
 
-/// The configuration that a manifest holds, with its key.
-fn of_manifest<'n>(root: &'n Node<'_>) -> Option<(&'static str, &'n str)> {
+/// Returns the configuration in a Kubernetes manifest, with its key.
+fn manifest_config<'n>(root: &'n Node<'_>) -> Option<(&'static str, &'n str)> {
     if let Some(YamlData::Sequence(items)) = get(root, "items").map(|items| &items.data) {
-        return items.iter().find_map(of_manifest);
+        return items.iter().find_map(manifest_config);
     }
     get(root, "kind").and_then(scalar).filter(|kind| *kind == "ConfigMap")?;
     let data = get(root, "data")?;
@@ -94,7 +98,7 @@ fn of_manifest<'n>(root: &'n Node<'_>) -> Option<(&'static str, &'n str)> {
         .find_map(|key| Some((key, get(data, key).and_then(scalar)?)))
 }
 
-/// A bare list's file without the lines that begin and end a document.
+/// Returns a bare list without the lines that begin and end a document.
 fn without_markers(text: &str) -> String {
     let lines = text.trim_start_matches('\u{feff}').lines();
     lines
@@ -115,22 +119,22 @@ fn scalar<'n>(node: &'n Node<'_>) -> Option<&'n str> {
     }
 }
 
-/// The older dialect's targets, lists of one-key maps or of pairs, as maps.
-fn one_map_targets(text: &str, changes: &mut Vec<String>) -> String {
+/// Converts the older dialect's targets, lists of one-key maps or pairs, to maps.
+fn targets_to_maps(text: &str, changes: &mut Vec<String>) -> String {
     let Ok(documents) = Node::load_from_str(text) else { return text.to_owned() };
     let root = documents.first();
     let list = root.and_then(|root| get(root, "integrations").or(Some(root)));
     let Some(YamlData::Sequence(items)) = list.map(|list| &list.data) else { return text.to_owned() };
     let chars: Vec<char> = text.chars().collect();
     let mut out = chars.clone();
-    let mut told = Vec::new();
-    // From the end, so that what stands before keeps its place.
+    let mut messages = Vec::new();
+    // From the end, so that earlier offsets stay valid.
     for item in items.iter().rev() {
         let Some(target) = get(item, "target") else { continue };
         let YamlData::Sequence(parts) = &target.data else { continue };
         let line = target.span.start.line();
-        let Some(members) = members(parts, &chars) else {
-            told.push(format!(
+        let Some(members) = target_members(parts, &chars) else {
+            messages.push(format!(
                 "line {line} of the list: several targets stay as they are; keep the one for Coralogix"
             ));
             continue;
@@ -149,18 +153,19 @@ fn one_map_targets(text: &str, changes: &mut Vec<String>) -> String {
             format!("{{{}}}", members.join(", "))
         };
         out.splice(start..end, map.chars());
-        told.push(format!("line {line} of the list: the target, a list in the older dialect, is a map"));
+        messages.push(format!("line {line} of the list: the target, a list in the older dialect, is a map"));
     }
-    told.reverse();
-    changes.extend(told);
+    messages.reverse();
+    changes.extend(messages);
     out.into_iter().collect()
 }
 
-/// The members of a target in the older dialect, as they are written; `None`: there are several targets.
-fn members(parts: &[Node<'_>], chars: &[char]) -> Option<Vec<String>> {
+/// Returns the members of an older target; `None`: there are several targets.
+/// They are in the form in which they are written.
+fn target_members(parts: &[Node<'_>], chars: &[char]) -> Option<Vec<String>> {
     let written = |node: &Node<'_>| -> String {
         let text: String = chars[node.span.start.index()..node.span.end.index()].iter().collect();
-        // To the parser the comment behind a quoted text belongs to it.
+        // The parser's span of a quoted text includes the comment after it.
         let text = text.trim_end();
         match text.chars().next().filter(|quote| matches!(quote, '\'' | '"')) {
             Some(quote) => text[..=text.rfind(quote).unwrap_or(text.len() - 1)].to_owned(),
@@ -190,7 +195,7 @@ fn members(parts: &[Node<'_>], chars: &[char]) -> Option<Vec<String>> {
     (types == 1).then_some(found)
 }
 
-fn older_words(text: &str, changes: &mut Vec<String>) -> String {
+fn rename_old_categories(text: &str, changes: &mut Vec<String>) -> String {
     let new = text.replace("alcide.category/", "");
     if new != text {
         changes.push("`alcide.category/incident` and `…/anomaly` are `incident` and `anomaly`".to_owned());
@@ -198,8 +203,8 @@ fn older_words(text: &str, changes: &mut Vec<String>) -> String {
     new
 }
 
-/// Present endpoints for old ones, and no secret in plain text. `check` knows where they stand.
-fn endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> String {
+/// Replaces old endpoints and removes plain-text secrets, as `check` finds them.
+fn replace_endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> String {
     let checked = config::check("", text, &config::NoFiles);
     let mut lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
     let mut edits: Vec<(&Diagnostic, String)> = Vec::new();
@@ -233,7 +238,7 @@ fn endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> String {
     }
     let lines = (1..).zip(lines).map(|(number, line)| {
         let line: String = line.into_iter().collect();
-        let Some(user) = user(&line) else { return line };
+        let Some(user) = user_info(&line) else { return line };
         changes.push(format!(
             "line {number} of the list: the name and password of a URI were taken out; the filter needs none"
         ));
@@ -242,8 +247,8 @@ fn endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Where the `user:password@` of the line's `http-api-uri` stands.
-fn user(line: &str) -> Option<Range<usize>> {
+/// Returns the range of `user:password@` in the line's `http-api-uri`.
+fn user_info(line: &str) -> Option<Range<usize>> {
     let start = line.find("http-api-uri")?;
     let start = start + line[start..].find("://")? + 3;
     let rest = &line[start..];
@@ -251,8 +256,8 @@ fn user(line: &str) -> Option<Range<usize>> {
     Some(start..start + host.rfind('@')? + 1)
 }
 
-/// The filter's document around a list.
-fn document(list: &str, name: &str, original: &Config, changes: &mut Vec<String>) -> String {
+/// Returns the filter's document with the list in it.
+fn wrap_list(list: &str, name: &str, original: &Config, changes: &mut Vec<String>) -> String {
     let mut lines = vec![format!("# Made by `kaudit-filter migrate` of {name}."), String::new()];
     if original.integrations.iter().any(|integration| integration.rate_limit.is_some()) {
         lines.push(

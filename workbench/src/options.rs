@@ -1,15 +1,15 @@
-//! The reference of options and the JSON Schema of the filter's own document, both made of the engine's one table.
+//! The option reference and the JSON Schema, both made from `OPTIONS`.
 //!
-//! The schema is for editors: it knows keys, words and ranges. What takes more than a look at one value (patterns,
-//! templates, names that must be unique) is `check`'s.
+//! The schema is for editors: it has keys, words and ranges. `check` tests everything that needs more than one value or
+//! a parser: patterns, templates, unique names.
 
 use kaudit_filter::config::{OPTIONS, OptionDoc};
 use serde_json::{Map, Value, json};
 
-/// The keys as a reference: those whose path begins so, or all.
+/// Returns the reference of the options whose path has this prefix.
 pub fn text(prefix: &str) -> String {
     let mut lines = Vec::new();
-    for option in chosen(prefix) {
+    for option in selected(prefix) {
         let default =
             if option.default.is_empty() { String::new() } else { format!(" (default {})", option.default) };
         lines.push(format!("{}{default}", option.path));
@@ -22,13 +22,13 @@ pub fn text(prefix: &str) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// The same as a table of Markdown.
+/// Returns the reference as a Markdown table.
 pub fn markdown(prefix: &str) -> String {
     let cell = |text: &str| text.replace('|', "\\|");
     let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", cell(text)) };
     let mut lines =
         vec!["| key | what it takes | default | what it does |".to_owned(), "|---|---|---|---|".to_owned()];
-    lines.extend(chosen(prefix).map(|option| {
+    lines.extend(selected(prefix).map(|option| {
         let only = if option.only.is_empty() {
             String::new()
         } else {
@@ -45,9 +45,9 @@ pub fn markdown(prefix: &str) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// The same for programs.
+/// Returns the reference as JSON.
 pub fn json(prefix: &str) -> Value {
-    let options = chosen(prefix).map(|option| {
+    let options = selected(prefix).map(|option| {
         json!({
             "path": option.path,
             "expects": option.kind,
@@ -59,15 +59,15 @@ pub fn json(prefix: &str) -> Value {
     options.collect()
 }
 
-fn chosen(prefix: &str) -> impl Iterator<Item = &'static OptionDoc> {
+fn selected(prefix: &str) -> impl Iterator<Item = &'static OptionDoc> {
     OPTIONS.iter().filter(move |option| option.path.starts_with(prefix))
 }
 
-/// The JSON Schema of the filter's own document, and of kAudit's bare list.
+/// Returns the JSON Schema of the filter's document and of kAudit's bare list.
 pub fn schema() -> Value {
-    let mut document = map("", None);
-    // An empty section says as much as an absent one.
-    nullable(&mut document);
+    let mut document = map_schema("", None);
+    // An empty section is equivalent to an absent one.
+    allow_null(&mut document);
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "kaudit-filter's configuration",
@@ -76,33 +76,35 @@ pub fn schema() -> Value {
             document,
             {"type": "array", "items": {"$ref": "#/definitions/integration"}},
         ],
-        "definitions": {"integration": integration()},
+        "definitions": {"integration": integration_schema()},
     })
 }
 
-/// A map's schema: the keys of the table that stand in it, but for those that another `kind` has to itself.
-fn map(table: &str, kind: Option<&str>) -> Value {
+/// Returns the schema of a map: the keys directly below the path `parent`.
+/// Keys that only other kinds of integrations have are left out.
+fn map_schema(parent: &str, kind: Option<&str>) -> Value {
     let mut properties = Map::new();
     // The values of references may appear anywhere.
     let mut patterns = Map::from_iter([("^val-".to_owned(), json!({}))]);
     let mut required = Vec::new();
     for option in OPTIONS {
-        let (parent, key) = option.path.rsplit_once('.').unwrap_or(("", option.path));
-        if parent != table || kind.is_some_and(|kind| !option.only.is_empty() && !option.only.contains(&kind))
+        let (container, key) = option.path.rsplit_once('.').unwrap_or(("", option.path));
+        if container != parent
+            || kind.is_some_and(|kind| !option.only.is_empty() && !option.only.contains(&kind))
         {
             continue;
         }
-        let schema = value(option);
+        let schema = option_schema(option);
         match key.strip_suffix('*') {
             Some(start) => drop(patterns.insert(format!("^{start}"), schema)),
             None => drop(properties.insert(key.to_owned(), schema)),
         }
-        // A reference may stand in the place of another target's key.
+        // A reference may replace the key of another target.
         if option.help.ends_with("required.") && option.only.is_empty() {
             required.push(key);
         }
     }
-    if table.ends_with(".target") {
+    if parent.ends_with(".target") {
         patterns.insert("^ref/".to_owned(), json!({"type": "string", "pattern": "^val-"}));
     }
     let mut schema = json!({
@@ -117,14 +119,14 @@ fn map(table: &str, kind: Option<&str>) -> Value {
     schema
 }
 
-/// An integration: what its data filter may have depends on its type.
-fn integration() -> Value {
-    let mut schema = map("integrations[]", None);
+/// Returns the schema of an integration; its data filter depends on its type.
+fn integration_schema() -> Value {
+    let mut schema = map_schema("integrations[]", None);
     let kinds = ["detections", "selections", "activity"];
     schema["allOf"] = kinds
         .map(|kind| {
-            let mut filter = map("integrations[].data-filter", Some(kind));
-            nullable(&mut filter);
+            let mut filter = map_schema("integrations[].data-filter", Some(kind));
+            allow_null(&mut filter);
             json!({
                 "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
                 "then": {"properties": {"data-filter": filter}},
@@ -132,28 +134,28 @@ fn integration() -> Value {
         })
         .to_vec()
         .into();
-    schema["properties"]["data-filter"] = json!({"description": help("integrations[].data-filter")});
+    schema["properties"]["data-filter"] = json!({"description": help_of("integrations[].data-filter")});
     schema["properties"]["target"] = json!({
-        "description": help("integrations[].target"),
-        "anyOf": [map("integrations[].target", None), {"type": "array"}],
+        "description": help_of("integrations[].target"),
+        "anyOf": [map_schema("integrations[].target", None), {"type": "array"}],
     });
-    // An item may hold nothing but the values of references.
+    // An item may contain only the values of references.
     json!({"anyOf": [
         schema,
         {"type": "object", "minProperties": 1, "patternProperties": {"^val-": {}}, "additionalProperties": false},
     ]})
 }
 
-fn help(path: &str) -> &'static str {
+fn help_of(path: &str) -> &'static str {
     OPTIONS.iter().find(|option| option.path == path).map_or("", |option| option.help)
 }
 
-/// One option's value.
-fn value(option: &OptionDoc) -> Value {
-    let mut schema = expects(option);
+/// Returns the schema of an option's value.
+fn option_schema(option: &OptionDoc) -> Value {
+    let mut schema = type_schema(option);
     schema["description"] = option.help.into();
     if !option.default.is_empty() {
-        schema["default"] = match list(option.default) {
+        schema["default"] = match default_items(option.default) {
             Some(items) => items.collect(),
             None => option.default.into(),
         };
@@ -161,19 +163,20 @@ fn value(option: &OptionDoc) -> Value {
     schema
 }
 
-/// The items of a default that is a list.
-fn list(default: &'static str) -> Option<impl Iterator<Item = &'static str>> {
+/// Returns the items of a default that is a list.
+fn default_items(default: &'static str) -> Option<impl Iterator<Item = &'static str>> {
     default.strip_prefix('[')?.strip_suffix(']').map(|items| items.split(", "))
 }
 
-/// What the table's words say of a value. Words that are none of these forms are a list of words.
-fn expects(option: &OptionDoc) -> Value {
+/// Derives a schema from the text of [`OptionDoc::kind`].
+/// A text in none of the known forms is a list of words.
+fn type_schema(option: &OptionDoc) -> Value {
     let kind = option.kind;
     if option.path == "integrations" {
         return json!({"type": "array", "items": {"$ref": "#/definitions/integration"}});
     }
     if kind == "a list of maps" {
-        return json!({"type": ["array", "null"], "items": map(&format!("{}[]", option.path), None)});
+        return json!({"type": ["array", "null"], "items": map_schema(&format!("{}[]", option.path), None)});
     }
     if let Some(most) = kind.strip_prefix("a list of at most ") {
         let most = most.split(' ').next().and_then(|most| most.parse::<u64>().ok()).unwrap_or(u64::MAX);
@@ -181,15 +184,15 @@ fn expects(option: &OptionDoc) -> Value {
         return json!({"type": "array", "maxItems": most, "items": path});
     }
     if kind == "a map" {
-        let mut schema = map(option.path, None);
-        nullable(&mut schema);
+        let mut schema = map_schema(option.path, None);
+        allow_null(&mut schema);
         return schema;
     }
     if let Some(number) = kind.strip_suffix(", or a map") {
-        return json!({"anyOf": [whole(number), map(option.path, None)]});
+        return json!({"anyOf": [integer_schema(number), map_schema(option.path, None)]});
     }
     if kind.starts_with("a whole number") || kind.starts_with("a port") {
-        return whole(kind);
+        return integer_schema(kind);
     }
     if kind.starts_with("a duration") {
         return json!({"type": "string", "pattern": r"^\s*[0-9]+\s*(ms|s|m|h|d)\s*$"});
@@ -219,15 +222,15 @@ fn expects(option: &OptionDoc) -> Value {
     }
     match kind.strip_suffix(", or a list of them") {
         Some(kind) => {
-            let word = words(kind);
+            let word = enum_schema(kind);
             json!({"anyOf": [word, {"type": "array", "items": word}]})
         }
-        None => words(kind),
+        None => enum_schema(kind),
     }
 }
 
-/// `a, b or c`, with numbers in brackets or behind it that mean the same.
-fn words(kind: &str) -> Value {
+/// Returns the schema of `a, b or c`, with equivalent numbers after it.
+fn enum_schema(kind: &str) -> Value {
     let (kind, numbers) = match (kind.split_once(" ("), kind.split_once(", or a number ")) {
         (Some((words, _)), _) => (words, json!([0, 1, 2, "0", "1", "2"])),
         (_, Some((words, _))) => (words, json!([1, 2, 3, 4, 5, 6, "1", "2", "3", "4", "5", "6"])),
@@ -236,11 +239,11 @@ fn words(kind: &str) -> Value {
     let mut all: Vec<Value> =
         kind.split([',', ' ']).filter(|word| !matches!(*word, "" | "or")).map(Value::from).collect();
     if kind.starts_with("incident") {
-        // The older dialect's.
+        // The older dialect's names.
         all.extend(["alcide.category/incident", "alcide.category/anomaly"].map(Value::from));
     }
     if kind.starts_with("debug") {
-        // Any spelling with capitals is taken; these are the usual ones.
+        // Any capitalisation is accepted; these are the usual ones.
         let capital = |word: &str| {
             word.chars().next().map(|first| first.to_uppercase().collect::<String>() + &word[1..])
         };
@@ -251,8 +254,8 @@ fn words(kind: &str) -> Value {
     json!({"enum": all})
 }
 
-/// `a whole number from 1 to 100`, also as a text.
-fn whole(kind: &str) -> Value {
+/// Returns the schema of `a integer_schema number from 1 to 100`, also as a text.
+fn integer_schema(kind: &str) -> Value {
     let numbers: Vec<u64> = kind.split(' ').filter_map(|word| word.parse().ok()).collect();
     let mut schema = json!({"type": "integer"});
     if let [least, most] = numbers[..] {
@@ -262,7 +265,7 @@ fn whole(kind: &str) -> Value {
     json!({"anyOf": [schema, {"type": "string", "pattern": "^\\s*[0-9]+\\s*$"}]})
 }
 
-/// Nothing at all is an empty map.
-fn nullable(schema: &mut Value) {
+/// Allows null as an empty map.
+fn allow_null(schema: &mut Value) {
     schema["type"] = json!(["object", "null"]);
 }

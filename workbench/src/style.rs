@@ -1,26 +1,26 @@
-//! Colours of a terminal, or none.
+//! Optional terminal colours.
 
-/// What a piece of text is, as far as a colour says it.
+/// The meaning of a text, as its colour shows it.
 #[derive(Clone, Copy)]
 pub enum Style {
     Good,
     Bad,
-    Middling,
+    Neutral,
     Strong,
     Faint,
 }
 
-/// Paints, or leaves as it is.
+/// Adds colours if the flag is set.
 #[derive(Clone, Copy)]
 pub struct Paint(pub bool);
 
 impl Paint {
-    /// The text in its colour.
+    /// Returns the text in the colour of a style.
     pub fn with(self, style: Style, text: &str) -> String {
         let code = match style {
             Style::Good => "32",
             Style::Bad => "31",
-            Style::Middling => "33",
+            Style::Neutral => "33",
             Style::Strong => "1",
             Style::Faint => "2",
         };

@@ -1,8 +1,8 @@
-//! Unit tests of a configuration, as YAML that an operator writes: records, when they arrive, and what must become of
-//! each.
+//! Unit tests of a configuration, in YAML.
+//! A test consists of records, their times of arrival, and their expected verdicts.
 //!
-//! Every record of a step and every entry that the filter adds there is accounted for: what a step does not expect is a
-//! difference, so that a test cannot pass by saying little.
+//! Every record of a step and every entry that the filter adds there is accounted for: a result that a step does not
+//! expect is a difference. So a test cannot pass because it expects little.
 
 mod bless;
 mod coverage;
@@ -18,28 +18,28 @@ use serde_json::Value;
 pub use bless::blessed;
 pub use coverage::Coverage;
 pub use report::{junit, text};
-pub use run::Ran;
+pub use run::TestResult;
 
 /// One file of tests.
 #[derive(Debug)]
 pub struct Suite {
     /// The file's name.
     pub name: String,
-    /// The configuration that is tested.
-    pub config: Source,
+    /// The tested configuration.
+    pub config: ConfigSource,
     cases: Vec<Case>,
 }
 
-/// Where a suite's configuration stands.
+/// The source of a suite's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// In this file, its path relative to the suite's.
+pub enum ConfigSource {
+    /// A file, by its path relative to the suite's.
     File(String),
-    /// In the suite itself.
+    /// The text in the suite itself.
     Inline(String),
 }
 
-/// One test: a new filter, and steps through its life.
+/// One test: a new filter, and steps in time.
 #[derive(Debug)]
 struct Case {
     name: String,
@@ -47,65 +47,66 @@ struct Case {
     steps: Vec<Step>,
 }
 
-/// Records that arrive at one moment, or a moment alone, and what is expected.
+/// Records that arrive at one moment, with their expected results.
+/// A step may also have no records.
 #[derive(Debug)]
 struct Step {
-    place: Place,
-    at: At,
+    position: StepPosition,
+    time: StepTime,
     records: Vec<String>,
     expected: Expected,
 }
 
-/// When a step happens.
+/// The time of a step.
 #[derive(Clone, Copy, Debug)]
-enum At {
+enum StepTime {
     Time(Time),
-    /// The filter goes, and says what it owes.
+    /// The filter shuts down and emits all pending summaries and reports.
     End,
 }
 
-/// Where a step stands in its file, and where what it expects does.
+/// The position of a step and of its expectations in the file.
 #[derive(Clone, Debug)]
-struct Place {
+struct StepPosition {
     /// Lines count from 1, columns from 0.
     line: usize,
-    /// The column of the step's keys, where they stand on lines of their own.
+    /// The column of the step's keys, if each has a line of its own.
     column: Option<usize>,
-    /// The keys of expectations, by line.
+    /// The lines of the expectations' keys.
     expectations: Vec<usize>,
-    /// The last key's line.
+    /// The line of the last key.
     last: usize,
 }
 
-/// What a step expects.
+/// The expected results of a step.
 #[derive(Debug, Default)]
 struct Expected {
-    /// How many of each verdict: `kept`, `dropped: reason`, `suppressed`, `passed`; `None`: all of them. A batch has a
-    /// verdict for each item.
+    /// The number of each verdict; `None`: all records.
+    /// Verdicts are `kept`, `dropped: reason`, `suppressed` and `passed`. A batch has a verdict for each item.
     verdicts: BTreeMap<String, Option<u64>>,
-    /// Values of every entry of the step, by path.
+    /// The values of every entry of the step, by path.
     kept: Vec<(String, Value)>,
-    /// Values of the summaries that leave, in order.
+    /// The values of the emitted summaries, in order.
     summaries: Vec<Vec<(String, Value)>>,
-    /// Values of the count reports that leave, in order.
+    /// The values of the emitted count reports, in order.
     reports: Vec<Vec<(String, Value)>>,
-    /// Nothing is written down.
-    unstated: bool,
+    /// The step has no expectations.
+    is_empty: bool,
 }
 
-/// What a step gave.
+/// The actual results of a step.
 #[derive(Debug, Default)]
-struct Found {
+struct StepResult {
     verdicts: BTreeMap<String, u64>,
     entries: Vec<Value>,
     summaries: Vec<Value>,
     reports: Vec<Value>,
-    /// The explanation of each verdict, in order.
-    told: Vec<(String, String)>,
+    /// Each verdict with its explanation, in order.
+    explanations: Vec<(String, String)>,
 }
 
-/// A value of an entry by its path; a text that is JSON in a string is looked into.
-fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+/// Returns a value of an entry by its path.
+fn value_at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.').try_fold(value, |value, key| match value {
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),
         _ => value.get(key),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kaudit_filter::config::{Code, Files, NoFiles};
-use kaudit_workbench::check::{self, Report};
+use kaudit_filter::config::{Code, FileLoader, NoFiles};
+use kaudit_workbench::check::{self, CheckReport};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/check")
@@ -14,15 +14,15 @@ fn folder() -> PathBuf {
 
 struct Folder;
 
-impl Files for Folder {
+impl FileLoader for Folder {
     fn load(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(folder().join(path)).map_err(|_| "there is no such file".to_owned())
     }
 }
 
-fn report(name: &str) -> Report {
+fn report(name: &str) -> CheckReport {
     let text = fs::read_to_string(folder().join(name)).unwrap();
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     report.file(name, &text, &Folder);
     report
 }
@@ -61,7 +61,7 @@ fn every_remark_is_shown_under_its_line() {
     for name in ["seed-sample", "vendor-targets"] {
         let file = format!("tests/data/config/{name}.yaml");
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
-        let mut report = Report::default();
+        let mut report = CheckReport::default();
         report.file(&file, &text, &NoFiles);
         expect(&format!("{name}.txt"), &report.text(false), &mut failed);
     }
@@ -84,7 +84,7 @@ fn every_code_has_a_case() {
     assert!(missing.is_empty(), "no case of {missing:?}");
 
     let keys = (0..200).map(|number| format!("k{number}: 1\n")).collect::<Vec<_>>().concat();
-    let mut many = Report::default();
+    let mut many = CheckReport::default();
     many.file("many", &keys, &NoFiles);
     assert!(many.remarks().iter().any(|remark| remark.code() == Code::TooMany));
     let chart = fs::read_to_string(folder().join("chart.yaml")).unwrap();
@@ -97,7 +97,7 @@ fn an_agent_hears_no_advice() {
     let name = "advice.yaml";
     let reading =
         kaudit_filter::config::read(name, &fs::read_to_string(folder().join(name)).unwrap(), &NoFiles);
-    let heard: Vec<&str> = reading.diagnostics.iter().map(|remark| remark.level().word()).collect();
+    let heard: Vec<&str> = reading.diagnostics.iter().map(|remark| remark.level().name()).collect();
     assert!(!heard.is_empty() && heard.iter().all(|word| *word == "warning"), "{heard:?}");
 }
 

@@ -1,7 +1,7 @@
 //! What `init` writes has nothing to remark, and its tests pass, whatever is chosen.
 
 use kaudit_filter::config::{NoFiles, read};
-use kaudit_workbench::check::Report;
+use kaudit_workbench::check::CheckReport;
 use kaudit_workbench::init::{Agent, Choices, files};
 use kaudit_workbench::suite::{Coverage, Suite};
 
@@ -21,7 +21,7 @@ fn every_choice_is_sound() {
             let text = |name: &str| {
                 files.iter().find(|(path, _)| *path == name).map(|(_, text)| text.as_str()).unwrap()
             };
-            let mut report = Report::default();
+            let mut report = CheckReport::default();
             report.file("kaudit.yaml", text("kaudit.yaml"), &NoFiles);
             assert!(report.remarks().is_empty(), "{}", report.text(false));
             let config = read("kaudit.yaml", text("kaudit.yaml"), &NoFiles).config.unwrap();

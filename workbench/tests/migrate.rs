@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kaudit_filter::config::{Code, Diagnostic, Files, read};
+use kaudit_filter::config::{Code, Diagnostic, FileLoader, read};
 use kaudit_workbench::migrate::migrate;
 
 fn here() -> PathBuf {
@@ -13,7 +13,7 @@ fn here() -> PathBuf {
 
 struct Folder;
 
-impl Files for Folder {
+impl FileLoader for Folder {
     fn load(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(here().join("../tests/data/config").join(path)).map_err(|error| error.to_string())
     }

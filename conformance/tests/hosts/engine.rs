@@ -118,7 +118,8 @@ pub fn feed(config: &Config, encoding: Encoding, records: &[(Vec<u8>, i64)]) -> 
         session.due(now, |own| drop(lines.take(&own, bytes)));
     }
     session.finish(Time::from_millis(lines.at_ms), |own| drop(lines.take(&own, &[])));
-    let stats = counters::all(session.stats()).iter().map(|counter| (counter.label(), counter.count)).collect();
+    let stats =
+        counters::all(session.stats()).iter().map(|counter| (counter.label(), counter.count)).collect();
     Ok(Fed { left: lines.left, verdicts, stats })
 }
 

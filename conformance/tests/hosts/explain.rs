@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use conformance::case::{self, Case};
-use kaudit_filter::explain::{Change, Explainer, Explanation, Outcome, Recognised, Standing};
+use kaudit_filter::explain::{Change, Explainer, Explanation, MatchResult, Outcome, Recognised};
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
 use kaudit_filter::{Filter, Time, Verdict};
@@ -71,15 +71,15 @@ fn run(case: &Case) -> usize {
 /// Whether the way leads to the outcome.
 fn consistent(told: &Explanation) -> Result<(), &'static str> {
     let is = |right: bool, what| if right { Ok(()) } else { Err(what) };
-    let claims = told.integrations.iter().filter(|step| step.standing == Standing::Claims).count();
+    let claims = told.integrations.iter().filter(|step| step.result == MatchResult::Matches).count();
     let finding = matches!(told.recognised, Recognised::Finding { .. });
     for clause in told.integrations.iter().flat_map(|step| &step.clauses) {
         let holds = match clause.name {
-            "entity-match" | "rules-match" => clause.found.is_some(),
-            "entity-no-match" | "rules-no-match" => clause.found.is_none(),
-            _ => clause.holds,
+            "entity-match" | "rules-match" => clause.matched.is_some(),
+            "entity-no-match" | "rules-no-match" => clause.matched.is_none(),
+            _ => clause.accepts,
         };
-        is(holds == clause.holds, "what a pattern finds is not what its clause says")?;
+        is(holds == clause.accepts, "what a pattern finds is not what its clause says")?;
     }
     match &told.outcome {
         Outcome::Kept(entry) if finding => {
@@ -114,19 +114,19 @@ fn consistent(told: &Explanation) -> Result<(), &'static str> {
             is(claims == 0, "dropped, and claimed")?;
             let steps = || told.integrations.iter();
             // The clause that refused the last ones: the furthest that any came.
-            let furthest = steps().filter_map(|step| match step.standing {
-                Standing::Refuses(reason) => Some(reason),
+            let furthest = steps().filter_map(|step| match step.result {
+                MatchResult::Rejects(reason) => Some(reason),
                 _ => None,
             });
             let furthest = furthest.max_by_key(|reason| *reason as u8);
             match reason {
                 Reason::Stopped => {
-                    is(steps().any(|step| step.standing == Standing::Stopped), "none is stopped")
+                    is(steps().any(|step| step.result == MatchResult::Stopped), "none is stopped")
                 }
                 Reason::NoIntegration => is(furthest.is_none(), "some integration was asked"),
                 // One that is stopped may have come further.
                 _ => is(
-                    steps().any(|step| step.standing == Standing::Refuses(*reason)),
+                    steps().any(|step| step.result == MatchResult::Rejects(*reason)),
                     "no clause refuses so",
                 ),
             }

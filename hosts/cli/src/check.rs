@@ -1,12 +1,13 @@
 //! `kaudit-filter check`: what is wrong with configurations, and what is surely not meant.
 
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use host_kit::config::SiblingFiles;
 use kaudit_filter::config::{Code, Level, may_be_configuration};
-use kaudit_workbench::check::{self, Report};
+use kaudit_workbench::check::{self, CheckReport};
 
 use crate::{Outcome, config, say};
 
@@ -34,7 +35,7 @@ pub struct Args {
     #[arg(long)]
     strict: bool,
 
-    /// Files and folders; `-` is standard input
+    /// FileLoader and folders; `-` is standard input
     #[arg(value_name = "PATH", required_unless_present = "explain")]
     paths: Vec<PathBuf>,
 }
@@ -74,7 +75,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     if let Some(code) = &args.explain {
         return explain(code);
     }
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     let mut outcome = Outcome::Done;
     for path in &args.paths {
         outcome = outcome.max(look(path, &mut report));
@@ -124,7 +125,7 @@ fn explain(code: &str) -> io::Result<Outcome> {
 }
 
 /// Looks at a file, or at those of a folder that may be meant.
-fn look(path: &Path, report: &mut Report) -> Outcome {
+fn look(path: &Path, report: &mut CheckReport) -> Outcome {
     if !path.is_dir() {
         return look_at(path, report);
     }
@@ -143,7 +144,7 @@ fn look(path: &Path, report: &mut Report) -> Outcome {
     found.iter().map(|file| look_at(file, report)).max().unwrap_or(Outcome::Done)
 }
 
-fn look_at(file: &Path, report: &mut Report) -> Outcome {
+fn look_at(file: &Path, report: &mut CheckReport) -> Outcome {
     let (name, text) = config::named_text(file);
     match text {
         Ok(text) => {

@@ -1,9 +1,10 @@
 //! `kaudit-filter migrate`: the filter's document of kAudit's own configuration.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
+use host_kit::config::SiblingFiles;
 use kaudit_workbench::migrate;
 
 use crate::config::{named_text, unreadable};

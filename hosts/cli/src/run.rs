@@ -288,8 +288,7 @@ impl Faults {
 }
 
 fn filter(config: &Config) -> Result<Filter, Halt> {
-    Filter::new(config, seed())
-        .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))
+    Filter::new(config, seed()).map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))
 }
 
 /// Why a run ends early.

@@ -5,8 +5,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use kaudit_filter::config::{self, Config, Files};
-use kaudit_workbench::suite::{self, Coverage, Ran, Source, Suite};
+use host_kit::config::{SiblingFiles, read_text};
+use kaudit_filter::config::{self, Config};
+use kaudit_workbench::suite::{self, ConfigSource, Coverage, Suite, TestResult};
 
 use crate::config::unreadable;
 use crate::{Outcome, check, say};
@@ -51,7 +52,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
-    /// Files of tests, and folders of them
+    /// FileLoader of tests, and folders of them
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 }
@@ -98,7 +99,7 @@ struct Tests {
     files: Vec<PathBuf>,
     /// Each configuration that is tested, by its name.
     configs: BTreeMap<String, (Config, Coverage)>,
-    ran: Vec<Ran>,
+    ran: Vec<TestResult>,
     outcome: Outcome,
 }
 
@@ -139,8 +140,8 @@ impl Tests {
 /// The configuration of a suite, and what to call it.
 fn configuration(file: &Path, suite: &Suite) -> Result<(String, Config), Outcome> {
     let (path, text) = match &suite.config {
-        Source::Inline(text) => (file.to_owned(), text.clone()),
-        Source::File(path) => {
+        ConfigSource::Inline(text) => (file.to_owned(), text.clone()),
+        ConfigSource::File(path) => {
             let path = beside(file, path);
             let text = text(&path, &path.to_string_lossy())?;
             (path, text)

@@ -110,7 +110,10 @@ impl Plugin for Kaudit {
         self.session.close(|_| ());
         self.unfiltered.panicked += 1;
         if self.unfiltered.panicked == 1 {
-            self.log(Level::Error, &format!("internal error (panic); chunk passed through unfiltered: {message}"));
+            self.log(
+                Level::Error,
+                &format!("internal error (panic); chunk passed through unfiltered: {message}"),
+            );
         }
     }
 
@@ -189,7 +192,7 @@ fn describe(config: &Config) -> String {
             let period = Duration::from_nanos(limit.period_ns);
             let _ = write!(text, ", at most {} in {period:?}", limit.limit);
             if limit.by != By::None {
-                let _ = write!(text, " by {}", limit.by.word());
+                let _ = write!(text, " by {}", limit.by.name());
             }
         } else {
             text += ", no limit";

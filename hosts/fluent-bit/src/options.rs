@@ -1,13 +1,13 @@
 //! What the user wrote: the options of the `[FILTER]` section, and the file that `config_file` names.
 //!
-//! The options in place of a file are the engine's ([`INLINE`]), the same for every agent; this host adds those about
+//! The options in place of a file are the engine's ([`INLINE_OPTIONS`]), the same for every agent; this host adds those about
 //! itself.
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
 use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unknown};
-use kaudit_filter::config::{self, Config, Diagnostic, INLINE};
+use kaudit_filter::config::{self, Config, Diagnostic, INLINE_OPTIONS};
 
 use crate::abi::Instance;
 
@@ -78,9 +78,9 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
 /// The options given in place of a file.
 fn inline(given: &Instance) -> Accepted {
     let options: Vec<(&str, String)> =
-        INLINE.iter().filter_map(|&(name, _)| Some((name, property(given, name)?))).collect();
+        INLINE_OPTIONS.iter().filter_map(|&(name, _)| Some((name, property(given, name)?))).collect();
     let options: Vec<(&str, &str)> = options.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let read = accept(config::inline(&options), line);
+    let read = accept(config::read_inline(&options), line);
     let is_set = |name| options.iter().any(|(option, _)| *option == name);
     if is_set("rate_limit_by") && !is_set("rate_limit") {
         let mistake = "rate_limit_by: has no effect without `rate_limit`; set both or neither".to_owned();
@@ -118,13 +118,13 @@ fn misspelt(names: &[String]) -> Vec<String> {
 
 /// Options that a configuration file excludes.
 fn beside_a_file(given: &Instance) -> Vec<String> {
-    let set = INLINE.iter().filter(|(name, _)| property(given, name).is_some());
+    let set = INLINE_OPTIONS.iter().filter(|(name, _)| property(given, name).is_some());
     set.map(|(name, _)| excluded(name)).collect()
 }
 
 /// Every option's name.
 fn all() -> Vec<String> {
-    let inline = INLINE.iter().map(|(name, _)| (*name).to_owned());
+    let inline = INLINE_OPTIONS.iter().map(|(name, _)| (*name).to_owned());
     HOST.into_iter().map(spell).chain(inline).collect()
 }
 

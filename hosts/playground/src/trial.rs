@@ -63,9 +63,9 @@ impl Trial {
         let fields: Map<String, Value> =
             told.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
         let mut answer = json!({
-            "verdict": explain::word(&told.outcome),
+            "verdict": explain::outcome_name(&told.outcome),
             "fields": fields,
-            "way": explain::way(&told, &self.config),
+            "way": explain::plain_rows(&told, &self.config),
         });
         match told.outcome {
             Outcome::Kept(entry) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unknown};
-use kaudit_filter::config::{self, Config, INLINE};
+use kaudit_filter::config::{self, Config, INLINE_OPTIONS};
 use mlua::prelude::{LuaFunction, LuaValue};
 
 /// The options, read.
@@ -51,7 +51,7 @@ impl Options {
                 Ok(())
             })
             .map_err(|error| error.to_string())?;
-        found.inline.sort_by_key(|(name, _)| INLINE.iter().position(|(known, _)| known == name));
+        found.inline.sort_by_key(|(name, _)| INLINE_OPTIONS.iter().position(|(known, _)| known == name));
         found.mistakes.sort();
         match found.config() {
             Ok((config, warnings)) if found.mistakes.is_empty() => {
@@ -81,8 +81,8 @@ impl Found {
             ("now", _) => self.wrong("now", "expected a function that gives epoch milliseconds"),
             ("way", _) => self.wrong("way", "expected \"text\" or \"table\""),
             (name, value) => {
-                let Some((known, _)) = INLINE.iter().find(|(known, _)| *known == name) else {
-                    let inline = INLINE.iter().map(|(known, _)| *known);
+                let Some((known, _)) = INLINE_OPTIONS.iter().find(|(known, _)| *known == name) else {
+                    let inline = INLINE_OPTIONS.iter().map(|(known, _)| *known);
                     let known: Vec<&str> = ["config_file", "now", "way"].into_iter().chain(inline).collect();
                     return self.mistakes.push(format!("error: {}", unknown(name, &known)));
                 };
@@ -104,7 +104,7 @@ impl Found {
             (None, _) => {
                 let inline: Vec<(&str, &str)> =
                     self.inline.iter().map(|(name, text)| (*name, text.as_str())).collect();
-                accept(config::inline(&inline), ToString::to_string)
+                accept(config::read_inline(&inline), ToString::to_string)
             }
             (Some(_), Some((option, _))) => Err(vec![format!("error: {}", excluded(option))]),
             (Some(file), None) => ConfigFile::load(file, SiblingFiles::of(Path::new(file))).read(),

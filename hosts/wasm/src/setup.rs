@@ -26,7 +26,7 @@ fn from_file() -> Result<(Filter, Config), String> {
 #[cfg(feature = "file")]
 fn from_file() -> Result<(Filter, Config), String> {
     use host_kit::config::{ConfigFile, text};
-    use kaudit_filter::config::Files;
+    use kaudit_filter::config::FileLoader;
 
     /// What the configuration may be called, the filter's own document first.
     const NAMES: [&str; 2] = ["kaudit.yaml", "audit-integration"];
@@ -35,7 +35,7 @@ fn from_file() -> Result<(Filter, Config), String> {
     #[derive(Clone, Copy)]
     struct Accessible;
 
-    impl Files for Accessible {
+    impl FileLoader for Accessible {
         fn load(&self, path: &str) -> Result<String, String> {
             let bytes = abi::file(path)?.ok_or("not found in the directories of `accessible_paths`")?;
             text(bytes)
@@ -44,7 +44,9 @@ fn from_file() -> Result<(Filter, Config), String> {
 
     let mut found = None;
     for name in NAMES {
-        if found.is_none() && abi::file(name).map_err(|reason| format!("{name}: cannot read: {reason}"))?.is_some() {
+        if found.is_none()
+            && abi::file(name).map_err(|reason| format!("{name}: cannot read: {reason}"))?.is_some()
+        {
             found = Some(name);
         }
     }

@@ -1,10 +1,12 @@
-//! Truncated entries against a plain reference: the whole body as a document, each of its strings truncated alone.
+//! Compares truncated entries with a simple reference.
+//!
+//! The reference is the whole body as a document, each of its strings truncated separately.
 
 use crate::config::{Severity, TextForm};
 use crate::entry::{Entry, Labels, Misfit, Names};
 use crate::record::{Body, Document, Event, REMARK, Record};
 
-/// A small generator of numbers.
+/// A small pseudo-random number generator (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -19,7 +21,7 @@ impl Random {
         texts[self.below(texts.len())]
     }
 
-    /// The inside of a JSON string, of a few characters or of hundreds.
+    /// Returns the content of a JSON string, from a few characters to hundreds.
     fn string(&mut self) -> String {
         let pieces: &[&str] = match self.below(3) {
             0 => &["abc"],
@@ -70,7 +72,7 @@ impl Random {
     }
 }
 
-/// An entry that is marked as truncated.
+/// Returns an entry that is marked as truncated.
 fn entry<'a>(names: &'a Names, text: TextForm, body: Body<'a>) -> Entry<'a> {
     let labels =
         Labels { names, category: b"incident", class: b"", method: b"\"", thread: b"", plain: false };
@@ -84,7 +86,7 @@ fn json(entry: &Entry<'_>) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// An entry in `MessagePack`, read again.
+/// Writes an entry in `MessagePack` and reads it again.
 fn msgpack(entry: &Entry<'_>) -> String {
     let mut out = Vec::new();
     entry.write_msgpack(&mut out);
@@ -102,8 +104,8 @@ fn check(record: Record<'_>, text: TextForm, max: usize) {
     };
     let mut of_document = whole();
     let mut cut = entry(&names, text, Body::Verbatim(record));
-    let outcome = cut.cut(max);
-    assert_eq!(outcome, of_document.cut(max));
+    let outcome = cut.truncate_to(max);
+    assert_eq!(outcome, of_document.truncate_to(max));
     match (outcome, &cut.body) {
         (Ok(()), Body::Truncated(truncated)) => {
             let length = &truncated.1;
@@ -119,7 +121,7 @@ fn check(record: Record<'_>, text: TextForm, max: usize) {
         (Ok(()), body) => panic!("{body:?}"),
         (Err(_), body) => {
             assert!(matches!(body, Body::Verbatim(_)));
-            // A remark is reckoned with its greatest length.
+            // A remark counts with its maximum length.
             let long = |event: &&Event<'_>| matches!(event, Event::Str(text) if text.len() > REMARK);
             let remarks = record.document().events.iter().filter(long).count() * REMARK;
             let least = json(&shortened(0)).len();
@@ -150,10 +152,10 @@ fn an_entry_is_truncated_as_its_document_would_be() {
 }
 
 #[test]
-fn keys_that_are_too_long_are_told_from_a_structure_that_is() {
+fn long_keys_and_a_large_structure_are_different_misfits() {
     let names = Names::default();
     let misfit = |text: &str| {
-        entry(&names, TextForm::Object, Body::Verbatim(Record::json(text))).cut(10_000).unwrap_err()
+        entry(&names, TextForm::Object, Body::Verbatim(Record::json(text))).truncate_to(10_000).unwrap_err()
     };
     assert_eq!(misfit(&format!("{{\"{}\":1}}", "k".repeat(11_000))), Misfit::Keys);
     assert_eq!(misfit(&format!("{{\"k\":[1{}]}}", ",1".repeat(6_000))), Misfit::Structure);

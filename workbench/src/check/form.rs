@@ -1,21 +1,21 @@
-//! The forms of a report: text with the lines it is about, JSON, SARIF, and the commands of GitHub's workflows.
+//! Output formats of a report: annotated text, JSON, SARIF, GitHub commands.
 
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
 use kaudit_filter::config::{self, Code, Diagnostic, Level};
 use serde_json::{Value, json};
 
-use super::{Report, mask};
+use super::{CheckReport, mask};
 
-/// Where the codes are explained to those who follow a link.
+/// The link to the explanation of the codes.
 const HELP: &str = "https://github.com/kaudit-filter/kaudit-filter#check";
 
-impl Report {
-    /// Each remark under the line that it is about, and a line that sums up.
+impl CheckReport {
+    /// Returns each remark under its line of the file, and a summary line.
     pub fn text(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
         for remark in &self.remarks {
-            out.push_str(&self.shown(remark, &renderer));
+            out.push_str(&self.annotated(remark, &renderer));
             out.push_str("\n\n");
         }
         out.push_str(&self.summary());
@@ -27,7 +27,7 @@ impl Report {
         out
     }
 
-    fn shown(&self, remark: &Diagnostic, renderer: &Renderer) -> String {
+    fn annotated(&self, remark: &Diagnostic, renderer: &Renderer) -> String {
         let title = match remark.level() {
             Level::Error => Title::ERROR,
             Level::Warning => Title::WARNING,
@@ -35,12 +35,12 @@ impl Report {
         };
         let text = self.texts.get(remark.file()).map_or("", String::as_str);
         let line = text.lines().nth(remark.line().saturating_sub(1)).unwrap_or_default();
-        let here = self
+        let same_line = self
             .remarks
             .iter()
             .filter(|other| (other.file(), other.line()) == (remark.file(), remark.line()));
-        let line = mask::line(line.trim_start_matches('\u{feff}').trim_end(), here);
-        let span = bytes(&line, remark.column().saturating_sub(1), remark.width());
+        let line = mask::masked_line(line.trim_start_matches('\u{feff}').trim_end(), same_line);
+        let span = byte_range(&line, remark.column().saturating_sub(1), remark.width());
         let label = if remark.path().is_empty() { "here" } else { remark.path() };
         let snippet = Snippet::source(line.as_str())
             .line_start(remark.line())
@@ -58,18 +58,18 @@ impl Report {
         renderer.render(&[group])
     }
 
-    /// The text that a remark about lost indentation suggests, without its secrets.
+    /// Returns the text that a remark about lost indentation suggests, masked.
     fn restored(&self, remark: &Diagnostic) -> Option<String> {
         let text = self.texts.get(remark.file()).filter(|_| remark.code() == Code::IndentationLost)?;
-        config::with_indentation(text).map(|text| mask::masked(&text))
+        config::restore_indentation(text).map(|text| mask::masked(&text))
     }
 
-    /// For programs.
+    /// Returns the report as JSON.
     pub fn json(&self) -> Value {
         let remarks = self.remarks.iter().map(|remark| {
             let mut members = json!({
                 "code": remark.code().label(),
-                "level": remark.level().word(),
+                "level": remark.level().name(),
                 "title": remark.code().title(),
                 "file": remark.file(),
                 "line": remark.line(),
@@ -94,7 +94,7 @@ impl Report {
         })
     }
 
-    /// SARIF 2.1.0, which code scanners exchange.
+    /// Returns the report as SARIF 2.1.0, the exchange format of code scanners.
     pub fn sarif(&self) -> Value {
         let mut used: Vec<Code> = self.remarks.iter().map(Diagnostic::code).collect();
         used.sort_unstable();
@@ -113,7 +113,7 @@ impl Report {
                 "ruleId": remark.code().label(),
                 "ruleIndex": used.binary_search(&remark.code()).unwrap_or_default(),
                 "level": sarif_level(remark.level()),
-                "message": {"text": said(remark)},
+                "message": {"text": message_line(remark)},
                 "locations": [{
                     "physicalLocation": {
                         "artifactLocation": {"uri": uri(remark.file())},
@@ -143,7 +143,7 @@ impl Report {
         })
     }
 
-    /// Commands of GitHub's workflows, one a line, which annotate a change.
+    /// Returns GitHub workflow commands, one a line, which annotate a change.
     pub fn github(&self) -> String {
         self.remarks.iter().map(command).collect()
     }
@@ -157,18 +157,18 @@ fn command(remark: &Diagnostic) -> String {
     };
     format!(
         "::{level} file={},line={},col={},endColumn={},title={} {}::{}\n",
-        property(remark.file()),
+        escape_property(remark.file()),
         remark.line(),
         remark.column(),
         remark.column() + remark.width(),
         remark.code().label(),
-        property(remark.code().title()),
-        data(&said(remark)),
+        escape_property(remark.code().title()),
+        escape_data(&message_line(remark)),
     )
 }
 
-/// Path, message and help in one line.
-fn said(remark: &Diagnostic) -> String {
+/// Returns path, message and help in one line.
+fn message_line(remark: &Diagnostic) -> String {
     let path = if remark.path().is_empty() { String::new() } else { format!("{}: ", remark.path()) };
     let help = if remark.help().is_empty() { String::new() } else { format!("; {}", remark.help()) };
     [&path, remark.message(), &help].concat()
@@ -182,7 +182,7 @@ fn sarif_level(level: Level) -> &'static str {
     }
 }
 
-/// A path as a URI: what is no part of one is written as its bytes.
+/// Returns a path as a URI, with other characters percent-encoded.
 fn uri(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=@".contains(&byte);
     path.bytes()
@@ -190,18 +190,18 @@ fn uri(path: &str) -> String {
         .collect()
 }
 
-/// GitHub takes these characters apart in a command's data.
-fn data(text: &str) -> String {
+/// Escapes the characters that GitHub interprets in a command's data.
+fn escape_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// And these as well in its properties.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+/// Escapes the characters that GitHub interprets in a command's properties.
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// The bytes of so many characters of a line.
-fn bytes(line: &str, start: usize, width: usize) -> std::ops::Range<usize> {
+/// Returns the byte range of a range of characters in a line.
+fn byte_range(line: &str, start: usize, width: usize) -> std::ops::Range<usize> {
     let byte = |chars: usize| line.char_indices().nth(chars).map_or(line.len(), |(byte, _)| byte);
     byte(start)..byte(start + width)
 }

@@ -1,18 +1,20 @@
-//! A line of a configuration as it may be shown: secrets are overwritten, and every other character keeps its place.
+//! Masks the secrets of a configuration that is printed.
+//! Every other character keeps its position.
 //!
-//! It works on the text and not on the tree, since what is shown is most often what could not be read.
+//! It works on the text and not on the parsed tree, since the printed text is most often one that could not be parsed.
 
 use kaudit_filter::config::{self, Code, Diagnostic, NoFiles};
 
-/// Keys whose values are secrets, or hold one. `val-` and `aws-` begin a name.
-const SECRETS: &[&str] = &["http-api-token", "slack-uri", "shared-key", "val-", "aws-"];
+/// Keys whose values are or contain secrets; `val-` and `aws-` are prefixes.
+const SECRET_KEYS: &[&str] = &["http-api-token", "slack-uri", "shared-key", "val-", "aws-"];
 
-/// Remarks about a target's values, one of which may be a secret in a place where none is expected.
+/// Remarks about a target's values.
+/// A value may be a secret in a position where none is expected.
 const ABOUT_VALUES: &[Code] =
     &[Code::Value, Code::Shape, Code::TargetType, Code::TargetList, Code::LooseSecret, Code::PlainSecret];
 
-/// Words that make any key one of a secret, in whatever spelling.
-const TELLING: &[&str] = &[
+/// Words that mark any key as that of a secret, in any spelling.
+const SECRET_WORDS: &[&str] = &[
     "token",
     "secret",
     "password",
@@ -25,113 +27,118 @@ const TELLING: &[&str] = &[
     "shared-key",
 ];
 
-/// Values of a target that are none.
-const PLAIN: &[&str] =
+/// Keys of a target whose values are not secrets.
+const NOT_SECRET: &[&str] =
     &["rate-limit", "limit", "period", "burst", "by", "stopped", "syslog-port", "syslog-tcp"];
 
-/// Remarks about a secret that stands where one is expected, or may.
+/// Remarks about a secret in a position where one is expected or possible.
 const ABOUT_SECRETS: &[Code] = &[Code::LooseSecret, Code::PlainSecret];
 
-/// A configuration that may be sent on: its secrets are overwritten, and every other character keeps its place.
+/// Returns a configuration with its secrets overwritten.
+/// Every other character keeps its position.
 pub fn masked(text: &str) -> String {
     let mut remarks = config::check("", text, &NoFiles).diagnostics;
-    remarks.retain(|remark| ABOUT_SECRETS.contains(&remark.code()) || is_strange(remark));
-    // The column of the secret's key whose value goes on.
+    remarks.retain(|remark| ABOUT_SECRETS.contains(&remark.code()) || is_unknown_target_key(remark));
+    // The column of the secret's key whose value continues on further lines.
     let mut within = None;
     let lines = (1..).zip(text.split('\n')).map(|(number, text)| {
-        let mut chars = without_known(text);
-        let words = text.trim_start();
-        let indent = text.len() - words.len();
-        if within
-            .is_some_and(|key| words.is_empty() || indent > key || (indent == key && words.starts_with("- ")))
-        {
+        let mut chars = mask_known(text);
+        let rest_of_line = text.trim_start();
+        let indent = text.len() - rest_of_line.len();
+        if within.is_some_and(|key| {
+            rest_of_line.is_empty() || indent > key || (indent == key && rest_of_line.starts_with("- "))
+        }) {
             let end = chars.len();
-            cover(&mut chars, 0, end);
+            mask(&mut chars, 0, end);
             return chars.into_iter().collect();
         }
-        let strange = remarks.iter().any(|remark| {
+        let is_unknown = remarks.iter().any(|remark| {
             remark.line() == number
-                && is_strange(remark)
-                && Some(remark.column() - 1) == key(text).map(|(at, _)| at)
+                && is_unknown_target_key(remark)
+                && Some(remark.column() - 1) == first_key(text).map(|(at, _)| at)
         });
-        within = key(text).filter(|(_, key)| strange || is_secret(key)).map(|(at, _)| at);
+        within = first_key(text).filter(|(_, key)| is_unknown || is_secret(key)).map(|(at, _)| at);
         for remark in remarks.iter().filter(|remark| remark.line() == number) {
-            without_told(&mut chars, text, remark);
+            mask_reported(&mut chars, text, remark);
         }
         chars.into_iter().collect()
     });
     lines.collect::<Vec<String>>().join("\n")
 }
 
-/// The key that a line begins with, and its column.
-fn key(text: &str) -> Option<(usize, &str)> {
-    let words = text.trim_start_matches([' ', '-']);
-    let key = words.split_once(':')?.0.trim_end().trim_matches(['"', '\'']);
-    Some((text.len() - words.len(), key))
+/// Returns the key at the beginning of a line, and its column.
+fn first_key(text: &str) -> Option<(usize, &str)> {
+    let rest_of_line = text.trim_start_matches([' ', '-']);
+    let key = rest_of_line.split_once(':')?.0.trim_end().trim_matches(['"', '\'']);
+    Some((text.len() - rest_of_line.len(), key))
 }
 
 fn is_secret(key: &str) -> bool {
-    let spelt = key.to_ascii_lowercase().replace('_', "-");
-    let known = SECRETS.iter().any(|secret| spelt.starts_with(secret));
-    (known || TELLING.iter().any(|word| spelt.contains(word))) && !spelt.contains("-header")
+    let normalised = key.to_ascii_lowercase().replace('_', "-");
+    let known = SECRET_KEYS.iter().any(|secret| normalised.starts_with(secret));
+    (known || SECRET_WORDS.iter().any(|word| normalised.contains(word))) && !normalised.contains("-header")
 }
 
-/// The line, without its secrets and without what the remarks about it may take for a value.
-pub fn line<'r>(text: &str, remarks: impl Iterator<Item = &'r Diagnostic>) -> String {
-    let mut chars = without_known(text);
-    for remark in remarks.filter(|remark| ABOUT_VALUES.contains(&remark.code()) || is_strange(remark)) {
-        without_told(&mut chars, text, remark);
+/// Returns a line with its secrets and the values that remarks report masked.
+pub fn masked_line<'r>(text: &str, remarks: impl Iterator<Item = &'r Diagnostic>) -> String {
+    let mut chars = mask_known(text);
+    for remark in
+        remarks.filter(|remark| ABOUT_VALUES.contains(&remark.code()) || is_unknown_target_key(remark))
+    {
+        mask_reported(&mut chars, text, remark);
     }
     chars.into_iter().collect()
 }
 
-/// Whether it is about an unknown key of a target: it may be that of a secret, misspelt.
-fn is_strange(remark: &Diagnostic) -> bool {
+/// Returns whether a remark is about an unknown key of a target.
+/// It may be the key of a secret, misspelt.
+fn is_unknown_target_key(remark: &Diagnostic) -> bool {
     remark.code() == Code::UnknownKey && remark.path().contains(".target")
 }
 
-fn without_told(chars: &mut [char], text: &str, remark: &Diagnostic) {
-    if !is_strange(remark) {
-        cover_value(chars, remark);
+fn mask_reported(chars: &mut [char], text: &str, remark: &Diagnostic) {
+    if !is_unknown_target_key(remark) {
+        mask_span(chars, remark);
     }
-    if is_strange(remark) || remark.code() == Code::LooseSecret {
+    if is_unknown_target_key(remark) || remark.code() == Code::LooseSecret {
         let end = remark.column() - 1 + remark.width();
         let end = text.char_indices().nth(end).map_or(text.len(), |(byte, _)| byte);
         if text[end..].trim_start_matches(['"', '\'', ' ']).starts_with(':') {
-            value(chars, text, end);
+            mask_value(chars, text, end);
         }
     }
 }
 
-/// The line, without the values of the keys that are known to be secret, or sound so, and of URIs what may be one.
-fn without_known(text: &str) -> Vec<char> {
+/// Masks the values of known and probable secrets' keys, and URI credentials.
+fn mask_known(text: &str) -> Vec<char> {
     let mut chars: Vec<char> = text.chars().collect();
-    for key in SECRETS {
+    for key in SECRET_KEYS {
         for (at, _) in text.match_indices(key).filter(|(at, _)| !is_type(&text[..*at])) {
-            value(&mut chars, text, at + key.len());
+            mask_value(&mut chars, text, at + key.len());
         }
     }
-    let spelt = text.to_ascii_lowercase().replace('_', "-");
-    for word in TELLING {
-        for (at, _) in spelt.match_indices(word).filter(|(at, _)| is_in_key(&spelt, *at)) {
-            value(&mut chars, text, at + word.len());
+    let normalised = text.to_ascii_lowercase().replace('_', "-");
+    for word in SECRET_WORDS {
+        for (at, _) in normalised.match_indices(word).filter(|(at, _)| is_in_key(&normalised, *at)) {
+            mask_value(&mut chars, text, at + word.len());
         }
     }
     for (at, _) in text.match_indices("://") {
         let rest = &text[at + 3..];
         let uri = &rest[..rest.find([' ', '\'', '"', '}']).unwrap_or(rest.len())];
-        let place = |byte: usize| text[..at + 3 + byte].chars().count();
+        let char_index = |byte: usize| text[..at + 3 + byte].chars().count();
         if let Some(end) = uri.rfind('@') {
-            cover(&mut chars, place(0), place(end));
+            mask(&mut chars, char_index(0), char_index(end));
         }
         if let Some(query) = uri.find('?') {
-            cover(&mut chars, place(query + 1), place(uri.len()));
+            mask(&mut chars, char_index(query + 1), char_index(uri.len()));
         }
     }
     chars
 }
 
-/// Whether the word at this byte is part of a key, and not of a value such as a pattern.
+/// Returns whether the word at this byte is part of a key.
+/// Otherwise it is part of a value such as a pattern.
 fn is_in_key(text: &str, at: usize) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.');
     let before = text[..at].trim_end_matches(part).trim_end_matches(['"', '\'']).trim_end();
@@ -142,29 +149,29 @@ fn is_in_key(text: &str, at: usize) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
 
-/// Whether a text ends where the value of the key `target-type` begins.
+/// Returns whether a text ends before the value of the key `target-type`.
 fn is_type(before: &str) -> bool {
     before.trim_end_matches([' ', '"', '\'']).ends_with("target-type:")
 }
 
-/// Covers what a remark about a value of a target is about.
-fn cover_value(chars: &mut [char], remark: &Diagnostic) {
+/// Masks the span of a remark about a value of a target.
+fn mask_span(chars: &mut [char], remark: &Diagnostic) {
     let last = remark.path().rsplit('.').next().unwrap_or_default();
     let start = remark.column() - 1;
-    // In a pair of the older dialect the type has no key, so a token may be in its place.
+    // In a pair of the older dialect the type has no key, so a token may be in its position.
     let before: String = chars.iter().take(start).collect();
     if last == "target-type" && is_type(&before) {
         return;
     }
-    if remark.path().contains(".target") && !PLAIN.contains(&last) {
-        // What stands in a list or map has no width of its own.
+    if remark.path().contains(".target") && !NOT_SECRET.contains(&last) {
+        // A list or map has no width of its own.
         let end = if remark.width() > 1 { start + remark.width() } else { chars.len() };
-        cover(chars, start, end);
+        mask(chars, start, end);
     }
 }
 
-/// Covers the value of the key that ends at this byte, up to the next key of the line.
-fn value(chars: &mut [char], text: &str, end: usize) {
+/// Masks the value of the key that ends at this byte, up to the next key.
+fn mask_value(chars: &mut [char], text: &str, end: usize) {
     let rest = &text[end..];
     let Some(colon) = rest.find([':', ',']) else { return };
     // `http-api-token-header` names no secret; `val-x` as a value is a name.
@@ -183,11 +190,11 @@ fn value(chars: &mut [char], text: &str, end: usize) {
         None => [next_key(value), value.find(" #")].into_iter().flatten().min(),
     };
     let stop = stop.map_or(text.len(), |stop| start + stop);
-    let place = |byte: usize| text[..byte].chars().count();
-    cover(chars, place(start), place(stop));
+    let char_index = |byte: usize| text[..byte].chars().count();
+    mask(chars, char_index(start), char_index(stop));
 }
 
-/// Where `, key:` begins.
+/// Returns the offset of the next `, key:`.
 fn next_key(text: &str) -> Option<usize> {
     text.match_indices(',').map(|(at, _)| at).find(|at| {
         let rest = text[at + 1..].trim_start();
@@ -196,7 +203,7 @@ fn next_key(text: &str) -> Option<usize> {
     })
 }
 
-fn cover(chars: &mut [char], start: usize, end: usize) {
+fn mask(chars: &mut [char], start: usize, end: usize) {
     let end = end.min(chars.len());
     for c in
         chars.iter_mut().take(end).skip(start).filter(|c| !matches!(c, ' ' | '\'' | '"' | '}' | ']' | '\r'))
@@ -240,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_type_of_a_target_is_shown() {
+    fn a_misspelt_target_type_is_not_masked() {
         for text in [
             "- type: activity\n  target: {target-type: slak, slack-uri: '***'}\n",
             "- type: activity\n  target:\n    target-type: \"slak\"\n",
@@ -250,18 +257,18 @@ mod tests {
             assert!(remarks.iter().any(|remark| remark.path().ends_with("target-type")), "{remarks:?}");
             for (number, shown) in (1..).zip(text.lines()) {
                 assert_eq!(
-                    super::line(shown, remarks.iter().filter(|remark| remark.line() == number)),
+                    super::masked_line(shown, remarks.iter().filter(|remark| remark.line() == number)),
                     shown
                 );
             }
         }
         let pair = "- type: activity\n  target: [[abc, {slack-uri: x}]]\n";
         let remarks = config::check("", pair, &NoFiles).diagnostics;
-        assert!(!super::line(pair.lines().nth(1).unwrap(), remarks.iter()).contains("abc"));
+        assert!(!super::masked_line(pair.lines().nth(1).unwrap(), remarks.iter()).contains("abc"));
     }
 
     #[test]
-    fn what_may_be_a_secret_is_overwritten_too() {
+    fn possible_secrets_are_overwritten() {
         let target = |key: &str| format!("- type: activity\n  target:\n    target-type: slack\n    {key}");
         for (key, expected) in [
             ("http-api-tokn: abc", "http-api-tokn: ***"),
@@ -289,7 +296,7 @@ mod tests {
         for text in ["guard: {password: abc}", "\"my-token\" : abc"] {
             assert!(!masked(text).contains("abc"), "{text}");
         }
-        // A pattern is to be seen.
+        // Patterns are not masked.
         for text in ["data-filter: {rules-match: 'secret: read'}", "rules-match: ^token:", "# a token: mine"]
         {
             assert_eq!(masked(text), text);

@@ -1,32 +1,32 @@
-//! What tests exercise of a configuration, and what none does.
+//! Coverage: the parts of a configuration that tests exercise, and the others.
 
 use std::collections::BTreeSet;
 
 use kaudit_filter::config::{Config, Integration};
-use kaudit_filter::explain::{Explanation, Standing};
+use kaudit_filter::explain::{Explanation, MatchResult};
 
-/// What the tests of one configuration exercised.
+/// The parts of one configuration that its tests exercised.
 #[derive(Debug, Default)]
 pub struct Coverage {
-    claims: BTreeSet<usize>,
-    refusals: BTreeSet<(usize, &'static str)>,
+    matched: BTreeSet<usize>,
+    rejections: BTreeSet<(usize, &'static str)>,
     rows: BTreeSet<usize>,
 }
 
 impl Coverage {
-    pub(super) fn note(&mut self, told: &Explanation) {
-        for step in &told.integrations {
-            if matches!(step.standing, Standing::Claims | Standing::Stopped) {
-                self.claims.insert(step.index);
+    pub(super) fn record(&mut self, explanation: &Explanation) {
+        for step in &explanation.integrations {
+            if matches!(step.result, MatchResult::Matches | MatchResult::Stopped) {
+                self.matched.insert(step.index);
             }
-            self.refusals.extend(
-                step.clauses.iter().filter(|clause| !clause.holds).map(|clause| (step.index, clause.name)),
+            self.rejections.extend(
+                step.clauses.iter().filter(|clause| !clause.accepts).map(|clause| (step.index, clause.name)),
             );
         }
-        self.rows.extend(told.severity.as_ref().and_then(|chosen| chosen.row));
+        self.rows.extend(explanation.severity.as_ref().and_then(|chosen| chosen.row));
     }
 
-    /// What was exercised, and by name what was not.
+    /// Returns the coverage as text, with the names of the parts not exercised.
     pub fn text(&self, name: &str, config: &Config) -> String {
         let integrations: Vec<(usize, &Integration)> =
             config.integrations.iter().enumerate().filter(|(_, integration)| integration.applies).collect();
@@ -35,14 +35,14 @@ impl Coverage {
             .flat_map(|(index, integration)| clauses(integration).into_iter().map(|clause| (*index, clause)))
             .collect();
         let mut rows = vec![format!("coverage of {name}")];
-        let called =
+        let name_of =
             |index: usize| config.integrations.get(index).map_or("", |integration| &integration.name);
-        let missing = integrations.iter().filter(|(index, _)| !self.claims.contains(index));
+        let missing = integrations.iter().filter(|(index, _)| !self.matched.contains(index));
         let missing =
             missing.map(|(_, integration)| format!("`{}` (line {})", integration.name, integration.line));
         rows.push(row("integrations", "claim a finding", integrations.len(), &missing.collect::<Vec<_>>()));
-        let missing = clauses.iter().filter(|clause| !self.refusals.contains(clause));
-        let missing = missing.map(|(index, clause)| format!("{clause} of `{}`", called(*index)));
+        let missing = clauses.iter().filter(|clause| !self.rejections.contains(clause));
+        let missing = missing.map(|(index, clause)| format!("{clause} of `{}`", name_of(*index)));
         rows.push(row("clauses", "refuse a finding", clauses.len(), &missing.collect::<Vec<_>>()));
         let missing = (0..config.severity.len()).filter(|row| !self.rows.contains(row));
         rows.push(row(
@@ -56,16 +56,16 @@ impl Coverage {
     }
 }
 
-fn row(what: &str, do_what: &str, all: usize, missing: &[String]) -> String {
+fn row(label: &str, verb: &str, all: usize, missing: &[String]) -> String {
     if all == 0 {
         return String::new();
     }
     let covered = all - missing.len();
     let never = if missing.is_empty() { String::new() } else { format!("; never: {}", missing.join(", ")) };
-    format!("  {what:<14}{covered} of {all} {do_what}{never}")
+    format!("  {label:<14}{covered} of {all} {verb}{never}")
 }
 
-/// The clauses that an integration has.
+/// Returns the names of an integration's clauses.
 fn clauses(integration: &Integration) -> Vec<&'static str> {
     let filter = &integration.filter;
     let has = [

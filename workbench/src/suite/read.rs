@@ -1,11 +1,11 @@
-//! Reads a file of tests; all its mistakes at once, each with its place.
+//! Parses a test file; reports all mistakes at once, each with its position.
 
 use kaudit_filter::Time;
-use kaudit_filter::config::Files;
+use kaudit_filter::config::FileLoader;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-use super::{At, Case, Expected, Place, Source, Step, Suite};
+use super::{Case, ConfigSource, Expected, Step, StepPosition, StepTime, Suite};
 
 type Node<'s> = MarkedYaml<'s>;
 type Members<'n, 's> = Vec<(&'n str, &'n Node<'s>, &'n Node<'s>)>;
@@ -15,16 +15,17 @@ const CASE: &[&str] = &["name", "steps"];
 const INPUT: &[&str] = &["at", "record", "records", "file", "times"];
 const EXPECTED: &[&str] = &["kept", "dropped", "suppressed", "passed", "summary", "report"];
 
-/// How often the records of a step may arrive: a limit is at most half of it, and a test goes beyond the limit.
-const MOST: u64 = 200_000;
+/// The maximum number of repetitions of a step's records.
+/// A limit is at most half of it, and a test exceeds the limit.
+const MAX_REPETITIONS: u64 = 200_000;
 
 impl Suite {
-    /// Reads a file of tests; `files` loads the records that it names.
+    /// Parses a test file; `files` loads the record files that it names.
     ///
     /// # Errors
     /// Every mistake, as `file:line:column: error: …`.
-    pub fn read(name: &str, text: &str, files: &dyn Files) -> Result<Self, Vec<String>> {
-        let mut reader = Reader { name, files, mistakes: Vec::new(), now: Time::from_millis(0) };
+    pub fn read(name: &str, text: &str, files: &dyn FileLoader) -> Result<Self, Vec<String>> {
+        let mut reader = SuiteReader { name, files, mistakes: Vec::new(), now: Time::from_millis(0) };
         let suite = match Node::load_from_str(text) {
             Ok(documents) => {
                 let suite = documents.first().and_then(|root| reader.suite(root));
@@ -49,14 +50,14 @@ impl Suite {
     }
 }
 
-struct Reader<'r> {
+struct SuiteReader<'r> {
     name: &'r str,
-    files: &'r dyn Files,
+    files: &'r dyn FileLoader,
     mistakes: Vec<String>,
     now: Time,
 }
 
-impl Reader<'_> {
+impl SuiteReader<'_> {
     fn mistake(&mut self, node: &Node<'_>, message: &str) {
         let start = node.span.start;
         self.mistakes.push(format!("{}:{}:{}: error: {message}", self.name, start.line(), start.col() + 1));
@@ -66,8 +67,8 @@ impl Reader<'_> {
         let members = self.members(root, &[SUITE])?;
         let get = |key: &str| members.iter().find(|(name, ..)| *name == key).map(|(_, _, node)| *node);
         let config = match get("config").map(scalar) {
-            Some(Some(Value::String(text))) if text.contains('\n') => Some(Source::Inline(text)),
-            Some(Some(Value::String(path))) => Some(Source::File(path)),
+            Some(Some(Value::String(text))) if text.contains('\n') => Some(ConfigSource::Inline(text)),
+            Some(Some(Value::String(path))) => Some(ConfigSource::File(path)),
             _ => {
                 self.mistake(
                     root,
@@ -109,7 +110,7 @@ impl Reader<'_> {
         let mut last = self.now;
         let steps = steps.iter().filter_map(|step| {
             let step = self.step(step, last)?;
-            if let At::Time(time) = step.at {
+            if let StepTime::Time(time) = step.time {
                 last = time;
             }
             Some(step)
@@ -120,21 +121,21 @@ impl Reader<'_> {
     fn step(&mut self, node: &Node<'_>, last: Time) -> Option<Step> {
         let members = self.members(node, &[INPUT, EXPECTED])?;
         let mut step = Step {
-            place: place(node, &members),
-            at: At::Time(last),
+            position: position(node, &members),
+            time: StepTime::Time(last),
             records: Vec::new(),
             expected: Expected::default(),
         };
         let mut times = 1;
         for (key, name, value) in members {
             match key {
-                "at" => step.at = self.at(value).unwrap_or(step.at),
+                "at" => step.time = self.time(value).unwrap_or(step.time),
                 "record" => step.records.push(record(value)),
                 "records" => step.records.extend(self.items(value).iter().map(record)),
                 "file" => step.records.extend(self.file(value)),
                 "times" => match scalar(value) {
                     Some(Value::Number(number))
-                        if number.as_u64().is_some_and(|times| (1..=MOST).contains(&times)) =>
+                        if number.as_u64().is_some_and(|times| (1..=MAX_REPETITIONS).contains(&times)) =>
                     {
                         times = number.as_u64().unwrap_or(1);
                     }
@@ -147,21 +148,21 @@ impl Reader<'_> {
         for _ in 1..times {
             step.records.extend(once.iter().cloned());
         }
-        step.expected.unstated = step.place.expectations.is_empty();
-        if step.records.is_empty() && step.expected.unstated && matches!(step.at, At::Time(_)) {
+        step.expected.is_empty = step.position.expectations.is_empty();
+        if step.records.is_empty() && step.expected.is_empty && matches!(step.time, StepTime::Time(_)) {
             self.mistake(node, "a step has `record`, `records` or `file`, and what must become of it");
         }
         Some(step)
     }
 
-    /// A time, or so long after the test's beginning.
-    fn at(&mut self, node: &Node<'_>) -> Option<At> {
+    /// Parses a time, or a duration since the start of the test.
+    fn time(&mut self, node: &Node<'_>) -> Option<StepTime> {
         let text = match scalar(node) {
             Some(Value::String(text)) => text,
             _ => String::new(),
         };
         if text == "end" {
-            return Some(At::End);
+            return Some(StepTime::End);
         }
         let time = Time::parse(&text).or_else(|| {
             let after = duration(text.trim_start_matches('+'))?;
@@ -173,7 +174,7 @@ impl Reader<'_> {
                 "expected a time after `now` such as `90s` or `2h`, an RFC 3339 time, or `end`",
             );
         }
-        time.map(At::Time)
+        time.map(StepTime::Time)
     }
 
     fn file(&mut self, node: &Node<'_>) -> Vec<String> {
@@ -209,12 +210,12 @@ impl Reader<'_> {
             ("kept" | "suppressed" | "passed", value) => {
                 all_or_count(value).map(|count| to.verdicts.insert(key.to_owned(), count)).is_some()
             }
-            ("dropped", Value::String(reason)) if known(reason) => {
+            ("dropped", Value::String(reason)) if is_reason(reason) => {
                 to.verdicts.insert(format!("dropped: {reason}"), None);
                 true
             }
             ("dropped", Value::Object(reasons)) => reasons.iter().all(|(reason, count)| {
-                let count = count.as_u64().filter(|_| known(reason));
+                let count = count.as_u64().filter(|_| is_reason(reason));
                 count.map(|count| to.verdicts.insert(format!("dropped: {reason}"), Some(count))).is_some()
             }),
             ("summary" | "report", value) => {
@@ -237,7 +238,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The members of a map whose keys are known; others are reported.
+    /// Returns the members of a map with known keys; others are reported.
     fn members<'n, 's>(&mut self, node: &'n Node<'s>, known: &[&[&str]]) -> Option<Members<'n, 's>> {
         let YamlData::Mapping(members) = &node.data else {
             self.mistake(node, "expected a map");
@@ -267,17 +268,17 @@ impl Reader<'_> {
     }
 }
 
-/// Where a step's keys stand.
-fn place(node: &Node<'_>, members: &Members<'_, '_>) -> Place {
+/// Returns the position of a step's keys.
+fn position(node: &Node<'_>, members: &Members<'_, '_>) -> StepPosition {
     let line = |name: &Node<'_>| name.span.start.line();
     let columns: Vec<usize> = members.iter().map(|(_, name, _)| name.span.start.col()).collect();
     let lines: Vec<usize> = members.iter().map(|(_, name, _)| line(name)).collect();
-    // In a block every key begins a line of its own, in one column.
+    // In a block, every key begins a line, in one column.
     let block =
         columns.windows(2).all(|pair| pair[0] == pair[1]) && lines.windows(2).all(|pair| pair[0] < pair[1]);
     let own = lines.first().is_some_and(|first| *first == node.span.start.line())
         && columns.first() == Some(&node.span.start.col());
-    Place {
+    StepPosition {
         line: node.span.start.line(),
         column: columns.first().copied().filter(|_| block && own),
         expectations: members
@@ -289,11 +290,11 @@ fn place(node: &Node<'_>, members: &Members<'_, '_>) -> Place {
     }
 }
 
-fn known(reason: &str) -> bool {
+fn is_reason(reason: &str) -> bool {
     kaudit_filter::stats::Reason::ALL.iter().any(|known| known.label() == reason)
 }
 
-/// A record: a map as JSON, or a text as it stands.
+/// Returns a record: a map as JSON, or a text unchanged.
 fn record(node: &Node<'_>) -> String {
     match json(node) {
         Value::String(text) => text,
@@ -308,7 +309,7 @@ fn scalar(node: &Node<'_>) -> Option<Value> {
     }
 }
 
-/// A node as JSON.
+/// Converts a node to JSON.
 fn json(node: &Node<'_>) -> Value {
     match &node.data {
         YamlData::Value(Scalar::Boolean(value)) => Value::Bool(*value),
@@ -332,7 +333,7 @@ fn json(node: &Node<'_>) -> Value {
     }
 }
 
-/// `90s`, `1500ms`, `2h` in nanoseconds.
+/// Parses a duration such as `90s`, `1500ms` or `2h`; returns nanoseconds.
 fn duration(text: &str) -> Option<i64> {
     let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
     let unit: i64 = match unit {

@@ -1,13 +1,13 @@
-//! The forms of results: for people, and that of `JUnit` for CI.
+//! Output formats of test results: text for people, `JUnit` for CI.
 
-use super::run::Ran;
+use super::run::TestResult;
 use crate::style::{Paint, Style};
 
-/// Each test in a line, what differs in those that failed, and a line that sums up.
-pub fn text(ran: &[Ran], colour: bool) -> String {
+/// Returns one line per test, the differences of failed tests, and a summary.
+pub fn text(results: &[TestResult], colour: bool) -> String {
     let paint = Paint(colour);
     let mut lines = Vec::new();
-    for test in ran {
+    for test in results {
         let (style, word) =
             if test.differences.is_empty() { (Style::Good, "ok    ") } else { (Style::Bad, "FAILED") };
         lines.push(format!("{} {}:{} {}", paint.with(style, word), test.file, test.line, test.name));
@@ -19,15 +19,15 @@ pub fn text(ran: &[Ran], colour: bool) -> String {
             }
             lines.extend(
                 difference
-                    .why
+                    .explanation
                     .iter()
-                    .flat_map(|why| why.trim_end().lines())
+                    .flat_map(|explanation| explanation.trim_end().lines())
                     .map(|line| format!("    {line}")),
             );
         }
     }
-    let failed = ran.iter().filter(|test| !test.differences.is_empty()).count();
-    let tests = if ran.len() == 1 { "1 test".to_owned() } else { format!("{} tests", ran.len()) };
+    let failed = results.iter().filter(|test| !test.differences.is_empty()).count();
+    let tests = if results.len() == 1 { "1 test".to_owned() } else { format!("{} tests", results.len()) };
     lines.push(if failed == 0 {
         format!("{tests}, all passed")
     } else {
@@ -36,28 +36,28 @@ pub fn text(ran: &[Ran], colour: bool) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The file that CI systems read.
-pub fn junit(ran: &[Ran]) -> String {
-    let failed = ran.iter().filter(|test| !test.differences.is_empty()).count();
+/// Returns the results as a `JUnit` file.
+pub fn junit(results: &[TestResult]) -> String {
+    let failed = results.iter().filter(|test| !test.differences.is_empty()).count();
     let mut lines = vec![
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>".to_owned(),
-        format!("<testsuites name=\"kaudit-filter\" tests=\"{}\" failures=\"{failed}\">", ran.len()),
+        format!("<testsuites name=\"kaudit-filter\" tests=\"{}\" failures=\"{failed}\">", results.len()),
     ];
-    let mut files: Vec<&str> = ran.iter().map(|test| &*test.file).collect();
+    let mut files: Vec<&str> = results.iter().map(|test| &*test.file).collect();
     files.dedup();
     for file in files {
-        let tests: Vec<&Ran> = ran.iter().filter(|test| test.file == file).collect();
+        let tests: Vec<&TestResult> = results.iter().filter(|test| test.file == file).collect();
         let failed = tests.iter().filter(|test| !test.differences.is_empty()).count();
         lines.push(format!(
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failed}\">",
-            xml(file),
+            escape_xml(file),
             tests.len()
         ));
         for test in tests {
             let head = format!(
                 "    <testcase name=\"{}\" classname=\"{}\" line=\"{}\"",
-                xml(&test.name),
-                xml(file),
+                escape_xml(&test.name),
+                escape_xml(file),
                 test.line
             );
             if test.differences.is_empty() {
@@ -66,12 +66,12 @@ pub fn junit(ran: &[Ran]) -> String {
             }
             lines.push(format!("{head}>"));
             for difference in &test.differences {
-                let why = difference.why.as_deref().unwrap_or_default();
-                let body = format!("{}\n{why}", difference.lines.join("\n"));
+                let explanation = difference.explanation.as_deref().unwrap_or_default();
+                let body = format!("{}\n{explanation}", difference.lines.join("\n"));
                 lines.push(format!(
                     "      <failure message=\"the step of line {}\">{}</failure>",
                     difference.line,
-                    xml(body.trim_end())
+                    escape_xml(body.trim_end())
                 ));
             }
             lines.push("    </testcase>".to_owned());
@@ -82,8 +82,8 @@ pub fn junit(ran: &[Ran]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What XML cannot hold as it stands.
-fn xml(text: &str) -> String {
+/// Escapes text for XML.
+fn escape_xml(text: &str) -> String {
     let allowed = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c };
     let text: String = text.chars().map(allowed).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

@@ -1,4 +1,4 @@
-//! Runs tests, each through a filter of its own, and says what differs.
+//! Runs tests, each with a filter of its own, and reports the differences.
 
 use std::collections::BTreeMap;
 
@@ -10,48 +10,48 @@ use kaudit_filter::record::Record;
 use kaudit_filter::{BuildError, Time};
 use serde_json::Value;
 
-use super::{At, Case, Coverage, Expected, Found, Step, Suite, at};
+use super::{Case, Coverage, Expected, Step, StepResult, StepTime, Suite, value_at};
 use crate::explain;
 
-/// What became of one test.
+/// The result of one test.
 #[derive(Debug)]
-pub struct Ran {
-    /// Its name.
+pub struct TestResult {
+    /// The test's name.
     pub name: String,
     /// The suite's file.
     pub file: String,
-    /// Where it begins.
+    /// The line on which the test begins.
     pub line: usize,
-    /// What differs, step by step; empty: the test passed.
+    /// The differences, step by step; empty: the test passed.
     pub differences: Vec<Difference>,
-    /// The steps that differ, or that expect nothing, with what they gave.
-    pub(super) blessings: Vec<(super::Place, Vec<String>)>,
+    /// The steps that differ or expect nothing, with their actual results.
+    pub(super) blessings: Vec<(super::StepPosition, Vec<String>)>,
 }
 
-/// How a step differs.
+/// The difference between expected and actual results of a step.
 #[derive(Debug)]
 pub struct Difference {
     /// The step's line.
     pub line: usize,
     /// The lines of the difference: `- ` is expected, `+ ` was found.
     pub lines: Vec<String>,
-    /// Why a record was not treated as expected.
-    pub why: Option<String>,
+    /// The explanation of a record with an unexpected result.
+    pub explanation: Option<String>,
 }
 
 impl Suite {
-    /// Runs every test against the configuration, and notes what they exercise.
+    /// Runs every test against the configuration, and records the coverage.
     ///
     /// # Errors
-    /// The configuration's patterns are too large together.
-    pub fn run(&self, config: &Config, coverage: &mut Coverage) -> Result<Vec<Ran>, BuildError> {
+    /// The configuration's patterns are too large in total.
+    pub fn run(&self, config: &Config, coverage: &mut Coverage) -> Result<Vec<TestResult>, BuildError> {
         self.cases.iter().map(|case| self.case(case, config, coverage)).collect()
     }
 
-    fn case(&self, case: &Case, config: &Config, coverage: &mut Coverage) -> Result<Ran, BuildError> {
-        // The same every time: the seed only protects against names that strangers choose.
+    fn case(&self, case: &Case, config: &Config, coverage: &mut Coverage) -> Result<TestResult, BuildError> {
+        // A fixed seed makes runs reproducible: it only protects against names that attackers choose.
         let mut session = Session::new(Explainer::new(config, 0)?, config).without_envelopes();
-        let mut ran = Ran {
+        let mut result = TestResult {
             name: case.name.clone(),
             file: self.name.clone(),
             line: case.line,
@@ -60,60 +60,62 @@ impl Suite {
         };
         let mut last = Time::from_millis(0);
         for step in &case.steps {
-            let found = live(step, &mut session, config, coverage, &mut last);
+            let found = run_step(step, &mut session, config, coverage, &mut last);
             let lines = differences(&step.expected, &found);
             if lines.is_empty() {
                 continue;
             }
-            ran.blessings.push((step.place.clone(), as_expected(&step.expected, &found)));
-            // One with a verdict that is not expected, or else one that left with other values.
-            let unexpected = found.told.iter().find(|(verdict, _)| !expects(&step.expected, verdict));
+            result.blessings.push((step.position.clone(), matching_expectations(&step.expected, &found)));
+            // A record with an unexpected verdict, or else one whose entry has other values.
+            let unexpected = found.explanations.iter().find(|(verdict, _)| !expects(&step.expected, verdict));
             let other = || {
-                let differs =
-                    found.entries.iter().any(|entry| !values(&step.expected.kept, entry).is_empty());
-                found.told.iter().find(|(verdict, _)| differs && verdict == "kept")
+                let differs = found
+                    .entries
+                    .iter()
+                    .any(|entry| !different_values(&step.expected.kept, entry).is_empty());
+                found.explanations.iter().find(|(verdict, _)| differs && verdict == "kept")
             };
-            let why = unexpected.or_else(other).map(|(_, told)| told.clone());
-            ran.differences.push(Difference { line: step.place.line, lines, why });
+            let explanation = unexpected.or_else(other).map(|(_, explanation)| explanation.clone());
+            result.differences.push(Difference { line: step.position.line, lines, explanation });
         }
-        Ok(ran)
+        Ok(result)
     }
 }
 
-/// Lives through one step.
-fn live(
+/// Runs one step.
+fn run_step(
     step: &Step,
     session: &mut Session<Explainer>,
     config: &Config,
     coverage: &mut Coverage,
     last: &mut Time,
-) -> Found {
-    let mut found = Found::default();
-    if let At::Time(now) = step.at {
+) -> StepResult {
+    let mut found = StepResult::default();
+    if let StepTime::Time(now) = step.time {
         *last = now;
-        session.due(now, |own| found.own(&own));
+        session.due(now, |own| found.add_own_entry(&own));
     }
     for record in &step.records {
         for explanation in session.explain(Record::json(record), *last) {
-            coverage.note(&explanation);
+            coverage.record(&explanation);
             let verdict = explain::verdict(&explanation.outcome);
             *found.verdicts.entry(verdict.clone()).or_default() += 1;
             let text = explain::text(&explanation, "the first such record", config, false);
-            found.told.push((verdict, text));
+            found.explanations.push((verdict, text));
             if let Outcome::Kept(entry) = &explanation.outcome {
                 found.entries.push(parsed(entry));
             }
         }
-        session.due(*last, |own| found.own(&own));
+        session.due(*last, |own| found.add_own_entry(&own));
     }
-    if let At::End = step.at {
-        session.finish(*last, |own| found.own(&own));
+    if let StepTime::End = step.time {
+        session.finish(*last, |own| found.add_own_entry(&own));
     }
     found
 }
 
-impl Found {
-    fn own(&mut self, emission: &Emission<'_>) {
+impl StepResult {
+    fn add_own_entry(&mut self, emission: &Emission<'_>) {
         let Emission::Entry(entry) = emission else { return };
         let mut json = Vec::new();
         entry.write_json(&mut json);
@@ -125,7 +127,7 @@ impl Found {
     }
 }
 
-/// An entry, its text looked into where it is JSON in a string.
+/// Parses an entry; a text that is JSON in a string is parsed as well.
 fn parsed(json: &str) -> Value {
     let mut entry: Value = serde_json::from_str(json).unwrap_or_default();
     if let Some(text) = entry["text"].as_str().and_then(|text| serde_json::from_str(text).ok()) {
@@ -138,10 +140,10 @@ fn expects(expected: &Expected, verdict: &str) -> bool {
     expected.verdicts.contains_key(verdict)
 }
 
-/// What is expected and not found, and what is found and not expected.
-fn differences(expected: &Expected, found: &Found) -> Vec<String> {
+/// Returns the expected results not found, and the results not expected.
+fn differences(expected: &Expected, found: &StepResult) -> Vec<String> {
     let mut lines = Vec::new();
-    // The records, and of batches their items.
+    // The number of records, or items of batches.
     let all: u64 = found.verdicts.values().sum();
     let mut verdicts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for (verdict, count) in &expected.verdicts {
@@ -158,13 +160,13 @@ fn differences(expected: &Expected, found: &Found) -> Vec<String> {
             }
         }
     }
-    let mut told = false;
+    let mut is_printed = false;
     for entry in &found.entries {
-        let different = values(&expected.kept, entry);
-        // Of many entries that differ the first says enough.
-        if !different.is_empty() && !told {
+        let different = different_values(&expected.kept, entry);
+        // Only the first of several different entries is printed.
+        if !different.is_empty() && !is_printed {
             lines.extend(different);
-            told = true;
+            is_printed = true;
         }
     }
     for (word, expected, found) in
@@ -174,12 +176,12 @@ fn differences(expected: &Expected, found: &Found) -> Vec<String> {
             match (expected.get(index), found.get(index)) {
                 (Some(expected), Some(found)) => {
                     lines.extend(
-                        values(expected, found)
+                        different_values(expected, found)
                             .iter()
                             .map(|line| format!("{} in the {word}: {}", &line[..1], &line[2..])),
                     );
                 }
-                (Some(expected), None) => lines.push(format!("- {word}: {}", flow(expected))),
+                (Some(expected), None) => lines.push(format!("- {word}: {}", flow_map(expected))),
                 (None, Some(found)) => lines.push(format!("+ {word}: {found}")),
                 (None, None) => {}
             }
@@ -188,12 +190,12 @@ fn differences(expected: &Expected, found: &Found) -> Vec<String> {
     lines
 }
 
-/// The values that are not as expected.
-fn values(expected: &[(String, Value)], found: &Value) -> Vec<String> {
+/// Returns the values that differ from the expected ones.
+fn different_values(expected: &[(String, Value)], found: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     for (path, wanted) in expected {
-        let value = named(path, at(found, path));
-        if value.as_ref() != Some(wanted) && at(found, path) != Some(wanted) {
+        let value = with_severity_name(path, value_at(found, path));
+        if value.as_ref() != Some(wanted) && value_at(found, path) != Some(wanted) {
             lines.push(format!("- {path}: {wanted}"));
             lines.push(value.map_or_else(|| format!("+ no {path}"), |value| format!("+ {path}: {value}")));
         }
@@ -201,8 +203,8 @@ fn values(expected: &[(String, Value)], found: &Value) -> Vec<String> {
     lines
 }
 
-/// A severity is told by its name.
-fn named(path: &str, value: Option<&Value>) -> Option<Value> {
+/// Returns a value, with the name of a severity instead of its number.
+fn with_severity_name(path: &str, value: Option<&Value>) -> Option<Value> {
     use Severity::{Critical, Debug, Error, Info, Verbose, Warn};
     let name = value.and_then(Value::as_u64).filter(|_| path == "severity").and_then(|number| {
         [Debug, Verbose, Info, Warn, Error, Critical].into_iter().find(|severity| *severity as u64 == number)
@@ -210,8 +212,8 @@ fn named(path: &str, value: Option<&Value>) -> Option<Value> {
     name.map(|severity| explain::severity(severity).into()).or_else(|| value.cloned())
 }
 
-/// The lines that would have been as expected.
-fn as_expected(expected: &Expected, found: &Found) -> Vec<String> {
+/// Returns the expectations that match the actual results.
+fn matching_expectations(expected: &Expected, found: &StepResult) -> Vec<String> {
     let mut lines = Vec::new();
     let single = found.verdicts.len() == 1;
     let mut dropped = Vec::new();
@@ -236,10 +238,10 @@ fn as_expected(expected: &Expected, found: &Found) -> Vec<String> {
                 || vec![key.to_owned()],
                 |expected| expected.iter().map(|(path, _)| path.clone()).collect(),
             );
-            flow(
+            flow_map(
                 &paths
                     .into_iter()
-                    .filter_map(|path| Some((path.clone(), at(found, &path)?.clone())))
+                    .filter_map(|path| Some((path.clone(), value_at(found, &path)?.clone())))
                     .collect::<Vec<_>>(),
             )
         });
@@ -253,30 +255,34 @@ fn as_expected(expected: &Expected, found: &Found) -> Vec<String> {
     lines
 }
 
-/// The values of the first entry at the paths that were expected, or those that are worth expecting.
-fn kept(expected: &Expected, found: &Found) -> String {
+/// Returns the first entry's values at the expected paths, or default paths.
+fn kept(expected: &Expected, found: &StepResult) -> String {
     let Some(entry) = found.entries.first() else { return "all".to_owned() };
-    let worth = ["severity".to_owned(), "subsystemName".to_owned()];
-    let asked: Vec<String> = expected.kept.iter().map(|(path, _)| path.clone()).collect();
-    let paths = if asked.is_empty() && expected.unstated { &worth[..] } else { &asked[..] };
+    let default_paths = ["severity".to_owned(), "subsystemName".to_owned()];
+    let expected_paths: Vec<String> = expected.kept.iter().map(|(path, _)| path.clone()).collect();
+    let paths =
+        if expected_paths.is_empty() && expected.is_empty { &default_paths[..] } else { &expected_paths[..] };
     let all_have = |path: &String| {
-        let value = named(path, at(entry, path))?;
-        let same = found.entries.iter().all(|other| named(path, at(other, path)).as_ref() == Some(&value));
+        let value = with_severity_name(path, value_at(entry, path))?;
+        let same = found
+            .entries
+            .iter()
+            .all(|other| with_severity_name(path, value_at(other, path)).as_ref() == Some(&value));
         same.then(|| (path.clone(), value))
     };
     let values: Vec<_> = paths.iter().filter_map(all_have).collect();
-    if values.is_empty() { "all".to_owned() } else { flow(&values) }
+    if values.is_empty() { "all".to_owned() } else { flow_map(&values) }
 }
 
-/// Values as a flow map.
-fn flow(values: &[(String, Value)]) -> String {
-    let plain = |text: &str| {
+/// Returns values as a YAML flow map.
+fn flow_map(values: &[(String, Value)]) -> String {
+    let is_plain = |text: &str| {
         text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
             && text.starts_with(|c: char| c.is_ascii_alphabetic())
             && !["true", "false", "null", "yes", "no", "on", "off"].contains(&text)
     };
     let members = values.iter().map(|(path, value)| match value.as_str() {
-        Some(text) if plain(text) => format!("{path}: {text}"),
+        Some(text) if is_plain(text) => format!("{path}: {text}"),
         // JSON is YAML.
         _ => format!("{path}: {value}"),
     });

@@ -1,54 +1,56 @@
-//! Collects the remarks about a configuration, each with its place, so that all of them are seen at once.
+//! Collects all diagnostics of a configuration, each with its position.
 
 use core::cmp::Ordering;
 
 use crate::error::{Code, Diagnostic, Level};
 
-/// So many remarks of one level are one mistake made often, or an attack on who reads them.
-const MAX_REMARKS: usize = 100;
+/// The maximum number of diagnostics of one level.
+///
+/// More are one mistake that is repeated, or an attack on the reader of the output.
+const MAX_PER_LEVEL: usize = 100;
 /// Characters of the user's text that a message repeats.
 const MAX_QUOTED: usize = 40;
 
-/// A place in one of the files.
+/// A range of characters on one line of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    /// The number [`Report::file`] gave.
+pub(super) struct SourceSpan {
+    /// The number that [`Problems::file`] returned.
     pub(super) file: usize,
     /// From 1.
     pub(super) line: usize,
     /// In characters, from 1.
     pub(super) column: usize,
-    /// How many characters of the line are meant; at least 1.
+    /// The number of characters in the range; at least 1.
     pub(super) width: usize,
 }
 
-/// The remarks so far.
+/// The diagnostics that were added so far.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct Problems {
     files: Vec<String>,
-    remarks: Vec<(Place, Diagnostic)>,
+    diagnostics: Vec<(SourceSpan, Diagnostic)>,
     errors: usize,
     warnings: usize,
     advice: usize,
 }
 
-impl Report {
-    /// A further file; its number goes into the places.
+impl Problems {
+    /// Adds a file and returns its number, for [`SourceSpan::file`].
     pub(super) fn file(&mut self, name: &str) -> usize {
         self.files.push(name.to_owned());
         self.files.len().saturating_sub(1)
     }
 
-    /// How many errors there are so far.
+    /// Returns the number of errors so far.
     pub(super) fn errors(&self) -> usize {
         self.errors
     }
 
-    /// A remark, as bad as its code says.
-    pub(super) fn say(
+    /// Adds a diagnostic; its code determines its level.
+    pub(super) fn add(
         &mut self,
         code: Code,
-        at: Place,
+        at: SourceSpan,
         path: &str,
         message: impl Into<String>,
         help: impl Into<String>,
@@ -59,7 +61,7 @@ impl Report {
             Level::Advice => &mut self.advice,
         };
         *count = count.saturating_add(1);
-        let (code, path, message, help) = match (*count).cmp(&MAX_REMARKS) {
+        let (code, path, message, help) = match (*count).cmp(&MAX_PER_LEVEL) {
             Ordering::Less => (code, path, message.into(), help.into()),
             Ordering::Equal => {
                 let message = "too many remarks of this kind".to_owned();
@@ -69,17 +71,17 @@ impl Report {
         };
         let file = self.files.get(at.file).map_or("", String::as_str);
         let diagnostic = Diagnostic::new(code, file, (at.line, at.column, at.width), &one_line(path));
-        self.remarks.push((at, diagnostic.says(one_line(&message), one_line(&help))));
+        self.diagnostics.push((at, diagnostic.with_message(one_line(&message), one_line(&help))));
     }
 
-    /// All remarks, sorted by place.
+    /// Returns all diagnostics, sorted by position.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
-        self.remarks.sort_by_key(|(at, _)| *at);
-        self.remarks.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+        self.diagnostics.sort_by_key(|(at, _)| *at);
+        self.diagnostics.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
 }
 
-/// The user's text for a message: in backticks, one line, not too long.
+/// Quotes the user's text for a message: in backticks and truncated.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted: String = text.chars().take(MAX_QUOTED).map(|c| if c == '`' { '\'' } else { c }).collect();
     if text.chars().nth(MAX_QUOTED).is_some() {
