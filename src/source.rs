@@ -204,7 +204,7 @@ impl<'a> MemberVisitor<'a, KnownKey> for Members<'a> {
         match self.fields.vacant(key.only_slot()) {
             Ok(vacant) => *vacant = value,
             Err(false) if key != KnownKey::NONE || matches!(value, Value::Map(_)) => {
-                self.take_role(key, value)
+                self.take_role(key, value);
             }
             Err(_) => (),
         }

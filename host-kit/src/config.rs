@@ -116,7 +116,7 @@ mod disk {
 
     use super::{MAX_BYTES, text};
 
-    /// FileLoader in the directory of a configuration file.
+    /// Loads files in the directory of a configuration file.
     #[derive(Clone, Debug)]
     pub struct SiblingFiles(PathBuf);
 

@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long)]
     strict: bool,
 
-    /// FileLoader and folders; `-` is standard input
+    /// Files and folders; `-` is standard input
     #[arg(value_name = "PATH", required_unless_present = "explain")]
     paths: Vec<PathBuf>,
 }

@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
-    /// FileLoader of tests, and folders of them
+    /// Files of tests, and folders of them
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 }
