@@ -50,7 +50,7 @@ impl<D: FileLoader + Clone> ConfigFile<D> {
     pub fn read(&self) -> Accepted {
         match &self.text {
             Ok(text) => accept(config::read(&self.name, text, self), ToString::to_string),
-            Err(reason) => Err(vec![format!("{}: cannot read: {reason}", self.name)]),
+            Err(reason) => Err(vec![format!("{}: error: cannot read: {reason}", self.name)]),
         }
     }
 }
@@ -168,5 +168,68 @@ mod disk {
         let file = File::open(path).map_err(ReadError::Io)?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
         text(bytes).map_err(ReadError::Content)
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    const CONFIG: &str = "integrations-file: list.yaml\nuse: all\n";
+    const LIST: &str = "- {type: activity, target: {target-type: slack, slack-uri: 'https://example.com'}}\n";
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("kaudit-host-kit-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a temporary folder");
+        folder
+    }
+
+    #[test]
+    fn a_change_of_any_of_the_files_is_noticed() {
+        let folder = folder("change");
+        let (path, list) = (folder.join("kaudit.yaml"), folder.join("list.yaml"));
+        fs::write(&path, CONFIG).expect("written");
+        fs::write(&list, LIST).expect("written");
+        let file = ConfigFile::load(&path.to_string_lossy(), SiblingFiles::of(&path));
+        let (config, warnings) = file.read().expect("no mistakes");
+        assert_eq!((config.integrations.len(), warnings), (1, Vec::<String>::new()));
+        assert!(file.changed().is_none());
+        fs::write(&list, LIST.repeat(2)).expect("written");
+        let changed = file.changed().expect("another text");
+        assert_eq!(changed.read().expect("no mistakes").0.integrations.len(), 2);
+        fs::remove_file(&path).expect("removed");
+        let gone = changed.changed().expect("another text");
+        let name = path.to_string_lossy();
+        assert_eq!(
+            gone.read().err(),
+            Some(vec![format!("{name}: error: cannot read: no such file or directory")])
+        );
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn only_texts_of_limited_size_in_regular_files_are_read() {
+        let folder = folder("kinds");
+        let path = folder.join("kaudit.yaml");
+        for (bytes, error) in [
+            (vec![b' '; 4 << 20], None),
+            (vec![b' '; (4 << 20) + 1], Some("larger than 4194304 bytes")),
+            (b"a: 1\nb: \xff\n".to_vec(), Some("line 2 is not UTF-8")),
+        ] {
+            fs::write(&path, &bytes).expect("written");
+            let read = read_text(&path).map_err(|error| error.to_string());
+            assert_eq!(read.as_ref().err().map(String::as_str), error);
+        }
+        for (path, expected) in [
+            (folder.as_path(), "not a regular file"),
+            (Path::new("/dev/zero"), "not a regular file"),
+            (Path::new("/nowhere"), "no such file or directory"),
+        ] {
+            assert_eq!(read_text(path).err().map(|error| error.to_string()), Some(expected.to_owned()));
+        }
+        fs::remove_dir_all(folder).expect("removed");
     }
 }

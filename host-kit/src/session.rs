@@ -205,3 +205,74 @@ impl Engine for Explainer {
         Self::stats(self)
     }
 }
+
+#[cfg(all(test, feature = "compile"))]
+mod tests {
+    use kaudit_filter::config::{NoFiles, read};
+
+    use super::*;
+
+    const CONFIG: &str = "coralogix: {shape: bulk}\nunrecognised: pass\nintegrations:\n- type: detections\n  target: \
+                          {target-type: slack, slack-uri: 'https://example.com', rate-limit: 1}\n  data-filter: \
+                          {entity-no-match: '^system:'}\nuse: all\n";
+
+    fn session(shape: &str) -> Session {
+        let text = CONFIG.replace("bulk", shape);
+        let config = read("kaudit.yaml", &text, &NoFiles).config.expect("no mistakes");
+        Session::new(Filter::new(&config, 7).expect("small patterns"), &config)
+    }
+
+    fn names(session: &mut Session) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut on = |emission: Emission<'_>| {
+            names.push(match emission {
+                Emission::Entry(_) => "entry".to_owned(),
+                Emission::Grouped(_) => "grouped".to_owned(),
+                Emission::Envelope(json) => {
+                    format!(
+                        "envelope of {}",
+                        json.windows(12).filter(|part| part == b"\"timestamp\":").count()
+                    )
+                }
+                Emission::Passed => "passed".to_owned(),
+                Emission::Dropped(reason) => reason.label().to_owned(),
+                Emission::Suppressed => "suppressed".to_owned(),
+            });
+        };
+        let now = Time::from_millis(1_600_000_000_000);
+        for eid in ["a", "b", "system:c"] {
+            let record = format!(
+                r#"{{"etype":"principal","eid":"{eid}","category":"incident","time":1600000000000}}"#
+            );
+            session.record(Record::json(&record), now, &mut on);
+        }
+        session.record(Record::json("{}"), now, &mut on);
+        session.due(now, &mut on);
+        session.finish(now, &mut on);
+        session.close(&mut on);
+        names
+    }
+
+    #[test]
+    fn what_is_emitted_depends_on_the_shape() {
+        let verdicts = ["suppressed", "entity-no-match", "passed"];
+        let all = |first: &'static str, last: &[&'static str]| [&[first], &verdicts[..], last].concat();
+        assert_eq!(names(&mut session("singles")), all("entry", &["entry"]));
+        assert_eq!(names(&mut session("bulk")), all("grouped", &["grouped", "envelope of 2"]));
+        assert_eq!(names(&mut session("bulk").without_envelopes()), all("entry", &["entry"]));
+    }
+
+    #[test]
+    fn another_configuration_keeps_what_is_in_envelopes() {
+        let mut session = session("bulk");
+        let record = r#"{"etype":"principal","eid":"a","category":"incident","time":1600000000000}"#;
+        let now = Time::from_millis(1_600_000_000_000);
+        session.record(Record::json(record), now, |_| ());
+        let config =
+            read("kaudit.yaml", &CONFIG.replace("bulk", "singles"), &NoFiles).config.expect("no mistakes");
+        session.replace(&config, 8).expect("small patterns");
+        let mut envelopes = 0;
+        session.close(|emission| envelopes += usize::from(matches!(emission, Emission::Envelope(_))));
+        assert_eq!(envelopes, 1);
+    }
+}

@@ -78,7 +78,7 @@ fn what_cannot_be_read_in_a_folder_is_told() {
     fs::write(folder.join("latin.yaml"), [WARNED.as_bytes(), b"# caf\xe9\n"].concat()).unwrap();
     fs::write(folder.join("other.yaml"), b"name: caf\xe9\n").unwrap();
     let (code, _, err) = ran(&[folder.to_str().unwrap()], "");
-    let told = format!("{}/latin.yaml: cannot read: line 2 is not utf-8\n", folder.display());
+    let told = format!("{}/latin.yaml: cannot read: line 2 is not UTF-8\n", folder.display());
     assert_eq!((code, err), (Some(1), told));
 }
 

@@ -409,7 +409,7 @@ fn what_cannot_be_read_is_named() {
     let broken = file("unreadable", "broken.gz", &cut[..cut.len() - 30]);
     for (arguments, code, said) in [
         (vec!["--config", "no-such.yaml", &input], 2, "no-such.yaml: cannot read: "),
-        (vec!["--config", &config, &input], 1, "kaudit.yaml: cannot read: line 2 is not utf-8"),
+        (vec!["--config", &config, &input], 1, "kaudit.yaml: cannot read: line 2 is not UTF-8"),
         (vec!["no-such.ndjson", &input], 2, "no-such.ndjson: cannot open: "),
         (vec!["hosts", &input], 2, "hosts: "),
         (vec![&broken, &input], 1, "broken.gz: cannot read: "),

@@ -79,7 +79,7 @@ fn no_file_passes_for_lack_of_tests() {
     }
     fs::write(&file, b"tests: \xff\n").unwrap();
     let (code, _, err) = ran(&[file.to_str().unwrap()]);
-    assert!(code == Some(1) && err.contains("line 1 is not utf-8"), "{err}");
+    assert!(code == Some(1) && err.contains("line 1 is not UTF-8"), "{err}");
 }
 
 #[test]

@@ -65,13 +65,10 @@ fn mistakes_are_told_all_at_once_and_stop_the_start() {
                 "kaudit: error: rate_limit: expected a whole number from 1 to 100000",
             ],
         ),
-        (
-            json!({ "config_file": "nowhere.yaml" }),
-            &["kaudit: error: config_file: `nowhere.yaml` cannot be read: "],
-        ),
+        (json!({ "config_file": "nowhere.yaml" }), &["kaudit: nowhere.yaml: error: cannot read: "]),
         (
             json!({ "config_file": "kaudit.yaml", "shape": "bulk" }),
-            &["kaudit: error: shape: given beside `config_file`; write it in the file, or give no file"],
+            &["kaudit: error: shape: not allowed together with `config_file`; set it in the file"],
         ),
         (
             json!({ "config_file": file }),
