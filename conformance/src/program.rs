@@ -90,7 +90,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for the program's end, or kills it.
 #[expect(clippy::disallowed_methods, reason = "a process has no `now`: it is waited for in the real time")]
-pub(crate) fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
+fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
     let mut child = command.spawn()?;
     let start = Instant::now();
     while start.elapsed() < PATIENCE {

@@ -157,8 +157,8 @@ impl Arguments {
 /// Prints an error as one line.
 pub fn run(name: &str, options: &[&str], driver: impl FnOnce(&Arguments) -> Result<(), String>) -> ExitCode {
     let usage = || {
-        let options: String = options.iter().map(|option| format!(" [{option} VALUE]")).collect();
-        format!("usage: {name}{options} MODULE")
+        let options: Vec<_> = options.iter().map(|option| format!("[{option} VALUE] ")).collect();
+        format!("usage: {name} {}MODULE", options.concat())
     };
     let arguments = Arguments::parse(options, std::env::args().skip(1)).ok_or_else(usage);
     match arguments.and_then(|arguments| driver(&arguments)) {
