@@ -43,7 +43,7 @@ impl From<Error> for Outcome {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(lines) => Self::Refused(lines.into_iter().map(|line| line.text).collect()),
-            other => Self::Crashed(other.to_string()),
+            Error::Failed(error) => Self::Crashed(error),
         }
     }
 }

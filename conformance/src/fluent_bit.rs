@@ -33,14 +33,13 @@ impl FluentBit {
     }
 
     fn answer(&self, case: &Case) -> Result<Run, Error> {
-        fs::create_dir_all(&self.scratch).map_err(Error::Start)?;
+        fs::create_dir_all(&self.scratch)?;
         let config = self.scratch.join("config.yaml");
-        fs::write(&config, &case.config).map_err(Error::Start)?;
+        fs::write(&config, &case.config)?;
         let arguments = ["--layout".as_ref(), self.layout.as_ref(), self.plugin.as_os_str()];
         let mut client = Client::start(&self.driver, &arguments)?;
         let options = [("config_file", config.to_string_lossy().into()), ("stats_interval", "1d".into())];
-        let options = options.map(|(key, value)| (key.to_owned(), value)).into();
-        let start = Start { at: nanos(case.records[0].at_ms), options, ..Start::default() };
+        let start = Start::new(nanos(case.records[0].at_ms), options);
         let (mut run, mut log) = (Run::default(), client.start_instance(start)?);
         for (at, records) in chunks(case) {
             let filtered = client.chunk(at, records)?;

@@ -100,9 +100,9 @@ impl Vector {
     }
 
     fn case(&mut self, case: &Case) -> Result<Run, Error> {
-        fs::create_dir_all(&self.scratch).map_err(Error::Start)?;
+        fs::create_dir_all(&self.scratch)?;
         let config = self.scratch.join("config.yaml");
-        fs::write(&config, &case.config).map_err(Error::Start)?;
+        fs::write(&config, &case.config)?;
         let (options, record): (Value, fn(&[u8]) -> Record) = match self.way {
             Way::Text => (serde_json::json!({ "config_file": config }), Record::new),
             Way::Table => (serde_json::json!({ "config_file": config, "way": "table" }), |bytes| {
@@ -130,9 +130,8 @@ impl Vector {
 
 /// Each record is a chunk, so that what is due is emitted after each.
 fn ran(client: &mut Client, options: &Value, records: Vec<(i64, Record)>) -> Result<Ran, Error> {
-    let options = options.as_object().into_iter().flatten();
-    let options = options.map(|(key, value)| (key.clone(), value.clone())).collect();
-    client.start_instance(Start { options, ..Start::default() })?;
+    let options = options.as_object().cloned().unwrap_or_default();
+    client.start_instance(Start::new(0, options))?;
     let mut ran = Ran::default();
     let mut events = Vec::new();
     for (at_ms, record) in records {

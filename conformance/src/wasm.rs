@@ -63,9 +63,9 @@ impl Wasm {
     }
 
     fn answer(&mut self, case: &Case) -> Result<Run, Error> {
-        fs::create_dir_all(&self.scratch).map_err(Error::Start)?;
+        fs::create_dir_all(&self.scratch)?;
         let config = self.scratch.join("kaudit.yaml");
-        fs::write(&config, &case.config).map_err(Error::Start)?;
+        fs::write(&config, &case.config)?;
         // At 0, an instance from long before the records: a young one holds nothing back.
         let (mut client, start) = match &self.guest {
             Guest::File { module } => {
@@ -81,7 +81,7 @@ impl Wasm {
                 let mut bake = Command::new(program);
                 bake.arg("bake").arg("--config").arg(&config).arg("--base").arg(base);
                 bake.arg("--output").arg(&module).stdin(Stdio::null());
-                let baked = bake.output().map_err(Error::Start)?;
+                let baked = bake.output()?;
                 if !baked.status.success() {
                     let said = String::from_utf8_lossy(&baked.stderr);
                     return Err(Error::Refused(Line::of(Level::Error, &said)));

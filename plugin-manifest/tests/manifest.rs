@@ -167,8 +167,8 @@ fn the_built_files_have_the_interfaces_and_options_that_it_names() {
     let library = debug.join("libflb_filter_kaudit.so");
     assert_eq!(exports(&library), words(&plugin["interface"]["exports"]));
     let mut driver = Client::start(&debug.join("kaudit-fluent-bit-driver"), &[library]).unwrap();
-    let options = vec![("colour".to_owned(), json!("red"))];
-    let refused = driver.start_instance(Start { options, ..Start::default() }).unwrap_err().to_string();
+    let start = Start::new(0, [("colour", json!("red"))]);
+    let refused = driver.start_instance(start).unwrap_err().to_string();
     assert_eq!(listed(&refused, "colour: unknown option; one of "), option_names(plugin), "{refused}");
 
     let described = artefact(&manifest, "module");

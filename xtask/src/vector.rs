@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::plugin;
-use crate::shell::{Done, cargo, run as sh, target_directory};
+use crate::shell::{Done, cargo, run as sh, target_directory, workspace};
 
 const DRIVER: &str = "drivers/vector/Cargo.toml";
 
@@ -15,24 +15,22 @@ pub fn build() -> Done<PathBuf> {
 
 /// Builds the program that loads it.
 pub fn driver() -> Done<PathBuf> {
-    driver_task(&["build", "--release", "--locked"], &[])?;
+    workspace(DRIVER, "vector-driver", &["build", "--release", "--locked"], &[])?;
     Ok(target_directory()?.join("vector-driver/release/kaudit-vector-driver"))
 }
 
 /// Runs the driver's own tests; the module's are the workspace's.
 pub fn test() -> Done {
-    driver_task(&["test", "--quiet", "--locked"], &[])
+    workspace(DRIVER, "vector-driver", &["test", "--quiet", "--locked"], &[])
 }
 
 /// Checks the driver as the workspace is checked.
 pub fn lint() -> Done {
     sh(&mut cargo(&["fmt", "--manifest-path", DRIVER, "--check"]))?;
-    driver_task(&["clippy", "--all-targets", "--locked"], &["--", "--deny", "warnings"])
-}
-
-/// Runs `cargo` in the driver's workspace.
-fn driver_task(arguments: &[&str], more: &[&str]) -> Done {
-    let mut command = cargo(arguments);
-    command.args(["--manifest-path", DRIVER, "--target-dir"]).arg(target_directory()?.join("vector-driver"));
-    sh(command.args(more))
+    workspace(
+        DRIVER,
+        "vector-driver",
+        &["clippy", "--all-targets", "--locked"],
+        &["--", "--deny", "warnings"],
+    )
 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Done, apt_get, cargo, read, root, run, target_directory};
+use crate::shell::{Done, apt_get, cargo, read, root, run, target_directory, workspace};
 use crate::steps;
 
 /// What every Fluent Bit from 2.2 on understands.
@@ -134,9 +134,7 @@ fn drivers_needs() -> Done {
 /// Runs `cargo` in the drivers' workspace.
 fn drivers(arguments: &[&str], more: &[&str]) -> Done {
     drivers_needs()?;
-    let mut command = cargo(arguments);
-    command.args(["--manifest-path", DRIVERS, "--target-dir"]).arg(target_directory()?.join("wasm-driver"));
-    run(command.args(more))
+    workspace(DRIVERS, "wasm-driver", arguments, more)
 }
 
 /// Whether the library is there that makes the bindings to WAMR's interface; `llvm-config` may be there without it.

@@ -25,12 +25,9 @@ impl Agent {
     fn start(layout: &str, options: &[&str]) -> Result<Self, Vec<String>> {
         let arguments = ["--layout".into(), layout.into(), plugin().into_os_string()];
         let mut client = Client::start(Path::new(DRIVER), &arguments).expect("the driver starts");
-        let option = |option: &&str| {
-            let (key, value) = option.split_once(' ').expect("a key and a value");
-            (key.to_owned(), value.into())
-        };
-        let options = options.iter().map(option).collect();
-        match client.start_instance(Start { at: NOW, options, ..Start::default() }) {
+        let options = options.iter().map(|option| option.split_once(' ').expect("a key and a value"));
+        let options = options.map(|(key, value)| (key, value.into()));
+        match client.start_instance(Start::new(NOW, options)) {
             Ok(log) => Ok(Self { client, now: NOW, log }),
             Err(Error::Refused(log)) => Err(lines(&log)),
             Err(error) => panic!("{error}"),
@@ -332,7 +329,7 @@ fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
     assert_eq!(step(&mut agent, 0, 2).0, 2);
     mount.write(
         "2",
-        &config(2, "- name: more\n  type: selections\n  target: {target-type: syslog, syslog-agent: h}\n"),
+        &config(2, "- name: more\n  type: selections\n  target: {target-type: syslog, syslog-host: h}\n"),
     );
     assert_eq!(step(&mut agent, 1, 1), (0, vec![]), "not looked at yet; the limit is used up");
     let (kept, said) = step(&mut agent, 5, 1);

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const MAX_ERRORS: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Client {
     child: Child,
-    requests: Option<Sender<Vec<u8>>>,
+    requests: Option<Sender<String>>,
     replies: Receiver<String>,
     /// Standard error, once it is closed.
     errors: Receiver<String>,
@@ -32,67 +32,35 @@ pub struct Client {
 /// Why a request has no result.
 #[derive(Debug)]
 pub enum Error {
-    /// The driver cannot be started.
-    Start(io::Error),
-    /// The driver did not answer a request in time and was killed.
-    TimedOut {
-        /// The request.
-        request: &'static str,
-        /// The limit.
-        limit: Duration,
-    },
-    /// The driver ended.
-    Ended {
-        /// The request.
-        request: &'static str,
-        /// How.
-        status: io::Result<ExitStatus>,
-        /// What it wrote to standard error.
-        errors: String,
-    },
-    /// The plugin refused to start.
+    /// The plugin refused to start; the lines that it logged.
     Refused(Vec<Line>),
-    /// The plugin failed.
+    /// The plugin or the driver failed.
     Failed(String),
-    /// The driver answered in another way than the request is answered.
-    Unexpected {
-        /// The request.
-        request: &'static str,
-        /// The answer.
-        reply: String,
-    },
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(error) => write!(f, "the driver cannot be started: {error}"),
-            Self::TimedOut { request, limit } => {
-                write!(f, "the driver did not answer `{request}` within {limit:?} and was killed")
-            }
-            Self::Ended { request, status, errors } => {
-                write!(f, "the driver ended during `{request}`: ")?;
-                match status {
-                    Ok(status) => write!(f, "{status}")?,
-                    Err(error) => write!(f, "{error}")?,
-                }
-                if errors.trim().is_empty() { Ok(()) } else { write!(f, ": {}", errors.trim()) }
-            }
             Self::Refused(lines) => {
                 let lines: Vec<&str> = lines.iter().map(Line::message).collect();
                 write!(f, "the plugin refused to start: {}", lines.join("; "))
             }
             Self::Failed(error) => f.write_str(error),
-            Self::Unexpected { request, reply } => write!(f, "unexpected reply to `{request}`: `{reply}`"),
         }
     }
 }
 
 impl std::error::Error for Error {}
 
-impl From<Error> for io::Error {
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<Error> for String {
     fn from(error: Error) -> Self {
-        Self::other(error)
+        error.to_string()
     }
 }
 
@@ -100,26 +68,24 @@ impl Client {
     /// Starts a driver.
     ///
     /// # Errors
-    /// [`Error::Start`].
+    /// It cannot be started.
     pub fn start(program: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<Self, Error> {
+        let failed =
+            |error: io::Error| Error::Failed(format!("`{}` cannot be started: {error}", program.display()));
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(Error::Start)?;
+        let mut child = command.spawn().map_err(failed)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
-            return Err(Error::Start(io::Error::other("it has no pipes")));
+        let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(failed(io::Error::other("it has no pipes")));
         };
         let (requests, to_write) = channel();
         let (read, replies) = channel();
         let (closed, errors) = channel();
         // Each thread ends when the process does.
-        thread::spawn(move || write(stdin, &to_write));
+        thread::spawn(move || to_write.iter().try_for_each(|line: String| stdin.write_all(line.as_bytes())));
         thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if read.send(line).is_err() {
-                    break;
-                }
-            }
+            BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| read.send(line))
         });
         thread::spawn(move || {
             let mut stderr = BufReader::new(stderr);
@@ -138,90 +104,72 @@ impl Client {
         self
     }
 
-    /// Sends a request and returns the reply.
+    /// Sends a request and returns the reply. The other methods do the same with the types of one request.
     ///
     /// # Errors
-    /// The driver did not answer in time and was killed, it ended, or its answer is no reply.
+    /// The plugin refused to start or failed; or the driver did not answer in time and was killed, or it ended.
     pub fn request(&mut self, request: &Request) -> Result<Reply, Error> {
-        let name = name(request);
-        let unexpected = |reply: String| Error::Unexpected { request: name, reply };
-        let mut line = serde_json::to_vec(request).map_err(|error| unexpected(error.to_string()))?;
-        line.push(b'\n');
+        let line = serde_json::to_string(request).map_err(io::Error::from)?;
+        // The name is the first string of a request.
+        let name = line.split('"').nth(1).unwrap_or_default().to_owned();
         // If the driver ended, its status is a better error than a broken pipe.
-        let _ = self.requests.as_ref().map(|requests| requests.send(line));
-        match self.replies.recv_timeout(self.limit) {
-            Ok(reply) => serde_json::from_str(&reply).map_err(|_| unexpected(reply)),
-            Err(RecvTimeoutError::Timeout) => {
-                self.kill();
-                Err(Error::TimedOut { request: name, limit: self.limit })
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(self.ended(name)),
+        let _ = self.requests.as_ref().map(|requests| requests.send(line + "\n"));
+        let Some(reply) = self.reply(&name)? else {
+            let (status, errors) = self.status()?;
+            let errors = errors.trim();
+            let errors = if errors.is_empty() { String::new() } else { format!(": {errors}") };
+            return Err(Error::Failed(format!("the driver ended during `{name}`: {status}{errors}")));
+        };
+        match serde_json::from_str(&reply) {
+            Ok(Reply::Refused(lines)) => Err(Error::Refused(lines)),
+            Ok(Reply::Failed(error)) => Err(Error::Failed(error)),
+            Ok(reply) => Ok(reply),
+            Err(_) => Err(unexpected(&reply)),
         }
     }
 
     /// Starts an instance and returns the lines that it logged.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], or one of [`Client::request`].
     pub fn start_instance(&mut self, start: Start) -> Result<Vec<Line>, Error> {
         match self.request(&Request::Start(start))? {
             Reply::Started(log) => Ok(log),
-            other => Err(unexpected("start", other)),
+            other => Err(unexpected(&other)),
         }
     }
 
     /// Filters records that arrive at a time, nanoseconds since 1970.
-    ///
-    /// # Errors
-    /// [`Error::Failed`], or one of [`Client::request`].
     pub fn chunk(&mut self, at: i64, records: Vec<Record>) -> Result<Filtered, Error> {
         match self.request(&Request::Chunk(Chunk { at, records }))? {
             Reply::Chunk(filtered) => Ok(filtered),
-            other => Err(unexpected("chunk", other)),
+            other => Err(unexpected(&other)),
         }
     }
 
     /// Stops the instance.
-    ///
-    /// # Errors
-    /// [`Error::Failed`], or one of [`Client::request`].
     pub fn stop(&mut self) -> Result<Stopped, Error> {
         match self.request(&Request::Stop)? {
             Reply::Stopped(stopped) => Ok(stopped),
-            other => Err(unexpected("stop", other)),
+            other => Err(unexpected(&other)),
         }
     }
 
     /// Stores a chunk for [`Client::round`].
-    ///
-    /// # Errors
-    /// [`Error::Failed`], or one of [`Client::request`].
     pub fn hold(&mut self, at: i64, records: Vec<Record>) -> Result<(), Error> {
-        match self.request(&Request::Hold(Chunk { at, records }))? {
-            Reply::Held => Ok(()),
-            other => Err(unexpected("hold", other)),
-        }
+        self.request(&Request::Hold(Chunk { at, records })).map(drop)
     }
 
-    /// Resident memory of the driver, kB.
-    ///
-    /// # Errors
-    /// [`Error::Failed`], or one of [`Client::request`].
+    /// Returns the resident memory of the driver, kB.
     pub fn resident_kb(&mut self) -> Result<u64, Error> {
         match self.request(&Request::Resident)? {
             Reply::Resident(kb) => Ok(kb),
-            other => Err(unexpected("resident", other)),
+            other => Err(unexpected(&other)),
         }
     }
 
     /// Measures the time in which a new instance filters all stored chunks.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], [`Error::Failed`], or one of [`Client::request`].
     pub fn round(&mut self, start: Start) -> Result<Round, Error> {
         match self.request(&Request::Round(start))? {
             Reply::Round(round) => Ok(round),
-            other => Err(unexpected("round", other)),
+            other => Err(unexpected(&other)),
         }
     }
 
@@ -230,27 +178,39 @@ impl Client {
     /// # Errors
     /// It does not end in time, or not with success.
     pub fn finish(&mut self) -> Result<String, Error> {
-        const END: &str = "end of input";
         self.requests = None;
-        match self.replies.recv_timeout(self.limit) {
-            Ok(reply) => Err(Error::Unexpected { request: END, reply }),
-            Err(RecvTimeoutError::Timeout) => {
-                self.kill();
-                Err(Error::TimedOut { request: END, limit: self.limit })
+        if let Some(reply) = self.reply("end of input")? {
+            return Err(unexpected(&reply));
+        }
+        match self.status()? {
+            (status, errors) if status.success() => Ok(errors),
+            (status, errors) => {
+                Err(Error::Failed(format!("the driver ended with {status}: {}", errors.trim())))
             }
-            Err(RecvTimeoutError::Disconnected) => match self.ended(END) {
-                Error::Ended { status: Ok(status), errors, .. } if status.success() => Ok(errors),
-                other => Err(other),
-            },
         }
     }
 
-    /// The error for a driver that closed its output.
-    fn ended(&mut self, request: &'static str) -> Error {
+    /// The next line; `None`: the driver closed its output.
+    fn reply(&mut self, name: &str) -> Result<Option<String>, Error> {
+        match self.replies.recv_timeout(self.limit) {
+            Ok(reply) => Ok(Some(reply)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                self.kill();
+                let limit = self.limit;
+                Err(Error::Failed(format!(
+                    "the driver did not answer `{name}` within {limit:?} and was killed"
+                )))
+            }
+        }
+    }
+
+    /// The exit status of a driver that closed its output, and its standard error.
+    fn status(&mut self) -> Result<(ExitStatus, String), Error> {
         // Its standard error closes as it exits; killing it then does not change its status.
         let errors = self.errors.recv_timeout(self.limit).unwrap_or_default();
         let _ = self.child.kill();
-        Error::Ended { request, status: self.child.wait(), errors }
+        Ok((self.child.wait()?, errors))
     }
 
     fn kill(&mut self) {
@@ -260,37 +220,12 @@ impl Client {
     }
 }
 
+fn unexpected(reply: &impl fmt::Debug) -> Error {
+    Error::Failed(format!("unexpected reply of the driver: {reply:?}"))
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// Writes requests until there are no more, or the driver reads no more.
-fn write(mut stdin: ChildStdin, requests: &Receiver<Vec<u8>>) {
-    for request in requests {
-        if stdin.write_all(&request).is_err() {
-            break;
-        }
-    }
-}
-
-fn name(request: &Request) -> &'static str {
-    match request {
-        Request::Start(_) => "start",
-        Request::Chunk(_) => "chunk",
-        Request::Stop => "stop",
-        Request::Hold(_) => "hold",
-        Request::Resident => "resident",
-        Request::Round(_) => "round",
-    }
-}
-
-/// The error for another reply than the one that the request has.
-fn unexpected(request: &'static str, reply: Reply) -> Error {
-    match reply {
-        Reply::Refused(lines) => Error::Refused(lines),
-        Reply::Failed(error) => Error::Failed(error),
-        other => Error::Unexpected { request, reply: serde_json::to_string(&other).unwrap_or_default() },
     }
 }

@@ -24,7 +24,7 @@ mod timing;
 pub use client::{Client, Error};
 pub use message::{
     Chunk, Event, Filtered, Hex, Level, Line, Lost, Outcome, Record, Reply, Request, Round, Start, Stopped,
-    Value,
+    Value, flatten,
 };
 pub use serve::{Arguments, Instance, Plugin, run, serve, serve_standard};
-pub use timing::{Timer, resident_kb};
+pub use timing::{Timer, cpu_nanos, repeat, resident_kb};

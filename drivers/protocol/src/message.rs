@@ -28,25 +28,29 @@ pub enum Request {
 
 /// What an instance is started with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Start {
     /// The agent's clock, nanoseconds since 1970.
-    #[serde(default)]
     pub at: i64,
     /// Options of the plugin in the agent's configuration; one that is given twice is passed twice where the agent does.
-    #[serde(default)]
     pub options: Vec<(String, Value)>,
     /// Operand stack of a WebAssembly guest, bytes; the default is Fluent Bit's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<u32>,
     /// The directory that a WebAssembly guest may read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,
+}
+
+impl Start {
+    /// A start at a time, with options.
+    pub fn new<K: Into<String>>(at: i64, options: impl IntoIterator<Item = (K, Value)>) -> Self {
+        let options = options.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        Self { at, options, ..Self::default() }
+    }
 }
 
 /// Records that arrive together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Chunk {
     /// When they arrive, nanoseconds since 1970: the agent's clock from now on.
     pub at: i64,
@@ -82,7 +86,7 @@ impl Record {
 }
 
 /// Bytes, written as pairs of hexadecimal digits.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hex(pub Vec<u8>);
 
 impl Hex {
@@ -101,12 +105,6 @@ impl Hex {
 impl fmt::Display for Hex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hex({self})")
     }
 }
 
@@ -146,28 +144,21 @@ pub enum Reply {
 
 /// The result of a chunk.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Filtered {
     /// Fluent Bit only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// The events that the agent goes on with, in order.
-    #[serde(default)]
     pub events: Vec<Event>,
     /// Fluent Bit only: why the events of an untouched chunk cannot be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub malformed: Option<String>,
     /// Vector only: the verdicts, one for each record or for each item of a batch.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<String>,
     /// WebAssembly only: records that the agent loses.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
     /// wasmtime only: the instructions that the guest executed for the chunk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<u64>,
     /// The lines that the plugin logged.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Line>,
 }
 
@@ -188,7 +179,6 @@ pub enum Outcome {
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// Fluent Bit only: the encoded timestamp and metadata.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Hex>,
     /// The text of a JSON value: Fluent Bit's body, Vector's log, the reply of a WebAssembly guest.
     pub body: String,
@@ -206,16 +196,13 @@ pub struct Lost {
 
 /// What an instance returns when it stops.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Stopped {
     /// Vector only: pending summaries and reports, which its shutdown emits.
-    #[serde(default)]
     pub events: Vec<Event>,
     /// Vector only: counters by name, `group.name` in a group.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statistics: BTreeMap<String, u64>,
     /// The lines that the plugin logged.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<Line>,
 }
 
@@ -266,4 +253,14 @@ pub enum Level {
     Info = 3,
     /// Anything below.
     Debug = 4,
+}
+
+/// Adds the numbers of a nested object by their paths: `group.name`.
+pub fn flatten(path: &str, value: &Value, numbers: &mut BTreeMap<String, u64>) {
+    let inner = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    if let Value::Object(members) = value {
+        members.iter().for_each(|(key, member)| flatten(&inner(key), member, numbers));
+    } else if let Some(number) = value.as_u64() {
+        numbers.insert(path.to_owned(), number);
+    }
 }

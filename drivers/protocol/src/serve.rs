@@ -181,7 +181,7 @@ pub fn serve_standard(plugin: &mut impl Plugin) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Level;
+    use crate::{Level, Record};
 
     /// Passes each record on, and logs.
     struct Echo(Vec<Line>);
@@ -191,14 +191,11 @@ mod tests {
         type Instance = Echo;
 
         fn encode(&self, chunk: &Chunk) -> Result<Vec<String>, String> {
-            chunk
-                .records
-                .iter()
-                .map(|record| match record {
-                    crate::Record::Text(text) => Ok(text.clone()),
-                    other => Err(format!("not a text: {other:?}")),
-                })
-                .collect()
+            let text = |record: &Record| match record {
+                Record::Text(text) => Ok(text.clone()),
+                other => Err(format!("not a text: {other:?}")),
+            };
+            chunk.records.iter().map(text).collect()
         }
 
         fn start(&mut self, start: &Start) -> Result<Echo, Vec<Line>> {
@@ -255,7 +252,7 @@ mod tests {
         assert_eq!(replies[2], Reply::Started(hello));
         let Reply::Chunk(filtered) = &replies[3] else { panic!("{:?}", replies[3]) };
         assert_eq!(filtered.events[0].body, "x");
-        assert_eq!(replies[4], Reply::Failed("not a text: Hex(Hex(ff))".to_owned()));
+        assert_eq!(replies[4], Reply::Failed("not a text: Hex(Hex([255]))".to_owned()));
         assert_eq!(replies[5], Reply::Stopped(Stopped::default()));
         assert_eq!(replies[6], Reply::Failed("no instance is started".to_owned()));
         assert!(

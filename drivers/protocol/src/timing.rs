@@ -44,15 +44,29 @@ impl From<String> for Halt {
     }
 }
 
+/// Runs a pass, with a new instance each, until passes took so long that their mean is exact. Returns the mean time, and
+/// the result of the last.
+///
+/// # Errors
+/// That of a pass.
+pub fn repeat<T, E>(mut pass: impl FnMut(&mut Timer) -> Result<T, E>) -> Result<(u64, T), E> {
+    let (began, mut timer, mut passes) = (cpu_nanos(), Timer::default(), 0);
+    loop {
+        let result = pass(&mut timer)?;
+        passes += 1;
+        if timer.nanos >= SHORT_NANOS || cpu_nanos() - began >= 5 * SHORT_NANOS {
+            return Ok((timer.nanos / passes, result));
+        }
+    }
+}
+
 /// Runs a round.
 pub fn round<P: Plugin>(plugin: &mut P, start: &Start, chunks: &[(i64, P::Chunk)]) -> Result<Round, Halt> {
     let empty = plugin.encode(&Chunk::default())?;
-    let (mut timer, mut passes, mut events) = (Timer::default(), 0, 0);
-    let began = cpu_nanos();
-    while passes == 0 || (timer.nanos < SHORT_NANOS && cpu_nanos() - began < 5 * SHORT_NANOS) {
+    let (nanos, events) = repeat(|timer| {
         plugin.take_log();
-        let mut instance =
-            plugin.start(start).map_err(|lines| Halt::Refused([plugin.take_log(), lines].concat()))?;
+        let started = plugin.start(start);
+        let mut instance = started.map_err(|lines| Halt::Refused([plugin.take_log(), lines].concat()))?;
         let (mut idle, mut last) = (Timer::default(), 0);
         for (at, chunk) in chunks.iter().take(P::Instance::WARM_UP) {
             last = at - BEFORE_NANOS;
@@ -61,18 +75,16 @@ pub fn round<P: Plugin>(plugin: &mut P, start: &Start, chunks: &[(i64, P::Chunk)
         for nanos in DRAIN_NANOS {
             instance.count(last + nanos, &empty, &mut idle)?;
         }
-        events = 0;
-        for (at, chunk) in chunks {
-            events += instance.count(*at, chunk, &mut timer)?;
-        }
-        passes += 1;
-    }
+        chunks
+            .iter()
+            .try_fold(0, |events, (at, chunk)| Ok::<_, Halt>(events + instance.count(*at, chunk, timer)?))
+    })?;
     plugin.take_log();
-    Ok(Round { nanos: timer.nanos / passes, events, resident_kb: resident_kb()? })
+    Ok(Round { nanos, events, resident_kb: resident_kb()? })
 }
 
-/// CPU time of this thread.
-fn cpu_nanos() -> u64 {
+/// CPU time of this thread, nanoseconds.
+pub fn cpu_nanos() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let part = |part: i64| u64::try_from(part).unwrap_or(0);
     part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)

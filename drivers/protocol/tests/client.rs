@@ -1,4 +1,4 @@
-//! The client before drivers that hang, die and answer nonsense, and each message as it is written.
+//! The client with drivers that hang, die and answer nonsense, and each message as it is written.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn a_driver_that_hangs_is_killed_in_time() {
     // More than a pipe holds: the driver does not read it either.
     let error = client.chunk(0, vec![Record::Text("x".repeat(1 << 20))]).unwrap_err();
     assert_eq!(error.to_string(), "the driver did not answer `chunk` within 50ms and was killed");
-    assert!(matches!(client.stop(), Err(Error::Ended { .. })), "it is gone");
+    assert_eq!(client.stop().unwrap_err().to_string(), "the driver ended during `stop`: signal: 9 (SIGKILL)");
 }
 
 #[test]
@@ -30,19 +30,17 @@ fn a_driver_that_dies_is_reported_with_its_status_and_errors() {
     assert!(error.starts_with("the driver ended during `start`: signal: 11 (SIGSEGV)"), "{error}");
     assert!(error.ends_with(": ouch"), "{error}");
     let error = Client::start(Path::new("/nowhere/driver"), &["x"]).unwrap_err().to_string();
-    assert!(error.starts_with("the driver cannot be started: "), "{error}");
+    assert!(error.starts_with("`/nowhere/driver` cannot be started: "), "{error}");
 }
 
 #[test]
 fn other_answers_are_errors() {
-    let mut client = driver(
-        r#"echo hello; echo '"held"'; echo '{"failed":"why"}'; echo '{"refused":[]}'; cat >/dev/null"#,
-    );
+    let script =
+        r#"echo hello; echo '"held"'; echo '{"failed":"why"}'; echo '{"refused":[]}'; cat >/dev/null"#;
+    let mut client = driver(script);
     let errors = [(); 3].map(|()| client.stop().unwrap_err().to_string());
-    assert_eq!(
-        errors,
-        ["unexpected reply to `stop`: `hello`", "unexpected reply to `stop`: `\"held\"`", "why"]
-    );
+    let unexpected = "unexpected reply of the driver: ";
+    assert_eq!(errors, [&format!("{unexpected}\"hello\""), &format!("{unexpected}Held"), "why"]);
     assert!(matches!(client.round(Start::default()), Err(Error::Refused(_))));
     client.finish().unwrap();
 }
@@ -50,7 +48,8 @@ fn other_answers_are_errors() {
 #[test]
 fn the_end_returns_standard_error() {
     assert_eq!(driver("cat >/dev/null; echo 'bye' >&2").finish().unwrap(), "bye\n");
-    assert!(driver("cat >/dev/null; exit 3").finish().unwrap_err().to_string().contains("exit status: 3"));
+    let error = driver("cat >/dev/null; echo 'ouch' >&2; exit 3").finish().unwrap_err();
+    assert_eq!(error.to_string(), "the driver ended with exit status: 3: ouch");
 }
 
 #[test]
@@ -61,84 +60,62 @@ fn every_message_is_read_as_it_is_written() {
         stack: Some(8192),
         directory: Some("/tmp".into()),
     };
-    let chunk = Chunk {
-        at: -1,
-        records: vec![
-            Record::new(b"{\"a\": 1}"),
-            Record::new(b"\xff"),
-            Record::OldEvent("{}".to_owned()),
-            Record::Raw(Hex(vec![0x92])),
-            Record::Log(json!({"b": null})),
-        ],
-    };
-    let requests = [
+    let records = vec![
+        Record::new(b"{\"a\": 1}"),
+        Record::new(b"\xff"),
+        Record::OldEvent("{}".to_owned()),
+        Record::Raw(Hex(vec![0x92])),
+        Record::Log(json!({"b": null})),
+    ];
+    for (request, text) in [
         (
             Request::Start(start.clone()),
             r#"{"start":{"at":1,"options":[["a",1],["a",["x"]]],"stack":8192,"directory":"/tmp"}}"#,
         ),
-        (Request::Start(Start::default()), r#"{"start":{"at":0,"options":[]}}"#),
         (
-            Request::Chunk(chunk.clone()),
+            Request::Chunk(Chunk { at: -1, records }),
             r#"{"chunk":{"at":-1,"records":[{"text":"{\"a\": 1}"},{"hex":"ff"},{"old-event":"{}"},{"raw":"92"},{"log":{"b":null}}]}}"#,
         ),
         (Request::Stop, r#""stop""#),
         (Request::Hold(Chunk::default()), r#"{"hold":{"at":0,"records":[]}}"#),
         (Request::Resident, r#""resident""#),
-        (Request::Round(Start::default()), r#"{"round":{"at":0,"options":[]}}"#),
-    ];
-    for (request, text) in requests {
+        (
+            Request::Round(Start::default()),
+            r#"{"round":{"at":0,"options":[],"stack":null,"directory":null}}"#,
+        ),
+    ] {
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
         assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
+    }
+    assert_eq!(serde_json::from_str::<Request>(r#"{"start":{}}"#).unwrap(), Request::Start(Start::default()));
+    for wrong in [r#"{"hold":{"records":[{"hex":"f"}]}}"#, r#"{"start":{"colour":1}}"#, r#"{"stop":{}}"#] {
+        assert!(serde_json::from_str::<Request>(wrong).is_err(), "{wrong}");
     }
 
     let log = vec![Line { level: Level::Warning, text: "[filter:kaudit:kaudit.0] careful".to_owned() }];
     assert_eq!(log[0].message(), "careful");
+    let events = vec![Event { head: Some(Hex(vec![0x92, 0xd7])), body: "{}".to_owned() }];
     let filtered = Filtered {
         outcome: Some(Outcome::Replaced),
-        events: vec![Event { head: Some(Hex(vec![0x92, 0xd7])), body: "{}".to_owned() }],
+        events: events.clone(),
         malformed: Some("cut off".to_owned()),
         verdicts: vec!["kept".to_owned()],
         lost: vec![Lost { record: 1, reason: "trap".to_owned() }],
         instructions: Some(7),
         log: log.clone(),
     };
-    let stopped = Stopped {
-        events: vec![Event { head: None, body: "{}".to_owned() }],
-        statistics: [("kept.detections".to_owned(), 1)].into(),
-        log: log.clone(),
-    };
-    let line = r#"[{"level":"warning","text":"[filter:kaudit:kaudit.0] careful"}]"#;
-    let replies = [
-        (Reply::Started(log.clone()), format!(r#"{{"started":{line}}}"#)),
-        (Reply::Refused(log), format!(r#"{{"refused":{line}}}"#)),
-        (
-            Reply::Chunk(filtered),
-            format!(
-                r#"{{"chunk":{{"outcome":"replaced","events":[{{"head":"92d7","body":"{{}}"}}],"malformed":"cut off","verdicts":["kept"],"lost":[{{"record":1,"reason":"trap"}}],"instructions":7,"log":{line}}}}}"#
-            ),
-        ),
-        (Reply::Chunk(Filtered::default()), r#"{"chunk":{"events":[]}}"#.to_owned()),
-        (
-            Reply::Stopped(stopped),
-            format!(
-                r#"{{"stopped":{{"events":[{{"body":"{{}}"}}],"statistics":{{"kept.detections":1}},"log":{line}}}}}"#
-            ),
-        ),
-        (Reply::Held, r#""held""#.to_owned()),
-        (Reply::Resident(5), r#"{"resident":5}"#.to_owned()),
-        (
-            Reply::Round(Round { nanos: 1, events: 2, resident_kb: 3 }),
-            r#"{"round":{"nanos":1,"events":2,"resident_kb":3}}"#.to_owned(),
-        ),
-        (Reply::Failed("why".to_owned()), r#"{"failed":"why"}"#.to_owned()),
-    ];
-    for (reply, text) in replies {
-        assert_eq!(serde_json::to_string(&reply).unwrap(), text);
-        assert_eq!(serde_json::from_str::<Reply>(&text).unwrap(), reply);
-    }
-    for wrong in
-        [r#"{"chunk":{"at":0,"records":[{"hex":"f"}]}}"#, r#"{"start":{"colour":1}}"#, r#"{"chunk":{}}"#]
-    {
-        assert!(serde_json::from_str::<Request>(wrong).is_err(), "{wrong}");
+    let statistics = [("kept.detections".to_owned(), 1)].into();
+    for reply in [
+        Reply::Started(log.clone()),
+        Reply::Refused(log.clone()),
+        Reply::Chunk(filtered),
+        Reply::Stopped(Stopped { events, statistics, log }),
+        Reply::Held,
+        Reply::Resident(5),
+        Reply::Round(Round { nanos: 1, events: 2, resident_kb: 3 }),
+        Reply::Failed("why".to_owned()),
+    ] {
+        let text = serde_json::to_string(&reply).unwrap();
+        assert_eq!(serde_json::from_str::<Reply>(&text).unwrap(), reply, "{text}");
     }
 }

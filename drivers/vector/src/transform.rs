@@ -144,7 +144,7 @@ impl Transform {
     fn end(&self) -> Result<Stopped> {
         self.shutdown.call::<()>(&self.emit)?;
         let mut statistics = BTreeMap::new();
-        flatten("", &from_lua(&self.stats.call(())?)?, &mut statistics);
+        kaudit_driver::flatten("", &from_lua(&self.stats.call(())?)?, &mut statistics);
         Ok(Stopped { events: self.take_emitted()?, statistics, ..Stopped::default() })
     }
 }
@@ -173,14 +173,4 @@ impl Instance for Transform {
 /// Sets the filter's clock, which has milliseconds.
 fn set_clock(lua: &Lua, nanos: i64) -> Result<()> {
     lua.globals().set("arrival", nanos.div_euclid(1_000_000))
-}
-
-/// Adds the numbers of a nested object by their paths.
-fn flatten(path: &str, value: &Value, numbers: &mut BTreeMap<String, u64>) {
-    let inner = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    if let Value::Object(members) = value {
-        members.iter().for_each(|(key, member)| flatten(&inner(key), member, numbers));
-    } else if let Some(number) = value.as_u64() {
-        numbers.insert(path.to_owned(), number);
-    }
 }

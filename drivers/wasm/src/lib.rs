@@ -6,15 +6,15 @@ pub mod wamr;
 pub mod wasi;
 pub mod wasmtime;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use kaudit_driver::{Chunk, Event, Filtered, Level, Line, Lost, Plugin, Record, Start, Timer};
+pub use kaudit_driver::Start;
+use kaudit_driver::{Chunk, Event, Filtered, Level, Line, Lost, Plugin, Record, Timer};
 
 /// An instance of the guest.
 pub trait Instance {
     /// Sets the guest's clock, nanoseconds since 1970.
-    fn set_clock(&mut self, nanos: u64);
+    fn set_clock(&mut self, nanos: i64);
 
     /// Puts a record through the guest as Fluent Bit does: copied to where the guest's `malloc` says, with a tag and a
     /// NUL behind each.
@@ -38,28 +38,10 @@ pub trait Runtime {
     ///
     /// # Errors
     /// Why Fluent Bit would not start.
-    fn start(&self, given: &Given<'_>) -> Result<Self::Instance, String>;
+    fn start(&self, start: &Start) -> Result<Self::Instance, String>;
 
     /// Returns and forgets what its instances wrote to standard error.
     fn take_errors(&self) -> Vec<u8>;
-}
-
-/// What an instance is started with.
-#[derive(Clone, Debug)]
-pub struct Given<'a> {
-    /// The directory it may read.
-    pub directory: Option<&'a Path>,
-    /// Its clock, nanoseconds since 1970.
-    pub clock: u64,
-    /// Its operand stack, bytes, where the runtime has such a thing: Fluent Bit's `wasm_stack_size`.
-    pub stack: u32,
-}
-
-impl Default for Given<'_> {
-    /// As Fluent Bit, when its configuration says nothing.
-    fn default() -> Self {
-        Self { directory: None, clock: 0, stack: 8 << 10 }
-    }
 }
 
 /// The tag of all records.
@@ -67,6 +49,9 @@ pub const TAG: &str = "kaudit";
 
 /// The name of the guest's filter function.
 pub const FUNCTION: &str = "kaudit";
+
+/// The operand stack of an instance when Fluent Bit's configuration says nothing, bytes: `wasm_stack_size`.
+const STACK: u32 = 8 << 10;
 
 /// A loaded guest, for the protocol.
 struct Guest<R>(R);
@@ -88,13 +73,7 @@ impl<R: Runtime> Plugin for Guest<R> {
     }
 
     fn start(&mut self, start: &Start) -> Result<Self::Instance, Vec<Line>> {
-        let usual = Given::default();
-        let given = Given {
-            directory: start.directory.as_deref(),
-            clock: clock(start.at),
-            stack: start.stack.unwrap_or(usual.stack),
-        };
-        self.0.start(&given).map(Started).map_err(|error| Line::of(Level::Error, &error))
+        self.0.start(start).map(Started).map_err(|error| Line::of(Level::Error, &error))
     }
 
     fn take_log(&mut self) -> Vec<Line> {
@@ -109,7 +88,7 @@ impl<I: Instance> kaudit_driver::Instance for Started<I> {
     const WARM_UP: usize = 2;
 
     fn filter(&mut self, at: i64, records: &Vec<Vec<u8>>) -> Result<Filtered, String> {
-        self.0.set_clock(clock(at));
+        self.0.set_clock(at);
         let (mut filtered, before) = (Filtered::default(), self.0.spent());
         for (index, record) in records.iter().enumerate() {
             let reply = self.0.answer(record);
@@ -124,7 +103,7 @@ impl<I: Instance> kaudit_driver::Instance for Started<I> {
     }
 
     fn count(&mut self, at: i64, records: &Vec<Vec<u8>>, timer: &mut Timer) -> Result<u64, String> {
-        self.0.set_clock(clock(at));
+        self.0.set_clock(at);
         timer.time(|| {
             records
                 .iter()

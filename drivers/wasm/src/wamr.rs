@@ -10,7 +10,7 @@ use std::rc::Rc;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::abi::{self, Module};
-use crate::{FUNCTION, Given, TAG};
+use crate::{FUNCTION, STACK, Start, TAG, clock};
 
 /// A module.
 #[derive(Debug)]
@@ -45,11 +45,12 @@ pub struct Instance {
 impl crate::Runtime for Wamr {
     type Instance = Instance;
 
-    fn start(&self, given: &Given<'_>) -> Result<Instance, String> {
-        abi::set_clock(given.clock);
+    fn start(&self, start: &Start) -> Result<Instance, String> {
+        abi::set_clock(clock(start.at));
+        let (directory, stack) = (start.directory.as_deref(), start.stack.unwrap_or(STACK));
         let name = |text: &str| CString::new(text).map_err(|error| error.to_string());
         Ok(Instance {
-            guest: abi::Instance::start(&self.module, given.directory, &self.errors, given.stack)?,
+            guest: abi::Instance::start(&self.module, directory, &self.errors, stack)?,
             function: name(FUNCTION)?,
             tag: name(TAG)?,
             record: Vec::new(),
@@ -69,8 +70,8 @@ impl crate::Runtime for Wamr {
 }
 
 impl crate::Instance for Instance {
-    fn set_clock(&mut self, nanos: u64) {
-        abi::set_clock(nanos);
+    fn set_clock(&mut self, nanos: i64) {
+        abi::set_clock(clock(nanos));
     }
 
     fn answer(&mut self, record: &[u8]) -> Result<Vec<u8>, String> {

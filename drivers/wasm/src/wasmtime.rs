@@ -3,7 +3,7 @@
 use wasmtime::{Config, Engine, ExternType, Linker, Memory, Module, Store, TypedFunc, ValType, WasmFeatures};
 
 use crate::wasi::{self, Errors, World};
-use crate::{FUNCTION, Given, TAG};
+use crate::{FUNCTION, Start, TAG, clock};
 
 /// What WAMR 1.3.0 knows as Fluent Bit 2.2 builds it.
 const KNOWN: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
@@ -78,11 +78,12 @@ pub struct Instance {
 impl crate::Runtime for Wasmtime {
     type Instance = Instance;
 
-    fn start(&self, given: &Given<'_>) -> Result<Instance, String> {
+    fn start(&self, start: &Start) -> Result<Instance, String> {
         let mut linker = Linker::new(&self.engine);
         wasi::link(&mut linker).map_err(words)?;
-        let mut store =
-            Store::new(&self.engine, World::new(given.directory, given.clock, Errors::clone(&self.errors)));
+        let directory = start.directory.as_deref();
+        let world = World::new(directory, clock(start.at), Errors::clone(&self.errors));
+        let mut store = Store::new(&self.engine, world);
         store.set_fuel(u64::MAX).map_err(words)?;
         let instance = linker.instantiate(&mut store, &self.module).map_err(words)?;
         let begin = instance.get_typed_func::<(), ()>(&mut store, "_initialize").map_err(words)?;
@@ -126,8 +127,8 @@ impl Instance {
 }
 
 impl crate::Instance for Instance {
-    fn set_clock(&mut self, nanos: u64) {
-        self.store.data_mut().clock = nanos;
+    fn set_clock(&mut self, nanos: i64) {
+        self.store.data_mut().clock = clock(nanos);
     }
 
     fn answer(&mut self, record: &[u8]) -> Result<Vec<u8>, String> {

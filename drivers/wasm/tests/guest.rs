@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kaudit_driver::guest;
 use kaudit_wasm_driver::wamr::Wamr;
-use kaudit_wasm_driver::{Given, Instance, Runtime};
+use kaudit_wasm_driver::{Instance, Runtime, Start};
 
-const HOUR_NS: u64 = 3_600_000_000_000;
+const HOUR_NS: i64 = 3_600_000_000_000;
 /// The day of the example findings, at noon.
-const NOON_NS: u64 = 1_773_748_800_000_000_000;
+const NOON_NS: i64 = 1_773_748_800_000_000_000;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -44,8 +45,8 @@ fn baked_text(test: &str, config: &str) -> Vec<u8> {
 /// An instance in WAMR with Fluent Bit's defaults, an hour old.
 fn wamr(module: Vec<u8>) -> impl Instance {
     let runtime = Wamr::new(module).expect("it loads");
-    let given = Given { clock: NOON_NS - HOUR_NS, ..Given::default() };
-    let mut instance = runtime.start(&given).expect("it starts");
+    let start = Start { at: NOON_NS - HOUR_NS, ..Start::default() };
+    let mut instance = runtime.start(&start).expect("it starts");
     instance.set_clock(NOON_NS);
     instance
 }
@@ -74,8 +75,8 @@ fn a_reference_type_is_too_new() {
 fn the_examples_leave_as_they_do_from_the_file() {
     let config = root().join("examples");
     let file = Wamr::new(built("kaudit.wasm")).expect("it loads");
-    let given = Given { directory: Some(&config), stack: 1 << 20, ..Given::default() };
-    let mut file = file.start(&given).expect("examples/ has a configuration");
+    let start = Start { directory: Some(config.clone()), stack: Some(guest::STACK), ..Start::default() };
+    let mut file = file.start(&start).expect("examples/ has a configuration");
     file.set_clock(NOON_NS);
     let mut baked = wamr(baked("examples", &config.join("kaudit.yaml")));
     let mut replies = 0;
@@ -135,9 +136,11 @@ fn a_broken_configuration_keeps_the_guest_from_starting() {
     fs::write(directory.join("kaudit.yaml"), "integrations: 5\ncolour: red\n")
         .expect("the directory is ours");
     let module = Wamr::new(built("kaudit.wasm")).expect("it loads");
-    for directory in [Some(&*directory), None] {
-        let started = module.start(&Given { directory, stack: 1 << 20, ..Given::default() });
+    for directory in [Some(directory), None] {
+        let started = module.start(&Start { directory, stack: Some(guest::STACK), ..Start::default() });
         assert!(started.is_err_and(|error| error.contains("unreachable")));
+        assert!(module.take_errors().starts_with(b"kaudit"), "it says why");
+        assert!(module.take_errors().is_empty(), "and once");
     }
 }
 

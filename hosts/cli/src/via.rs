@@ -108,7 +108,7 @@ impl Via {
     /// The configuration cannot be copied.
     pub fn start(self, config: Option<&Path>) -> Result<(Start, Option<Directory>), Halt> {
         if self == Self::Wasm {
-            let directory = Directory::new(config).map_err(|error| self.halt(Error::Start(error)))?;
+            let directory = Directory::new(config).map_err(|error| self.halt(error.into()))?;
             let path = Some(directory.path().to_owned());
             let start = Start { stack: Some(guest::STACK), directory: path, ..Start::default() };
             return Ok((start, Some(directory)));
@@ -117,8 +117,7 @@ impl Via {
             if self == Self::FluentBit { &["stats_interval", "reload_interval"] } else { &[] };
         let config = config.map(|config| ("config_file", json!(config.to_string_lossy())));
         let options = intervals.iter().map(|interval| (*interval, json!("1d"))).chain(config);
-        let options = options.map(|(key, value)| (key.to_owned(), value)).collect();
-        Ok((Start { options, ..Start::default() }, None))
+        Ok((Start::new(0, options), None))
     }
 
     /// Why a run ends.
@@ -127,7 +126,7 @@ impl Via {
             Error::Refused(lines) => {
                 Halt::Refused(severe(&lines).map(|line| line.message().to_owned()).collect())
             }
-            other => Halt::Failed(format!("--via {}: {other}", self.word())),
+            Error::Failed(error) => Halt::Failed(format!("--via {}: {error}", self.word())),
         }
     }
 }

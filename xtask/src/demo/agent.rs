@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kaudit_driver::{Client, Error, Line, Record, Start, fluent_bit};
+use kaudit_driver::{Client, Line, Record, Start, fluent_bit};
 use serde_json::Value;
 
 use crate::shell::{Done, root};
@@ -26,24 +26,18 @@ impl Ran {
 
 /// Puts records through the plugin: all at once, and after a while, when a summary is due, nothing.
 pub fn run(driver: &Path, plugin: &Path, config: &str, records: &[String], now_ms: i64) -> Done<Ran> {
-    filter(driver, plugin, config, records, now_ms)
-        .map_err(|error| format!("`{}`: {error}", driver.display()))
-}
-
-fn filter(driver: &Path, plugin: &Path, config: &str, records: &[String], now_ms: i64) -> Result<Ran, Error> {
     let mut client = Client::start(driver, &[plugin])?;
     let config = root().join(config).to_string_lossy().into_owned();
     let options = [("config_file", config.into()), ("stats_interval", "1d".into())];
-    let options = options.map(|(key, value)| (key.to_owned(), value)).into();
     let at = now_ms * 1_000_000;
-    let mut log = client.start_instance(Start { at, options, ..Start::default() })?;
+    let mut log = client.start_instance(Start::new(at, options))?;
     let mut ran = Ran { chunks: Vec::new(), statistics: Vec::new() };
     let records = records.iter().cloned().map(Record::Text).collect();
     for (at, records) in [(at, records), (at + 120_000_000_000, Vec::new())] {
         let filtered = client.chunk(at, records)?;
         let entries = filtered.events.iter().map(|event| serde_json::from_str(&event.body));
-        let entries = entries.collect::<Result<_, _>>();
-        ran.chunks.push(entries.map_err(|error| Error::Failed(format!("not an entry: {error}")))?);
+        let entries: Result<_, _> = entries.collect();
+        ran.chunks.push(entries.map_err(|error| format!("not an entry: {error}"))?);
         log.extend(filtered.log);
     }
     log.extend(client.stop()?.log);
