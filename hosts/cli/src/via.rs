@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ValueEnum;
 use kaudit_driver::guest::{self, Directory};
@@ -47,60 +47,37 @@ impl Via {
     pub fn word(self) -> &'static str {
         self.names().map_or("engine", |(word, ..)| word)
     }
-}
 
-/// A driver program and the plugin that it loads.
-pub struct Found {
-    /// The driver program.
-    pub driver: PathBuf,
-    /// The plugin.
-    pub plugin: PathBuf,
-}
-
-/// Finds the driver and the plugin, `file` or the one beside this program.
-///
-/// # Errors
-/// One of them is missing.
-pub fn find(via: Via, file: Option<&Path>) -> Result<Found, Halt> {
-    let Some((word, driver, plugin)) = via.names() else {
-        return Err(Halt::Failed("--via engine: loads no plugin".to_owned()));
-    };
-    let absent = |what: &str, path: &Path| {
-        let path = path.display();
-        Halt::Failed(format!("--via {word}: no {what} `{path}`; `cargo xtask dist` builds it into dist/"))
-    };
-    let own = std::env::current_exe().map_err(|error| Halt::Failed(format!("--via {word}: {error}")))?;
-    let driver = own.with_file_name(driver);
-    let file = match file {
-        // A bare name would be looked for among the system's libraries.
-        Some(file) => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
-        None => own.with_file_name(plugin),
-    };
-    if !driver.is_file() {
-        return Err(absent("driver program", &driver));
-    }
-    if !file.is_file() {
-        return Err(absent("plugin", &file));
-    }
-    if via == Via::Vector && !file.ends_with(plugin) {
-        let message =
-            format!("--plugin {}: expected a file `{plugin}`, by which Lua finds it", file.display());
-        return Err(Halt::Failed(message));
-    }
-    Ok(Found { driver, plugin: file })
-}
-
-impl Found {
-    /// Starts the driver with the plugin.
+    /// Starts the driver with the plugin, `file` or the one beside this program.
     ///
     /// # Errors
-    /// The driver cannot be started.
-    pub fn start(&self, via: Via) -> Result<Client, Halt> {
-        Client::start(&self.driver, &[&self.plugin]).map_err(|error| via.halt(error))
+    /// A file is missing, or the driver cannot be started.
+    pub fn driver(self, file: Option<&Path>) -> Result<Client, Halt> {
+        let Some((word, driver, plugin)) = self.names() else {
+            return Err(Halt::Failed("--via engine: loads no plugin".to_owned()));
+        };
+        let own = std::env::current_exe().map_err(|error| self.halt(error.into()))?;
+        let driver = own.with_file_name(driver);
+        let file = match file {
+            // A bare name would be looked for among the system's libraries.
+            Some(file) => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+            None => own.with_file_name(plugin),
+        };
+        for (what, path) in [("driver program", &driver), ("plugin", &file)] {
+            if !path.is_file() {
+                let path = path.display();
+                let message = format!("no {what} `{path}`; `cargo xtask dist` builds it into dist/");
+                return Err(Halt::Failed(format!("--via {word}: {message}")));
+            }
+        }
+        if self == Self::Vector && !file.ends_with(plugin) {
+            let message =
+                format!("--plugin {}: expected a file `{plugin}`, by which Lua finds it", file.display());
+            return Err(Halt::Failed(message));
+        }
+        Client::start(&driver, &[file]).map_err(|error| self.halt(error))
     }
-}
 
-impl Via {
     /// What an instance with a configuration file is started with, and the directory that it may read until the end. In
     /// 1970 the guest is old enough to limit rates from the first record on.
     ///
@@ -128,6 +105,18 @@ impl Via {
             }
             Error::Failed(error) => Halt::Failed(format!("--via {}: {error}", self.word())),
         }
+    }
+
+    /// The line for an event: the envelope in it, or Vector's message, or all of it.
+    fn line(self, body: &str) -> Cow<'_, str> {
+        let line = match self {
+            Self::FluentBit => fluent_bit::envelope(body),
+            Self::Vector => serde_json::from_str::<Value>(body)
+                .ok()
+                .and_then(|log| Some(log.get("message")?.as_str()?.to_owned())),
+            Self::Engine | Self::Wasm => None,
+        };
+        line.map_or(Cow::Borrowed(body), Cow::Owned)
     }
 }
 
@@ -163,7 +152,7 @@ impl<W: Write> Plugin<W> {
     /// # Errors
     /// A file is missing, or the plugin refuses the configuration.
     pub fn start(via: Via, file: Option<&Path>, config: Option<&Path>, out: W) -> Result<Self, Halt> {
-        let mut client = find(via, file)?.start(via)?;
+        let mut client = via.driver(file)?;
         let (start, directory) = via.start(config)?;
         let log = client.start_instance(start).map_err(|error| via.halt(error))?;
         severe(&log).for_each(|line| say(format_args!("{}", line.message())));
@@ -214,20 +203,6 @@ impl<W: Write> Plugin<W> {
             self.failed |= line.level == Level::Error;
             say(format_args!("{}", line.message()));
         }
-    }
-}
-
-impl Via {
-    /// The line for an event: the envelope in it, or Vector's message, or all of it.
-    fn line(self, body: &str) -> Cow<'_, str> {
-        let line = match self {
-            Self::FluentBit => fluent_bit::envelope(body),
-            Self::Vector => serde_json::from_str::<Value>(body)
-                .ok()
-                .and_then(|log| Some(log.get("message")?.as_str()?.to_owned())),
-            Self::Engine | Self::Wasm => None,
-        };
-        line.map_or(Cow::Borrowed(body), Cow::Owned)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What records go through: the engine here, or an agent's plugin in its driver program, which times itself.
+//! What records go through: the engine here, or an agent's plugin in its driver, which times itself.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::corpus::{Corpus, Record};
 use crate::run::Halt;
-use crate::via::{self, Via};
+use crate::via::Via;
 
 /// What takes all records, round after round.
 pub trait Door {
@@ -48,7 +48,7 @@ impl Plugin {
     /// # Errors
     /// A file is missing, or the driver cannot be started.
     pub fn start(via: Via, config: Option<&Path>, corpus: &Corpus) -> Result<Self, Halt> {
-        let mut client = via::find(via, None)?.start(via)?.with_limit(LIMIT);
+        let mut client = via.driver(None)?.with_limit(LIMIT);
         let (mut start, directory) = via.start(config)?;
         if via == Via::FluentBit {
             // The intervals of its statistics and of reloading begin here.
