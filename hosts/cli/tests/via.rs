@@ -23,8 +23,13 @@ fn directory(test: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("via").join(test);
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_kaudit-filter"), directory.join("kaudit-filter")).unwrap();
+    // Linked instead of copied: while another test forks, a file that was just written cannot be run.
+    fs::hard_link(env!("CARGO_BIN_EXE_kaudit-filter"), directory.join("kaudit-filter")).unwrap();
     directory
+}
+
+fn put(from: &Path, to: &Path) {
+    std::os::unix::fs::symlink(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
 }
 
 /// A directory as `cargo xtask dist` fills it, with debug builds.
@@ -44,7 +49,7 @@ fn dist() -> &'static Path {
             (vector.module, "kaudit.so"),
             (vector.driver, "kaudit-vector-driver"),
         ] {
-            fs::copy(&from, dist.join(to)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+            put(&from, &dist.join(to));
         }
         dist
     })
@@ -153,12 +158,9 @@ fn what_is_missing_or_wrong_is_said() {
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains("colour"), "{}", said(&output));
 
-        // A driver that dies as a crash of the plugin lets it die.
         let broken = directory(&format!("broken-{via}"));
-        fs::copy(dist().join(plugin), broken.join(plugin)).unwrap();
-        fs::write(broken.join(driver), "#!/bin/sh\nread -r line\nkill -SEGV $$\n").unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(broken.join(driver), mode).unwrap();
+        put(&dist().join(plugin), &broken.join(plugin));
+        put(&root().join("hosts/cli/tests/data/dies.sh"), &broken.join(driver));
         let output = run(&broken, &["--via", via, "examples/findings/activity.ndjson"]);
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         let died = format!("kaudit-filter: --via {via}: the driver ended during `start`: signal: 11");
@@ -240,7 +242,7 @@ fn the_guest_gives_the_entries_of_the_engine() {
             eprintln!("not run: no dist/{file}; `cargo xtask test` builds it");
             return;
         }
-        fs::copy(&built, dist.join(file)).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
+        put(&built, &dist.join(file));
     }
     let findings = ["examples/findings/detections.ndjson", "examples/findings/activity.ndjson"];
     for config in [Some("examples/kaudit.yaml"), None] {
