@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use kaudit_driver::Error;
+
 use crate::case::{Case, Need};
 
 /// Puts cases through one host. A host that could take the test process down with it runs in a process of its own.
@@ -35,6 +37,15 @@ pub enum Outcome {
     Refused(Vec<String>),
     /// The host panicked, died or did not answer.
     Crashed(String),
+}
+
+impl From<Error> for Outcome {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(lines) => Self::Refused(lines.into_iter().map(|line| line.text).collect()),
+            Error::Failed(error) => Self::Crashed(error),
+        }
+    }
 }
 
 /// What a host gave back.

@@ -1,15 +1,13 @@
 //! Fluent Bit's native plugin as a host: the built file, in a driver process that loads it as Fluent Bit does.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::case::{Case, Need, Record};
+use kaudit_driver::{Client, Error, Line, Record, Start, fluent_bit};
+
+use crate::case::{Case, Need};
 use crate::driver::{Driver, Outcome, Run};
-use crate::program::wait;
 
 /// The plugin under one layout of the host's structures.
 #[derive(Debug)]
@@ -34,37 +32,26 @@ impl FluentBit {
         })
     }
 
-    fn answer(&self, case: &Case) -> io::Result<Outcome> {
+    fn answer(&self, case: &Case) -> Result<Run, Error> {
         fs::create_dir_all(&self.scratch)?;
-        let file = |name: &str| self.scratch.join(name);
-        fs::write(file("config.yaml"), &case.config)?;
-        fs::write(file("requests"), requests(case, &file("config.yaml")))?;
-        let mut command = Command::new(&self.driver);
-        command.args(["--layout", self.layout]).arg(&self.plugin).stdin(File::open(file("requests"))?);
-        command.stdout(File::create(file("stdout"))?).stderr(File::create(file("stderr"))?);
-        let status = wait(&mut command)?;
-        let answers = String::from_utf8_lossy(&fs::read(file("stdout"))?).into_owned();
-        let Some(status) = status else { return Ok(Outcome::Crashed("no answer in time".to_owned())) };
-        if answers.lines().any(|line| line == "refused") {
-            let logged = answers.lines().filter_map(|line| line.strip_prefix("log "));
-            return Ok(Outcome::Refused(logged.map(str::to_owned).collect()));
+        let config = self.scratch.join("config.yaml");
+        fs::write(&config, &case.config)?;
+        let arguments = ["--layout".as_ref(), self.layout.as_ref(), self.plugin.as_os_str()];
+        let mut client = Client::start(&self.driver, &arguments)?;
+        let options = [("config_file", config.to_string_lossy().into()), ("stats_interval", "1d".into())];
+        let start = Start::new(nanos(case.records[0].at_ms), options);
+        let (mut run, mut log) = (Run::default(), client.start_instance(start)?);
+        for (at, records) in chunks(case) {
+            let filtered = client.chunk(at, records)?;
+            let bodies = filtered.events.into_iter().map(|event| event.body);
+            run.lines.extend(bodies.map(|body| fluent_bit::envelope(&body).unwrap_or(body).into_bytes()));
+            log.extend(filtered.log);
         }
-        if !status.success() || !answers.lines().any(|line| line == "stopped") {
-            let said = String::from_utf8_lossy(&fs::read(file("stderr"))?).into_owned();
-            return Ok(Outcome::Crashed(format!("{status}: {said}")));
-        }
-        let said = fs::read(file("stderr"))?;
-        let lines = answers.lines().filter_map(|line| line.strip_prefix("event ")?.split_once(' '));
-        Ok(Outcome::Ran(Run {
-            lines: lines.map(|(_, body)| envelope(body).unwrap_or_else(|| body.into())).collect(),
-            verdicts: None,
-            stats: statistics(&answers),
-            log: answers
-                .lines()
-                .filter_map(|line| Some(line.strip_prefix("log ")?.into()))
-                .chain([said])
-                .collect(),
-        }))
+        log.extend(client.stop()?.log);
+        run.stats = statistics(&log);
+        run.log = log.into_iter().map(|line| line.text.into_bytes()).collect();
+        run.log.push(client.finish()?.into_bytes());
+        Ok(run)
     }
 }
 
@@ -84,52 +71,33 @@ impl Driver for FluentBit {
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
-        self.answer(case)
-            .unwrap_or_else(|error| Outcome::Crashed(format!("{}: {error}", self.driver.display())))
+        self.answer(case).map_or_else(Outcome::from, Outcome::Ran)
     }
 }
 
-/// The case as the driver's requests: records that arrive together are a chunk. At the end time goes on, until
-/// everything that the filter owes has left.
-fn requests(case: &Case, config: &Path) -> String {
-    let mut text = format!("option config_file {}\noption stats_interval 1d\n", config.display());
-    let at = |text: &mut String, ms: i64| writeln!(text, "now {ms}000000");
-    let _ = at(&mut text, case.records[0].at_ms);
-    text += "start\n";
-    for chunk in case.records.chunk_by(|one, other| one.at_ms == other.at_ms) {
-        let _ = at(&mut text, chunk[0].at_ms);
-        for Record { bytes, .. } in chunk {
-            // Between the tokens of a JSON value a line's end is as good as a space, and within them there is none.
-            let json = String::from_utf8_lossy(bytes).replace(['\n', '\r'], " ");
-            let _ = writeln!(text, "event {json}");
-        }
-        text += "call\n";
-    }
+/// The chunks of a case: records that arrive together, and at the end empty ones, until everything that is pending was
+/// emitted.
+fn chunks(case: &Case) -> Vec<(i64, Vec<Record>)> {
+    let records = case.records.chunk_by(|one, other| one.at_ms == other.at_ms);
+    let text = |bytes: &[u8]| Record::Text(String::from_utf8_lossy(bytes).into_owned());
+    let mut chunks: Vec<_> = records
+        .map(|chunk| (nanos(chunk[0].at_ms), chunk.iter().map(|record| text(&record.bytes)).collect()))
+        .collect();
     if !case.own.is_empty() {
-        for minutes in [2, 125] {
-            let _ = at(&mut text, case.end_ms() + minutes * 60_000);
-            text += "call\n";
-        }
+        chunks.extend([2, 125].map(|minutes| (nanos(case.end_ms() + minutes * 60_000), Vec::new())));
     }
-    text + "stop\n"
+    chunks
 }
 
-/// The body of a request that an event stands for.
-fn envelope(body: &str) -> Option<Vec<u8>> {
-    let event: serde_json::Value = serde_json::from_str(body).ok()?;
-    event.get("headers")?;
-    Some(event.get("body")?.as_str()?.into())
+fn nanos(millis: i64) -> i64 {
+    millis * 1_000_000
 }
 
-/// The plugin's own statistics.
-fn statistics(answers: &str) -> Option<BTreeMap<String, u64>> {
-    let told =
-        answers.lines().filter_map(|line| Some(line.strip_prefix("log ")?.split_once("statistics: ")?.1));
-    let counters =
-        told.flat_map(|counters| counters.split(' ')).filter_map(|counter| counter.split_once('='));
+/// The plugin's own statistics, with the sums of groups.
+fn statistics(log: &[Line]) -> Option<BTreeMap<String, u64>> {
+    let counters = log.iter().filter_map(|line| fluent_bit::statistics(line.message())).flatten();
     let mut stats = BTreeMap::new();
     for (name, count) in counters {
-        let count: u64 = count.parse().ok()?;
         *stats.entry(name.to_owned()).or_default() += count;
         if let Some((group, _)) = name.split_once('.') {
             *stats.entry(format!("{group}.total")).or_default() += count;

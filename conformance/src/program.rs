@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use kaudit_driver::flatten;
 use serde_json::Value;
 
 use crate::case::{Case, Need};
@@ -90,7 +91,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for the program's end, or kills it.
 #[expect(clippy::disallowed_methods, reason = "a process has no `now`: it is waited for in the real time")]
-pub(crate) fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
+fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
     let mut child = command.spawn()?;
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
@@ -106,20 +107,4 @@ pub(crate) fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
 
 fn own_time(record: &[u8]) -> Option<i64> {
     serde_json::from_slice::<Value>(record).ok()?.get("time")?.as_i64()
-}
-
-/// Counters of a nested object by their paths.
-pub fn flatten(path: &str, value: &Value, stats: &mut BTreeMap<String, u64>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                flatten(&if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, value, stats);
-            }
-        }
-        _ => {
-            if let Some(count) = value.as_u64() {
-                stats.insert(path.to_owned(), count);
-            }
-        }
-    }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-use serde_json::{Value, json};
+use kaudit_driver::{Client, Error, Record, Start};
+use serde_json::Value;
 
 use crate::case::{Case, Need};
 use crate::driver::{Driver, Outcome, Run};
-use crate::program::flatten;
 
 /// How events come in and leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +21,25 @@ pub enum Way {
     Table,
 }
 
-/// The module in its host process.
+/// The module in its driver.
 #[derive(Debug)]
 pub struct Vector {
     way: Way,
     built: Built,
     scratch: PathBuf,
     /// Started at the first case, and again where a case ended it.
-    process: Option<Process>,
+    client: Option<Client>,
 }
 
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
+/// The result of a run.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// The emitted events.
+    pub events: Vec<Value>,
+    /// The verdicts.
+    pub verdicts: Vec<String>,
+    /// Counters by name, `group.name` in a group.
+    pub statistics: BTreeMap<String, u64>,
 }
 
 /// Builds the module and the program that loads it, into the directory `target`: two builds, since the features of a
@@ -51,17 +55,17 @@ pub fn build(target: &Path) -> io::Result<Built> {
         let status = cargo.current_dir(&vector).status()?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("{cargo:?}: {status}"))) }
     };
-    let host = target.join("vector-host");
+    let driver = target.join("vector-driver");
     cargo("Cargo.toml", target)?;
-    cargo("host/Cargo.toml", &host)?;
+    cargo("../../drivers/vector/Cargo.toml", &driver)?;
     // The name by which Lua looks for the module.
-    let module = host.join("debug/lua/kaudit.so");
+    let module = driver.join("debug/lua/kaudit.so");
     fs::create_dir_all(module.with_file_name(""))?;
     // Beside and then in place: another test may have loaded the old one.
     let fresh = module.with_extension(format!("{}", std::process::id()));
     fs::copy(target.join("debug/libkaudit.so"), &fresh)?;
     fs::rename(fresh, &module)?;
-    Ok(Built { module, host: host.join("debug/kaudit-vector-host") })
+    Ok(Built { module, driver: driver.join("debug/kaudit-vector-driver") })
 }
 
 /// What [`build`] built.
@@ -70,71 +74,47 @@ pub struct Built {
     /// The module.
     pub module: PathBuf,
     /// The program that loads it.
-    pub host: PathBuf,
+    pub driver: PathBuf,
 }
 
 impl Vector {
     /// The module in its program; files of the running case go into `scratch`.
     pub fn new(way: Way, built: &Built, scratch: &Path) -> Self {
-        Self { way, built: built.clone(), scratch: scratch.to_owned(), process: None }
+        Self { way, built: built.clone(), scratch: scratch.to_owned(), client: None }
     }
 
-    /// Puts one request to the host process, as `hosts/vector/host` describes it, and gives its answer.
+    /// Runs records, each with its arrival in milliseconds, through a new filter.
     ///
     /// # Errors
-    /// The process cannot be started or died.
-    pub fn ask(&mut self, options: &Value, events: &[Value]) -> io::Result<Value> {
-        let request = json!({ "module": self.built.module, "options": options, "events": events });
-        let process = match &mut self.process {
-            Some(process) => process,
-            none => none.insert(Process::start(&self.built.host)?),
+    /// The module refuses the options or fails, or the driver does.
+    pub fn ask(&mut self, options: &Value, records: Vec<(i64, Record)>) -> Result<Ran, Error> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(Client::start(&self.built.driver, &[&self.built.module])?),
         };
-        let answer = process.ask(&request);
-        if answer.is_err() {
-            self.process = None;
+        let ran = ran(client, options, records);
+        if !matches!(ran, Ok(_) | Err(Error::Refused(_))) {
+            self.client = None;
         }
-        answer
+        ran
     }
 
-    fn case(&mut self, case: &Case) -> io::Result<Outcome> {
+    fn case(&mut self, case: &Case) -> Result<Run, Error> {
         fs::create_dir_all(&self.scratch)?;
         let config = self.scratch.join("config.yaml");
         fs::write(&config, &case.config)?;
-        let (options, event): (Value, fn(&[u8]) -> Value) = match self.way {
-            Way::Text => (json!({ "config_file": config }), |bytes| match std::str::from_utf8(bytes) {
-                Ok(text) => json!({ "log": {}, "message": text }),
-                Err(_) => json!({ "log": {}, "message": bytes }),
+        let (options, record): (Value, fn(&[u8]) -> Record) = match self.way {
+            Way::Text => (serde_json::json!({ "config_file": config }), Record::new),
+            Way::Table => (serde_json::json!({ "config_file": config, "way": "table" }), |bytes| {
+                Record::Log(serde_json::from_slice(bytes).unwrap_or_default())
             }),
-            Way::Table => (
-                json!({ "config_file": config, "way": "table" }),
-                |bytes| json!({ "log": serde_json::from_slice::<Value>(bytes).unwrap_or_default() }),
-            ),
         };
-        let events = case.records.iter().map(|record| {
-            let mut event = event(&record.bytes);
-            event["at"] = record.at_ms.into();
-            event
-        });
-        let answer = self.ask(&options, &events.collect::<Vec<_>>())?;
-        Ok(self.outcome(&answer))
-    }
-
-    fn outcome(&self, answer: &Value) -> Outcome {
-        if let Some(mistakes) = answer["refused"].as_str() {
-            return Outcome::Refused(mistakes.lines().map(str::to_owned).collect());
-        }
-        let (Some(events), Some(verdicts)) =
-            (answer["ran"]["events"].as_array(), answer["ran"]["verdicts"].as_array())
-        else {
-            return Outcome::Crashed(answer["failed"].to_string());
-        };
-        let mut stats = BTreeMap::new();
-        flatten("", &answer["ran"]["stats"], &mut stats);
-        let word = |verdict: &Value| verdict.as_str().unwrap_or_default().to_owned();
-        Outcome::Ran(Run {
+        let records = case.records.iter().map(|given| (given.at_ms, record(&given.bytes))).collect();
+        let Ran { events, verdicts, statistics } = self.ask(&options, records)?;
+        Ok(Run {
             lines: events.iter().map(|event| self.line(event)).collect(),
-            verdicts: Some(verdicts.iter().map(word).collect()),
-            stats: Some(stats),
+            verdicts: Some(verdicts),
+            stats: Some(statistics),
             ..Run::default()
         })
     }
@@ -148,32 +128,23 @@ impl Vector {
     }
 }
 
-impl Process {
-    fn start(host: &Path) -> io::Result<Self> {
-        let mut child = Command::new(host).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let piped = || io::Error::other("the process has no pipes");
-        let requests = child.stdin.take().ok_or_else(piped)?;
-        let answers = BufReader::new(child.stdout.take().ok_or_else(piped)?);
-        Ok(Self { child, requests, answers })
+/// Each record is a chunk, so that what is due is emitted after each.
+fn ran(client: &mut Client, options: &Value, records: Vec<(i64, Record)>) -> Result<Ran, Error> {
+    let options = options.as_object().cloned().unwrap_or_default();
+    client.start_instance(Start::new(0, options))?;
+    let mut ran = Ran::default();
+    let mut events = Vec::new();
+    for (at_ms, record) in records {
+        let filtered = client.chunk(at_ms * 1_000_000, vec![record])?;
+        events.extend(filtered.events);
+        ran.verdicts.extend(filtered.verdicts);
     }
-
-    fn ask(&mut self, request: &Value) -> io::Result<Value> {
-        // Where the process died on this request, its status says how.
-        let _ = writeln!(self.requests, "{request}");
-        let mut answer = String::new();
-        if self.answers.read_line(&mut answer)? == 0 {
-            return Err(io::Error::other(format!("the process died: {}", self.child.wait()?)));
-        }
-        serde_json::from_str(&answer).map_err(io::Error::other)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    let stopped = client.stop()?;
+    events.extend(stopped.events);
+    ran.statistics = stopped.statistics;
+    let values = events.iter().map(|event| serde_json::from_str(&event.body));
+    ran.events = values.collect::<Result<_, _>>().map_err(|error| Error::Failed(error.to_string()))?;
+    Ok(ran)
 }
 
 impl Driver for Vector {
@@ -204,7 +175,7 @@ impl Driver for Vector {
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
-        self.case(case).unwrap_or_else(|error| Outcome::Crashed(error.to_string()))
+        self.case(case).map_or_else(Outcome::from, Outcome::Ran)
     }
 }
 

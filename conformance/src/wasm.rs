@@ -1,10 +1,10 @@
 //! The guest of Fluent Bit's wasm filter as a host: the built modules, in driver processes with a WebAssembly runtime.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use kaudit_driver::{Client, Error, Level, Line, Start, guest};
 use serde_json::{Map, Value};
 
 use crate::case::{Case, Need, Record};
@@ -18,7 +18,7 @@ pub struct Wasm {
     guest: Guest,
     scratch: PathBuf,
     /// Kept from case to case where its module is always the same: some runtimes compile it first.
-    process: Option<Process>,
+    client: Option<Client>,
 }
 
 #[derive(Debug)]
@@ -28,9 +28,6 @@ enum Guest {
     /// Has its configuration inside, put there by the program.
     Baked { base: PathBuf, program: PathBuf },
 }
-
-/// What a guest that compiles patterns needs as its operand stack, bytes.
-const STACK: u32 = 1 << 20;
 
 /// What a baked guest has to do with, bytes: Fluent Bit's default of eight kilobytes less a sixteenth, so that the deepest
 /// records of the suite are not the deepest that fit.
@@ -45,14 +42,14 @@ impl Wasm {
             driver: drivers.join(driver),
             guest,
             scratch: scratch.join(name),
-            process: None,
+            client: None,
         };
         let file = || Guest::File { module: dist.join("kaudit.wasm") };
         let baked = Guest::Baked { base: dist.join("kaudit-base.wasm"), program: program.to_owned() };
         [
-            host("wasmtime", "kaudit-wasmtime-host", file()),
-            host("wamr", "kaudit-wamr-host", file()),
-            host("wamr-baked", "kaudit-wamr-host", baked),
+            host("wasmtime", "kaudit-wasmtime-driver", file()),
+            host("wamr", "kaudit-wamr-driver", file()),
+            host("wamr-baked", "kaudit-wamr-driver", baked),
         ]
     }
 
@@ -65,55 +62,49 @@ impl Wasm {
         self.driver.is_file() && module.is_file()
     }
 
-    fn answer(&mut self, case: &Case) -> io::Result<Outcome> {
+    fn answer(&mut self, case: &Case) -> Result<Run, Error> {
         fs::create_dir_all(&self.scratch)?;
         let config = self.scratch.join("kaudit.yaml");
         fs::write(&config, &case.config)?;
-        let (mut process, start) = match &self.guest {
+        // At 0, an instance from long before the records: a young one holds nothing back.
+        let (mut client, start) = match &self.guest {
             Guest::File { module } => {
-                let process = match self.process.take() {
-                    Some(process) => process,
-                    None => Process::start(&self.driver, module, &self.scratch)?,
+                let client = match self.client.take() {
+                    Some(client) => client,
+                    None => Client::start(&self.driver, &[module])?,
                 };
-                (process, format!("stack {STACK}\nstart {}\n", self.scratch.display()))
+                let directory = Some(self.scratch.clone());
+                (client, Start { stack: Some(guest::STACK), directory, ..Start::default() })
             }
             Guest::Baked { base, program } => {
                 let module = self.scratch.join("baked.wasm");
                 let mut bake = Command::new(program);
                 bake.arg("bake").arg("--config").arg(&config).arg("--base").arg(base);
-                let baked = bake.arg("--output").arg(&module).stdin(Stdio::null()).output()?;
+                bake.arg("--output").arg(&module).stdin(Stdio::null());
+                let baked = bake.output()?;
                 if !baked.status.success() {
                     let said = String::from_utf8_lossy(&baked.stderr);
-                    return Ok(Outcome::Refused(said.lines().map(str::to_owned).collect()));
+                    return Err(Error::Refused(Line::of(Level::Error, &said)));
                 }
-                (
-                    Process::start(&self.driver, &module, &self.scratch)?,
-                    format!("stack {BAKED_STACK}\nstart\n"),
-                )
+                let client = Client::start(&self.driver, &[&module])?;
+                (client, Start { stack: Some(BAKED_STACK), ..Start::default() })
             }
         };
-        // An instance from long before the records: a young one holds nothing back.
-        process.requests.write_all(format!("now 0\n{start}").as_bytes())?;
-        match &*process.line()? {
-            "started" => (),
-            "refused" => {
-                return Ok(Outcome::Refused(process.said()?.lines().map(str::to_owned).collect()));
-            }
-            _ => return Ok(Outcome::Crashed(process.said()?)),
-        }
-        let mut run = Run::default();
+        let (mut run, mut log) = (Run::default(), client.start_instance(start)?);
         for record in &case.records {
-            match process.ask(&record.bytes, record.at_ms)? {
-                Ok(reply) if reply.is_empty() => (),
-                Ok(reply) => run.lines.push(reply),
-                Err(how) => return Ok(Outcome::Crashed(how)),
+            let given = kaudit_driver::Record::new(&record.bytes);
+            let filtered = client.chunk(record.at_ms * 1_000_000, vec![given])?;
+            if let Some(lost) = filtered.lost.into_iter().next() {
+                return Err(Error::Failed(lost.reason));
             }
+            run.lines.extend(filtered.events.into_iter().map(|event| event.body.into_bytes()));
+            log.extend(filtered.log);
         }
-        run.log.push(process.said()?.into_bytes());
+        run.log = log.into_iter().map(|line| line.text.into_bytes()).collect();
         if matches!(self.guest, Guest::File { .. }) {
-            self.process = Some(process);
+            self.client = Some(client);
         }
-        Ok(Outcome::Ran(run))
+        Ok(run)
     }
 }
 
@@ -143,72 +134,6 @@ impl Driver for Wasm {
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
-        self.answer(case).unwrap_or_else(|error| {
-            self.process = None;
-            Outcome::Crashed(format!("{}: {error}", self.driver.display()))
-        })
-    }
-}
-
-/// A driver's process; the driver's documentation describes its requests.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    errors: File,
-}
-
-impl Process {
-    fn start(driver: &Path, module: &Path, scratch: &Path) -> io::Result<Self> {
-        let errors = scratch.join("stderr");
-        let mut child = Command::new(driver)
-            .arg(module)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&errors)?)
-            .spawn()?;
-        let piped = || io::Error::other("the process has no pipes");
-        let requests = child.stdin.take().ok_or_else(piped)?;
-        let answers = BufReader::new(child.stdout.take().ok_or_else(piped)?);
-        Ok(Self { child, requests, answers, errors: File::open(errors)? })
-    }
-
-    /// The next line of an answer.
-    fn line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        if self.answers.read_line(&mut line)? == 0 {
-            let said = self.said()?;
-            return Err(io::Error::other(format!("the process died: {}: {said}", self.child.wait()?)));
-        }
-        Ok(line.trim_end().to_owned())
-    }
-
-    /// What was said on standard error since this was asked last.
-    fn said(&mut self) -> io::Result<String> {
-        let mut said = String::new();
-        self.errors.read_to_string(&mut said)?;
-        Ok(said)
-    }
-
-    /// The reply to a record, or how the guest failed.
-    fn ask(&mut self, record: &[u8], at_ms: i64) -> io::Result<Result<Vec<u8>, String>> {
-        write!(self.requests, "now {at_ms}000000\nrecord {}\n", record.len())?;
-        self.requests.write_all(record)?;
-        self.requests.write_all(b"\n")?;
-        let line = self.line()?;
-        let Some(length) = line.strip_prefix("reply ") else { return Ok(Err(line)) };
-        let mut reply = vec![0; length.parse().map_err(io::Error::other)?];
-        self.answers.read_exact(&mut reply)?;
-        self.line()?;
-        Ok(Ok(reply))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.answer(case).map_or_else(Outcome::from, Outcome::Ran)
     }
 }

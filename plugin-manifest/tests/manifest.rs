@@ -1,15 +1,15 @@
 //! The committed manifest against the code, the built files and its schema.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use conformance::case::Need;
 use conformance::driver::Driver as _;
 use conformance::fluent_bit::FluentBit;
 use conformance::program::Program;
 use conformance::vector::{self, Vector, Way};
+use kaudit_driver::{Client, Start};
 use kaudit_filter::config::OPTIONS;
 use kaudit_filter::stats::Reason;
 use object::{Object as _, ObjectSymbol as _};
@@ -132,7 +132,7 @@ fn capabilities_are_known_words_and_those_that_the_hosts_declare() {
         assert!(artefacts.iter().any(|artefact| claims(artefact, word)), "nothing has `{word}`");
     }
     let nowhere = Path::new("");
-    let built = vector::Built { module: nowhere.to_owned(), host: nowhere.to_owned() };
+    let built = vector::Built { module: nowhere.to_owned(), driver: nowhere.to_owned() };
     let [plugin, _] = FluentBit::all(nowhere, nowhere, nowhere);
     let hosts: [(&str, &[Need]); 3] = [
         ("plugin", plugin.capabilities()),
@@ -153,7 +153,7 @@ fn built() -> (PathBuf, vector::Built) {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--package", "kaudit-fluent-bit"]);
-    cargo.args(["--package", "kaudit-fluent-bit-host"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["--package", "kaudit-fluent-bit-driver"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     assert!(cargo.status().unwrap().success());
     (target.join("debug"), vector::build(target).unwrap())
 }
@@ -166,14 +166,15 @@ fn the_built_files_have_the_interfaces_and_options_that_it_names() {
     let plugin = artefact(&manifest, "plugin");
     let library = debug.join("libflb_filter_kaudit.so");
     assert_eq!(exports(&library), words(&plugin["interface"]["exports"]));
-    let refused =
-        fluent_bit(&debug.join("kaudit-fluent-bit-host"), &library, "option colour red\nstart\nstop\n");
+    let mut driver = Client::start(&debug.join("kaudit-fluent-bit-driver"), &[library]).unwrap();
+    let start = Start::new(0, [("colour", json!("red"))]);
+    let refused = driver.start_instance(start).unwrap_err().to_string();
     assert_eq!(listed(&refused, "colour: unknown option; one of "), option_names(plugin), "{refused}");
 
     let described = artefact(&manifest, "module");
     assert_eq!(exports(&module.module), words(&described["interface"]["exports"]));
     let mut lua = Vector::new(Way::Text, &module, Path::new(env!("CARGO_TARGET_TMPDIR")));
-    let refused = lua.ask(&json!({"colour": "red"}), &[]).unwrap()["refused"].as_str().unwrap().to_owned();
+    let refused = lua.ask(&json!({"colour": "red"}), Vec::new()).unwrap_err().to_string();
     assert_eq!(listed(&refused, "colour: unknown option; known: "), option_names(described), "{refused}");
     let script = fs::read_to_string(here("../hosts/vector/src/kaudit.lua")).unwrap();
     let defined = |start: &str| -> Vec<String> {
@@ -228,12 +229,4 @@ fn exports(library: &Path) -> Vec<String> {
 fn listed<'a>(text: &'a str, words: &str) -> Vec<&'a str> {
     let line = text.lines().find_map(|line| Some(line.split_once(words)?.1));
     line.unwrap_or_default().split(", ").collect()
-}
-
-/// What the plugin's driver answers.
-fn fluent_bit(driver: &Path, plugin: &Path, requests: &str) -> String {
-    let mut command = Command::new(driver);
-    let mut child = command.arg(plugin).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(requests.as_bytes()).unwrap();
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
 }

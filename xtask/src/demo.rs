@@ -99,12 +99,12 @@ struct Built {
 
 fn build() -> Done<Built> {
     sh(&mut cargo(&["build", "--quiet", "--locked", "--release", "--package", "kaudit-fluent-bit"]))?;
-    let others = ["--package", "kaudit-filter-cli", "--package", "kaudit-fluent-bit-host"];
+    let others = ["--package", "kaudit-filter-cli", "--package", "kaudit-fluent-bit-driver"];
     sh(cargo(&["build", "--quiet", "--locked"]).args(others))?;
     let target = target_directory()?;
     Ok(Built {
         program: target.join("debug/kaudit-filter"),
-        driver: target.join("debug/kaudit-fluent-bit-host"),
+        driver: target.join("debug/kaudit-fluent-bit-driver"),
         plugin: target.join("release/libflb_filter_kaudit.so"),
     })
 }

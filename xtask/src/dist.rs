@@ -22,12 +22,12 @@ const ARTEFACTS: &[Artefact] = &[
     Artefact { name: "plugin", file: "flb-filter_kaudit.so", build: plugin::build },
     Artefact { name: "module", file: "kaudit.so", build: vector::build },
     // The drivers of `run --via`, which look for the plugins beside them.
-    Artefact { name: "plugin-driver", file: "kaudit-fluent-bit-host", build: plugin_driver },
-    Artefact { name: "module-driver", file: "kaudit-vector-host", build: vector::driver },
+    Artefact { name: "plugin-driver", file: "kaudit-fluent-bit-driver", build: plugin_driver },
+    Artefact { name: "module-driver", file: "kaudit-vector-driver", build: vector::driver },
     Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
     Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
     Artefact { name: "playground", file: "playground.html", build: playground::build },
-    Artefact { name: "wasm-driver", file: "kaudit-wamr-host", build: wasm::driver },
+    Artefact { name: "wasm-driver", file: "kaudit-wamr-driver", build: wasm::driver },
 ];
 
 /// Builds the artefacts that are named, or all.
@@ -65,7 +65,7 @@ fn program() -> Done<PathBuf> {
 }
 
 fn plugin_driver() -> Done<PathBuf> {
-    released("kaudit-fluent-bit-host", "kaudit-fluent-bit-host")
+    released("kaudit-fluent-bit-driver", "kaudit-fluent-bit-driver")
 }
 
 /// Builds a package's program for this system.

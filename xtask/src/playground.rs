@@ -46,7 +46,7 @@ pub fn page(target: &Path, flags: &str) -> Done<PathBuf> {
 }
 
 fn test() -> Done {
-    let packages = ["kaudit-playground", "kaudit-playground-host"];
+    let packages = ["kaudit-playground", "kaudit-browser-driver"];
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     sh(with_browser(&["test", "--locked"])?.args(packages))
 }

@@ -61,6 +61,13 @@ pub fn target_directory() -> Done<PathBuf> {
         .ok_or_else(|| "cargo names no target directory".to_owned())
 }
 
+/// Runs `cargo` in a workspace of its own, which is built below the directory `target` of the common one.
+pub fn workspace(manifest: &str, target: &str, arguments: &[&str], more: &[&str]) -> Done {
+    let mut command = cargo(arguments);
+    command.args(["--manifest-path", manifest, "--target-dir"]).arg(target_directory()?.join(target));
+    run(command.args(more))
+}
+
 /// A command as one would type it.
 pub fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -9,7 +9,7 @@ use crate::shell::{Done, root, run as sh};
 /// valgrind's eyes.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&["plugin".to_owned(), "plugin-driver".to_owned()])?;
-    let driver = root().join("dist/kaudit-fluent-bit-host");
+    let driver = root().join("dist/kaudit-fluent-bit-driver");
     let plugin = root().join("dist/flb-filter_kaudit.so");
     if arguments.iter().any(|argument| argument == "--valgrind") {
         let mut valgrind = Command::new("valgrind");

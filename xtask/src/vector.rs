@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use crate::plugin;
-use crate::shell::{Done, cargo, run as sh, target_directory};
+use crate::shell::{Done, cargo, run as sh, target_directory, workspace};
 
-const HOST: &str = "hosts/vector/host/Cargo.toml";
+const DRIVER: &str = "drivers/vector/Cargo.toml";
 
 /// Builds the module, for every C library that Vector's own gnu builds run on.
 pub fn build() -> Done<PathBuf> {
@@ -15,23 +15,22 @@ pub fn build() -> Done<PathBuf> {
 
 /// Builds the program that loads it.
 pub fn driver() -> Done<PathBuf> {
-    host(&["build", "--release", "--locked"], &[])?;
-    Ok(target_directory()?.join("vector-host/release/kaudit-vector-host"))
+    workspace(DRIVER, "vector-driver", &["build", "--release", "--locked"], &[])?;
+    Ok(target_directory()?.join("vector-driver/release/kaudit-vector-driver"))
 }
 
-/// Runs the host's own tests; the module's are the workspace's.
+/// Runs the driver's own tests; the module's are the workspace's.
 pub fn test() -> Done {
-    host(&["test", "--quiet", "--locked"], &[])
+    workspace(DRIVER, "vector-driver", &["test", "--quiet", "--locked"], &[])
 }
 
-/// Checks the host as the workspace is checked.
+/// Checks the driver as the workspace is checked.
 pub fn lint() -> Done {
-    sh(&mut cargo(&["fmt", "--manifest-path", HOST, "--check"]))?;
-    host(&["clippy", "--all-targets", "--locked"], &["--", "--deny", "warnings"])
-}
-
-fn host(arguments: &[&str], more: &[&str]) -> Done {
-    let mut command = cargo(arguments);
-    command.args(["--manifest-path", HOST, "--target-dir"]).arg(target_directory()?.join("vector-host"));
-    sh(command.args(more))
+    sh(&mut cargo(&["fmt", "--manifest-path", DRIVER, "--check"]))?;
+    workspace(
+        DRIVER,
+        "vector-driver",
+        &["clippy", "--all-targets", "--locked"],
+        &["--", "--deny", "warnings"],
+    )
 }

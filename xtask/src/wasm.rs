@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Done, apt_get, cargo, read, root, run, target_directory};
+use crate::shell::{Done, apt_get, cargo, read, root, run, target_directory, workspace};
 use crate::steps;
 
 /// What every Fluent Bit from 2.2 on understands.
@@ -90,17 +90,17 @@ fn for_wasm<'a>(cargo: &'a mut Command, target: &Path) -> &'a mut Command {
         .env("RUSTC_BOOTSTRAP", "1")
 }
 
-const HOST: &str = "hosts/wasm/host/Cargo.toml";
+const DRIVERS: &str = "drivers/wasm/Cargo.toml";
 
 /// Builds the programs that run the guest, in WAMR and, for tests, in wasmtime; gives the first.
 pub fn driver() -> Done<PathBuf> {
-    host(&["build", "--release", "--locked"], &[])?;
-    Ok(target_directory()?.join("wasm-host/release/kaudit-wamr-host"))
+    drivers(&["build", "--release", "--locked"], &[])?;
+    Ok(target_directory()?.join("wasm-driver/release/kaudit-wamr-driver"))
 }
 
 /// Runs the drivers' own tests, which look at the modules in `dist/`.
 pub fn test() -> Done {
-    host(&["test", "--release", "--quiet", "--locked", "--tests"], &[])
+    drivers(&["test", "--release", "--quiet", "--locked", "--tests"], &[])
 }
 
 /// Measures the guest beside others that do the same: one written without care, and a Lua filter. What was measured is
@@ -118,9 +118,9 @@ pub fn bench(target: &Path) -> Done {
 
 /// Checks the drivers as the workspace is checked.
 pub fn lint() -> Done {
-    run(&mut cargo(&["fmt", "--manifest-path", HOST, "--check"]))?;
+    run(&mut cargo(&["fmt", "--manifest-path", DRIVERS, "--check"]))?;
     let targets = ["--lib", "--bins", "--tests"];
-    host(&[&["clippy", "--release", "--locked"][..], &targets].concat(), &["--", "--deny", "warnings"])
+    drivers(&[&["clippy", "--release", "--locked"][..], &targets].concat(), &["--", "--deny", "warnings"])
 }
 
 /// Sees to it that WAMR can be built.
@@ -131,11 +131,10 @@ fn drivers_needs() -> Done {
     apt_get(&WAMR).map_err(|error| format!("the drivers need cmake and libclang ({error})"))
 }
 
-fn host(arguments: &[&str], more: &[&str]) -> Done {
+/// Runs `cargo` in the drivers' workspace.
+fn drivers(arguments: &[&str], more: &[&str]) -> Done {
     drivers_needs()?;
-    let mut command = cargo(arguments);
-    command.args(["--manifest-path", HOST, "--target-dir"]).arg(target_directory()?.join("wasm-host"));
-    run(command.args(more))
+    workspace(DRIVERS, "wasm-driver", arguments, more)
 }
 
 /// Whether the library is there that makes the bindings to WAMR's interface; `llvm-config` may be there without it.

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kaudit_wasm_host::wamr::Wamr;
-use kaudit_wasm_host::wasmtime::Wasmtime;
-use kaudit_wasm_host::{Given, Instance, Runtime};
+use kaudit_wasm_driver::wamr::Wamr;
+use kaudit_wasm_driver::wasmtime::Wasmtime;
+use kaudit_wasm_driver::{Instance, Runtime, Start};
 use mlua::{Function, Lua, LuaSerdeExt as _};
 use serde_json::{Value, json};
 
 /// 2026-03-17T12:00:00Z.
-const NOW_MS: u64 = 1_773_748_800_000;
+const NOW_MS: i64 = 1_773_748_800_000;
 const FINDINGS: usize = 1000;
 
 fn root() -> PathBuf {
@@ -76,7 +76,7 @@ const IDLE: &str = r#"(module
     (func (export "kaudit") (param i32 i32 i32 i32 i32 i32) (result i32) i32.const 1024))"#;
 
 fn started<R: Runtime>(runtime: &R, stack: u32) -> R::Instance {
-    let mut instance = runtime.start(&Given { stack, ..Given::default() }).expect("it starts");
+    let mut instance = runtime.start(&Start { stack: Some(stack), ..Start::default() }).expect("it starts");
     instance.set_clock(NOW_MS * 1_000_000);
     instance
 }
@@ -87,11 +87,11 @@ fn instructions(guest: &[u8], findings: &[Vec<u8>]) -> String {
     let mut sums = [(0, 0); 2];
     for counts in [false, true] {
         for finding in findings {
-            let before = guest.spent();
+            let before = guest.spent().unwrap_or_default();
             let reply = guest.answer(finding).expect("no trap");
             let (sum, records) = &mut sums[usize::from(reply.is_empty())];
             if counts {
-                *sum += guest.spent() - before;
+                *sum += guest.spent().unwrap_or_default() - before;
                 *records += 1;
             }
         }

@@ -81,16 +81,16 @@ fn drivers(root: &Path, only: &str, test: &str, is_release: bool) -> Vec<Box<dyn
         built(&["kaudit-filter-cli"]);
         drivers.push(Box::new(Program::new(&program, &scratch.join("program"))));
     }
-    let driver = file("kaudit-fluent-bit-host", "kaudit-fluent-bit-host");
+    let driver = file("kaudit-fluent-bit-driver", "kaudit-fluent-bit-driver");
     let plugin = file("flb-filter_kaudit.so", "libflb_filter_kaudit.so");
     let plugins = FluentBit::all(&driver, &plugin, scratch);
     if any(&plugins.each_ref().map(FluentBit::name)) {
-        built(&["kaudit-fluent-bit", "kaudit-fluent-bit-host"]);
+        built(&["kaudit-fluent-bit", "kaudit-fluent-bit-driver"]);
         drivers.extend(plugins.map(|host| Box::new(host) as Box<dyn Driver>));
     }
     if any(&["vector-text", "vector-table"]) {
         let module = if is_release {
-            vector::Built { module: dist.join("kaudit.so"), host: dist.join("kaudit-vector-host") }
+            vector::Built { module: dist.join("kaudit.so"), driver: dist.join("kaudit-vector-driver") }
         } else {
             vector::build(target).expect("Vector's module and its host can be built")
         };
@@ -102,7 +102,7 @@ fn drivers(root: &Path, only: &str, test: &str, is_release: bool) -> Vec<Box<dyn
         let page = playground::Playground::open(&scratch.join("playground"));
         drivers.push(Box::new(page.expect("the playground can be built and opened")));
     }
-    for host in Wasm::all(&dist, &target.join("wasm-host/release"), &program, scratch) {
+    for host in Wasm::all(&dist, &target.join("wasm-driver/release"), &program, scratch) {
         let complete = std::env::var_os("KAUDIT_DIST").is_some() && any(&[host.name()]);
         assert!(host.is_built() || !complete, "dist/ lacks what `{}` needs", host.name());
         drivers.push(Box::new(host));

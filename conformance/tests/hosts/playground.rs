@@ -6,8 +6,8 @@ use std::path::Path;
 
 use conformance::case::{Case, Need};
 use conformance::driver::{Driver, Outcome, Run};
-use conformance::program::flatten;
-use kaudit_playground_host::{Browser, build};
+use kaudit_browser_driver::{Browser, build};
+use kaudit_driver::flatten;
 use serde_json::{Value, json};
 
 /// The page in its browser.

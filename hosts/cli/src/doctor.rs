@@ -348,9 +348,9 @@ mod tests {
         let this = env::current_exe().unwrap();
         let target = this.ancestors().nth(3).unwrap();
         // Exports the Lua that is in it, as gnu builds of Vector do.
-        let host = conformance::vector::build(target).unwrap().host;
+        let driver = conformance::vector::build(target).unwrap().driver;
         for (program, expected) in [
-            (host.as_path(), "its Lua takes modules"),
+            (driver.as_path(), "its Lua takes modules"),
             (&this, "its Lua takes no modules: a musl build"),
             (Path::new("/dev/null"), "cannot be read: "),
         ] {

@@ -19,7 +19,7 @@ use crate::input::{self, NOT_AN_OBJECT, Piece, Records};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::report::Account;
-use crate::via::{self, Told, Via};
+use crate::via::{Plugin, Via};
 use crate::{Outcome, clock, config, say};
 
 /// Runs the filter over files and writes the entries that Coralogix would receive
@@ -41,11 +41,11 @@ use crate::{Outcome, clock, config, say};
 ///
 /// A PLUGIN may filter in the engine's place: with --via, records go through the very file that an agent loads, in a
 /// driver program that loads it as the agent does; both stand beside this program, where `cargo xtask dist` puts them.
-/// Counts are then the plugin's own: Fluent Bit's tells them where something was dropped or suppressed. Through
-/// Vector's, all records are held in memory until the input ends, and a line in shape bulk is an item of an envelope,
-/// since the agent makes the envelopes. At the end Fluent Bit's clock is set on, so that what is owed leaves. Its wasm
-/// filter knows no end and tells no counts: a summary leaves in the place of a later record that is dropped, or not at
-/// all.
+/// Counts are then the plugin's own; Fluent Bit's reports them only for intervals in which a record was dropped or
+/// suppressed. Through Vector's module, a line in shape bulk is an item of an envelope, since the agent makes the
+/// envelopes. At the end of the input, Fluent Bit's clock is advanced by a day, so that pending summaries and reports
+/// are written. Its wasm filter has no end and reports no counts: a summary is written in place of a later record that
+/// is dropped, or not at all.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -196,11 +196,11 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
         return Err(Halt::Failed(message.to_owned()));
     }
     let out = BufWriter::new(io::stdout().lock());
-    let mut plugin = via::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
+    let mut plugin = Plugin::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
     // A signal ends the driver program as well.
     let config = config::known(args.config.as_deref());
-    let (outcome, malformed) = over(&args.input, &config, &Interrupt::default(), &mut *plugin)?;
-    let told = Told { malformed, ..plugin.told() };
+    let (outcome, malformed) = over(&args.input, &config, &Interrupt::default(), &mut plugin)?;
+    let told = plugin.told(malformed);
     summary(args.summary, &told, &told.json());
     Ok(outcome)
 }

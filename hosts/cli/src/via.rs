@@ -1,24 +1,23 @@
-//! `run --via`: the records go through the very file that an agent loads, in a driver program that loads it as the agent
-//! does.
+//! `run --via`: the records go through the very file that an agent loads, in a driver that loads it as the agent does.
 //!
-//! The driver is a process apart, so that a crash of the plugin is an error like others. Driver and plugin stand beside
-//! this program, as `cargo xtask dist` puts them; the drivers' own documentation describes their requests and answers.
+//! The driver is a process apart, so that a crash of the plugin is an error like others. Driver and plugin are beside this
+//! program, where `cargo xtask dist` puts them; `kaudit_driver` has the protocol.
 
-mod fluent_bit;
-mod vector;
-mod wasm;
-
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, BufRead as _, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::Write;
+use std::path::Path;
 
 use clap::ValueEnum;
+use kaudit_driver::guest::{self, Directory};
+use kaudit_driver::{Client, Error, Event, Filtered, Level, Line, Record, Start, fluent_bit};
+use kaudit_filter::Time;
 use serde_json::{Map, Value, json};
 
-use crate::Outcome;
-use crate::run::{Halt, Sink};
+use crate::input::Piece;
+use crate::run::{Halt, Recognition, Sink};
+use crate::{Outcome, say};
 
 /// What the records go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,7 +26,7 @@ pub enum Via {
     Engine,
     /// Fluent Bit's plugin, flb-filter_kaudit.so
     FluentBit,
-    /// Vector's module, kaudit.so; entries leave when the input has ended
+    /// Vector's module, kaudit.so
     Vector,
     /// The guest of Fluent Bit's wasm filter, kaudit.wasm
     Wasm,
@@ -38,9 +37,9 @@ impl Via {
     fn names(self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {
             Self::Engine => None,
-            Self::FluentBit => Some(("fluent-bit", "kaudit-fluent-bit-host", "flb-filter_kaudit.so")),
-            Self::Vector => Some(("vector", "kaudit-vector-host", "kaudit.so")),
-            Self::Wasm => Some(("wasm", "kaudit-wamr-host", "kaudit.wasm")),
+            Self::FluentBit => Some(("fluent-bit", "kaudit-fluent-bit-driver", "flb-filter_kaudit.so")),
+            Self::Vector => Some(("vector", "kaudit-vector-driver", "kaudit.so")),
+            Self::Wasm => Some(("wasm", "kaudit-wamr-driver", "kaudit.wasm")),
         }
     }
 
@@ -48,146 +47,205 @@ impl Via {
     pub fn word(self) -> &'static str {
         self.names().map_or("engine", |(word, ..)| word)
     }
+
+    /// Starts the driver with the plugin, `file` or the one beside this program.
+    ///
+    /// # Errors
+    /// A file is missing, or the driver cannot be started.
+    pub fn driver(self, file: Option<&Path>) -> Result<Client, Halt> {
+        let Some((word, driver, plugin)) = self.names() else {
+            return Err(Halt::Failed("--via engine: loads no plugin".to_owned()));
+        };
+        let own = std::env::current_exe().map_err(|error| self.halt(error.into()))?;
+        let driver = own.with_file_name(driver);
+        let file = match file {
+            // A bare name would be looked for among the system's libraries.
+            Some(file) => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+            None => own.with_file_name(plugin),
+        };
+        for (what, path) in [("driver program", &driver), ("plugin", &file)] {
+            if !path.is_file() {
+                let path = path.display();
+                let message = format!("no {what} `{path}`; `cargo xtask dist` builds it into dist/");
+                return Err(Halt::Failed(format!("--via {word}: {message}")));
+            }
+        }
+        if self == Self::Vector && !file.ends_with(plugin) {
+            let message =
+                format!("--plugin {}: expected a file `{plugin}`, by which Lua finds it", file.display());
+            return Err(Halt::Failed(message));
+        }
+        Client::start(&driver, &[file]).map_err(|error| self.halt(error))
+    }
+
+    /// What an instance with a configuration file is started with, and the directory that it may read until the end. In
+    /// 1970 the guest is old enough to limit rates from the first record on.
+    ///
+    /// # Errors
+    /// The configuration cannot be copied.
+    pub fn start(self, config: Option<&Path>) -> Result<(Start, Option<Directory>), Halt> {
+        if self == Self::Wasm {
+            let directory = Directory::new(config).map_err(|error| self.halt(error.into()))?;
+            let path = Some(directory.path().to_owned());
+            let start = Start { stack: Some(guest::STACK), directory: path, ..Start::default() };
+            return Ok((start, Some(directory)));
+        }
+        let intervals: &[&str] =
+            if self == Self::FluentBit { &["stats_interval", "reload_interval"] } else { &[] };
+        let config = config.map(|config| ("config_file", json!(config.to_string_lossy())));
+        let options = intervals.iter().map(|interval| (*interval, json!("1d"))).chain(config);
+        Ok((Start::new(0, options), None))
+    }
+
+    /// Why a run ends.
+    pub fn halt(self, error: Error) -> Halt {
+        match error {
+            Error::Refused(lines) => {
+                Halt::Refused(severe(&lines).map(|line| line.message().to_owned()).collect())
+            }
+            Error::Failed(error) => Halt::Failed(format!("--via {}: {error}", self.word())),
+        }
+    }
+
+    /// The line for an event: the envelope in it, or Vector's message, or all of it.
+    fn line(self, body: &str) -> Cow<'_, str> {
+        let line = match self {
+            Self::FluentBit => fluent_bit::envelope(body),
+            Self::Vector => serde_json::from_str::<Value>(body)
+                .ok()
+                .and_then(|log| Some(log.get("message")?.as_str()?.to_owned())),
+            Self::Engine | Self::Wasm => None,
+        };
+        line.map_or(Cow::Borrowed(body), Cow::Owned)
+    }
+}
+
+/// Errors and warnings.
+fn severe(lines: &[Line]) -> impl Iterator<Item = &Line> {
+    lines.iter().filter(|line| line.level <= Level::Warning)
 }
 
 /// A plugin in its driver.
-pub trait Plugin: Sink {
-    /// The accounting of the run, after its end, without malformed records.
-    fn told(&self) -> Told;
-}
-
-/// A driver program and the plugin that it loads.
-pub struct Found {
-    /// The word of the command line.
-    pub word: &'static str,
-    /// The driver program.
-    pub driver: PathBuf,
-    /// The plugin.
-    pub plugin: PathBuf,
-}
-
-/// Finds the driver and the plugin, `file` or the one beside this program.
-///
-/// # Errors
-/// One of them is missing.
-pub fn find(via: Via, file: Option<&Path>) -> Result<Found, Halt> {
-    let Some((word, driver, plugin)) = via.names() else {
-        return Err(Halt::Failed("--via engine: loads no plugin".to_owned()));
-    };
-    let absent = |what: &str, path: &Path| {
-        let path = path.display();
-        Halt::Failed(format!("--via {word}: no {what} `{path}`; `cargo xtask dist` builds it into dist/"))
-    };
-    let own = std::env::current_exe().map_err(|error| Halt::Failed(format!("--via {word}: {error}")))?;
-    let driver = own.with_file_name(driver);
-    let file = match file {
-        // A bare name would be looked for among the system's libraries.
-        Some(file) => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
-        None => own.with_file_name(plugin),
-    };
-    if !driver.is_file() {
-        return Err(absent("driver program", &driver));
-    }
-    if !file.is_file() {
-        return Err(absent("plugin", &file));
-    }
-    if via == Via::Vector && !file.ends_with(plugin) {
-        let message =
-            format!("--plugin {}: expected a file `{plugin}`, by which Lua finds it", file.display());
-        return Err(Halt::Failed(message));
-    }
-    Ok(Found { word, driver, plugin: file })
-}
-
-/// Starts the driver with the plugin, `file` or the one beside this program. Lines leave to `out`.
-///
-/// # Errors
-/// A file is missing, or the plugin refuses the configuration.
-pub fn start<'a>(
+pub struct Plugin<W> {
     via: Via,
-    file: Option<&Path>,
-    config: Option<&Path>,
-    out: impl Write + 'a,
-) -> Result<Box<dyn Plugin + 'a>, Halt> {
-    let Found { word, driver, plugin } = find(via, file)?;
-    let lines = Lines { out, count: 0 };
-    Ok(match via {
-        Via::Vector => {
-            Box::new(vector::Vector::new(Driver::start(word, &driver, &[])?, &plugin, config, lines))
-        }
-        Via::Wasm => Box::new(wasm::Wasm::start(Driver::start(word, &driver, &[plugin])?, config, lines)?),
-        _ => {
-            let driver = Driver::start(word, &driver, &[plugin])?;
-            Box::new(fluent_bit::FluentBit::start(driver, config, lines)?)
-        }
-    })
-}
-
-/// A driver's process.
-pub struct Driver {
-    /// The word of the command line.
-    pub word: &'static str,
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Driver {
-    /// Starts the program.
-    pub fn start(word: &'static str, program: &Path, arguments: &[PathBuf]) -> Result<Self, Halt> {
-        let start = || {
-            let mut command = Command::new(program);
-            let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-            let piped = || io::Error::other("it has no pipes");
-            let requests = child.stdin.take().ok_or_else(piped)?;
-            let answers = BufReader::new(child.stdout.take().ok_or_else(piped)?);
-            Ok(Self { word, child, requests, answers })
-        };
-        start().map_err(|error: io::Error| {
-            Halt::Failed(format!("--via {word}: cannot start `{}`: {error}", program.display()))
-        })
-    }
-
-    /// Sends requests. Where the driver is gone, its status tells more than the broken pipe.
-    pub fn send(&mut self, requests: &[u8]) -> Result<(), Halt> {
-        self.requests.write_all(requests).and_then(|()| self.requests.flush()).map_err(|_| self.dead())
-    }
-
-    /// The next line of an answer.
-    pub fn line(&mut self) -> Result<String, Halt> {
-        let mut line = String::new();
-        match self.answers.read_line(&mut line) {
-            Ok(length) if length > 0 && line.ends_with('\n') => {
-                line.truncate(line.trim_end().len());
-                Ok(line)
-            }
-            // Cut off within a line, it died as well.
-            _ => Err(self.dead()),
-        }
-    }
-
-    fn dead(&mut self) -> Halt {
-        let how = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-        Halt::Failed(format!("--via {}: the driver program ended amid the run: {how}", self.word))
-    }
-
-    /// An answer that no driver gives.
-    pub fn strange(&self, answer: &str) -> Halt {
-        Halt::Failed(format!("--via {}: unexpected answer of the driver program: `{answer}`", self.word))
-    }
-}
-
-/// Where lines go, and how many went.
-struct Lines<W> {
+    client: Client,
+    _directory: Option<Directory>,
     out: W,
-    count: u64,
+    /// The next chunk, its length in bytes, and when it arrives.
+    chunk: Vec<Record>,
+    bytes: usize,
+    at: Time,
+    told: Told,
+    failed: bool,
 }
 
-impl<W: Write> Lines<W> {
-    /// Writes a JSON value on one line: within it a line's end is white space.
-    fn write(&mut self, text: &str) -> io::Result<()> {
-        self.count += 1;
-        writeln!(self.out, "{}", text.replace(['\n', '\r'], " "))
+/// Agents' chunks are of about 2 MB.
+const FULL: usize = 2 << 20;
+
+/// How far Fluent Bit's clock is advanced after the last record, seconds, so that pending summaries and reports are emitted:
+/// the plugin writes them into chunks, and after the last there is none.
+const DRAIN: [i64; 3] = [2 * 60, 125 * 60, 25 * 60 * 60];
+
+impl<W: Write> Plugin<W> {
+    /// Starts the plugin, `file` or the one beside this program, in its driver. Lines are written to `out`.
+    ///
+    /// # Errors
+    /// A file is missing, or the plugin refuses the configuration.
+    pub fn start(via: Via, file: Option<&Path>, config: Option<&Path>, out: W) -> Result<Self, Halt> {
+        let mut client = via.driver(file)?;
+        let (start, directory) = via.start(config)?;
+        let log = client.start_instance(start).map_err(|error| via.halt(error))?;
+        severe(&log).for_each(|line| say(format_args!("{}", line.message())));
+        let told = Told { via: via.word(), records: 0, lines: 0, malformed: 0, statistics: BTreeMap::new() };
+        let (chunk, at) = (Vec::new(), Time::from_nanos(0));
+        Ok(Self { via, client, _directory: directory, out, chunk, bytes: 0, at, told, failed: false })
+    }
+
+    /// The accounting of the run, after its end.
+    pub fn told(self, malformed: u64) -> Told {
+        Told { malformed, ..self.told }
+    }
+
+    /// Filters the chunk.
+    fn call(&mut self, now: Time) -> Result<(), Halt> {
+        let records = std::mem::take(&mut self.chunk);
+        self.bytes = 0;
+        let before = self.told.records - records.len() as u64;
+        let filtered = self.client.chunk(now.nanos(), records).map_err(|error| self.via.halt(error))?;
+        let Filtered { events, lost, log, .. } = filtered;
+        self.write(&events)?;
+        for lost in lost {
+            // Fluent Bit goes on with the next.
+            self.failed = true;
+            let number = before + lost.record as u64 + 1;
+            say(format_args!("--via {}: record {number} is lost: {}", self.via.word(), lost.reason));
+        }
+        self.log(&log);
+        Ok(())
+    }
+
+    /// Writes each event on one line: within JSON a line's end is white space.
+    fn write(&mut self, events: &[Event]) -> Result<(), Halt> {
+        for event in events {
+            self.told.lines += 1;
+            writeln!(self.out, "{}", self.via.line(&event.body).replace(['\n', '\r'], " "))?;
+        }
+        Ok(())
+    }
+
+    /// Adds statistics, and prints errors and warnings.
+    fn log(&mut self, lines: &[Line]) {
+        for (name, count) in lines.iter().filter_map(|line| fluent_bit::statistics(line.message())).flatten()
+        {
+            *self.told.statistics.entry(name.to_owned()).or_default() += count;
+        }
+        for line in severe(lines) {
+            self.failed |= line.level == Level::Error;
+            say(format_args!("{}", line.message()));
+        }
+    }
+}
+
+impl<W: Write> Sink for Plugin<W> {
+    fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
+        if !self.chunk.is_empty() && (self.at != now || self.bytes > FULL) {
+            self.call(self.at)?;
+        }
+        self.at = now;
+        self.bytes += piece.bytes.len();
+        self.told.records += 1;
+        self.chunk.push(if self.via == Via::FluentBit && piece.fault.is_some() {
+            // Fluent Bit's inputs put lines there.
+            Record::Text(json!({ "log": String::from_utf8_lossy(piece.bytes) }).to_string())
+        } else {
+            Record::new(piece.bytes)
+        });
+        Ok(Recognition::Unknown)
+    }
+
+    fn flush(&mut self) -> Result<(), Halt> {
+        if !self.chunk.is_empty() {
+            self.call(self.at)?;
+        }
+        Ok(self.out.flush()?)
+    }
+
+    fn finish(&mut self, now: Time) -> Result<Outcome, Halt> {
+        self.flush()?;
+        let drain: &[i64] = if self.via == Via::FluentBit { &DRAIN } else { &[] };
+        for seconds in drain {
+            self.call(Time::from_nanos(now.nanos().saturating_add(seconds * 1_000_000_000)))?;
+        }
+        let stopped = self.client.stop().map_err(|error| self.via.halt(error))?;
+        self.write(&stopped.events)?;
+        self.log(&stopped.log);
+        self.told.statistics.extend(stopped.statistics);
+        let errors = self.client.finish().map_err(|error| self.via.halt(error))?;
+        if !errors.is_empty() {
+            say(format_args!("{}", errors.trim_end()));
+        }
+        self.out.flush()?;
+        Ok(if self.failed { Outcome::Failed } else { Outcome::Done })
     }
 }
 
@@ -264,9 +322,4 @@ impl fmt::Display for Told {
         }
         Ok(())
     }
-}
-
-/// The end of a run in which the plugin logged an error of its own, or did not.
-fn ended(failed: bool) -> Outcome {
-    if failed { Outcome::Failed } else { Outcome::Done }
 }

@@ -1,16 +1,17 @@
 //! `kaudit-filter run --via` through the built plugins: the same entries as from the engine itself.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
 const NOON: &str = "2026-03-17T12:00:00Z";
 const DRIVERS: [(&str, &str, &str); 2] = [
-    ("fluent-bit", "kaudit-fluent-bit-host", "flb-filter_kaudit.so"),
-    ("vector", "kaudit-vector-host", "kaudit.so"),
+    ("fluent-bit", "kaudit-fluent-bit-driver", "flb-filter_kaudit.so"),
+    ("vector", "kaudit-vector-driver", "kaudit.so"),
 ];
 
 fn root() -> PathBuf {
@@ -22,8 +23,13 @@ fn directory(test: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("via").join(test);
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_kaudit-filter"), directory.join("kaudit-filter")).unwrap();
+    // Linked instead of copied: while another test forks, a file that was just written cannot be run.
+    fs::hard_link(env!("CARGO_BIN_EXE_kaudit-filter"), directory.join("kaudit-filter")).unwrap();
     directory
+}
+
+fn put(from: &Path, to: &Path) {
+    std::os::unix::fs::symlink(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
 }
 
 /// A directory as `cargo xtask dist` fills it, with debug builds.
@@ -31,7 +37,7 @@ fn dist() -> &'static Path {
     static DIST: OnceLock<PathBuf> = OnceLock::new();
     DIST.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let packages = ["--package", "kaudit-fluent-bit", "--package", "kaudit-fluent-bit-host"];
+        let packages = ["--package", "kaudit-fluent-bit", "--package", "kaudit-fluent-bit-driver"];
         let built =
             Command::new(env!("CARGO")).args(["build", "--quiet", "--locked"]).args(packages).status();
         assert!(built.unwrap().success());
@@ -39,11 +45,11 @@ fn dist() -> &'static Path {
         let dist = directory("dist");
         for (from, to) in [
             (target.join("debug/libflb_filter_kaudit.so"), "flb-filter_kaudit.so"),
-            (target.join("debug/kaudit-fluent-bit-host"), "kaudit-fluent-bit-host"),
+            (target.join("debug/kaudit-fluent-bit-driver"), "kaudit-fluent-bit-driver"),
             (vector.module, "kaudit.so"),
-            (vector.host, "kaudit-vector-host"),
+            (vector.driver, "kaudit-vector-driver"),
         ] {
-            fs::copy(&from, dist.join(to)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+            put(&from, &dist.join(to));
         }
         dist
     })
@@ -152,15 +158,12 @@ fn what_is_missing_or_wrong_is_said() {
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains("colour"), "{}", said(&output));
 
-        // A driver that dies as a crash of the plugin lets it die.
         let broken = directory(&format!("broken-{via}"));
-        fs::copy(dist().join(plugin), broken.join(plugin)).unwrap();
-        fs::write(broken.join(driver), "#!/bin/sh\nread -r line\nkill -SEGV $$\n").unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(broken.join(driver), mode).unwrap();
+        put(&dist().join(plugin), &broken.join(plugin));
+        put(&root().join("hosts/cli/tests/data/dies.sh"), &broken.join(driver));
         let output = run(&broken, &["--via", via, "examples/findings/activity.ndjson"]);
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        let died = format!("kaudit-filter: --via {via}: the driver program ended amid the run: signal: 11");
+        let died = format!("kaudit-filter: --via {via}: the driver ended during `start`: signal: 11");
         assert!(said(&output).contains(&died), "{}", said(&output));
     }
     for (arguments, mistake) in [
@@ -191,6 +194,27 @@ fn malformed_records_and_those_on_many_lines_go_through() {
 }
 
 #[test]
+fn lines_are_written_while_the_input_is_open() {
+    let findings = fs::read_to_string(root().join("examples/findings/activity.ndjson")).unwrap();
+    let mut findings = findings.lines();
+    for (via, ..) in DRIVERS {
+        let mut command = Command::new(dist().join("kaudit-filter"));
+        command.args(["run", "--now", NOON, "--via", via]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut run = command.stderr(Stdio::null()).spawn().unwrap();
+        let (mut input, mut lines) =
+            (run.stdin.take().unwrap(), BufReader::new(run.stdout.take().unwrap()).lines());
+        for _ in 0..2 {
+            writeln!(input, "{}", findings.next().unwrap()).unwrap();
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.starts_with('{'), "{via}: {line}");
+        }
+        drop(input);
+        assert!(lines.next().is_none(), "{via}");
+        assert!(run.wait().unwrap().success(), "{via}");
+    }
+}
+
+#[test]
 fn a_bench_takes_the_same_through_every_door() {
     let json = directory("bench").join("report.json");
     let arguments =
@@ -212,13 +236,13 @@ fn a_bench_takes_the_same_through_every_door() {
 #[test]
 fn the_guest_gives_the_entries_of_the_engine() {
     let dist = directory("guest");
-    for file in ["kaudit.wasm", "kaudit-wamr-host"] {
+    for file in ["kaudit.wasm", "kaudit-wamr-driver"] {
         let built = root().join("dist").join(file);
         if !built.is_file() && std::env::var_os("KAUDIT_DIST").is_none() {
             eprintln!("not run: no dist/{file}; `cargo xtask test` builds it");
             return;
         }
-        fs::copy(&built, dist.join(file)).unwrap_or_else(|error| panic!("{}: {error}", built.display()));
+        put(&built, &dist.join(file));
     }
     let findings = ["examples/findings/detections.ndjson", "examples/findings/activity.ndjson"];
     for config in [Some("examples/kaudit.yaml"), None] {

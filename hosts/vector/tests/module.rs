@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use conformance::vector::{self, Built, Vector, Way};
+use conformance::vector::{self, Built, Ran, Vector, Way};
+use kaudit_driver::{Error, Record};
 use serde_json::{Value, json};
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the scratch directory is in target");
-    vector::build(target).expect("module and host can be built")
+    vector::build(target).expect("module and driver can be built")
 });
 
 /// A directory of a test's own.
@@ -28,21 +29,21 @@ fn finding() -> Value {
     serde_json::from_str(FINDING).expect("the finding is JSON")
 }
 
-/// Runs events and gives what the host answers.
-fn ask(test: &str, options: &Value, events: Vec<Value>) -> Value {
-    let at = |mut event: Value| {
-        event["at"] = NOW.into();
-        event
-    };
-    let events: Vec<Value> = events.into_iter().map(at).collect();
-    Vector::new(Way::Text, &BUILT, &scratch(test)).ask(options, &events).expect("the host answers")
+/// Runs events and returns the result.
+fn ask(test: &str, options: &Value, events: Vec<Value>) -> Result<Ran, Error> {
+    let arrival = |mut event: Value| (NOW, Record::Log(event["log"].take()));
+    let events = events.into_iter().map(arrival).collect();
+    Vector::new(Way::Text, &BUILT, &scratch(test)).ask(options, events)
+}
+
+fn ran(test: &str, options: &Value, events: Vec<Value>) -> Ran {
+    ask(test, options, events).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Runs events and gives what was emitted.
 #[expect(clippy::needless_pass_by_value, reason = "the calls read better")]
 fn emitted(test: &str, options: Value, events: Vec<Value>) -> Vec<Value> {
-    let answer = ask(test, &options, events);
-    answer["ran"]["events"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+    ran(test, &options, events).events
 }
 
 #[test]
@@ -79,9 +80,8 @@ fn mistakes_are_told_all_at_once_and_stop_the_start() {
         ),
     ];
     for (options, expected) in table {
-        let answer = ask("mistakes", options, Vec::new());
-        let mut lines: Vec<&str> =
-            answer["refused"].as_str().unwrap_or_else(|| panic!("{answer}")).lines().collect();
+        let Err(Error::Refused(lines)) = ask("mistakes", options, Vec::new()) else { panic!("{options}") };
+        let mut lines: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         lines.sort_unstable();
         let mut expected = expected.to_vec();
         expected.sort_unstable();
@@ -221,12 +221,10 @@ fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
         ("table", json!({ "records": list, "host": "node-1" })),
         ("namespace", Value::from(lines.as_str())),
     ] {
-        let answer = ask("batches", &options, vec![json!({ "log": log })]);
-        let ran = &answer["ran"];
-        assert_eq!(ran["verdicts"], json!(["kept", "dropped: entity-no-match", "kept", "kept"]), "{answer}");
-        let entries: Vec<Value> = ran["events"]
-            .as_array()
-            .expect("events")
+        let ran = ran("batches", &options, vec![json!({ "log": log })]);
+        assert_eq!(ran.verdicts, ["kept", "dropped: entity-no-match", "kept", "kept"], "{ran:?}");
+        let entries: Vec<Value> = ran
+            .events
             .iter()
             .map(|event| {
                 let text = &event["message"];
@@ -238,8 +236,8 @@ fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
             })
             .collect();
         let entities: Vec<&Value> = entries.iter().map(|entry| &entry["text"]["eid"]).collect();
-        assert_eq!(entities, ["a", "c", "d"], "{answer}");
-        assert_eq!((&ran["stats"]["batches"], &ran["stats"]["batch-items"]), (&json!(1), &json!(4)));
+        assert_eq!(entities, ["a", "c", "d"], "{ran:?}");
+        assert_eq!((ran.statistics["batches"], ran.statistics["batch-items"]), (1, 4));
     }
 }
 
@@ -278,14 +276,12 @@ fn a_finding_that_the_log_contains_leaves_alone() {
 fn no_error_loses_an_event() {
     let mut log = finding();
     log["spoil"] = "clock".into();
-    let answer = ask("errors", &json!({}), vec![json!({ "log": log }), json!({ "log": finding() })]);
-    let ran = &answer["ran"];
-    let verdict = ran["verdicts"][0].as_str().unwrap_or_default();
-    let error = verdict.strip_prefix("failed: ").unwrap_or_else(|| panic!("{answer}"));
+    let ran = ran("errors", &json!({}), vec![json!({ "log": log }), json!({ "log": finding() })]);
+    let error = ran.verdicts[0].strip_prefix("failed: ").unwrap_or_else(|| panic!("{ran:?}"));
     log["kaudit_filter"] = json!({ "error": error });
-    assert_eq!(ran["events"][0], log);
-    assert_eq!(ran["verdicts"][1], "kept");
-    assert_eq!((&ran["stats"]["failed"], &ran["stats"]["records"]), (&json!(1), &json!(1)));
+    assert_eq!(ran.events[0], log);
+    assert_eq!(ran.verdicts[1], "kept");
+    assert_eq!((ran.statistics["failed"], ran.statistics["records"]), (1, 1));
 }
 
 #[test]
@@ -295,14 +291,9 @@ fn what_emit_refuses_keeps_its_content() {
     let line = json!({ "message": FINDING, "kaudit_filter": { "mine": 1 }, "spoil": "event" });
     let lines = json!({ "message": format!("{FINDING}\n{FINDING}"), "spoil": "event" });
     for mut log in [log, line, lines] {
-        let answer = ask("refused", &json!({}), vec![json!({ "log": log })]);
-        let ran = &answer["ran"];
-        assert_eq!(
-            (&ran["stats"]["failed"], ran["events"].as_array().map(Vec::len)),
-            (&json!(1), Some(1)),
-            "{answer}"
-        );
-        let mut left = ran["events"][0].clone();
+        let ran = ran("refused", &json!({}), vec![json!({ "log": log })]);
+        assert_eq!((ran.statistics["failed"], ran.events.len()), (1, 1), "{ran:?}");
+        let mut left = ran.events[0].clone();
         // What no event can hold is text now.
         let spoil = left["spoil"].take();
         assert!(

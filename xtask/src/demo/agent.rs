@@ -1,14 +1,11 @@
 //! The agent of the demo: the built plugin, in a process that loads it and calls it as Fluent Bit does.
 
-use std::fmt::{Display, Write as _};
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
 
+use kaudit_driver::{Client, Line, Record, Start, fluent_bit};
 use serde_json::Value;
 
-use crate::shell::{Done, root, show};
+use crate::shell::{Done, root};
 
 /// What an agent with the plugin did with the records.
 pub struct Ran {
@@ -29,49 +26,22 @@ impl Ran {
 
 /// Puts records through the plugin: all at once, and after a while, when a summary is due, nothing.
 pub fn run(driver: &Path, plugin: &Path, config: &str, records: &[String], now_ms: i64) -> Done<Ran> {
-    let mut requests =
-        format!("option config_file {config}\noption stats_interval 1d\nnow {now_ms}000000\nstart\n");
-    for record in records {
-        let _ = writeln!(requests, "event {record}");
-    }
-    let _ = write!(requests, "call\nnow {}000000\ncall\nstop\n", now_ms + 120_000);
-
-    let mut command = Command::new(driver);
-    command.arg(plugin).current_dir(root()).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let shown = show(&command);
-    let fault = |what: &dyn Display| format!("`{shown}`: {what}");
-    let mut child = command.spawn().map_err(|error| fault(&error))?;
-    let mut stdin = child.stdin.take().ok_or_else(|| fault(&"has no input"))?;
-    let feeder = thread::spawn(move || stdin.write_all(requests.as_bytes()));
-    let output = child.wait_with_output().map_err(|error| fault(&error))?;
-    let fed = feeder.join().is_ok_and(|fed| fed.is_ok());
-    if !output.status.success() || !fed {
-        return Err(fault(&output.status));
-    }
-    read(&String::from_utf8_lossy(&output.stdout))
-}
-
-fn read(answers: &str) -> Done<Ran> {
+    let mut client = Client::start(driver, &[plugin])?;
+    let config = root().join(config).to_string_lossy().into_owned();
+    let options = [("config_file", config.into()), ("stats_interval", "1d".into())];
+    let at = now_ms * 1_000_000;
+    let mut log = client.start_instance(Start::new(at, options))?;
     let mut ran = Ran { chunks: Vec::new(), statistics: Vec::new() };
-    for line in answers.lines() {
-        match line.split_once(' ').unwrap_or((line, "")) {
-            ("refused", _) => return Err(format!("the plugin refused to start:\n{answers}")),
-            ("untouched" | "dropped" | "replaced", _) => ran.chunks.push(Vec::new()),
-            ("event", rest) => {
-                let body = rest.split_once(' ').map_or("", |(_, body)| body);
-                let entry =
-                    serde_json::from_str(body).map_err(|error| format!("not an entry: {error}: {body}"))?;
-                ran.chunks.last_mut().ok_or("an event outside a chunk")?.push(entry);
-            }
-            ("log", text) => {
-                let counters = text.split_once("statistics: ").map_or("", |(_, counters)| counters);
-                let counters = counters.split(' ').filter_map(|counter| counter.split_once('='));
-                ran.statistics.extend(
-                    counters.filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?))),
-                );
-            }
-            _ => {}
-        }
+    let records = records.iter().cloned().map(Record::Text).collect();
+    for (at, records) in [(at, records), (at + 120_000_000_000, Vec::new())] {
+        let filtered = client.chunk(at, records)?;
+        let entries = filtered.events.iter().map(|event| serde_json::from_str(&event.body));
+        let entries: Result<_, _> = entries.collect();
+        ran.chunks.push(entries.map_err(|error| format!("not an entry: {error}"))?);
+        log.extend(filtered.log);
     }
+    log.extend(client.stop()?.log);
+    let counters = log.iter().map(Line::message).filter_map(fluent_bit::statistics).flatten();
+    ran.statistics = counters.map(|(name, count)| (name.to_owned(), count)).collect();
     Ok(ran)
 }

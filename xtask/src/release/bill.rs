@@ -34,12 +34,12 @@ const DELIVERED: [(&str, &[&str]); 2] = [
             "kaudit-filter-cli",
             "kaudit-fluent-bit",
             "kaudit-vector",
-            "kaudit-fluent-bit-host",
+            "kaudit-fluent-bit-driver",
             "kaudit-wasm",
             "kaudit-playground",
         ],
     ),
-    ("hosts/vector/host/", &["kaudit-vector-host"]),
+    ("drivers/vector/", &["kaudit-vector-driver"]),
 ];
 
 /// Packages whose source in another language is compiled into what is delivered, though cargo says that they only build.

@@ -37,11 +37,15 @@ const NATIVE: [(&[&str], &str, &str); 5] = [
         "flb-filter_kaudit.so",
     ),
     (&["rustc", "--package", "kaudit-vector", "--crate-type", "cdylib"], "libkaudit.so", "kaudit.so"),
-    (&["build", "--package", "kaudit-fluent-bit-host"], "kaudit-fluent-bit-host", "kaudit-fluent-bit-host"),
     (
-        &["build", "--manifest-path", "hosts/vector/host/Cargo.toml"],
-        "kaudit-vector-host",
-        "kaudit-vector-host",
+        &["build", "--package", "kaudit-fluent-bit-driver"],
+        "kaudit-fluent-bit-driver",
+        "kaudit-fluent-bit-driver",
+    ),
+    (
+        &["build", "--manifest-path", "drivers/vector/Cargo.toml"],
+        "kaudit-vector-driver",
+        "kaudit-vector-driver",
     ),
 ];
 

@@ -1,10 +1,15 @@
-//! What records go through: the engine here, or an agent's plugin in its driver program, which times itself.
+//! What records go through: the engine here, or an agent's plugin in its driver, which times itself.
 
 use std::path::Path;
+use std::time::Duration;
 
-use super::corpus::Corpus;
+use kaudit_driver::guest::Directory;
+use kaudit_driver::{self as driver, Client, Start};
+use serde_json::json;
+
+use super::corpus::{Corpus, Record};
 use crate::run::Halt;
-use crate::via::{self, Driver, Via};
+use crate::via::Via;
 
 /// What takes all records, round after round.
 pub trait Door {
@@ -23,20 +28,19 @@ pub struct Round {
     pub resident_kb: Option<u64>,
 }
 
-/// A plugin in its driver. All drivers understand the same requests, one a line:
-///
-/// | request | meaning |
-/// |---|---|
-/// | `chunk NANOSECONDS` | begins a chunk that arrives at this time |
-/// | `record TEXT` | a record of it; JSON, or a line of text |
-/// | `resident` | answered with `resident KB`, the process's memory |
-/// | `round` | a new filter, warmed up, sees all chunks; answered with `round NANOSECONDS LEFT RESIDENT_KB`, or `refused` or `failed` and a line of words |
+/// A plugin in its driver, which holds the records.
 pub struct Plugin {
-    driver: Driver,
+    via: Via,
+    client: Client,
+    start: Start,
+    _directory: Option<Directory>,
     records: usize,
     /// Resident memory before the first filter was made.
     before_kb: u64,
 }
+
+/// The time that a driver has for a round: a gigabyte of records, interpreted.
+const LIMIT: Duration = Duration::from_hours(1);
 
 impl Plugin {
     /// Starts the driver and hands it the records.
@@ -44,46 +48,32 @@ impl Plugin {
     /// # Errors
     /// A file is missing, or the driver cannot be started.
     pub fn start(via: Via, config: Option<&Path>, corpus: &Corpus) -> Result<Self, Halt> {
-        let found = via::find(via, None)?;
-        let mut arguments = vec!["--rounds".into()];
-        if let Some(config) = config {
-            arguments.extend(["--config".into(), std::path::absolute(config)?]);
+        let mut client = via.driver(None)?.with_limit(LIMIT);
+        let (mut start, directory) = via.start(config)?;
+        if via == Via::FluentBit {
+            // The intervals of its statistics and of reloading begin here.
+            start.at = corpus.chunks.first().map_or(0, |chunk| chunk.at.nanos());
         }
-        arguments.push(found.plugin);
-        let mut driver = Driver::start(found.word, &found.driver, &arguments)?;
+        let record = |record: &Record| match via {
+            // Fluent Bit hands its filter objects only.
+            Via::Wasm if !record.json.starts_with('{') => json!({ "log": record.json }).to_string(),
+            _ => record.json.clone(),
+        };
         for chunk in &corpus.chunks {
-            let mut requests = format!("chunk {}\n", chunk.at.nanos()).into_bytes();
-            for record in &chunk.records {
-                requests.extend_from_slice(b"record ");
-                requests.extend_from_slice(record.json.as_bytes());
-                requests.push(b'\n');
-            }
-            driver.send(&requests)?;
+            let records = chunk.records.iter().map(|given| driver::Record::Text(record(given))).collect();
+            client.hold(chunk.at.nanos(), records).map_err(|error| via.halt(error))?;
         }
-        driver.send(b"resident\n")?;
-        let answer = driver.line()?;
-        let before_kb = answer.strip_prefix("resident ").and_then(|kb| kb.parse().ok());
-        let before_kb = before_kb.ok_or_else(|| driver.strange(&answer))?;
-        Ok(Self { driver, records: corpus.records, before_kb })
+        let before_kb = client.resident_kb().map_err(|error| via.halt(error))?;
+        Ok(Self { via, client, start, _directory: directory, records: corpus.records, before_kb })
     }
 }
 
 impl Door for Plugin {
     fn round(&mut self) -> Result<Round, Halt> {
-        self.driver.send(b"round\n")?;
-        let answer = self.driver.line()?;
-        let words: Vec<&str> = answer.splitn(2, ' ').collect();
-        match words[..] {
-            ["refused", mistake] => Err(Halt::Refused(vec![mistake.to_owned()])),
-            ["failed", error] => Err(Halt::Failed(format!("--via {}: {error}", self.driver.word))),
-            ["round", numbers] => {
-                let numbers: Vec<u64> = numbers.split(' ').filter_map(|number| number.parse().ok()).collect();
-                let [ns, left, resident] = numbers[..] else { return Err(self.driver.strange(&answer)) };
-                #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
-                let ns = ns as f64 / self.records as f64;
-                Ok(Round { ns, left, resident_kb: Some(resident.saturating_sub(self.before_kb)) })
-            }
-            _ => Err(self.driver.strange(&answer)),
-        }
+        let round = self.client.round(self.start.clone()).map_err(|error| self.via.halt(error))?;
+        #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
+        let ns = round.nanos as f64 / self.records as f64;
+        let resident_kb = round.resident_kb.saturating_sub(self.before_kb);
+        Ok(Round { ns, left: round.events, resident_kb: Some(resident_kb) })
     }
 }

@@ -1,7 +1,10 @@
 //! The engine in this process, over either encoding: its rounds, and each record by itself.
 
+use std::convert::Infallible;
+
 use kaudit_bench::Encoding;
-use kaudit_bench::rounds::{clock, cpu_ns};
+use kaudit_bench::rounds::clock;
+use kaudit_driver::repeat;
 use kaudit_filter::config::Config;
 use kaudit_filter::record::Record as FilterRecord;
 use kaudit_filter::stats::Reason;
@@ -19,9 +22,6 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 const BEFORE_MS: i64 = 10 * 365 * 86_400_000;
 /// How many records warm a filter up.
 const WARM: usize = 20_000;
-/// What takes less is repeated, with a new filter each time, until it has taken so long, or with the making of filters
-/// five times as long.
-const SHORT_NS: u64 = 20_000_000;
 /// How often single records are measured; the least counts.
 const SINGLES: usize = 5;
 
@@ -146,36 +146,31 @@ pub struct Engine<'c> {
 
 impl Door for Engine<'_> {
     fn round(&mut self) -> Result<Round, Halt> {
-        let (mut spent, mut passes, mut left) = (0, 0, 0);
-        let began = cpu_ns();
-        while passes == 0 || (spent < SHORT_NS && cpu_ns() - began < 5 * SHORT_NS) {
+        let (nanos, left) = repeat(|timer| -> Result<u64, Halt> {
             let mut worker = Worker::warm(self.config, self.corpus, self.encoding)?;
-            let start = cpu_ns();
-            left = worker.pass();
-            spent += cpu_ns() - start;
-            passes += 1;
-        }
-        Ok(Round { ns: per(spent, self.corpus.records * passes), left, resident_kb: None })
+            Ok(timer.time(|| worker.pass()))
+        })?;
+        Ok(Round { ns: per(nanos, self.corpus.records), left, resident_kb: None })
     }
 }
 
 /// Copying the records' bytes and nothing more.
 pub fn copy(corpus: &Corpus) -> f64 {
     let mut out: Vec<u8> = Vec::with_capacity(4 << 20);
-    let start = cpu_ns();
-    let (mut spent, mut passes) = (0, 0);
-    while passes == 0 || spent < SHORT_NS {
-        for chunk in &corpus.chunks {
-            out.clear();
-            for record in &chunk.records {
-                out.extend_from_slice(std::hint::black_box(record.json.as_bytes()));
+    let copied = repeat(|timer| -> Result<(), Infallible> {
+        timer.time(|| {
+            for chunk in &corpus.chunks {
+                out.clear();
+                for record in &chunk.records {
+                    out.extend_from_slice(std::hint::black_box(record.json.as_bytes()));
+                }
+                std::hint::black_box(&mut out);
             }
-            std::hint::black_box(&mut out);
-        }
-        passes += 1;
-        spent = cpu_ns() - start;
-    }
-    per(spent, corpus.records * passes)
+        });
+        Ok(())
+    });
+    let Ok((nanos, ())) = copied;
+    per(nanos, corpus.records)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]

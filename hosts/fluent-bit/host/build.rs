@@ -1,6 +1,0 @@
-//! The plugin finds the host's functions among the symbols that the executable exports, as Fluent Bit's does.
-
-fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-link-arg-bins=-Wl,--export-dynamic");
-}
