@@ -51,16 +51,13 @@ pub fn json(stats: &Stats) -> serde_json::Map<String, serde_json::Value> {
     object
 }
 
-/// What a line of statistics begins with.
-const PREFIX: &str = "statistics: ";
-
 /// Returns the counters that are not zero as a line for the agent's log: `statistics: records=3 dropped.etype=1`.
 ///
 /// `records` is always there: an operator can distinguish a filter that keeps everything from one that receives nothing.
 /// `host` are counters of the host's own, in the group `group`.
-pub fn line(stats: &Stats, group: &'static str, host: &[(&'static str, u64)]) -> String {
+pub fn statistics_line(stats: &Stats, group: &'static str, host: &[(&'static str, u64)]) -> String {
     let host = host.iter().map(|&(name, count)| Counter { group, name, count });
-    let mut line = PREFIX.trim_end().to_owned();
+    let mut line = "statistics:".to_owned();
     for counter in all(stats).into_iter().filter(|counter| counter.name != "total").chain(host) {
         if counter.count > 0 || counter.label() == "records" {
             // Writing to a string cannot fail.
@@ -70,18 +67,6 @@ pub fn line(stats: &Stats, group: &'static str, host: &[(&'static str, u64)]) ->
     line
 }
 
-/// Returns the counters of a line that [`line`] made, by their labels; `None`: it is another line.
-pub fn parse(line: &str) -> Option<Vec<(String, u64)>> {
-    let (_, counters) = line.split_once(PREFIX)?;
-    counters
-        .split(' ')
-        .map(|counter| {
-            let (label, count) = counter.split_once('=')?;
-            Some((label.to_owned(), count.parse().ok()?))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,16 +74,12 @@ mod tests {
     #[test]
     fn a_line_has_the_counters_that_are_not_zero() {
         let mut stats = Stats::default();
-        assert_eq!(line(&stats, "unfiltered", &[("panicked", 0)]), "statistics: records=0");
+        assert_eq!(statistics_line(&stats, "unfiltered", &[("panicked", 0)]), "statistics: records=0");
         stats.records = 3;
         stats.dropped[2] = 2;
         stats.kept[0] = 1;
-        let line = line(&stats, "unfiltered", &[("malformed", 4)]);
+        let line = statistics_line(&stats, "unfiltered", &[("malformed", 4)]);
         assert_eq!(line, "statistics: records=3 kept.detections=1 dropped.etype=2 unfiltered.malformed=4");
-        let counters =
-            [("records", 3), ("kept.detections", 1), ("dropped.etype", 2), ("unfiltered.malformed", 4)];
-        assert_eq!(parse(&line), Some(counters.map(|(label, count)| (label.to_owned(), count)).to_vec()));
-        assert_eq!(parse("reloaded"), None);
         let total = all(&stats).into_iter().find(|counter| counter.label() == "dropped.total");
         assert_eq!(total.map(|total| total.count), Some(2));
     }

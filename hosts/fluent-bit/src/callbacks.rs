@@ -163,7 +163,7 @@ impl Kaudit {
         let since = stats.since(&self.logged);
         let Unfiltered { malformed, panicked, memory } = std::mem::take(&mut self.unfiltered);
         let unfiltered = [("malformed", malformed), ("panicked", panicked), ("memory", memory)];
-        self.log(Level::Info, &counters::line(&since, "unfiltered", &unfiltered));
+        self.log(Level::Info, &counters::statistics_line(&since, "unfiltered", &unfiltered));
         self.logged = stats;
         since
     }
