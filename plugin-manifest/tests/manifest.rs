@@ -169,7 +169,7 @@ fn the_built_files_have_the_interfaces_and_options_that_it_names() {
     let mut driver = Client::start(&debug.join("kaudit-fluent-bit-driver"), &[library]).unwrap();
     let start = Start::new(0, [("colour", json!("red"))]);
     let refused = driver.start_instance(start).unwrap_err().to_string();
-    assert_eq!(listed(&refused, "colour: unknown option; one of "), option_names(plugin), "{refused}");
+    assert_eq!(listed(&refused, "colour: unknown option; known: "), option_names(plugin), "{refused}");
 
     let described = artefact(&manifest, "module");
     assert_eq!(exports(&module.module), words(&described["interface"]["exports"]));
