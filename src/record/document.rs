@@ -338,10 +338,20 @@ impl Event<'_> {
             Self::Map(_) | Self::List(_) | Self::End => 2,
             Self::Key(text) | Self::Str(text) => escaped_length(text.as_bytes()).saturating_add(3),
             Self::Number(Number::Raw(text)) => text.len().saturating_add(1),
-            Self::Number(_) => 21,
+            Self::Number(Number::Int(value)) => {
+                digits(value.unsigned_abs()).saturating_add(usize::from(*value < 0)).saturating_add(1)
+            }
+            Self::Number(Number::Uint(value)) => digits(*value).saturating_add(1),
+            #[cfg(feature = "msgpack")]
+            Self::Number(Number::Float(_)) => 25,
             Self::Bool(_) | Self::Null => 6,
         }
     }
+}
+
+/// Returns the number of decimal digits.
+fn digits(value: u64) -> usize {
+    value.checked_ilog10().map_or(1, |power| usize::try_from(power).unwrap_or(0).saturating_add(1))
 }
 
 /// Returns the length of a text inside a JSON string.
