@@ -11,8 +11,8 @@ use kaudit_filter::{Filter, Time, Verdict};
 
 /// A filter, and the envelopes that its entries are collected in.
 ///
-/// A host passes each record to [`Session::record`], then drains [`Session::due`], and at the end of a chunk, or of
-/// whatever it emits at once, [`Session::close`]. On shutdown it drains [`Session::finish`].
+/// A host passes each record to [`Session::record`], then drains [`Session::due`], and at the end of a chunk
+/// [`Session::close`]. On shutdown it drains [`Session::finish`].
 #[derive(Debug)]
 pub struct Session<E = Filter> {
     engine: E,
@@ -65,7 +65,7 @@ impl<E: Engine> Session<E> {
         Self { engine, shape, envelopes }
     }
 
-    /// Emits entries whatever the shape: the agent's output makes the envelopes.
+    /// Emits entries in every shape: the agent's output makes the envelopes.
     #[must_use]
     pub fn without_envelopes(mut self) -> Self {
         self.envelopes.enabled = false;
@@ -160,6 +160,11 @@ impl Session {
         self.shape = config.coralogix.shape;
         self.envelopes.enabled = self.shape == Shape::Bulk;
         Ok(())
+    }
+
+    /// Returns whether the configuration has limits or count reports.
+    pub fn may_suppress(&self) -> bool {
+        self.engine.may_suppress()
     }
 
     /// Suppresses findings above their limits, or lets all pass.

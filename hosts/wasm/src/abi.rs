@@ -175,7 +175,7 @@ pub(crate) fn say(message: std::fmt::Arguments<'_>) {
 /// Returns the file of that name in the first accessible directory that has one.
 ///
 /// # Errors
-/// The file is there and cannot be read, or is larger than a configuration can be.
+/// The file exists and cannot be read.
 #[cfg(feature = "file")]
 pub(crate) fn file(name: &str) -> Result<Option<Vec<u8>>, String> {
     /// WASI's first descriptor after the three standard ones.
@@ -192,7 +192,7 @@ pub(crate) fn file(name: &str) -> Result<Option<Vec<u8>>, String> {
 fn read(directory: u32, name: &str) -> Option<Result<Vec<u8>, String>> {
     const FOLLOW_LINKS: u32 = 1;
     const RIGHT_TO_READ: u64 = 1 << 1;
-    /// The most bytes that are read; the check of the size refuses one more than it allows.
+    /// The number of bytes after which reading stops: enough for the check of the size to refuse the file.
     const MAX: usize = host_kit::config::MAX_BYTES as usize + 1;
     let mut fd = 0;
     // SAFETY: WASI reads the name, which is ours, and writes four bytes.

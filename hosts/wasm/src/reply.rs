@@ -20,8 +20,6 @@ const SETTLED_NS: i64 = 1_000_000_000;
 /// The guest's heart: a filter and the buffer of its last answer.
 pub struct Guest {
     session: Session,
-    /// Whether the limits may suppress findings.
-    may_suppress: bool,
     started: Time,
     settled: bool,
     reply: Vec<u8>,
@@ -32,14 +30,13 @@ impl Guest {
     pub fn new(mut filter: Filter, config: &Config, now: Time) -> Self {
         filter.set_single_output();
         filter.set_suppression_enabled(false);
-        let may_suppress = filter.may_suppress();
         let session = Session::new(filter, config).without_envelopes();
-        Self { session, may_suppress, started: now, settled: false, reply: Vec::new() }
+        Self { session, started: now, settled: false, reply: Vec::new() }
     }
 
     /// What the operator has to know at the start, if anything.
     pub fn notice(&self) -> Option<&'static str> {
-        self.may_suppress.then_some(NOTICE)
+        self.session.may_suppress().then_some(NOTICE)
     }
 
     /// Returns the answer to one record that arrived `now`: a JSON object, or nothing if the record is dropped, and a NUL

@@ -25,14 +25,13 @@ fn from_file() -> Result<(Filter, Config), String> {
 
 #[cfg(feature = "file")]
 fn from_file() -> Result<(Filter, Config), String> {
-    use host_kit::config::{ConfigFile, text};
-    use kaudit_filter::config::FileLoader;
+    use host_kit::config::{accept, text};
+    use kaudit_filter::config::{self, FileLoader};
 
     /// What the configuration may be called, the filter's own document first.
     const NAMES: [&str; 2] = ["kaudit.yaml", "audit-integration"];
 
     /// The directories of Fluent Bit's option `accessible_paths`.
-    #[derive(Clone, Copy)]
     struct Accessible;
 
     impl FileLoader for Accessible {
@@ -42,22 +41,16 @@ fn from_file() -> Result<(Filter, Config), String> {
         }
     }
 
-    let mut found = None;
-    for name in NAMES {
-        if found.is_none()
-            && abi::file(name).map_err(|reason| format!("{name}: cannot read: {reason}"))?.is_some()
-        {
-            found = Some(name);
-        }
-    }
-    let name = found.ok_or_else(|| {
+    let found = NAMES.iter().find_map(|name| Some((*name, abi::file(name).transpose()?)));
+    let (name, bytes) = found.ok_or_else(|| {
         format!(
             "no configuration: neither `{}` is in the directories of `accessible_paths`",
             NAMES.join("` nor `")
         )
     })?;
-    let (config, warnings) =
-        ConfigFile::load(name, Accessible).read().map_err(|mistakes| mistakes.join("\n"))?;
+    let text = bytes.and_then(text).map_err(|reason| format!("{name}: error: cannot read: {reason}"))?;
+    let read = accept(config::read(name, &text, &Accessible), ToString::to_string);
+    let (config, warnings) = read.map_err(|mistakes| mistakes.join("\n"))?;
     warnings.iter().for_each(|warning| abi::say(format_args!("{warning}")));
     let filter = Filter::new(&config, abi::seed()).map_err(|error| format!("{name}: {error}"))?;
     Ok((filter, config))
