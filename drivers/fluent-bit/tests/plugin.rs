@@ -354,9 +354,9 @@ fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
 
     mount.write("4", &config(3, ""));
     let (kept, said) = step(&mut agent, 5, 3);
-    assert_eq!(kept, 3, "another limit begins anew");
+    assert_eq!(kept, 3, "another limit starts from zero");
     assert!(said[0].starts_with("3 reloaded: main (detections, at most 3 in 60s), "), "{said:?}");
-    // What the limit before suppressed is still told, when its time comes.
+    // The findings that the previous limit suppressed are summarised when the summary is due.
     agent.now = NOW + 90 * SECOND;
     let (_, events) = agent.chunk(&[]);
     let told: Vec<_> = events

@@ -200,8 +200,8 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
     // A signal ends the driver program as well.
     let config = config::known(args.config.as_deref());
     let (outcome, malformed) = over(&args.input, &config, &Interrupt::default(), &mut plugin)?;
-    let told = plugin.told(malformed);
-    summary(args.summary, &told, &told.json());
+    let report = plugin.report(malformed);
+    summary(args.summary, &report, &report.json());
     Ok(outcome)
 }
 

@@ -135,7 +135,7 @@ pub struct Plugin<W> {
     chunk: Vec<Record>,
     bytes: usize,
     at: Time,
-    told: Told,
+    report: RunReport,
     failed: bool,
 }
 
@@ -156,21 +156,22 @@ impl<W: Write> Plugin<W> {
         let (start, directory) = via.start(config)?;
         let log = client.start_instance(start).map_err(|error| via.halt(error))?;
         severe(&log).for_each(|line| say(format_args!("{}", line.message())));
-        let told = Told { via: via.word(), records: 0, lines: 0, malformed: 0, statistics: BTreeMap::new() };
+        let report =
+            RunReport { via: via.word(), records: 0, lines: 0, malformed: 0, statistics: BTreeMap::new() };
         let (chunk, at) = (Vec::new(), Time::from_nanos(0));
-        Ok(Self { via, client, _directory: directory, out, chunk, bytes: 0, at, told, failed: false })
+        Ok(Self { via, client, _directory: directory, out, chunk, bytes: 0, at, report, failed: false })
     }
 
     /// The accounting of the run, after its end.
-    pub fn told(self, malformed: u64) -> Told {
-        Told { malformed, ..self.told }
+    pub fn report(self, malformed: u64) -> RunReport {
+        RunReport { malformed, ..self.report }
     }
 
     /// Filters the chunk.
     fn call(&mut self, now: Time) -> Result<(), Halt> {
         let records = std::mem::take(&mut self.chunk);
         self.bytes = 0;
-        let before = self.told.records - records.len() as u64;
+        let before = self.report.records - records.len() as u64;
         let filtered = self.client.chunk(now.nanos(), records).map_err(|error| self.via.halt(error))?;
         let Filtered { events, lost, log, .. } = filtered;
         self.write(&events)?;
@@ -187,7 +188,7 @@ impl<W: Write> Plugin<W> {
     /// Writes each event on one line: within JSON a line's end is white space.
     fn write(&mut self, events: &[Event]) -> Result<(), Halt> {
         for event in events {
-            self.told.lines += 1;
+            self.report.lines += 1;
             writeln!(self.out, "{}", self.via.line(&event.body).replace(['\n', '\r'], " "))?;
         }
         Ok(())
@@ -197,7 +198,7 @@ impl<W: Write> Plugin<W> {
     fn log(&mut self, lines: &[Line]) {
         for (name, count) in lines.iter().filter_map(|line| fluent_bit::statistics(line.message())).flatten()
         {
-            *self.told.statistics.entry(name.to_owned()).or_default() += count;
+            *self.report.statistics.entry(name.to_owned()).or_default() += count;
         }
         for line in severe(lines) {
             self.failed |= line.level == Level::Error;
@@ -213,7 +214,7 @@ impl<W: Write> Sink for Plugin<W> {
         }
         self.at = now;
         self.bytes += piece.bytes.len();
-        self.told.records += 1;
+        self.report.records += 1;
         self.chunk.push(if self.via == Via::FluentBit && piece.fault.is_some() {
             // Fluent Bit's inputs put lines there.
             Record::Text(json!({ "log": String::from_utf8_lossy(piece.bytes) }).to_string())
@@ -239,7 +240,7 @@ impl<W: Write> Sink for Plugin<W> {
         let stopped = self.client.stop().map_err(|error| self.via.halt(error))?;
         self.write(&stopped.events)?;
         self.log(&stopped.log);
-        self.told.statistics.extend(stopped.statistics);
+        self.report.statistics.extend(stopped.statistics);
         let errors = self.client.finish().map_err(|error| self.via.halt(error))?;
         if !errors.is_empty() {
             say(format_args!("{}", errors.trim_end()));
@@ -250,7 +251,7 @@ impl<W: Write> Sink for Plugin<W> {
 }
 
 /// The accounting of a run through a plugin: what was put in and came out, and the plugin's own counters.
-pub struct Told {
+pub struct RunReport {
     /// The word of the command line.
     pub via: &'static str,
     /// Records put in.
@@ -259,11 +260,11 @@ pub struct Told {
     pub lines: u64,
     /// Records that are malformed by the engine's verdict.
     pub malformed: u64,
-    /// Counters by name, `group.name` in a group; none: the plugin told nothing.
+    /// Counters by name, `group.name` in a group; none: the plugin reported nothing.
     pub statistics: BTreeMap<String, u64>,
 }
 
-impl Told {
+impl RunReport {
     /// Records of which the plugin tells nothing: Fluent Bit's is silent about an interval in which nothing was dropped or
     /// suppressed.
     fn untold(&self) -> u64 {
@@ -295,7 +296,7 @@ impl Told {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut row = |depth: usize, label: &str, count: u64, remark: &str| {
             let line = format!("{:depth$}{label:<width$}{count:>9}   {remark}", "", width = 32 - depth);
