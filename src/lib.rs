@@ -21,6 +21,7 @@
     )
 )]
 
+pub mod audit;
 #[cfg(feature = "tables")]
 mod baked;
 pub mod bulk;
