@@ -1,0 +1,1 @@
+//! Bounds of the work, of memory and of what a policy may contain.
