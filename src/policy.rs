@@ -7,14 +7,19 @@
 //! empty text is an absent value, and a pattern is an unanchored search. A condition on a value that the event does not
 //! contain is neither true nor false (Kleene's logic), so that a rule without its request body never matches.
 
+#![cfg_attr(not(test), expect(dead_code, reason = "the filter does not evaluate policies yet"))]
+
 mod compile;
 mod evaluate;
 #[cfg(feature = "compile")]
 mod explain;
-//TMP mod lint;
+#[cfg(feature = "compile")]
+mod lint;
 mod model;
-//TMP mod read;
-//TMP mod resources;
+#[cfg(feature = "compile")]
+mod read;
+#[cfg(feature = "compile")]
+mod resources;
 mod rule_set;
 #[cfg(test)]
 mod tests;
@@ -22,4 +27,5 @@ mod tests;
 #[cfg(feature = "compile")]
 pub use explain::{ExplainedCondition, ExplainedRule, SeenValue};
 pub use model::{CombineOp, Condition, Enforcement, Network, Operand, Policy, Rule, Test, Truth};
-//TMP pub use read::{PolicyResult, check, read};
+#[cfg(feature = "compile")]
+pub use read::{PolicyResult, check, read};

@@ -35,7 +35,8 @@ pub(super) struct CompiledRule {
 /// A condition of a compiled rule.
 #[derive(Clone, Copy)]
 pub(super) struct Term {
-    /// The number of the condition in its rule.
+    /// The number of the condition in its rule, for explanations.
+    #[cfg_attr(not(feature = "compile"), expect(dead_code, reason = "a guest explains nothing"))]
     pub(super) condition: usize,
     pub(super) negated: bool,
     pub(super) target: Target,
@@ -195,8 +196,12 @@ impl CompiledPolicy {
     /// The policy exceeds a limit, its references have a cycle, or its patterns are too large together.
     pub fn new(policy: &Policy, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         let order = checked_order(policy)?;
-        let reported: Vec<usize> =
-            policy.rules.iter().enumerate().filter_map(|(index, rule)| rule.status.then_some(index)).collect();
+        let reported: Vec<usize> = policy
+            .rules
+            .iter()
+            .enumerate()
+            .filter_map(|(index, rule)| rule.status.then_some(index))
+            .collect();
         let (drafts, mut rules) = collect_atoms(policy, &used_rules(policy, &order));
         let facts = Facts::of_rules(&rules, &order);
         let facts: Vec<&Facts> =
@@ -310,7 +315,8 @@ impl Facts {
             match term.target {
                 Target::Atom(atom) => Self::of_atom(atom, negated),
                 Target::Rule(rule) => {
-                    let of_rule = known.get(rule).map(|[plain, opposite]| if negated { opposite } else { plain });
+                    let of_rule =
+                        known.get(rule).map(|[plain, opposite]| if negated { opposite } else { plain });
                     of_rule.cloned().unwrap_or_default()
                 }
             }
@@ -420,7 +426,8 @@ impl Probe {
                 sets.get_mut(atom).into_iter().for_each(|sets| sets.refuses.push(rule));
             }
         }
-        let mut effects = EffectBuilder { sets, rules: facts.len(), effects: Vec::new(), known: BTreeMap::new() };
+        let mut effects =
+            EffectBuilder { sets, rules: facts.len(), effects: Vec::new(), known: BTreeMap::new() };
         let finder = match draft.kind {
             ProbeKind::Words => Finder::Words(WordTable::new(&draft.atoms, &mut effects)),
             ProbeKind::Networks => Finder::Networks(NetworkTable::new(&draft.atoms, &mut effects)),
@@ -652,7 +659,11 @@ impl NetworkTable {
             let mut table = Vec::new();
             for (address, changes) in changes {
                 for (atom, begins) in changes {
-                    if begins { active.insert(atom) } else { active.remove(&atom) };
+                    if begins {
+                        active.insert(atom)
+                    } else {
+                        active.remove(&atom)
+                    };
                 }
                 let effect = (!active.is_empty()).then(|| effects.effect(active.iter().copied().collect()));
                 table.push((address, effect));

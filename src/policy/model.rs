@@ -9,8 +9,10 @@ use crate::config::Severity;
 /// The maximum number of rules.
 pub(super) const MAX_RULES: usize = 4096;
 /// The maximum number of conditions of a rule.
+#[cfg(feature = "compile")]
 pub(super) const MAX_CONDITIONS: usize = 64;
 /// The maximum number of different fields that the tests of a policy use.
+#[cfg(feature = "compile")]
 pub(super) const MAX_FIELDS: usize = 256;
 /// The maximum number of values of all tests together, including those from files.
 pub(super) const MAX_VALUES: usize = 65_536;
@@ -325,7 +327,9 @@ impl fmt::Display for Test {
         };
         match &self.operand {
             Operand::In(values) => list(&mut values.iter().cloned(), values.len()),
-            Operand::Networks(networks) => list(&mut networks.iter().map(ToString::to_string), networks.len()),
+            Operand::Networks(networks) => {
+                list(&mut networks.iter().map(ToString::to_string), networks.len())
+            }
             Operand::Equal(value) | Operand::Pattern(value) => {
                 let value = if value.is_empty() { "''" } else { value };
                 write!(f, "{} {} {value}", self.field, self.operator())

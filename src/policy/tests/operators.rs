@@ -77,7 +77,8 @@ fn numbers_and_flags_are_compared_as_text() {
 
 #[test]
 fn a_reference_has_the_value_of_the_rule_whatever_its_status() {
-    let block = rule(CombineOp::Or, false, vec![test("principal", "~", "^system:"), test("verb", "=", "watch")]);
+    let block =
+        rule(CombineOp::Or, false, vec![test("principal", "~", "^system:"), test("verb", "=", "watch")]);
     let reference = |negated| Condition::Ref { rule: 2, negated };
     let mut policy = compiled(vec![
         and(vec![reference(true), test("resource-type", "=", "pods")]),
@@ -108,8 +109,16 @@ fn a_missing_body_is_counted_where_it_decides() {
 #[test]
 fn a_body_is_read_only_if_the_rest_of_a_rule_is_true() {
     let mut policy = compiled(vec![
-        and(vec![test("request-image", "~", "miner"), test("verb", "=", "create"), test("principal", "!~", "^system:")]),
-        and(vec![test("request-privileged", "=", "true"), test("request-image", "~", "x"), test("verb", "=", "create")]),
+        and(vec![
+            test("request-image", "~", "miner"),
+            test("verb", "=", "create"),
+            test("principal", "!~", "^system:"),
+        ]),
+        and(vec![
+            test("request-privileged", "=", "true"),
+            test("request-image", "~", "x"),
+            test("verb", "=", "create"),
+        ]),
     ]);
     let reads = |policy: &mut _, values: &[(&str, &str)]| {
         let mut event = Event::of(values);
@@ -121,10 +130,14 @@ fn a_body_is_read_only_if_the_rest_of_a_rule_is_true() {
     // The first rule is refuted by its principal, the second by the first body field.
     assert_eq!(
         reads(&mut policy, &[("verb", "create"), ("principal", "system:node:a")]),
-        "verb principal request-privileged"
+        "verb principal request-image"
     );
     assert_eq!(
-        reads(&mut policy, &[("verb", "create"), ("principal", "ann")]),
+        reads(&mut policy, &[("verb", "create"), ("principal", "ann"), ("request-image", "miner")]),
+        "verb principal request-image"
+    );
+    assert_eq!(
+        reads(&mut policy, &[("verb", "create"), ("principal", "ann"), ("request-image", "nginx")]),
         "verb principal request-image request-privileged"
     );
 }

@@ -105,8 +105,10 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("request-privileged", &["true", "false"]),
     ("request-image", &["nginx", "busybox", "nginx:1"]),
 ];
-const PATTERNS: &[&str] = &["a", "^system:", "o", "b$|^get", "^$", "", "n.*x", "[a-d]; [a-d]", "^a$", "list|create"];
-const NETWORKS: &[&str] = &["10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "fd00::/8", "0.0.0.0/0", "::/0", "10.0.0.1"];
+const PATTERNS: &[&str] =
+    &["a", "^system:", "o", "b$|^get", "^$", "", "n.*x", "[a-d]; [a-d]", "^a$", "list|create"];
+const NETWORKS: &[&str] =
+    &["10.0.0.0/8", "10.0.0.0/16", "10.1.0.0/16", "fd00::/8", "0.0.0.0/0", "::/0", "10.0.0.1"];
 
 fn field_index() -> impl Strategy<Value = usize> {
     0..FIELDS.len()
@@ -125,7 +127,11 @@ fn condition(rules: usize) -> impl Strategy<Value = RandomCondition> {
                 "=" | "!=" => choose(&choice).to_owned(),
                 "~" | "!~" => PATTERNS[choice.index(PATTERNS.len())].to_owned(),
                 "in" | "not-in" => others.iter().map(choose).collect::<Vec<_>>().join(","),
-                _ => others.iter().map(|other| NETWORKS[other.index(NETWORKS.len())]).collect::<Vec<_>>().join(","),
+                _ => others
+                    .iter()
+                    .map(|other| NETWORKS[other.index(NETWORKS.len())])
+                    .collect::<Vec<_>>()
+                    .join(","),
             };
             RandomCondition::Test(test(name, operator, &value))
         });
@@ -155,8 +161,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             let op = if and { CombineOp::And } else { CombineOp::Or };
             let conditions: Vec<_> =
                 conditions.into_iter().filter_map(|condition| convert(index, condition)).collect();
-            let conditions =
-                if conditions.is_empty() { vec![test("verb", "=", "get")] } else { conditions };
+            let conditions = if conditions.is_empty() { vec![test("verb", "=", "get")] } else { conditions };
             rule(op, status, conditions)
         });
         Policy { rules: rules.collect() }
