@@ -236,7 +236,7 @@ fn checked_order(policy: &Policy) -> Result<Vec<usize>, BuildError> {
         return error(format!("the policy has more than {MAX_RULES} rules"));
     }
     if order.len() < policy.rules.len() {
-        return error("rules of the policy refer to each other in a cycle".to_owned());
+        return error("rules of the policy refer to each other in a cycle, or to no rule".to_owned());
     }
     if policy.depths(&order).into_iter().max() > Some(MAX_DEPTH) {
         return error(format!("more than {MAX_DEPTH} rules of the policy refer to each other in a row"));

@@ -109,6 +109,8 @@ fn events() -> Vec<Event> {
 }
 
 /// Returns the steps of the evaluation of all events, after a comparison with the reference.
+///
+/// An event without its body is left out: each rule that depends on the body is counted, so it has to be visited.
 fn steps(rules: Vec<Rule>) -> usize {
     let policy = Policy { rules };
     let mut compiled = CompiledPolicy::new(&policy, &mut PatternCompiler).unwrap();
@@ -116,7 +118,8 @@ fn steps(rules: Vec<Rule>) -> usize {
     let mut steps = 0;
     for mut event in events() {
         let found = evaluate(&mut compiled, &mut event);
-        steps += work::take();
+        let of_event = work::take();
+        steps += if found.1.is_empty() { of_event } else { 0 };
         let with = |value| -> Vec<usize> {
             let rules = (0..policy.rules.len()).filter(|rule| policy.rules[*rule].status);
             rules.filter(|rule| rule_value(&policy, *rule, &event) == value).collect()
@@ -186,6 +189,7 @@ fn a_policy_that_cannot_be_compiled_is_an_error() {
     for (rules, expected) in [
         (vec![reference(0)], "in a cycle"),
         (vec![reference(1), reference(0)], "in a cycle"),
+        (vec![reference(7), plain()], "or to no rule"),
         (chain(17), "more than 16 rules"),
         ((0..4097).map(|_| plain()).collect(), "more than 4096 rules"),
         (vec![and(vec![test("verb", "in", &words)])], "more than 65536 values"),
@@ -194,9 +198,6 @@ fn a_policy_that_cannot_be_compiled_is_an_error() {
         assert!(error.contains(expected), "{error}");
     }
     assert!(CompiledPolicy::new(&Policy { rules: chain(16) }, &mut PatternCompiler).is_ok());
-    // A reference to no rule is never true.
-    let mut dangling = compiled(vec![reference(7), plain()]);
-    assert_eq!(evaluate(&mut dangling, &mut Event::of(&[("verb", "get")])).0, [1]);
 }
 
 #[test]
