@@ -19,7 +19,7 @@ use super::rule_set::{Bits, RuleSet};
 use crate::audit::{EventField, FieldRef, FieldValue};
 use crate::pattern::{BuildError, PatternSet, PatternSource};
 
-/// The maximum number of entries of each kind in [`Facts`]; more would only remove more candidates.
+/// The maximum number of atoms of each kind in [`Facts`]; more would only remove more candidates.
 const MAX_FACTS: usize = 256;
 /// The text between the values of a list, when they are compared as one text.
 pub(super) const SEPARATOR: &str = "; ";
@@ -345,6 +345,12 @@ impl Facts {
         }
         let room = MAX_FACTS.saturating_sub(self.refuted_by.len());
         self.refuted_by.extend(other.refuted_by.into_iter().take(room));
+        let mut room = MAX_FACTS;
+        self.needs.retain(|_, atoms| {
+            let left = room.checked_sub(atoms.len());
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
         self
     }
 

@@ -63,8 +63,9 @@ impl CompiledPolicy {
             match self.value(rule, source) {
                 Truth::True => on(rule),
                 Truth::Unknown => {
-                    let missing = self.body_missing.get_mut(rule);
-                    missing.into_iter().for_each(|missing| *missing = missing.saturating_add(1));
+                    if let Some(missing) = self.body_missing.get_mut(rule) {
+                        *missing = missing.saturating_add(1);
+                    }
                 }
                 Truth::False => {}
             }

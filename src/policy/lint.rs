@@ -13,6 +13,8 @@ use crate::config::reading::{Node, Problems, Scalar, SourceSpan, YamlValue, occu
 use crate::error::Code;
 use crate::pattern;
 
+/// The maximum number of values of a list that are checked, alone or with other conditions.
+const MAX_WORDS: usize = 256;
 /// The subresources that begin a session, by `create` or, since Kubernetes 1.30, by `get`.
 const SESSIONS: [&str; 3] = ["exec", "attach", "portforward"];
 
@@ -208,7 +210,7 @@ impl<'r> RuleLinter<'r> {
             let words = linted.words();
             let effect = if words.len() > 1 { "so the value has no effect" } else { self.effect(test) };
             let mut reported = false;
-            for (number, word) in words.iter().enumerate() {
+            for (number, word) in words.iter().enumerate().take(MAX_WORDS) {
                 let Some((code, what, help)) = wrong_value(&test.field, word, test.negated) else { continue };
                 let message = format!("{what} {}, {effect}", quote(word));
                 let at_word = linted.word_at(number);
@@ -216,7 +218,7 @@ impl<'r> RuleLinter<'r> {
                 reported = true;
             }
             let path = &at.path;
-            for (number, word) in words.iter().enumerate() {
+            for (number, word) in words.iter().enumerate().take(MAX_WORDS) {
                 if linted.is(EventField::ResourceName)
                     && !word.is_empty()
                     && !word.contains('/')
@@ -274,9 +276,11 @@ impl<'r> RuleLinter<'r> {
             let same: Vec<usize> = (first..self.tests.len())
                 .filter(|index| self.tests.get(*index).is_some_and(|linted| linted.field() == field))
                 .collect();
+            let words = |index: &usize| self.tests.get(*index).map_or(0, |linted| linted.words().len());
+            let too_many = same.iter().map(words).fold(0, usize::saturating_add) > MAX_WORDS;
             let any_reported =
                 same.iter().any(|index| self.tests.get(*index).is_some_and(|one| one.reported));
-            if known || any_reported {
+            if known || any_reported || too_many {
                 continue;
             }
             if field.is_list() {
@@ -293,16 +297,12 @@ impl<'r> RuleLinter<'r> {
     fn samples(&self, tests: &[usize]) -> Vec<Sample<'r>> {
         let linted = || tests.iter().filter_map(|index| self.tests.get(*index));
         let Some(field) = linted().next().map(LintedTest::field) else { return Vec::new() };
-        match closed_values(field) {
-            Some((values, may_be_absent)) => {
-                let absent = may_be_absent.then_some(Sample::Absent);
-                values.iter().map(|value| Sample::Word(value)).chain(absent).collect()
-            }
-            None => {
-                let words = linted().flat_map(LintedTest::words).filter(|word| !word.is_empty());
-                words.map(|word| Sample::Word(word)).chain([Sample::Absent, Sample::Other]).collect()
-            }
+        if let Some((values, may_be_absent)) = closed_values(field) {
+            let absent = may_be_absent.then_some(Sample::Absent);
+            return values.iter().map(|value| Sample::Word(value)).chain(absent).collect();
         }
+        let words = linted().flat_map(LintedTest::words).filter(|word| !word.is_empty());
+        words.map(|word| Sample::Word(word)).chain([Sample::Absent, Sample::Other]).collect()
     }
 
     fn value(&self, index: usize, sample: Sample<'_>) -> Truth {
@@ -353,8 +353,8 @@ impl<'r> RuleLinter<'r> {
     /// Compares tests of a list, which may have several values at once: only equal and opposite tests are found.
     fn opposites(&mut self, tests: &[usize]) {
         for (number, &test) in tests.iter().enumerate() {
-            let earlier = tests.iter().take(number).copied();
-            let found = earlier.filter_map(|other| Some((other, self.same_operand(other, test)?))).next();
+            let mut earlier = tests.iter().take(number).copied();
+            let found = earlier.find_map(|other| Some((other, self.same_operand(other, test)?)));
             match (found, self.rule.combine_op) {
                 (None, _) => {}
                 (Some((_, true)), _) => self.report_redundant(test, false),
@@ -380,9 +380,9 @@ impl<'r> RuleLinter<'r> {
             self.problems.add(Code::ImpossibleValue, last.at.value, &last.at.path, message, help);
             return;
         }
-        let texts: Vec<String> =
+        let written: Vec<String> =
             linted.iter().take(3).map(|linted| quote(&linted.test.to_string())).collect();
-        let message = format!("{} exclude each other, {effect}", texts.join(" and "));
+        let message = format!("{} exclude each other, {effect}", written.join(" and "));
         let accept = linted.iter().filter(|linted| !linted.test.negated).count();
         let help =
             if accept > 1 { "use `in` for one of several values, or `combine-op: or`" } else { "remove one" };
@@ -400,9 +400,9 @@ impl<'r> RuleLinter<'r> {
     fn report_always(&mut self, tests: &[usize]) {
         let linted: Vec<&LintedTest<'_>> = tests.iter().filter_map(|index| self.tests.get(*index)).collect();
         let Some(last) = linted.last() else { return };
-        let texts: Vec<String> =
+        let written: Vec<String> =
             linted.iter().take(3).map(|linted| quote(&linted.test.to_string())).collect();
-        let message = format!("{} is true for every event, so the rule always matches", texts.join(" or "));
+        let message = format!("{} is true for every event, so the rule always matches", written.join(" or "));
         let help = "use `combine-op: and`, or `not-in` for none of several values";
         self.problems.add(Code::AlwaysTrue, last.at.value, &last.at.path, message, help);
     }

@@ -29,6 +29,8 @@ const MAX_VALUE_BYTES: usize = 16 * 1024;
 const MAX_TEXT: usize = 4096;
 const MAX_NAME: usize = 256;
 const MAX_TAGS: usize = 16;
+/// The maximum number of errors that have suggestions, each of which compares many names.
+const MAX_SUGGESTIONS: usize = 100;
 
 const RULE_KEYS: &[&str] = &[
     "id",
@@ -147,7 +149,7 @@ impl PolicyReader<'_> {
         Some(self.rules(&list, &path))
     }
 
-    /// Collects the lists of all ConfigMaps of a manifest.
+    /// Collects the lists of each ConfigMap of a manifest.
     fn collect_from_manifest(&mut self, node: &Node, lists: &mut Vec<(Node, String)>) {
         if let Some(YamlValue::List(items)) = node.get("items").map(|items| &items.node.value) {
             for item in items {
@@ -260,7 +262,8 @@ impl PolicyReader<'_> {
             if keys.contains(&key) || key == MERGE {
                 continue;
             }
-            let help = match nearest(&key.to_ascii_lowercase().replace('_', "-"), keys.iter().copied()) {
+            let lower = key.to_ascii_lowercase().replace('_', "-");
+            let help = match self.suggestion(|| nearest(&lower, keys.iter().copied())) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known keys: {}", keys.join(", ")),
             };
@@ -276,6 +279,11 @@ impl PolicyReader<'_> {
             self.problems.add(Code::Missing, node.at, path, format!("`{key}` is missing"), "");
         }
         member
+    }
+
+    /// Returns a similar name, unless too many errors have one.
+    fn suggestion<'n>(&self, near: impl FnOnce() -> Option<&'n str>) -> Option<&'n str> {
+        (self.problems.errors() < MAX_SUGGESTIONS).then(near).flatten()
     }
 
     fn report_value(&mut self, node: &Node, path: &str, expected: &str) {
@@ -532,7 +540,7 @@ impl PolicyReader<'_> {
                 format!("products are in lower case: write `ua-{}`", name.to_ascii_lowercase())
             }
             Some(_) => return field,
-            None => field_name_help(&name).map_or_else(
+            None => self.suggestion(|| field_name_help(&name)).map_or_else(
                 || "the names are kAudit's, such as `verb` and `resource-type`".to_owned(),
                 |near| format!("did you mean `{near}`?"),
             ),
@@ -800,7 +808,7 @@ impl PolicyReader<'_> {
                         let target = by_id.get(&id).copied();
                         if target.is_none() {
                             let message = format!("no rule has the id {}", quote(&id));
-                            let near = nearest(&id, by_id.keys().map(String::as_str));
+                            let near = self.suggestion(|| nearest(&id, by_id.keys().map(String::as_str)));
                             let help =
                                 near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
                             self.problems.add(Code::DanglingReference, at.value, &at.path, message, help);

@@ -77,7 +77,9 @@ impl RuleSet {
             return Self::Few(members.iter().filter_map(|rule| u16::try_from(*rule).ok()).collect());
         }
         let mut bits = Bits::empty(rules);
-        members.iter().for_each(|rule| bits.insert(*rule));
+        for rule in members {
+            bits.insert(*rule);
+        }
         Self::Many(bits)
     }
 

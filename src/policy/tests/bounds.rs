@@ -228,6 +228,35 @@ fn the_largest_policy_is_compiled() {
     assert_eq!(evaluate(&mut policy, &mut event).0, Vec::<usize>::new());
 }
 
+/// Rules with more atoms than are indexed are evaluated all the same.
+#[test]
+fn many_atoms_change_no_result() {
+    let users = |block: usize| {
+        let tests = (0..64).map(|number| test("principal", "=", &format!("user-{block}-{number}")));
+        Rule { status: false, ..rule(CombineOp::Or, true, tests.collect()) }
+    };
+    let mut rules: Vec<Rule> = (0..6).map(users).collect();
+    let references = |negated| (0..6).map(|rule| Condition::Ref { rule, negated }).collect();
+    rules.push(rule(CombineOp::Or, true, references(false)));
+    rules.push(and(references(true)));
+    rules.push(and((0..64).map(|number| test(&format!("ua-{number}"), "in", "a,b")).collect()));
+    rules.push(and((0..64).map(|number| test(&format!("ua-{number}"), "!~", "c")).collect()));
+    let policy = Policy { rules };
+    let mut compiled = CompiledPolicy::new(&policy, &mut PatternCompiler).unwrap();
+    let mut all = Event::of(&[("principal", "user-5-63")]);
+    for number in 0..64 {
+        all = all.with(&format!("ua-{number}"), Value::Text("b".to_owned()));
+    }
+    let one = all.clone().with("ua-63", Value::Text("c".to_owned()));
+    for (mut event, expected) in
+        [(all, vec![6, 8, 9]), (one, vec![6]), (Event::of(&[("principal", "ann")]), vec![7, 9])]
+    {
+        assert_eq!(evaluate(&mut compiled, &mut event).0, expected);
+        let reference = (6..10).filter(|rule| rule_value(&policy, *rule, &event) == Truth::True);
+        assert_eq!(reference.collect::<Vec<_>>(), expected);
+    }
+}
+
 #[cfg(feature = "bake")]
 #[test]
 fn a_baked_policy_gives_equal_results() {

@@ -49,7 +49,7 @@ pub(super) fn test_value(test: &Test, value: Option<&Value>) -> Truth {
     let texts = match value {
         Some(Value::Unknown) => return Truth::Unknown,
         None => Vec::new(),
-        Some(Value::Text(text)) => vec![text.clone()],
+        Some(Value::Text(value)) => vec![value.clone()],
         Some(Value::List(values)) => {
             let mut texts = values.clone();
             texts.push(values.join("; "));
