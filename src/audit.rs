@@ -6,5 +6,4 @@
 mod field;
 
 pub use field::{EventField, FieldRef};
-#[cfg_attr(not(test), expect(unused_imports, reason = "evaluation follows"))]
 pub(crate) use field::{FieldSource, FieldValue};

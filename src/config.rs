@@ -31,6 +31,8 @@ mod problems;
 #[cfg(feature = "compile")]
 mod read;
 #[cfg(feature = "compile")]
+pub(crate) mod reading;
+#[cfg(feature = "compile")]
 mod section;
 #[cfg(feature = "compile")]
 mod target;

@@ -36,6 +36,7 @@ pub mod finding;
 mod limit;
 mod matcher;
 mod pattern;
+pub mod policy;
 pub mod record;
 mod redact;
 mod severity;

@@ -22,6 +22,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("stats", &["finding"]),
     ("pattern", &[]),
     ("audit", &["record", "time"]),
+    ("policy", &["audit", "config", "error", "pattern"]),
     // Stages. None imports another: only `filter` knows all of them.
     ("matcher", &["config", "finding", "pattern", "stats"]),
     ("severity", &["config", "finding", "pattern"]),

@@ -160,7 +160,7 @@ fn collect_from_manifest(problems: &mut Problems, manifest: &Node, sources: &mut
 }
 
 /// Parses the document in the text of a `ConfigMap`'s key.
-pub(super) fn parse_data_value(problems: &mut Problems, member: &YamlMember) -> Option<Node> {
+pub(crate) fn parse_data_value(problems: &mut Problems, member: &YamlMember) -> Option<Node> {
     let path = format!("data.{}", member.key);
     let scalar = match &member.node.value {
         YamlValue::Scalar(scalar) => scalar,

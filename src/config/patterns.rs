@@ -51,7 +51,7 @@ pub(super) enum Purpose {
 }
 
 /// The memory left for the patterns of a configuration.
-pub(super) struct PatternBudget {
+pub(crate) struct PatternBudget {
     left: Option<usize>,
 }
 
@@ -376,7 +376,7 @@ impl AstChecker<'_> {
 }
 
 /// Whether a valid pattern matches every text.
-pub(super) fn occurs_in_every_text(pattern: &str) -> bool {
+pub(crate) fn occurs_in_every_text(pattern: &str) -> bool {
     parse(pattern).is_ok_and(|(_, hir)| matches_every_text(&hir, true))
 }
 

@@ -13,20 +13,20 @@ const MAX_QUOTED: usize = 40;
 
 /// A range of characters on one line of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SourceSpan {
+pub(crate) struct SourceSpan {
     /// The number that [`Problems::file`] returned.
-    pub(super) file: usize,
+    pub(crate) file: usize,
     /// From 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// In characters, from 1.
-    pub(super) column: usize,
+    pub(crate) column: usize,
     /// The number of characters in the range; at least 1.
-    pub(super) width: usize,
+    pub(crate) width: usize,
 }
 
 /// The diagnostics that were added so far.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     files: Vec<String>,
     diagnostics: Vec<(SourceSpan, Diagnostic)>,
     errors: usize,
@@ -36,18 +36,18 @@ pub(super) struct Problems {
 
 impl Problems {
     /// Adds a file and returns its number, for [`SourceSpan::file`].
-    pub(super) fn file(&mut self, name: &str) -> usize {
+    pub(crate) fn file(&mut self, name: &str) -> usize {
         self.files.push(name.to_owned());
         self.files.len().saturating_sub(1)
     }
 
     /// Returns the number of errors so far.
-    pub(super) fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.errors
     }
 
     /// Adds a diagnostic; its code determines its level.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         code: Code,
         at: SourceSpan,
@@ -75,14 +75,14 @@ impl Problems {
     }
 
     /// Returns all diagnostics, sorted by position.
-    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.diagnostics.sort_by_key(|(at, _)| *at);
         self.diagnostics.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
 }
 
 /// Quotes the user's text for a message: in backticks and truncated.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted: String = text.chars().take(MAX_QUOTED).map(|c| if c == '`' { '\'' } else { c }).collect();
     if text.chars().nth(MAX_QUOTED).is_some() {
         quoted.push('…');

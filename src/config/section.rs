@@ -351,7 +351,7 @@ fn is_option_like(key: &str) -> bool {
 }
 
 /// Describes the kind of a node, without its value.
-pub(super) fn describe_node(node: &Node) -> &'static str {
+pub(crate) fn describe_node(node: &Node) -> &'static str {
     match &node.value {
         _ if node.is_null() => "nothing",
         YamlValue::Scalar(Scalar { style: ScalarStyle::Plain, text, .. }) if text.parse::<i64>().is_ok() => {
@@ -367,7 +367,7 @@ pub(super) fn describe_node(node: &Node) -> &'static str {
 /// Returns the name that was probably meant.
 ///
 /// It differs in at most two letters, and in fewer than half of its letters.
-pub(super) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.len() > 64 {
         return None;
     }

@@ -13,7 +13,7 @@ use super::problems::{Problems, SourceSpan};
 use crate::error::Code;
 
 /// The size limit of etcd, and so of a `ConfigMap`.
-pub(super) const MAX_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// The list is nested eight deep inside a `kind: List`.
 const MAX_DEPTH: usize = 32;
 /// A chart of hundreds of manifests is allowed; a bomb of `---` lines is not.
@@ -25,20 +25,20 @@ const MAX_LINE: usize = 4096;
 /// The key that merges another map into its own.
 ///
 /// It is rejected, and kept as a member without a value, as the map may have any key that is not found in it.
-pub(super) const MERGE: &str = "<<";
+pub(crate) const MERGE: &str = "<<";
 
 const NO_ALIASES: &str = "anchors and aliases are not supported here";
 const WRITE_OUT: &str = "write the value out, or in quotes if it begins with `*` or `&`";
 
 /// A value and its position.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) at: SourceSpan,
-    pub(super) value: YamlValue,
+pub(crate) struct Node {
+    pub(crate) at: SourceSpan,
+    pub(crate) value: YamlValue,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum YamlValue {
+pub(crate) enum YamlValue {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<YamlMember>),
@@ -48,26 +48,26 @@ pub(super) enum YamlValue {
 
 /// A key of a map and its value.
 #[derive(Clone, Debug)]
-pub(super) struct YamlMember {
-    pub(super) key: String,
-    pub(super) at: SourceSpan,
-    pub(super) node: Node,
+pub(crate) struct YamlMember {
+    pub(crate) key: String,
+    pub(crate) at: SourceSpan,
+    pub(crate) node: Node,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Scalar {
-    pub(super) text: String,
-    pub(super) style: ScalarStyle,
+pub(crate) struct Scalar {
+    pub(crate) text: String,
+    pub(crate) style: ScalarStyle,
     /// The number of characters before the text, such as a quote.
     /// Present if the text is on one line and has no escape sequences.
     lead: Option<usize>,
     /// The origin of the text of a literal block.
-    pub(super) inside: Option<Origin>,
+    pub(crate) inside: Option<Origin>,
 }
 
 /// Maps positions in a text to positions in the file that contains it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// Moved by a number of lines and columns.
     Moved { file: usize, lines: usize, columns: usize },
     /// The text is folded or escaped: every position maps to this one.
@@ -75,8 +75,8 @@ pub(super) enum Origin {
 }
 
 /// One document of a file, with problems that are reported if it is used.
-pub(super) struct YamlDocument {
-    pub(super) root: Node,
+pub(crate) struct YamlDocument {
+    pub(crate) root: Node,
     problems: Vec<YamlProblem>,
 }
 
@@ -89,14 +89,14 @@ struct YamlProblem {
 
 impl Origin {
     /// Returns the origin of a file's text.
-    pub(super) fn file(file: usize) -> Self {
+    pub(crate) fn file(file: usize) -> Self {
         Self::Moved { file, lines: 0, columns: 0 }
     }
 
     /// Returns the span of one character.
     ///
     /// `line` counts from 1, `column` from 0, as in the parser.
-    pub(super) fn span(self, line: usize, column: usize) -> SourceSpan {
+    pub(crate) fn span(self, line: usize, column: usize) -> SourceSpan {
         match self {
             Self::Moved { file, lines, columns } => SourceSpan {
                 file,
@@ -128,13 +128,13 @@ impl Origin {
 
 impl Node {
     /// Whether the node is YAML's null: an empty value, `~` or `null`.
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, YamlValue::Scalar(Scalar { text, style: ScalarStyle::Plain, .. })
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
     /// Whether a part of the node was rejected, so that keys may only seem absent.
-    pub(super) fn is_incomplete(&self) -> bool {
+    pub(crate) fn is_incomplete(&self) -> bool {
         match &self.value {
             YamlValue::Invalid => true,
             YamlValue::Scalar(_) => false,
@@ -144,7 +144,7 @@ impl Node {
     }
 
     /// Returns the member of a map.
-    pub(super) fn get(&self, key: &str) -> Option<&YamlMember> {
+    pub(crate) fn get(&self, key: &str) -> Option<&YamlMember> {
         match &self.value {
             YamlValue::Map(members) => members.iter().find(|member| member.key == key),
             _ => None,
@@ -154,7 +154,7 @@ impl Node {
     /// Returns the span of a byte range of this scalar's text.
     ///
     /// If it is unknown, returns the span of the whole scalar.
-    pub(super) fn span_of(&self, span: Range<usize>) -> SourceSpan {
+    pub(crate) fn span_of(&self, span: Range<usize>) -> SourceSpan {
         let mut at = self.at;
         if let YamlValue::Scalar(Scalar { text, lead: Some(lead), .. }) = &self.value {
             let chars = |end: usize| text.char_indices().take_while(|(offset, _)| *offset < end).count();
@@ -168,7 +168,7 @@ impl Node {
 
 impl YamlDocument {
     /// Reports the document's problems and returns its root.
-    pub(super) fn accept(self, problems: &mut Problems) -> Node {
+    pub(crate) fn accept(self, problems: &mut Problems) -> Node {
         for YamlProblem { code, at, message, help } in self.problems {
             problems.add(code, at, "", message, help);
         }
@@ -179,7 +179,7 @@ impl YamlDocument {
 /// Parses all documents of a text that are not empty.
 ///
 /// `None` if the text is not YAML; the error is reported.
-pub(super) fn parse(text: &str, origin: Origin, problems: &mut Problems) -> Option<Vec<YamlDocument>> {
+pub(crate) fn parse(text: &str, origin: Origin, problems: &mut Problems) -> Option<Vec<YamlDocument>> {
     let problem = match documents(text.strip_prefix('\u{feff}').unwrap_or(text), origin) {
         Ok(documents) => return Some(documents),
         Err(problem) => problem,

@@ -314,6 +314,126 @@ or change the URI, and the address in the agent's output.";
 `target-type` is not part of `target`, and the text of a ConfigMap's key is empty. Where the keys show which section each
 belongs to, `check` prints the text with its indentation restored, and secrets masked. Other mistakes are reported once it is
 restored.";
+
+    // Policies.
+    PolicyMissing "K066" Error "no policy"
+"The text has no list of rules. A policy is one of these, and the filter takes one:
+
+    a ConfigMap with the key `audit-policy` (kAudit's is called `kaudit-policy-<cluster>`),
+    the list that is the value of this key.
+
+The least is one rule:
+
+    - id: 1
+      name: exec into a pod
+      conditions:
+        - {field: subresource, match-op: \"=\", match-value: exec}";
+    PolicyTooLarge "K067" Error "a policy that is too large"
+"A policy has at most 4096 rules, 64 conditions in a rule, 256 different fields, 65536 values in all its lists, and 16 rules
+that refer to each other in a row. The limits bound the memory of the agent and the time per event. Long lists of values
+are one condition with `in`.";
+    DuplicateRule "K068" Error "two rules with one id or name"
+"`id` identifies a rule in references, and `name` in the selections that it reports, so each is unique. Change one of the two.";
+    ReservedGroup "K069" Error "the reserved group `system`"
+"kAudit reserves the group `system`, and ids that begin with `system/`, for rules of its own. `namespace` only groups rules,
+and has no effect on matching; the namespace of a request is the field `resource-namespace`.";
+    NoConditions "K070" Error "a rule without conditions"
+"A rule without conditions would match every event. For a rule that is to match all, write a condition that is always true:
+
+    - {field: verb, match-op: \"!=\", match-value: \"\"}";
+    ConditionForm "K071" Error "a condition that is neither a test nor a reference"
+"A condition has one of two forms. A test compares a field; a reference has the value of another rule. `not-ref-id` is an
+addition of this filter.
+
+    - {field: verb, match-op: \"=\", match-value: delete}
+    - {ref-id: 100001}";
+    UnknownField "K072" Error "an unknown field"
+"No field of an audit event has this name. The fields are those of kAudit's policy language, further ones from an event's
+metadata, and `request-…` from the request body. `ua-<product>` is the version of a product in the user agent, and
+`user-extra-<key>` a value of the user's extra data.";
+    UnknownOperator "K073" Error "an unknown operator"
+"kAudit's operators are `=`, `!=`, `~` (a regular expression that is searched in the value) and `!~`; the user interface called
+them Equal and Match. Additions of this filter are `in` and `not-in` for lists of values, and `cidr` and `not-cidr` for
+networks of addresses. Operators need quotes in YAML: a plain `!=` is a tag, and a plain `~` is nothing.
+
+    match-op: \"!=\"";
+    MatchValue "K074" Error "a value that the operator cannot use"
+"`=`, `!=`, `~` and `!~` take one value. `in`, `not-in`, `cidr` and `not-cidr` take a value, a list of values, or a file with one
+value on each line (`match-file`), in which lines that begin with `#` are comments. `cidr` and `not-cidr` compare addresses, such
+as that of `caller-ip`, with networks:
+
+    - {field: caller-ip, match-op: not-cidr, match-value: [10.0.0.0/8, \"fd00::/8\"]}";
+    ValuesUnreadable "K075" Error "the file of a list cannot be read"
+"`match-file` names a file beside the configuration, with one value on each line. A host without files, such as a module inside
+an agent, needs the list in the policy itself, under `match-value`.";
+    DanglingReference "K076" Error "a reference to no rule"
+"`ref-id` and `not-ref-id` have the id of another rule of the same policy. The rule may come later in the list, and its status
+may be false.";
+    ReferenceCycle "K077" Error "rules that refer to each other"
+"The value of a rule depends on the rules to which it refers, so it cannot refer to itself, also not through others. Move the
+conditions that both need into a third rule with `status: false`, and refer to that.";
+    YamlWord "K078" Warning "a word that kAudit reads as true or false"
+"kAudit reads YAML 1.1, in which `yes`, `no`, `on` and `off` without quotes are booleans, and compares with `true` or `false`. This
+filter compares with the word as it is written. Write `true` or `false`, or the word in quotes.";
+    YamlNumber "K079" Warning "a number that kAudit reads as another number"
+"In YAML 1.1 a number with a leading zero is octal, `0x…` is hexadecimal, `1:30` counts in sixties, and `1.10` is `1.1`. kAudit
+compares with the number that results, this filter with the text as it is written. Write the number in full, or the text in
+quotes.";
+    ResourceType "K080" Warning "a resource type that no event has"
+"The resource type of an event is the plural in lower case, as in the path of its URI: `pods`, not `pod`, `Pod` or `po`. The
+subresource and the API group are fields of their own: `pods/exec` is
+
+    - {field: resource-type, match-op: \"=\", match-value: pods}
+    - {field: subresource, match-op: \"=\", match-value: exec}
+
+kAudit's own default policy has `namespace` in its rule 100003, which therefore never matched.";
+    UnknownVerb "K081" Warning "a verb that no event has"
+"Requests for resources have the verbs get, list, watch, create, update, patch, delete and deletecollection; other requests have
+their HTTP method in lower case. Permissions of roles, such as `impersonate`, `bind` and `escalate`, are no verbs of requests, and
+`exec` is a subresource.";
+    ImpossibleValue "K082" Warning "a value that the field never has"
+"The field has few values, and none of them fulfils the condition. `help` lists them; they are compared with upper and lower case.";
+    Contradiction "K083" Warning "conditions that exclude each other"
+"All conditions of a rule with `combine-op: and`, the default, have to be true for one event, and a field such as `verb` has one
+value. For one of several values use `in`, an addition of this filter, or a pattern:
+
+    - {field: verb, match-op: \"~\", match-value: \"^(create|update)$\"}";
+    AlwaysTrue "K084" Warning "a condition or rule that is always true"
+"Every event fulfils it. With `combine-op: or` two conditions such as `verb != get` and `verb != list` are together always true: an
+event that has one verb does not have the other. For none of several values write both with `combine-op: and`, or use `not-in`.";
+    RedundantCondition "K085" Advice "a condition without effect"
+"The other conditions of the rule on the same field decide already: beside `verb = create` the condition `verb != get` is always
+true. It may be left of an earlier form of the rule.";
+    EveryPresentValue "K086" Warning "a pattern that matches every value"
+"A pattern is searched in the value, and this one is found in every value, also the empty one. With `~` the condition is true if
+the field is present, with `!~` if it is absent. Write `!= ''` or `= ''`, or look for a `|` too many.";
+    CreateOnly "K087" Warning "a session that begins with another verb"
+"Requests for `exec`, `attach` and `portforward` have the verb `create` if the client uses SPDY, and `get` if it uses WebSocket, as
+`kubectl` does since Kubernetes 1.30. A rule with `verb = create` misses them. Leave the verb out.";
+    SubresourceUnstated "K088" Advice "the creation of pods includes their subresources"
+"`create` is also the verb of requests for `pods/exec`, `pods/attach`, `pods/binding` and `pods/eviction`. For the creation of pods
+alone add a condition:
+
+    - {field: subresource, match-op: \"=\", match-value: \"\"}";
+    ResourcePath "K089" Warning "a resource name without a path"
+"As in kAudit's records, `resource-name` is a path: the namespace, the resource type and the name that are present, joined by `/`,
+such as `kube-system/configmaps/coredns`. `resource-object-name`, an addition of this filter, is the name alone.";
+    UnauthorizedReason "K090" Warning "a status reason that is often missing"
+"The API server refuses a request without valid credentials with the code 401, and its events often have no reason. Compare the
+code:
+
+    - {field: status-code, match-op: \"=\", match-value: 401}";
+    NotEnforced "K091" Warning "enforcement is not applied"
+"kAudit could refuse requests that a rule matches through an admission webhook, with `time-limit` and `count-limit`. This filter
+reads events of requests that are already answered. Use an admission policy of Kubernetes to refuse requests.";
+    CombineOpCase "K092" Advice "`combine-op` in upper case"
+"kAudit writes `and` and `or` in lower case. The filter accepts both.";
+    RarelyFilled "K093" Advice "a field that few sources fill"
+"The number and the country of the caller's network come from GeoIP data, which audit events do not have. Without them the
+fields are absent, and a condition with `!=`, `!~` or `not-in` is true for every event.";
+    NothingReported "K094" Advice "a policy that reports nothing"
+"With `status: false` a rule reports no matches; other rules may refer to it. If every rule has it, no event is reported. The
+default policy of kAudit is delivered like this: set the status of the rules that you want to true.";
 }
 
 #[cfg(test)]

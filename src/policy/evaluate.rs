@@ -1,0 +1,239 @@
+//! Evaluates all rules of a policy on one event.
+//!
+//! All reported rules are candidates at first. Each probe of a metadata field removes the rules that it refutes; the
+//! evaluation ends when none is left, as for most events. A field of the request body is read only if a candidate depends
+//! on it and its other conditions are true. The remaining candidates are evaluated one by one; each atom and each rule at
+//! most once per event.
+
+use super::compile::{AtomId, CompiledRule, Probe, Target, Term};
+use super::model::Truth;
+use super::rule_set::Bits;
+use crate::audit::{FieldRef, FieldSource};
+
+/// A policy that is compiled for evaluation.
+pub(crate) struct CompiledPolicy {
+    /// By index in the policy.
+    pub(super) rules: Box<[CompiledRule]>,
+    /// The indices of the rules whose status is true.
+    pub(super) reported: Box<[usize]>,
+    /// All positions in `reported`.
+    pub(super) all: Bits,
+    /// The positions of the rules that may still match; kept for its allocation.
+    pub(super) candidates: Bits,
+    pub(super) state: RuleState,
+    pub(super) body_missing: Box<[u64]>,
+}
+
+/// The part of a compiled policy that changes with each event.
+pub(super) struct RuleState {
+    /// In the order in which they run.
+    probes: Box<[Probe]>,
+    /// The field of each probe.
+    fields: Box<[FieldRef]>,
+    /// The number of the current event.
+    event: u64,
+    /// For each rule, the last event for which it was evaluated and its value.
+    values: Box<[(u64, Truth)]>,
+}
+
+impl RuleState {
+    pub(super) fn new(probes: Vec<Probe>, fields: Vec<FieldRef>, rules: usize) -> Self {
+        let values = vec![(0, Truth::False); rules].into();
+        Self { probes: probes.into(), fields: fields.into(), event: 0, values }
+    }
+}
+
+impl CompiledPolicy {
+    /// Calls `on` with the index of each rule that matches and is reported, in the order of the policy.
+    ///
+    /// Rules that depend on a part of the event that is missing are counted in [`Self::body_missing`].
+    pub fn evaluate(&mut self, source: &mut impl FieldSource, mut on: impl FnMut(usize)) {
+        self.begin();
+        self.candidates.copy_from(&self.all);
+        for index in 0..self.state.probes.len() {
+            if self.candidates.is_empty() {
+                return;
+            }
+            self.prune(index, source);
+        }
+        let mut from = 0;
+        while let Some(position) = self.candidates.next_common(&self.all, from) {
+            from = position.saturating_add(1);
+            let Some(&rule) = self.reported.get(position) else { continue };
+            match self.value(rule, source) {
+                Truth::True => on(rule),
+                Truth::Unknown => {
+                    if let Some(missing) = self.body_missing.get_mut(rule) {
+                        *missing = missing.saturating_add(1);
+                    }
+                }
+                Truth::False => {}
+            }
+        }
+    }
+
+    /// Returns for each rule the number of events for which its value was unknown.
+    ///
+    /// The request body of these events, or another part, was missing.
+    pub fn body_missing(&self) -> &[u64] {
+        &self.body_missing
+    }
+
+    /// Begins the next event: all values are computed again.
+    pub(super) fn begin(&mut self) {
+        self.state.event = self.state.event.wrapping_add(1);
+    }
+
+    /// Returns the value of a rule for the current event.
+    pub(super) fn value(&mut self, rule: usize, source: &mut impl FieldSource) -> Truth {
+        let value = rule_value(&self.rules, &mut self.state, rule, true, source);
+        value.unwrap_or(Truth::Unknown)
+    }
+
+    /// Returns the value of a condition, by its number in the rule, for the current event.
+    #[cfg(feature = "compile")]
+    pub(super) fn condition_value(
+        &mut self,
+        rule: usize,
+        condition: usize,
+        source: &mut impl FieldSource,
+    ) -> Truth {
+        let terms = self.rules.get(rule).map(|rule| &rule.terms);
+        let term = terms.and_then(|terms| terms.iter().find(|term| term.condition == condition)).copied();
+        let value = term.and_then(|term| term_value(&self.rules, &mut self.state, term, true, source));
+        value.unwrap_or(Truth::Unknown)
+    }
+
+    /// Removes the candidates that a probe refutes.
+    fn prune(&mut self, index: usize, source: &mut impl FieldSource) {
+        let Some(probe) = self.state.probes.get(index) else { return };
+        if !self.candidates.intersects(&probe.relevant) || probe.body && !self.body_is_needed(index, source) {
+            return;
+        }
+        if let Some(probe) = self.state.ran(index, source) {
+            probe.prune(&mut self.candidates);
+        }
+    }
+
+    /// Whether a candidate depends on a probe of a body field.
+    ///
+    /// Removes candidates that are false without it.
+    fn body_is_needed(&mut self, index: usize, source: &mut impl FieldSource) -> bool {
+        let mut from = 0;
+        while let Some(probe) = self.state.probes.get(index)
+            && let Some(position) = self.candidates.next_common(&probe.relevant, from)
+        {
+            from = position.saturating_add(1);
+            let Some(&rule) = self.reported.get(position) else { continue };
+            match rule_value(&self.rules, &mut self.state, rule, false, source) {
+                None => return true,
+                Some(Truth::False) => self.candidates.remove(position),
+                Some(Truth::True | Truth::Unknown) => {}
+            }
+        }
+        false
+    }
+}
+
+impl RuleState {
+    /// Returns a probe that ran for the current event.
+    fn ran(&mut self, index: usize, source: &mut impl FieldSource) -> Option<&mut Probe> {
+        let probe = self.probes.get_mut(index)?;
+        if probe.event != self.event {
+            probe.run(self.event, source.value(self.fields.get(index)?));
+        }
+        Some(probe)
+    }
+}
+
+/// Returns the value of a rule.
+///
+/// Without `body`, no field of the request body is read that was not read before; `None`: the value depends on one.
+fn rule_value(
+    rules: &[CompiledRule],
+    state: &mut RuleState,
+    index: usize,
+    body: bool,
+    source: &mut impl FieldSource,
+) -> Option<Truth> {
+    if let Some((event, value)) = state.values.get(index)
+        && *event == state.event
+    {
+        return Some(*value);
+    }
+    #[cfg(test)]
+    work::count();
+    let rule = rules.get(index)?;
+    // The value that decides a conjunction is false, that of a disjunction true.
+    let (decisive, other) = if rule.and { (Truth::False, Truth::True) } else { (Truth::True, Truth::False) };
+    let mut value = Some(other);
+    for term in &rule.terms {
+        match term_value(rules, state, *term, body, source) {
+            Some(found) if found == decisive => {
+                value = Some(decisive);
+                break;
+            }
+            Some(Truth::Unknown) => value = value.map(|_| Truth::Unknown),
+            Some(_) => {}
+            None => value = None,
+        }
+    }
+    if let (Some(value), Some(stored)) = (value, state.values.get_mut(index)) {
+        *stored = (state.event, value);
+    }
+    value
+}
+
+fn term_value(
+    rules: &[CompiledRule],
+    state: &mut RuleState,
+    term: Term,
+    body: bool,
+    source: &mut impl FieldSource,
+) -> Option<Truth> {
+    let value = match term.target {
+        Target::Rule(rule) => rule_value(rules, state, rule, body, source)?,
+        Target::Atom(atom) => atom_value(state, atom, body, source)?,
+    };
+    Some(if term.negated { value.negated() } else { value })
+}
+
+fn atom_value(
+    state: &mut RuleState,
+    AtomId { probe: index, atom }: AtomId,
+    body: bool,
+    source: &mut impl FieldSource,
+) -> Option<Truth> {
+    #[cfg(test)]
+    work::count();
+    let probe = state.probes.get(index)?;
+    if probe.body && !body && probe.event != state.event {
+        return None;
+    }
+    let probe = state.ran(index, source)?;
+    Some(match probe.is_found(atom) {
+        _ if probe.unknown => Truth::Unknown,
+        true => Truth::True,
+        false => Truth::False,
+    })
+}
+
+/// Counts the steps of evaluations, for tests of bounds.
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Counts a rule or condition that is evaluated, a probe that runs, or a value that it searches.
+    pub(in crate::policy) fn count() {
+        STEPS.set(STEPS.get() + 1);
+    }
+
+    /// Returns the number of steps of this thread since the last call.
+    pub(in crate::policy) fn take() -> usize {
+        STEPS.take()
+    }
+}

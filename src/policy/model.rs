@@ -1,0 +1,339 @@
+//! A checked policy: plain data, not yet compiled.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::audit::FieldRef;
+use crate::config::Severity;
+
+/// The maximum number of rules.
+pub(super) const MAX_RULES: usize = 4096;
+/// The maximum number of conditions of a rule.
+#[cfg(feature = "compile")]
+pub(super) const MAX_CONDITIONS: usize = 64;
+/// The maximum number of different fields that the tests of a policy use.
+#[cfg(feature = "compile")]
+pub(super) const MAX_FIELDS: usize = 256;
+/// The maximum number of values of all tests together, including those from files.
+pub(super) const MAX_VALUES: usize = 65_536;
+/// The maximum number of rules that refer to each other in a row.
+pub(super) const MAX_DEPTH: usize = 16;
+
+/// A policy: kAudit's list of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub struct Policy {
+    /// The rules, in the order of the list.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub struct Rule {
+    /// `id`: unique; a number, or a text as in old policies.
+    pub id: String,
+    /// `name`: unique.
+    pub name: String,
+    /// `documentation` or `description`; may be empty.
+    pub documentation: String,
+    /// `namespace`: the group of the rule, without an effect on matching; may be empty.
+    pub group: String,
+    /// `status`: whether matches are reported. Other rules may refer to the rule in any case. Default true.
+    pub status: bool,
+    /// `combine-op`; default and.
+    pub combine_op: CombineOp,
+    /// `conditions`; not empty.
+    pub conditions: Vec<Condition>,
+    /// `enforcement`, which this filter does not apply.
+    pub enforcement: Option<Enforcement>,
+    /// `severity` of the rule's selections. An addition of this filter.
+    pub severity: Option<Severity>,
+    /// `tags`, such as the techniques of MITRE ATT&CK. An addition of this filter.
+    pub tags: Vec<String>,
+    /// The line on which the rule begins, for messages.
+    pub line: usize,
+}
+
+/// `combine-op`: how the conditions of a rule are combined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub enum CombineOp {
+    /// All conditions are true.
+    #[default]
+    And,
+    /// At least one condition is true.
+    Or,
+}
+
+/// A condition of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub enum Condition {
+    /// `ref-id`: the conditions of another rule, whatever its status.
+    Ref {
+        /// The index of the rule in the policy.
+        rule: usize,
+        /// `not-ref-id`: the other rule is not true. An addition of this filter.
+        negated: bool,
+    },
+    /// `field`, `match-op` and `match-value`.
+    Test(Test),
+}
+
+/// A comparison of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub struct Test {
+    /// `field`.
+    pub field: FieldRef,
+    /// The operator is `!=`, `!~`, `not-in` or `not-cidr`: exactly the opposite of the other four.
+    pub negated: bool,
+    /// The operator without its negation, and the value.
+    pub operand: Operand,
+}
+
+/// The value of a test.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub enum Operand {
+    /// `=`: the value. Empty: the field is absent.
+    Equal(String),
+    /// `~`: a pattern that is searched in the value.
+    Pattern(String),
+    /// `in`: one of the values. An addition of this filter.
+    In(Vec<String>),
+    /// `cidr`: an address in one of the networks. An addition of this filter.
+    Networks(Vec<Network>),
+}
+
+/// A network of addresses, such as `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub enum Network {
+    /// A network of IPv4.
+    V4 {
+        /// The first address.
+        address: u32,
+        /// The number of bits that all addresses have in common, 0 to 32.
+        prefix: u8,
+    },
+    /// A network of IPv6.
+    V6 {
+        /// The first address.
+        address: u128,
+        /// The number of bits that all addresses have in common, 0 to 128.
+        prefix: u8,
+    },
+}
+
+/// `enforcement`: the limits of kAudit's admission webhook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub struct Enforcement {
+    /// `time-limit`, milliseconds.
+    pub time_limit_ms: Option<u64>,
+    /// `count-limit`.
+    pub count_limit: Option<u64>,
+}
+
+/// The value of a condition or a rule for one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// It does not match.
+    False,
+    /// It depends on a part of the event that is missing, such as the request body.
+    Unknown,
+    /// It matches.
+    True,
+}
+
+impl Truth {
+    /// Returns the value of the opposite condition.
+    pub(super) fn negated(self) -> Self {
+        match self {
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+            Self::True => Self::False,
+        }
+    }
+}
+
+impl Policy {
+    /// Returns the indices of the rules, each after the rules to which it refers.
+    ///
+    /// Rules that refer to a cycle or are part of one are missing.
+    pub(super) fn in_reference_order(&self) -> Vec<usize> {
+        let mut users: Vec<Vec<usize>> = vec![Vec::new(); self.rules.len()];
+        let mut pending: Vec<usize> = Vec::new();
+        let mut order = Vec::new();
+        for (index, rule) in self.rules.iter().enumerate() {
+            let mut references = 0_usize;
+            for target in rule.references() {
+                references = references.saturating_add(1);
+                users.get_mut(target).into_iter().for_each(|users| users.push(index));
+            }
+            pending.push(references);
+            if references == 0 {
+                order.push(index);
+            }
+        }
+        let mut next = 0;
+        while let Some(rule) = order.get(next).copied() {
+            next = next.saturating_add(1);
+            for user in users.get(rule).into_iter().flatten() {
+                let Some(pending) = pending.get_mut(*user) else { continue };
+                *pending = pending.saturating_sub(1);
+                if *pending == 0 {
+                    order.push(*user);
+                }
+            }
+        }
+        order
+    }
+}
+
+impl Policy {
+    /// Returns for each rule the number of rules below it that refer to each other in a row.
+    pub(super) fn depths(&self, order: &[usize]) -> Vec<usize> {
+        let mut depths = vec![0_usize; self.rules.len()];
+        for &index in order {
+            let below = self.rules.get(index).into_iter().flat_map(Rule::references);
+            let deepest = below.filter_map(|rule| depths.get(rule)).max();
+            let depth = deepest.map_or(0, |depth| depth.saturating_add(1));
+            depths.get_mut(index).into_iter().for_each(|of_rule| *of_rule = depth);
+        }
+        depths
+    }
+
+    /// Returns the number of values of all tests.
+    pub(super) fn values(&self) -> usize {
+        let conditions = self.rules.iter().flat_map(|rule| &rule.conditions);
+        conditions.fold(0, |values, condition| values.saturating_add(condition.values()))
+    }
+}
+
+impl Condition {
+    /// Returns the number of values.
+    pub(super) fn values(&self) -> usize {
+        match self {
+            Self::Ref { .. } => 0,
+            Self::Test(test) => match &test.operand {
+                Operand::Equal(_) | Operand::Pattern(_) => 1,
+                Operand::In(values) => values.len(),
+                Operand::Networks(networks) => networks.len(),
+            },
+        }
+    }
+}
+
+impl Rule {
+    /// Returns the indices of the rules to which this rule refers.
+    pub(super) fn references(&self) -> impl Iterator<Item = usize> {
+        self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Ref { rule, .. } => Some(*rule),
+            Condition::Test(_) => None,
+        })
+    }
+}
+
+impl Test {
+    /// Returns the operator as written in a policy.
+    pub fn operator(&self) -> &'static str {
+        match (&self.operand, self.negated) {
+            (Operand::Equal(_), false) => "=",
+            (Operand::Equal(_), true) => "!=",
+            (Operand::Pattern(_), false) => "~",
+            (Operand::Pattern(_), true) => "!~",
+            (Operand::In(_), false) => "in",
+            (Operand::In(_), true) => "not-in",
+            (Operand::Networks(_), false) => "cidr",
+            (Operand::Networks(_), true) => "not-cidr",
+        }
+    }
+}
+
+impl Network {
+    /// Parses an address, or a network in CIDR notation.
+    ///
+    /// An IPv4 address that is written as one of IPv6 (`::ffff:10.0.0.1`) is an IPv4 address.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let digits = |prefix: &str| prefix.bytes().all(|byte| byte.is_ascii_digit());
+        let prefix = match prefix {
+            Some(prefix) if digits(prefix) => Some(prefix.parse::<u8>().ok()?),
+            Some(_) => return None,
+            None => None,
+        };
+        match address.parse().ok()? {
+            IpAddr::V4(address) => Self::v4(address, prefix.unwrap_or(32)),
+            IpAddr::V6(address) => {
+                let prefix = prefix.unwrap_or(128);
+                match (address.to_ipv4_mapped(), prefix.checked_sub(96)) {
+                    (Some(address), Some(prefix)) => Self::v4(address, prefix),
+                    _ => Self::v6(address, prefix),
+                }
+            }
+        }
+    }
+
+    /// Returns the first and the last address, if the network is one of IPv6 (`v6`) or of IPv4.
+    pub(super) fn range(&self, v6: bool) -> Option<(u128, u128)> {
+        match *self {
+            Self::V4 { address, prefix } if !v6 => {
+                let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+                Some((address.into(), (address | host).into()))
+            }
+            Self::V6 { address, prefix } if v6 => {
+                let host = u128::MAX.checked_shr(prefix.into()).unwrap_or(0);
+                Some((address, address | host))
+            }
+            _ => None,
+        }
+    }
+
+    fn v4(address: Ipv4Addr, prefix: u8) -> Option<Self> {
+        let host = 32_u8.checked_sub(prefix)?;
+        let mask = u32::MAX.checked_shl(host.into()).unwrap_or(0);
+        Some(Self::V4 { address: address.to_bits() & mask, prefix })
+    }
+
+    fn v6(address: Ipv6Addr, prefix: u8) -> Option<Self> {
+        let host = 128_u8.checked_sub(prefix)?;
+        let mask = u128::MAX.checked_shl(host.into()).unwrap_or(0);
+        Some(Self::V6 { address: address.to_bits() & mask, prefix })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4 { address, prefix } => write!(f, "{}/{prefix}", Ipv4Addr::from_bits(*address)),
+            Self::V6 { address, prefix } => write!(f, "{}/{prefix}", Ipv6Addr::from_bits(*address)),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    /// Writes the test in one line, with at most three values of a list.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = |values: &mut dyn Iterator<Item = String>, count: usize| {
+            let shown: Vec<String> = values.take(3).collect();
+            let more = if count > shown.len() { ", …" } else { "" };
+            write!(f, "{} {} [{}{more}]", self.field, self.operator(), shown.join(", "))
+        };
+        match &self.operand {
+            Operand::In(values) => list(&mut values.iter().cloned(), values.len()),
+            Operand::Networks(networks) => {
+                list(&mut networks.iter().map(ToString::to_string), networks.len())
+            }
+            Operand::Equal(value) | Operand::Pattern(value) => {
+                let value = if value.is_empty() { "''" } else { value };
+                write!(f, "{} {} {value}", self.field, self.operator())
+            }
+        }
+    }
+}
