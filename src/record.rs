@@ -148,7 +148,9 @@ impl<'a> Record<'a> {
     }
 
     /// Calls `on` for each member, and checks the whole record.
-    fn each_member(self, on: &mut dyn FnMut(Str<'a>, Value<'a>)) -> Result<Scan<'a>, SyntaxError> {
+    ///
+    /// Members before a syntax error are given as well.
+    pub(crate) fn each_member(self, on: &mut dyn FnMut(Str<'a>, Value<'a>)) -> Result<Scan<'a>, SyntaxError> {
         match self.encoding {
             Encoding::Json => json::each_member(self.bytes, on),
             #[cfg(feature = "msgpack")]
