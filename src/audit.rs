@@ -3,15 +3,11 @@
 //! An event is read from the members of a record ([`EventMembers`]), in the API server's form or in that of Google's
 //! Cloud Logging. Its fields are computed on demand, each at most once: most events are refused after a few of them
 //! ([`Event`]). An event that a rule selects becomes kAudit's record of it ([`selection`]).
-#![cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the filter evaluates events in a later change")
-)]
 
 mod event;
 mod field;
 mod members;
-pub(crate) mod net;
+pub mod net;
 mod reason;
 pub(crate) mod selection;
 mod source;
@@ -19,12 +15,11 @@ mod stages;
 mod uri;
 mod user_agent;
 
-pub(crate) use event::{CallerIp, Event, EventBuffers, EventOptions};
+pub use event::{CallerIp, EventOptions};
+pub(crate) use event::{Event, EventBuffers};
 pub use field::{EventField, FieldRef};
 pub(crate) use field::{FieldSource, FieldValue};
-pub(crate) use members::{
-    EventForm, EventMembers, Member, cluster_of_log_group, cluster_of_resource_id, is_cut_message,
-    is_legacy_line,
-};
+pub(crate) use members::{EventForm, EventMembers, Member, cluster_of_wrapper, is_legacy_line};
 pub use source::SourceKind;
-pub(crate) use stages::{Evaluation, RecentRequests, Stage, StageOption};
+pub(crate) use stages::{Evaluation, RecentRequests};
+pub use stages::{Stage, StageOption};

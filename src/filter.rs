@@ -360,7 +360,8 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
 
     #[cold]
     fn emit_all_collected(&mut self) {
-        let Self { stages, stats, scratch: Scratch { entity, rule, labels, .. }, now, on, collected, .. } = self;
+        let Self { stages, stats, scratch: Scratch { entity, rule, labels, .. }, now, on, collected, .. } =
+            self;
         let Some(mut events) = stages.events.take() else { return };
         let number = collected.len();
         let severity = collected.iter().map(|one| one.admitted.severity).max();
@@ -370,7 +371,9 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
             all.extend_from_slice(&one.text);
         }
         all.extend_from_slice(b"]}");
-        if let Some(Collected { text, rule: index, mut admitted }) = core::mem::take(collected).into_iter().next() {
+        if let Some(Collected { text, rule: index, mut admitted }) =
+            core::mem::take(collected).into_iter().next()
+        {
             admitted.severity = severity.unwrap_or(admitted.severity);
             events.read_again(&text, index, &mut |found| {
                 if number == 1 {
@@ -405,8 +408,9 @@ impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
 
     #[inline]
     fn finding(&mut self, found: &Found<'_, '_>) {
-        let Self { stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, verdicts } =
-            self;
+        let Self {
+            stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, verdicts, ..
+        } = self;
         *verdicts = verdicts.saturating_add(1);
         let finding = Finding::of(found, entity, rule);
         match stages.decide(&finding, key, *now) {
@@ -423,7 +427,7 @@ impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
             // Only audit events are split there, and their record is not sent.
             return self.reject(Reason::Unrecognised);
         }
-        let Self { stages, stats, scratch, now, on, verdicts } = self;
+        let Self { stages, stats, scratch, now, on, verdicts, .. } = self;
         *verdicts = verdicts.saturating_add(1);
         on(stages.other(other, &mut scratch.labels, stats, *now));
     }
@@ -600,18 +604,9 @@ impl Stages {
             }
             self.limit(integration, finding, key, now)?;
         }
-        let severity = self.severity_of(finding, finding.is_count());
+        let severity = rule_severity(&self.rules, finding);
+        let severity = self.severity.lookup(&finding.input, finding.flags(finding.is_count()), severity);
         Ok(Admitted { integration, time, severity })
-    }
-
-    /// Returns the severity of a finding. `count`: it is, or becomes, a count.
-    #[inline]
-    fn severity_of(&mut self, finding: &Finding<'_, '_>, count: bool) -> Severity {
-        let flags = finding.flags(count);
-        match finding.found.rule.and_then(|rule| self.rules.get(rule)?.severity) {
-            Some(severity) => self.severity.lookup_own(severity, &finding.input, flags),
-            None => self.severity.lookup(&finding.input, flags),
-        }
     }
 
     /// Returns whether the finding is counted instead of sent.
@@ -626,7 +621,8 @@ impl Stages {
     #[inline(never)]
     fn count(&mut self, index: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
         let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
-        let severity = self.severity_of(&finding, true);
+        let severity = rule_severity(&self.rules, &finding);
+        let severity = self.severity.lookup(&finding.input, finding.flags(true), severity);
         let integration = IntegrationRef { integrations: &self.integrations, index };
         let first = || self.shaper.pending_meta(&finding.label_source(integration), severity);
         self.counts.add(index, dimensions, time_ms, now, first, |meta| meta.add_severity(severity));
@@ -655,7 +651,8 @@ impl Stages {
             now,
         );
         let Err(LimitExceeded { tally, key }) = admitted else { return Ok(()) };
-        let severity = self.severity_of(finding, finding.is_count());
+        let severity = rule_severity(&self.rules, finding);
+        let severity = self.severity.lookup(input, finding.flags(finding.is_count()), severity);
         let integration = IntegrationRef { integrations: &self.integrations, index };
         self.shaper.add_suppressed(&mut tally.meta, &finding.label_source(integration), key, severity);
         Err(Rejected::Suppressed)
@@ -772,6 +769,12 @@ impl Stages {
         }
         Verdict::Kept(entry)
     }
+}
+
+/// Returns the severity that the rule of a selection states, if it does.
+#[inline]
+fn rule_severity(rules: &[RuleMeta], finding: &Finding<'_, '_>) -> Option<Severity> {
+    finding.found.rule.and_then(|rule| rules.get(rule)?.severity)
 }
 
 /// Reads the times that findings contain.

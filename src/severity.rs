@@ -115,8 +115,18 @@ impl SeverityTable {
     }
 
     /// Returns the severity of a finding.
+    ///
+    /// `rule` is the severity that a selection's rule states: it replaces the built-in rows.
     #[inline]
-    pub fn lookup(&mut self, input: &MatchInput<'_>, flags: SeverityFlags) -> Severity {
+    pub fn lookup(
+        &mut self,
+        input: &MatchInput<'_>,
+        flags: SeverityFlags,
+        rule: Option<Severity>,
+    ) -> Severity {
+        if let Some(rule) = rule {
+            return self.lookup_own(*input, flags, rule);
+        }
         let index =
             input.combination().wrapping_mul(SeverityFlags::COMBINATIONS).wrapping_add(flags.combination());
         match self.cache.get(index) {
@@ -128,11 +138,11 @@ impl SeverityTable {
         }
     }
 
-    /// Returns the severity of a selection whose rule states one: that of the first row of the operator's that
-    /// matches, otherwise the rule's.
-    pub fn lookup_own(&self, rule: Severity, input: &MatchInput<'_>, flags: SeverityFlags) -> Severity {
+    /// Returns the severity of a selection whose rule states one.
+    #[cold]
+    fn lookup_own(&self, input: MatchInput<'_>, flags: SeverityFlags, rule: Severity) -> Severity {
         let mut rows = self.rows.iter().take(self.own_rows);
-        rows.find(|row| row.matches(input, flags)).map_or(rule, |row| row.severity)
+        rows.find(|row| row.matches(&input, flags)).map_or(rule, |row| row.severity)
     }
 
     /// Returns the severity of the first matching row from this index on.

@@ -23,7 +23,8 @@ use nested::{Key, each_text};
 ///
 /// Every address but the last can be invented by the client. Behind a load balancer, the last is the balancer's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum CallerIp {
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub enum CallerIp {
     /// The first, as kAudit takes it.
     #[default]
     First,
@@ -35,7 +36,9 @@ pub(crate) enum CallerIp {
 
 /// Options for computing fields.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EventOptions {
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub struct EventOptions {
+    /// The address that is the caller's.
     pub caller_ip: CallerIp,
     /// The cluster of events that do not name theirs.
     pub cluster: Option<String>,

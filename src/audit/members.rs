@@ -183,15 +183,20 @@ pub(crate) fn is_legacy_line(text: &[u8]) -> bool {
         .is_some_and(|last| *last == b'Z' || last.is_ascii_digit())
 }
 
+/// Returns the cluster that a text around events names: a log group of EKS or a resource id of AKS.
+pub(crate) fn cluster_of_wrapper(text: &str) -> Option<&str> {
+    cluster_of_log_group(text).or_else(|| cluster_of_resource_id(text))
+}
+
 /// Returns the cluster of a CloudWatch log group of EKS: `/aws/eks/<cluster>/cluster`.
-pub(crate) fn cluster_of_log_group(group: &str) -> Option<&str> {
+fn cluster_of_log_group(group: &str) -> Option<&str> {
     group.strip_prefix("/aws/eks/")?.strip_suffix("/cluster").filter(|cluster| !cluster.is_empty())
 }
 
 /// Returns the cluster of a resource id of AKS, which ends with `/MANAGEDCLUSTERS/<cluster>`.
 ///
 /// Azure Monitor writes the id in upper case.
-pub(crate) fn cluster_of_resource_id(id: &str) -> Option<&str> {
+fn cluster_of_resource_id(id: &str) -> Option<&str> {
     let (before, cluster) = id.rsplit_once('/')?;
     let (_, kind) = before.rsplit_once('/')?;
     (kind.eq_ignore_ascii_case("managedClusters") && !cluster.is_empty()).then_some(cluster)

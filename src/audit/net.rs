@@ -9,14 +9,14 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// addresses only, in either form, and an IPv6 network IPv6 addresses only: `::/0` is not every address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) struct Network {
+pub struct Network {
     address: IpAddr,
     prefix: u8,
 }
 
 /// The reason why a text is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NetworkError {
+pub enum NetworkError {
     /// The part before the slash is not an address.
     Address,
     /// The part after the slash is not a prefix length of the address's family.

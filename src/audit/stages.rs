@@ -11,7 +11,8 @@ use core::hash::Hasher as _;
 /// A stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) enum Stage {
+#[expect(missing_docs, reason = "the names are those of audit.k8s.io")]
+pub enum Stage {
     RequestReceived,
     ResponseStarted,
     ResponseComplete,
@@ -42,7 +43,7 @@ impl Stage {
 /// The option `stages`: which events are evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-pub(crate) enum StageOption {
+pub enum StageOption {
     /// One event of each request: of a long-running one the first.
     #[default]
     First,

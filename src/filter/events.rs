@@ -1,11 +1,16 @@
 //! Turns audit events into findings: a selection for each rule that selects an event, and activity records.
 
-use crate::audit::{Event, EventBuffers, EventField, EventOptions, Evaluation, FieldRef, RecentRequests, StageOption, selection};
+use crate::audit::{
+    Evaluation, Event, EventBuffers, EventField, EventOptions, FieldRef, RecentRequests, StageOption,
+    selection,
+};
 use crate::config::{Audit, Severity};
 use crate::entry::Entry;
 use crate::finding::Kind;
 use crate::pattern::{BuildError, PatternSource};
 use crate::policy::{CompiledPolicy, Rule};
+#[cfg(feature = "compile")]
+use crate::policy::{ExplainedRule, PolicyExplainer};
 use crate::record::{Document, Record};
 use crate::source::{Found, FoundEvent, Members, Recogniser};
 use crate::stats::Reason;
@@ -161,6 +166,29 @@ fn read(
     let Ok(scan) = reader.members(Record::json(text), &mut members) else { return };
     let kind = if rule.is_some() { Kind::Selection } else { Kind::Activity };
     on(&Found { kind, members: &members, scan: &scan, copies: Vec::new(), rule });
+}
+
+/// Explains the policy's result for events.
+#[cfg(feature = "compile")]
+pub(super) struct EventExplainer {
+    policy: PolicyExplainer,
+    options: EventOptions,
+    buffers: EventBuffers,
+}
+
+#[cfg(feature = "compile")]
+impl EventExplainer {
+    pub fn new(config: &Audit) -> Result<Self, BuildError> {
+        let policy = PolicyExplainer::new(&config.policy)?;
+        Ok(Self { policy, options: config.fields.clone(), buffers: EventBuffers::default() })
+    }
+
+    /// Returns all rules with their values for an event.
+    pub fn explain(&mut self, found: &FoundEvent<'_, '_>) -> Vec<ExplainedRule> {
+        let FoundEvent { record, members, form, cluster } = *found;
+        let mut event = Event::new(record, members, form, &self.options, cluster, &mut self.buffers);
+        self.policy.explain(&mut event)
+    }
 }
 
 /// Returns the time at which the API server received the request of an event.
