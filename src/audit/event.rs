@@ -5,7 +5,7 @@ mod buffers;
 mod cloud_logging;
 mod nested;
 
-use super::field::{EventField, FieldRef, FieldSource, FieldValue};
+use super::field::{EventField, FieldRef, FieldSource, FieldValue, Origin};
 use super::members::{EventForm, EventMembers, Member};
 use super::net::{Network, parse_address};
 use super::reason::{Grant, unquote};
@@ -17,7 +17,7 @@ use crate::time::Time;
 pub(crate) use buffers::EventBuffers;
 use buffers::{State, push_value};
 use cloud_logging::Payload;
-use nested::{Key, each_text};
+use nested::{Key, annotation, each_text};
 
 /// The address of `sourceIPs` that is the caller's.
 ///
@@ -53,12 +53,21 @@ pub(crate) struct Event<'e, 'a> {
     /// The cluster that the surrounding record names.
     cluster: Option<&'e str>,
     buffers: &'e mut EventBuffers,
-    // Nested objects that several fields are computed from, once they were read. The inner `None`: it is unknown.
+    // Nested objects that several fields are computed from.
     payload: Option<Payload<'a>>,
-    user: Option<Option<User<'a>>>,
-    impersonated: Option<Option<User<'a>>>,
-    status: Option<Option<ResponseStatus<'a>>>,
-    annotations: Option<Option<Annotations<'a>>>,
+    user: Lazy<User<'a>>,
+    impersonated: Lazy<User<'a>>,
+    object: Lazy<Object<'a>>,
+    status: Lazy<ResponseStatus<'a>>,
+    annotations: Lazy<Annotations<'a>>,
+}
+
+/// A part of an event that is read when it is first needed.
+#[derive(Clone, Copy)]
+enum Lazy<T> {
+    Unread,
+    /// It was read; `None` if it is unknown.
+    Read(Option<T>),
 }
 
 /// The parts of a user.
@@ -68,6 +77,17 @@ struct User<'a> {
     id: Value<'a>,
     groups: Value<'a>,
     extra: Value<'a>,
+}
+
+/// The parts of an object reference.
+#[derive(Clone, Copy)]
+struct Object<'a> {
+    resource: Value<'a>,
+    namespace: Value<'a>,
+    name: Value<'a>,
+    group: Value<'a>,
+    version: Value<'a>,
+    subresource: Value<'a>,
 }
 
 /// The parts of a response's status.
@@ -111,21 +131,17 @@ impl<'e, 'a> Event<'e, 'a> {
             cluster,
             buffers,
             payload: None,
-            user: None,
-            impersonated: None,
-            status: None,
-            annotations: None,
+            user: Lazy::Unread,
+            impersonated: Lazy::Unread,
+            object: Lazy::Unread,
+            status: Lazy::Unread,
+            annotations: Lazy::Unread,
         }
     }
 
     /// Returns the time at which the API server received the request.
-    pub fn time(&mut self) -> Option<Time> {
-        let text = |value: Value<'_>| Time::parse(value.text()?.decode(&mut String::new()));
-        let received = text(self.members.get(Member::RequestReceivedTimestamp));
-        received.or_else(|| text(self.members.get(Member::Timestamp))).or_else(|| {
-            let [created] = self.parts(self.members.get(Member::Metadata), [Key::CreationTimestamp]);
-            text(created)
-        })
+    pub fn time(&self) -> Option<Time> {
+        self.members.time(self.record)
     }
 
     /// Returns the event's id. Clients can choose it, in the header `Audit-ID`.
@@ -135,11 +151,6 @@ impl<'e, 'a> Event<'e, 'a> {
             EventForm::CloudLogging => Member::InsertId,
         };
         self.members.get(member).text().filter(|id| !id.source().is_empty())
-    }
-
-    /// Returns the stage, such as `ResponseComplete`.
-    pub fn stage(&mut self) -> Option<&str> {
-        self.text(EventField::Stage)
     }
 
     /// Returns whether the event is evaluated, by its stage.
@@ -202,48 +213,15 @@ impl<'e, 'a> Event<'e, 'a> {
     fn compute(&mut self, field: EventField) {
         use EventField as F;
         match field {
-            F::Principal => {
-                let user = self.user().map(User::principal);
-                self.put(field, user);
-            }
-            F::Username => {
-                let user = self.user().map(|user| user.name);
-                self.put(field, user);
-            }
-            F::UserId => {
-                let user = self.user().map(|user| user.id);
-                self.put(field, user);
-            }
             F::UserGroups => {
-                let user = self.user().map(|user| user.groups);
-                self.put_sorted(field, user);
-            }
-            F::ImpersonatedPrincipal => {
-                let user = self.impersonated().map(User::principal);
-                self.put(field, user);
-            }
-            F::ImpersonatedUsername => {
-                let user = self.impersonated().map(|user| user.name);
-                self.put(field, user);
-            }
-            F::ImpersonatedUserId => {
-                let user = self.impersonated().map(|user| user.id);
-                self.put(field, user);
+                let groups = self.user_groups();
+                self.put_sorted(field, groups);
             }
             F::ImpersonatedGroups => {
-                let user = self.impersonated().map(|user| user.groups);
-                self.put_sorted(field, user);
+                let groups = self.impersonated().map(|user| user.groups);
+                self.put_sorted(field, groups);
             }
             F::AccessType => self.compute_access_type(),
-            F::CallerIp => self.compute_caller_ip(),
-            // No source has GeoIP data.
-            F::CallerIpAsn | F::CallerIpCountry => (),
-            F::ApiGroup
-            | F::ApiVersion
-            | F::ResourceType
-            | F::ResourceNamespace
-            | F::ResourceObjectName
-            | F::Subresource => self.compute_object(),
             F::ResourceName => self.compute_resource_name(),
             F::SubresourceExecCommand
             | F::SubresourceExecContainer
@@ -257,100 +235,76 @@ impl<'e, 'a> Event<'e, 'a> {
             | F::SubresourceAttachTty
             | F::SubresourcePortforwardPorts => self.compute_query(),
             F::UnusualUri => self.compute_unusual_uri(),
-            F::Verb => match self.form {
-                EventForm::ApiServer => self.put_member(field, Member::Verb),
-                EventForm::CloudLogging => self.compute_method(),
-            },
             F::Role | F::ClusterRole | F::Binding => self.compute_grant(),
             F::NonAuthorized => self.compute_non_authorized(),
-            F::Status => {
-                let status = self.status().map(|status| status.status);
-                self.put(field, status);
-            }
-            F::StatusReason => {
-                let status = self.status().map(|status| status.reason);
-                self.put(field, status);
-            }
-            F::StatusCode => {
-                let code = self.status().and_then(|status| status.code);
-                self.put(field, code);
-            }
-            F::OriginalUserAgent => match self.form {
-                EventForm::ApiServer => self.put_member(field, Member::UserAgent),
-                EventForm::CloudLogging => {
-                    let agent = self.request_metadata().user_agent;
-                    self.put(field, Some(agent));
-                }
-            },
             F::CallerSuppliedUserAgent => self.split_user_agent(),
-            F::Stage => match self.form {
-                EventForm::ApiServer => self.put_member(field, Member::Stage),
-                EventForm::CloudLogging => self.compute_operation(),
-            },
-            F::Level if matches!(self.members.get(Member::AuditLevel), Value::Str(_)) => {
-                self.put_member(field, Member::AuditLevel);
-            }
-            F::Level => self.put_member(field, Member::Level),
-            F::Uri => match self.form {
-                EventForm::ApiServer => self.put_member(field, Member::RequestUri),
-                EventForm::CloudLogging => self.compute_object(),
-            },
-            F::Decision => {
-                let annotations = self.annotations().map(|annotations| annotations.decision);
-                self.put(field, annotations);
-            }
-            F::DecisionReason => {
-                let annotations = self.annotations().map(|annotations| annotations.reason);
-                self.put(field, annotations);
-            }
             F::CredentialId => self.put_extra(field, "authentication.kubernetes.io/credential-id"),
             F::PodName => self.put_extra(field, "authentication.kubernetes.io/pod-name"),
             F::NodeName => self.put_extra(field, "authentication.kubernetes.io/node-name"),
-            F::IssuedCredentialId => {
-                let annotations = self.annotations().map(|annotations| annotations.issued_credential_id);
-                self.put(field, annotations);
-            }
-            F::PodSecurityViolations => {
-                let annotations = self.annotations().map(|annotations| annotations.pod_security);
-                self.put(field, annotations);
-            }
             F::FailedOpenWebhook => self.compute_failed_open(),
-            F::PolicyFailure => {
-                let annotations = self.annotations().map(|annotations| annotations.policy_failure);
-                self.put(field, annotations);
-            }
             F::DryRun => self.compute_dry_run(),
             F::Cluster => self.compute_cluster(),
-            F::RequestRoleRef
-            | F::RequestSubjects
-            | F::RequestRulesVerbs
-            | F::RequestRulesResources
-            | F::RequestRulesApiGroups
-            | F::RequestPrivileged
-            | F::RequestHostNetwork
-            | F::RequestHostPid
-            | F::RequestHostIpc
-            | F::RequestHostPath
-            | F::RequestCapabilities
-            | F::RequestImage
-            | F::RequestServiceType
-            | F::RequestServiceAccount
-            | F::RequestSignerName
-            | F::RequestUsages
-            | F::RequestTokenExpiration => self.compute_body(),
+            _ if field.origin() == Origin::Body => self.compute_body(),
+            _ if self.form == EventForm::CloudLogging && self.compute_of_payload(field) => (),
+            _ => {
+                let value = self.source(field);
+                self.put(field, value);
+            }
         }
     }
 
-    /// Sets a field to a value as text; to unknown if there is `None`.
+    /// Returns the value in the event that is the value of a field; `None` if it is unknown.
+    fn source(&mut self, field: EventField) -> Option<Value<'a>> {
+        use EventField as F;
+        match field {
+            F::Principal => self.principal(),
+            F::Username => self.username(),
+            F::UserId => self.user().map(|user| user.id),
+            F::ImpersonatedPrincipal => self.impersonated().map(User::principal),
+            F::ImpersonatedUsername => self.impersonated().map(|user| user.name),
+            F::ImpersonatedUserId => self.impersonated().map(|user| user.id),
+            F::CallerIp => match self.members.known(Member::SourceIps)? {
+                Value::List(_) => Some(self.caller().map(Value::Str).unwrap_or_default()),
+                // Some collectors write a list of one element as that element.
+                address => Some(address),
+            },
+            F::Verb => self.members.known(Member::Verb),
+            F::Status => self.status().map(|status| status.status),
+            F::StatusReason => self.status().map(|status| status.reason),
+            F::StatusCode => self.status_code(),
+            F::ApiGroup => self.object().map(|object| match object.group {
+                // Converters of Google's entries write so. The group's name is empty.
+                Value::Str(Str::Plain(b"core")) => Value::Absent,
+                group => group,
+            }),
+            F::ApiVersion => self.object().map(|object| object.version),
+            F::ResourceType => self.object().map(|object| object.resource),
+            F::ResourceNamespace => self.object().map(|object| object.namespace),
+            F::ResourceObjectName => self.object().map(|object| object.name),
+            F::Subresource => self.object().map(|object| object.subresource),
+            F::OriginalUserAgent => self.members.known(Member::UserAgent),
+            F::Stage => self.members.known(Member::Stage),
+            F::Level => match self.members.get(Member::AuditLevel) {
+                Value::Absent => self.members.known(Member::Level),
+                level => Some(level),
+            },
+            F::Uri => self.members.known(Member::RequestUri),
+            F::Decision => self.decision(),
+            F::DecisionReason => self.annotations().map(|annotations| annotations.reason),
+            F::IssuedCredentialId => self.annotations().map(|annotations| annotations.issued_credential_id),
+            F::PodSecurityViolations => self.annotations().map(|annotations| annotations.pod_security),
+            F::PolicyFailure => self.annotations().map(|annotations| annotations.policy_failure),
+            // Computed in another way, or from GeoIP data, which no source has.
+            _ => Some(Value::Absent),
+        }
+    }
+
+    /// Sets a field to a value as text. `None` is unknown.
     fn put(&mut self, field: EventField, value: Option<Value<'a>>) {
         match value {
             None => self.buffers.set(field, State::Unknown),
             Some(value) => self.buffers.put(field, |out| push_value(value, out)),
         }
-    }
-
-    fn put_member(&mut self, field: EventField, member: Member) {
-        self.put(field, self.members.known(member));
     }
 
     fn put_str(&mut self, field: EventField, text: &str) {
@@ -386,27 +340,58 @@ impl<'e, 'a> Event<'e, 'a> {
         Some(self.parts(object, keys))
     }
 
+    /// Returns the first value of an object whose key is wanted, without reading the rest.
+    fn find(&self, member: Member, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Value<'a>> {
+        let Value::Map(bytes) = self.members.known(member)? else { return Some(Value::Absent) };
+        Some(self.record.inner(bytes).find_member(&mut |key| match key {
+            Str::Plain(key) => is_wanted(key),
+            Str::Escaped(_) => is_wanted(key.decode(&mut String::new()).as_bytes()),
+        }))
+    }
+
     fn user(&mut self) -> Option<User<'a>> {
-        if let Some(user) = self.user {
+        if let Lazy::Read(user) = self.user {
             return user;
         }
         let user = match self.form {
             EventForm::ApiServer => self.read_user(Member::User),
             EventForm::CloudLogging => Some(self.authentication_info()),
         };
-        self.user = Some(user);
+        self.user = Lazy::Read(user);
         user
     }
 
+    /// Returns the user's name, which comes first. The other parts may be many.
+    fn username(&mut self) -> Option<Value<'a>> {
+        match (self.form, self.user) {
+            (EventForm::ApiServer, Lazy::Unread) => self.find(Member::User, |key| key == b"username"),
+            _ => self.user().map(|user| user.name),
+        }
+    }
+
+    fn user_groups(&mut self) -> Option<Value<'a>> {
+        match (self.form, self.user) {
+            (EventForm::ApiServer, Lazy::Unread) => self.find(Member::User, |key| key == b"groups"),
+            _ => self.user().map(|user| user.groups),
+        }
+    }
+
+    fn principal(&mut self) -> Option<Value<'a>> {
+        match self.username()? {
+            Value::Str(name) if !name.source().is_empty() => Some(Value::Str(name)),
+            _ => self.user().map(User::principal),
+        }
+    }
+
     fn impersonated(&mut self) -> Option<User<'a>> {
-        if let Some(user) = self.impersonated {
+        if let Lazy::Read(user) = self.impersonated {
             return user;
         }
         let user = match self.form {
             EventForm::ApiServer => self.read_user(Member::ImpersonatedUser),
             EventForm::CloudLogging => Some(User::default()),
         };
-        self.impersonated = Some(user);
+        self.impersonated = Lazy::Read(user);
         user
     }
 
@@ -416,8 +401,29 @@ impl<'e, 'a> Event<'e, 'a> {
         Some(User { name, id, groups, extra })
     }
 
+    /// Returns the parts of `objectRef`.
+    fn object(&mut self) -> Option<Object<'a>> {
+        if let Lazy::Read(object) = self.object {
+            return object;
+        }
+        let keys =
+            [Key::ResourceType, Key::Namespace, Key::Name, Key::ApiGroup, Key::ApiVersion, Key::Subresource];
+        let object = self.member_parts(Member::ObjectRef, keys).map(
+            |[resource, namespace, name, group, version, subresource]| Object {
+                resource,
+                namespace,
+                name,
+                group,
+                version,
+                subresource,
+            },
+        );
+        self.object = Lazy::Read(object);
+        object
+    }
+
     fn status(&mut self) -> Option<ResponseStatus<'a>> {
-        if let Some(status) = self.status {
+        if let Lazy::Read(status) = self.status {
             return status;
         }
         let status = match self.form {
@@ -426,12 +432,29 @@ impl<'e, 'a> Event<'e, 'a> {
                 .map(|[status, reason, code]| ResponseStatus { status, reason, code: Some(code) }),
             EventForm::CloudLogging => Some(self.payload_status()),
         };
-        self.status = Some(status);
+        self.status = Lazy::Read(status);
         status
     }
 
+    fn status_code(&mut self) -> Option<Value<'a>> {
+        match (self.form, self.status) {
+            (EventForm::ApiServer, Lazy::Unread) => self.find(Member::ResponseStatus, |key| key == b"code"),
+            _ => self.status()?.code,
+        }
+    }
+
+    fn decision(&mut self) -> Option<Value<'a>> {
+        match self.annotations {
+            // It comes first.
+            Lazy::Unread => {
+                self.find(self.annotations_member(), |key| annotation(key) == Some(Key::Decision))
+            }
+            Lazy::Read(annotations) => annotations.map(|annotations| annotations.decision),
+        }
+    }
+
     fn annotations(&mut self) -> Option<Annotations<'a>> {
-        if let Some(annotations) = self.annotations {
+        if let Lazy::Read(annotations) = self.annotations {
             return annotations;
         }
         let keys = [
@@ -454,7 +477,7 @@ impl<'e, 'a> Event<'e, 'a> {
                     truncated,
                 }
             });
-        self.annotations = Some(annotations);
+        self.annotations = Lazy::Read(annotations);
         annotations
     }
 
@@ -483,18 +506,6 @@ impl<'e, 'a> Event<'e, 'a> {
         self.put_str(EventField::AccessType, if reads && !connects { "read" } else { "write" });
     }
 
-    fn compute_caller_ip(&mut self) {
-        let address = match self.form {
-            EventForm::CloudLogging => Some(self.request_metadata().caller_ip),
-            EventForm::ApiServer => self.members.known(Member::SourceIps).map(|addresses| match addresses {
-                Value::List(_) => self.caller().map(Value::Str).unwrap_or_default(),
-                // Some collectors write a list of one element as that element.
-                address => address,
-            }),
-        };
-        self.put(EventField::CallerIp, address);
-    }
-
     fn caller(&self) -> Option<Str<'a>> {
         match &self.options.caller_ip {
             CallerIp::First => self.source_ips().next(),
@@ -510,39 +521,14 @@ impl<'e, 'a> Event<'e, 'a> {
         }
     }
 
-    /// Computes the parts of `objectRef`.
-    fn compute_object(&mut self) {
-        if self.form == EventForm::CloudLogging {
-            return self.compute_payload_object();
-        }
-        let keys =
-            [Key::ResourceType, Key::Namespace, Key::Name, Key::ApiGroup, Key::ApiVersion, Key::Subresource];
-        let parts = self.member_parts(Member::ObjectRef, keys);
-        let fields = [
-            EventField::ResourceType,
-            EventField::ResourceNamespace,
-            EventField::ResourceObjectName,
-            EventField::ApiGroup,
-            EventField::ApiVersion,
-            EventField::Subresource,
-        ];
-        for (at, field) in fields.into_iter().enumerate() {
-            let part = parts.map(|parts| parts.get(at).copied().unwrap_or_default());
-            // Converters write the name that policies of RBAC cannot have: the core group is the empty text.
-            let is_core =
-                field == EventField::ApiGroup && matches!(part, Some(Value::Str(Str::Plain(b"core"))));
-            self.put(field, if is_core { Some(Value::Absent) } else { part });
-        }
-    }
-
     fn compute_resource_name(&mut self) {
-        if self.is_unknown(EventField::ResourceType) {
-            return self.buffers.set(EventField::ResourceName, State::Unknown);
+        let parts = [EventField::ResourceNamespace, EventField::ResourceType, EventField::ResourceObjectName];
+        for part in parts {
+            if self.is_unknown(part) {
+                return self.buffers.set(EventField::ResourceName, State::Unknown);
+            }
         }
-        self.buffers.join(
-            EventField::ResourceName,
-            &[EventField::ResourceNamespace, EventField::ResourceType, EventField::ResourceObjectName],
-        );
+        self.buffers.join(EventField::ResourceName, &parts);
     }
 
     /// Computes the options of an exec, attach, log or port-forward from the query.
@@ -642,16 +628,16 @@ impl<'e, 'a> Event<'e, 'a> {
         let field = EventField::NonAuthorized;
         let code = self.code();
         let granted = self.is_granted();
+        let is_code_unknown = self.is_unknown(EventField::StatusCode);
+        let is_decision_unknown = self.is_unknown(EventField::Decision);
         let value = match self.text(EventField::Decision) {
             _ if code == Some(401) || granted == Some(false) => true,
             Some(decision) => decision == "forbid",
-            None if code == Some(403) && granted.is_none() => {
-                if self.is_unknown(EventField::Decision) {
-                    return self.buffers.set(field, State::Unknown);
-                }
-                true
+            None if granted.is_some() => false,
+            None if is_code_unknown || (is_decision_unknown && code == Some(403)) => {
+                return self.buffers.set(field, State::Unknown);
             }
-            None => false,
+            None => code == Some(403),
         };
         self.put_str(field, if value { "true" } else { "false" });
     }
@@ -713,8 +699,7 @@ impl<'e, 'a> Event<'e, 'a> {
         let text = self.buffers.take(EventField::Uri);
         let (_, query) = uri::split(&text);
         let is_all = |(key, value): (&str, &str)| uri::is_key(key, "dryRun") && uri::is_key(value, "All");
-        let in_query =
-            memchr::memmem::find(query.as_bytes(), b"ry").is_some() && uri::parameters(query).any(is_all);
+        let in_query = uri::parameters(query).any(is_all);
         self.buffers.restore(EventField::Uri, text);
         let value = in_query || self.is_dry_deletion();
         if !value && unknown {

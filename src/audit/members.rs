@@ -1,6 +1,9 @@
 //! The top-level members of an audit event, and the forms in which events arrive.
 
-use crate::record::{Record, Str, SyntaxError, Value};
+#[cfg(test)]
+use crate::record::SyntaxError;
+use crate::record::{Record, Str, Value};
+use crate::time::Time;
 
 macro_rules! members {
     ($($variant:ident $($name:literal)+,)*) => {
@@ -84,6 +87,7 @@ pub(crate) struct EventMembers<'a> {
 
 impl<'a> EventMembers<'a> {
     /// Reads the members of a record.
+    #[cfg(test)]
     pub fn read(record: Record<'a>) -> Result<Self, SyntaxError> {
         let mut members = Self::default();
         record.each_member(&mut |key, value| {
@@ -142,18 +146,14 @@ impl<'a> EventMembers<'a> {
     /// `events.k8s.io`: the `apiVersion` decides. Without it, as in old test data, an event needs `auditID`, `stage` and
     /// `verb`. A list of events is not an event.
     pub fn form(&self, record: Record<'a>) -> Option<EventForm> {
-        let is = |member, test: &dyn Fn(&str) -> bool| match self.get(member) {
-            Value::Str(text) => test(text.decode(&mut String::new())),
-            _ => false,
-        };
-        let is_event = is(Member::Kind, &|kind| kind == "Event");
+        let is_event = self.is_text(Member::Kind, |kind| kind == b"Event");
         let is_missing = |member| matches!(self.get(member), Value::Absent);
         let has_identity = || {
             [Member::AuditId, Member::Stage, Member::Verb]
                 .into_iter()
                 .all(|member| matches!(self.get(member), Value::Str(_)))
         };
-        if is(Member::ApiVersion, &|version| version.starts_with("audit.k8s.io/")) && is_event
+        if is_event && self.is_text(Member::ApiVersion, |version| version.starts_with(b"audit.k8s.io/"))
             || is_missing(Member::ApiVersion) && (is_event || is_missing(Member::Kind)) && has_identity()
         {
             return Some(EventForm::ApiServer);
@@ -163,11 +163,27 @@ impl<'a> EventMembers<'a> {
         let is_kubernetes = matches!(service, Value::Str(Str::Plain(b"k8s.io")));
         is_kubernetes.then_some(EventForm::CloudLogging)
     }
-}
 
-/// Whether a text was cut by EKS, which ends such messages with a mark.
-pub(crate) fn is_cut_message(text: &[u8]) -> bool {
-    text.trim_ascii_end().ends_with(b"[Truncated...]")
+    /// Returns the time at which the API server received the request.
+    ///
+    /// `record` is the record of the members.
+    pub fn time(&self, record: Record<'a>) -> Option<Time> {
+        let parse = |value: Value<'_>| Time::parse(value.text()?.decode(&mut String::new()));
+        parse(self.get(Member::RequestReceivedTimestamp))
+            .or_else(|| parse(self.get(Member::Timestamp)))
+            .or_else(|| match self.get(Member::Metadata) {
+                Value::Map(bytes) => parse(record.inner(bytes).member("creationTimestamp")),
+                _ => None,
+            })
+    }
+
+    fn is_text(&self, member: Member, is: impl Fn(&[u8]) -> bool) -> bool {
+        match self.get(member) {
+            Value::Str(Str::Plain(text)) => is(text),
+            Value::Str(text) => is(text.decode(&mut String::new()).as_bytes()),
+            _ => false,
+        }
+    }
 }
 
 /// Whether a line has the API server's legacy text format (`--audit-log-format=legacy`).
@@ -243,7 +259,7 @@ mod tests {
             (r#"{"protoPayload":{"serviceName":"k8s.io"}}"#, Some(EventForm::CloudLogging)),
             (r#"{"protoPayload":{"serviceName":"compute.googleapis.com"}}"#, None),
             (r#"{"protoPayload":"k8s.io"}"#, None),
-            (r#"{}"#, None),
+            ("{}", None),
         ] {
             assert_eq!(form(text), expected, "{text}");
         }
@@ -260,7 +276,6 @@ mod tests {
     fn a_cut_event_has_unknown_members_after_the_cut_only() {
         let head = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","auditID":"a","verb":"get",
             "user":{"username":"u"},"sourceIPs":["::1"],"requestObject":{"a":"b[Truncated...]"#;
-        assert!(is_cut_message(head.as_bytes()));
         let record = Record::json(head);
         assert!(EventMembers::read(record).is_err());
         let members = EventMembers::read_head(record);
@@ -288,7 +303,7 @@ mod tests {
         for (line, expected) in [
             (r#"2020-01-02T03:04:05.678901234Z AUDIT: id="a" stage="ResponseComplete" ip="::1""#, true),
             (r#"node-1.example 2017-03-21T03:57:09.106841886-04:00 AUDIT: id="a" ip="127.0.0.1""#, true),
-            (r#"2020-01-02T03:04:05Z AUDIT: started"#, false),
+            ("2020-01-02T03:04:05Z AUDIT: started", false),
             (r#"I1128 note AUDIT: id="a""#, false),
             ("", false),
         ] {
@@ -299,15 +314,20 @@ mod tests {
 
     #[test]
     fn clusters_are_found_in_names_of_wrappers() {
-        assert_eq!(cluster_of_log_group("/aws/eks/prod/cluster"), Some("prod"));
-        for group in ["/aws/eks//cluster", "/aws/lambda/prod", "/aws/eks/prod"] {
-            assert_eq!(cluster_of_log_group(group), None, "{group}");
-        }
         let id =
             "/SUBSCRIPTIONS/1/RESOURCEGROUPS/R/PROVIDERS/MICROSOFT.CONTAINERSERVICE/MANAGEDCLUSTERS/TEST";
-        assert_eq!(cluster_of_resource_id(id), Some("TEST"));
-        for id in ["/subscriptions/1/virtualMachines/v", "TEST", "/managedClusters/", ""] {
-            assert_eq!(cluster_of_resource_id(id), None, "{id}");
+        for (text, expected) in [
+            ("/aws/eks/prod/cluster", Some("prod")),
+            ("/aws/eks//cluster", None),
+            ("/aws/lambda/prod", None),
+            ("/aws/eks/prod", None),
+            (id, Some("TEST")),
+            ("/subscriptions/1/virtualMachines/v", None),
+            ("/managedClusters/", None),
+            ("TEST", None),
+            ("", None),
+        ] {
+            assert_eq!(cluster_of_wrapper(text), expected, "{text}");
         }
     }
 }

@@ -130,7 +130,7 @@ fn write_field(event: &mut Event<'_, '_>, field: EventField, out: &mut String) {
     let name = field.name();
     match (field, event.value(&FieldRef::Known(field))) {
         // It is `false` for nearly all events.
-        (EventField::DryRun, FieldValue::Text("false")) => (),
+        (EventField::DryRun, FieldValue::Text("false")) | (_, FieldValue::Absent | FieldValue::Unknown) => (),
         (EventField::StatusCode, FieldValue::Text(text)) => {
             text.parse().into_iter().for_each(|code: i64| number_member(name, code, out));
         }
@@ -144,7 +144,6 @@ fn write_field(event: &mut Event<'_, '_>, field: EventField, out: &mut String) {
             let joined = texts.join("; ");
             string_member(name, shortened(&joined, limit(field)), out);
         }
-        (_, FieldValue::Absent | FieldValue::Unknown) => (),
     }
 }
 

@@ -69,15 +69,15 @@ impl Evaluation {
     ///
     /// `stage` is `None` if the event has no known stage; then it is evaluated, unless the option names another.
     pub fn of(stage: Option<Stage>, is_long_running: bool, code: Option<i64>, option: StageOption) -> Self {
-        match (option, stage) {
-            (StageOption::Only(wanted), stage) if stage == Some(wanted) => Self::Always,
-            (StageOption::Only(_), _) | (_, Some(Stage::RequestReceived)) => Self::Never,
-            (_, None) => Self::Always,
-            (_, Some(Stage::ResponseStarted)) if code == Some(401) => Self::Always,
-            (_, Some(Stage::ResponseStarted)) if is_long_running => Self::Start,
-            (_, Some(Stage::ResponseStarted)) => Self::Never,
-            (_, Some(Stage::ResponseComplete | Stage::Panic)) if is_long_running => Self::UnlessStarted,
-            (_, Some(Stage::ResponseComplete | Stage::Panic)) => Self::Always,
+        if let StageOption::Only(wanted) = option {
+            return if stage == Some(wanted) { Self::Always } else { Self::Never };
+        }
+        match stage {
+            Some(Stage::ResponseStarted) if code == Some(401) => Self::Always,
+            Some(Stage::ResponseStarted) if is_long_running => Self::Start,
+            Some(Stage::RequestReceived | Stage::ResponseStarted) => Self::Never,
+            Some(Stage::ResponseComplete | Stage::Panic) if is_long_running => Self::UnlessStarted,
+            Some(Stage::ResponseComplete | Stage::Panic) | None => Self::Always,
         }
     }
 }

@@ -22,28 +22,27 @@ pub(super) fn split(agent: &str, on_product: &mut dyn FnMut(&str, &str), rest: &
             Some(product) => (product.trim_end_matches([';', ',']), true),
             None => (product, false),
         };
-        match product.split_once('/').filter(|(name, version)| is_name(name) && !version.is_empty()) {
-            Some((name, version)) => {
-                if name != LIBRARY {
-                    on_product(name, version);
-                }
-                match (opens, closes) {
-                    (true, false) => opening = true,
-                    (false, true) if !opening && rest.len() > start => rest.push(')'),
-                    (false, true) => opening = false,
-                    _ => (),
-                }
+        let is_product =
+            |&(name, version): &(&str, &str)| is_name(name) && (!version.is_empty() || name == LIBRARY);
+        if let Some((name, version)) = product.split_once('/').filter(is_product) {
+            if name != LIBRARY {
+                on_product(name, version);
             }
-            None => {
-                if rest.len() > start {
-                    rest.push(' ');
-                }
-                if core::mem::take(&mut opening) {
-                    rest.push('(');
-                }
-                rest.push_str(word);
+            match (opens, closes) {
+                (true, false) => opening = true,
+                (false, true) if !opening && rest.len() > start => rest.push(')'),
+                (false, true) => opening = false,
+                _ => (),
             }
+            continue;
         }
+        if rest.len() > start {
+            rest.push(' ');
+        }
+        if core::mem::take(&mut opening) {
+            rest.push('(');
+        }
+        rest.push_str(word);
     }
 }
 
@@ -112,6 +111,7 @@ mod tests {
             ("(Foo/1; bar)", "foo=1", "(bar)"),
             ("(bar; Foo/1)", "foo=1", "(bar;)"),
             ("(Foo/1; Bar/2)", "foo=1 bar=2", ""),
+            ("tool/v0 (linux/amd64) kubernetes/", "tool=v0 linux=amd64", ""),
             ("Custom-AsyncHttpClient", "", "Custom-AsyncHttpClient"),
             ("python-requests/2.31.0", "python-requests=2.31.0", ""),
             ("a/ /b ${jndi:ldap://x/y}", "", "a/ /b ${jndi:ldap://x/y}"),

@@ -77,7 +77,9 @@ pub(super) fn read(
     is_patch: bool,
     buffers: &mut EventBuffers,
 ) {
-    FIELDS.iter().for_each(|&field| buffers.clear_list(field));
+    for &field in FIELDS {
+        buffers.clear_list(field);
+    }
     buffers.set_all(FIELDS, State::Absent);
     let mut walk = Walk { record, resource, buffers, has_pod: false, is_incomplete: false };
     match body {
@@ -206,7 +208,8 @@ impl<'a> Walk<'_, 'a> {
             (Node::SecurityContext, "privileged") => Node::Flag(EventField::RequestPrivileged),
             (Node::SecurityContext, "capabilities") => Node::Capabilities,
             (Node::Capabilities, "add") => Node::Texts(EventField::RequestCapabilities),
-            (Node::Volume, "hostPath") => Node::HostPath,
+            // A persistent volume has the path in its own `spec`.
+            (Node::Volume | Node::Spec, "hostPath") => Node::HostPath,
             (Node::HostPath, "path") => Node::Texts(EventField::RequestHostPath),
             (Node::Rule, "verbs") => Node::Texts(EventField::RequestRulesVerbs),
             (Node::Rule, "resources") => Node::Texts(EventField::RequestRulesResources),

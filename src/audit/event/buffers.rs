@@ -133,7 +133,9 @@ impl EventBuffers {
     }
 
     pub(super) fn set_all(&mut self, fields: &[EventField], state: State) {
-        fields.iter().for_each(|&field| self.set(field, state));
+        for &field in fields {
+            self.set(field, state);
+        }
     }
 
     /// Sets a field to the text that `fill` appends; to absent if that is empty.
@@ -316,7 +318,7 @@ impl EventBuffers {
             let _ = record.inner(bytes).each_member(&mut |name, value| {
                 if is_extra_key(name.decode(&mut String::new()), key) {
                     each_text(record, value, &mut |text| {
-                        values.push(|out| push_value(Value::Str(text), out))
+                        values.push(|out| push_value(Value::Str(text), out));
                     });
                 }
             });
@@ -371,13 +373,14 @@ pub(super) fn push_value(value: Value<'_>, out: &mut String) {
             None => out.push_str(&String::from_utf8_lossy(bytes)),
         },
         Value::Str(Str::Escaped(bytes)) => unescape(&String::from_utf8_lossy(bytes), out),
-        Value::Number(number) => {
-            // Lua has only floats, and writing into a string cannot fail.
-            let _ = match number.as_i64() {
-                Some(integer) => write!(out, "{integer}"),
-                None => write!(out, "{number}"),
-            };
-        }
+        Value::Number(number) => match number.as_i64() {
+            // Also of a float, as Lua has only these.
+            Some(integer) => out.push_str(itoa::Buffer::new().format(integer)),
+            None => {
+                // Writing into a string cannot fail.
+                let _ = write!(out, "{number}");
+            }
+        },
         Value::Bool(value) => out.push_str(if value { "true" } else { "false" }),
         Value::Absent | Value::Null | Value::Map(_) | Value::List(_) => (),
     }

@@ -22,9 +22,9 @@ pub(super) struct Payload<'a> {
 }
 
 /// The parts of `protoPayload.requestMetadata`.
-pub(super) struct RequestMetadata<'a> {
-    pub caller_ip: Value<'a>,
-    pub user_agent: Value<'a>,
+struct RequestMetadata<'a> {
+    caller_ip: Value<'a>,
+    user_agent: Value<'a>,
 }
 
 impl<'a> Event<'_, 'a> {
@@ -79,7 +79,32 @@ impl<'a> Event<'_, 'a> {
         User { name, ..User::default() }
     }
 
-    pub(super) fn request_metadata(&mut self) -> RequestMetadata<'a> {
+    /// Computes a field that has another source than in the API server's form, and returns whether it has.
+    pub(super) fn compute_of_payload(&mut self, field: EventField) -> bool {
+        match field {
+            EventField::CallerIp => {
+                let address = self.request_metadata().caller_ip;
+                self.put(field, Some(address));
+            }
+            EventField::OriginalUserAgent => {
+                let agent = self.request_metadata().user_agent;
+                self.put(field, Some(agent));
+            }
+            EventField::Verb => self.compute_method(),
+            EventField::Stage => self.compute_operation(),
+            EventField::ApiGroup
+            | EventField::ApiVersion
+            | EventField::ResourceType
+            | EventField::ResourceNamespace
+            | EventField::ResourceObjectName
+            | EventField::Subresource
+            | EventField::Uri => self.compute_payload_object(),
+            _ => return false,
+        }
+        true
+    }
+
+    fn request_metadata(&mut self) -> RequestMetadata<'a> {
         let metadata = self.payload().request_metadata;
         let [caller_ip, user_agent] = self.parts(metadata, [Key::CallerIp, Key::CallerUserAgent]);
         RequestMetadata { caller_ip, user_agent }
@@ -99,7 +124,7 @@ impl<'a> Event<'_, 'a> {
     }
 
     /// Computes the verb: the last segment of the method's name.
-    pub(super) fn compute_method(&mut self) {
+    fn compute_method(&mut self) {
         let method = self.payload().method_name;
         let mut scratch = String::new();
         let verb = method.text().map(|name| name.decode(&mut scratch).rsplit('.').next().unwrap_or_default());
@@ -107,14 +132,14 @@ impl<'a> Event<'_, 'a> {
     }
 
     /// Computes the stage. Long-running requests have two entries, the first at their start.
-    pub(super) fn compute_operation(&mut self) {
+    fn compute_operation(&mut self) {
         let [first, last] = self.parts(self.members.get(Member::Operation), [Key::First, Key::Last]);
         let is_start = matches!(first, Value::Bool(true)) && !matches!(last, Value::Bool(true));
         self.put_str(EventField::Stage, if is_start { "ResponseStarted" } else { "ResponseComplete" });
     }
 
     /// Computes the parts of the object, and the URI without its query.
-    pub(super) fn compute_payload_object(&mut self) {
+    fn compute_payload_object(&mut self) {
         use EventField as F;
         let fields = [
             F::ApiGroup,
@@ -139,7 +164,7 @@ impl<'a> Event<'_, 'a> {
             });
             return;
         }
-        let object = Object::of(name, method.rsplit('.').next().unwrap_or_default());
+        let object = ResourceName::of(name, method.rsplit('.').next().unwrap_or_default());
         let group = if object.group == "core" { "" } else { object.group };
         self.put_str(F::ApiGroup, group);
         self.put_str(F::ApiVersion, object.version);
@@ -220,7 +245,7 @@ const GRPC_ERRORS: &[GrpcError] = &[
 ///
 /// Its form is `group/version/[namespaces/ns/]resource[/name[/subresource[/name again]]]`.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Object<'t> {
+struct ResourceName<'t> {
     group: &'t str,
     version: &'t str,
     namespace: &'t str,
@@ -231,7 +256,7 @@ struct Object<'t> {
     is_create: bool,
 }
 
-impl<'t> Object<'t> {
+impl<'t> ResourceName<'t> {
     /// Reads the parts of a name.
     ///
     /// As in `objectRef`, the namespace of a namespace is itself, except at its creation.
@@ -341,8 +366,9 @@ mod tests {
                 "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:x",
             ),
         ] {
-            let object = Object::of(name, verb);
-            let Object { group, version, namespace, resource, name: object_name, subresource, .. } = object;
+            let object = ResourceName::of(name, verb);
+            let ResourceName { group, version, namespace, resource, name: object_name, subresource, .. } =
+                object;
             assert_eq!([group, version, namespace, resource, object_name, subresource], parts, "{name}");
             let mut out = String::new();
             object.push_uri(&mut out);

@@ -22,7 +22,6 @@ pub(super) enum Key {
     Status,
     Reason,
     Code,
-    CreationTimestamp,
     DryRun,
     // Annotations.
     Decision,
@@ -75,7 +74,6 @@ impl KeySet for NestedKeys {
             b"status" => Key::Status,
             b"reason" => Key::Reason,
             b"code" => Key::Code,
-            b"creationTimestamp" => Key::CreationTimestamp,
             b"dryRun" => Key::DryRun,
             b"methodName" => Key::MethodName,
             b"resourceName" => Key::ResourceName,
@@ -101,7 +99,7 @@ impl KeySet for NestedKeys {
 /// Returns the meaning of an annotation's key.
 ///
 /// Elastic's agent replaces the dots before the slash by underscores.
-fn annotation(key: &[u8]) -> Option<Key> {
+pub(super) fn annotation(key: &[u8]) -> Option<Key> {
     let (domain, name) = core::str::from_utf8(key).ok()?.split_once('/')?;
     let is_domain = |known: &str| {
         domain.len() == known.len()

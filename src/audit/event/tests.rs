@@ -428,7 +428,7 @@ fn user_agents_have_products() {
         (agent("a/1 a/2"), &["ua-a: 1"]),
         (event(""), &["ua-kubectl: -", "caller-supplied-user-agent: -", "original-user-agent: -"]),
     ]);
-    let many: String = (0..100).map(|number| format!("p{number}/1 ")).collect();
+    let many = (0..100).map(|number| format!("p{number}/1")).collect::<Vec<_>>().join(" ");
     assert_fields(&[(agent(&many), &["ua-p31: 1", "ua-p32: -", "caller-supplied-user-agent: -"])]);
 }
 
@@ -517,6 +517,8 @@ fn a_pod_template_is_read_wherever_it_is() {
     ] {
         assert_fields(&[(create(&body), expected)]);
     }
+    let volume = r#"{"kind":"PersistentVolume","spec":{"hostPath":{"path":"/"}}}"#;
+    assert_fields(&[(create(volume), &["request-host-path: [/]", "request-privileged: -"])]);
     // The names of a pod template's members elsewhere.
     let other = r#"{"kind":"ConfigMap","data":{"spec":{"containers":[{"image":"a"}]}},"status":{"hostNetwork":true}}"#;
     assert_fields(&[(
@@ -696,6 +698,7 @@ fn a_cut_event_has_unknown_fields() {
             "unusual-uri: ?",
             "access-type: ?",
             "status-code: ?",
+            "non-authorized: ?",
             "level: -",
             "verb: get",
         ],
@@ -860,7 +863,7 @@ fn the_time_is_that_of_the_request() {
         let members = EventMembers::read(record).unwrap();
         let (options, mut buffers) = (EventOptions::default(), EventBuffers::default());
         let form = members.form(record).unwrap();
-        let mut event = Event::new(record, &members, form, &options, None, &mut buffers);
+        let event = Event::new(record, &members, form, &options, None, &mut buffers);
         let start = Time::parse("2026-01-02T03:04:00Z").unwrap();
         assert_eq!(event.time().map(|time| time.millis() - start.millis()), expected, "{text}");
     }
