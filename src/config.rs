@@ -9,6 +9,7 @@
 
 #[cfg(feature = "compile")]
 mod advice;
+mod audit;
 #[cfg(feature = "compile")]
 mod characters;
 #[cfg(feature = "compile")]
@@ -46,6 +47,7 @@ mod yaml;
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
+pub use audit::Audit;
 pub(crate) use look_in::ANY_OBJECT;
 pub use look_in::LOOK_IN;
 
@@ -78,6 +80,8 @@ pub struct Config {
     /// Used for a record that is not a finding itself. A path leads to an object, a list or a text. At most 64 paths of
     /// 1 to 3 keys; default [`LOOK_IN`]. Empty: only the record itself is read.
     pub look_in: Vec<Vec<String>>,
+    /// The evaluation of Kubernetes audit events; `None`: they are records like others.
+    pub audit: Option<Audit>,
     /// Values that are overwritten before an entry is emitted.
     pub redact: Vec<Redaction>,
     /// All integrations of the list, in file order.
@@ -368,6 +372,7 @@ impl Default for Config {
             rate_limit: RateLimits::default(),
             unrecognised: Unrecognised::default(),
             look_in: look_in::default(),
+            audit: None,
             redact: Vec::new(),
             integrations: Vec::new(),
         }

@@ -4,6 +4,7 @@
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's buffers: a
 //! dropped record costs no allocation, and a kept one only the allocations that redaction or truncation need.
 
+mod events;
 #[cfg(feature = "compile")]
 pub mod explain;
 mod labels;
@@ -20,9 +21,10 @@ use crate::pattern::{BuildError, PatternSource};
 use crate::record::{Body, Document, Encoding, Record, SyntaxErrorKind};
 use crate::redact::Scope;
 use crate::severity::{SeverityFlags, SeverityTable};
-use crate::source::{Content, Found, Members, NotAFinding, Recogniser, Sink};
+use crate::source::{Content, Found, FoundEvent, Members, NotAFinding, Recogniser, Sink};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
+use events::{EventStage, RuleMeta};
 use labels::{LabelBuffers, SampleFields};
 use shape::{EventTime, OriginalBody, Shaper};
 
@@ -45,6 +47,10 @@ struct Stages {
     dimensions: [String; 4],
     shaper: Shaper,
     unrecognised: Unrecognised,
+    /// `None`: audit events are not evaluated.
+    events: Option<Box<EventStage>>,
+    /// The rules of the policy.
+    rules: Vec<RuleMeta>,
     single_output: bool,
     suppression: bool,
 }
@@ -152,7 +158,7 @@ impl Filter {
         Ok(Self {
             stages: Stages::new(config, seed, source)?,
             stats: Stats::default(),
-            recogniser: Recogniser::new(&config.look_in),
+            recogniser: Recogniser::new(&config.look_in, config.audit.is_some()),
             scratch: Scratch { labels: LabelBuffers::with_cache(), ..Scratch::default() },
         })
     }
@@ -177,7 +183,7 @@ impl Filter {
     #[cfg(feature = "compile")]
     #[doc(hidden)]
     pub fn disable_key_cache(&mut self, config: &Config) {
-        self.recogniser = Recogniser::uncached(&config.look_in);
+        self.recogniser = Recogniser::uncached(&config.look_in, config.audit.is_some());
     }
 
     /// Declares that the host returns at most one entry for each record.
@@ -208,14 +214,15 @@ impl Filter {
         let Self { stages, stats, recogniser, scratch } = self;
         let mut members = Members::default();
         let scanned = recogniser.members(record, &mut members);
-        let mut judge = Judge { stages, stats, scratch, now, on, verdicts: 0 };
+        let mut judge = Judge { stages, stats, scratch, now, on, verdicts: 0, collected: Vec::new() };
         match (&scanned, members.fields.kind()) {
             (Ok(scan), Some(kind)) => {
                 let copies = recogniser.copies(&members, scan.body);
-                judge.finding(&Found { kind, members: &members, scan, copies });
+                judge.finding(&Found { kind, members: &members, scan, copies, rule: None });
             }
             _ => recogniser.search(record, scanned, &members, &mut judge),
         }
+        judge.emit_collected();
         let verdicts = judge.verdicts;
         stats.count_record(verdicts);
     }
@@ -309,26 +316,118 @@ struct Judge<'f, F> {
     on: F,
     /// The number of verdicts so far.
     verdicts: u64,
+    /// The findings of the record's audit events that are sent, on a host that returns one entry for each record.
+    collected: Vec<Collected>,
+}
+
+/// A finding of an audit event that is sent together with others.
+struct Collected {
+    text: Vec<u8>,
+    rule: Option<usize>,
+    admitted: Admitted,
+}
+
+impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
+    fn reject(&mut self, reason: Reason) {
+        self.verdicts = self.verdicts.saturating_add(1);
+        (self.on)(Rejected::Dropped(reason).count_in(self.stats));
+    }
+
+    /// Decides about a finding that was made of an audit event.
+    fn event_finding(&mut self, found: &Found<'_, '_>) {
+        if !self.stages.single_output {
+            return self.finding(found);
+        }
+        self.verdicts = self.verdicts.saturating_add(1);
+        let Scratch { entity, rule, key, .. } = &mut *self.scratch;
+        match self.stages.decide(&Finding::of(found, entity, rule), key, self.now) {
+            Ok(admitted) => {
+                self.stats.keep(Some(found.kind));
+                let text = found.scan.body.bytes().to_vec();
+                self.collected.push(Collected { text, rule: found.rule, admitted });
+            }
+            Err(rejected) => (self.on)(rejected.count_in(self.stats)),
+        }
+    }
+
+    /// Emits the findings that were collected, as one entry.
+    #[inline]
+    fn emit_collected(&mut self) {
+        if !self.collected.is_empty() {
+            self.emit_all_collected();
+        }
+    }
+
+    #[cold]
+    fn emit_all_collected(&mut self) {
+        let Self { stages, stats, scratch: Scratch { entity, rule, labels, .. }, now, on, collected, .. } =
+            self;
+        let Some(mut events) = stages.events.take() else { return };
+        let number = collected.len();
+        let severity = collected.iter().map(|one| one.admitted.severity).max();
+        let mut all = b"{\"selections\":[".to_vec();
+        for (at, one) in collected.iter().enumerate() {
+            all.extend_from_slice(if at == 0 { b"" } else { b"," });
+            all.extend_from_slice(&one.text);
+        }
+        all.extend_from_slice(b"]}");
+        if let Some(Collected { text, rule: index, mut admitted }) =
+            core::mem::take(collected).into_iter().next()
+        {
+            admitted.severity = severity.unwrap_or(admitted.severity);
+            events.read_again(&text, index, &mut |found| {
+                if number == 1 {
+                    let finding = Finding::of(found, entity, rule);
+                    on(Verdict::Kept(stages.shape(&finding, &admitted, labels, Scope::Fields, stats, *now)));
+                    return;
+                }
+                let Ok(scan) = Record::json(&all).check() else { return };
+                let found = Found { scan: &scan, copies: Vec::new(), rule: None, ..*found };
+                let finding = Finding::of(&found, entity, rule);
+                let mut entry = stages.shape(&finding, &admitted, labels, Scope::Everything, stats, *now);
+                entry.mark("selections", Document::uint(number as u64));
+                on(Verdict::Kept(entry));
+            });
+        }
+        stages.events = Some(events);
+    }
 }
 
 impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
+    fn event(&mut self, event: &FoundEvent<'_, '_>) {
+        let Some(mut events) = self.stages.events.take() else { return };
+        if let Err(reason) = events.evaluate(event, self.now, &mut |found| self.event_finding(found)) {
+            self.reject(reason);
+        }
+        self.stages.events = Some(events);
+    }
+
+    fn legacy_event(&mut self) {
+        self.reject(Reason::LegacyEvent);
+    }
+
     #[inline]
     fn finding(&mut self, found: &Found<'_, '_>) {
-        let Self { stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, verdicts } =
-            self;
+        let Self {
+            stages, stats, scratch: Scratch { entity, rule, key, labels, .. }, now, on, verdicts, ..
+        } = self;
         *verdicts = verdicts.saturating_add(1);
         let finding = Finding::of(found, entity, rule);
         match stages.decide(&finding, key, *now) {
             Ok(admitted) => {
                 stats.keep(Some(found.kind));
-                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, stats, *now)));
+                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, Scope::Fields, stats, *now)));
             }
             Err(rejected) => on(rejected.count_in(stats)),
         }
     }
 
     fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>) {
-        let Self { stages, stats, scratch, now, on, verdicts } = self;
+        if other.item && self.stages.single_output {
+            // Only audit events are split there, and their record is not sent.
+            return self.reject(Reason::Unrecognised);
+        }
+        let Self { stages, stats, scratch, now, on, verdicts, .. } = self;
         *verdicts = verdicts.saturating_add(1);
         on(stages.other(other, &mut scratch.labels, stats, *now));
     }
@@ -427,6 +526,9 @@ impl Rejected {
 impl Stages {
     fn new(config: &Config, seed: u64, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         let limits = &config.rate_limit;
+        let activity = config.integrations.iter().any(|one| one.applies && one.kind == Kind::Activity);
+        let events = config.audit.as_ref().map(|audit| EventStage::new(audit, activity, seed, source));
+        let rules = config.audit.iter().flat_map(|audit| &audit.policy.rules).map(RuleMeta::new);
         let integrations = config.integrations.iter().map(|integration| CompiledIntegration {
             name: integration.name.clone(),
             kind: integration.kind,
@@ -446,6 +548,8 @@ impl Stages {
             dimensions: Default::default(),
             shaper: Shaper::new(config, source)?,
             unrecognised: config.unrecognised,
+            events: events.transpose()?.map(Box::new),
+            rules: rules.collect(),
             single_output: false,
             suppression: true,
         })
@@ -454,7 +558,10 @@ impl Stages {
     /// Takes over state from the stages of the previous configuration.
     #[cfg(feature = "compile")]
     fn adopt(&mut self, old: Self) {
-        let Self { integrations, limiter, counts, single_output, suppression, .. } = old;
+        let Self { integrations, limiter, counts, events, single_output, suppression, .. } = old;
+        if let (Some(events), Some(old)) = (&mut self.events, events) {
+            events.adopt(*old);
+        }
         (self.single_output, self.suppression) = (single_output, suppression);
         let mut indices = Vec::new();
         for (index, integration) in integrations.into_iter().enumerate() {
@@ -497,7 +604,8 @@ impl Stages {
             }
             self.limit(integration, finding, key, now)?;
         }
-        let severity = self.severity.lookup(&finding.input, finding.flags(finding.is_count()));
+        let severity = rule_severity(&self.rules, finding);
+        let severity = self.severity.lookup(&finding.input, finding.flags(finding.is_count()), severity);
         Ok(Admitted { integration, time, severity })
     }
 
@@ -513,7 +621,8 @@ impl Stages {
     #[inline(never)]
     fn count(&mut self, index: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
         let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
-        let severity = self.severity.lookup(&finding.input, finding.flags(true));
+        let severity = rule_severity(&self.rules, &finding);
+        let severity = self.severity.lookup(&finding.input, finding.flags(true), severity);
         let integration = IntegrationRef { integrations: &self.integrations, index };
         let first = || self.shaper.pending_meta(&finding.label_source(integration), severity);
         self.counts.add(index, dimensions, time_ms, now, first, |meta| meta.add_severity(severity));
@@ -542,7 +651,8 @@ impl Stages {
             now,
         );
         let Err(LimitExceeded { tally, key }) = admitted else { return Ok(()) };
-        let severity = self.severity.lookup(input, finding.flags(finding.is_count()));
+        let severity = rule_severity(&self.rules, finding);
+        let severity = self.severity.lookup(input, finding.flags(finding.is_count()), severity);
         let integration = IntegrationRef { integrations: &self.integrations, index };
         self.shaper.add_suppressed(&mut tally.meta, &finding.label_source(integration), key, severity);
         Err(Rejected::Suppressed)
@@ -556,6 +666,7 @@ impl Stages {
         finding: &Finding<'_, 'a>,
         admitted: &Admitted,
         buffers: &'a mut LabelBuffers,
+        scope: Scope,
         stats: &mut Stats,
         now: Time,
     ) -> Entry<'a> {
@@ -566,6 +677,9 @@ impl Stages {
         let Found { scan, members, copies, .. } = finding.found;
         let mut entry = self.shaper.entry(time.entry_ms, *severity, labels, Body::Verbatim(scan.body));
         time.mark(&mut entry, stats);
+        if let Some(rule) = finding.found.rule.and_then(|rule| self.rules.get(rule)) {
+            rule.mark(&mut entry);
+        }
         if self.single_output && (self.limiter.any_pending() || self.counts.any_pending()) {
             self.mark_overdue(&mut entry, stats, now);
         }
@@ -577,7 +691,7 @@ impl Stages {
             has_text: members.has_candidates(),
             copies,
         };
-        self.shaper.apply_changes(&mut entry, &original, Scope::Fields, stats);
+        self.shaper.apply_changes(&mut entry, &original, scope, stats);
         entry
     }
 
@@ -657,6 +771,12 @@ impl Stages {
     }
 }
 
+/// Returns the severity that the rule of a selection states, if it does.
+#[inline]
+fn rule_severity(rules: &[RuleMeta], finding: &Finding<'_, '_>) -> Option<Severity> {
+    finding.found.rule.and_then(|rule| rules.get(rule)?.severity)
+}
+
 /// Reads the times that findings contain.
 /// A host that replays findings uses them as the times of arrival.
 pub struct FindingTimes(Recogniser);
@@ -664,7 +784,7 @@ pub struct FindingTimes(Recogniser);
 impl FindingTimes {
     /// Creates a reader that searches findings as the configuration does.
     pub fn new(config: &Config) -> Self {
-        Self(Recogniser::new(&config.look_in))
+        Self(Recogniser::new(&config.look_in, config.audit.is_some()))
     }
 
     /// Returns the time of the record's first finding that has one.
@@ -683,6 +803,12 @@ impl Sink for FirstTime {
         let time = shape::finding_time(&found.members.fields, found.scan.body, |_| true);
         self.0 = self.0.or(time.map(Time::from_millis));
     }
+
+    fn event(&mut self, event: &FoundEvent<'_, '_>) {
+        self.0 = self.0.or_else(|| events::event_time(event));
+    }
+
+    fn legacy_event(&mut self) {}
 
     fn not_a_finding(&mut self, _: &NotAFinding<'_, '_>) {}
 

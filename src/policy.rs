@@ -7,8 +7,6 @@
 //! empty text is an absent value, and a pattern is an unanchored search. A condition on a value that the event does not
 //! contain is neither true nor false (Kleene's logic), so that a rule without its request body never matches.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the filter does not evaluate policies yet"))]
-
 mod compile;
 mod evaluate;
 #[cfg(feature = "compile")]
@@ -24,6 +22,9 @@ mod rule_set;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use evaluate::CompiledPolicy;
+#[cfg(feature = "compile")]
+pub(crate) use explain::PolicyExplainer;
 #[cfg(feature = "compile")]
 pub use explain::{ExplainedCondition, ExplainedRule, SeenValue};
 pub use model::{CombineOp, Condition, Enforcement, Network, Operand, Policy, Rule, Test, Truth};

@@ -148,7 +148,9 @@ impl<'a> Record<'a> {
     }
 
     /// Calls `on` for each member, and checks the whole record.
-    fn each_member(self, on: &mut dyn FnMut(Str<'a>, Value<'a>)) -> Result<Scan<'a>, SyntaxError> {
+    ///
+    /// Members before a syntax error are given as well.
+    pub(crate) fn each_member(self, on: &mut dyn FnMut(Str<'a>, Value<'a>)) -> Result<Scan<'a>, SyntaxError> {
         match self.encoding {
             Encoding::Json => json::each_member(self.bytes, on),
             #[cfg(feature = "msgpack")]
@@ -200,15 +202,22 @@ impl<'a> Record<'a> {
 
     /// Returns the value of the first member with this key.
     ///
-    /// Returns `Absent` if the record has no such member or is not a map.
+    /// Returns `Absent` if the record has no such member or is not a map. It is not checked beyond the member.
     pub(crate) fn member(self, key: &str) -> Value<'a> {
-        let mut first = Value::Absent;
-        let scan = self.each_member(&mut |name, value| {
-            if matches!(first, Value::Absent) && name.decode(&mut String::new()) == key {
-                first = value;
-            }
-        });
-        scan.map_or(Value::Absent, |_| first)
+        self.find_member(&mut |name| match name {
+            Str::Plain(name) => name == key.as_bytes(),
+            Str::Escaped(_) => name.decode(&mut String::new()) == key,
+        })
+    }
+
+    /// Returns the value of the first member whose key is wanted, otherwise as [`Self::member`].
+    pub(crate) fn find_member(self, is_wanted: &mut dyn FnMut(Str<'a>) -> bool) -> Value<'a> {
+        match self.encoding {
+            Encoding::Json => json::find_member(self.bytes, is_wanted),
+            #[cfg(feature = "msgpack")]
+            Encoding::MsgPack => msgpack::find_member(self.bytes, is_wanted),
+        }
+        .unwrap_or_default()
     }
 
     /// Returns the value of the key that ends at offset `end` of a valid record.

@@ -44,6 +44,8 @@ const SENSITIVE_RULES: &str = "(?i)secret|credential|token|exec|attach|shell|pri
 /// The compiled table.
 pub(crate) struct SeverityTable {
     rows: Vec<CompiledRow>,
+    /// The number of the operator's rows, which are the first.
+    own_rows: usize,
     /// A cache by the combination of all input values and flags, patterns excepted.
     /// Decision: empty at the start and filled on first use, since a WebAssembly guest may be started again for each
     /// chunk.
@@ -85,7 +87,8 @@ struct CompiledRow {
 impl SeverityTable {
     /// Compiles the operator's rows, followed by the built-in ones.
     pub fn new(rows: &[SeverityRow], source: &mut impl PatternSource) -> Result<Self, BuildError> {
-        Self::from_rows(rows.iter().cloned().chain(builtin()), source)
+        let all = Self::from_rows(rows.iter().cloned().chain(builtin()), source)?;
+        Ok(Self { own_rows: rows.len(), ..all })
     }
 
     /// Compiles only these rows.
@@ -105,14 +108,25 @@ impl SeverityTable {
         });
         Ok(Self {
             rows: rows.collect::<Result<_, _>>()?,
+            own_rows: 0,
             cache: vec![CachedRow::Unknown; MatchInput::COMBINATIONS * SeverityFlags::COMBINATIONS]
                 .into_boxed_slice(),
         })
     }
 
     /// Returns the severity of a finding.
+    ///
+    /// `rule` is the severity that a selection's rule states: it replaces the built-in rows.
     #[inline]
-    pub fn lookup(&mut self, input: &MatchInput<'_>, flags: SeverityFlags) -> Severity {
+    pub fn lookup(
+        &mut self,
+        input: &MatchInput<'_>,
+        flags: SeverityFlags,
+        rule: Option<Severity>,
+    ) -> Severity {
+        if let Some(rule) = rule {
+            return self.lookup_own(*input, flags, rule);
+        }
         let index =
             input.combination().wrapping_mul(SeverityFlags::COMBINATIONS).wrapping_add(flags.combination());
         match self.cache.get(index) {
@@ -124,12 +138,18 @@ impl SeverityTable {
         }
     }
 
+    /// Returns the severity of a selection whose rule states one.
+    #[cold]
+    fn lookup_own(&self, input: MatchInput<'_>, flags: SeverityFlags, rule: Severity) -> Severity {
+        let mut rows = self.rows.iter().take(self.own_rows);
+        rows.find(|row| row.matches(&input, flags)).map_or(rule, |row| row.severity)
+    }
+
     /// Returns the severity of the first matching row from this index on.
     #[inline(never)]
     fn first_match_from(&self, first: usize, input: MatchInput<'_>, flags: SeverityFlags) -> Severity {
         let mut rows = self.rows.get(first..).unwrap_or_default().iter();
-        let row = rows.find(|row| row.matches_values(&input, flags) && row.matches_patterns(&input));
-        row.map_or(Severity::Info, |row| row.severity)
+        rows.find(|row| row.matches(&input, flags)).map_or(Severity::Info, |row| row.severity)
     }
 
     #[inline(never)]
@@ -151,6 +171,11 @@ impl SeverityTable {
 }
 
 impl CompiledRow {
+    /// Returns whether the row matches.
+    fn matches(&self, input: &MatchInput<'_>, flags: SeverityFlags) -> bool {
+        self.matches_values(input, flags) && self.matches_patterns(input)
+    }
+
     /// Returns whether the row matches, its patterns excepted.
     fn matches_values(&self, input: &MatchInput<'_>, flags: SeverityFlags) -> bool {
         fn accepts<T: PartialEq>(values: &[T], value: Option<T>) -> bool {

@@ -12,6 +12,7 @@ mod text;
 
 use memchr::{memchr, memchr2_iter};
 
+use crate::audit::{self, EventForm, EventMembers};
 use crate::config::ANY_OBJECT;
 use crate::finding::{Field, Fields, Kind};
 use crate::record::{
@@ -26,10 +27,20 @@ use text::ValueStart;
 /// A path of several keys is one level.
 const LEVELS: usize = 3;
 
+/// The paths under which records have audit events, in addition to those of `look-in`: lists of events, and Elastic's
+/// form.
+const EVENT_PATHS: &[&[&str]] = &[&["items"], &["kubernetes", "audit"]];
+
 /// Receives the findings of a record.
 pub(crate) trait Sink {
     /// Receives a finding.
     fn finding(&mut self, found: &Found<'_, '_>);
+
+    /// Receives an audit event.
+    fn event(&mut self, event: &FoundEvent<'_, '_>);
+
+    /// Receives an audit event in the legacy text format.
+    fn legacy_event(&mut self);
 
     /// Receives an item of a batch that is not a finding, or a record without findings.
     fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>);
@@ -70,6 +81,17 @@ pub(crate) struct Found<'s, 'a> {
     pub scan: &'s Scan<'a>,
     /// The keys of the members that are copies of the finding.
     pub copies: Vec<String>,
+    /// The rule of the policy that selected the event of which the finding was made.
+    pub rule: Option<usize>,
+}
+
+/// A Kubernetes audit event.
+pub(crate) struct FoundEvent<'s, 'a> {
+    pub record: Record<'a>,
+    pub members: &'s EventMembers<'a>,
+    pub form: EventForm,
+    /// The cluster that the surrounding record names.
+    pub cluster: Option<&'s str>,
 }
 
 /// A record or an item of a batch that is not a finding.
@@ -106,6 +128,10 @@ pub(crate) struct Members<'a> {
     entry_names: [bool; 2],
     /// The values that may contain findings, in record order.
     candidates: Candidates<'a>,
+    /// The members of an audit event, if the object has some.
+    event: Option<EventMembers<'a>>,
+    /// The text that names the cluster of the events in the object: a log group or a resource id.
+    cluster: Value<'a>,
 }
 
 /// A list of values that stores the first two without an allocation.
@@ -154,6 +180,10 @@ impl<'a> Members<'a> {
         if let Some(Ok(vacant)) = key.slot().map(|slot| self.fields.vacant(slot)) {
             *vacant = value;
         }
+        if let Some(member) = key.member() {
+            self.event.get_or_insert_default().set(member, value);
+            return;
+        }
         let candidate = match key.path() {
             Some(path) => Candidate { value, path: Some(path) },
             None if key == KnownKey::OWN => {
@@ -163,6 +193,10 @@ impl<'a> Members<'a> {
             None if key == KnownKey::APPLICATION || key == KnownKey::SUBSYSTEM => {
                 let [application, subsystem] = &mut self.entry_names;
                 *(if key == KnownKey::APPLICATION { application } else { subsystem }) = true;
+                return;
+            }
+            None if key == KnownKey::LOG_GROUP || key == KnownKey::RESOURCE_ID => {
+                self.cluster = value;
                 return;
             }
             None => Candidate { value, path: None },
@@ -175,6 +209,18 @@ impl<'a> Members<'a> {
     /// Whether some value may contain findings.
     pub fn has_candidates(&self) -> bool {
         matches!(self.candidates.first, [Some(_), ..])
+    }
+
+    /// Returns the form of the audit event that the object is, if it is one.
+    fn event(&self, record: Record<'a>) -> Option<(&EventMembers<'a>, EventForm)> {
+        let members = self.event.as_ref()?;
+        Some((members, members.form(record)?))
+    }
+
+    /// Returns the cluster of the events in the object, if it names one.
+    fn cluster(&self) -> Option<String> {
+        let Value::Str(text) = self.cluster else { return None };
+        audit::cluster_of_wrapper(text.decode(&mut String::new())).map(str::to_owned)
     }
 
     /// Returns the kind of an object that no path names, if it is unmistakable.
@@ -231,6 +277,7 @@ impl Candidate<'_> {
             Value::Str(text) => {
                 let source = text.source();
                 memchr(b'{', source).is_some()
+                    || matches!(source, [b'0'..=b'9', ..]) && audit::is_legacy_line(source)
             }
             Value::Map(bytes) => {
                 // Searches for the rarest letter of each name: a substring searcher takes longer to build than most
@@ -254,29 +301,41 @@ pub(crate) struct Recogniser {
     paths: Vec<KeyPath>,
     /// Whether objects under other keys are searched as well.
     any_object: bool,
+    /// Whether audit events are recognised.
+    events: bool,
     /// Buffers for text with resolved escape sequences, one for each level.
     buffers: Vec<String>,
 }
 
 impl Recogniser {
     /// Creates a recogniser for the paths of `look-in`.
-    pub fn new(look_in: &[Vec<String>]) -> Self {
-        Self::with_cache(look_in, KeyCache::new)
+    ///
+    /// It recognises audit events if `events` is set.
+    pub fn new(look_in: &[Vec<String>], events: bool) -> Self {
+        Self::with_cache(look_in, events, KeyCache::new)
     }
 
     /// Creates a recogniser without a key cache, the reference for all others.
     #[cfg(any(test, feature = "compile"))]
-    pub fn uncached(look_in: &[Vec<String>]) -> Self {
-        Self::with_cache(look_in, KeyCache::disabled)
+    pub fn uncached(look_in: &[Vec<String>], events: bool) -> Self {
+        Self::with_cache(look_in, events, KeyCache::disabled)
     }
 
-    fn with_cache(look_in: &[Vec<String>], cache: impl FnOnce(KeyTable) -> KeyCache<KeyTable>) -> Self {
+    fn with_cache(
+        look_in: &[Vec<String>],
+        events: bool,
+        cache: impl FnOnce(KeyTable) -> KeyCache<KeyTable>,
+    ) -> Self {
         let is_any = |path: &Vec<String>| matches!(&path[..], [key] if key == ANY_OBJECT);
-        let paths = KeyPath::sort(look_in.iter().filter(|path| !is_any(path)));
+        let mut paths = KeyPath::sort(look_in.iter().filter(|path| !is_any(path)));
+        if events {
+            EVENT_PATHS.iter().for_each(|path| KeyPath::add(&mut paths, path));
+        }
         Self {
-            cache: cache(KeyTable::new(&paths)),
+            cache: cache(KeyTable::new(&paths, events)),
             paths,
             any_object: look_in.iter().any(is_any),
+            events,
             buffers: Vec::new(),
         }
     }
@@ -298,7 +357,7 @@ impl Recogniser {
         match (&scanned, members.fields.kind()) {
             (Ok(scan), Some(kind)) => {
                 let copies = self.copies(&members, scan.body);
-                sink.finding(&Found { kind, members: &members, scan, copies });
+                sink.finding(&Found { kind, members: &members, scan, copies, rule: None });
             }
             _ => self.search(record, scanned, &members, sink),
         }
@@ -320,7 +379,7 @@ impl Recogniser {
         let mut search = self.start(sink);
         let at = Position::START;
         let found = match scanned {
-            Ok(_) => search.candidates(record, members, at),
+            Ok(_) => search.event_or_candidates(record, members, at),
             Err(_) => search.non_object(record, at),
         };
         if found == Searched::Found {
@@ -349,11 +408,13 @@ impl Recogniser {
     }
 
     fn start<'s>(&'s mut self, sink: &'s mut dyn Sink) -> Search<'s> {
-        let Self { cache, paths, any_object, buffers } = self;
+        let Self { cache, paths, any_object, events, buffers } = self;
         Search {
             cache,
             paths,
             any_object: *any_object,
+            events: *events,
+            cluster: None,
             buffers,
             sink,
             error: None,
@@ -402,6 +463,9 @@ struct Search<'s> {
     cache: &'s mut KeyCache<KeyTable>,
     paths: &'s [KeyPath],
     any_object: bool,
+    events: bool,
+    /// The cluster that an object around the position names.
+    cluster: Option<String>,
     buffers: &'s mut Vec<String>,
     sink: &'s mut dyn Sink,
     /// The syntax error of the first invalid finding.
@@ -423,6 +487,57 @@ struct ItemWalk {
 }
 
 impl Search<'_> {
+    /// Accepts an object as an audit event, or searches its candidates.
+    fn event_or_candidates<'x>(
+        &mut self,
+        record: Record<'x>,
+        members: &Members<'x>,
+        at: Position,
+    ) -> Searched {
+        if let Some((event, form)) = members.event(record) {
+            return self.emit_event(record, event, form, at);
+        }
+        let Some(cluster) = members.cluster() else { return self.candidates(record, members, at) };
+        let outer = self.cluster.replace(cluster);
+        let outcome = self.candidates(record, members, at);
+        self.cluster = outer;
+        outcome
+    }
+
+    /// Passes an audit event to the sink, also on a host that takes single findings only.
+    ///
+    /// It is withheld if earlier items have to be passed on first.
+    fn emit_event<'x>(
+        &mut self,
+        record: Record<'x>,
+        members: &EventMembers<'x>,
+        form: EventForm,
+        at: Position,
+    ) -> Searched {
+        if at.deferred && !self.sink.takes_batches() {
+            self.refused_batch = true;
+            return Searched::Nothing;
+        }
+        if at.deferred {
+            return Searched::Restart;
+        }
+        self.sink.event(&FoundEvent { record, members, form, cluster: self.cluster.as_deref() });
+        Searched::Found
+    }
+
+    /// Accepts a record with a syntax error as an audit event if it begins as one.
+    ///
+    /// EKS cuts long messages. The bodies of an event are never sent, not even as a malformed record.
+    #[cold]
+    fn cut_event(&mut self, record: Record<'_>, at: Position) -> Option<Searched> {
+        if !self.events {
+            return None;
+        }
+        let members = EventMembers::read_head(record);
+        let form = members.form(record)?;
+        Some(self.emit_event(record, &members, form, at))
+    }
+
     /// Searches the candidates of an object until one contains findings.
     fn candidates<'x>(&mut self, record: Record<'x>, members: &Members<'x>, at: Position) -> Searched {
         if at.level >= LEVELS {
@@ -514,7 +629,7 @@ impl Search<'_> {
     fn members<'x>(&mut self, members: &Members<'x>, scan: &Scan<'x>, at: Position) -> Searched {
         match members.fields.kind() {
             Some(kind) => self.emit_finding(kind, members, scan, at),
-            None => self.candidates(scan.body, members, at),
+            None => self.event_or_candidates(scan.body, members, at),
         }
     }
 
@@ -541,7 +656,7 @@ impl Search<'_> {
         } else {
             copies(members, scan.body, self.paths, self.cache, self.buffers)
         };
-        self.sink.finding(&Found { kind, members, scan, copies: keys });
+        self.sink.finding(&Found { kind, members, scan, copies: keys, rule: None });
         Searched::Found
     }
 
@@ -571,6 +686,7 @@ impl Search<'_> {
             Ok(Value::Str(text)) => self.string(text, at.inner()),
             Ok(Value::List(bytes)) => self.list(record.inner(bytes), at.inner()),
             Err(_) if record.is_text() => self.text(record.bytes(), at),
+            Err(_) if let Some(outcome) = self.cut_event(record, at) => outcome,
             Err(error) if error.kind == SyntaxErrorKind::TooDeep => {
                 self.error = Some(error);
                 Searched::Nothing
@@ -679,7 +795,7 @@ impl Search<'_> {
             return outcome;
         }
         if memchr(b'{', text).is_none() {
-            return Searched::Nothing;
+            return self.legacy_event(text);
         }
         self.walk_items(at, &mut |search, items| {
             let mut rest = text;
@@ -717,13 +833,27 @@ impl Search<'_> {
         })
     }
 
+    /// Accepts an audit event in the legacy text format, which has no braces.
+    fn legacy_event(&mut self, text: &[u8]) -> Searched {
+        if !self.events || !audit::is_legacy_line(text) {
+            return Searched::Nothing;
+        }
+        self.sink.legacy_event();
+        Searched::Found
+    }
+
     /// Accepts a text that is exactly one object, as nearly all lines of findings are.
     ///
     /// Lines are not searched for in this case.
     fn single_object(&mut self, text: &[u8], at: Position) -> Option<Searched> {
         let mut members = Members::default();
-        let (scan, after) = members.read_first(text, self.cache).ok()?;
-        text::split_blank(after).1.is_empty().then(|| self.members(&members, &scan, at))
+        match members.read_first(text, self.cache) {
+            Ok((scan, after)) => {
+                text::split_blank(after).1.is_empty().then(|| self.members(&members, &scan, at))
+            }
+            Err(_) if text::is_end(text::split_line(text).1) => self.cut_event(Record::json(text), at),
+            Err(_) => None,
+        }
     }
 
     /// Reads the first value of a line, which may extend beyond it.
@@ -788,6 +918,11 @@ impl Search<'_> {
             Ok(read) => read,
             Err(error) => {
                 let too_deep = error.kind == SyntaxErrorKind::TooDeep;
+                if let Some(outcome) = self.cut_event(Record::json(line), items.next(false)) {
+                    let length = if too_deep { text::nested_length(text) } else { line.len() };
+                    let after = text.get(length..).unwrap_or_default();
+                    return items.take_found(outcome, after);
+                }
                 if too_deep || members.fields.is_part_of_finding() {
                     self.error = Some(error);
                 }
@@ -909,6 +1044,8 @@ fn any_copies<'a>(
             cache,
             paths,
             any_object: false,
+            events: false,
+            cluster: None,
             buffers,
             sink: &mut check,
             error: None,
@@ -933,6 +1070,10 @@ impl Sink for CopyCheck<'_, '_> {
     fn finding(&mut self, found: &Found<'_, '_>) {
         self.is_copy |= found.members.fields.is_same_finding(self.fields);
     }
+
+    fn event(&mut self, _: &FoundEvent<'_, '_>) {}
+
+    fn legacy_event(&mut self) {}
 
     fn not_a_finding(&mut self, _: &NotAFinding<'_, '_>) {}
 

@@ -44,6 +44,10 @@ reasons! {
     Counted "counted" "The finding went into a count report (`report: count`).",
     Stale "stale" "The finding is too old or too far ahead, and `guard.on-stale` is drop.",
     Unrecognised "unrecognised" "The record is not a finding, and `unrecognised` is drop.",
+    NoRule "no-rule" "No rule of the policy selects the audit event.",
+    Stage "stage" "Another event of the same request is evaluated (`audit.stages`).",
+    DuplicateStage "duplicate-stage" "An event of the same request was evaluated before.",
+    LegacyEvent "legacy-event" "The audit event is in the legacy text format, which is not evaluated.",
 }
 
 /// The counters of one filter since it was built.

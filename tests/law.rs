@@ -21,7 +21,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("config", &["error", "finding", "pattern", "template"]),
     ("stats", &["finding"]),
     ("pattern", &[]),
-    ("audit", &["record", "time"]),
+    ("audit", &["finding", "record", "time"]),
     ("policy", &["audit", "config", "error", "pattern"]),
     // Stages. None imports another: only `filter` knows all of them.
     ("matcher", &["config", "finding", "pattern", "stats"]),

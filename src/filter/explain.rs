@@ -15,13 +15,15 @@ use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
 use crate::limit::LimitStatus;
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, PatternCompiler, PatternFinder, PatternSource};
+use crate::policy::ExplainedRule;
 use crate::record::{Event, Limits, Number, Record, Value};
 use crate::redact::{Editor, Redactor, Scope};
 use crate::severity::{self, SeverityFlags, SeverityTable};
-use crate::source::{Content, Found, NotAFinding, PathStep, Recogniser, Sink};
+use crate::source::{Content, Found, FoundEvent, NotAFinding, PathStep, Recogniser, Sink};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
 
+use super::events::EventExplainer;
 use super::{Filter, Judge, Verdict};
 
 /// The outcome of a record, and the reasons for it.
@@ -43,6 +45,8 @@ pub struct Explanation {
     pub severity: Option<SeverityMatch>,
     /// The changes that were made to the entry.
     pub changes: Vec<Change>,
+    /// Every rule of the policy with its conditions and the values seen, if the record is an audit event.
+    pub rules: Vec<ExplainedRule>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -68,6 +72,11 @@ pub enum Recognised {
         path: String,
         /// The paths that were searched for a finding.
         searched: Vec<String>,
+    },
+    /// A Kubernetes audit event that becomes no finding.
+    Event {
+        /// Its path in the record; empty for the record itself.
+        path: String,
     },
     /// An entry of the filter's own that passes unchanged.
     OwnOutput,
@@ -200,6 +209,7 @@ struct Checks {
     singles: Vec<SingleIntegration>,
     rows: Vec<SeverityTable>,
     redactors: Vec<Redactor>,
+    events: Option<EventExplainer>,
 }
 
 /// A sink that explains everything the source finds in one record.
@@ -265,7 +275,7 @@ impl ExplainSink<'_> {
             Verdict::Passed => explanation.outcome = Outcome::Passed,
         };
         let on: &mut dyn FnMut(Verdict<'_>) = &mut on;
-        judge(&mut Judge { stages, stats, scratch, now: self.now, on, verdicts: 0 });
+        judge(&mut Judge { stages, stats, scratch, now: self.now, on, verdicts: 0, collected: Vec::new() });
         if !matches!(explanation.outcome, Outcome::Kept(_)) {
             explanation.changes.clear();
         }
@@ -281,6 +291,33 @@ impl Sink for ExplainSink<'_> {
             Recognised::Finding { kind, because: identifying_keys(kind, fields), path: self.path_of(record) };
         explanation.changes = self.checks.redactions(record, Scope::Fields);
         self.judge(explanation, |judge| judge.finding(found));
+    }
+
+    fn event(&mut self, event: &FoundEvent<'_, '_>) {
+        let path = self.path_of(event.record);
+        let rules = self.checks.events.as_mut().map(|events| events.explain(event)).unwrap_or_default();
+        let Some(mut events) = self.filter.stages.events.take() else { return };
+        let evaluated = events.evaluate(event, self.now, &mut |found| {
+            self.finding(found);
+            if let Some(explanation) = self.all.last_mut() {
+                let because =
+                    if found.rule.is_some() { "a rule selects the audit event" } else { "an audit event" };
+                explanation.recognised =
+                    Recognised::Finding { kind: found.kind, because, path: path.clone() };
+                explanation.rules.clone_from(&rules);
+            }
+        });
+        self.filter.stages.events = Some(events);
+        if let Err(reason) = evaluated {
+            let mut explanation = Explanation::of(Recognised::Event { path });
+            explanation.rules = rules;
+            self.judge(explanation, |judge| judge.reject(reason));
+        }
+    }
+
+    fn legacy_event(&mut self) {
+        let explanation = Explanation::of(Recognised::Event { path: self.path() });
+        self.judge(explanation, |judge| judge.reject(Reason::LegacyEvent));
     }
 
     fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>) {
@@ -364,10 +401,11 @@ impl Explainer {
         let singles =
             config.integrations.iter().map(|integration| SingleIntegration::new(integration, source));
         let singles = singles.collect::<Result<_, _>>()?;
+        let events = config.audit.as_ref().map(EventExplainer::new);
         Ok(Self {
             filter: Filter::new(config, seed)?,
-            recogniser: Recogniser::new(&config.look_in),
-            checks: Checks { config: config.clone(), singles, rows, redactors },
+            recogniser: Recogniser::new(&config.look_in, config.audit.is_some()),
+            checks: Checks { config: config.clone(), singles, rows, redactors, events: events.transpose()? },
         })
     }
 
@@ -502,8 +540,8 @@ impl Checks {
         count: bool,
     ) -> Option<SeverityMatch> {
         let flags = SeverityFlags { non_authorized: fields.truth(Field::NonAuthorized) == Some(true), count };
-        let severity = filter.stages.severity.lookup(input, flags);
-        let index = self.rows.iter_mut().position(|row| row.lookup(input, flags) == ROW_MATCHES)?;
+        let severity = filter.stages.severity.lookup(input, flags, None);
+        let index = self.rows.iter_mut().position(|row| row.lookup(input, flags, None) == ROW_MATCHES)?;
         let builtin = index.checked_sub(self.config.severity.len());
         Some(SeverityMatch { severity, row: builtin.is_none().then_some(index), builtin })
     }
@@ -524,6 +562,7 @@ impl Explanation {
             limit: None,
             severity: None,
             changes: Vec::new(),
+            rules: Vec::new(),
             outcome: Outcome::Passed,
         }
     }

@@ -194,6 +194,27 @@ impl Policy {
 }
 
 impl Policy {
+    /// Returns the fields of the request body that a rule depends on, also through other rules.
+    pub(crate) fn body_fields(&self, rule: usize) -> Vec<FieldRef> {
+        let mut fields = Vec::new();
+        let (mut seen, mut pending) = (vec![false; self.rules.len()], vec![rule]);
+        while let Some(index) = pending.pop() {
+            let Some(seen) = seen.get_mut(index).filter(|seen| !**seen) else { continue };
+            *seen = true;
+            let Some(rule) = self.rules.get(index) else { continue };
+            pending.extend(rule.references());
+            for condition in &rule.conditions {
+                if let Condition::Test(Test { field, .. }) = condition
+                    && field.is_body()
+                    && !fields.contains(field)
+                {
+                    fields.push(field.clone());
+                }
+            }
+        }
+        fields
+    }
+
     /// Returns for each rule the number of rules below it that refer to each other in a row.
     pub(super) fn depths(&self, order: &[usize]) -> Vec<usize> {
         let mut depths = vec![0_usize; self.rules.len()];

@@ -159,6 +159,21 @@ impl<'a> Document<'a> {
         map
     }
 
+    /// Creates a list.
+    pub(crate) fn list(items: impl IntoIterator<Item = Self>) -> Self {
+        let mut events = vec![Event::List(0)];
+        let mut count = 0_u32;
+        for item in items {
+            events.extend(item.events);
+            count = count.saturating_add(1);
+        }
+        events.push(Event::End);
+        if let Some(Event::List(length)) = events.first_mut() {
+            *length = count;
+        }
+        Self { events }
+    }
+
     /// Creates a string.
     pub(crate) fn str(text: impl Into<Cow<'a, str>>) -> Self {
         Self { events: vec![Event::Str(text.into())] }

@@ -507,6 +507,27 @@ pub(crate) fn each_member<'a>(
     Ok(scan)
 }
 
+/// Returns the value of the first member of the record in `text` whose key is wanted.
+///
+/// The record is not checked beyond it.
+pub(crate) fn find_member<'a>(
+    text: &'a [u8],
+    is_wanted: &mut dyn FnMut(Str<'a>) -> bool,
+) -> Result<Value<'a>, SyntaxError> {
+    let mut reader = JsonReader::new(text);
+    if !reader.record_start()? {
+        while let Some(key) = reader.key_or_end()? {
+            if is_wanted(key) {
+                return reader.member_value();
+            }
+            if let Token::Map | Token::List = reader.value()? {
+                reader.skip()?;
+            }
+        }
+    }
+    Ok(Value::Absent)
+}
+
 /// Reads `text` as one value.
 pub(crate) fn value(text: &[u8]) -> Result<Value<'_>, SyntaxError> {
     let mut reader = JsonReader::new(text);

@@ -449,6 +449,23 @@ pub(crate) fn each_member<'a>(
     Ok(reader.scan())
 }
 
+/// Returns the value of the first member of the record whose key is wanted.
+///
+/// The record is not checked beyond it.
+pub(crate) fn find_member<'a>(
+    bytes: &'a [u8],
+    is_wanted: &mut dyn FnMut(Str<'a>) -> bool,
+) -> Result<Value<'a>, SyntaxError> {
+    let mut reader = MsgPackReader::new(bytes);
+    for _ in 0..reader.record_start()? {
+        if matches!(reader.key()?, Token::Key(key) if is_wanted(key)) {
+            return reader.member_value();
+        }
+        reader.rest = skip_value(reader.rest)?;
+    }
+    Ok(Value::Absent)
+}
+
 /// Splits off a string of less than 128 bytes, as most keys and values are.
 #[inline(always)]
 fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

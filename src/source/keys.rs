@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use crate::audit::Member;
 use crate::finding::Field;
 use crate::record::{KeySet, OWN_KEY};
 
@@ -26,6 +27,13 @@ impl KnownKey {
     pub const APPLICATION: Self = Self::role(2);
     /// An entry's `subsystemName`.
     pub const SUBSYSTEM: Self = Self::role(3);
+    /// The CloudWatch log group of an EKS cluster, around its events.
+    pub const LOG_GROUP: Self = Self::role(Self::EVENT_ROLES);
+    /// The resource id of an AKS cluster, around its events.
+    pub const RESOURCE_ID: Self = Self::role(Self::EVENT_ROLES + 1);
+    /// The first role around audit events. The roles of an event's members follow; `look-in` has at most 64 paths.
+    const EVENT_ROLES: u16 = 128;
+    const MEMBERS: u16 = Self::EVENT_ROLES + 2;
 
     const fn role(role: u16) -> Self {
         Self(role << 8 | Self::NO_SLOT)
@@ -46,7 +54,13 @@ impl KnownKey {
 
     /// Returns the index of the `look-in` path that begins with the key.
     pub fn path(self) -> Option<usize> {
-        (self.0 >> 8).checked_sub(Self::ROLES).map(usize::from)
+        let path = (self.0 >> 8).checked_sub(Self::ROLES)?;
+        (self.0 >> 8 < Self::EVENT_ROLES).then_some(usize::from(path))
+    }
+
+    /// Returns the member of an audit event that the key names.
+    pub fn member(self) -> Option<Member> {
+        Member::ALL.get(usize::from((self.0 >> 8).checked_sub(Self::MEMBERS)?)).copied()
     }
 
     /// Combines this meaning with another.
@@ -70,20 +84,27 @@ pub(crate) struct KeyPath {
 impl KeyPath {
     /// Groups the paths of a configuration by their first keys.
     pub fn sort<'p>(paths: impl IntoIterator<Item = &'p Vec<String>>) -> Vec<Self> {
-        let mut sorted: Vec<Self> = Vec::new();
+        let mut sorted = Vec::new();
         for path in paths {
-            let Some((first, further)) = path.split_first() else { continue };
-            let at = sorted.iter().position(|path| *path.first == **first).unwrap_or_else(|| {
-                sorted.push(Self { first: first.as_str().into(), is_whole_path: false, tails: Vec::new() });
-                sorted.len().saturating_sub(1)
-            });
-            let Some(path) = sorted.get_mut(at) else { continue };
-            path.is_whole_path |= further.is_empty();
-            if !further.is_empty() {
-                path.tails.push(further.iter().map(|key| key.as_str().into()).collect());
-            }
+            Self::add(&mut sorted, path);
         }
         sorted
+    }
+
+    /// Adds a path, which may be in the list already.
+    pub fn add(sorted: &mut Vec<Self>, path: &[impl AsRef<str>]) {
+        let Some((first, further)) = path.split_first() else { return };
+        let first = first.as_ref();
+        let at = sorted.iter().position(|path| *path.first == *first).unwrap_or_else(|| {
+            sorted.push(Self { first: first.into(), is_whole_path: false, tails: Vec::new() });
+            sorted.len().saturating_sub(1)
+        });
+        let Some(path) = sorted.get_mut(at) else { return };
+        path.is_whole_path |= further.is_empty();
+        let further: Vec<Box<str>> = further.iter().map(|key| key.as_ref().into()).collect();
+        if !further.is_empty() && !path.tails.contains(&further) {
+            path.tails.push(further);
+        }
     }
 }
 
@@ -94,7 +115,8 @@ impl KeyPath {
 pub(crate) struct KeyTable(HashMap<Box<[u8]>, KnownKey, FixedState>);
 
 impl KeyTable {
-    pub fn new(paths: &[KeyPath]) -> Self {
+    /// Creates the table for the paths of `look-in`, with the members of audit events if `events` is set.
+    pub fn new(paths: &[KeyPath], events: bool) -> Self {
         let mut table = HashMap::with_hasher(FixedState::default());
         let mut put = |name: &str, key: KnownKey| {
             let entry: &mut KnownKey = table.entry(name.as_bytes().into()).or_insert(KnownKey::NONE);
@@ -114,6 +136,13 @@ impl KeyTable {
         }
         put("applicationName", KnownKey::APPLICATION);
         put("subsystemName", KnownKey::SUBSYSTEM);
+        if events {
+            put("logGroup", KnownKey::LOG_GROUP);
+            put("resourceId", KnownKey::RESOURCE_ID);
+            for (member, role) in Member::ALL.iter().zip(KnownKey::MEMBERS..) {
+                member.names().iter().for_each(|name| put(name, KnownKey::role(role)));
+            }
+        }
         Self(table)
     }
 }
@@ -139,7 +168,7 @@ mod tests {
             path(&["eid"]),
             path(&["log", "x"]),
         ]);
-        let table = KeyTable::new(&paths);
+        let table = KeyTable::new(&paths, true);
         for field in Field::ALL {
             for name in [field.name().to_owned(), field.name().replace('-', "_")] {
                 assert_eq!(table.meaning(name.as_bytes()).slot(), Some(*field as usize), "{name}");
@@ -152,5 +181,13 @@ mod tests {
         assert!(at("eid").is_some_and(|path| path.is_whole_path) && at("message").is_none());
         assert_eq!(table.meaning(b"kaudit_filter"), KnownKey::OWN);
         assert_eq!(table.meaning(b"nothing"), KnownKey::NONE);
+        for &member in Member::ALL {
+            for name in member.names() {
+                let key = table.meaning(name.as_bytes());
+                assert!(key.member() == Some(member) && key.path().is_none(), "{name}");
+                assert_eq!(KeyTable::new(&paths, false).meaning(name.as_bytes()).member(), None, "{name}");
+            }
+        }
+        assert!(table.meaning(b"verb").slot() == Some(Field::Verb as usize));
     }
 }

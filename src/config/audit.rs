@@ -1,0 +1,16 @@
+//! Section `audit` and the policy: how Kubernetes audit events become findings.
+
+use crate::audit::{EventOptions, StageOption};
+use crate::policy::Policy;
+
+/// The evaluation of audit events.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+pub struct Audit {
+    /// `policy` or the content of `policy-file`. Without rules only `activity` integrations get events.
+    pub policy: Policy,
+    /// `audit.stages`; default first.
+    pub stages: StageOption,
+    /// `audit.caller-ip`, `audit.trusted-proxies` and `audit.cluster`.
+    pub fields: EventOptions,
+}

@@ -1,0 +1,199 @@
+//! Turns audit events into findings: a selection for each rule that selects an event, and activity records.
+
+use crate::audit::{
+    Evaluation, Event, EventBuffers, EventField, EventOptions, FieldRef, RecentRequests, StageOption,
+    selection,
+};
+use crate::config::{Audit, Severity};
+use crate::entry::Entry;
+use crate::finding::Kind;
+use crate::pattern::{BuildError, PatternSource};
+use crate::policy::{CompiledPolicy, Rule};
+#[cfg(feature = "compile")]
+use crate::policy::{ExplainedRule, PolicyExplainer};
+use crate::record::{Document, Record};
+use crate::source::{Found, FoundEvent, Members, Recogniser};
+use crate::stats::Reason;
+use crate::time::Time;
+
+/// Evaluates the policy on audit events.
+pub(super) struct EventStage {
+    policy: CompiledPolicy,
+    /// For each rule, its name and the body fields that it tests.
+    rules: Vec<(String, Vec<FieldRef>)>,
+    options: EventOptions,
+    stages: StageOption,
+    recent: RecentRequests,
+    /// Whether an integration takes activity records.
+    activity: bool,
+    buffers: EventBuffers,
+    /// The rules that select the current event.
+    matched: Vec<usize>,
+    /// The record of the current finding.
+    text: String,
+    /// Reads that record.
+    reader: Recogniser,
+}
+
+/// The properties of a rule that its selections have, besides those of kAudit's records.
+pub(super) struct RuleMeta {
+    id: String,
+    documentation: String,
+    tags: Vec<String>,
+    pub severity: Option<Severity>,
+}
+
+impl EventStage {
+    /// Compiles a policy. `activity`: whether an integration takes activity records.
+    pub fn new(
+        config: &Audit,
+        activity: bool,
+        seed: u64,
+        source: &mut impl PatternSource,
+    ) -> Result<Self, BuildError> {
+        let rules = config.policy.rules.iter().enumerate();
+        Ok(Self {
+            policy: CompiledPolicy::new(&config.policy, source)?,
+            rules: rules.map(|(at, rule)| (rule.name.clone(), config.policy.body_fields(at))).collect(),
+            options: config.fields.clone(),
+            stages: config.stages,
+            recent: RecentRequests::new(seed),
+            activity,
+            buffers: EventBuffers::default(),
+            matched: Vec::new(),
+            text: String::new(),
+            reader: Recogniser::new(&[], false),
+        })
+    }
+
+    /// Takes over the recent requests of the stage of the previous configuration.
+    #[cfg(feature = "compile")]
+    pub fn adopt(&mut self, old: Self) {
+        self.recent = old.recent;
+    }
+
+    /// Calls `on` with each finding that an event becomes.
+    ///
+    /// # Errors
+    /// The reason for which it becomes none.
+    pub fn evaluate(
+        &mut self,
+        found: &FoundEvent<'_, '_>,
+        now: Time,
+        on: &mut dyn FnMut(&Found<'_, '_>),
+    ) -> Result<(), Reason> {
+        let Self { policy, rules, options, stages, recent, activity, buffers, matched, text, reader } = self;
+        let FoundEvent { record, members, form, cluster } = *found;
+        let mut event = Event::new(record, members, form, options, cluster, buffers);
+        match event.evaluation(*stages) {
+            Evaluation::Never => return Err(Reason::Stage),
+            Evaluation::Start if !remember(&mut event, recent) => return Err(Reason::DuplicateStage),
+            Evaluation::UnlessStarted if is_known(&mut event, recent) => return Err(Reason::DuplicateStage),
+            Evaluation::Always | Evaluation::Start | Evaluation::UnlessStarted => (),
+        }
+        matched.clear();
+        policy.evaluate(&mut event, |rule| matched.push(rule));
+        if matched.is_empty() && !*activity {
+            return Err(Reason::NoRule);
+        }
+        for rule in matched.iter().copied().map(Some).chain(activity.then_some(None)) {
+            let (name, body_fields) = match rule.and_then(|rule| rules.get(rule)) {
+                Some((name, body_fields)) => (Some(&**name), &**body_fields),
+                None => (None, &[][..]),
+            };
+            selection::write(&mut event, name, now, body_fields, text);
+            read(reader, text, rule, on);
+        }
+        Ok(())
+    }
+
+    /// Calls `on` with the finding in a text that [`Self::evaluate`] gave.
+    pub fn read_again(&mut self, text: &[u8], rule: Option<usize>, on: &mut dyn FnMut(&Found<'_, '_>)) {
+        read(&mut self.reader, text, rule, on);
+    }
+}
+
+impl RuleMeta {
+    pub fn new(rule: &Rule) -> Self {
+        Self {
+            id: rule.id.clone(),
+            documentation: rule.documentation.clone(),
+            tags: rule.tags.clone(),
+            severity: rule.severity,
+        }
+    }
+
+    /// Adds the rule's properties to an entry of its selection.
+    pub fn mark(&self, entry: &mut Entry<'_>) {
+        let text = |text: &String| Document::str(text.clone());
+        let mut mark = Document::map([("id", text(&self.id))]);
+        if !self.documentation.is_empty() {
+            mark.insert("documentation", text(&self.documentation));
+        }
+        if !self.tags.is_empty() {
+            mark.insert("tags", Document::list(self.tags.iter().map(text)));
+        }
+        entry.mark("rule", mark);
+    }
+}
+
+/// Remembers the request of an event; returns whether it is new.
+fn remember(event: &mut Event<'_, '_>, recent: &mut RecentRequests) -> bool {
+    with_identity(event, |id, user| recent.insert(id, user))
+}
+
+/// Whether the request of an event is remembered.
+fn is_known(event: &mut Event<'_, '_>, recent: &RecentRequests) -> bool {
+    with_identity(event, |id, user| recent.contains(id, user))
+}
+
+/// Calls `on` with the id and the user that identify the request of an event.
+fn with_identity(event: &mut Event<'_, '_>, on: impl FnOnce(&[u8], &[u8]) -> bool) -> bool {
+    let mut id = String::new();
+    let id = event.id().map_or("", |text| text.decode(&mut id));
+    let user = event.text(EventField::Principal).unwrap_or_default();
+    on(id.as_bytes(), user.as_bytes())
+}
+
+/// Reads the record of an event back as a finding.
+fn read(
+    reader: &mut Recogniser,
+    text: &(impl AsRef<[u8]> + ?Sized),
+    rule: Option<usize>,
+    on: &mut dyn FnMut(&Found<'_, '_>),
+) {
+    let mut members = Members::default();
+    let Ok(scan) = reader.members(Record::json(text), &mut members) else { return };
+    let kind = if rule.is_some() { Kind::Selection } else { Kind::Activity };
+    on(&Found { kind, members: &members, scan: &scan, copies: Vec::new(), rule });
+}
+
+/// Explains the policy's result for events.
+#[cfg(feature = "compile")]
+pub(super) struct EventExplainer {
+    policy: PolicyExplainer,
+    options: EventOptions,
+    buffers: EventBuffers,
+}
+
+#[cfg(feature = "compile")]
+impl EventExplainer {
+    pub fn new(config: &Audit) -> Result<Self, BuildError> {
+        let policy = PolicyExplainer::new(&config.policy)?;
+        Ok(Self { policy, options: config.fields.clone(), buffers: EventBuffers::default() })
+    }
+
+    /// Returns all rules with their values for an event.
+    pub fn explain(&mut self, found: &FoundEvent<'_, '_>) -> Vec<ExplainedRule> {
+        let FoundEvent { record, members, form, cluster } = *found;
+        let mut event = Event::new(record, members, form, &self.options, cluster, &mut self.buffers);
+        self.policy.explain(&mut event)
+    }
+}
+
+/// Returns the time at which the API server received the request of an event.
+pub(super) fn event_time(found: &FoundEvent<'_, '_>) -> Option<Time> {
+    let FoundEvent { record, members, form, .. } = *found;
+    let (options, mut buffers) = (EventOptions::default(), EventBuffers::default());
+    Event::new(record, members, form, &options, None, &mut buffers).time()
+}

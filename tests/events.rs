@@ -1,0 +1,238 @@
+//! Audit events through the whole filter: rules select them, and integrations send the selections.
+
+use kaudit_filter::config::{Audit, Config, NoFiles, read};
+use kaudit_filter::record::Record;
+use kaudit_filter::stats::Reason;
+use kaudit_filter::{Filter, Time, Verdict, policy};
+use serde_json::{Value, json};
+
+const POLICY: &str = "
+- id: 1
+  name: shells
+  documentation: Somebody opens a shell.
+  severity: critical
+  tags: [T1609]
+  conditions:
+  - {field: resource-type, match-op: '=', match-value: pods}
+  - {field: subresource, match-op: '=', match-value: exec}
+- id: 2
+  name: people
+  conditions:
+  - {field: principal, match-op: '!~', match-value: '^system:'}
+- id: 3
+  name: privileged pods
+  conditions:
+  - {field: request-privileged, match-op: '=', match-value: 'true'}
+";
+
+const INTEGRATIONS: &str = "
+integrations:
+- {type: selections, target: {target-type: slack, slack-uri: 'https://example.com'}}
+use: all
+";
+
+fn filter(integrations: &str) -> Filter {
+    let mut config: Config = read("kaudit.yaml", integrations, &NoFiles).config.expect("no mistake");
+    let read = policy::read("policy.yaml", POLICY, &NoFiles);
+    let policy = read.policy.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
+    config.audit = Some(Audit { policy, ..Audit::default() });
+    Filter::new(&config, 7).expect("small patterns")
+}
+
+fn event(changes: Value) -> Value {
+    let mut event = json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
+        "auditID": "5d5d5c6e-0000-4000-8000-000000000001", "stage": "ResponseComplete",
+        "requestURI": "/api/v1/namespaces/shop/pods", "verb": "list",
+        "user": {"username": "alice@example.com", "groups": ["system:authenticated"]},
+        "sourceIPs": ["192.0.2.7"], "userAgent": "kubectl/v1.31.0 (linux/amd64) kubernetes/abc",
+        "objectRef": {"resource": "pods", "namespace": "shop", "apiVersion": "v1"},
+        "responseStatus": {"metadata": {}, "code": 200},
+        "requestReceivedTimestamp": "2026-01-02T03:04:05.678901Z",
+        "stageTimestamp": "2026-01-02T03:04:05.7Z",
+        "annotations": {"authorization.k8s.io/decision": "allow"}
+    });
+    for (key, value) in changes.as_object().expect("an object") {
+        event[key] = value.clone();
+    }
+    event
+}
+
+fn exec() -> Value {
+    event(json!({
+        "verb": "get", "stage": "ResponseStarted",
+        "requestURI": "/api/v1/namespaces/shop/pods/web-1/exec?command=cat&command=%2Fetc%2Fpasswd&container=web",
+        "objectRef": {"resource": "pods", "namespace": "shop", "name": "web-1", "subresource": "exec"},
+        "responseStatus": {"code": 101},
+    }))
+}
+
+fn machine() -> Value {
+    event(json!({"user": {"username": "system:kube-scheduler"}}))
+}
+
+/// Returns the entries' texts, and the reasons of drops.
+fn run(filter: &mut Filter, record: &str) -> (Vec<Value>, Vec<Reason>) {
+    let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+    filter.process(Record::json(record), Time::from_millis(1_767_323_046_000), |verdict| match verdict {
+        Verdict::Kept(entry) => {
+            let mut json = Vec::new();
+            entry.write_json(&mut json);
+            kept.push(serde_json::from_slice(&json).expect("JSON"));
+        }
+        Verdict::Dropped(reason) => dropped.push(reason),
+        verdict => panic!("{verdict:?}"),
+    });
+    (kept, dropped)
+}
+
+#[test]
+fn an_event_becomes_a_selection_for_each_rule() {
+    let (kept, dropped) = run(&mut filter(INTEGRATIONS), &exec().to_string());
+    assert!(dropped.is_empty());
+    let rules: Vec<&str> = kept.iter().map(|entry| entry["text"]["rule"].as_str().unwrap()).collect();
+    assert_eq!(rules, ["shells", "people"]);
+    let text = &kept[0]["text"];
+    for (field, value) in [
+        ("id", json!("5d5d5c6e-0000-4000-8000-000000000001")),
+        ("time", json!(1_767_323_045_678_i64)),
+        ("principal", json!("alice@example.com")),
+        ("subresource-exec-command", json!("cat /etc/passwd")),
+        ("access-type", json!("write")),
+        ("resource-name", json!("shop/pods/web-1")),
+        ("status-code", json!(101)),
+        ("non-authorized", json!(false)),
+    ] {
+        assert_eq!(text[field], value, "{field}: {text:#}");
+    }
+    assert_eq!(kept[0]["severity"], 6);
+    assert_eq!(kept[1]["severity"], 4);
+    let mark = json!({"id": "1", "documentation": "Somebody opens a shell.", "tags": ["T1609"]});
+    assert_eq!(text["kaudit_filter"]["rule"], mark);
+}
+
+#[test]
+fn each_request_is_evaluated_once() {
+    let mut filter = filter(INTEGRATIONS);
+    let received = event(json!({"stage": "RequestReceived"})).to_string();
+    assert_eq!(run(&mut filter, &received).1, [Reason::Stage]);
+    assert_eq!(run(&mut filter, &machine().to_string()).1, [Reason::NoRule]);
+    let mut end = exec();
+    end["stage"] = json!("ResponseComplete");
+    assert_eq!(run(&mut filter, &end.to_string()).0.len(), 2, "the start was not seen");
+    assert_eq!(run(&mut filter, &exec().to_string()).0.len(), 2);
+    assert_eq!(run(&mut filter, &end.to_string()).1, [Reason::DuplicateStage]);
+    let stats = filter.stats();
+    let findings = stats.kept() + stats.dropped() + stats.batches;
+    assert_eq!(stats.records + stats.batch_items, findings);
+}
+
+#[test]
+fn events_are_found_in_every_wrapper() {
+    let line = exec().to_string();
+    let cri = format!("2026-01-02T03:04:05.678901234Z stdout F {line}");
+    for (record, cluster) in [
+        (json!({"log": line, "stream": "stdout"}), None),
+        (json!({"log": cri}), None),
+        (json!({"message": line, "logGroup": "/aws/eks/prod/cluster"}), Some("prod")),
+        (json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [exec()]}), None),
+        (
+            json!({"messageType": "DATA_MESSAGE", "logGroup": "/aws/eks/prod/cluster",
+                   "logEvents": [{"id": "1", "timestamp": 1, "message": line}]}),
+            Some("prod"),
+        ),
+        (
+            json!({"category": "kube-audit", "resourceId": "/SUBSCRIPTIONS/1/MANAGEDCLUSTERS/TEST",
+                   "properties": {"log": line}}),
+            Some("TEST"),
+        ),
+        (
+            json!({"records": [{"category": "kube-audit", "resourceId": "/A/MANAGEDCLUSTERS/TEST",
+                   "properties": {"log": line}}]}),
+            Some("TEST"),
+        ),
+        (json!({"kubernetes": {"audit": exec()}}), None),
+        (json!({"body": line}), None),
+        (json!({"event": exec(), "sourcetype": "_json"}), None),
+    ] {
+        let (kept, dropped) = run(&mut filter(INTEGRATIONS), &record.to_string());
+        assert_eq!((kept.len(), dropped.len()), (2, 0), "{record}");
+        assert_eq!(kept[0]["text"].get("cluster").and_then(Value::as_str), cluster, "{record}");
+    }
+}
+
+#[test]
+fn a_batch_gives_a_verdict_for_each_event() {
+    let list = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [machine(), exec(), machine()]});
+    let (kept, dropped) = run(&mut filter(INTEGRATIONS), &list.to_string());
+    assert_eq!((kept.len(), dropped), (2, vec![Reason::NoRule, Reason::NoRule]));
+}
+
+#[test]
+fn one_entry_contains_all_selections_where_one_record_leaves() {
+    let mut filter = filter(INTEGRATIONS);
+    filter.set_single_output();
+    let list = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [machine(), exec(), machine()]});
+    let (kept, dropped) = run(&mut filter, &list.to_string());
+    assert_eq!((kept.len(), dropped.len()), (1, 2));
+    let text = &kept[0]["text"];
+    assert_eq!(text["kaudit_filter"]["selections"], 2);
+    assert_eq!(text["selections"][1]["rule"], "people");
+    assert_eq!(kept[0]["severity"], 6);
+    let one = event(json!({"auditID": "2"})).to_string();
+    assert_eq!(run(&mut filter, &one).0[0]["text"]["rule"], "people");
+    let stats = filter.stats();
+    assert_eq!(stats.records + stats.batch_items, stats.kept() + stats.dropped() + stats.batches);
+}
+
+#[test]
+fn bodies_never_leave() {
+    let privileged = event(json!({
+        "verb": "create", "level": "RequestResponse", "user": {"username": "system:kube-scheduler"},
+        "requestObject": {"kind": "Pod", "spec": {"containers": [
+            {"name": "a", "image": "s3cret", "securityContext": {"privileged": true}}]}},
+        "responseObject": {"status": "s3cret"},
+    }));
+    let text = privileged.to_string();
+    let cut = format!("{}[Truncated...]", &text[..text.find("requestReceived").unwrap()]);
+    let mut people = privileged.clone();
+    people["user"] = json!({"username": "bob", "extra": {"token": ["s3cret"]}});
+    let people = people.to_string();
+    let cut_people = format!("{}[Truncated...]", &people[..people.find("s3cret").unwrap() + 6]);
+    for (record, rules) in [
+        (text.clone(), vec!["privileged pods"]),
+        // The cut is after the body; who sent the request is unknown.
+        (cut, vec!["privileged pods"]),
+        (json!({"log": cut_people}).to_string(), vec!["people"]),
+        (json!({"log": people}).to_string(), vec!["people", "privileged pods"]),
+        (people[..people.len() - 1].to_owned(), vec!["people"]),
+    ] {
+        let (kept, _) = run(&mut filter(INTEGRATIONS), &record);
+        let found: Vec<&str> =
+            kept.iter().map(|entry| entry["text"]["rule"].as_str().unwrap_or("")).collect();
+        assert_eq!(found, rules, "{record}");
+        assert!(kept.iter().all(|entry| !entry.to_string().contains("s3cret")), "{kept:#?}");
+    }
+}
+
+#[test]
+fn activity_integrations_get_every_event() {
+    let both = INTEGRATIONS.replace(
+        "use:",
+        "- {type: activity, target: {target-type: slack, slack-uri: 'https://example.com'}}\nuse:",
+    );
+    let (kept, dropped) = run(&mut filter(&both), &machine().to_string());
+    assert!(dropped.is_empty());
+    assert_eq!(kept[0]["text"]["verb"], "list");
+    assert_eq!(kept[0]["text"].get("rule"), None);
+    let (kept, _) = run(&mut filter(&both), &exec().to_string());
+    assert_eq!(kept.len(), 3);
+}
+
+#[test]
+fn legacy_lines_are_counted() {
+    let line =
+        "2026-01-02T03:04:05.678901234Z AUDIT: id=\"a\" stage=\"ResponseComplete\" ip=\"::1\" method=\"GET\"";
+    let (_, dropped) = run(&mut filter(INTEGRATIONS), &json!({"log": line}).to_string());
+    assert_eq!(dropped, [Reason::LegacyEvent]);
+}
