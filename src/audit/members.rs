@@ -190,7 +190,7 @@ impl<'a> EventMembers<'a> {
 ///
 /// `oc adm node-logs` writes the name of a node before each line.
 pub(crate) fn is_legacy_line(text: &[u8]) -> bool {
-    const MARK: &[u8] = br#" AUDIT: id=""#;
+    const MARK: &[u8] = b" AUDIT: id=";
     /// Bytes before the mark: the name of a node, at most 253, and a time.
     const LONGEST: usize = 300;
     let head = text.get(..LONGEST.saturating_add(MARK.len())).unwrap_or(text);
