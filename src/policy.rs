@@ -27,6 +27,6 @@ pub(crate) use evaluate::CompiledPolicy;
 pub(crate) use explain::PolicyExplainer;
 #[cfg(feature = "compile")]
 pub use explain::{ExplainedCondition, ExplainedRule, SeenValue};
-pub use model::{CombineOp, Condition, Enforcement, Network, Operand, Policy, Rule, Test, Truth};
+pub use model::{CombineOp, Condition, Enforcement, Operand, Policy, Rule, Test, Truth};
 #[cfg(feature = "compile")]
 pub use read::{PolicyResult, check, read};

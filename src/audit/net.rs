@@ -3,15 +3,27 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network: an address and the length of its prefix.
+/// A network of addresses, such as `10.0.0.0/8`.
 ///
 /// An IPv4-mapped network, such as `::ffff:10.0.0.0/104`, is stored as its IPv4 network. An IPv4 network contains IPv4
 /// addresses only, in either form, and an IPv6 network IPv6 addresses only: `::/0` is not every address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
+pub enum Network {
+    /// A network of IPv4.
+    V4 {
+        /// The first address.
+        address: u32,
+        /// The number of bits that all addresses have in common, 0 to 32.
+        prefix: u8,
+    },
+    /// A network of IPv6.
+    V6 {
+        /// The first address.
+        address: u128,
+        /// The number of bits that all addresses have in common, 0 to 128.
+        prefix: u8,
+    },
 }
 
 /// The reason why a text is not a network.
@@ -26,39 +38,75 @@ pub enum NetworkError {
 }
 
 impl Network {
-    /// Parses a network, such as `10.0.0.0/8` or `2001:db8::/32`, or an address.
+    /// Parses a network in CIDR notation, or an address.
     ///
-    /// Spellings with leading zeros or zones are rejected.
+    /// Spellings with leading zeros, signs or zones are rejected.
     pub fn parse(text: &str) -> Result<Self, NetworkError> {
         let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
+            Some((address, prefix)) => (address, Some(parse_prefix(prefix).ok_or(NetworkError::Prefix)?)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| NetworkError::Address)?;
-        let longest = longest_prefix(address);
-        let prefix = match prefix {
-            Some(digits) => parse_prefix(digits).filter(|prefix| *prefix <= longest),
-            None => Some(longest),
+        let network = match address.parse().map_err(|_| NetworkError::Address)? {
+            IpAddr::V4(address) => Self::v4(address, prefix.unwrap_or(32)),
+            IpAddr::V6(address) => {
+                let prefix = prefix.unwrap_or(128);
+                match (address.to_ipv4_mapped(), prefix.checked_sub(96)) {
+                    (Some(address), Some(prefix)) => Self::v4(address, prefix),
+                    _ => Self::v6(address, prefix),
+                }
+            }
         };
-        let prefix = prefix.ok_or(NetworkError::Prefix)?;
-        let (address, prefix) = match (address.to_canonical(), address) {
-            (mapped @ IpAddr::V4(_), IpAddr::V6(_)) if prefix >= 96 => (mapped, prefix.saturating_sub(96)),
-            (_, address) => (address, prefix),
-        };
-        let network = Self { address: masked(address, prefix), prefix };
-        if network.address == address { Ok(network) } else { Err(NetworkError::HostBits(network)) }
+        let (network, is_first) = network.ok_or(NetworkError::Prefix)?;
+        if is_first { Ok(network) } else { Err(NetworkError::HostBits(network)) }
     }
 
     /// Whether an address belongs to the network.
     pub fn contains(self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.prefix) == self.address
+        let (is_v6, address) = match address.to_canonical() {
+            IpAddr::V4(address) => (false, address.to_bits().into()),
+            IpAddr::V6(address) => (true, address.to_bits()),
+        };
+        self.range(is_v6).is_some_and(|(first, last)| (first..=last).contains(&address))
+    }
+
+    /// Returns the first and the last address, if the network is one of IPv6 (`is_v6`) or of IPv4.
+    pub(crate) fn range(self, is_v6: bool) -> Option<(u128, u128)> {
+        match self {
+            Self::V4 { address, prefix } if !is_v6 => {
+                let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+                Some((address.into(), (address | host).into()))
+            }
+            Self::V6 { address, prefix } if is_v6 => {
+                let host = u128::MAX.checked_shr(prefix.into()).unwrap_or(0);
+                Some((address, address | host))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the network of an address, and whether the address is its first.
+    fn v4(address: Ipv4Addr, prefix: u8) -> Option<(Self, bool)> {
+        let host = 32_u8.checked_sub(prefix)?;
+        let mask = u32::MAX.checked_shl(host.into()).unwrap_or(0);
+        let first = address.to_bits() & mask;
+        Some((Self::V4 { address: first, prefix }, first == address.to_bits()))
+    }
+
+    /// Does the same as [`Self::v4`] for IPv6.
+    fn v6(address: Ipv6Addr, prefix: u8) -> Option<(Self, bool)> {
+        let host = 128_u8.checked_sub(prefix)?;
+        let mask = u128::MAX.checked_shl(host.into()).unwrap_or(0);
+        let first = address.to_bits() & mask;
+        Some((Self::V6 { address: first, prefix }, first == address.to_bits()))
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        match self {
+            Self::V4 { address, prefix } => write!(f, "{}/{prefix}", Ipv4Addr::from_bits(*address)),
+            Self::V6 { address, prefix } => write!(f, "{}/{prefix}", Ipv6Addr::from_bits(*address)),
+        }
     }
 }
 
@@ -67,29 +115,10 @@ pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
     text.split('%').next()?.parse().ok()
 }
 
-fn longest_prefix(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
 /// Parses a decimal without a sign or leading zeros, which the standard parser accepts.
 fn parse_prefix(digits: &str) -> Option<u8> {
     let is_canonical = digits == "0" || !digits.starts_with(['0', '+']);
     digits.parse().ok().filter(|_| is_canonical)
-}
-
-/// Returns an address with all bits after a prefix cleared.
-fn masked(address: IpAddr, prefix: u8) -> IpAddr {
-    let shift = u32::from(longest_prefix(address).saturating_sub(prefix));
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
-            IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -14,8 +14,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use foldhash::fast::FixedState;
 
 use super::evaluate::{CompiledPolicy, RuleState};
-use super::model::{CombineOp, Condition, MAX_DEPTH, MAX_RULES, MAX_VALUES, Network, Operand, Policy, Rule};
+use super::model::{CombineOp, Condition, MAX_DEPTH, MAX_RULES, MAX_VALUES, Operand, Policy, Rule};
 use super::rule_set::{Bits, RuleSet};
+use crate::audit::net::Network;
 use crate::audit::{EventField, FieldRef, FieldValue};
 use crate::pattern::{BuildError, PatternSet, PatternSource};
 

@@ -1,9 +1,9 @@
 //! A checked policy: plain data, not yet compiled.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::audit::FieldRef;
+use crate::audit::net::Network;
 use crate::config::Severity;
 
 /// The maximum number of rules.
@@ -105,26 +105,6 @@ pub enum Operand {
     In(Vec<String>),
     /// `cidr`: an address in one of the networks. An addition of this filter.
     Networks(Vec<Network>),
-}
-
-/// A network of addresses, such as `10.0.0.0/8`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-pub enum Network {
-    /// A network of IPv4.
-    V4 {
-        /// The first address.
-        address: u32,
-        /// The number of bits that all addresses have in common, 0 to 32.
-        prefix: u8,
-    },
-    /// A network of IPv6.
-    V6 {
-        /// The first address.
-        address: u128,
-        /// The number of bits that all addresses have in common, 0 to 128.
-        prefix: u8,
-    },
 }
 
 /// `enforcement`: the limits of kAudit's admission webhook.
@@ -270,70 +250,6 @@ impl Test {
             (Operand::In(_), true) => "not-in",
             (Operand::Networks(_), false) => "cidr",
             (Operand::Networks(_), true) => "not-cidr",
-        }
-    }
-}
-
-impl Network {
-    /// Parses an address, or a network in CIDR notation.
-    ///
-    /// An IPv4 address that is written as one of IPv6 (`::ffff:10.0.0.1`) is an IPv4 address.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let digits = |prefix: &str| prefix.bytes().all(|byte| byte.is_ascii_digit());
-        let prefix = match prefix {
-            Some(prefix) if digits(prefix) => Some(prefix.parse::<u8>().ok()?),
-            Some(_) => return None,
-            None => None,
-        };
-        match address.parse().ok()? {
-            IpAddr::V4(address) => Self::v4(address, prefix.unwrap_or(32)),
-            IpAddr::V6(address) => {
-                let prefix = prefix.unwrap_or(128);
-                match (address.to_ipv4_mapped(), prefix.checked_sub(96)) {
-                    (Some(address), Some(prefix)) => Self::v4(address, prefix),
-                    _ => Self::v6(address, prefix),
-                }
-            }
-        }
-    }
-
-    /// Returns the first and the last address, if the network is one of IPv6 (`v6`) or of IPv4.
-    pub(super) fn range(&self, v6: bool) -> Option<(u128, u128)> {
-        match *self {
-            Self::V4 { address, prefix } if !v6 => {
-                let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-                Some((address.into(), (address | host).into()))
-            }
-            Self::V6 { address, prefix } if v6 => {
-                let host = u128::MAX.checked_shr(prefix.into()).unwrap_or(0);
-                Some((address, address | host))
-            }
-            _ => None,
-        }
-    }
-
-    fn v4(address: Ipv4Addr, prefix: u8) -> Option<Self> {
-        let host = 32_u8.checked_sub(prefix)?;
-        let mask = u32::MAX.checked_shl(host.into()).unwrap_or(0);
-        Some(Self::V4 { address: address.to_bits() & mask, prefix })
-    }
-
-    fn v6(address: Ipv6Addr, prefix: u8) -> Option<Self> {
-        let host = 128_u8.checked_sub(prefix)?;
-        let mask = u128::MAX.checked_shl(host.into()).unwrap_or(0);
-        Some(Self::V6 { address: address.to_bits() & mask, prefix })
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::V4 { address, prefix } => write!(f, "{}/{prefix}", Ipv4Addr::from_bits(*address)),
-            Self::V6 { address, prefix } => write!(f, "{}/{prefix}", Ipv6Addr::from_bits(*address)),
         }
     }
 }

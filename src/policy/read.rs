@@ -9,11 +9,12 @@ use saphyr_parser::ScalarStyle;
 
 use super::lint;
 use super::model::{
-    CombineOp, Condition, Enforcement, MAX_CONDITIONS, MAX_DEPTH, MAX_FIELDS, MAX_RULES, MAX_VALUES, Network,
-    Operand, Policy, Rule, Test,
+    CombineOp, Condition, Enforcement, MAX_CONDITIONS, MAX_DEPTH, MAX_FIELDS, MAX_RULES, MAX_VALUES, Operand,
+    Policy, Rule, Test,
 };
 use super::resources::{OPERATORS, field_name_help, operator_help};
 use crate::audit::FieldRef;
+use crate::audit::net::{Network, NetworkError};
 use crate::config::reading::{
     MERGE, Node, Origin, PatternBudget, Problems, Scalar, SourceSpan, YamlMember, YamlValue, check_pattern,
     describe_node, nearest, parse_data_value, parse_yaml, quote,
@@ -710,13 +711,18 @@ impl PolicyReader<'_> {
         }
         let mut networks = Vec::new();
         for (text, at) in texts.iter().zip(&location.values) {
-            let network = Network::parse(text);
-            if network.is_none() {
-                let message = format!("{} is no network", quote(text));
-                let help = "write an address, or a network such as `10.0.0.0/8`";
-                self.problems.add(Code::MatchValue, *at, path, message, help);
-            }
-            networks.extend(network);
+            let help = match Network::parse(text) {
+                Ok(network) => {
+                    networks.push(network);
+                    continue;
+                }
+                Err(NetworkError::HostBits(network)) => {
+                    format!("write `{network}`, the network of that address, or the address alone")
+                }
+                Err(_) => "write an address, or a network such as `10.0.0.0/8`".to_owned(),
+            };
+            let message = format!("{} is no network", quote(text));
+            self.problems.add(Code::MatchValue, *at, path, message, help);
         }
         (networks.len() == texts.len()).then_some((Operand::Networks(networks), location))
     }

@@ -68,7 +68,8 @@ fn test(name: &str, operator: &str, value: &str) -> Condition {
         "~" | "!~" => (operator == "!~", Operand::Pattern(value.to_owned())),
         "in" | "not-in" => (operator == "not-in", Operand::In(words(value))),
         "cidr" | "not-cidr" => {
-            let networks = words(value).iter().map(|text| super::Network::parse(text).unwrap()).collect();
+            let networks =
+                words(value).iter().map(|text| crate::audit::net::Network::parse(text).unwrap()).collect();
             (operator == "not-cidr", Operand::Networks(networks))
         }
         _ => panic!("there is no operator {operator}"),

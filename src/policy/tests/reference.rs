@@ -7,10 +7,11 @@ use regex_automata::meta::Regex;
 
 use super::{Event, Value, evaluate, field, rule, test};
 use crate::audit::FieldRef;
+use crate::audit::net::Network;
 use crate::pattern::PatternCompiler;
 use crate::policy::evaluate::CompiledPolicy;
 use crate::policy::explain::PolicyExplainer;
-use crate::policy::model::{CombineOp, Condition, Network, Operand, Policy, Test, Truth};
+use crate::policy::model::{CombineOp, Condition, Operand, Policy, Test, Truth};
 
 /// Evaluates a rule of a policy directly: recursively, without memory.
 pub(super) fn rule_value(policy: &Policy, index: usize, event: &Event) -> Truth {
