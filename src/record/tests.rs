@@ -253,4 +253,35 @@ proptest! {
             prop_assert_eq!(strings(&one.0), strings(&other.0));
         }
     }
+
+    #[test]
+    fn a_member_is_the_first_with_its_key(sequence in any_sequence()) {
+        for (members, _) in sequence {
+            let (text, packed) = (text(&members), packed(&members));
+            for record in [Record::json(&text), Record::msgpack(&packed)] {
+                let mut all = Vec::new();
+                record.each_member(&mut |key, value| {
+                    all.push((key.decode(&mut String::new()).to_owned(), format!("{value:?}")));
+                }).expect("a record");
+                for (key, _) in &all {
+                    let first = all.iter().find(|(other, _)| other == key).map(|(_, value)| value);
+                    prop_assert_eq!(Some(&format!("{:?}", record.member(key))), first);
+                }
+                prop_assert!(matches!(record.member("no such key"), Value::Absent));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_is_read_up_to_the_wanted_member() {
+    for (text, found) in
+        [(r#"{"a":[{}],"b":1,"c":{"d":[}"#, true), (r#"{"a":[{],"b":1}"#, false), ("[1]", false)]
+    {
+        assert_eq!(matches!(Record::json(text).member("b"), Value::Number(_)), found, "{text}");
+    }
+    // A map of three members, of which the last is missing.
+    let bytes = [0x83, 0xa1, b'a', 0x91, 0xc0, 0xa1, b'b', 0x01];
+    assert!(matches!(Record::msgpack(&bytes).member("b"), Value::Number(_)));
+    assert!(matches!(Record::msgpack(&bytes).member("c"), Value::Absent));
 }
