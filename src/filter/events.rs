@@ -193,7 +193,5 @@ impl EventExplainer {
 
 /// Returns the time at which the API server received the request of an event.
 pub(super) fn event_time(found: &FoundEvent<'_, '_>) -> Option<Time> {
-    let FoundEvent { record, members, form, .. } = *found;
-    let (options, mut buffers) = (EventOptions::default(), EventBuffers::default());
-    Event::new(record, members, form, &options, None, &mut buffers).time()
+    found.members.time(found.record)
 }
