@@ -18,7 +18,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("finding", &["record", "time"]),
     ("template", &["finding"]),
     ("error", &[]),
-    ("config", &["error", "finding", "pattern", "template"]),
+    ("config", &["audit", "error", "finding", "pattern", "policy", "template"]),
     ("stats", &["finding"]),
     ("pattern", &[]),
     ("audit", &["finding", "record", "time"]),
@@ -31,14 +31,14 @@ const MODULES: &[(&str, &[&str])] = &[
     ("redact", &["config", "finding", "pattern", "record"]),
     ("entry", &["config", "finding", "record"]),
     // From records to findings, before the stages.
-    ("source", &["config", "finding", "record"]),
+    ("source", &["audit", "config", "finding", "record"]),
     // Output built of entries, and the order of the stages.
     ("bulk", &["entry"]),
     (
         "filter",
         &[
-            "config", "counts", "entry", "finding", "limit", "matcher", "pattern", "record", "redact",
-            "severity", "source", "stats", "template", "time",
+            "audit", "config", "counts", "entry", "finding", "limit", "matcher", "pattern", "policy",
+            "record", "redact", "severity", "source", "stats", "template", "time",
         ],
     ),
     ("baked", &["config", "filter", "pattern"]),

@@ -2,9 +2,9 @@
 
 use core::fmt::Write as _;
 
-use super::super::field::{EventField, FieldValue};
-use super::super::user_agent;
 use super::nested::{Key, NestedKeys, Parts, each_text, is_extra_key};
+use crate::audit::field::{EventField, FieldValue};
+use crate::audit::user_agent;
 use crate::record::{KeyCache, MemberVisitor, Record, Str, Value, unescape, utf8};
 
 /// The number of fields with a fixed name.

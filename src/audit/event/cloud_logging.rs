@@ -2,11 +2,11 @@
 //!
 //! The entry has no groups, no query and no `objectRef`; the names of its method and its resource replace the latter.
 
-use super::super::field::EventField;
-use super::super::members::Member;
 use super::buffers::State;
 use super::nested::Key;
 use super::{Event, Number, ResponseStatus, Str, User, Value};
+use crate::audit::field::EventField;
+use crate::audit::members::Member;
 
 /// The parts of `protoPayload`.
 #[derive(Clone, Copy, Default)]

@@ -2,9 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::event::{EventBuffers, EventOptions};
-use super::super::members::EventMembers;
 use super::*;
+use crate::audit::event::{EventBuffers, EventOptions};
+use crate::audit::members::EventMembers;
 use crate::finding::{Field, Fields, Kind};
 use crate::record::{Encoding, Record};
 
