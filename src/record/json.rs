@@ -691,12 +691,21 @@ pub(crate) fn unescape(text: &str, out: &mut String) {
 /// Otherwise as [`unescape`].
 pub(super) fn unescape_each(text: &str, on: &mut dyn FnMut(&str) -> bool) {
     let mut rest = text;
-    while let Some((plain, after)) = memchr(b'\\', rest.as_bytes())
-        .and_then(|at| Some((rest.get(..at)?, rest.get(at.saturating_add(1)..)?)))
+    // The bytes of `rest` that are already unescaped.
+    let mut unescaped = 0;
+    while let Some(at) = rest.as_bytes().get(unescaped..).and_then(|bytes| memchr(b'\\', bytes))
+        && let Some((plain, after)) = rest.split_at_checked(at.saturating_add(unescaped))
+        && let Some(after) = after.get(1..)
     {
         if !on(plain) {
             return;
         }
+        // Nearly all escape sequences of text in text. The character begins the next piece.
+        if let [b'"' | b'\\' | b'/', ..] = after.as_bytes() {
+            (rest, unescaped) = (after, 1);
+            continue;
+        }
+        unescaped = 0;
         let mut chars = after.chars();
         let (resolved, after) = match chars.next() {
             Some('b') => ('\u{8}', chars.as_str()),
@@ -704,7 +713,6 @@ pub(super) fn unescape_each(text: &str, on: &mut dyn FnMut(&str) -> bool) {
             Some('n') => ('\n', chars.as_str()),
             Some('r') => ('\r', chars.as_str()),
             Some('t') => ('\t', chars.as_str()),
-            Some(same @ ('"' | '\\' | '/')) => (same, chars.as_str()),
             Some('u') if let Some(resolved) = unescape_unicode(chars.as_str()) => resolved,
             _ => ('\\', after),
         };
