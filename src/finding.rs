@@ -70,12 +70,12 @@ impl Field {
 }
 
 macro_rules! closed_list {
-    ($(#[$doc:meta])* $type:ident: $($variant:ident $($word:literal)+,)*) => {
+    ($(#[$doc:meta])* $type:ident: $($variant:ident $($name:literal)+,)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-        #[expect(missing_docs, reason = "the words are kAudit's own")]
+        #[expect(missing_docs, reason = "the names are kAudit's own")]
         pub enum $type { $($variant,)* }
 
         impl $type {
@@ -83,21 +83,21 @@ macro_rules! closed_list {
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Returns the value with this name in a configuration.
-            pub fn of(word: &str) -> Option<Self> {
-                Self::of_bytes(word.as_bytes())
+            pub fn of(name: &str) -> Option<Self> {
+                Self::of_bytes(name.as_bytes())
             }
 
             #[inline]
-            fn of_bytes(word: &[u8]) -> Option<Self> {
-                $(if $(word == $word.as_bytes())||+ {
+            fn of_bytes(name: &[u8]) -> Option<Self> {
+                $(if $(name == $name.as_bytes())||+ {
                     return Some(Self::$variant);
                 })*
                 None
             }
 
             /// Returns the value's name.
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => first_name!($($word)+),)* }
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => first_name!($($name)+),)* }
             }
         }
     };
@@ -145,18 +145,18 @@ impl MatchInput<'_> {
     /// Returns the unique number of this combination.
     #[inline(always)]
     pub fn combination(&self) -> usize {
-        fn digit(before: usize, word: Option<usize>, words: usize) -> usize {
-            before.wrapping_mul(words.wrapping_add(1)).wrapping_add(word.unwrap_or(words))
+        fn digit(before: usize, value: Option<usize>, values: usize) -> usize {
+            before.wrapping_mul(values.wrapping_add(1)).wrapping_add(value.unwrap_or(values))
         }
-        let of_etype = digit(self.kind as usize, self.etype.map(|word| word as usize), Etype::ALL.len());
-        let of_category = digit(of_etype, self.category.map(|word| word as usize), Category::ALL.len());
-        digit(of_category, self.confidence.map(|word| word as usize), Confidence::ALL.len())
+        let of_etype = digit(self.kind as usize, self.etype.map(|value| value as usize), Etype::ALL.len());
+        let of_category = digit(of_etype, self.category.map(|value| value as usize), Category::ALL.len());
+        digit(of_category, self.confidence.map(|value| value as usize), Confidence::ALL.len())
     }
 
     /// Iterates over all combinations in numeric order, without texts.
     pub fn of_each_combination() -> impl Iterator<Item = Self> {
-        fn each<T: Copy>(words: &'static [T]) -> impl Iterator<Item = Option<T>> {
-            words.iter().copied().map(Some).chain([None])
+        fn each<T: Copy>(values: &'static [T]) -> impl Iterator<Item = Option<T>> {
+            values.iter().copied().map(Some).chain([None])
         }
         let kinds = Kind::ALL.iter().flat_map(|&kind| each(Etype::ALL).map(move |etype| (kind, etype)));
         let categories = kinds.flat_map(|all| each(Category::ALL).map(move |category| (all, category)));

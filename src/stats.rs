@@ -128,7 +128,7 @@ impl Stats {
             ("reports", self.reports),
             ("reported", self.reported),
         ];
-        let kept = Kind::ALL.iter().map(|&kind| (kind.word(), self.kept_of(kind)));
+        let kept = Kind::ALL.iter().map(|&kind| (kind.name(), self.kept_of(kind)));
         let kept = kept.chain([("unrecognised", self.wrapped)]).collect();
         let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), self.dropped_for(reason))).collect();
         [("", all), ("kept", kept), ("dropped", dropped)]

@@ -254,7 +254,7 @@ fn describe(config: &Config, out: &mut String) {
 }
 
 fn integration(integration: &Integration) -> String {
-    let mut out = format!("line {}: {} ({})", integration.line, integration.name, integration.kind.word());
+    let mut out = format!("line {}: {} ({})", integration.line, integration.name, integration.kind.name());
     out += if integration.applies { " applies" } else { " does not apply" };
     if integration.stopped {
         out += ", stopped";
@@ -265,9 +265,9 @@ fn integration(integration: &Integration) -> String {
             .expect("a string takes all");
     }
     let filter = &integration.filter;
-    let words: Vec<_> = (filter.etype.iter().map(|word| word.word()))
-        .chain(filter.category.iter().map(|word| word.word()))
-        .chain(filter.confidence.iter().map(|word| word.word()))
+    let words: Vec<_> = (filter.etype.iter().map(|value| value.name()))
+        .chain(filter.category.iter().map(|value| value.name()))
+        .chain(filter.confidence.iter().map(|value| value.name()))
         .collect();
     if !words.is_empty() {
         write!(out, ", {}", words.join(" ")).expect("a string takes all");
@@ -283,7 +283,7 @@ fn integration(integration: &Integration) -> String {
             write!(out, ", {name} {pattern}").expect("a string takes all");
         }
     }
-    if integration.kind.word() == "selections" {
+    if integration.kind.name() == "selections" {
         write!(out, ", {:?}", filter.report).expect("a string takes all");
     }
     out

@@ -99,7 +99,7 @@ pub(super) fn integrations(reader: &mut ConfigReader, located: &[LocatedIntegrat
         if unbounded && fields {
             let message = format!(
                 "every finding of {} leaves as an object with keys (`ua_…`) that clients choose",
-                integration.kind.word()
+                integration.kind.name()
             );
             problems.add(Code::DynamicFields, *at, path, message, "a store indexes some thousand fields: filter or limit them, or say `coralogix: {text: string}`");
         }

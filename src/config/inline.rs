@@ -109,7 +109,7 @@ fn document(options: &[(&str, &str)]) -> String {
     let bulk = options.contains(&("shape", "bulk"));
     let shape = if bulk { Shape::Bulk } else { Shape::Singles }.name();
     let integrations = Kind::ALL.iter().map(|kind| {
-        let name = kind.word();
+        let name = kind.name();
         let target = section("integrations[].target.", None);
         let filter = section("integrations[].data-filter.", Some(*kind));
         format!(

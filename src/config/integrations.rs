@@ -116,7 +116,7 @@ fn draft(
     let targets = target::read(&mut reader.problems, &section, reference_values, defaults);
     let filter = filter(reader, &section, kind);
     let kind = kind?;
-    let name = name.unwrap_or_else(|| format!("{}-{}", kind.word(), index.saturating_add(1)));
+    let name = name.unwrap_or_else(|| format!("{}-{}", kind.name(), index.saturating_add(1)));
     let integration = Integration {
         name,
         kind,
@@ -140,7 +140,7 @@ fn name(text: &str) -> Option<String> {
 fn filter(reader: &mut ConfigReader, integration: &Section<'_>, kind: Option<Kind>) -> DataFilter {
     let problems = &mut reader.problems;
     let section = integration.section(problems, "data-filter");
-    section.check(problems, kind.map(Kind::word));
+    section.check(problems, kind.map(Kind::name));
     let mut filter = DataFilter {
         etype: section.values(problems, "etype", Etype::of),
         category: section.values(problems, "category", Category::of),

@@ -192,7 +192,7 @@ pub const OPTIONS: &[OptionDoc] = &[
         "integrations",
         "a list of integrations",
         "",
-        "kAudit's list; the first that accepts a finding claims it.",
+        "kAudit's list; a finding is sent by the first integration that matches it.",
     ),
     option("integrations[].type", "detections, selections or activity", "", "What is sent; required."),
     option(

@@ -586,18 +586,22 @@ impl SingleIntegration {
     ) -> Vec<Clause> {
         let filter = &integration.filter;
         let mut clauses = Vec::new();
-        let mut words = |reason: Reason, words: Vec<&str>, field| {
-            if !words.is_empty() {
+        let mut list_clause = |reason: Reason, values: Vec<&str>, field| {
+            if !values.is_empty() {
                 let tested = redacted_text(fields, field, redactor).unwrap_or_default();
-                let expected = words.join(", ");
+                let expected = values.join(", ");
                 clauses.push(Clause { name: reason.label(), expected, tested, matched: None, accepts: true });
             }
         };
-        words(Reason::Etype, filter.etype.iter().map(|word| word.word()).collect(), Field::Etype);
-        words(Reason::Category, filter.category.iter().map(|word| word.word()).collect(), Field::Category);
-        words(
+        list_clause(Reason::Etype, filter.etype.iter().map(|value| value.name()).collect(), Field::Etype);
+        list_clause(
+            Reason::Category,
+            filter.category.iter().map(|value| value.name()).collect(),
+            Field::Category,
+        );
+        list_clause(
             Reason::Confidence,
-            filter.confidence.iter().map(|word| word.word()).collect(),
+            filter.confidence.iter().map(|value| value.name()).collect(),
             Field::Confidence,
         );
         let [entity_match, entity_no_match] = &self.entity;

@@ -248,7 +248,7 @@ fn render<'t>(
             push_unrecognised(field, source.fields, redactor, out);
         }
         Placeholder::Field(field) => push_field(field, source.fields, redactor, out),
-        Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::word)),
+        Placeholder::Type => out.push_str(source.kind.map_or(source.other, Kind::name)),
         Placeholder::Integration => {
             out.push_str(source.integration.map_or("", IntegrationRef::name));
         }

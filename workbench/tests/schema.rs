@@ -1,4 +1,4 @@
-//! The schema against the reader: it takes what the reader takes, and refuses what an editor can see to be wrong.
+//! The schema accepts every valid configuration, and rejects mistakes that an editor can detect.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn json(node: &Yaml<'_>) -> Value {
 }
 
 #[test]
-fn the_committed_schema_is_the_table_s() {
+fn the_committed_schema_is_current() {
     let file = root().join("examples/kaudit.schema.json");
     let made = format!("{:#}\n", options::schema());
     if std::env::var_os("BLESS").is_some() {
@@ -43,15 +43,15 @@ fn the_committed_schema_is_the_table_s() {
         assert_eq!(
             fs::read_to_string(file).unwrap(),
             made,
-            "write it anew: kaudit-filter schema > examples/kaudit.schema.json"
+            "regenerate it: kaudit-filter schema > examples/kaudit.schema.json"
         );
     }
 }
 
 #[test]
-fn what_the_reader_takes_the_schema_takes() {
+fn the_schema_accepts_valid_configurations() {
     let validator = validator();
-    let mut taken = 0;
+    let mut accepted = 0;
     let folders = ["tests/data/config", "workbench/tests/data/check", "examples"];
     for folder in folders {
         for file in fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path()) {
@@ -65,27 +65,27 @@ fn what_the_reader_takes_the_schema_takes() {
             let document = json(&document);
             let reading = read("file", &text, &NoFiles);
             if reading.config.is_some() && document.get("kind").is_none() {
-                let refused: Vec<String> = validator
+                let errors: Vec<String> = validator
                     .iter_errors(&document)
                     .map(|error| format!("{}: {error}", error.instance_path()))
                     .collect();
-                assert!(refused.is_empty(), "{}: {refused:#?}", file.display());
-                taken += 1;
+                assert!(errors.is_empty(), "{}: {errors:#?}", file.display());
+                accepted += 1;
             }
         }
     }
-    assert!(taken > 7, "only {taken} documents were tried");
+    assert!(accepted > 7, "only {accepted} documents were tested");
 }
 
 #[test]
-fn what_an_editor_can_see_is_refused() {
+fn the_schema_rejects_mistakes() {
     let target = r#"{"target-type":"http-api","http-api-uri":"https://ingress.coralogix.in/logs/v1/bulk"}"#;
     let list = format!(r#""integrations":[{{"type":"detections","target":{target}}}]"#);
     let validator = validator();
-    let takes = |text: &str| {
+    let accepts = |text: &str| {
         validator.is_valid(&serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}")))
     };
-    assert!(takes(&format!("{{{list}}}")));
+    assert!(accepts(&format!("{{{list}}}")));
     for wrong in [
         r#""guard":{"max-age":"tomorrow"}"#,
         r#""guard":{"max-entry-bytes":5}"#,
@@ -100,7 +100,7 @@ fn what_an_editor_can_see_is_refused() {
         r#""look-in":["a..b"]"#,
         r#""colour":"red""#,
     ] {
-        assert!(!takes(&format!("{{{wrong},{list}}}")), "{wrong}");
+        assert!(!accepts(&format!("{{{wrong},{list}}}")), "{wrong}");
         assert!(read("wrong", &format!("{{{wrong},{list}}}"), &NoFiles).config.is_none(), "{wrong}");
     }
     for (kind, key, value) in [
@@ -110,7 +110,7 @@ fn what_an_editor_can_see_is_refused() {
         ("detections", "confidence", "3"),
     ] {
         let text = format!(r#"[{{"type":"{kind}","target":{target},"data-filter":{{"{key}":{value}}}}}]"#);
-        assert!(!takes(&text), "{text}");
+        assert!(!accepts(&text), "{text}");
         let codes: Vec<Code> =
             read("wrong", &text, &NoFiles).diagnostics.iter().map(Diagnostic::code).collect();
         assert!(codes.contains(&Code::OtherType) || codes.contains(&Code::Value), "{codes:?}");
@@ -121,9 +121,9 @@ fn what_an_editor_can_see_is_refused() {
 fn every_option_is_in_the_reference_and_the_schema() {
     let (text, markdown, schema) = (options::text(""), options::markdown(""), options::schema().to_string());
     for option in OPTIONS {
-        let told =
+        let is_heading =
             |line: &str| line == option.path || line.starts_with(&format!("{} (default ", option.path));
-        assert!(text.lines().any(told) && text.contains(option.help), "{}", option.path);
+        assert!(text.lines().any(is_heading) && text.contains(option.help), "{}", option.path);
         assert!(markdown.contains(&format!("| `{}` |", option.path)), "{}", option.path);
         let key = option.path.rsplit('.').next().unwrap().trim_end_matches('*');
         assert!(schema.contains(key), "{}", option.path);

@@ -18,7 +18,7 @@ use kaudit_bench::records::Profile;
 use kaudit_bench::rounds::{Series, turns};
 use kaudit_filter::config::Config;
 
-use crate::run::{Halt, ended};
+use crate::run::{Halt, report_halt};
 use crate::via::Via;
 use crate::{Outcome, config};
 use corpus::Corpus;
@@ -159,7 +159,7 @@ fn load(text: &str) -> Result<f64, &'static str> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> io::Result<Outcome> {
-    ended(measure(args))
+    report_halt(measure(args))
 }
 
 fn measure(args: &Args) -> Result<Outcome, Halt> {
@@ -260,7 +260,7 @@ impl<'a> Bench<'a> {
                     continue;
                 }
                 match Plugin::start(*via, *file, self.corpus) {
-                    Ok(plugin) => doors.push(turn(via.word(), Box::new(plugin))),
+                    Ok(plugin) => doors.push(turn(via.name(), Box::new(plugin))),
                     Err(Halt::Failed(reason)) if self.args.via.all => {
                         if index == 0 {
                             absent.push(reason);

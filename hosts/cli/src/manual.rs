@@ -1,4 +1,4 @@
-//! `kaudit-filter completions` and `kaudit-filter man`: what shells and `man` know of this program, made of its own help.
+//! `kaudit-filter completions` and `kaudit-filter man`: shell completions and manual pages, generated from the help.
 
 use std::fs;
 use std::io::{self, Write};
@@ -7,30 +7,33 @@ use std::path::PathBuf;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
-use crate::{Cli, Outcome, say};
+use crate::{Cli, Outcome, eprintln_line};
 
 /// Prints a completion script for a shell
 ///
 /// For bash, in `~/.bashrc`: source <(kaudit-filter completions bash)
 #[derive(clap::Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell that runs the script
     #[arg(value_enum)]
     shell: Shell,
 }
 
 /// Writes the manual pages
 ///
-/// One for the program and one for each of its subcommands, into a folder such as /usr/local/share/man/man1. Without a
-/// folder the program's own is printed: kaudit-filter man | man -l -
+/// Writes one page for the program and one for each subcommand, into a folder such as /usr/local/share/man/man1. Without
+/// a folder, the program's own page is printed: kaudit-filter man | man -l -
 #[derive(clap::Args)]
 pub struct ManArgs {
-    /// The folder, which is made where it is not there
+    /// Folder for the pages; created if it does not exist
     #[arg(value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
 
-/// Runs `completions`. An error is one of writing.
+/// Runs `completions`.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn completions(args: &CompletionsArgs) -> io::Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "kaudit-filter", &mut script);
@@ -38,7 +41,10 @@ pub fn completions(args: &CompletionsArgs) -> io::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Runs `man`. An error is one of writing to standard output.
+/// Runs `man`.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn man(args: &ManArgs) -> io::Result<Outcome> {
     let Some(folder) = &args.folder else {
         io::stdout().write_all(&page(Cli::command())?)?;
@@ -55,7 +61,7 @@ pub fn man(args: &ManArgs) -> io::Result<Outcome> {
         Ok(())
     });
     if let Err(error) = written {
-        say(format_args!("{}: cannot write: {error}", folder.display()));
+        eprintln_line(format_args!("{}: cannot write: {error}", folder.display()));
         return Ok(Outcome::Failed);
     }
     Ok(Outcome::Done)

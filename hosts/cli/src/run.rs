@@ -1,4 +1,4 @@
-//! `kaudit-filter run`: records in, entries out, the accounting at the end.
+//! `kaudit-filter run`: reads records, writes entries, and prints the counters at the end.
 
 use std::fmt;
 use std::fs::File;
@@ -18,54 +18,53 @@ use serde_json::Value;
 use crate::input::{self, NOT_AN_OBJECT, Piece, Records};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
-use crate::report::Account;
+use crate::report::RunCounters;
 use crate::via::{Plugin, Via};
-use crate::{Outcome, clock, config, say};
+use crate::{Outcome, clock, config, eprintln_line};
 
-/// Runs the filter over files and writes the entries that Coralogix would receive
+/// Filters files of records and writes the entries that Coralogix would receive
 ///
-/// Reads records from the files, or from standard input, and writes one entry a line (or one envelope, in shape bulk)
-/// to standard output. What became of every record is written to standard error at the end: it is kept, dropped for a
-/// reason, suppressed by a rate limit, or passed on untouched.
+/// Reads records from the files, or from standard input, and writes one entry per line (or one envelope, in shape bulk)
+/// to standard output. At the end, the counters are written to standard error: each record is kept, dropped for a
+/// reason, suppressed by a rate limit, or passed unchanged.
 ///
-/// RECORDS are JSON objects: one a line, one after the other, printed over several lines, or in arrays. A finding may
-/// be wrapped in a log record, as an object, a list or text under the keys of the configuration's `look-in`, or follow
-/// a logger's prefix. Files may be gzipped. A record that is no JSON object and contains no finding is reported with
-/// its line and then treated as the configuration's `unrecognised` says.
+/// RECORDS are JSON objects: one per line, concatenated, printed over several lines, or in arrays. A finding may be
+/// wrapped in a log record, as an object, a list or text under the keys of the configuration's `look-in`, or follow the
+/// prefix of a logger. Files may be gzipped. A record that is not a JSON object and contains no finding is reported with
+/// its line; the configuration's `unrecognised` determines its verdict.
 ///
-/// CONFIGURATION is a kAudit ConfigMap as it stands in the cluster, the bare list of its key `audit-integration`, or
-/// the filter's own document. All its mistakes are reported at once. Without one, every finding is sent.
+/// CONFIGURATION is a kAudit ConfigMap as exported from the cluster, the bare list of its key `audit-integration`, or the
+/// filter's own document. All its errors are reported at once. Without a configuration, every finding is sent.
 ///
-/// TIME matters twice: rate limits count arrivals, and entries that are too old for Coralogix are clamped to their
-/// time of arrival. Say with --now or --clock when records arrive.
+/// TIME: rate limits count arrivals, and the timestamp of an entry that is too old for Coralogix is replaced by its
+/// arrival time. --now and --clock set the arrival time of records.
 ///
-/// A PLUGIN may filter in the engine's place: with --via, records go through the very file that an agent loads, in a
-/// driver program that loads it as the agent does; both stand beside this program, where `cargo xtask dist` puts them.
-/// Counts are then the plugin's own; Fluent Bit's reports them only for intervals in which a record was dropped or
-/// suppressed. Through Vector's module, a line in shape bulk is an item of an envelope, since the agent makes the
-/// envelopes. At the end of the input, Fluent Bit's clock is advanced by a day, so that pending summaries and reports
-/// are written. Its wasm filter has no end and reports no counts: a summary is written in place of a later record that
-/// is dropped, or not at all.
+/// PLUGIN: with --via, records are filtered by the plugin file that an agent loads, instead of the engine in this program.
+/// A driver program loads the plugin as the agent does; both files are in the directory of this program, where
+/// `cargo xtask dist` writes them. The counters are then the plugin's own. Through Vector's module, a line in shape bulk is
+/// an item of an envelope, since the agent builds the envelopes. At the end of the input, Fluent Bit's clock is advanced by
+/// a day, so that pending summaries and reports are written. Fluent Bit's wasm filter has no shutdown and reports no
+/// counters: a summary replaces a later record that is dropped, or is lost.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// The configuration: a ConfigMap, a list of integrations, or the filter's own document
+    /// Configuration: a ConfigMap, a list of integrations, or the filter's own document [default: send every finding]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The endpoint's shape, instead of the configuration's coralogix.shape
+    /// Shape of the output [default: the configuration's coralogix.shape]
     #[arg(long, value_enum)]
     shape: Option<ShapeArg>,
 
-    /// What filters: the engine in this program, or an agent's plugin
+    /// Run the engine in this program, or an agent's plugin
     #[arg(long, value_enum, default_value_t = Via::Engine)]
     via: Via,
 
-    /// The plugin's file, instead of the one beside this program
+    /// Plugin file [default: in the directory of this program]
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
 
-    /// How the accounting is written to standard error
+    /// Format of the counters on standard error
     #[arg(long, value_enum, default_value_t = SummaryForm::Table)]
     summary: SummaryForm,
 
@@ -73,14 +72,14 @@ pub struct Args {
     input: Input,
 }
 
-/// Where records come from, and when they arrive.
+/// The source of records, and their arrival times.
 #[derive(clap::Args)]
 pub struct Input {
-    /// Let every record arrive at this time: RFC 3339, or milliseconds since 1970
+    /// Set the arrival time of every record: RFC 3339, or milliseconds since 1970
     #[arg(long, value_name = "TIME", value_parser = clock::parse, conflicts_with = "clock", allow_negative_numbers = true)]
     now: Option<Time>,
 
-    /// When records arrive
+    /// Source of the arrival times
     #[arg(long, value_enum, default_value_t = Clock::Wall)]
     clock: Clock,
 
@@ -90,33 +89,33 @@ pub struct Input {
 }
 
 const EXAMPLES: &str = "Examples:
-  See what a cluster's integrations let through, as of the day of the findings:
+  Print what the integrations of a cluster send, as of the day of the findings:
     kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml > integration.yaml
     kaudit-filter run --config integration.yaml --clock record findings.ndjson.gz
 
-  Watch live, as an agent would:
+  Filter a live log, as an agent does:
     kubectl logs -f deploy/kaudit | kaudit-filter run --config kaudit.yaml
 
-  Count only, for a script:
+  Print only the counters, for a script:
     kaudit-filter run -c kaudit.yaml --summary json findings.ndjson 2>&1 >/dev/null | tail -n 1
 
 Exit codes:
   0  done
-  1  the input or the configuration has errors; what could be read was processed
-  2  wrong usage, or something could not be read or written
-  130, 143  ended by Ctrl-C or SIGTERM, after pending summaries and the account";
+  1  the input or the configuration has errors; the readable records were processed
+  2  wrong usage, or a file could not be read or written
+  130, 143  ended by Ctrl-C or SIGTERM; pending summaries and the counters were written";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Clock {
-    /// When they are read
+    /// The current time
     Wall,
-    /// At their own time; one without a time, with the record before it
+    /// The record's own time; for a record without a time, that of the previous record
     Record,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ShapeArg {
-    /// One entry a line, for /logs/v1/singles
+    /// One entry per line, for /logs/v1/singles
     Singles,
     /// Envelopes below 2 MB, for /logs/v1/bulk
     Bulk,
@@ -124,35 +123,38 @@ enum ShapeArg {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SummaryForm {
-    /// For people
+    /// A table
     Table,
-    /// One line, for programs
+    /// One line of JSON
     Json,
 }
 
-/// How many malformed records are reported one by one; the rest are counted.
+/// The maximum number of malformed records that are reported; further ones are only counted.
 const MAX_REPORTED: u64 = 10;
 
-/// Files that are larger together take long enough for a progress bar.
-const LONG: u64 = 32 << 20;
+/// The total file size, in bytes, from which on a progress bar is shown.
+const PROGRESS_BYTES: u64 = 32 << 20;
 
-/// Runs the command. An error is one of writing the entries.
+/// Runs the command.
+///
+/// # Errors
+/// The entries cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
-    ended(if args.via == Via::Engine { by_engine(args) } else { by_plugin(args) })
+    report_halt(if args.via == Via::Engine { by_engine(args) } else { by_plugin(args) })
 }
 
-/// Says why a run ended early, if it did.
-pub fn ended(ended: Result<Outcome, Halt>) -> io::Result<Outcome> {
-    match ended {
+/// Reports the reason of an early end, and returns the outcome.
+pub fn report_halt(result: Result<Outcome, Halt>) -> io::Result<Outcome> {
+    match result {
         Ok(outcome) => Ok(outcome),
         Err(Halt::Write(error)) => Err(error),
         Err(Halt::Failed(message)) => {
-            say(format_args!("kaudit-filter: {message}"));
+            eprintln_line(format_args!("kaudit-filter: {message}"));
             Ok(Outcome::Failed)
         }
         Err(Halt::Refused(mistakes)) => {
             for line in &mistakes {
-                say(format_args!("{line}"));
+                eprintln_line(format_args!("{line}"));
             }
             Ok(Outcome::Mistakes)
         }
@@ -162,7 +164,7 @@ pub fn ended(ended: Result<Outcome, Halt>) -> io::Result<Outcome> {
 fn by_engine(args: &Args) -> Result<Outcome, Halt> {
     if args.plugin.is_some() {
         return Err(Halt::Failed(
-            "--plugin: the engine loads none; say --via fluent-bit or vector".to_owned(),
+            "--plugin: the engine loads no plugin; use it with --via fluent-bit, vector or wasm".to_owned(),
         ));
     }
     let mut config = match config::load(args.config.as_deref()) {
@@ -178,60 +180,59 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
     let shape = config.coralogix.shape;
     let session = Session::new(filter(&config)?, &config);
     let mut engine = Engine { session, output: Output::new(BufWriter::new(io::stdout().lock())) };
-    let (outcome, malformed) = over(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
-    let account = Account {
+    let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
+    let counters = RunCounters {
         stats: engine.session.stats(),
         entries: engine.output.entries,
         envelopes: (shape == Shape::Bulk).then_some(engine.output.envelopes),
         malformed,
     };
-    summary(args.summary, &account, &account.json());
+    print_counters(args.summary, &counters, &counters.json());
     Ok(outcome)
 }
 
 fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
     if args.shape.is_some() {
-        let message =
-            "--shape: the plugin reads it in the configuration; write it there, as `coralogix.shape`";
+        let message = "--shape: not available with --via; set `coralogix.shape` in the configuration";
         return Err(Halt::Failed(message.to_owned()));
     }
     let out = BufWriter::new(io::stdout().lock());
     let mut plugin = Plugin::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
-    // A signal ends the driver program as well.
-    let config = config::known(args.config.as_deref());
-    let (outcome, malformed) = over(&args.input, &config, &Interrupt::default(), &mut plugin)?;
+    // No handler: a signal ends the driver program, too.
+    let config = config::load_silently(args.config.as_deref());
+    let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::default(), &mut plugin)?;
     let report = plugin.report(malformed);
-    summary(args.summary, &report, &report.json());
+    print_counters(args.summary, &report, &report.json());
     Ok(outcome)
 }
 
-fn summary(form: SummaryForm, table: &dyn fmt::Display, json: &Value) {
+fn print_counters(form: SummaryForm, table: &dyn fmt::Display, json: &Value) {
     match form {
-        SummaryForm::Table => say(format_args!("\n{}", table.to_string().trim_end())),
-        SummaryForm::Json => say(format_args!("{json}")),
+        SummaryForm::Table => eprintln_line(format_args!("\n{}", table.to_string().trim_end())),
+        SummaryForm::Json => eprintln_line(format_args!("{json}")),
     }
 }
 
-/// What takes records and writes entries.
+/// Filters records and writes the entries: the engine, a plugin, or `explain`.
 pub trait Sink {
     /// Sets the position of the next record.
     fn at(&mut self, _file: &str, _line: u64) {}
 
-    /// Takes a record that arrives `now`.
+    /// Filters a record that arrives `now`.
     fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt>;
 
-    /// Hands on what is buffered: the next record has to be waited for.
+    /// Writes the buffered output; called when no further input is available.
     fn flush(&mut self) -> Result<(), Halt>;
 
-    /// Writes what is still owed.
+    /// Writes all pending summaries and reports.
     fn finish(&mut self, now: Time) -> Result<Outcome, Halt>;
 }
 
-/// Whether a record is malformed, by the engine's verdict.
+/// The result of parsing a record, as the engine reports it.
 pub enum Recognition {
-    /// It is not.
-    Sound,
-    /// It is, with this error.
+    /// The record is well-formed.
+    WellFormed,
+    /// The record is malformed.
     Malformed(Fault),
     /// The sink does not report it.
     Unknown,
@@ -239,18 +240,18 @@ pub enum Recognition {
 
 /// Why a record is malformed.
 pub enum Fault {
-    /// It is not an object, and contains no finding.
+    /// The record is not an object, and contains no finding.
     NotAnObject,
-    /// It, or the finding in it, breaks off or has a syntax error.
+    /// The record or the finding in it is truncated or has a syntax error.
     Syntax(String),
 }
 
 impl Fault {
-    /// The fault that an entry is marked with.
+    /// Returns the fault in the marks of an entry.
     fn of(entry: &Entry<'_>) -> Option<Self> {
         let mut events = entry.marks().events.iter();
-        let mut value = |wanted: &str| {
-            events.by_ref().find(|event| matches!(event, Event::Key(key) if key == wanted))?;
+        let mut value = |name: &str| {
+            events.by_ref().find(|event| matches!(event, Event::Key(key) if key == name))?;
             match events.next() {
                 Some(Event::Str(text)) => Some(text.clone().into_owned()),
                 _ => None,
@@ -264,7 +265,7 @@ impl Fault {
     }
 }
 
-/// Finds the faults of records whose verdict does not contain them: dropped and passed ones, and those of a plugin.
+/// Determines the faults of records whose verdict does not contain them: dropped, passed, or filtered by a plugin.
 struct Faults(Filter);
 
 impl Faults {
@@ -291,12 +292,12 @@ fn filter(config: &Config) -> Result<Filter, Halt> {
     Filter::new(config, seed()).map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))
 }
 
-/// Why a run ends early.
+/// The reason why a run ends early.
 #[derive(Debug)]
 pub enum Halt {
     /// Entries cannot be written.
     Write(io::Error),
-    /// What should filter fails, or is not there.
+    /// The plugin or its driver failed, or an option is invalid.
     Failed(String),
     /// The configuration has these mistakes.
     Refused(Vec<String>),
@@ -315,7 +316,7 @@ struct Engine<W: Write> {
 }
 
 impl<W: Write> Engine<W> {
-    /// Runs a step of the session, and writes what it emits; the first error ends it.
+    /// Runs a step of the session and writes its emissions; returns the first error.
     fn step(
         &mut self,
         step: impl FnOnce(&mut Session, &mut dyn FnMut(Emission<'_>)),
@@ -335,7 +336,7 @@ impl<W: Write> Engine<W> {
 
 impl<W: Write> Sink for Engine<W> {
     fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
-        let mut recognition = Recognition::Sound;
+        let mut recognition = Recognition::WellFormed;
         self.step(
             |session, on| session.record(Record::json(piece.bytes), now, on),
             |emission, output| {
@@ -370,7 +371,7 @@ impl<W: Write> Sink for Engine<W> {
     }
 }
 
-/// A run under way.
+/// The state of a run.
 struct Run<'a, S: ?Sized> {
     sink: &'a mut S,
     arrival: Arrival,
@@ -381,8 +382,8 @@ struct Run<'a, S: ?Sized> {
     outcome: Outcome,
 }
 
-/// Filters all files, until a signal arrives. Returns the outcome, and how many records were malformed.
-pub fn over(
+/// Filters all files, until a signal arrives. Returns the outcome and the number of malformed records.
+pub fn run_files(
     input: &Input,
     config: &Config,
     interrupt: &Interrupt,
@@ -398,15 +399,15 @@ pub fn over(
         outcome: Outcome::Done,
     };
     for file in &input.files {
-        run.file(file)?;
+        run.run_file(file)?;
     }
     run.finish()?;
     Ok((run.outcome, run.malformed))
 }
 
 impl<S: Sink + ?Sized> Run<'_, S> {
-    /// Runs over one file. One that cannot be read is reported, and the others are run over all the same.
-    fn file(&mut self, file: &Path) -> Result<(), Halt> {
+    /// Filters one file. An unreadable file is reported; the run continues with the next file.
+    fn run_file(&mut self, file: &Path) -> Result<(), Halt> {
         let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
         let source = match open(file, &self.progress, self.interrupt) {
             Ok(source) => source,
@@ -419,7 +420,7 @@ impl<S: Sink + ?Sized> Run<'_, S> {
         loop {
             let next = records.next();
             if let Some(outcome) = self.interrupt.outcome() {
-                // A record that is not complete is not filtered.
+                // An incomplete record is not filtered.
                 self.outcome = self.outcome.max(outcome);
                 return Ok(());
             }
@@ -439,13 +440,13 @@ impl<S: Sink + ?Sized> Run<'_, S> {
             let record = Record::json(piece.bytes);
             let now = self.arrival.of(record);
             let fault = match self.sink.record(&piece, now)? {
-                Recognition::Sound => None,
+                Recognition::WellFormed => None,
                 Recognition::Malformed(fault) => Some(fault),
                 Recognition::Unknown => self.faults.of(record, now),
             };
             if let Some(fault) = fault {
                 let message = match (&piece.fault, fault) {
-                    // The finding in a line of text is.
+                    // The syntax error is in the finding within a line of text.
                     (Some(text), Fault::Syntax(error)) if text == NOT_AN_OBJECT => error,
                     (Some(text), _) => text.clone(),
                     (None, Fault::Syntax(error)) => error,
@@ -461,16 +462,16 @@ impl<S: Sink + ?Sized> Run<'_, S> {
 
     /// Drains the sink.
     fn finish(&mut self) -> Result<(), Halt> {
-        let ended = self.sink.finish(self.arrival.last())?;
-        self.outcome = self.outcome.max(ended);
+        let outcome = self.sink.finish(self.arrival.last())?;
+        self.outcome = self.outcome.max(outcome);
         self.progress.finish_and_clear();
         if let Some(more @ 1..) = self.malformed.checked_sub(MAX_REPORTED) {
-            say(format_args!("and {more} more malformed records"));
+            eprintln_line(format_args!("{more} more malformed records"));
         }
         Ok(())
     }
 
-    /// Counts a malformed record, and reports it unless there have been many.
+    /// Counts a malformed record; reports the first [`MAX_REPORTED`].
     fn malformed(&mut self, line: std::fmt::Arguments<'_>) {
         self.malformed += 1;
         self.outcome = self.outcome.max(Outcome::Mistakes);
@@ -481,14 +482,14 @@ impl<S: Sink + ?Sized> Run<'_, S> {
 
     fn fault(&mut self, outcome: Outcome, line: std::fmt::Arguments<'_>) {
         self.outcome = self.outcome.max(outcome);
-        self.progress.suspend(|| say(line));
+        self.progress.suspend(|| eprintln_line(line));
     }
 }
 
-/// When records arrive.
+/// The source of arrival times.
 enum Arrival {
     Wall,
-    /// At the time of their finding, or else with the record before.
+    /// The time of the record's finding, or the last known time.
     Record(Box<FindingTimes>, Option<Time>),
     Fixed(Time),
 }
@@ -522,16 +523,18 @@ fn open(file: &Path, progress: &ProgressBar, interrupt: &Interrupt) -> io::Resul
         return input::decompressed(progress.wrap_read(File::open(file)?));
     }
     if io::stdin().is_terminal() {
-        say(format_args!("reading records from the terminal; end with Ctrl-D, or name files"));
+        eprintln_line(format_args!(
+            "reading records from the terminal; end the input with Ctrl-D, or pass files as arguments"
+        ));
     }
     input::decompressed(interrupt.stdin())
 }
 
-/// A bar over the bytes of all files, where somebody watches and it is worth it.
+/// Returns a progress bar over the bytes of all files; hidden for small files and without a terminal.
 fn progress(files: &[PathBuf]) -> ProgressBar {
     let sizes = files.iter().map(|file| file.metadata().map_or(0, |file| file.len()));
     let total: u64 = sizes.sum();
-    if total < LONG || !io::stderr().is_terminal() || io::stdout().is_terminal() {
+    if total < PROGRESS_BYTES || !io::stderr().is_terminal() || io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
     let style =

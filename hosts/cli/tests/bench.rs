@@ -159,7 +159,7 @@ fn what_is_absent_is_named() {
     assert_eq!(all.status.code(), Some(0), "{}", said(&all));
     let table = String::from_utf8(all.stdout).unwrap();
     for via in ["fluent-bit", "vector"] {
-        let reason = format!("--via {via}: no driver program `");
+        let reason = format!("--via {via}: driver program not found: `");
         assert!(table.contains(&format!("not measured: {reason}")), "{table}");
         let alone = bench(via);
         assert_eq!(alone.status.code(), Some(2));

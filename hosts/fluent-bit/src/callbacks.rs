@@ -183,7 +183,7 @@ fn log_all(host: &Instance, level: Level, lines: &[String]) {
 fn describe(config: &Config) -> String {
     let mut text = String::new();
     for integration in &config.integrations {
-        let _ = write!(text, "{} ({}", integration.name, integration.kind.word());
+        let _ = write!(text, "{} ({}", integration.name, integration.kind.name());
         if !integration.applies {
             text += ", not used";
         } else if integration.stopped {

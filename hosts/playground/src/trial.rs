@@ -65,7 +65,7 @@ impl Trial {
         let mut answer = json!({
             "verdict": explain::outcome_name(&told.outcome),
             "fields": fields,
-            "way": explain::plain_rows(&told, &self.config),
+            "steps": explain::plain_rows(&told, &self.config),
         });
         match told.outcome {
             Outcome::Kept(entry) => {
@@ -132,7 +132,11 @@ mod tests {
         assert_eq!(verdicts, ["dropped", "kept", "suppressed", "kept"]);
         assert_eq!(told[0]["reason"], "entity-no-match");
         assert_eq!(told[0]["fields"]["eid"], "system:a");
-        assert!(told[0]["way"].to_string().contains("finds `system:` in `system:a`"), "{}", told[0]["way"]);
+        assert!(
+            told[0]["steps"].to_string().contains("matches `system:` in `system:a`"),
+            "{}",
+            told[0]["steps"]
+        );
         let entry: Value = serde_json::from_str(told[1]["entry"].as_str().unwrap()).unwrap();
         assert_eq!(entry["text"]["eid"], "johnD");
         let own = trial.finish(now);
@@ -155,7 +159,7 @@ mod tests {
         let verdicts = told["verdicts"].as_array().unwrap();
         assert_eq!(verdicts.iter().map(|it| &it["verdict"]).collect::<Vec<_>>(), ["dropped", "kept", "kept"]);
         for (verdict, path) in verdicts.iter().zip(["records[0]", "records[1]", "records[2]"]) {
-            assert!(verdict["way"].to_string().contains(&format!("in `{path}`")), "{verdict}");
+            assert!(verdict["steps"].to_string().contains(&format!("in `{path}`")), "{verdict}");
         }
         let account = trial.account();
         for (name, count) in [("records", 1), ("batches", 1), ("batch-items", 3), ("entries", 2)] {

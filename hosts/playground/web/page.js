@@ -262,7 +262,7 @@ function step([label, says]) {
 
 function body(row) {
   const made = element("div", "body");
-  if (row.way) made.append(element("ol", "steps", ...row.way.map(step)));
+  if (row.steps) made.append(element("ol", "steps", ...row.steps.map(step)));
   if (row.entry) made.append(pretty(row.entry));
   if (row.line) {
     const go = element("button", "go", `Show the record, line ${row.line}`);

@@ -22,7 +22,7 @@ impl CheckReport {
         out.push('\n');
         if let Some(worst) = self.remarks.iter().rev().max_by_key(|remark| remark.level()) {
             let label = worst.code().label();
-            out += &["`check --explain ", label, "` says more, of any code\n"].concat();
+            out += &["`check --explain ", label, "` explains this code\n"].concat();
         }
         out
     }

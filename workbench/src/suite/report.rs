@@ -8,11 +8,11 @@ pub fn text(results: &[TestResult], colour: bool) -> String {
     let paint = Paint(colour);
     let mut lines = Vec::new();
     for test in results {
-        let (style, word) =
+        let (style, label) =
             if test.differences.is_empty() { (Style::Good, "ok    ") } else { (Style::Bad, "FAILED") };
-        lines.push(format!("{} {}:{} {}", paint.with(style, word), test.file, test.line, test.name));
+        lines.push(format!("{} {}:{} {}", paint.with(style, label), test.file, test.line, test.name));
         for difference in &test.differences {
-            lines.push(format!("  the step of line {}: - is expected, + was found", difference.line));
+            lines.push(format!("  step on line {}: - expected, + actual", difference.line));
             for line in &difference.lines {
                 let style = if line.starts_with('-') { Style::Bad } else { Style::Good };
                 lines.push(format!("    {}", paint.with(style, line)));
@@ -69,7 +69,7 @@ pub fn junit(results: &[TestResult]) -> String {
                 let explanation = difference.explanation.as_deref().unwrap_or_default();
                 let body = format!("{}\n{explanation}", difference.lines.join("\n"));
                 lines.push(format!(
-                    "      <failure message=\"the step of line {}\">{}</failure>",
+                    "      <failure message=\"step on line {}\">{}</failure>",
                     difference.line,
                     escape_xml(body.trim_end())
                 ));

@@ -88,7 +88,7 @@ pub fn integrations(config: &Config, corpus: &Corpus, singles: &[Single]) -> Res
         ns.sort_by(f64::total_cmp);
         Claimer {
             name: integration.name.clone(),
-            r#type: integration.kind.word(),
+            r#type: integration.kind.name(),
             claims: ns.len(),
             kept: of(Fate::Kept),
             suppressed: of(Fate::Suppressed),

@@ -11,7 +11,7 @@ use kaudit_filter::{FindingTimes, Time};
 use serde_json::json;
 
 use crate::run::Halt;
-use crate::{clock, input, say};
+use crate::{clock, eprintln_line, input};
 
 /// Records beyond so many bytes of JSON are not read: they are held in memory, twice.
 const MOST: usize = 1 << 30;
@@ -63,7 +63,7 @@ impl Corpus {
             let mut records = input::Records::new(open(file).map_err(|error| failed(&error))?);
             while let Some(piece) = records.next().map_err(|error| failed(&error))? {
                 if corpus.bytes + piece.bytes.len() > MOST {
-                    say(format_args!(
+                    eprintln_line(format_args!(
                         "{}:{}: measured without what follows: 1 GiB is enough",
                         file.display(),
                         piece.line
