@@ -2,7 +2,7 @@
 //!
 //! The text is edited only where it has to change, so that comments are preserved. The result is read again and must
 //! mean the same as the original, apart from the listed changes: a migration that would change the filtering is
-//! refused.
+//! rejected.
 
 use std::ops::Range;
 

@@ -109,7 +109,7 @@ Exit codes:
 enum Clock {
     /// The current time
     Wall,
-    /// The record's own time; for a record without a time, that of the previous record
+    /// The record's own time; for a record without a time, the time of the previous record
     Record,
 }
 

@@ -153,7 +153,7 @@ impl<W: Write> Plugin<W> {
     /// Starts the plugin `file`, by default in the directory of this program, in its driver. Lines are written to `out`.
     ///
     /// # Errors
-    /// A file is missing, or the plugin refuses the configuration.
+    /// A file is missing, or the plugin rejects the configuration.
     pub fn start(via: Via, file: Option<&Path>, config: Option<&Path>, out: W) -> Result<Self, Halt> {
         let mut client = via.driver(file)?;
         let (start, directory) = via.start(config)?;

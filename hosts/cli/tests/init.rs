@@ -1,4 +1,4 @@
-//! `kaudit-filter init` and `migrate` as a user runs them, followed by what they propose next.
+//! `kaudit-filter init` and `migrate` as processes, followed by the proposed next commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -55,12 +55,12 @@ fn is_block(position: &StepPosition) -> bool {
 fn value_end(lines: &[&str], line: usize, column: usize) -> usize {
     let mut end = line + 1;
     for (number, text) in (line + 1..).zip(&lines[line + 1..]) {
-        let words = text.trim_start();
-        let indent = text.len() - words.len();
-        if words.is_empty() || (words.starts_with('#') && indent <= column) {
+        let content = text.trim_start();
+        let indent = text.len() - content.len();
+        if content.is_empty() || (content.starts_with('#') && indent <= column) {
             continue;
         }
-        if indent < column || (indent == column && !words.starts_with("- ")) {
+        if indent < column || (indent == column && !content.starts_with("- ")) {
             break;
         }
         end = number + 1;

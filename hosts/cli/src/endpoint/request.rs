@@ -101,7 +101,7 @@ pub fn read(
     if route == Route::Singles {
         return singles(&body, limits);
     }
-    let mut envelope = contract::parse(body.as_bytes()).map_err(|what| Refusal::new(400, what))?;
+    let mut envelope = contract::parse(body.as_bytes()).map_err(|error| Refusal::new(400, error))?;
     if route == Route::Old {
         let private = envelope.as_object_mut().and_then(|envelope| envelope.remove("privateKey"));
         given = given.or_else(|| Some(private?.as_str()?.to_owned()));
