@@ -1,7 +1,7 @@
 //! The option reference and the JSON Schema, both generated from `OPTIONS`.
 //!
-//! The schema is for editors: it contains keys, enumerations and ranges. `check` tests everything that needs more than one
-//! value or a parser: patterns, templates, unique names.
+//! The schema is for editors: it contains keys, enumerations and ranges. `check` tests everything that needs more than
+//! one value or a parser: patterns, templates, unique names.
 
 use kaudit_filter::config::{OPTIONS, OptionDoc};
 use serde_json::{Map, Value, json};

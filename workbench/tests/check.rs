@@ -1,4 +1,4 @@
-//! Snapshots of `check`: `tests/data/check/NAME.yaml` is the input, `NAME.txt` the expected output.
+//! Snapshots of `check`: `tests/data/check/NAME.yaml`, expected `NAME.txt`.
 //! `BLESS=1` updates the snapshots; review the changes.
 
 use std::collections::BTreeSet;
@@ -72,7 +72,8 @@ fn every_remark_is_shown_under_its_line() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// Codes without a snapshot: reported only by `config::read`, or only for generated input.
+/// Codes without a snapshot.
+/// They are reported only by `config::read`, or only for generated input.
 const WITHOUT_SNAPSHOT: [Code; 2] = [Code::SecondConfiguration, Code::TooMany];
 
 #[test]

@@ -1,5 +1,5 @@
-//! Snapshots of `migrate`: `tests/data/migrate/NAME.yaml` is the migrated document, `NAME.txt` the list of changes and the
-//! diagnostics. `BLESS=1` updates the snapshots.
+//! Snapshots of `migrate`, in `tests/data/migrate`.
+//! `NAME.yaml` is the migrated document, `NAME.txt` the list of changes and the diagnostics. `BLESS=1` updates them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The schema accepts every valid configuration, and rejects mistakes that an editor can detect.
+//! The schema accepts valid configurations, and rejects detectable mistakes.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `kaudit-filter bake`: writes a WebAssembly guest that contains its configuration.
+//! `kaudit-filter bake`: writes a WebAssembly guest with its configuration.
 
 use std::env;
 use std::fs;

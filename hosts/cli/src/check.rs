@@ -1,4 +1,4 @@
-//! `kaudit-filter check`: reports the errors of configurations, and valid settings that are probably mistakes.
+//! `kaudit-filter check`: reports errors and probable mistakes of configurations.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -15,12 +15,13 @@ use crate::{Outcome, config, eprintln_line};
 ///
 /// All problems are reported at once, each under its line, with the allowed values and a suggested fix. Errors are
 /// settings that the filter rejects. Warnings are valid settings that are probably mistakes, such as a pattern that can
-/// never match. Advice is information that does not need a change, such as an integration that matches nothing because an
-/// earlier one matches all of its findings.
+/// never match. Advice is information that does not need a change, such as an integration that matches nothing because
+/// an earlier one matches all of its findings.
 ///
 /// PATH is a file or a folder. A file contains a ConfigMap as exported from the cluster, a rendered chart of many
 /// documents, the bare list of the key `audit-integration`, or the filter's own document; each configuration in it is
-/// checked. A folder is searched recursively for .yaml and .yml files that contain one of these; other files are skipped.
+/// checked. A folder is searched recursively for .yaml and .yml files that contain one of these; other files are
+/// skipped.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -101,7 +102,9 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Returns whether standard output gets colours: on a terminal, unless `NO_COLOR` is set (no-color.org).
+/// Returns whether standard output gets colours.
+///
+/// It does on a terminal, unless `NO_COLOR` is set (no-color.org).
 pub fn coloured() -> bool {
     io::stdout().is_terminal() && !no_color()
 }

@@ -32,7 +32,9 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
     reading.config.ok_or(Outcome::Mistakes)
 }
 
-/// Reads the file without diagnostics; returns the built-in configuration if there is no file or it has errors.
+/// Reads the file without diagnostics.
+///
+/// Returns the built-in configuration if there is no file or it has errors.
 ///
 /// For runs through a plugin, which reads the file itself and reports its mistakes.
 pub fn load_silently(file: Option<&Path>) -> Config {
@@ -43,7 +45,7 @@ pub fn load_silently(file: Option<&Path>) -> Config {
     config.unwrap_or_else(accept_all)
 }
 
-/// Returns the text of a file, or of standard input for `-`, and the name for messages.
+/// Returns a file's name for messages, and its text; `-` is standard input.
 pub fn named_text(file: &Path) -> (Cow<'_, str>, Result<String, ReadError>) {
     if file != Path::new("-") {
         return (file.to_string_lossy(), read_text(file));
@@ -54,7 +56,9 @@ pub fn named_text(file: &Path) -> (Cow<'_, str>, Result<String, ReadError>) {
     ("stdin".into(), read.and_then(|_| text(bytes).map_err(ReadError::Content)))
 }
 
-/// Reports that a file cannot be read. Invalid content counts as a mistake, an I/O error as a failure.
+/// Reports that a file cannot be read.
+///
+/// Invalid content counts as a mistake, an I/O error as a failure.
 pub fn unreadable(name: &str, error: &ReadError) -> Outcome {
     eprintln_line(format_args!("{name}: cannot read: {error}"));
     match error {
@@ -63,7 +67,9 @@ pub fn unreadable(name: &str, error: &ReadError) -> Outcome {
     }
 }
 
-/// Returns a configuration with one unlimited integration for each kind of finding, and defaults.
+/// Returns a configuration that accepts every finding, with defaults.
+///
+/// It has one unlimited integration for each kind.
 fn accept_all() -> Config {
     let integration = |kind: &Kind| Integration {
         name: kind.name().to_owned(),

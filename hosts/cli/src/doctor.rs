@@ -49,7 +49,8 @@ const MANIFEST: &str = include_str!("../../../plugin-manifest/manifest.json");
 const AGENT_DIRECTORIES: [&str; 4] = ["/opt/fluent-bit/bin", "/fluent-bit/bin", "/usr/local/bin", "/usr/bin"];
 /// The maximum run time of an agent's command.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// A function of Lua that every module needs: an agent that exports it exports all of them.
+/// A function of Lua that every module needs.
+/// An agent that exports it exports all of them.
 const LUA_SYMBOL: &str = "lua_newuserdatauv";
 
 /// Runs the command.
@@ -266,7 +267,8 @@ fn error_line(text: &str) -> &str {
     line.or_else(|| lines().next_back()).unwrap_or("no output")
 }
 
-/// Checks that a build of Vector exports the functions of its Lua; statically linked builds do not.
+/// Checks that a build of Vector exports the functions of its Lua.
+/// Statically linked builds do not.
 fn check_lua(program: &Path) -> CheckResult {
     let exports = fs::read(program).map_err(|error| error.to_string()).and_then(|bytes| {
         let file = object::File::parse(&*bytes).map_err(|error| error.to_string())?;
@@ -277,7 +279,7 @@ fn check_lua(program: &Path) -> CheckResult {
     match exports {
         Ok(true) => CheckResult::Passed("its Lua loads modules".to_owned()),
         Ok(false) => CheckResult::Failed(
-            "its Lua cannot load modules (a musl build): use a gnu build, or `kaudit-filter pipe` between two components"
+            "its Lua cannot load modules (musl build): use a gnu build, or `kaudit-filter pipe` between two components"
                 .to_owned(),
         ),
         Err(error) => CheckResult::Failed(format!("cannot be read: {error}")),
@@ -360,7 +362,7 @@ mod tests {
         let driver = conformance::vector::build(target).unwrap().driver;
         for (program, expected) in [
             (driver.as_path(), "its Lua loads modules"),
-            (&this, "its Lua cannot load modules (a musl build)"),
+            (&this, "its Lua cannot load modules (musl build)"),
             (Path::new("/dev/null"), "cannot be read: "),
         ] {
             let (CheckResult::Passed(text) | CheckResult::Failed(text)) = check_lua(program);

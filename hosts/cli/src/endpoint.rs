@@ -1,8 +1,8 @@
-//! `kaudit-filter endpoint`: a test double of Coralogix's ingestion that reports rejected entries.
+//! `kaudit-filter endpoint`: a test double of Coralogix's ingestion.
 //!
 //! It implements the published contract (crate `contract`): an agent posts entries and gets Coralogix's responses,
-//! including a 200 for a request with rejected entries. The reasons, which Coralogix does not report, are in the log and on
-//! the page. It is for tests only: it has no TLS, and every client that can connect can read all entries.
+//! including a 200 for a request with rejected entries. The reasons, which Coralogix does not report, are in the log
+//! and on the page. It is for tests only: it has no TLS, and every client that can connect can read all entries.
 
 mod fault;
 mod query;
@@ -32,18 +32,18 @@ use query::Query;
 use request::{Refusal, Route};
 use store::{Counts, Store};
 
-/// Starts a test double of Coralogix that reports the entries Coralogix would drop or alter
+/// Starts a test double of Coralogix that reports rejected entries
 ///
-/// It implements Coralogix's published ingestion contract, so that an agent can send to it before it sends to Coralogix.
-/// It accepts /logs/v1/singles (a list, or one entry per line) and /logs/v1/bulk, plain or gzipped. The older
-/// /api/v1/logs is accepted with a note; /logs/rest/... and the header `private_key` are rejected; each message contains
-/// the current form. Like Coralogix, it answers 200 to a request with rejected entries; unlike Coralogix, it reports the
-/// reasons: on standard error, in the response body, and on its page. It also rejects entries that Coralogix accepts but
-/// alters: an entry without severity, for example, becomes Debug there.
+/// It implements Coralogix's published ingestion contract, so that an agent can send to it before it sends to
+/// Coralogix. It accepts /logs/v1/singles (a list, or one entry per line) and /logs/v1/bulk, plain or gzipped. The
+/// older /api/v1/logs is accepted with a note; /logs/rest/... and the header `private_key` are rejected; each message
+/// contains the current form. Like Coralogix, it answers 200 to a request with rejected entries; unlike Coralogix, it
+/// reports the reasons: on standard error, in the response body, and on its page. It also rejects entries that
+/// Coralogix accepts but alters: an entry without severity, for example, becomes Debug there.
 ///
 /// The PAGE at / lists the received entries and searches them with a subset of Lucene's query language: field:word,
-/// field:"some words", bare words, word*, AND, OR, NOT and parentheses. /entries?query=... returns the same as JSON, and
-/// /counts the counters.
+/// field:"some words", bare words, word*, AND, OR, NOT and parentheses. /entries?query=... returns the same as JSON,
+/// and /counts the counters.
 ///
 /// It is for tests only: it has no TLS, and every client that can connect can read all entries. Stop it with Ctrl-C.
 #[derive(clap::Args)]
@@ -141,7 +141,8 @@ fn key(name: &str) -> Result<String, ()> {
     }
 }
 
-/// Returns the address with a free port instead of 0: the server does not report the port that it gets.
+/// Returns the address with a free port instead of 0.
+/// The server does not report the port that it gets.
 fn port(address: SocketAddr) -> io::Result<SocketAddr> {
     if address.port() == 0 { TcpListener::bind(address)?.local_addr() } else { Ok(address) }
 }
@@ -189,7 +190,8 @@ impl Endpoint {
             }
             Some(Kind::Reset) => {
                 eprintln_line(format_args!("request {number}, {path}: injected fault: connection closed"));
-                // The server has no function that closes a connection; unwinding its thread, without the panic hook, does.
+                // The server has no function that closes a connection; unwinding its thread, without the panic hook,
+                // does.
                 resume_unwind(Box::new("an injected fault"));
             }
             Some(Kind::Slow) => {

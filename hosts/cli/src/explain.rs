@@ -1,4 +1,4 @@
-//! `kaudit-filter explain`: the verdict for each record, and every check that led to it.
+//! `kaudit-filter explain`: prints the verdicts, and the checks that led to them.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, StdoutLock, Write};
@@ -20,17 +20,17 @@ use crate::{Outcome, check, config};
 
 /// Prints the verdict for each record and every check that led to it
 ///
-/// For each record: the verdict; the kind of finding, the keys that identify it, and where in the record it was found or
-/// searched for; each integration in the order in which they are tested, with the clause that rejected the finding and
-/// the text that its pattern matched; the state of the rate limit; the row that determined the severity; and the changes
-/// to the entry (clamped, truncated, redacted). The verdict is the engine's own: `run` and an agent return the same for
-/// the same records at the same times.
+/// For each record: the verdict; the kind of finding, the keys that identify it, and where in the record it was found
+/// or searched for; each integration in the order in which they are tested, with the clause that rejected the finding
+/// and the text that its pattern matched; the state of the rate limit; the row that determined the severity; and the
+/// changes to the entry (clamped, truncated, redacted). The verdict is the engine's own: `run` and an agent return the
+/// same for the same records at the same times.
 ///
 /// A record with several findings has a verdict for each of its items. Values that the configuration's `redact`
 /// overwrites are overwritten here, too.
 ///
-/// All records pass through the filter, so that rate limits count them; --only and --reason select the verdicts that are
-/// printed. Summaries and count reports are printed at the time at which they would be sent.
+/// All records pass through the filter, so that rate limits count them; --only and --reason select the verdicts that
+/// are printed. Summaries and count reports are printed at the time at which they would be sent.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {

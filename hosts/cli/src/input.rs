@@ -1,12 +1,13 @@
-//! Splits a stream of bytes into records: JSON objects, separated by lines or not, or the elements of top-level arrays;
-//! plain or gzipped.
+//! Splits a stream of bytes into records.
+//!
+//! Records are JSON objects, separated by lines or not, or the elements of top-level arrays; plain or gzipped.
 //!
 //! No byte is discarded silently. Text that is not JSON is a record, too, unchanged and with its fault, and reading
 //! continues at the next record. Only the separators of records are skipped: white space, commas, brackets of arrays,
-//! byte order marks, and NUL bytes, with which a file begins that was truncated while it was written. Memory is bounded:
-//! one record at a time, up to [`MAX_RECORD`].
-//! Decision: the end of a record is found by a JSON reader instead of by counting braces, since a truncated record would
-//! swallow all following ones.
+//! byte order marks, and NUL bytes, with which a file begins that was truncated while it was written. Memory is
+//! bounded: one record at a time, up to [`MAX_RECORD`].
+//! Decision: the end of a record is found by a JSON reader instead of by counting braces, since a truncated record
+//! would swallow all following ones.
 
 mod skim;
 
@@ -18,20 +19,25 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use skim::Stop;
 
-/// The maximum size of a record, in bytes. Findings are below a megabyte; a larger one is probably a single document.
+/// The maximum size of a record, in bytes.
+/// Findings are below a megabyte; a larger record is probably a single document.
 pub const MAX_RECORD: usize = 64 << 20;
 
 /// Bytes per read from the source.
 const CHUNK: usize = 128 << 10;
 
-/// The size, in bytes, from which on an incomplete record is parsed again only when it has doubled, so that the work is
-/// linear. Below, it is parsed after every read, so that a record from a pipe is not delayed.
+/// The size, in bytes, from which on an incomplete record is parsed less often.
+///
+/// It is then parsed again only when it has doubled, so that the work is linear. Below, it is parsed after every read,
+/// so that a record from a pipe is not delayed.
 const EAGER: usize = 1 << 20;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Decompresses gzip, recognised by its first bytes, including several concatenated members; returns other data as is.
+/// Decompresses gzip, recognised by its first bytes; returns other data as is.
+///
+/// Several concatenated members are one stream.
 pub fn decompressed<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut head = Vec::new();
     source.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
@@ -40,7 +46,7 @@ pub fn decompressed<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read +
     Ok(if gzipped { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }
 
-/// The fault of a record that does not begin like an object or list, such as a line of text.
+/// The fault of a record that does not begin like an object or list.
 pub const NOT_AN_OBJECT: &str = "not a JSON object";
 
 /// One record of the stream.
@@ -50,7 +56,8 @@ pub struct Piece<'a> {
     pub line: u64,
     /// The record's bytes, unchanged.
     pub bytes: &'a [u8],
-    /// The error of a strict JSON reader. The engine may recognise the record nevertheless.
+    /// The error of a strict JSON reader.
+    /// The engine may recognise the record nevertheless.
     pub fault: Option<String>,
 }
 
@@ -66,7 +73,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the contents are invalid, such as a truncated gzip stream; otherwise reading failed.
+    /// Returns whether the contents are invalid, such as a truncated gzip stream.
+    /// Otherwise, reading failed.
     pub fn is_contents(&self) -> bool {
         use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         match self {
@@ -88,10 +96,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "cannot read: {error}"),
-            Self::TooLarge { limit, .. } => write!(
-                f,
-                "record too large: the limit is {limit} bytes; the rest of the file is skipped; separate the findings by lines"
-            ),
+            Self::TooLarge { limit, .. } => {
+                write!(f, "record too large: the limit is {limit} bytes; the rest of the file is not read")
+            }
             Self::Unclosed { .. } => {
                 f.write_str("the array that begins here is not closed; the file may be truncated")
             }
@@ -141,7 +148,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Returns the next record; `None` at the end. After an error, no further record can be read.
+    /// Returns the next record; `None` at the end.
+    /// After an error, no further record can be read.
     pub fn next(&mut self) -> Result<Option<Piece<'_>>, Error> {
         if !self.find_record()? {
             return Ok(None);
@@ -182,7 +190,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Returns whether a bracket opens an array of records: it is followed by an object, or closed.
+    /// Returns whether a bracket opens an array of records.
+    /// It does if an object or the closing bracket follows.
     ///
     /// A line of text may begin with a bracket, too.
     fn opens_array(&mut self) -> Result<bool, Error> {
@@ -200,7 +209,7 @@ impl<R: Read> Records<R> {
         Ok(self.rest().starts_with(BYTE_ORDER_MARK))
     }
 
-    /// Returns the length of a run of NUL bytes that a record follows, or precedes on its line.
+    /// Returns the length of a run of NUL bytes before or after a record on its line.
     ///
     /// A line that consists of NUL bytes is a line of text.
     fn padding(&mut self) -> Result<Option<usize>, Error> {
@@ -243,8 +252,8 @@ impl<R: Read> Records<R> {
 
     /// Returns whether the value of `len` bytes is a record.
     ///
-    /// With bytes that are not UTF-8, the end of a value is unreliable and may be on another line: then lines are records,
-    /// and in an array a value has to end on its line.
+    /// With bytes that are not UTF-8, the end of a value is unreliable and may be on another line: then lines are
+    /// records, and in an array a value has to end on its line.
     fn is_one_record(&self, len: usize) -> bool {
         let value = &self.rest()[..len];
         std::str::from_utf8(value).is_ok() || self.array.is_some() && !value.contains(&b'\n')
@@ -271,7 +280,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Returns the offset of the first following line that does not belong to this record.
+    /// Returns the offset of the first line that does not belong to this record.
     fn next_record_line(&self) -> Option<usize> {
         let rest = self.rest();
         let mut lines = rest.iter().enumerate().filter(|&(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
@@ -368,7 +377,8 @@ fn value_length(bytes: &[u8]) -> serde_json::Result<usize> {
 
 /// Any JSON value, parsed and discarded.
 ///
-/// Serde's `IgnoredAny` has no limit of nesting: a stream of opening brackets would be parsed to its end from every line.
+/// Serde's `IgnoredAny` has no limit of nesting: a stream of opening brackets would be parsed to its end from every
+/// line.
 struct Any;
 
 impl<'de> Deserialize<'de> for Any {
@@ -462,7 +472,7 @@ mod tests {
         }
     }
 
-    /// Returns every record as `line|text` or `line|text|fault`, and the error that ended the stream.
+    /// Returns every record as `line|text` or `line|text|fault`, and the last error.
     fn read(source: impl Read, limit: usize) -> Vec<String> {
         let mut records = Records::new(source);
         records.limit = limit;
@@ -606,10 +616,7 @@ mod tests {
         (
             "larger than the limit of 80 bytes",
             "{}\n{\"a\":\"0123456789012345678901234567890123456789012345678901234567890123456789012345\"}\n{}",
-            &[
-                "1|{}",
-                "2: record too large: the limit is 80 bytes; the rest of the file is skipped; separate the findings by lines",
-            ],
+            &["1|{}", "2: record too large: the limit is 80 bytes; the rest of the file is not read"],
         ),
     ];
 

@@ -1,4 +1,5 @@
-//! Handles SIGINT and SIGTERM like the end of the input: pending summaries and the counters are written.
+//! Handles SIGINT and SIGTERM like the end of the input.
+//! Pending summaries and the counters are written.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -23,7 +24,8 @@ const CHUNK: usize = 128 << 10;
 pub struct Interrupt(Arc<AtomicUsize>);
 
 impl Interrupt {
-    /// Catches the first SIGINT or SIGTERM from now on; a second one ends the program at once.
+    /// Catches the first SIGINT or SIGTERM from now on.
+    /// A second one ends the program at once.
     ///
     /// # Errors
     /// The handlers cannot be installed.
@@ -46,8 +48,8 @@ impl Interrupt {
 
     /// Returns standard input, which ends when a signal arrives.
     ///
-    /// Decision: a reading thread. A signal does not interrupt a read, since the handlers restart it, and other handlers
-    /// need `unsafe`.
+    /// Decision: a reading thread. A signal does not interrupt a read, since the handlers restart it, and other
+    /// handlers need `unsafe`.
     pub fn stdin(&self) -> Stdin {
         let (sender, chunks) = sync_channel(2);
         thread::spawn(move || {

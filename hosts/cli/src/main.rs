@@ -1,5 +1,6 @@
-//! `kaudit-filter`: the command-line host. It runs the engine on files, so that an operator can test offline which
-//! entries an agent with the filter would send.
+//! `kaudit-filter`: the command-line host.
+//!
+//! It runs the engine on files, so that an operator can test offline which entries an agent with the filter would send.
 //!
 //! Each subcommand is a module with its arguments and one function; this file contains their names and the exit codes.
 
@@ -31,7 +32,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The result of a command. The value is the exit code; of several results the largest counts.
+/// The result of a command; the value is the exit code.
+/// Of several results the largest counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     #[default]
@@ -46,7 +48,7 @@ enum Outcome {
     Terminated = 143,
 }
 
-/// Filters Alcide kAudit findings and prints the entries that Coralogix would receive
+/// Filters Alcide kAudit findings, and prints the entries for Coralogix
 ///
 /// kaudit-filter recognises kAudit's findings (detections, selections, activity) in a stream of records, applies the
 /// data filters and rate limits of a kAudit integration list, and prints Coralogix log entries. Log agents run the same
@@ -86,18 +88,18 @@ const NEXT_STEPS: &str = "\
 kaudit-filter prints the log entries that Coralogix would receive for your kAudit findings.
 
 Next:
-  kaudit-filter run findings.ndjson                            every finding as an entry, unfiltered
-  kaudit-filter init                                           write a starting configuration and a pipeline for the agent
-  kaudit-filter migrate integration.yaml                       convert kAudit's own configuration to the filter's document
-  kaudit-filter check kaudit.yaml                              check a configuration; every error with a suggested fix
+  kaudit-filter run findings.ndjson                            print every finding as an entry, unfiltered
+  kaudit-filter init                                           write a starting configuration and a pipeline
+  kaudit-filter migrate integration.yaml                       convert kAudit's configuration to the filter's
+  kaudit-filter check kaudit.yaml                              report errors, with suggested fixes
   kaudit-filter test tests/                                    run unit tests of a configuration
-  kaudit-filter run --config kaudit.yaml findings.ndjson       the entries that Coralogix would receive
-  kaudit-filter explain --config kaudit.yaml findings.ndjson   why each record is kept or dropped
+  kaudit-filter run --config kaudit.yaml findings.ndjson       print the entries that Coralogix would receive
+  kaudit-filter explain --config kaudit.yaml findings.ndjson   print why each record is kept or dropped
   kaudit-filter options                                        list every configuration key
-  kaudit-filter run --help                                     records, configuration and clocks in detail
-  kaudit-filter bench --generate 100000                        CPU time and memory, on your records or generated ones
+  kaudit-filter run --help                                     print the details of records, configuration and clocks
+  kaudit-filter bench --generate 100000                        measure CPU time and memory
   kaudit-filter doctor                                         test whether the installed agents load the plugins
-  kaudit-filter endpoint                                       start a test double of Coralogix that an agent can send to
+  kaudit-filter endpoint                                       start a test double of Coralogix
 ";
 
 fn main() -> ExitCode {
@@ -131,7 +133,8 @@ fn main() -> ExitCode {
     ExitCode::from(outcome as u8)
 }
 
-/// Writes a line to standard error; errors are ignored, since there is no other output for them.
+/// Writes a line to standard error.
+/// Errors are ignored, since there is no other output for them.
 fn eprintln_line(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! `kaudit-filter completions` and `kaudit-filter man`: shell completions and manual pages, generated from the help.
+//! `kaudit-filter completions` and `man`, both generated from the help.
 
 use std::fs;
 use std::io::{self, Write};
@@ -21,8 +21,8 @@ pub struct CompletionsArgs {
 
 /// Writes the manual pages
 ///
-/// Writes one page for the program and one for each subcommand, into a folder such as /usr/local/share/man/man1. Without
-/// a folder, the program's own page is printed: kaudit-filter man | man -l -
+/// Writes one page for the program and one for each subcommand, into a folder such as /usr/local/share/man/man1.
+/// Without a folder, the program's own page is printed: kaudit-filter man | man -l -
 #[derive(clap::Args)]
 pub struct ManArgs {
     /// Folder for the pages; created if it does not exist

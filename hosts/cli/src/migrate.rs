@@ -1,4 +1,4 @@
-//! `kaudit-filter migrate`: converts kAudit's own configuration to the filter's document.
+//! `kaudit-filter migrate`: converts kAudit's configuration to the filter's.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use crate::{Outcome, check, eprintln_line};
 
 /// Converts kAudit's own configuration, in any dialect, to the filter's document
 ///
-/// Reads a ConfigMap, or the list of its key `audit-integration`. Targets of the older dialect are converted to maps and
-/// old endpoints are replaced by current ones; secrets are removed; the period of rate limits is made explicit; comments
-/// are kept. The changes, and the diagnostics of `check` for the result, are written to standard error. The new document
-/// is written only if it filters exactly like the original.
+/// Reads a ConfigMap, or the list of its key `audit-integration`. Targets of the older dialect are converted to maps
+/// and old endpoints are replaced by current ones; secrets are removed; the period of rate limits is made explicit;
+/// comments are kept. The changes, and the diagnostics of `check` for the result, are written to standard error. The
+/// new document is written only if it filters exactly like the original.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {

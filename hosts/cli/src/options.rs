@@ -1,4 +1,4 @@
-//! `kaudit-filter options` and `kaudit-filter schema`: the reference of the configuration keys, and their JSON Schema.
+//! `kaudit-filter options` and `schema`: the reference of the configuration.
 
 use std::io::{self, Write};
 

@@ -42,7 +42,8 @@ impl<W: Write> Output<W> {
         self.out.write_all(&self.line)
     }
 
-    /// Writes a record that passes unchanged, on one line: a line break in JSON is white space.
+    /// Writes a record that passes unchanged, on one line.
+    /// A line break in JSON is white space.
     pub fn passed(&mut self, record: &[u8]) -> io::Result<()> {
         self.line.clear();
         self.line.extend(record.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));

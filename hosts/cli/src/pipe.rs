@@ -1,7 +1,8 @@
-//! `kaudit-filter pipe`: filters lines of records, for agents that cannot load a plugin.
+//! `kaudit-filter pipe`: filters lines, for agents that cannot load a plugin.
 //!
 //! No line is lost: while the receiver is unavailable, the program retries and stops reading (back-pressure). Decision:
-//! threads that share one filter under a lock instead of an asynchronous runtime; there are as many connections as agents.
+//! threads that share one filter under a lock instead of an asynchronous runtime; there are as many connections as
+//! agents.
 
 use std::fmt;
 use std::fs;
@@ -30,8 +31,8 @@ use crate::{Outcome, config, eprintln_line};
 /// Filters a stream of lines without delay
 ///
 /// Reads one record per line and writes one entry per line (several for a record with several findings), for log agents
-/// that can send to a program or a socket but cannot load a plugin, such as Vector's musl builds. In shape bulk a line is
-/// an item of an envelope's logEntries. Dropped records produce no line; summaries of suppressed findings and count
+/// that can send to a program or a socket but cannot load a plugin, such as Vector's musl builds. In shape bulk a line
+/// is an item of an envelope's logEntries. Dropped records produce no line; summaries of suppressed findings and count
 /// reports are written when they are due, and all pending ones when the input ends or on SIGINT or SIGTERM.
 ///
 /// ADDRESS is `unix:PATH` or `tcp:HOST:PORT`. While the output address is unavailable, the program retries every second
@@ -54,7 +55,8 @@ pub struct Args {
 /// The maximum length of a line, in bytes.
 const MAX_LINE: u64 = 16 << 20;
 
-/// The size in bytes from which on buffered output is written while further input is available.
+/// The size, in bytes, from which on buffered output is written.
+/// Below, it is written when no further input is available.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// The interval of checks for due entries and signals, and of connection attempts.
@@ -208,7 +210,8 @@ fn serve(pipe: &Shared, source: impl Read) -> io::Result<()> {
     }
 }
 
-/// Writes due entries until the input ends; on a signal, writes all pending entries and ends the program.
+/// Writes due entries until the input ends.
+/// On a signal, it writes all pending entries and ends the program.
 fn tick(pipe: &Shared, end: &mpsc::Receiver<()>, stop: &AtomicBool) {
     while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
         if stop.load(Ordering::Relaxed) {
@@ -308,7 +311,7 @@ fn write(shape: Shape, emission: &Emission<'_>, lines: &mut Vec<u8>) {
     lines.push(b'\n');
 }
 
-/// An output connection, which is opened for the first line and reopened after an error.
+/// An output connection, opened for the first line and reopened after errors.
 struct Socket {
     address: Address,
     stream: Option<Box<dyn Write + Send>>,

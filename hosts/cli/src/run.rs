@@ -1,4 +1,4 @@
-//! `kaudit-filter run`: reads records, writes entries, and prints the counters at the end.
+//! `kaudit-filter run`: filters files, writes entries, prints the counters.
 
 use std::fmt;
 use std::fs::File;
@@ -22,7 +22,7 @@ use crate::report::RunCounters;
 use crate::via::{Plugin, Via};
 use crate::{Outcome, clock, config, eprintln_line};
 
-/// Filters files of records and writes the entries that Coralogix would receive
+/// Filters files of records, and writes the entries for Coralogix
 ///
 /// Reads records from the files, or from standard input, and writes one entry per line (or one envelope, in shape bulk)
 /// to standard output. At the end, the counters are written to standard error: each record is kept, dropped for a
@@ -30,21 +30,21 @@ use crate::{Outcome, clock, config, eprintln_line};
 ///
 /// RECORDS are JSON objects: one per line, concatenated, printed over several lines, or in arrays. A finding may be
 /// wrapped in a log record, as an object, a list or text under the keys of the configuration's `look-in`, or follow the
-/// prefix of a logger. Files may be gzipped. A record that is not a JSON object and contains no finding is reported with
-/// its line; the configuration's `unrecognised` determines its verdict.
+/// prefix of a logger. Files may be gzipped. A record that is not a JSON object and contains no finding is reported
+/// with its line; the configuration's `unrecognised` determines its verdict.
 ///
-/// CONFIGURATION is a kAudit ConfigMap as exported from the cluster, the bare list of its key `audit-integration`, or the
-/// filter's own document. All its errors are reported at once. Without a configuration, every finding is sent.
+/// CONFIGURATION is a kAudit ConfigMap as exported from the cluster, the bare list of its key `audit-integration`, or
+/// the filter's own document. All its errors are reported at once. Without a configuration, every finding is sent.
 ///
 /// TIME: rate limits count arrivals, and the timestamp of an entry that is too old for Coralogix is replaced by its
 /// arrival time. --now and --clock set the arrival time of records.
 ///
-/// PLUGIN: with --via, records are filtered by the plugin file that an agent loads, instead of the engine in this program.
-/// A driver program loads the plugin as the agent does; both files are in the directory of this program, where
-/// `cargo xtask dist` writes them. The counters are then the plugin's own. Through Vector's module, a line in shape bulk is
-/// an item of an envelope, since the agent builds the envelopes. At the end of the input, Fluent Bit's clock is advanced by
-/// a day, so that pending summaries and reports are written. Fluent Bit's wasm filter has no shutdown and reports no
-/// counters: a summary replaces a later record that is dropped, or is lost.
+/// PLUGIN: with --via, records are filtered by the plugin file that an agent loads, instead of the engine in this
+/// program. A driver program loads the plugin as the agent does; both files are in the directory of this program, where
+/// `cargo xtask dist` writes them. The counters are then the plugin's own. Through Vector's module, a line in shape
+/// bulk is an item of an envelope, since the agent builds the envelopes. At the end of the input, Fluent Bit's clock is
+/// advanced by a day, so that pending summaries and reports are written. Fluent Bit's wasm filter has no shutdown and
+/// reports no counters: a summary replaces a later record that is dropped, or is lost.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -129,7 +129,8 @@ enum SummaryForm {
     Json,
 }
 
-/// The maximum number of malformed records that are reported; further ones are only counted.
+/// The maximum number of malformed records that are reported.
+/// Further ones are only counted.
 const MAX_REPORTED: u64 = 10;
 
 /// The total file size, in bytes, from which on a progress bar is shown.
@@ -265,7 +266,8 @@ impl Fault {
     }
 }
 
-/// Determines the faults of records whose verdict does not contain them: dropped, passed, or filtered by a plugin.
+/// Determines the faults of records whose verdict does not contain them.
+/// Such records are dropped, passed, or filtered by a plugin.
 struct Faults(Filter);
 
 impl Faults {
@@ -382,7 +384,8 @@ struct Run<'a, S: ?Sized> {
     outcome: Outcome,
 }
 
-/// Filters all files, until a signal arrives. Returns the outcome and the number of malformed records.
+/// Filters all files, until a signal arrives.
+/// Returns the outcome and the number of malformed records.
 pub fn run_files(
     input: &Input,
     config: &Config,
@@ -406,7 +409,8 @@ pub fn run_files(
 }
 
 impl<S: Sink + ?Sized> Run<'_, S> {
-    /// Filters one file. An unreadable file is reported; the run continues with the next file.
+    /// Filters one file.
+    /// An unreadable file is reported; the run continues with the next file.
     fn run_file(&mut self, file: &Path) -> Result<(), Halt> {
         let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
         let source = match open(file, &self.progress, self.interrupt) {
@@ -530,7 +534,8 @@ fn open(file: &Path, progress: &ProgressBar, interrupt: &Interrupt) -> io::Resul
     input::decompressed(interrupt.stdin())
 }
 
-/// Returns a progress bar over the bytes of all files; hidden for small files and without a terminal.
+/// Returns a progress bar over the bytes of all files.
+/// It is hidden for small files and without a terminal.
 fn progress(files: &[PathBuf]) -> ProgressBar {
     let sizes = files.iter().map(|file| file.metadata().map_or(0, |file| file.len()));
     let total: u64 = sizes.sum();

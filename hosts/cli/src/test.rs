@@ -14,11 +14,13 @@ use crate::{Outcome, check, eprintln_line};
 
 /// Runs unit tests of a configuration
 ///
-/// A test contains records and the expected verdict for each: kept, with these values; dropped, for this reason;
-/// suppressed, this many times; and the summaries and reports that are sent at each time. Each test has its own filter and
-/// its own clock. Every record of a step is accounted for: a result that the step does not expect is a difference.
+/// A test contains records and the expected verdict for each: kept, with these values; dropped,
+/// for this reason; suppressed, this many times; and the summaries and reports that are sent at
+/// each time. Each test has its own filter and its own clock. Every record of a step is accounted
+/// for: a result that the step does not expect is a difference.
 ///
-/// PATH is a test file, or a folder; in a folder, every .yaml and .yml file with a list of `tests` is run:
+/// PATH is a test file, or a folder; in a folder, every .yaml and .yml file with a list of `tests`
+/// is run:
 ///
 ///   config: ../kaudit.yaml              path of the configuration, relative to this file; or its text
 ///   now: 2026-03-17T12:00:00Z           start time of each test
@@ -38,10 +40,11 @@ use crate::{Outcome, check, eprintln_line};
 ///         - at: 60s
 ///           summary: {suppressed: 5, key: johnD}
 ///
-/// Input of a step: `record`, `records` or `file` (one record per line), and `times` (repetitions); `at`, a time after
-/// `now` such as 90s, or `end`, the shutdown of the filter. Expectations: `kept` (values of the entries by path, a number,
-/// or `all`), `dropped` (a reason, or reasons with numbers), `suppressed`, `passed`, `summary` and `report` (values, or a
-/// list of them).
+/// Input of a step: `record`, `records` or `file` (one record per line), and `times`
+/// (repetitions); `at`, a time after `now` such as 90s, or `end`, the shutdown of the filter.
+/// Expectations: `kept` (values of the entries by path, a number, or `all`), `dropped` (a reason,
+/// or reasons with numbers), `suppressed`, `passed`, `summary` and `report` (values, or a list of
+/// them).
 #[derive(clap::Args)]
 #[command(after_long_help = EXIT_CODES, verbatim_doc_comment)]
 pub struct Args {
@@ -162,7 +165,8 @@ fn configuration(file: &Path, suite: &Suite) -> Result<(String, Config), Outcome
     }
 }
 
-/// Resolves a path relative to the folder of a file; `folder/..` is removed, for readable messages.
+/// Resolves a path relative to the folder of a file.
+/// `folder/..` is removed, for readable messages.
 fn sibling(file: &Path, path: &str) -> PathBuf {
     let mut sibling = file.parent().unwrap_or(Path::new("")).to_owned();
     for part in Path::new(path).components() {

@@ -1,4 +1,4 @@
-//! `run --via`: records are filtered by an agent's plugin, in a driver program that loads it as the agent does.
+//! `run --via`: filters records with an agent's plugin, in a driver program.
 //!
 //! The driver is a separate process, so that a crash of the plugin is an ordinary error. Driver and plugin are in the
 //! directory of this program, where `cargo xtask dist` writes them; `kaudit_driver` contains the protocol.
@@ -33,7 +33,8 @@ pub enum Via {
 }
 
 impl Via {
-    /// Returns the option value, the driver program and the plugin; `None` for the engine.
+    /// Returns the option value, the driver program and the plugin.
+    /// `None` for the engine.
     fn names(self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {
             Self::Engine => None,
@@ -48,7 +49,8 @@ impl Via {
         self.names().map_or("engine", |(name, ..)| name)
     }
 
-    /// Starts the driver with the plugin `file`, by default in the directory of this program.
+    /// Starts the driver with the plugin `file`.
+    /// The default is the plugin in the directory of this program.
     ///
     /// # Errors
     /// A file is missing, or the driver cannot be started.
@@ -82,7 +84,8 @@ impl Via {
 
     /// Returns the start options of an instance, and the directory that it may read.
     ///
-    /// The clock starts in 1970, so that the guest, which does not limit rates in its first second, limits the first record.
+    /// The clock starts in 1970, so that the guest, which does not limit rates in its first second, limits the first
+    /// record.
     ///
     /// # Errors
     /// The configuration cannot be copied.
@@ -110,7 +113,8 @@ impl Via {
         }
     }
 
-    /// Returns the output line for an event: its envelope, Vector's message, or the whole event.
+    /// Returns the output line for an event.
+    /// It is the envelope in it, Vector's message, or the whole event.
     fn line(self, body: &str) -> Cow<'_, str> {
         let line = match self {
             Self::FluentBit => fluent_bit::envelope(body),
@@ -145,12 +149,13 @@ pub struct Plugin<W> {
 /// The size in bytes from which on a chunk is filtered, as in the agents.
 const CHUNK_BYTES: usize = 2 << 20;
 
-/// Times after the last record, in seconds, at which Fluent Bit gets an empty chunk: the plugin writes pending summaries
-/// and reports only into chunks.
+/// Seconds after the last record at which Fluent Bit gets an empty chunk.
+/// The plugin writes pending summaries and reports only into chunks.
 const DRAIN: [i64; 3] = [2 * 60, 125 * 60, 25 * 60 * 60];
 
 impl<W: Write> Plugin<W> {
-    /// Starts the plugin `file`, by default in the directory of this program, in its driver. Lines are written to `out`.
+    /// Starts the plugin `file` in its driver; lines are written to `out`.
+    /// The default is the plugin in the directory of this program.
     ///
     /// # Errors
     /// A file is missing, or the plugin rejects the configuration.
@@ -257,7 +262,8 @@ impl<W: Write> Sink for Plugin<W> {
     }
 }
 
-/// The counters of a run through a plugin: records in, lines out, and the plugin's own counters.
+/// The counters of a run through a plugin.
+/// They are records in, lines out, and the plugin's own counters.
 pub struct RunReport {
     /// The value of the option `--via`.
     pub via: &'static str,
@@ -272,7 +278,8 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// Returns the number of records that the plugin's counters do not include: the guest reports no counters.
+    /// Returns the number of records that the plugin's counters do not include.
+    /// The guest reports no counters.
     fn uncounted(&self) -> u64 {
         self.records.saturating_sub(self.statistics.get("records").copied().unwrap_or(0))
     }

@@ -1,5 +1,5 @@
-//! `kaudit-filter check` as a process: the checked files, the output formats, and the exit codes. The diagnostics are
-//! tested in `workbench`.
+//! `kaudit-filter check` as a process: files, output formats, exit codes.
+//! The diagnostics are tested in `workbench`.
 
 use std::fs;
 use std::io::Write;

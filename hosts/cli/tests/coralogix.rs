@@ -1,4 +1,4 @@
-//! `examples/coralogix`: runs every query in it on entries of the filter, with the endpoint's search.
+//! Runs every query of `examples/coralogix` on entries of the filter.
 //!
 //! The expected number of results changes if a field is no longer emitted.
 
@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 /// The day of the example findings, at noon.
 const NOW: &str = "2026-03-17T12:00:00Z";
 
-/// Findings that the examples lack: successful authentications, which need a custom rule.
+/// Findings that the examples lack: successful authentications.
+/// They need a custom rule.
 const MORE: &str = r#"{"principal":"kubernetes-admin","rule":"admin authentication success","cluster":"prod-eu","verb":"get","id":"a","time":1773735400007}
 {"principal":"johnD","rule":"admin authentication success","cluster":"staging-us","verb":"get","id":"b","time":1773735400007}
 {"principal":"johnD","rule":"admin authentication failure","cluster":"prod-eu","verb":"get","id":"c","time":1773735400007}
 "#;
 
-/// The number of entries that each query finds, with the label filters of its resource.
+/// The number of entries that each query finds, with its label filters.
 const FOUND: &[(&str, usize)] = &[
     ("alert kAudit: critical finding", 7),
     ("alert kAudit: admin authentication failures", 2),
@@ -84,7 +85,8 @@ struct ResourceQuery {
     subsystems: Vec<String>,
     /// `None`: any.
     severity: Option<u64>,
-    /// Fields that are counted, grouped by or tracked: paths below `text`, or labels of the entry.
+    /// Fields that are counted, grouped by or tracked.
+    /// They are paths below `text`, or labels of the entry.
     fields: Vec<String>,
 }
 
@@ -103,7 +105,8 @@ impl ResourceQuery {
     }
 }
 
-/// Returns the query of an alert's log filter, in the spelling of the operator or Terraform.
+/// Returns the query of an alert's log filter.
+/// It is in the spelling of the operator or of Terraform.
 fn simple_filter(filter: &Value) -> ResourceQuery {
     let either = |value: &Value, names: [&str; 2]| {
         names.into_iter().map(|name| value[name].clone()).find(|value| !value.is_null()).unwrap_or_default()
@@ -127,7 +130,8 @@ fn simple_filter(filter: &Value) -> ResourceQuery {
     }
 }
 
-/// Returns an alert's queries, and its settings (threshold, window, tracked field) in one spelling.
+/// Returns an alert's queries, and its settings in one spelling.
+/// The settings are threshold, window and tracked field.
 fn alert(name: &str, kind: &Value) -> (Vec<(String, ResourceQuery)>, Vec<String>) {
     let (kind, alert) = kind.as_object().unwrap().iter().next().unwrap();
     let filters = [

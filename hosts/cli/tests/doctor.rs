@@ -1,10 +1,11 @@
-//! `kaudit-filter doctor` with scripts in place of agents: the commands that it runs, and its report.
+//! `kaudit-filter doctor` with scripts in place of agents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A script in place of Fluent Bit; it loads a plugin file that contains `good`, if the configuration has a `kaudit` filter.
+/// A script in place of Fluent Bit.
+/// It loads a plugin file that contains `good`, if the configuration has a `kaudit` filter.
 const FLUENT_BIT: &str = r#"#!/bin/sh
 case "$*" in
 --version) echo "Fluent Bit vVERSION"; exit ;;

@@ -1,4 +1,4 @@
-//! `kaudit-filter endpoint` as a process: its responses, its page, its log and its counters.
+//! `kaudit-filter endpoint` as a process: responses, page, log and counters.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, Command, Stdio};

@@ -1,4 +1,5 @@
-//! `kaudit-filter explain` as a process, over the shipped examples. `BLESS=1` updates the snapshot.
+//! `kaudit-filter explain` as a process, over the shipped examples.
+//! `BLESS=1` updates the snapshot.
 
 use std::collections::BTreeMap;
 use std::fs;

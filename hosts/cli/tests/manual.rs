@@ -1,4 +1,4 @@
-//! Output generated from tables and help: the option reference, the schema, completions, manual pages.
+//! Output generated from tables and help: options, schema, completions, manuals.
 
 use std::fs;
 use std::path::Path;

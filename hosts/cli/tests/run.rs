@@ -1,4 +1,4 @@
-//! `kaudit-filter run` as a process: standard output, standard error, and the exit code.
+//! `kaudit-filter run` as a process: its two outputs, and the exit code.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -357,7 +357,7 @@ fn byte_order_marks_and_padding_are_not_part_of_a_record() {
     assert!(ran.out.contains("the record ends early at byte 40"), "{}", ran.out);
 }
 
-/// A configuration with one unlimited integration for detections and one for selections, and more.
+/// A configuration with unlimited integrations for detections and selections.
 fn all(more: &str) -> String {
     let target = r#"target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}"#;
     format!("{more}integrations:\n- type: detections\n  {target}\n- type: selections\n  {target}\n")
@@ -555,7 +555,8 @@ fn a_closed_output_pipe_is_no_error() {
     assert_eq!((output.status.code(), log.lines().count()), (Some(0), 1), "{log}");
 }
 
-/// Returns the block of the README that begins with this text, without its first line.
+/// Returns the README's block that begins with this text.
+/// Its first line is removed.
 fn readme(beginning: &str) -> String {
     let text = fs::read_to_string(root("README.md")).unwrap();
     let blocks = text.split("\n```").skip(1).step_by(2);

@@ -1,5 +1,5 @@
-//! `kaudit-filter test` as a process: with the shipped tests, failing tests, and invalid test files. `BLESS=1` updates the
-//! snapshots.
+//! `kaudit-filter test` as a process: shipped, failing and invalid tests.
+//! `BLESS=1` updates the snapshots.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! `kaudit-filter run --via` through the built plugins: the same entries as from the engine itself.
+//! `kaudit-filter run --via` with the built plugins.
+//! They return the same entries as the engine.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -71,7 +72,8 @@ fn counters(output: &Output) -> Value {
         .unwrap_or_else(|error| panic!("{error}: {log}"))
 }
 
-/// Returns the entries, and separately the filter's own, whose time depends on the clock of the host.
+/// Returns the entries, and separately the filter's own.
+/// The time of the latter depends on the clock of the host.
 fn entries(output: &Output) -> (Vec<Value>, Vec<Value>) {
     let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
     let entries = lines.map(|line| {

@@ -1,4 +1,4 @@
-//! Searches entries as Coralogix's log view does, with a subset of Lucene's query language.
+//! Searches entries with a subset of Lucene's query language, as Coralogix does.
 //!
 //! | | |
 //! |---|---|
@@ -9,9 +9,9 @@
 //! | `johnD`, `"usage pattern"` | any field contains it |
 //! | `a AND b`, `a OR b`, `NOT a`, `rule:(a OR b)` | precedence: `NOT`, `AND`, `OR` |
 //!
-//! A word is a sequence of letters, digits and `_`, in a query and in a field. Other features of Lucene (ranges, regular
-//! expressions, boosts) are rejected instead of ignored. Decision: two terms without an operator are rejected, too, since
-//! products interpret them differently.
+//! A word is a sequence of letters, digits and `_`, in a query and in a field. Other features of Lucene (ranges,
+//! regular expressions, boosts) are rejected instead of ignored. Decision: two terms without an operator are rejected,
+//! too, since products interpret them differently.
 
 use serde_json::Value;
 
@@ -70,7 +70,8 @@ impl Query {
     }
 }
 
-/// Returns whether a value at the path passes the test; each item of a list is tested.
+/// Returns whether a value at the path passes the test.
+/// Each item of a list is tested.
 fn any_at(value: &Value, path: &str, test: &mut impl FnMut(&Value) -> bool) -> bool {
     match value {
         Value::Array(list) => list.iter().any(|value| any_at(value, path, test)),
@@ -124,7 +125,7 @@ fn split(text: &str) -> Vec<String> {
 const MAX_DEPTH: usize = 50;
 /// The straight quote, and the typographic ones that text processors insert.
 const QUOTES: [char; 4] = ['"', '\u{201c}', '\u{201d}', '\u{201e}'];
-/// Characters that are operators in Lucene at the beginning of a term, or anywhere in it.
+/// Lucene's operators at the beginning of a term, or anywhere in it.
 const UNSUPPORTED_FIRST: [char; 9] = ['[', '{', '/', '+', '-', '!', '<', '>', '='];
 const UNSUPPORTED: [char; 3] = ['~', '^', '?'];
 

@@ -1,4 +1,4 @@
-//! Parses an ingestion request: authorisation, its entries, and the entries that violate the contract.
+//! Parses ingestion requests: the key, the entries, violations of the contract.
 
 use std::io::Read;
 
@@ -53,7 +53,8 @@ const OLDER_KEY: &str = "private_key";
 
 /// One entry of a request.
 pub struct Entry {
-    /// The entry, with the names of its envelope; if it is not JSON, the beginning of its text.
+    /// The entry, with the names of its envelope.
+    /// If it is not JSON: the beginning of its text.
     pub value: Value,
     /// The size of its text in bytes.
     pub size: usize,
@@ -125,7 +126,10 @@ fn authorise(given: Option<&str>, key: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// Returns the body, decompressed; an error if it exceeds the maximum size of the contract.
+/// Returns the body, decompressed.
+///
+/// # Errors
+/// The body exceeds the maximum size of the contract, or cannot be decoded.
 fn text(request: &mut Request<Body>) -> Result<String, Refusal> {
     const MAX_READ: u64 = MAX_REQUEST_BYTES as u64;
     let encoding = request.headers().get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());

@@ -79,7 +79,8 @@ impl Store {
         }
     }
 
-    /// Returns the accepted entries that match the query, the latest first; without a query, all entries.
+    /// Returns the accepted entries that match the query, the latest first.
+    /// Without a query, it returns all entries.
     ///
     /// A query does not match rejected entries, which Coralogix would not have stored.
     pub fn search(&self, query: Option<&Query>) -> Value {
@@ -113,7 +114,8 @@ impl Received {
     }
 }
 
-/// Returns an entry in the form that Coralogix searches: the members of its text, and its labels under `coralogix`.
+/// Returns an entry in the form that Coralogix searches.
+/// The members of its text are at the top level, its labels under `coralogix`.
 ///
 /// An entry without a time has the time of its arrival.
 fn searchable(entry: &Value, arrival: Time) -> Value {

@@ -1,13 +1,13 @@
 //! Finds the end of a JSON value that a strict reader rejects.
 //!
-//! It checks only the grammar: halves of surrogate pairs, numbers out of range and bytes that are not UTF-8 are accepted.
-//! `serde_json` rejects them in the middle of a value and then cannot skip it. Decision: not `IgnoredAny`, which accepts
-//! them, too, but has no limit of nesting.
+//! It checks only the grammar: halves of surrogate pairs, numbers out of range and bytes that are not UTF-8 are
+//! accepted. `serde_json` rejects them in the middle of a value and then cannot skip it. Decision: not `IgnoredAny`,
+//! which accepts them, too, but has no limit of nesting.
 
 /// The maximum depth of nesting, as in `serde_json`.
 const MAX_DEPTH: usize = 127;
-/// The maximum number of offsets that are tried for the element after a malformed one, so that the work per line is
-/// bounded.
+/// The maximum number of offsets that are tried for an element.
+/// It bounds the work per line.
 const MAX_TRIES: usize = 64;
 
 /// The reason why a value has no end.
@@ -72,7 +72,7 @@ pub fn value(bytes: &[u8]) -> Result<usize, Stop> {
     }
 }
 
-/// Returns the length of the malformed element of an array at the beginning of `line`.
+/// Returns the length of the malformed array element at the beginning of `line`.
 ///
 /// It ends with its closing bracket, if a comma or the array's end follows, or else before the comma that precedes the
 /// next complete object. `None`: neither is found.
@@ -90,7 +90,8 @@ pub fn element(line: &[u8]) -> Option<usize> {
     })
 }
 
-/// Returns the length up to the bracket that closes the first one; `None` if brackets in between do not match.
+/// Returns the length up to the bracket that closes the first one.
+/// `None`: brackets in between do not match.
 fn balanced(line: &[u8]) -> Option<usize> {
     let mut open: Vec<u8> = Vec::new();
     let mut at = 0;
