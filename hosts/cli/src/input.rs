@@ -431,7 +431,7 @@ impl<'de> Visitor<'de> for Any {
 
 /// Returns the line of an error within its record, from 1.
 ///
-/// serde_json reports a raw line feed in a string at byte 0 of the next line.
+/// `serde_json` reports a raw line feed in a string at byte 0 of the next line.
 fn error_line(error: &serde_json::Error) -> u64 {
     error.line().saturating_sub(usize::from(error.column() == 0)).max(1) as u64
 }

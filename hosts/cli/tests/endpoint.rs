@@ -293,7 +293,7 @@ fn an_invalid_request_is_rejected_as_a_whole() {
     let bulk = envelope(&[log("a")]).to_string();
     let nameless = bulk.replace("prod-eu", " ");
     let gzip = ("Content-Encoding", "gzip");
-    let long = format!("[{}]", vec![good.trim_matches(['[', ']']); 12_000].join(","));
+    let large = format!("[{}]", vec![good.trim_matches(['[', ']']); 12_000].join(","));
     let bomb = gzipped(&" ".repeat(10_000_000));
     let other = [("Authorization", "Bearer other")];
     let table: [Wrong<'_>; 13] = [
@@ -309,7 +309,7 @@ fn an_invalid_request_is_rejected_as_a_whole() {
         (
             "/logs/v1/singles",
             &[KEY],
-            long.into(),
+            large.into(),
             413,
             "request body too large: it must be smaller than 2000000 bytes",
         ),
