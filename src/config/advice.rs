@@ -83,7 +83,7 @@ pub(super) fn integrations(reader: &mut ConfigReader, located: &[LocatedIntegrat
         let mut before = located.iter().take(index).filter(is_running);
         if let Some(first) = before.find(|first| accepts_all_of(first.integration, integration)) {
             let message = format!(
-                "{} is never asked: {}, on line {}, accepts all that it does",
+                "{} matches no finding: {}, on line {}, matches all of them first",
                 quote(&integration.name),
                 quote(&first.integration.name),
                 first.integration.line
@@ -98,10 +98,10 @@ pub(super) fn integrations(reader: &mut ConfigReader, located: &[LocatedIntegrat
             && integration.rate_limit.is_none();
         if unbounded && fields {
             let message = format!(
-                "every finding of {} leaves as an object with keys (`ua_…`) that clients choose",
+                "every finding of {} is sent as an object with keys (`ua_…`) that clients choose",
                 integration.kind.name()
             );
-            problems.add(Code::DynamicFields, *at, path, message, "a store indexes some thousand fields: filter or limit them, or say `coralogix: {text: string}`");
+            problems.add(Code::DynamicFields, *at, path, message, "a store indexes some thousand fields: filter or limit them, or set `coralogix: {text: string}`");
         }
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn check(pattern: &str, ast: &Ast, purpose: Purpose, style: ScalarSty
     let message = format!("the pattern contains {}", names(controls));
     add(Code::PatternControl, controls, message, instead_of_control(controls, style));
     let message = format!("the pattern contains {}, which cannot be seen", names(invisible));
-    add(Code::PatternInvisible, invisible, message, "remove it, or type a blank in its place");
+    add(Code::PatternInvisible, invisible, message, "remove it, or replace it by a blank");
     let of_whole = blanks.first().is_some_and(|blank| at(blank) == 0)
         || blanks.last().is_some_and(|blank| end(blank) == pattern.len());
     let part = if of_whole { "the pattern" } else { "an alternative of the pattern" };

@@ -167,7 +167,7 @@ pub(super) fn parse_data_value(problems: &mut Problems, member: &YamlMember) -> 
         YamlValue::Invalid => return None,
         _ => {
             let message = format!("expected a text, found {}", describe_node(&member.node));
-            let help = format!("write `{}: |` and indent what is below it", member.key);
+            let help = format!("write `{}: |` and indent the lines below it", member.key);
             problems.add(Code::DataNotText, member.node.at, &path, message, help);
             return None;
         }

@@ -182,7 +182,7 @@ fn report_unknown_names(
     for (name, at) in names.iter().filter(|_| valid) {
         if !drafts.iter().any(|draft| draft.integration.name == *name) {
             let known: Vec<_> = drafts.iter().map(|draft| quote(&draft.integration.name)).collect();
-            let message = format!("no integration is called {}", quote(name));
+            let message = format!("no integration has the name {}", quote(name));
             // `detections-2` is not a misspelt `detections-1`.
             let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
             let names = drafts.iter().map(|draft| draft.integration.name.as_str());
@@ -224,7 +224,7 @@ fn choose_target(problems: &mut Problems, draft: IntegrationDraft, used: &UsedIn
             at,
             &path,
             message,
-            "say so in section `rate-limit`: `{period: 1s}`",
+            "state it in the section `rate-limit`: `{period: 1s}`",
         );
     }
     if let (Some(ShapeMismatch { at, path, shape }), true) = (target.shape_mismatch, integration.applies) {

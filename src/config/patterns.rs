@@ -208,7 +208,7 @@ fn parser_problem(found: &ast::Error) -> PatternProblem {
                 "{} `{at}…)` is not supported",
                 if at.contains('<') { "look-behind" } else { "look-ahead" }
             ),
-            "what must not occur is said by `entity-no-match` or `rules-no-match`",
+            "use `entity-no-match` or `rules-no-match` to exclude matches",
         ),
         (ast::ErrorKind::UnsupportedBackreference, r"\0") => (
             Code::JavaPattern,
@@ -218,7 +218,7 @@ fn parser_problem(found: &ast::Error) -> PatternProblem {
         (ast::ErrorKind::UnsupportedBackreference, at) => (
             Code::JavaPattern,
             format!("the back-reference `{at}` is not supported"),
-            "write out what it repeats",
+            "repeat the pattern of the group",
         ),
         (ast::ErrorKind::FlagUnrecognized, ">") if before.ends_with("(?") => (
             Code::JavaPattern,
@@ -242,7 +242,7 @@ fn help_for_escape(escape: &str) -> &'static str {
         r"\Q" | r"\E" => r"instead of `\Q…\E` put a backslash before each special character",
         r"\Z" => r"`$` or `\z` is the end of the text",
         r"\G" => "a search here has no previous match; `^` is the beginning of the text",
-        r"\k" => "back-references are not supported; write out what it repeats",
+        r"\k" => "back-references are not supported; repeat the pattern of the group",
         r"\h" => r"write `[ \t]`",
         r"\R" => r"write `\r?\n`",
         r"\e" | r"\c" => r"write the character's number as `\x{…}`",

@@ -275,7 +275,7 @@ fn syntax_problem(text: &str, origin: Origin, error: &ScanError) -> YamlProblem 
     let message = format!("not valid YAML: {reason}");
     // The usual cause is a pattern such as `^system:`.
     let help = if reason.contains("mapping values") {
-        "a value that ends with `:` or holds `: ` needs quotes; else check the indentation"
+        "a value that ends with `:` or contains `: ` needs quotes; else check the indentation"
     } else {
         "check the indentation and the quotes on this line and the one before"
     };
