@@ -10,6 +10,8 @@
 //! mistake at once. The plugin therefore looks through the instance's own list of properties
 //! ([`Instance::properties`]), and only where that structure proves to be the one declared here.
 
+#![expect(unsafe_code, reason = "Fluent Bit's interface is in C")]
+
 use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::offset_of;

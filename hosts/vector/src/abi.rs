@@ -6,6 +6,8 @@
 //! A [`Table`] is read on Lua's own stack. Through mlua's safe interface each value takes a reference and a protected
 //! call, which made the table way slower than a script in Lua.
 
+#![expect(unsafe_code, reason = "Lua's interface is in C")]
+
 use std::ffi::c_int;
 use std::slice;
 

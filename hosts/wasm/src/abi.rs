@@ -2,6 +2,8 @@
 //!
 //! The only room with `unsafe`. A WebAssembly instance has one thread, so its state is thread-local.
 
+#![expect(unsafe_code, reason = "WASI and Fluent Bit pass pointers")]
+
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::{ptr, slice};
