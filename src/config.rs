@@ -41,6 +41,9 @@ mod variables;
 #[cfg(feature = "compile")]
 mod yaml;
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 

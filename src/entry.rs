@@ -9,6 +9,9 @@ mod json;
 mod msgpack;
 mod truncate;
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::config::{Severity, TextForm};
 use crate::record::{Body, Document, Encoding, Event};
 

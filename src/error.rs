@@ -5,6 +5,8 @@
 
 mod code;
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
 use core::fmt;
 
 pub use code::Code;

@@ -3,6 +3,7 @@
 //! Keys are accepted in either spelling (`short-doc`, `short_doc`) and in any order. Of two duplicate keys the first
 //! counts.
 
+use alloc::string::String;
 use core::fmt::Write as _;
 
 use crate::record::{Encoding, Number, Str, Value, is_ascii, utf8};

@@ -5,6 +5,8 @@
 //! can fail and reports every mistake at once. Running it cannot fail and cannot panic.
 
 #![forbid(unsafe_code)]
+// The compiler thus rejects files, clocks, threads, the environment and output.
+#![cfg_attr(not(test), no_std)]
 // Tests may fail loudly.
 #![cfg_attr(
     not(test),
@@ -16,10 +18,16 @@
         clippy::indexing_slicing,     // an index out of range panics
         clippy::string_slice,         // and so does a slice within a character
         clippy::arithmetic_side_effects, // and an overflow in a debug build
-        clippy::print_stdout,         // the engine has no output of its own
-        clippy::print_stderr,         // nor a log
     )
 )]
+
+#[cfg(not(any(feature = "compile", feature = "tables")))]
+compile_error!(
+    "enable the feature `compile` or `tables`: a filter is built from a configuration or from its tables"
+);
+
+#[macro_use]
+extern crate alloc;
 
 #[cfg(feature = "tables")]
 mod baked;

@@ -14,6 +14,10 @@ mod literal;
 #[cfg(feature = "tables")]
 pub(crate) mod table;
 
+#[cfg(feature = "compile")]
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{ControlFlow, Range};
 
@@ -41,7 +45,7 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl core::error::Error for BuildError {}
 
 /// A pattern that reports whether it matches.
 pub(crate) enum PatternTest {
@@ -161,7 +165,7 @@ impl PatternSet {
 /// Time differs from machine to machine, so it is no measure of them.
 #[cfg(test)]
 pub(crate) mod work {
-    use std::cell::Cell;
+    use core::cell::Cell;
 
     thread_local! {
         static SEARCHED: Cell<usize> = const { Cell::new(0) };

@@ -6,6 +6,10 @@
 //! Each encoding has one reader that contains its grammar ([`json`], [`msgpack`]). Everything else is built on their
 //! tokens: members, documents, duplicate keys, encoders.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 mod document;
 mod duplicates;
 mod error;

@@ -3,6 +3,8 @@
 //! They balance: records + batch items = kept + dropped + suppressed + passed + batches. Entries that the filter adds
 //! (summaries, count reports) are counted separately.
 
+use alloc::vec::Vec;
+
 use crate::finding::Kind;
 
 macro_rules! reasons {

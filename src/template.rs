@@ -2,6 +2,10 @@
 //!
 //! A template is parsed while the configuration is read. Rendering cannot fail.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::finding::Field;
 
 /// A parsed template.

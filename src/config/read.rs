@@ -1,5 +1,9 @@
 //! Reads a configuration: the filter's own document and its sections.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use saphyr_parser::ScalarStyle;
 
 use super::advice;

@@ -1,5 +1,7 @@
 //! The JSON encoder.
 
+use alloc::string::ToString as _;
+
 use super::{CallbackOut, Entry, LengthCounter, OWN_KEY, Out};
 use crate::config::TextForm;
 use crate::record::{

@@ -9,6 +9,10 @@
 //! An explanation contains no value that `redact` overwrites: fields and matched texts are redacted by the rules of
 //! their field, the limiter key by all rules.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
 use crate::finding::{Field, Fields, Instant, Kind, MatchInput};

@@ -1,6 +1,11 @@
 //! Names and labels of an entry, and the sample that a summary contains.
 //! They are texts of a finding's fields, redacted and truncated to the length of a label.
 
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
 use memchr::memchr;
 
 use super::shape::Shaper;

@@ -1,5 +1,9 @@
 //! Builds entries: their time, summary and report texts, and body changes.
 
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
+
 use super::labels::{self, LabelBuffers, LabelSource, Namer};
 use super::{CompiledIntegration, IntegrationRef, PendingMeta, SuppressedSample};
 use crate::config::{Config, Guard, KeyStyle, Severity, Shape, TextForm};

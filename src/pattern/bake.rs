@@ -1,6 +1,8 @@
 //! Writes the tables that [`table`](super::table) reads.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense, regex};
 use regex_automata::nfa::thompson;
@@ -74,7 +76,7 @@ impl TableLayout {
         let mut reached: BTreeMap<StateID, Vec<StateID>> = BTreeMap::new();
         let mut pending = starts.clone();
         while let Some(state) = pending.pop() {
-            if let std::collections::btree_map::Entry::Vacant(vacant) = reached.entry(state) {
+            if let alloc::collections::btree_map::Entry::Vacant(vacant) = reached.entry(state) {
                 let row: Vec<StateID> = SYMBOLS.map(|symbol| next(state, symbol)).collect();
                 pending.extend(&row);
                 vacant.insert(row);

@@ -1,5 +1,8 @@
 //! Compiles patterns when a filter is built.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use regex_automata::meta::{self, Cache, Config};
 use regex_automata::{Input, MatchKind};
 

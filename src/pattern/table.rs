@@ -19,6 +19,8 @@
 //! The last column is the text's edge. State 0 is dead; the matching states come next. A state matches one byte late, so
 //! that the automaton has read the byte after a match.
 
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
 use core::ops::{ControlFlow, Range};
 
 use super::literal::LiteralSet;

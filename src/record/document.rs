@@ -3,7 +3,9 @@
 //! The few bodies that have to change are read into a document, edited while or after reading, and written in the
 //! host's encoding.
 
-use std::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
 use super::token::read_bytes;
 use super::{Number, Reader, Str, Token, plain_length};

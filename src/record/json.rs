@@ -3,6 +3,9 @@
 //! It checks the full grammar, because bodies are copied into entries unchanged and Coralogix would drop text that a
 //! lenient reader accepts. It uses a stack of [`MAX_DEPTH`] bits, never recursion.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use memchr::memchr;
 
 use super::document::char_prefix;

@@ -1,7 +1,9 @@
 //! Tokens, and values of single members: the output of both readers.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
-use std::borrow::Cow;
 
 use super::document::{REMARK, char_prefix, original_length};
 use super::{SyntaxError, json};

@@ -1,5 +1,8 @@
 //! `cargo xtask lint`: everything that is checked without running the code.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use crate::policy;
 use crate::shell::{Done, cargo, read, run as sh};
 use crate::vector;
@@ -14,6 +17,7 @@ pub fn run(_: &[String]) -> Done {
         sh(&mut cargo(&["fmt", "--manifest-path", &manifest, "--check"]))?;
     }
     sh(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
+    no_std()?;
     vector::lint()?;
     wasm::lint()?;
     document(&[
@@ -30,6 +34,28 @@ pub fn run(_: &[String]) -> Done {
     policy::check()?;
     deny()
 }
+
+/// Checks that the engine builds without the standard library, with every set of features that a host uses.
+///
+/// `#![no_std]` rejects a use in the engine itself. On a target that has no standard library, where it is installed
+/// (`rustup target add x86_64-unknown-none`), the dependencies cannot use it either.
+fn no_std() -> Done {
+    let sysroot = read(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
+    let installed = sysroot.join("lib/rustlib").join(BARE).exists();
+    for features in ["tables", "compile", "bake,msgpack"] {
+        let mut check = cargo(&["clippy", "--package", "kaudit-filter", "--locked", "--no-default-features"]);
+        check.args(["--features", features]);
+        if installed {
+            check.args(["--target", BARE]);
+        }
+        sh(check.args(["--", "--deny", "warnings"]))?;
+    }
+    Ok(())
+}
+
+/// A target without a standard library.
+const BARE: &str = "x86_64-unknown-none";
 
 const PRIVATE: &str = "--document-private-items";
 
