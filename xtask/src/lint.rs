@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::cycles;
 use crate::policy;
 use crate::shell::{Done, cargo, read, run as sh};
 use crate::vector;
@@ -18,6 +19,7 @@ pub fn run(_: &[String]) -> Done {
     }
     sh(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
     no_std()?;
+    cycles::run(&[])?;
     vector::lint()?;
     wasm::lint()?;
     document(&[
