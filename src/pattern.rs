@@ -10,7 +10,11 @@
 pub(crate) mod bake;
 #[cfg(feature = "compile")]
 mod compile;
+#[cfg(feature = "tables")]
+mod dfa;
 mod literal;
+#[cfg(feature = "compile")]
+mod regex;
 #[cfg(feature = "tables")]
 pub(crate) mod table;
 
@@ -22,8 +26,10 @@ use core::fmt;
 use core::ops::{ControlFlow, Range};
 
 #[cfg(feature = "compile")]
-pub(crate) use compile::{PatternCompiler, set, single};
+pub(crate) use compile::PatternCompiler;
 use literal::LiteralSet;
+#[cfg(feature = "compile")]
+pub(crate) use regex::{set, single};
 
 /// Supplies the patterns of a filter under construction.
 pub(crate) trait PatternSource {
@@ -51,9 +57,9 @@ impl core::error::Error for BuildError {}
 pub(crate) enum PatternTest {
     Literals(LiteralSet),
     #[cfg(feature = "compile")]
-    Compiled(compile::Regex),
+    Compiled(regex::Regex),
     #[cfg(feature = "tables")]
-    Table(table::Dfa),
+    Table(dfa::Dfa),
 }
 
 impl PatternTest {
@@ -71,9 +77,9 @@ impl PatternTest {
 /// A pattern that reports the ranges of its matches.
 pub(crate) enum PatternFinder {
     #[cfg(feature = "compile")]
-    Compiled(compile::Regex),
+    Compiled(regex::Regex),
     #[cfg(feature = "tables")]
-    Table(table::DfaPair),
+    Table(dfa::DfaPair),
 }
 
 impl PatternFinder {
@@ -137,9 +143,9 @@ struct OtherPatterns {
 
 enum Automaton {
     #[cfg(feature = "compile")]
-    Compiled(Box<compile::CompiledSet>),
+    Compiled(Box<regex::CompiledSet>),
     #[cfg(feature = "tables")]
-    Table(table::TableSet),
+    Table(dfa::TableSet),
 }
 
 impl PatternSet {

@@ -2,7 +2,8 @@
 
 use alloc::string::ToString as _;
 
-use super::{CallbackOut, Entry, LengthCounter, OWN_KEY, Out};
+use super::out::{CallbackOut, LengthCounter, Out};
+use super::{Entry, OWN_KEY};
 use crate::config::TextForm;
 use crate::record::{
     Body, BodyView, Encoding, Event, JsonPart, JsonString, Number, REMARK, Record, is_plain, original_length,

@@ -10,8 +10,9 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 
-use super::compile::{PatternCompiler, SIZE_LIMIT};
+use super::compile::PatternCompiler;
 use super::literal::LiteralSet;
+use super::regex::SIZE_LIMIT;
 use super::table::{AUTOMATON, LITERALS};
 use super::{BuildError, PatternFinder, PatternSet, PatternSource, PatternTest};
 
