@@ -12,7 +12,7 @@ use mlua::ffi::{
     lua_rawlen, lua_rawset, lua_rawseti, lua_settop, lua_toboolean, lua_tolstring, lua_tonumber, lua_type,
 };
 
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 const SOURCE: &str = include_str!("job.lua");
 
