@@ -176,7 +176,7 @@ impl MatchInput<'_> {
 
 /// The known fields of one finding. The default is an empty set.
 #[derive(Clone, Copy, Default)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     slots: [Value<'a>; Field::ALL.len()],
     /// Whether all strings of the record are known to be UTF-8.
     is_utf8: bool,

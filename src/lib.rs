@@ -48,7 +48,7 @@ mod redact;
 mod severity;
 mod source;
 pub mod stats;
-pub mod template;
+mod template;
 mod time;
 
 #[cfg(feature = "bake")]

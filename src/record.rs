@@ -35,8 +35,8 @@ pub use read::Body;
 pub(crate) use read::BodyView;
 pub(crate) use remark::{REMARK, char_prefix, original_length, remark};
 pub(crate) use simd::{is_ascii, is_plain, plain_length};
-pub(crate) use token::{MemberVisitor, utf8};
-pub use token::{Reader, Str, Token, Value};
+pub(crate) use token::{MemberVisitor, Reader, Token, utf8};
+pub use token::{Str, Value};
 
 /// The key under which the filter adds its own data to a text.
 pub const OWN_KEY: &str = "kaudit_filter";

@@ -36,6 +36,7 @@ pub enum Placeholder {
 
 /// A syntax error in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TemplateError {
     /// The offset of the error in the template, in bytes.
     pub offset: usize,

@@ -25,6 +25,7 @@ use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// The result of [`read`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReadResult {
     /// The configuration; present exactly if there is no error.
     pub config: Option<Config>,
@@ -71,6 +72,7 @@ pub(super) fn read_inline_document(text: &str) -> ReadResult {
 
 /// The result of [`check`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CheckResult {
     /// The number of configurations in the file.
     pub configurations: usize,

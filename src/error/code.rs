@@ -29,6 +29,7 @@ macro_rules! codes {
         /// The kind of a [`super::Diagnostic`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
+        #[non_exhaustive]
         pub enum Code {
             $(#[doc = $title] $variant,)*
         }

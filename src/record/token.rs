@@ -45,22 +45,6 @@ pub trait Reader<'a> {
     /// # Errors
     /// The encoding is invalid.
     fn next(&mut self) -> Result<Option<Token<'a>>, SyntaxError>;
-
-    /// Skips the innermost map or list, which the last token began, and checks it.
-    ///
-    /// # Errors
-    /// As [`Reader::next`].
-    fn skip(&mut self) -> Result<(), SyntaxError> {
-        let mut depth = 1_usize;
-        while depth > 0 {
-            match self.next()? {
-                Some(Token::Map | Token::List) => depth = depth.saturating_add(1),
-                Some(Token::End) | None => depth = depth.saturating_sub(1),
-                Some(_) => (),
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Reads the list that the last token began, if all its elements are bytes.
