@@ -3,8 +3,8 @@
 //! One scan reads the members of a record, checks the whole body and copies nothing. A body that has to change
 //! (redaction, truncation, another encoding) is read a second time, into a [`Document`].
 //!
-//! Each encoding has one reader that contains its grammar ([`json`], [`msgpack`]). Everything else is built on their
-//! tokens: members, documents, duplicate keys, encoders. The methods of a [`Record`] that read it are in [`read`].
+//! Each encoding has one reader that contains its grammar (`json`, `msgpack`). Everything else is built on their
+//! tokens: members, documents, duplicate keys, encoders. The methods of a [`Record`] that read it are in `read`.
 
 mod document;
 mod duplicates;

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// the instances.
 const SHORT_NANOS: u64 = 20_000_000;
 
-/// Measures the part of an [`Instance::count`] that the agent spends in the plugin.
+/// Measures the part of an [`Instance::count`](crate::Instance::count) that the agent spends in the plugin.
 #[derive(Debug, Default)]
 pub struct Timer {
     nanos: u64,

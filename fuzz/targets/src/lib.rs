@@ -3,7 +3,7 @@
 //!
 //! The programs in `fuzz/` call them with inputs of libFuzzer's; `tests/corpora.rs` calls them with the files of
 //! `fuzz/corpus/`. An input begins with bytes that select a configuration and a form; `json-sequence` and `text` accept
-//! a sign for repetition, so that a small file makes a large record (see [`expand()`](expand::expand)).
+//! a sign for repetition, so that a small file makes a large record (see `expand`).
 
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a target panics where a property does not hold")]
