@@ -41,9 +41,12 @@ mod variables;
 #[cfg(feature = "compile")]
 mod yaml;
 
-use crate::finding::{Category, Confidence, Etype, Kind};
-use crate::template::Template;
+use alloc::string::String;
+use alloc::vec::Vec;
 
+use crate::finding::{Category, Confidence, Etype, Kind};
+
+pub use crate::template::{Template, TemplateError};
 pub(crate) use look_in::ANY_OBJECT;
 pub use look_in::LOOK_IN;
 
@@ -61,6 +64,7 @@ pub use read::{
 /// A checked configuration.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Config {
     /// Names, shape and key style of entries.
     pub coralogix: Coralogix,
@@ -86,6 +90,7 @@ pub struct Config {
 /// Section `coralogix`: the names and the shape of entries.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Coralogix {
     /// `application-name`; default `{cluster|kaudit}`.
     pub application_name: Template,
@@ -162,6 +167,7 @@ impl Severity {
 /// One row of `severity`: it matches if every clause that is given matches.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct SeverityRow {
     /// `type`: the kinds of finding; empty: any.
     pub kinds: Vec<Kind>,
@@ -186,6 +192,7 @@ pub struct SeverityRow {
 /// Section `guard`: repairs or drops findings that Coralogix would silently drop.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Guard {
     /// `max-age`, milliseconds; default 24 h, 1 s to 3650 d.
     pub max_age_ms: i64,
@@ -211,6 +218,7 @@ pub enum OnStale {
 /// Section `rate-limit`: defaults of rate limits, and bounds of their state.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct RateLimits {
     /// `period`, nanoseconds; default 1 s, 1 ms to 1 d.
     /// The period of a limit without one: `rate-limit: 10` means ten in this period.
@@ -259,6 +267,7 @@ pub enum Unrecognised {
 /// One item of `redact`.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Redaction {
     /// `field`: the name in either spelling.
     /// A nested field's keys are joined by `.`, `-` or `_`. The same name inside a detection's `context` is redacted as
@@ -274,6 +283,7 @@ pub struct Redaction {
 /// One item of kAudit's list of integrations.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Integration {
     /// `name`, or the type and the number in the list: `detections-1`.
     pub name: String,
@@ -312,6 +322,7 @@ pub struct RateLimit {
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the names are kAudit's own, described in the option table")]
+#[non_exhaustive]
 pub struct DataFilter {
     pub etype: Vec<Etype>,
     pub category: Vec<Category>,
@@ -352,6 +363,21 @@ impl By {
             Self::Entity => "entity",
             Self::Rule => "rule",
             Self::Cluster => "cluster",
+        }
+    }
+}
+
+impl Integration {
+    /// Creates an integration that applies, accepts every finding of a kind, and has no limit.
+    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            stopped: false,
+            applies: true,
+            rate_limit: None,
+            filter: DataFilter::default(),
+            line: 0,
         }
     }
 }

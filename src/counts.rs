@@ -5,7 +5,9 @@
 //! The table is bounded. If it is full, selections with new dimensions are counted together under the hour of their
 //! arrival, so that the sum stays right. A count takes at most `COUNT` bytes until it is sent (`tests/allocations.rs`).
 
-use std::collections::BTreeMap;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::digest::{Digest, DigestMap, Secret};
 use crate::time::Time;

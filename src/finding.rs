@@ -3,6 +3,7 @@
 //! Keys are accepted in either spelling (`short-doc`, `short_doc`) and in any order. Of two duplicate keys the first
 //! counts.
 
+use alloc::string::String;
 use core::fmt::Write as _;
 
 use crate::record::{Encoding, Number, Str, Value, is_ascii, utf8};
@@ -175,7 +176,7 @@ impl MatchInput<'_> {
 
 /// The known fields of one finding. The default is an empty set.
 #[derive(Clone, Copy, Default)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     slots: [Value<'a>; Field::ALL.len()],
     /// Whether all strings of the record are known to be UTF-8.
     is_utf8: bool,

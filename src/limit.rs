@@ -9,7 +9,10 @@
 //! used. So a million keys take at most 75 MB. A key with suppressed findings takes more until its summary is sent: see
 //! `PENDING` in `tests/allocations.rs`.
 
-use std::collections::VecDeque;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::config::{By, RateLimit};
 use crate::digest::{Digest, DigestMap, Secret};

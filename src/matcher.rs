@@ -8,6 +8,10 @@
 
 #![expect(clippy::inline_always, reason = "runs once for each finding, measured")]
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::config::{DataFilter, Integration};
 use crate::finding::{Category, Confidence, Etype, Kind, MatchInput};
 use crate::pattern::{self, BuildError, PatternSource};

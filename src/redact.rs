@@ -8,8 +8,10 @@
 //! times. If it only occurs in a resolved text, the whole text is overwritten. A list of bytes is read as the text that
 //! the bytes encode.
 
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::ops::ControlFlow;
-use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 use memchr::{memchr_iter, memchr2, memchr3};

@@ -10,6 +10,10 @@
 mod keys;
 mod text;
 
+use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
 use memchr::{memchr, memchr2_iter};
 
 use crate::config::ANY_OBJECT;

@@ -3,6 +3,8 @@
 //! They balance: records + batch items = kept + dropped + suppressed + passed + batches. Entries that the filter adds
 //! (summaries, count reports) are counted separately.
 
+use alloc::vec::Vec;
+
 use crate::finding::Kind;
 
 macro_rules! reasons {
@@ -10,6 +12,7 @@ macro_rules! reasons {
         /// The reason why a record was dropped.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
+        #[non_exhaustive]
         pub enum Reason {
             $(#[doc = $help] $variant,)*
         }
@@ -48,6 +51,7 @@ reasons! {
 
 /// The counters of one filter since it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Records received.
     pub records: u64,

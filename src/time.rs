@@ -1,5 +1,7 @@
 //! Instants, kAudit's spelling of them, and the parser of time fields.
 
+use alloc::string::String;
+
 /// A point in time: nanoseconds since 1970 (UTC).
 ///
 /// The range is 1677 to 2262. A `Time` is always an argument, never read from a clock.

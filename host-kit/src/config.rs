@@ -75,7 +75,7 @@ impl<D> fmt::Debug for ConfigFile<D> {
 /// # Errors
 /// There are mistakes: a line for each.
 pub fn accept(reading: ReadResult, line: impl Fn(&Diagnostic) -> String) -> Accepted {
-    let ReadResult { config, diagnostics } = reading;
+    let ReadResult { config, diagnostics, .. } = reading;
     let of_level =
         |level| diagnostics.iter().filter(|one| one.level() == level).map(&line).collect::<Vec<_>>();
     config.map(|config| (config, of_level(Level::Warning))).ok_or_else(|| of_level(Level::Error))

@@ -6,6 +6,8 @@
 //! the two are equal or the first matches every text. Inclusion of regular languages is not computed, as its answer
 //! could not be explained to the user.
 
+use alloc::string::String;
+
 use super::problems::{Problems, SourceSpan, quote};
 use super::read::ConfigReader;
 use super::section::Section;

@@ -5,9 +5,12 @@
 //! are examined instead of the text, so that white space that `(?x)` ignores, and `[ ]`, `\x20` or `\"`, which are
 //! intended, are not reported.
 
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::ops::Range;
-use std::collections::BTreeMap;
 
 use regex_syntax::ast::{self, AssertionKind, Ast, ClassSetItem, Literal, LiteralKind};
 use saphyr_parser::ScalarStyle;

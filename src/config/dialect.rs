@@ -3,6 +3,8 @@
 //! A configuration is a key of a `ConfigMap`, the bare list of that key, or the filter's own document. Only the keys
 //! that distinguish the dialects are examined here.
 
+use alloc::vec::Vec;
+
 use super::problems::{Problems, SourceSpan, quote};
 use super::section::describe_node;
 use super::yaml::{self, Node, Origin, YamlDocument, YamlMember, YamlValue};

@@ -4,6 +4,9 @@
 //! Decision: the result is offered only if the reader then finds no structural error; an ambiguous text gets the
 //! ordinary errors.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::iter::once;
 
 use super::dialect::{LIST_KEY, OWN_KEY};

@@ -3,6 +3,10 @@
 //! They are converted to the filter's own document and read like any other, so that they have the same meaning and the
 //! same errors. The document has one integration of each type: an option applies to every type that has it.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::Shape;
 use super::problems::quote;
 use super::read::{ReadResult, read_inline_document};

@@ -1,6 +1,9 @@
 //! Reads kAudit's list of integrations and selects those the filter replaces.
 
-use std::collections::HashMap;
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::advice::{self, LocatedIntegration};
 use super::patterns::Purpose;
@@ -94,7 +97,7 @@ fn draft(
     reader: &mut ConfigReader,
     index: usize,
     item: &Node,
-    reference_values: &HashMap<&str, &Node>,
+    reference_values: &BTreeMap<&str, &Node>,
     defaults: &IntegrationDefaults<'_>,
 ) -> Option<IntegrationDraft> {
     // An item that contains only the values of references is not an integration.
@@ -156,7 +159,7 @@ fn filter(reader: &mut ConfigReader, integration: &Section<'_>, kind: Option<Kin
 }
 
 fn report_equal_names(problems: &mut Problems, drafts: &[IntegrationDraft]) {
-    let mut seen = HashMap::new();
+    let mut seen = BTreeMap::new();
     for IntegrationDraft { path, integration, at, .. } in drafts {
         let path = &format!("{path}.name");
         if let Some(first) = seen.insert(integration.name.as_str(), integration.line) {

@@ -3,6 +3,10 @@
 //! It applies to records that are not findings themselves. The default list is written once, in a macro call. The
 //! engine's default, the option table, the schema and the manifest derive from it.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 #[cfg(feature = "compile")]
 use super::options;
 #[cfg(feature = "compile")]

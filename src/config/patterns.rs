@@ -4,6 +4,9 @@
 //! differently; each such case has its own message. Decision: the syntax tree is examined instead of the text, so that
 //! `[++]` is not reported as a possessive quantifier.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::ops::Range;
 

@@ -1,5 +1,8 @@
 //! Collects all diagnostics of a configuration, each with its position.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use crate::error::{Code, Diagnostic, Level};

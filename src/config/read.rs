@@ -1,5 +1,9 @@
 //! Reads a configuration: the filter's own document and its sections.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use saphyr_parser::ScalarStyle;
 
 use super::advice;
@@ -21,6 +25,7 @@ use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// The result of [`read`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReadResult {
     /// The configuration; present exactly if there is no error.
     pub config: Option<Config>,
@@ -67,6 +72,7 @@ pub(super) fn read_inline_document(text: &str) -> ReadResult {
 
 /// The result of [`check`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CheckResult {
     /// The number of configurations in the file.
     pub configurations: usize,

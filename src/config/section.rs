@@ -1,5 +1,9 @@
 //! Reads a map against the option table: known keys and typed values.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use saphyr_parser::ScalarStyle;
 
 use super::options;

@@ -2,7 +2,9 @@
 //!
 //! Most values of a target are or may be secrets, so messages repeat only numbers and booleans.
 
-use std::collections::HashMap;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::advice;
 use super::endpoint::{self, Endpoint};
@@ -47,8 +49,8 @@ pub(super) struct LimitWithoutPeriod {
 }
 
 /// Collects the values of references, `val-…`, in all documents.
-pub(super) fn reference_values<'n>(scopes: &[&'n Node]) -> HashMap<&'n str, &'n Node> {
-    let mut reference_values = HashMap::new();
+pub(super) fn reference_values<'n>(scopes: &[&'n Node]) -> BTreeMap<&'n str, &'n Node> {
+    let mut reference_values = BTreeMap::new();
     let mut rest: Vec<&Node> = scopes.to_vec();
     while let Some(node) = rest.pop() {
         match &node.value {
@@ -71,7 +73,7 @@ pub(super) fn reference_values<'n>(scopes: &[&'n Node]) -> HashMap<&'n str, &'n 
 pub(super) fn read(
     problems: &mut Problems,
     integration: &Section<'_>,
-    reference_values: &HashMap<&str, &Node>,
+    reference_values: &BTreeMap<&str, &Node>,
     defaults: &IntegrationDefaults<'_>,
 ) -> Vec<Target> {
     let Some(field) = integration.get("target") else { return Vec::new() };
@@ -153,7 +155,7 @@ fn resolve<'n>(
     problems: &mut Problems,
     path: &str,
     field: SectionField<'n>,
-    reference_values: &HashMap<&str, &'n Node>,
+    reference_values: &BTreeMap<&str, &'n Node>,
 ) -> Option<SectionField<'n>> {
     let Some(key) = field.key.strip_prefix("ref/") else {
         if let YamlValue::Scalar(scalar) = &field.node.value {

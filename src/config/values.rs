@@ -2,6 +2,7 @@
 //!
 //! `None` means that the value is not allowed.
 
+use alloc::string::String;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 

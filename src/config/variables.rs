@@ -2,8 +2,9 @@
 //!
 //! The filter substitutes none: a value is used as it is written.
 
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::string::String;
 use core::ops::Range;
-use std::borrow::Cow;
 
 /// The help for a reference.
 pub(super) const HELP: &str = "write the value, or render the file first, for example with `envsubst`";

@@ -4,8 +4,11 @@
 //! nesting, large texts. Decision: saphyr's events instead of a deserialiser, because they have positions and the style
 //! of a scalar: the quotes of a pattern determine the meaning of its backslashes.
 
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
-use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
@@ -299,7 +302,7 @@ struct TreeBuilder<'t> {
 /// A list or map whose end was not reached.
 enum OpenContainer {
     List(Vec<Node>),
-    Map { members: Vec<YamlMember>, key: PendingKey, seen: HashMap<String, usize> },
+    Map { members: Vec<YamlMember>, key: PendingKey, seen: BTreeMap<String, usize> },
 }
 
 /// The key whose value comes next.
@@ -338,7 +341,7 @@ impl<'t> TreeBuilder<'t> {
                 self.refuse_anchor_and_tag(at, anchor, tag.is_some());
                 self.open(
                     at,
-                    OpenContainer::Map { members: Vec::new(), key: PendingKey::None, seen: HashMap::new() },
+                    OpenContainer::Map { members: Vec::new(), key: PendingKey::None, seen: BTreeMap::new() },
                 )?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
@@ -486,7 +489,7 @@ impl<'t> TreeBuilder<'t> {
 /// Converts a node to a key, and returns the problem if it is not valid.
 fn read_key(
     node: Node,
-    seen: &mut HashMap<String, usize>,
+    seen: &mut BTreeMap<String, usize>,
 ) -> (PendingKey, Option<(Code, String, &'static str)>) {
     let YamlValue::Scalar(Scalar { text, .. }) = node.value else {
         let problem = (

@@ -9,6 +9,9 @@
 //! while it is written. A document of its events took up to 60 times the memory of the record, and each attempt copied
 //! it: a record above the maximum cost up to ten times one below it.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use super::{Entry, json};
 use crate::config::TextForm;
 use crate::record::{

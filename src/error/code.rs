@@ -2,13 +2,34 @@
 //!
 //! A number is never reused, also not after its removal: scripts and notes refer to it.
 
-use super::Level;
+/// The severity of a [`Diagnostic`](super::Diagnostic).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Useful when the configuration is edited; only `check` reports it.
+    Advice,
+    /// Valid, but probably a mistake.
+    Warning,
+    /// The configuration cannot be used.
+    Error,
+}
+
+impl Level {
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Advice => "advice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
 
 macro_rules! codes {
     ($($variant:ident $label:literal $level:ident $title:literal $explanation:literal;)*) => {
         /// The kind of a [`super::Diagnostic`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
+        #[non_exhaustive]
         pub enum Code {
             $(#[doc = $title] $variant,)*
         }

@@ -9,6 +9,10 @@
 //! An explanation contains no value that `redact` overwrites: fields and matched texts are redacted by the rules of
 //! their field, the limiter key by all rules.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
 use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
@@ -26,6 +30,7 @@ use super::{Filter, Judge, Verdict};
 
 /// The outcome of a record, and the reasons for it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Explanation {
     /// What the record is.
     pub recognised: Recognised,
@@ -75,6 +80,7 @@ pub enum Recognised {
 
 /// An integration, and the result of matching the finding against it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Step {
     /// The index in the list of integrations.
     pub index: usize,
@@ -109,6 +115,7 @@ pub enum MatchResult {
 
 /// A clause of a data filter that was checked.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Clause {
     /// The clause's name in the configuration, which is also the reason of drops.
     pub name: &'static str,
@@ -125,6 +132,7 @@ pub struct Clause {
 
 /// The state of a rate limit when it was applied to a finding.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LimitCheck {
     /// The number of findings allowed in a period.
     pub limit: u32,
@@ -144,6 +152,7 @@ pub struct LimitCheck {
 
 /// The row of the severity table that matched.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SeverityMatch {
     /// The severity of the row.
     pub severity: Severity,

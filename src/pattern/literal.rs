@@ -6,8 +6,9 @@
 
 #![expect(clippy::inline_always, reason = "each finding's entity comes by here, measured")]
 
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
-use std::borrow::Cow;
 
 /// The maximum number of unanchored literals.
 ///

@@ -5,7 +5,10 @@
 //!
 //! Of two duplicate keys the first counts, as in [`Fields`](crate::finding::Fields).
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+#[cfg(feature = "msgpack")]
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 
 use super::{MAX_DEPTH, Reader, SyntaxError, Token};
 

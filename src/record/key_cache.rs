@@ -12,6 +12,8 @@
 //! Decision: with a cache that stores nothing, the guard's `json-dropped` takes 13,331 instead of 3,285 instructions a
 //! record, and `msgpack-dropped` 14,525 instead of 2,856.
 
+use alloc::vec::Vec;
+
 use super::simd::{BLOCK, masked_eq};
 
 /// The number of layouts for each encoding.

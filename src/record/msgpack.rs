@@ -1,5 +1,7 @@
 //! The reader of `MessagePack`, the encoding of Fluent Bit's events.
 
+use alloc::vec::Vec;
+
 use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, KeySet, RawKey};
 use super::simd::is_ascii;

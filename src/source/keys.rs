@@ -1,8 +1,12 @@
 //! The meanings of a record's keys: finding fields, `look-in` paths, entry members.
 
-use std::collections::HashMap;
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use crate::finding::Field;
 use crate::record::{KeySet, OWN_KEY};

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod cycles;
 mod demo;
 mod dist;
 mod doctor;
@@ -42,6 +43,7 @@ const TASKS: &[Task] = &[
         "build the archives that users download into dist/release/; with --check twice, and compare",
         release::run,
     ),
+    Task("cycles", "find import cycles between the source files of each crate", cycles::run),
     Task("doctor", "build the plugins, and tell which agents of this machine load them", doctor::run),
     Task("test", "build the artefacts and run every test", test::run),
     Task(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::LIMIT;
+use crate::peer::LIMIT;
 
 /// When each key's next record would come if all came at exactly the limit, milliseconds.
 #[derive(Default)]

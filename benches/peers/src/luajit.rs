@@ -1,6 +1,8 @@
 //! LuaJIT's way, as Fluent Bit runs a script: an event's MessagePack becomes a table, the function is called, and its
 //! table becomes MessagePack. On the raw stack, as Fluent Bit does it in C. The only unsafe code.
 
+#![expect(unsafe_code, reason = "Lua's interface is in C")]
+
 use std::ffi::c_int;
 
 use mlua::Lua;
@@ -10,7 +12,7 @@ use mlua::ffi::{
     lua_rawlen, lua_rawset, lua_rawseti, lua_settop, lua_toboolean, lua_tolstring, lua_tonumber, lua_type,
 };
 
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 const SOURCE: &str = include_str!("job.lua");
 

@@ -12,6 +12,7 @@ mod copy;
 mod gcra;
 mod luajit;
 mod naive;
+mod peer;
 mod remap;
 
 use std::collections::BTreeMap;
@@ -22,28 +23,13 @@ use kaudit_bench::rounds::{Series, cpu_ns, turns};
 use kaudit_bench::{Encoding, JOB, Worker};
 use serde_json::Value;
 
+use peer::{Answer, LIMIT, Peer};
+
 /// Records in a pass, of so many entities: some of them meet their limit.
 const RECORDS: usize = 2_000;
 const ENTITIES: u64 = 1_000;
-/// A limit for each entity and second.
-pub const LIMIT: i64 = 2;
 /// A round is of passes until it has taken so long.
 const ROUND_NS: u64 = 50_000_000;
-
-/// What became of a record. A kept one's entry is in the buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It leaves as an entry.
-    Kept,
-    /// It is dropped, or held back by the limit.
-    Gone,
-}
-
-/// A way to do the job.
-pub trait Peer {
-    /// Decides on a record that arrives at this time, and writes its entry behind what is in the buffer.
-    fn answer(&mut self, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> Answer;
-}
 
 /// The engine.
 struct Engine(Worker, Encoding);

@@ -5,7 +5,7 @@ use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::gcra::Gcra;
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 /// Trees and expressions.
 pub struct Naive {

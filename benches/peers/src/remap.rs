@@ -5,7 +5,7 @@ use vrl::compiler::{Program, TargetValue, TimeZone, compile};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
 use crate::gcra::Gcra;
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 const SOURCE: &str = include_str!("job.vrl");
 

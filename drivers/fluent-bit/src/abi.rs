@@ -4,6 +4,8 @@
 //! The layouts are written down as offsets, from the headers of 2.2.3, 3.2.10 and 5.1.1, and not shared with the plugin:
 //! what one side gets wrong, the other must not get wrong with it.
 
+#![expect(unsafe_code, reason = "the plugin's interface is in C")]
+
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr;

@@ -18,6 +18,8 @@ mod client;
 pub mod fluent_bit;
 pub mod guest;
 mod message;
+mod plugin;
+mod round;
 mod serve;
 mod timing;
 
@@ -26,5 +28,6 @@ pub use message::{
     Chunk, Event, Filtered, Hex, Level, Line, Lost, Outcome, Record, Reply, Request, Round, Start, Stopped,
     Value, flatten,
 };
-pub use serve::{Arguments, Instance, Plugin, run, serve, serve_standard};
+pub use plugin::{Instance, Plugin};
+pub use serve::{Arguments, run, serve, serve_standard};
 pub use timing::{Timer, cpu_nanos, repeat, resident_kb};

@@ -1,22 +1,14 @@
-//! Rounds: the time in which an instance filters all stored chunks.
+//! CPU time of this thread, and memory of this process.
 //!
-//! Measured is CPU time of this thread instead of elapsed time, since other programs on the machine disturb it less.
+//! CPU time, not elapsed time, since other programs on the machine disturb it less.
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::serve::{Instance, Plugin};
-use crate::{Chunk, Line, Round, Start};
-
-/// How far before the first chunk an instance is warmed up: ten years, after which no rate limit remembers anything.
-const BEFORE_NANOS: i64 = 10 * 365 * 86_400 * 1_000_000_000;
-/// How far the clock is advanced after the warm-up, so that pending entries are emitted: summaries, and reports of an
-/// hour and of a day.
-const DRAIN_NANOS: [i64; 2] = [125 * 60 * 1_000_000_000, 25 * 3600 * 1_000_000_000];
 /// A shorter round is repeated with new instances, until it took so long in sum, or five times as long with the starts of
 /// the instances.
 const SHORT_NANOS: u64 = 20_000_000;
 
-/// Measures the part of an [`Instance::count`] that the agent spends in the plugin.
+/// Measures the part of an [`Instance::count`](crate::Instance::count) that the agent spends in the plugin.
 #[derive(Debug, Default)]
 pub struct Timer {
     nanos: u64,
@@ -29,18 +21,6 @@ impl Timer {
         let result = timed();
         self.nanos += cpu_nanos() - start;
         result
-    }
-}
-
-/// Why there is no result.
-pub enum Halt {
-    Refused(Vec<Line>),
-    Failed(String),
-}
-
-impl From<String> for Halt {
-    fn from(error: String) -> Self {
-        Self::Failed(error)
     }
 }
 
@@ -58,29 +38,6 @@ pub fn repeat<T, E>(mut pass: impl FnMut(&mut Timer) -> Result<T, E>) -> Result<
             return Ok((timer.nanos / passes, result));
         }
     }
-}
-
-/// Runs a round.
-pub fn round<P: Plugin>(plugin: &mut P, start: &Start, chunks: &[(i64, P::Chunk)]) -> Result<Round, Halt> {
-    let empty = plugin.encode(&Chunk::default())?;
-    let (nanos, events) = repeat(|timer| {
-        plugin.take_log();
-        let started = plugin.start(start);
-        let mut instance = started.map_err(|lines| Halt::Refused([plugin.take_log(), lines].concat()))?;
-        let (mut idle, mut last) = (Timer::default(), 0);
-        for (at, chunk) in chunks.iter().take(P::Instance::WARM_UP) {
-            last = at - BEFORE_NANOS;
-            instance.count(last, chunk, &mut idle)?;
-        }
-        for nanos in DRAIN_NANOS {
-            instance.count(last + nanos, &empty, &mut idle)?;
-        }
-        chunks
-            .iter()
-            .try_fold(0, |events, (at, chunk)| Ok::<_, Halt>(events + instance.count(*at, chunk, timer)?))
-    })?;
-    plugin.take_log();
-    Ok(Round { nanos, events, resident_kb: resident_kb()? })
 }
 
 /// CPU time of this thread, nanoseconds.

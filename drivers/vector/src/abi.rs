@@ -1,5 +1,7 @@
 //! Lua as Vector makes it. The only unsafe code.
 
+#![expect(unsafe_code, reason = "a C module is loaded")]
+
 use mlua::{Lua, LuaOptions, StdLib};
 
 /// A Lua that loads C modules: made as the `lua` transform makes its own.

@@ -1,5 +1,7 @@
 //! WAMR's interface in C, called as Fluent Bit calls it. The only unsafe code.
 
+#![expect(unsafe_code, reason = "WAMR's interface is in C")]
+
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs::File;

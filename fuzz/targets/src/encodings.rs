@@ -82,8 +82,9 @@ impl One {
 }
 
 /// Statistics without those of changes, which depend on how long a record is in its encoding.
-fn comparable(stats: Stats) -> Stats {
-    Stats { truncated: 0, redacted: 0, ..stats }
+fn comparable(mut stats: Stats) -> Stats {
+    (stats.truncated, stats.redacted) = (0, 0);
+    stats
 }
 
 fn parse(entry: &[u8]) -> Json {

@@ -2,8 +2,9 @@
 
 use kaudit_filter::record::Record;
 
+use crate::expand::expand;
 use crate::pair::Pair;
-use crate::{configs, expand, records};
+use crate::{configs, records};
 
 /// The most records of one input: more of them show nothing new.
 const MAX_RECORDS: usize = 64;

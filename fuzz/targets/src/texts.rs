@@ -7,9 +7,10 @@ use kaudit_filter::explain::Explainer;
 use kaudit_filter::record::Record;
 
 use crate::configs::{self, Setting};
+use crate::expand::expand;
 use crate::json::Json;
 use crate::pair::{Outcome, Pair, text as text_of};
-use crate::{expand, records, secret};
+use crate::{records, secret};
 
 /// Where the secret is planted in a text.
 const MARKER: u8 = 0x01;

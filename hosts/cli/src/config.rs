@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use host_kit::config::{ReadError, SiblingFiles, read_text, text};
-use kaudit_filter::config::{self, Config, DataFilter, Integration};
+use kaudit_filter::config::{self, Config, Integration};
 use kaudit_filter::finding::Kind;
 
 use crate::{Outcome, eprintln_line};
@@ -71,14 +71,7 @@ pub fn unreadable(name: &str, error: &ReadError) -> Outcome {
 ///
 /// It has one unlimited integration for each kind.
 fn accept_all() -> Config {
-    let integration = |kind: &Kind| Integration {
-        name: kind.name().to_owned(),
-        kind: *kind,
-        stopped: false,
-        applies: true,
-        rate_limit: None,
-        filter: DataFilter::default(),
-        line: 0,
-    };
-    Config { integrations: Kind::ALL.iter().map(integration).collect(), ..Config::default() }
+    let mut config = Config::default();
+    config.integrations = Kind::ALL.iter().map(|kind| Integration::new(*kind, kind.name())).collect();
+    config
 }

@@ -10,6 +10,10 @@
 //! mistake at once. The plugin therefore looks through the instance's own list of properties
 //! ([`Instance::properties`]), and only where that structure proves to be the one declared here.
 
+#![expect(unsafe_code, reason = "Fluent Bit's interface is in C")]
+
+mod export;
+
 use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::offset_of;
@@ -21,7 +25,6 @@ use std::sync::{Mutex, PoisonError};
 use kaudit_filter::Time;
 use kaudit_filter::entry::Out;
 
-use crate::callbacks::Kaudit;
 use crate::chunk::Outcome;
 
 // ---- Raw declarations, by include/fluent-bit/flb_filter.h ----------------------------------------------------------
@@ -110,6 +113,25 @@ const _: () = {
     assert!(offset_of!(Property, link) == 16);
 };
 
+impl RawPlugin {
+    /// Returns the description of a plugin.
+    const fn of<P: Plugin>() -> Self {
+        Self {
+            event_type: LOGS,
+            flags: 0,
+            name: c"kaudit".as_ptr(),
+            description: c"Alcide kAudit findings as Coralogix log entries".as_ptr(),
+            config_map: ptr::null(),
+            cb_pre_run: None,
+            cb_init: Some(init::<P>),
+            cb_filter: Some(filter::<P>),
+            cb_exit: Some(exit::<P>),
+            cb_notification: None,
+            zeros: [0; 8],
+        }
+    }
+}
+
 // SAFETY: the structure is never written to; its pointers are to constants and functions.
 unsafe impl Sync for RawPlugin {}
 
@@ -119,22 +141,6 @@ const LOGS: c_int = 1;
 const MODIFIED: c_int = 1;
 /// `FLB_FILTER_NOTOUCH`: the chunk stays as it is.
 const NOT_TOUCHED: c_int = 2;
-
-/// What Fluent Bit looks up in the file.
-#[unsafe(no_mangle)]
-pub static filter_kaudit_plugin: RawPlugin = RawPlugin {
-    event_type: LOGS,
-    flags: 0,
-    name: c"kaudit".as_ptr(),
-    description: c"Alcide kAudit findings as Coralogix log entries".as_ptr(),
-    config_map: ptr::null(),
-    cb_pre_run: None,
-    cb_init: Some(init::<Kaudit>),
-    cb_filter: Some(filter::<Kaudit>),
-    cb_exit: Some(exit::<Kaudit>),
-    cb_notification: None,
-    zeros: [0; 8],
-};
 
 /// `struct flb_time`.
 #[repr(C)]
@@ -274,8 +280,10 @@ unsafe impl Send for Instance {}
 impl Instance {
     /// Takes the pointer that `cb_init` is given.
     fn new(raw: *const RawInstance) -> Option<Self> {
+        /// Only its address is used.
+        static PROBE: u8 = 0;
         let raw = NonNull::new(raw.cast_mut())?;
-        let probe: *const c_void = (&raw const filter_kaudit_plugin).cast();
+        let probe: *const c_void = (&raw const PROBE).cast();
         // SAFETY: the host stores the pointer and does nothing with it. It allocated the whole structure, which is far
         // longer than what is declared here, so the field can be read whatever it is; the null pointer is what it was.
         let known = unsafe {

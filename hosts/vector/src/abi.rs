@@ -1,10 +1,11 @@
 //! Lua's C interface, as far as mlua's safe one is not enough: the only unsafe code.
 //!
-//! `luaopen_kaudit` is written by mlua's macro. `skip_memory_check`: Vector sets Lua no limit of memory, and where it
-//! sets none for itself, mlua takes an allocation to succeed, too.
-//!
 //! A [`Table`] is read on Lua's own stack. Through mlua's safe interface each value takes a reference and a protected
 //! call, which made the table way slower than a script in Lua.
+
+#![expect(unsafe_code, reason = "Lua's interface is in C")]
+
+mod export;
 
 use std::ffi::c_int;
 use std::slice;
@@ -12,12 +13,6 @@ use std::slice;
 use mlua::Lua;
 use mlua::ffi::{self, lua_Integer, lua_State};
 use mlua::prelude::{LuaResult, LuaTable};
-
-/// Opens the module.
-#[mlua::lua_module(name = "kaudit", skip_memory_check)]
-fn entry_point(lua: &Lua) -> LuaResult<LuaTable> {
-    crate::open(lua)
-}
 
 /// A value, for as long as it is looked at.
 pub enum Value<'v> {

@@ -6,7 +6,7 @@
 //! since only from tables does Vector's sink build a list within an envelope. A record with several findings becomes one event
 //! for each entry.
 //!
-//! The native steps ([`step`]) say what becomes of an event's log; `kaudit.lua`, compiled in, puts that in its place, emits
+//! The native steps (`step`) say what becomes of an event's log; `kaudit.lua`, compiled in, puts that in its place, emits
 //! it and guards every step, so that no error loses an event. Decision: the guards are Lua rather than Rust, because an
 //! error may come from Vector's own `emit`, and what such an error is only Lua's `pcall` knows in either direction.
 

@@ -196,13 +196,11 @@ struct Probe(Filter);
 impl Probe {
     /// For findings where a configuration looks for them.
     fn new(config: &Config) -> Result<Self, String> {
-        let config = Config {
-            integrations: Vec::new(),
-            severity: Vec::new(),
-            redact: Vec::new(),
-            unrecognised: Unrecognised::Drop,
-            ..config.clone()
-        };
+        let mut config = config.clone();
+        config.integrations.clear();
+        config.severity.clear();
+        config.redact.clear();
+        config.unrecognised = Unrecognised::Drop;
         Filter::new(&config, 0).map(Self).map_err(|error| error.to_string())
     }
 

@@ -6,10 +6,9 @@
 //! engine with other configurations.
 
 use kaudit_bench::rounds::{Series, cpu_ns, turns};
-use kaudit_filter::config::{Config, DataFilter, Guard, Integration, Report, Shape, Unrecognised};
+use kaudit_filter::config::{Config, DataFilter, Guard, Integration, Report, Shape, Template, Unrecognised};
 use kaudit_filter::finding::Kind;
 use kaudit_filter::record::Record as FilterRecord;
-use kaudit_filter::template::Template;
 use kaudit_filter::{Filter, Time, Verdict};
 use serde::Serialize;
 use serde_json::json;
@@ -216,16 +215,11 @@ fn sample(kind: Kind, corpus: &Corpus) -> Result<Vec<Sample<'_>>, Halt> {
 
 /// One integration of this kind.
 fn only(kind: Kind, filter: DataFilter) -> Config {
-    let integration = Integration {
-        name: String::new(),
-        kind,
-        stopped: false,
-        applies: true,
-        rate_limit: None,
-        filter,
-        line: 0,
-    };
-    Config { integrations: vec![integration], ..Config::default() }
+    let mut integration = Integration::new(kind, "");
+    integration.filter = filter;
+    let mut config = Config::default();
+    config.integrations.push(integration);
+    config
 }
 
 /// A filter that tells which integration claims a finding: its number is the subsystem's name.
