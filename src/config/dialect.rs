@@ -3,6 +3,7 @@
 //! A configuration is a key of a `ConfigMap`, the bare list of that key, or the filter's own document. Only the keys
 //! that distinguish the dialects are examined here.
 
+use super::files::FileLoader;
 use super::problems::{Problems, SourceSpan, quote};
 use super::section::describe_node;
 use super::yaml::{self, Node, Origin, YamlDocument, YamlMember, YamlValue};
@@ -204,7 +205,7 @@ pub(super) fn load_list(
     problems: &mut Problems,
     (name, at): (&str, SourceSpan),
     siblings: Option<&Node>,
-    files: &dyn super::FileLoader,
+    files: &dyn FileLoader,
 ) -> Option<Node> {
     if let Some(member) = siblings.and_then(|data| data.get(name)) {
         return parse_data_value(problems, member);

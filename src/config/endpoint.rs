@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::{Shape, variables};
+use super::types::Shape;
+use super::variables;
 
 /// The domain of every region ends with one of these.
 const DOMAINS: &[&str] =
