@@ -1,6 +1,6 @@
 //! Tests the layering rules of ARCHITECTURE.md: imports, and the engine's purity.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -92,9 +92,14 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 
 /// Returns the names after `crate::`, including those of a group.
 fn imports(code: &str) -> BTreeSet<String> {
+    imports_after("crate::", code)
+}
+
+/// Returns the names after a prefix of paths, including those of a group.
+fn imports_after(prefix: &str, code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
         let group = rest.strip_prefix('{').map_or(rest, |rest| &rest[..matching_brace(rest)]);
         let parts = if group.len() == rest.len() { vec![rest] } else { top_level(group) };
         for part in parts {
@@ -164,6 +169,30 @@ fn engine_modules_import_only_allowed_modules() {
         }
     }
     assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+}
+
+/// The files of `config` import each other without a cycle, and nothing from `config.rs`, which imports all of them.
+#[test]
+fn files_of_config_have_no_import_cycle() {
+    let mut files = BTreeMap::new();
+    for (_, file, code) in sources() {
+        if file.parent() == Some(Path::new("config")) {
+            // In a module of tests `super` is the file itself.
+            let code = code.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let imported = &imports_after("super::", code) | &imports_after("crate::config::", code);
+            files.insert(file.file_stem().unwrap().to_str().unwrap().to_owned(), imported);
+        }
+    }
+    assert!(files.len() > 15, "{files:?}");
+    // Removes the files whose imports were all removed; a cycle is left.
+    let mut order = BTreeSet::new();
+    while let Some(next) =
+        files.iter().find(|(_, imported)| imported.is_subset(&order)).map(|(name, _)| name.clone())
+    {
+        files.remove(&next);
+        order.insert(next);
+    }
+    assert!(files.is_empty(), "imports in a cycle, or from `config.rs`: {files:#?}");
 }
 
 #[test]
