@@ -71,7 +71,7 @@ impl Field {
 }
 
 macro_rules! closed_list {
-    ($(#[$doc:meta])* $type:ident: $($variant:ident $($name:literal)+,)*) => {
+    ($(#[$doc:meta])* $type:ident: $($variant:ident $name:literal $($alias:literal)*,)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
@@ -82,6 +82,10 @@ macro_rules! closed_list {
         impl $type {
             /// Every value, in numeric order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
+            /// The name of every value, in the same order.
+            pub const NAMES: &[&str] = &[$($name,)*];
+            /// Further names that are accepted.
+            pub const ALIASES: &[&str] = &[$($($alias,)*)*];
 
             /// Returns the value with this name in a configuration.
             pub fn of(name: &str) -> Option<Self> {
@@ -90,22 +94,17 @@ macro_rules! closed_list {
 
             #[inline]
             fn of_bytes(name: &[u8]) -> Option<Self> {
-                $(if $(name == $name.as_bytes())||+ {
+                $(if name == $name.as_bytes() $(|| name == $alias.as_bytes())* {
                     return Some(Self::$variant);
                 })*
                 None
             }
 
             /// Returns the value's name.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => first_name!($($name)+),)* }
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
             }
         }
-    };
-}
-macro_rules! first_name {
-    ($first:literal $($rest:literal)*) => {
-        $first
     };
 }
 

@@ -69,9 +69,14 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 
 /// Returns the names after `crate::`, including those of a group.
 fn imports(code: &str) -> BTreeSet<String> {
+    imports_after("crate::", code)
+}
+
+/// Returns the names after a prefix of paths, including those of a group.
+fn imports_after(prefix: &str, code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
         let group = rest.strip_prefix('{').map_or(rest, |rest| &rest[..matching_brace(rest)]);
         let parts = if group.len() == rest.len() { vec![rest] } else { top_level(group) };
         for part in parts {

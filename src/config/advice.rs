@@ -8,12 +8,12 @@
 
 use alloc::string::String;
 
+use super::patterns;
 use super::problems::{Problems, SourceSpan, quote};
-use super::read::ConfigReader;
 use super::section::Section;
+use super::types::{DataFilter, Guard, Integration, Report};
 use super::values::{DAY, MILLISECOND, SECOND};
 use super::variables;
-use super::{DataFilter, Guard, Integration, Report};
 use crate::error::Code;
 use crate::finding::Kind;
 
@@ -75,8 +75,7 @@ pub(super) struct LocatedIntegration<'i> {
 /// Reports shadowed integrations, and those that create unbounded fields.
 ///
 /// `fields`: a finding's keys become fields of the store.
-pub(super) fn integrations(reader: &mut ConfigReader, located: &[LocatedIntegration<'_>], fields: bool) {
-    let problems = &mut reader.problems;
+pub(super) fn integrations(problems: &mut Problems, located: &[LocatedIntegration<'_>], fields: bool) {
     let is_running =
         |located: &&LocatedIntegration<'_>| located.integration.applies && !located.integration.stopped;
     for (index, LocatedIntegration { at, path, integration }) in
@@ -115,7 +114,7 @@ fn accepts_all_of(first: &Integration, second: &Integration) -> bool {
     }
     let (one, other) = (&first.filter, &second.filter);
     let accepts = |one: &Option<String>, other: &Option<String>| {
-        one.is_none() || one == other || one.as_deref().is_some_and(super::patterns::occurs_in_every_text)
+        one.is_none() || one == other || one.as_deref().is_some_and(patterns::occurs_in_every_text)
     };
     let refuses = |one: &Option<String>, other: &Option<String>| one.is_none() || one == other;
     first.kind == second.kind

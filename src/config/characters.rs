@@ -15,7 +15,7 @@ use core::ops::Range;
 use regex_syntax::ast::{self, AssertionKind, Ast, ClassSetItem, Literal, LiteralKind};
 use saphyr_parser::ScalarStyle;
 
-use super::patterns::{PatternProblem, Purpose};
+use super::pattern_problem::{PatternProblem, Purpose};
 use crate::error::Code;
 
 /// Characters of a repaired pattern that a help line repeats.

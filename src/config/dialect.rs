@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use super::files::FileLoader;
 use super::problems::{Problems, SourceSpan, quote};
 use super::section::describe_node;
 use super::yaml::{self, Node, Origin, YamlDocument, YamlMember, YamlValue};
@@ -206,7 +207,7 @@ pub(super) fn load_list(
     problems: &mut Problems,
     (name, at): (&str, SourceSpan),
     siblings: Option<&Node>,
-    files: &dyn super::FileLoader,
+    files: &dyn FileLoader,
 ) -> Option<Node> {
     if let Some(member) = siblings.and_then(|data| data.get(name)) {
         return parse_data_value(problems, member);

@@ -6,7 +6,8 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use super::{Shape, variables};
+use super::types::Shape;
+use super::variables;
 
 /// The domain of every region ends with one of these.
 const DOMAINS: &[&str] =

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::iter::once;
 
 use super::dialect::{LIST_KEY, OWN_KEY};
+use super::option_type::OptionType;
 use super::options;
 use crate::error::{Code, Diagnostic, Level};
 
@@ -137,7 +138,7 @@ impl SectionContext {
                 } else if options::options_of(&items).next().is_some() {
                     Some(Self::Items(items))
                 } else {
-                    let listed = options::find(table, key).is_some_and(|option| option.kind.contains("list"));
+                    let listed = options::type_of(table, key).is_some_and(OptionType::has_scalar_items);
                     listed.then_some(Self::Scalars)
                 }
             }

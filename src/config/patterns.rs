@@ -18,6 +18,7 @@ use regex_syntax::hir::{Dot, Hir, HirKind, Look};
 use saphyr_parser::ScalarStyle;
 
 use super::characters::{self, CharacterProblems};
+use super::pattern_problem::{PatternProblem, Purpose};
 use super::problems::quote;
 use super::variables;
 use crate::error::Code;
@@ -30,28 +31,6 @@ use crate::pattern;
 const SIZE_LIMIT: usize = 32 << 20;
 /// No pattern that a person wrote is nested deeper.
 const NEST_LIMIT: u32 = 64;
-
-/// An error, warning or advice about a pattern.
-pub(super) struct PatternProblem {
-    pub(super) code: Code,
-    /// The byte range in the pattern.
-    pub(super) span: Range<usize>,
-    pub(super) message: String,
-    pub(super) help: String,
-    /// The corrected pattern, if it is known.
-    pub(super) repaired: Option<String>,
-}
-
-/// The use of a pattern, which determines what is probably a mistake.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A match accepts or counts the finding.
-    Accept,
-    /// A match rejects the finding.
-    Reject,
-    /// Every match is overwritten.
-    Overwrite,
-}
 
 /// The memory left for the patterns of a configuration.
 pub(super) struct PatternBudget {

@@ -3,18 +3,20 @@
 //! The schema is for editors: it contains keys, enumerations and ranges. `check` tests everything that needs more than
 //! one value or a parser: patterns, templates, unique names.
 
-use kaudit_filter::config::{OPTIONS, OptionDoc};
+use kaudit_filter::config::{
+    BOOLEANS, DURATION_UNITS, DefaultValue, EnumNames, OPTIONS, OptionSpec, OptionType,
+};
+use kaudit_filter::finding::Kind;
 use serde_json::{Map, Value, json};
 
 /// Returns the reference of the options whose path has this prefix.
 pub fn text(prefix: &str) -> String {
     let mut lines = Vec::new();
     for option in selected(prefix) {
-        let default =
-            if option.default.is_empty() { String::new() } else { format!(" (default {})", option.default) };
+        let default = option.default.map_or_else(String::new, |default| format!(" (default {default})"));
         lines.push(format!("{}{default}", option.path));
-        lines.push(format!("    {}", option.help));
-        lines.push(format!("    {}", option.kind));
+        lines.push(format!("    {}", option.full_help()));
+        lines.push(format!("    {}", option.value));
         if !option.only.is_empty() {
             lines.push(format!("    only of {}", option.only.join(" and ")));
         }
@@ -36,9 +38,9 @@ pub fn markdown(prefix: &str) -> String {
         format!(
             "| {} | {} | {} | {}{only} |",
             code(option.path),
-            cell(option.kind),
-            code(option.default),
-            cell(option.help)
+            cell(&option.value.to_string()),
+            code(&default_text(option)),
+            cell(&option.full_help())
         )
     }));
     lines.into_iter().map(|line| line + "\n").collect()
@@ -49,16 +51,22 @@ pub fn json(prefix: &str) -> Value {
     let options = selected(prefix).map(|option| {
         json!({
             "path": option.path,
-            "expects": option.kind,
-            "default": option.default,
+            "expects": option.value.to_string(),
+            "default": default_text(option),
+            "required": option.required,
             "only": option.only,
-            "help": option.help,
+            "help": option.full_help(),
         })
     });
     options.collect()
 }
 
-fn selected(prefix: &str) -> impl Iterator<Item = &'static OptionDoc> {
+/// Returns the default as it is written in a configuration; empty if there is none.
+fn default_text(option: &OptionSpec) -> String {
+    option.default.map_or_else(String::new, |default| default.to_string())
+}
+
+fn selected(prefix: &str) -> impl Iterator<Item = &'static OptionSpec> {
     OPTIONS.iter().filter(move |option| option.path.starts_with(prefix))
 }
 
@@ -87,7 +95,7 @@ fn map_schema(parent: &str, kind: Option<&str>) -> Value {
     let mut patterns = Map::from_iter([("^val-".to_owned(), json!({}))]);
     let mut required = Vec::new();
     for option in OPTIONS {
-        let (container, key) = option.path.rsplit_once('.').unwrap_or(("", option.path));
+        let (container, key) = option.split();
         if container != parent
             || kind.is_some_and(|kind| !option.only.is_empty() && !option.only.contains(&kind))
         {
@@ -99,7 +107,7 @@ fn map_schema(parent: &str, kind: Option<&str>) -> Value {
             None => drop(properties.insert(key.to_owned(), schema)),
         }
         // A reference may replace the key of another target.
-        if option.help.ends_with("required.") && option.only.is_empty() {
+        if option.required && option.only.is_empty() {
             required.push(key);
         }
     }
@@ -121,23 +129,16 @@ fn map_schema(parent: &str, kind: Option<&str>) -> Value {
 /// Returns the schema of an integration; its data filter depends on its type.
 fn integration_schema() -> Value {
     let mut schema = map_schema("integrations[]", None);
-    let kinds = ["detections", "selections", "activity"];
-    schema["allOf"] = kinds
-        .map(|kind| {
-            let mut filter = map_schema("integrations[].data-filter", Some(kind));
-            allow_null(&mut filter);
-            json!({
-                "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
-                "then": {"properties": {"data-filter": filter}},
-            })
+    let conditions = Kind::NAMES.iter().map(|kind| {
+        let mut filter = map_schema("integrations[].data-filter", Some(kind));
+        allow_null(&mut filter);
+        json!({
+            "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+            "then": {"properties": {"data-filter": filter}},
         })
-        .to_vec()
-        .into();
-    schema["properties"]["data-filter"] = json!({"description": help_of("integrations[].data-filter")});
-    schema["properties"]["target"] = json!({
-        "description": help_of("integrations[].target"),
-        "anyOf": [map_schema("integrations[].target", None), {"type": "array"}],
     });
+    schema["allOf"] = conditions.collect();
+    schema["properties"]["data-filter"] = json!({"description": help_of("integrations[].data-filter")});
     // An item may contain only the values of references.
     json!({"anyOf": [
         schema,
@@ -145,123 +146,102 @@ fn integration_schema() -> Value {
     ]})
 }
 
-fn help_of(path: &str) -> &'static str {
-    OPTIONS.iter().find(|option| option.path == path).map_or("", |option| option.help)
+fn help_of(path: &str) -> String {
+    OPTIONS.iter().find(|option| option.path == path).map_or_else(String::new, OptionSpec::full_help)
 }
 
 /// Returns the schema of an option's value.
-fn option_schema(option: &OptionDoc) -> Value {
+fn option_schema(option: &OptionSpec) -> Value {
     let mut schema = type_schema(option);
-    schema["description"] = option.help.into();
-    if !option.default.is_empty() {
-        schema["default"] = match default_items(option.default) {
-            Some(items) => items.collect(),
-            None => option.default.into(),
-        };
+    schema["description"] = option.full_help().into();
+    match option.default {
+        None => {}
+        Some(DefaultValue::List(items)) => schema["default"] = json!(items),
+        Some(DefaultValue::Scalar(text)) => {
+            schema["default"] = match option.value {
+                // A number or a boolean, as an editor should insert it.
+                OptionType::Boolean | OptionType::Integer { .. } => text.parse().unwrap_or(Value::Null),
+                _ => text.into(),
+            };
+        }
     }
     schema
 }
 
-/// Returns the items of a default that is a list.
-fn default_items(default: &'static str) -> Option<impl Iterator<Item = &'static str>> {
-    default.strip_prefix('[')?.strip_suffix(']').map(|items| items.split(", "))
-}
-
-/// Derives a schema from the text of [`OptionDoc::kind`].
-/// A text in none of the known forms is an enumeration.
-fn type_schema(option: &OptionDoc) -> Value {
-    let kind = option.kind;
-    if option.path == "integrations" {
-        return json!({"type": "array", "items": {"$ref": "#/definitions/integration"}});
-    }
-    if kind == "a list of maps" {
-        return json!({"type": ["array", "null"], "items": map_schema(&format!("{}[]", option.path), None)});
-    }
-    if let Some(most) = kind.strip_prefix("a list of at most ") {
-        let most = most.split(' ').next().and_then(|most| most.parse::<u64>().ok()).unwrap_or(u64::MAX);
-        let path = json!({"type": ["string", "number", "boolean"], "pattern": r"^[^.]+(\.[^.]+){0,2}$"});
-        return json!({"type": "array", "maxItems": most, "items": path});
-    }
-    if kind == "a map" {
-        let mut schema = map_schema(option.path, None);
-        allow_null(&mut schema);
-        return schema;
-    }
-    if let Some(number) = kind.strip_suffix(", or a map") {
-        return json!({"anyOf": [integer_schema(number), map_schema(option.path, None)]});
-    }
-    if kind.starts_with("a whole number") || kind.starts_with("a port") {
-        return integer_schema(kind);
-    }
-    if kind.starts_with("a duration") {
-        return json!({"type": "string", "pattern": r"^\s*[0-9]+\s*(ms|s|m|h|d)\s*$"});
-    }
-    if kind.starts_with("true or false") {
-        return json!({"enum": [true, false, "true", "false", "yes", "no", "on", "off"]});
-    }
-    if kind.starts_with("all, or a list of names") {
-        return json!({"anyOf": [{"const": "all"}, {"type": "array", "items": {"type": ["string", "integer"]}}]});
-    }
-    if kind.starts_with("an http or https URI") {
-        return json!({"type": "string", "pattern": "^\\s*[hH][tT][tT][pP][sS]?://"});
-    }
-    if let Some((number, _)) = kind.strip_prefix("up to ").and_then(|rest| rest.split_once(' ')) {
-        let most = number.parse::<u64>().unwrap_or(u64::MAX);
-        return json!({"type": ["string", "integer"], "maxLength": most});
-    }
-    if kind.starts_with("a template") {
-        return json!({"type": "string", "maxLength": 256});
-    }
-    if ["a regular expression", "a field's name", "a file's name"].iter().any(|words| kind.starts_with(words))
-    {
-        return json!({"type": ["string", "number"]});
-    }
-    if kind == "a text" {
-        return json!({"type": ["string", "number", "boolean"]});
-    }
-    match kind.strip_suffix(", or a list of them") {
-        Some(kind) => {
-            let word = enum_schema(kind);
-            json!({"anyOf": [word, {"type": "array", "items": word}]})
+/// Returns the schema of a type.
+fn type_schema(option: &OptionSpec) -> Value {
+    match option.value {
+        OptionType::Boolean => {
+            let names = BOOLEANS.iter().map(|(name, _)| Value::from(*name));
+            let all = [true, false].map(Value::from).into_iter().chain(names);
+            json!({"enum": all.collect::<Vec<_>>()})
         }
-        None => enum_schema(kind),
+        OptionType::Integer { min, max, .. } => integer_schema(min, max),
+        OptionType::IntegerOrMap { min, max } => {
+            json!({"anyOf": [integer_schema(min, max), map_schema(option.path, None)]})
+        }
+        OptionType::Duration { .. } => {
+            let units: Vec<&str> = DURATION_UNITS.iter().map(|(unit, _)| *unit).collect();
+            json!({"type": "string", "pattern": format!(r"^\s*[0-9]+\s*({})\s*$", units.join("|"))})
+        }
+        OptionType::Enum(names) => enum_schema(names),
+        OptionType::EnumList(names) => {
+            let item = enum_schema(names);
+            json!({"anyOf": [item, {"type": "array", "items": item}]})
+        }
+        OptionType::Pattern | OptionType::FieldName | OptionType::FileName => {
+            json!({"type": ["string", "number"]})
+        }
+        OptionType::Template { max_chars, .. } => json!({"type": "string", "maxLength": max_chars}),
+        OptionType::Text => json!({"type": ["string", "number", "boolean"]}),
+        OptionType::Uri => json!({"type": "string", "pattern": "^\\s*[hH][tT][tT][pP][sS]?://"}),
+        OptionType::IntegrationName { max_chars } => {
+            json!({"type": ["string", "integer"], "maxLength": max_chars})
+        }
+        OptionType::IntegrationNames => {
+            json!({"anyOf": [{"const": "all"}, {"type": "array", "items": {"type": ["string", "integer"]}}]})
+        }
+        OptionType::Paths { max_items, max_keys, .. } => {
+            let pattern = format!(r"^[^.]+(\.[^.]+){{0,{}}}$", max_keys.saturating_sub(1));
+            let path = json!({"type": ["string", "number", "boolean"], "pattern": pattern});
+            json!({"type": "array", "maxItems": max_items, "items": path})
+        }
+        OptionType::Map => {
+            let mut schema = map_schema(option.path, None);
+            allow_null(&mut schema);
+            schema
+        }
+        OptionType::MapList => {
+            json!({"type": ["array", "null"], "items": map_schema(&format!("{}[]", option.path), None)})
+        }
+        OptionType::Integrations => json!({"type": "array", "items": {"$ref": "#/definitions/integration"}}),
+        OptionType::Target => json!({"anyOf": [map_schema(option.path, None), {"type": "array"}]}),
     }
 }
 
-/// Returns the schema of `a, b or c`, with equivalent numbers after it.
-fn enum_schema(kind: &str) -> Value {
-    let (kind, numbers) = match (kind.split_once(" ("), kind.split_once(", or a number ")) {
-        (Some((words, _)), _) => (words, json!([0, 1, 2, "0", "1", "2"])),
-        (_, Some((words, _))) => (words, json!([1, 2, 3, 4, 5, 6, "1", "2", "3", "4", "5", "6"])),
-        _ => (kind, json!([])),
-    };
-    let mut all: Vec<Value> =
-        kind.split([',', ' ']).filter(|word| !matches!(*word, "" | "or")).map(Value::from).collect();
-    if kind.starts_with("incident") {
-        // The older dialect's names.
-        all.extend(["alcide.category/incident", "alcide.category/anomaly"].map(Value::from));
-    }
-    if kind.starts_with("debug") {
-        // Any capitalisation is accepted; these are the usual ones.
+/// Returns the schema of an enumeration: names, other names, and numbers also as texts.
+fn enum_schema(names: EnumNames) -> Value {
+    let numbers: Vec<&str> = names.numbers().collect();
+    let others = names.aliases.iter().filter(|alias| !numbers.contains(alias));
+    let mut all: Vec<Value> = names.names.iter().chain(others).map(|name| Value::from(*name)).collect();
+    if names.any_case {
+        // Of all capitalisations the usual one.
         let capital = |word: &str| {
             word.chars().next().map(|first| first.to_uppercase().collect::<String>() + &word[1..])
         };
-        all.push("warning".into());
         all.extend(all.clone().iter().filter_map(|word| capital(word.as_str()?)).map(Value::from));
     }
-    all.extend(numbers.as_array().cloned().unwrap_or_default());
+    all.extend(numbers.iter().filter_map(|number| number.parse::<u64>().ok()).map(Value::from));
+    all.extend(numbers.iter().map(|number| Value::from(*number)));
     json!({"enum": all})
 }
 
-/// Returns the schema of `a whole number from 1 to 100`, also as a text.
-fn integer_schema(kind: &str) -> Value {
-    let numbers: Vec<u64> = kind.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let mut schema = json!({"type": "integer"});
-    if let [least, most] = numbers[..] {
-        schema["minimum"] = least.into();
-        schema["maximum"] = most.into();
-    }
-    json!({"anyOf": [schema, {"type": "string", "pattern": "^\\s*[0-9]+\\s*$"}]})
+/// Returns the schema of a whole number, also as a text.
+fn integer_schema(min: u64, max: u64) -> Value {
+    json!({"anyOf": [
+        {"type": "integer", "minimum": min, "maximum": max},
+        {"type": "string", "pattern": "^\\s*[0-9]+\\s*$"},
+    ]})
 }
 
 /// Allows null as an empty map.
