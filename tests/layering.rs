@@ -1,4 +1,4 @@
-//! Tests the layering rules of ARCHITECTURE.md: imports, and the engine's purity.
+//! Tests the layering rules of ARCHITECTURE.md: imports, forbidden APIs, `unsafe`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -90,7 +90,7 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     code("src").into_iter().map(|(file, code)| (module(&file), file, code)).collect()
 }
 
-/// Returns the names after `crate::`, including those of a group.
+/// Returns the names after `crate::`, including the names of a group.
 fn imports(code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
@@ -153,10 +153,14 @@ fn engine_modules_import_only_allowed_modules() {
             continue;
         }
         let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == module) else {
-            breaches.push(format!("{}: `{module}` is no room of the law", file.display()));
+            breaches.push(format!("{}: `{module}` is missing in MODULES", file.display()));
             continue;
         };
-        assert!(!code.contains("super::super"), "{}: rooms are named by `crate::`", file.display());
+        assert!(
+            !code.contains("super::super"),
+            "{}: import modules by `crate::`, not `super::super`",
+            file.display()
+        );
         for name in imports(&code) {
             if name != module && !allowed.contains(&&*name) {
                 breaches.push(format!("{}: `{module}` may not import `{name}`", file.display()));
@@ -172,7 +176,7 @@ fn the_engine_uses_no_forbidden_api() {
     assert!(sources.len() >= MODULES.len(), "the engine's sources were not found");
     for (_, file, code) in sources {
         for api in FORBIDDEN_APIS {
-            assert!(!code.contains(api), "{}: `{api}` has no place in the engine", file.display());
+            assert!(!code.contains(api), "{}: the engine must not use `{api}`", file.display());
         }
     }
 }
@@ -209,18 +213,18 @@ fn only_an_abi_is_unsafe() {
                 && [Path::new("guest/naive/src/lib.rs"), Path::new("peers/src/luajit.rs")].contains(&&*file);
             assert!(
                 !found || abi || peer,
-                "{folder}/{}: `unsafe` belongs into the abi.rs of a host or a driver",
+                "{folder}/{}: `unsafe` is allowed only in the abi.rs of a host or a driver",
                 file.display()
             );
         }
     }
-    assert!(abis > 0, "no abi.rs was found, or none is unsafe any more: mend this test");
+    assert!(abis > 0, "no abi.rs with unsafe code was found: the search of this test is wrong");
 }
 
 /// Returns the packages of the workspace.
 ///
-/// Each with its name, its folder relative to the root, and the names of its dependencies, without those of tests and
-/// builds.
+/// Each has its name, its folder relative to the root, and the names of its dependencies without dependencies of tests
+/// and builds.
 fn packages() -> Vec<(String, String, Vec<String>)> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
