@@ -199,7 +199,7 @@ impl<'a> Entry<'a> {
         self.marks.insert(key, value);
     }
 
-    /// Whether the entry is certainly at most `max` bytes of JSON.
+    /// Returns whether the entry is certainly at most `max` bytes of JSON.
     ///
     /// Only the lengths of its parts are used. Most entries are far below the maximum.
     #[inline]
@@ -248,7 +248,7 @@ impl<'a> Entry<'a> {
 
     /// Truncates the longest strings of the body to make the entry at most `max` bytes.
     ///
-    /// The size is that of the entry as JSON.
+    /// The size is the length of the entry as JSON.
     pub(crate) fn truncate_to(&mut self, max: usize) -> Result<(), Misfit> {
         truncate::to_size(self, max)
     }

@@ -397,7 +397,7 @@ struct Admitted {
     severity: Severity,
 }
 
-/// Why a finding is not sent.
+/// The reason why a finding is not sent.
 enum Rejected {
     Dropped(Reason),
     Suppressed,

@@ -131,7 +131,7 @@ fn document(options: &[(&str, &str)]) -> String {
 /// The agent sends the entries, so the address is not used.
 const URI: &str = "https://ingress.eu1.coralogix.com/logs/v1";
 
-/// Whether an integration of this type has the key.
+/// Returns whether an integration of this type has the key.
 fn has_key(key: &str, kind: Option<Kind>) -> bool {
     match key {
         "etype" | "category" | "confidence" => kind == Some(Kind::Detection),

@@ -69,7 +69,7 @@ pub(super) fn read(problems: &mut Problems, root: &Section<'_>) -> Option<Vec<Ve
     let kind = options::find("", KEY).map_or("", |option| option.kind);
     // A null could mean the default or the record alone, so a list is required.
     if field.node.is_null() {
-        let help = "`[]` searches only the record itself; leave the key out for the default";
+        let help = "`[]` searches only the record itself; omit the key for the default";
         problems.add(Code::Value, field.at, KEY, format!("expected {kind}, found nothing"), help);
         return None;
     }

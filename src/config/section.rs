@@ -185,7 +185,7 @@ impl<'n> Section<'n> {
             .collect()
     }
 
-    /// Whether a rejected merge key may have contained the keys that are absent.
+    /// Returns whether a rejected merge key may have contained the keys that are absent.
     pub(super) fn has_merge_key(&self) -> bool {
         self.get(MERGE).is_some()
     }
@@ -204,7 +204,7 @@ impl<'n> Section<'n> {
         );
     }
 
-    /// Whether the option table has this key for the section.
+    /// Returns whether the option table has this key for the section.
     pub(super) fn has_option(&self, key: &str) -> bool {
         options::find(&self.table, key).is_some()
     }
@@ -345,7 +345,7 @@ pub(super) fn items<'n>(problems: &mut Problems, node: &'n Node, path: &str, kin
     &[]
 }
 
-/// Whether a key has the form of an option name.
+/// Returns whether a key has the form of an option name.
 fn is_option_like(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }

@@ -27,7 +27,7 @@ use super::{Filter, Judge, Verdict};
 /// The outcome of a record, and the reasons for it.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// What the record is.
+    /// The kind of the record.
     pub recognised: Recognised,
     /// The fields that can decide, by name, redacted; only those present.
     pub fields: Vec<(&'static str, String)>,
@@ -43,7 +43,7 @@ pub struct Explanation {
     pub severity: Option<SeverityMatch>,
     /// The changes that were made to the entry.
     pub changes: Vec<Change>,
-    /// What became of it.
+    /// Its verdict.
     pub outcome: Outcome,
 }
 

@@ -78,7 +78,7 @@ impl Dfa {
         state.wrapping_sub(1) < self.matching
     }
 
-    /// Whether a pattern matches.
+    /// Returns whether a pattern matches.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let mut state = self.start(None);
         for byte in text {
@@ -185,7 +185,7 @@ pub(crate) struct DfaPair {
 }
 
 impl DfaPair {
-    /// Whether there is a match, or an empty one within a character.
+    /// Returns whether there is a match, or an empty one within a character.
     pub fn occurs(&self, text: &[u8]) -> bool {
         self.forwards.match_end(text, 0).is_some()
     }

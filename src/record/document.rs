@@ -429,7 +429,7 @@ pub(crate) fn original_length(length: usize, text: &[u8]) -> usize {
     if text.ends_with(b" bytes]") { original().unwrap_or(length) } else { length }
 }
 
-/// Whether a key is the filter's own, in either spelling.
+/// Returns whether a key is the filter's own, in either spelling.
 ///
 /// `keys: snake` would turn one spelling into the other.
 pub(crate) fn is_own_key(key: &str) -> bool {

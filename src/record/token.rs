@@ -310,9 +310,9 @@ impl<'a> Number<'a> {
         }
     }
 
-    /// Whether every reader accepts the number: it is finite or below 10^308.
+    /// Returns whether every reader accepts the number: it is finite or below 10^308.
     ///
-    /// Decision: no float parser. That of the standard library would accept numbers up to 1.8 × 10^308, and takes 20 kB
+    /// Decision: no float parser. The standard library's would accept numbers up to 1.8 × 10^308, and takes 20 kB
     /// of the WebAssembly guest.
     pub(crate) fn is_finite(self) -> bool {
         match self {
