@@ -1,6 +1,6 @@
 //! The boundary to the host: WASI's functions, the exports Fluent Bit calls, and the memory they share.
 //!
-//! The only room with `unsafe`. A WebAssembly instance has one thread, so its state is thread-local.
+//! The only module with `unsafe`. A WebAssembly instance has one thread, so its state is thread-local.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -46,10 +46,10 @@ struct Part {
 
 const STANDARD_ERROR: u32 = 2;
 const REALTIME: u32 = 0;
-/// A microsecond: what the clock may be off.
+/// The requested precision of the clock: a microsecond.
 const PRECISION: u64 = 1_000;
 
-/// What the guest is called, in its messages.
+/// The guest's name in its messages.
 const NAME: &str = "kaudit";
 
 thread_local! {
@@ -57,9 +57,10 @@ thread_local! {
     static GUEST: RefCell<Option<Guest>> = const { RefCell::new(None) };
 }
 
-/// Where the host puts its arguments: a few buffers that are used again for every record. Decision: not the allocator.
-/// Fluent Bit before 4.1 frees nothing until a chunk ends, and calling the allocator twice for each record costs more
-/// than looking at a list.
+/// The memory of the host's arguments: a few buffers that are reused for every record.
+///
+/// Decision: not the allocator. Fluent Bit before 4.1 frees nothing until a chunk ends, and calling the allocator twice
+/// for each record costs more than searching a list.
 struct Inbox {
     buffers: Vec<Vec<u64>>,
     used: usize,
@@ -75,8 +76,9 @@ impl Inbox {
         }
     }
 
-    /// Allocates where a buffer is too small; null if there is no memory. An allocation that aborts would trap, and
-    /// Fluent Bit would lose the record.
+    /// Allocates if a buffer is too small; returns null if there is no memory.
+    ///
+    /// An allocation that aborts would trap, and Fluent Bit would lose the record.
     #[cold]
     fn make(&mut self, words: usize) -> *mut u64 {
         let missing = self.used.saturating_sub(self.buffers.len());
@@ -92,18 +94,22 @@ impl Inbox {
     }
 }
 
-/// Allocates memory for an argument of the host; null if there is none. It stays the host's until the next answer is given.
+/// Allocates memory for an argument of the host; returns null if there is none.
+///
+/// It belongs to the host until the next answer is returned.
 #[unsafe(no_mangle)]
 extern "C" fn malloc(size: usize) -> *mut u64 {
     INBOX.with_borrow_mut(|inbox| inbox.take(size))
 }
 
-/// The host gives memory back; the inbox keeps it for the next record.
+/// Takes memory back from the host; the inbox reuses it for the next record.
 #[unsafe(no_mangle)]
 extern "C" fn free(_: *mut u64) {}
 
-/// Runs when the instance starts. A guest that cannot get ready says why and traps, so that Fluent Bit refuses to start
-/// instead of losing records.
+/// Starts the instance.
+///
+/// A guest that cannot start prints the reason and traps, so that Fluent Bit refuses to start instead of losing
+/// records.
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
     std::panic::set_hook(Box::new(|panic| say(format_args!("{panic}"))));
@@ -123,10 +129,12 @@ extern "C" fn _initialize() {
     }
 }
 
-/// The filter function: a record of JSON text in, a JSON object or the empty text out, ended by a NUL.
+/// The filter function: takes a record as JSON text, returns a JSON object or the empty text.
+///
+/// A NUL ends the result.
 ///
 /// # Safety
-/// Fluent Bit's promise: `record` points at `length` bytes that it has written into memory it got from [`malloc`].
+/// Fluent Bit's promise: `record` points at `length` bytes that it has written into memory from [`malloc`].
 #[unsafe(no_mangle)]
 unsafe extern "C" fn kaudit(
     _: *const u8,
@@ -145,30 +153,30 @@ unsafe extern "C" fn kaudit(
     })
 }
 
-/// The wall clock.
+/// Returns the time of the wall clock.
 pub(crate) fn now() -> Time {
     let mut nanos = 0;
-    // SAFETY: WASI writes eight bytes, which are ours. A clock that fails leaves 1970.
+    // SAFETY: WASI writes eight bytes, which are ours. If the clock fails, the time is 1970.
     unsafe { clock_time_get(REALTIME, PRECISION, &raw mut nanos) };
     Time::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
-/// A number that nobody can guess, for the tables of limiter keys.
+/// Returns a random seed for the tables of limiter keys.
 pub(crate) fn seed() -> u64 {
     let mut bytes = [0; 8];
-    // SAFETY: WASI writes as many bytes as it is told, which are ours. Without randomness the seed is zero.
+    // SAFETY: WASI writes exactly the given number of bytes, which are ours. Without randomness the seed is zero.
     unsafe { random_get(bytes.as_mut_ptr(), 8) };
     u64::from_le_bytes(bytes)
 }
 
-/// A line on the agent's standard error.
+/// Prints a line on the agent's standard error.
 pub(crate) fn say(message: std::fmt::Arguments<'_>) {
     let mut line = String::new();
     // Writing into a string cannot fail.
     let _ = writeln!(line, "{NAME}: {message}");
     let part = Part { start: line.as_ptr(), length: line.len() };
     let mut written = 0;
-    // SAFETY: WASI reads one part, whose bytes are the line's, and writes four bytes. Nobody is left to tell when it fails.
+    // SAFETY: WASI reads one part, whose bytes are the line's, and writes four bytes. A failure cannot be reported.
     unsafe { fd_write(STANDARD_ERROR, &raw const part, 1, &raw mut written) };
 }
 
@@ -222,15 +230,15 @@ fn read(directory: u32, name: &str) -> Option<Result<Vec<u8>, String>> {
     Some(done)
 }
 
-/// Where `bake` writes the address and the length of a configuration; zero: nothing is baked in.
+/// The address and the length of a configuration, which `bake` writes; zero: there is none.
 #[unsafe(no_mangle)]
 static kaudit_baked: [usize; 2] = [0, 0];
 
-/// The baked configuration.
+/// Returns the baked configuration.
 pub(crate) fn baked() -> Option<&'static [u8]> {
-    // SAFETY: a static may be read; volatile, since the module's data is changed behind the compiler's back.
+    // SAFETY: a static may be read; volatile, since `bake` changes the module's data after the compiler.
     let [start, length] = unsafe { (&raw const kaudit_baked).read_volatile() };
-    // SAFETY: on the promise of `bake`, which put so many bytes there, in memory that nobody else has, before the
-    // instance was made.
+    // SAFETY: on the promise of `bake`, which put so many bytes there, in memory with no other owner, before the
+    // instance was created.
     (start != 0).then(|| unsafe { slice::from_raw_parts(start as *const u8, length) })
 }
