@@ -7,13 +7,15 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::serve::{Instance, Plugin};
 use crate::{Chunk, Line, Round, Start};
 
-/// How far before the first chunk an instance is warmed up: ten years, after which no rate limit remembers anything.
+/// The time between the warm-up and the first chunk: ten years, after which every rate limit is full again.
 const BEFORE_NANOS: i64 = 10 * 365 * 86_400 * 1_000_000_000;
-/// How far the clock is advanced after the warm-up, so that pending entries are emitted: summaries, and reports of an
-/// hour and of a day.
+/// The advance of the clock after the warm-up, so that pending entries are emitted: summaries, and reports of an hour
+/// and of a day.
 const DRAIN_NANOS: [i64; 2] = [125 * 60 * 1_000_000_000, 25 * 3600 * 1_000_000_000];
-/// A shorter round is repeated with new instances, until it took so long in sum, or five times as long with the starts of
-/// the instances.
+/// The minimum measured time of a round.
+///
+/// A shorter round is repeated with new instances, until the sum is this time, or five times this time including the
+/// starts of the instances.
 const SHORT_NANOS: u64 = 20_000_000;
 
 /// Measures the part of an [`Instance::count`] that the agent spends in the plugin.
@@ -32,7 +34,7 @@ impl Timer {
     }
 }
 
-/// Why there is no result.
+/// The reason why there is no result.
 pub enum Halt {
     Refused(Vec<Line>),
     Failed(String),
@@ -44,11 +46,12 @@ impl From<String> for Halt {
     }
 }
 
-/// Runs a pass, with a new instance each, until passes took so long that their mean is exact. Returns the mean time, and
-/// the result of the last.
+/// Repeats a pass, with a new instance each, until the mean of their times is precise.
+///
+/// Returns the mean time, and the result of the last pass.
 ///
 /// # Errors
-/// That of a pass.
+/// The error of a pass.
 pub fn repeat<T, E>(mut pass: impl FnMut(&mut Timer) -> Result<T, E>) -> Result<(u64, T), E> {
     let (began, mut timer, mut passes) = (cpu_nanos(), Timer::default(), 0);
     loop {
