@@ -83,7 +83,7 @@ fn artefact_json(declared: &Value) -> Result<Value, String> {
     if artefact.shift_remove("inline-options") == Some(json!(true)) {
         for (name, path) in INLINE_OPTIONS {
             let doc = OPTIONS.iter().find(|option| option.path == *path);
-            let doc = doc.ok_or_else(|| format!("the inline option `{name}` stands for no option"))?;
+            let doc = doc.ok_or_else(|| format!("the inline option `{name}` refers to no option"))?;
             let mut option = option_json(doc)?;
             option["name"] = json!(name);
             options.push(option);
@@ -147,5 +147,5 @@ const TYPES: &[(&str, &[&str])] = &[
 
 fn yaml_types(kind: &str) -> Result<&'static [&'static str], String> {
     let row = TYPES.iter().find(|(words, _)| kind.starts_with(words));
-    row.map(|(_, types)| *types).ok_or_else(|| format!("no type is known of `{kind}`"))
+    row.map(|(_, types)| *types).ok_or_else(|| format!("unknown type of the kind `{kind}`"))
 }
