@@ -32,11 +32,13 @@ pub const TARGETS: &[Target] = &[
     ("text", text),
 ];
 
-/// The byte that repeats the one before it, followed by a byte with the count. It is valid in no JSON text.
+/// The byte that repeats the previous one, followed by a byte with the count. It is valid in no JSON text.
 const REPEAT: u8 = 0x1f;
 
-/// Resolves repetitions: after [`REPEAT`] and a byte `n`, the byte before both follows `256 * (n % 32)` times more. Up to
-/// eight repetitions are resolved, so that an input makes at most 64 KiB more.
+/// Resolves repetitions.
+///
+/// [`REPEAT`] and a byte `n` repeat the byte before them `256 * (n % 32)` times. Up to eight repetitions are resolved,
+/// so that an input grows by at most 64 KiB.
 fn expand(input: &[u8]) -> Vec<u8> {
     let mut expanded = Vec::with_capacity(input.len());
     let mut rest = input;
