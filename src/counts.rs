@@ -69,7 +69,7 @@ impl<N> Counts<N> {
     }
 
     /// Counts one finding with the time `time_ms` that arrived at `now`.
-    /// `first` makes the metadata of a new count, `further` updates that of an existing one.
+    /// `first` returns the metadata of a new count, `further` updates the metadata of an existing one.
     pub fn add(
         &mut self,
         integration: usize,
@@ -144,7 +144,7 @@ impl<N> Counts<N> {
     }
 
     /// Takes over all counts of another table.
-    /// `indices` maps the integrations of `old` to those of this table.
+    /// `indices` maps the integrations of `old` to the integrations of this table.
     #[cfg(feature = "compile")]
     pub fn adopt(&mut self, mut old: Self, indices: &[Option<usize>]) {
         // Digests depend on the secret. This table has no count yet.

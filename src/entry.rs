@@ -159,7 +159,7 @@ impl<'a> Entry<'a> {
         self.marks.insert(key, value);
     }
 
-    /// Whether the entry is certainly at most `max` bytes of JSON.
+    /// Returns whether the entry is certainly at most `max` bytes of JSON.
     ///
     /// Only the lengths of its parts are used. Most entries are far below the maximum.
     #[inline]

@@ -360,7 +360,7 @@ struct Admitted {
     severity: Severity,
 }
 
-/// Why a finding is not sent.
+/// The reason why a finding is not sent.
 enum Rejected {
     Dropped(Reason),
     Suppressed,

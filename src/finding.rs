@@ -242,7 +242,7 @@ impl<'a> Fields<'a> {
         (self.is_utf8, self.is_plain) = (is_utf8, is_plain);
     }
 
-    /// Whether the JSON form of every string is the string itself.
+    /// Returns whether the JSON form of every string is the string itself.
     pub(crate) fn is_plain(&self) -> bool {
         self.is_plain
     }
@@ -319,7 +319,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether a field has a value: a text that is not empty, a number or a boolean.
+    /// Returns whether a field has a value: a text that is not empty, a number or a boolean.
     #[inline]
     pub(crate) fn has(&self, field: Field) -> bool {
         match self.slots.get(field as usize) {
@@ -342,13 +342,13 @@ impl<'a> Fields<'a> {
         (!rule && self.has(Field::Id) && self.has(Field::Verb)).then_some(Kind::Activity)
     }
 
-    /// Whether an object that was truncated after these fields began as a finding.
+    /// Returns whether an object that was truncated after these fields began as a finding.
     pub(crate) fn is_part_of_finding(&self) -> bool {
         [Field::Etype, Field::Eid, Field::Rule].into_iter().any(|field| self.has(field))
             || (self.has(Field::Id) && self.has(Field::Verb))
     }
 
-    /// Whether these fields describe the same finding as `other`.
+    /// Returns whether these fields describe the same finding as `other`.
     ///
     /// At least one identifying field is in both, and no such field differs.
     pub(crate) fn is_same_finding(&self, other: &Fields<'_>) -> bool {
@@ -370,7 +370,7 @@ impl<'a> Fields<'a> {
             })
     }
 
-    /// Whether a selection is already a count, which count reports do not add up again.
+    /// Returns whether a selection is already a count, which count reports do not add up again.
     pub fn is_count(&self) -> bool {
         self.has(Field::Count)
     }

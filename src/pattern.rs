@@ -83,7 +83,7 @@ pub(crate) enum PatternFinder {
 }
 
 impl PatternFinder {
-    /// Whether there may be a match; an empty one within a character counts, too.
+    /// Returns whether there may be a match; an empty one within a character counts, too.
     pub fn occurs(&self, text: &str) -> bool {
         #[cfg(test)]
         work::record_search(text.len());
@@ -168,7 +168,7 @@ impl PatternSet {
 
 /// Counts the work of searches, for tests of bounds.
 ///
-/// Time differs from machine to machine, so it is no measure of them.
+/// Time differs between machines, so it cannot measure them.
 #[cfg(test)]
 pub(crate) mod work {
     use core::cell::Cell;

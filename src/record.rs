@@ -124,12 +124,12 @@ impl<'a> Record<'a> {
 }
 
 impl Scan<'_> {
-    /// Whether the JSON form of every string is the string itself.
+    /// Returns whether the JSON form of every string is the string itself.
     pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
 
-    /// Whether all strings of the record are known to be UTF-8.
+    /// Returns whether all strings of the record are known to be UTF-8.
     pub(crate) fn is_utf8(&self) -> bool {
         self.body.encoding == Encoding::Json && !self.quality.has(Quality::NOT_UTF8)
     }

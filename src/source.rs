@@ -38,10 +38,10 @@ pub(crate) trait Sink {
     /// Receives an item of a batch that is not a finding, or a record without findings.
     fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>);
 
-    /// Whether the record is the filter's own entry or envelope and may pass unchanged.
+    /// Returns whether the record is the filter's own entry or envelope and may pass unchanged.
     fn passes(&mut self, record: Record<'_>) -> bool;
 
-    /// Whether the findings of a batch may be given one by one.
+    /// Returns whether the findings of a batch may be given one by one.
     ///
     /// If not, only the single finding of a record is given.
     fn takes_batches(&self) -> bool;
@@ -176,7 +176,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Whether some value may contain findings.
+    /// Returns whether some value may contain findings.
     pub fn has_candidates(&self) -> bool {
         matches!(self.candidates.first, [Some(_), ..])
     }

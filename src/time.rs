@@ -38,7 +38,7 @@ impl Time {
     }
 }
 
-/// A field's instant, and the unit in which the field gives it.
+/// A field's instant, and the unit of the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ParsedTime {
     /// Milliseconds since 1970, rounded down.
@@ -46,7 +46,7 @@ pub(crate) struct ParsedTime {
     pub unit: Unit,
 }
 
-/// The unit or form in which a field gives an instant.
+/// The unit or form of an instant in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// kAudit's own unit.

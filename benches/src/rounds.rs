@@ -1,52 +1,51 @@
-//! Measuring on a machine that others use, too: what is compared takes turns, and medians and intervals are told that
-//! no assumption about the noise goes into.
+//! Timing rounds for a machine with other load: interleaved targets, medians, distribution-free intervals.
 //!
-//! Decision: time of this thread on a processor instead of time on a clock, since a thread that waits for its turn costs
-//! nothing; of single records, which are shorter than that clock is exact, the least of several times.
+//! Decision: CPU time of this thread instead of elapsed time, since a thread that waits uses no CPU; for single
+//! records, which are shorter than that clock's precision, the minimum of several times.
 
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// How long this thread has been at work, in nanoseconds.
+/// Returns the CPU time of this thread, in nanoseconds.
 pub fn cpu_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let part = |part: i64| u64::try_from(part).unwrap_or(0);
     part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
 }
 
-/// The clock for what is shorter than a microsecond.
-#[expect(clippy::disallowed_methods, reason = "measuring time is what this is for")]
+/// Returns the clock for times below a microsecond.
+#[expect(clippy::disallowed_methods, reason = "this function measures time")]
 pub fn clock() -> Instant {
     Instant::now()
 }
 
-/// The order of a round's turns: forwards, backwards, forwards…
+/// Returns the order of the targets in a round: forwards, backwards, forwards…
 pub fn turns(round: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |turn| if round.is_multiple_of(2) { turn } else { count - 1 - turn })
 }
 
-/// One number of each round.
+/// A series with one number per round.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series(Vec<f64>);
 
 impl Series {
-    /// Adds a round's.
+    /// Adds the number of a round.
     pub fn push(&mut self, number: f64) {
         self.0.push(number);
     }
 
-    /// The numbers in the order of the rounds.
+    /// Returns the numbers in the order of the rounds.
     pub fn rounds(&self) -> &[f64] {
         &self.0
     }
 
-    /// The middle one; NaN where there is none.
+    /// Returns the median; NaN of an empty series.
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
-    /// The number that this share of the rounds is below, between two of them by proportion.
+    /// Returns the quantile of this share, interpolated.
     pub fn quantile(&self, share: f64) -> f64 {
         quantile(&self.sorted(), share)
     }
@@ -58,12 +57,12 @@ impl Series {
     }
 }
 
-/// The number that this share of sorted numbers is below, between two of them by proportion; NaN where there is none.
+/// Returns the quantile of this share of sorted numbers, interpolated; NaN if there are none.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place among fewer than 2^52 numbers"
+    reason = "an index below 2^52"
 )]
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
@@ -72,17 +71,17 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * place.fract()
 }
 
-/// By how much one of two series that took turns exceeds the other.
+/// The difference between two interleaved series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
     /// The median of the rounds' differences, as a share of the first.
     pub median: f64,
-    /// Between which shares the true median lies with 95 % confidence; `None`: too few rounds to tell.
+    /// The 95 % confidence interval of the median; `None`: too few rounds.
     pub interval: Option<(f64, f64)>,
 }
 
 impl Difference {
-    /// Of two series of the same rounds.
+    /// Returns the difference of two series of the same rounds.
     pub fn of(first: &Series, second: &Series) -> Self {
         let mut shares = Series::default();
         first.0.iter().zip(&second.0).for_each(|(first, second)| shares.push(second / first - 1.0));
@@ -92,17 +91,19 @@ impl Difference {
         Self { median: shares.median(), interval }
     }
 
-    /// Whether it is one at all, and no accident.
+    /// Returns whether the difference is significant.
     pub fn is_beyond_noise(&self) -> bool {
         self.interval.is_some_and(|(low, high)| low > 0.0 || high < 0.0)
     }
 }
 
-/// How many of so many sorted numbers may be left out at either end for the rest to span the median with 95 %
-/// confidence: the sign test, which asks for nothing but independent rounds. Six rounds are the fewest.
+/// Returns how many of `count` sorted numbers to omit at either end, so that the rest spans the median with 95 %
+/// confidence.
+///
+/// This is the sign test, which requires only independent rounds; it needs at least six.
 #[expect(clippy::cast_precision_loss, reason = "few rounds")]
 fn trimmed(count: usize) -> Option<usize> {
-    // The chance that the first `cut + 1` of a sorted series all lie on one side of the median.
+    // The probability that the first `cut + 1` of a sorted series are all on one side of the median.
     let mut ways = 1.0;
     let mut chance = 0.0;
     let mut found = None;
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_those_of_the_sign_test() {
+    fn intervals_follow_from_the_sign_test() {
         // From the binomial distribution: 2 · 0.5^6 = 0.031; of eleven, 2 · (1 + 11) / 2^11 = 0.012 and with 55 more 0.065.
         for (count, cut) in
             [(5, None), (6, Some(0)), (8, Some(0)), (9, Some(1)), (11, Some(1)), (12, Some(2))]
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_told_from_noise() {
+    fn a_difference_is_distinguished_from_noise() {
         let drifting = |factor: f64| series((0..11).map(|round| factor * (100.0 + f64::from(round))));
         let slower = Difference::of(&drifting(1.0), &drifting(1.1));
         assert!(slower.is_beyond_noise() && (slower.median - 0.1).abs() < 1e-9, "{slower:?}");
@@ -153,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn every_other_round_goes_backwards() {
+    fn every_second_round_is_reversed() {
         assert_eq!(turns(0, 3).chain(turns(1, 3)).collect::<Vec<_>>(), [0, 1, 2, 2, 1, 0]);
     }
 
     #[test]
-    fn work_takes_time() {
+    fn work_uses_cpu_time() {
         let before = cpu_ns();
         let sum: u64 = std::hint::black_box((0..2_000_000_u64).map(std::hint::black_box).sum());
         assert!(sum > 0 && cpu_ns() > before);

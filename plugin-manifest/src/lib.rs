@@ -82,7 +82,7 @@ fn artefact_json(declared: &Value) -> Result<Value, String> {
     if artefact.shift_remove("inline-options") == Some(json!(true)) {
         for (name, path) in INLINE_OPTIONS {
             let doc = OPTIONS.iter().find(|option| option.path == *path);
-            let doc = doc.ok_or_else(|| format!("the inline option `{name}` stands for no option"))?;
+            let doc = doc.ok_or_else(|| format!("the inline option `{name}` refers to no option"))?;
             let mut option = option_json(doc);
             option["name"] = json!(name);
             options.push(option);

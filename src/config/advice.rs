@@ -54,7 +54,7 @@ pub(super) fn secret(problems: &mut Problems, path: &str, key: &str, at: SourceS
     // A placeholder is not yet a secret.
     let placeholder = text.trim().is_empty() || text.contains(['<', '{', '$']);
     if SECRET_KEYS.contains(&key) && !placeholder {
-        let message = format!("{} is a secret and stands here in plain text", quote(key));
+        let message = format!("{} is a secret in plain text", quote(key));
         problems.add(
             Code::PlainSecret,
             at,
@@ -107,7 +107,7 @@ pub(super) fn integrations(problems: &mut Problems, located: &[LocatedIntegratio
     }
 }
 
-/// Whether `first` accepts every finding that `second` accepts.
+/// Returns whether `first` accepts every finding that `second` accepts.
 fn accepts_all_of(first: &Integration, second: &Integration) -> bool {
     fn list_accepts<T: PartialEq>(first: &[T], second: &[T]) -> bool {
         first.is_empty() || !second.is_empty() && second.iter().all(|value| first.contains(value))

@@ -227,7 +227,7 @@ fn span(literals: &[Literal], start: usize) -> Range<usize> {
     span
 }
 
-/// Whether a repaired pattern is valid and short enough for a help line.
+/// Returns whether a repaired pattern is valid and short enough for a help line.
 fn is_short(text: &str) -> bool {
     let short = !text.is_empty() && text.chars().nth(MAX_REPAIRED).is_none() && !text.contains('`');
     short && ast::parse::Parser::new().parse(text).is_ok()
@@ -404,7 +404,7 @@ impl AlternativeEnds {
         }
     }
 
-    /// Whether this is white space, a character without a glyph, or an anchor.
+    /// Returns whether this is white space, a character without a glyph, or an anchor.
     fn is_white(ast: &Ast) -> bool {
         match ast {
             Ast::Literal(literal) => {

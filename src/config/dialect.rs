@@ -43,7 +43,7 @@ pub(super) fn locate(problems: &mut Problems, file: usize, text: &str) -> Option
     first
 }
 
-/// Whether a text was probably written for the filter, even if it is not valid.
+/// Returns whether a text was probably written for the filter, even if it is not valid.
 pub(super) fn looks_like_configuration(text: &str) -> bool {
     let mut ignored = Problems::default();
     let file = ignored.file("");
@@ -76,7 +76,7 @@ pub(super) fn sources(problems: &mut Problems, file: usize, text: &str) -> Vec<C
     }
     if sources.is_empty() && problems.errors() == errors {
         let message = format!("no ConfigMap here has the key `{LIST_KEY}` or `{OWN_KEY}`");
-        problems.add(Code::NoConfigMap, begin, "", message, format!("looked for `data.{LIST_KEY}`"));
+        problems.add(Code::NoConfigMap, begin, "", message, format!("expected `data.{LIST_KEY}`"));
     }
     sources
 }
@@ -101,7 +101,7 @@ fn collect_from_document(problems: &mut Problems, document: YamlDocument, source
                 Code::NotAConfiguration,
                 root.at,
                 "",
-                format!("{} is no configuration", describe_node(&root)),
+                format!("{} is not a configuration", describe_node(&root)),
                 help,
             );
         }
@@ -125,7 +125,7 @@ fn list_items(manifest: &Node) -> &[Node] {
     }
 }
 
-/// Whether a manifest is, or contains, a `ConfigMap` of kAudit or the filter.
+/// Returns whether a manifest is, or contains, a `ConfigMap` of kAudit or the filter.
 ///
 /// All other manifests of a chart are ignored.
 fn contains_our_config_map(manifest: &Node) -> bool {

@@ -67,7 +67,7 @@ pub(super) fn restore(text: &str) -> Option<RestoredIndentation> {
     first_lost.map(|first_lost| RestoredIndentation { text: out, ..first_lost })
 }
 
-/// Whether lost indentation may have caused one of the errors.
+/// Returns whether lost indentation may have caused one of the errors.
 pub(super) fn has_structural_error(diagnostics: &[Diagnostic]) -> bool {
     let error = |found: &Diagnostic| found.level() == Level::Error && STRUCTURAL.contains(&found.code());
     diagnostics.iter().any(error)

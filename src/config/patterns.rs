@@ -94,12 +94,12 @@ pub(super) fn check(
         Purpose::Accept if matches_every_text => problems.push(of_all(
             Code::AcceptsAll,
             "the pattern occurs in every text, so all is accepted",
-            "leave it out; or look for a `|` too many",
+            "omit it; or search for a superfluous `|`",
         )),
         Purpose::Reject if matches_every_text => problems.push(of_all(
             Code::MatchesAll,
             "the pattern occurs in every text, so nothing is accepted",
-            "look for a `|` too many",
+            "search for a superfluous `|`",
         )),
         Purpose::Accept | Purpose::Reject => problems.extend(java_class(&ast)),
         Purpose::Overwrite => {}
@@ -273,7 +273,7 @@ impl AstChecker<'_> {
             before |= consumes(ast);
             let end = matches!(ast, Ast::Assertion(assertion) if assertion.kind == AssertionKind::EndLine);
             if doubled && end {
-                let message = "`$$` is no more than `$`".to_owned();
+                let message = "`$$` is the same as `$`".to_owned();
                 let span = byte_range(ast.span());
                 let span = span.start.saturating_sub(1)..span.end;
                 self.problems.push(problem(Code::DoubledEnd, span, message, "write one `$`"));
@@ -293,7 +293,7 @@ impl AstChecker<'_> {
                 Code::JavaPattern,
                 start..repetition.op.span.end.offset,
                 message,
-                "leave the last `+` out; a search here never backtracks",
+                "omit the last `+`; a search here never backtracks",
             ));
         }
     }
@@ -357,12 +357,12 @@ impl AstChecker<'_> {
     }
 }
 
-/// Whether a valid pattern matches every text.
+/// Returns whether a valid pattern matches every text.
 pub(super) fn occurs_in_every_text(pattern: &str) -> bool {
     parse(pattern).is_ok_and(|(_, hir)| matches_every_text(&hir, true))
 }
 
-/// Whether every text matches.
+/// Returns whether every text matches.
 ///
 /// The match is empty at the beginning of the text, or extends to its end with `.*`.
 fn matches_every_text(hir: &Hir, start: bool) -> bool {
@@ -385,7 +385,7 @@ fn matches_every_text(hir: &Hir, start: bool) -> bool {
     }
 }
 
-/// Whether this is `.*`, in a group or not.
+/// Returns whether this is `.*`, in a group or not.
 fn is_dot_star(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Capture(capture) => is_dot_star(&capture.sub),
@@ -405,7 +405,7 @@ fn java_class(ast: &Ast) -> Option<PatternProblem> {
     let Ok(class) = ast::visit(ast, WordClassFinder(None));
     let class = class?;
     let sign = if class.negated { "\\W" } else { "\\w" };
-    let message = format!("`{sign}` knows the letters of every script, in Java those of ASCII");
+    let message = format!("`{sign}` matches the letters of every script, in Java only ASCII letters");
     let help = "to be exact write `[A-Za-z0-9_]`; for ASCII names there is no difference";
     Some(problem(Code::JavaClass, byte_range(&class.span), message, help))
 }
@@ -444,7 +444,7 @@ impl WordClassFinder {
     }
 }
 
-/// Whether every match of this node has at least one character.
+/// Returns whether every match of this node has at least one character.
 fn consumes(ast: &Ast) -> bool {
     match ast {
         Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => false,

@@ -68,7 +68,7 @@ impl Problems {
             Ordering::Less => (code, path, message.into(), help.into()),
             Ordering::Equal => {
                 let message = "too many remarks of this kind".to_owned();
-                (Code::TooMany, "", message, "mend the others first".to_owned())
+                (Code::TooMany, "", message, "correct the others first".to_owned())
             }
             Ordering::Greater => return,
         };

@@ -113,7 +113,7 @@ pub fn restore_indentation(text: &str) -> Option<String> {
     indentation::restore(text).map(|restored| restored.text)
 }
 
-/// Whether a text may be, or contain, a configuration.
+/// Returns whether a text may be, or contain, a configuration.
 ///
 /// Tools use it to select files in a folder of other manifests and values.
 pub fn may_be_configuration(text: &str) -> bool {

@@ -196,7 +196,7 @@ impl<'n> Section<'n> {
             .collect()
     }
 
-    /// Whether a rejected merge key may have contained the keys that are absent.
+    /// Returns whether a rejected merge key may have contained the keys that are absent.
     pub(super) fn has_merge_key(&self) -> bool {
         self.get(MERGE).is_some()
     }
@@ -370,7 +370,7 @@ pub(super) fn items<'n>(
     &[]
 }
 
-/// Whether a key has the form of an option name.
+/// Returns whether a key has the form of an option name.
 fn is_option_like(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }

@@ -64,7 +64,7 @@ mod tests {
     use super::{find, name, replaced};
 
     #[test]
-    fn references_and_what_only_looks_like_one() {
+    fn references_and_similar_texts() {
         for (text, expected) in [
             ("https://${HOST}/x", Some("${HOST}")),
             ("$(HOST)", Some("$(HOST)")),

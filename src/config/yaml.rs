@@ -130,13 +130,13 @@ impl Origin {
 }
 
 impl Node {
-    /// Whether the node is YAML's null: an empty value, `~` or `null`.
+    /// Returns whether the node is YAML's null: an empty value, `~` or `null`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.value, YamlValue::Scalar(Scalar { text, style: ScalarStyle::Plain, .. })
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Whether a part of the node was rejected, so that keys may only seem absent.
+    /// Returns whether a part of the node was rejected, so that keys may only seem absent.
     pub(super) fn is_incomplete(&self) -> bool {
         match &self.value {
             YamlValue::Invalid => true,

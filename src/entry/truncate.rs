@@ -19,7 +19,7 @@ use crate::record::{
     remark, twice_escaped_length,
 };
 
-/// How often the length is computed again before it is halved.
+/// The number of times that the length is computed again before it is halved.
 ///
 /// That is necessary if the beginnings of strings have more escape sequences than the rest.
 const TRIES: usize = 4;

@@ -32,7 +32,7 @@ use super::{Filter, Judge, Verdict};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// What the record is.
+    /// The kind of the record.
     pub recognised: Recognised,
     /// The fields that can decide, by name, redacted; only those present.
     pub fields: Vec<(&'static str, String)>,
@@ -48,7 +48,7 @@ pub struct Explanation {
     pub severity: Option<SeverityMatch>,
     /// The changes that were made to the entry.
     pub changes: Vec<Change>,
-    /// What became of it.
+    /// Its verdict.
     pub outcome: Outcome,
 }
 

@@ -4,7 +4,7 @@
 //! comparisons decide them, where an automaton has to be initialised for each text and then takes a step for each byte.
 //! Anchored literals are found by binary search, so that a thousand cost about ten comparisons.
 
-#![expect(clippy::inline_always, reason = "each finding's entity comes by here, measured")]
+#![expect(clippy::inline_always, reason = "called for each finding's entity, measured")]
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -69,7 +69,7 @@ impl LiteralSet {
         }
     }
 
-    /// Whether a pattern matches.
+    /// Returns whether a pattern matches.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let mut found = false;
         self.for_each_found(text, |_| found = true);
@@ -172,7 +172,7 @@ impl AffixIndex {
 }
 
 impl AffixEntry {
-    /// Whether a text with this key has the literal.
+    /// Returns whether a text with this key has the literal.
     #[inline(always)]
     fn is_in(&self, text: &[u8], key: u64) -> bool {
         // An empty literal has no bits to compare.
@@ -385,7 +385,7 @@ mod tests {
             "é",
             "xéy",
             "éa",
-            // These begin or end with bytes that have the lowest six bits of those of `é` and `a`.
+            // These begin or end with bytes that have the lowest six bits of the bytes of `é` and `a`.
             "Ci",
             "!i",
             "C!",

@@ -57,7 +57,7 @@ impl DuplicateFilter {
         *word |= bit;
     }
 
-    /// Whether a map may have a duplicate key.
+    /// Returns whether a map may have a duplicate key.
     fn found(&self) -> bool {
         self.found
     }
@@ -98,7 +98,7 @@ pub(super) fn may_have_duplicates<'a>(reader: &mut impl Reader<'a>) -> Result<bo
     Ok(filter.found())
 }
 
-/// Whether some map of a body has a duplicate key; `false` if it cannot be read.
+/// Returns whether some map of a body has a duplicate key; `false` if it cannot be read.
 pub(super) fn has_duplicates<'a>(reader: &mut impl Reader<'a>) -> bool {
     let mut keys: Vec<Cow<'a, str>> = Vec::new();
     let mut starts = Vec::new();

@@ -630,7 +630,7 @@ impl OpenContainers {
         self.maps >>= 1;
     }
 
-    /// Whether the innermost container is a map; `None` if none is open.
+    /// Returns whether the innermost container is a map; `None` if none is open.
     fn innermost(self) -> Option<bool> {
         (self.depth > 0).then_some(self.maps & 1 == 1)
     }

@@ -26,7 +26,7 @@ const LAYOUTS: usize = 8;
 /// It bounds the cost per key in records with more keys.
 const MAX_KEYS: usize = 64;
 
-/// How many expected keys may be missing before the whole layout is searched.
+/// The number of expected keys that may be missing before the whole layout is searched.
 const MAX_SKIPPED: usize = 2;
 
 /// The maximum length of a cached key, in bytes of the record.

@@ -461,7 +461,7 @@ fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Whether all strings of a valid record are UTF-8.
+/// Returns whether all strings of a valid record are UTF-8.
 ///
 /// `expected` is the count that [`members`] returned for the record.
 pub(crate) fn is_utf8(bytes: &[u8], expected: usize) -> bool {
@@ -488,7 +488,7 @@ fn count_high_bytes(bytes: &[u8]) -> usize {
     bytes.chunks(224).fold(0, |sum, chunk| sum.wrapping_add(usize::from(count(chunk))))
 }
 
-/// Whether all strings of a valid value are UTF-8.
+/// Returns whether all strings of a valid value are UTF-8.
 #[inline(never)]
 fn are_utf8(bytes: &[u8]) -> bool {
     let mut reader = MsgPackReader::new(bytes);

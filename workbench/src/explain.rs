@@ -235,7 +235,7 @@ fn quote(text: &str) -> String {
 }
 
 /// Returns an explanation as a JSON object.
-/// For a batch, it is that of the item with the index `item`, from 0, of `items`.
+/// For a batch, it is the verdict of the item with the index `item`, from 0, of `items`.
 pub fn json(explanation: &Explanation, file: &str, line: u64, item: usize, items: usize) -> Value {
     let fields: Map<String, Value> =
         explanation.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();

@@ -1,5 +1,7 @@
 //! `cargo xtask lint`: everything that is checked without running the code.
 
+mod wording;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,10 +11,13 @@ use crate::shell::{Done, cargo, read, run as sh};
 use crate::vector;
 use crate::wasm;
 
-/// Formatting, clippy, import cycles, documentation, and the policy of dependencies; all without warnings.
+/// Checks wording, formatting, clippy, import cycles, documentation, and the policy of dependencies.
+///
+/// A warning is an error.
 pub fn run(_: &[String]) -> Done {
+    wording::check()?;
     sh(&mut cargo(&["fmt", "--all", "--check"]))?;
-    // Only their form: clippy would have to build VRL, two runtimes and libFuzzer.
+    // Only their formatting: clippy would have to build VRL, two runtimes and libFuzzer.
     for package in ["benches/peers", "benches/guest", "benches/guest/naive", "fuzz"] {
         let manifest = format!("{package}/Cargo.toml");
         sh(&mut cargo(&["fmt", "--manifest-path", &manifest, "--check"]))?;
@@ -54,8 +59,10 @@ fn document(arguments: &[&str]) -> Done {
     sh(cargo(arguments).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
-/// The same policy and the database of advisories, by cargo-deny: it takes minutes to build and needs the network, so it
-/// runs where somebody has installed it, and its absence is said.
+/// Checks the same policy and the database of advisories with cargo-deny.
+///
+/// It takes minutes to build and needs the network, so it runs only if it is installed; otherwise its absence is
+/// printed.
 fn deny() -> Done {
     if read(&mut cargo(&["deny", "--version"])).is_err() {
         eprintln!("advisories not checked: cargo-deny is not installed (`cargo install cargo-deny`)");

@@ -1,4 +1,4 @@
-//! The policy of `deny.toml`, as far as it needs no network: licences, banned crates, sources.
+//! The parts of `deny.toml` that need no network: licences, banned crates, sources.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use toml::Table;
 
 use crate::shell::{Done, metadata, root};
 
-/// Checks every package that the lock file names.
+/// Checks every package in the lock file.
 pub fn check() -> Done {
     let text = fs::read_to_string(root().join("deny.toml")).map_err(|error| format!("deny.toml: {error}"))?;
     let policy = Policy::parse(&text)?;
@@ -26,7 +26,7 @@ struct Policy {
     banned: Vec<String>,
 }
 
-/// The only place that dependencies come from.
+/// The only source of dependencies.
 const SOURCE: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 impl Policy {
@@ -46,14 +46,14 @@ impl Policy {
         })
     }
 
-    /// What is wrong with a package of cargo's metadata.
+    /// Returns the faults of a package of cargo's metadata.
     fn faults(&self, package: &Value) -> Vec<String> {
         let name = package["name"].as_str().unwrap_or_default();
         let mut faults = Vec::new();
         match package["license"].as_str() {
             Some(licence) if self.permits(licence) => {}
             Some(licence) => faults.push(format!("{name}: licence `{licence}`")),
-            None => faults.push(format!("{name}: no licence named")),
+            None => faults.push(format!("{name}: no licence")),
         }
         if self.banned.iter().any(|banned| banned == name) {
             faults.push(format!("{name}: banned"));
@@ -65,7 +65,7 @@ impl Policy {
         faults
     }
 
-    /// Whether an SPDX expression is met by allowed licences. What cannot be read is not.
+    /// Returns whether allowed licences satisfy an SPDX expression; an invalid one is not satisfied.
     fn permits(&self, expression: &str) -> bool {
         let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
         let mut words: &[&str] = &spaced.split_whitespace().collect::<Vec<_>>();
@@ -133,7 +133,7 @@ mod tests {
             ("a", Some("GPL-3.0 AND MIT"), None, "a: licence `GPL-3.0 AND MIT`"),
             ("a", Some("MIT MIT"), None, "a: licence `MIT MIT`"),
             ("a", Some("(MIT"), None, "a: licence `(MIT`"),
-            ("a", None, None, "a: no licence named"),
+            ("a", None, None, "a: no licence"),
             ("bad", Some("MIT"), None, "bad: banned"),
             ("a", Some("MIT"), Some("git+https://example.org/a"), "a: source `git+https://example.org/a`"),
         ] {

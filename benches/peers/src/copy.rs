@@ -1,4 +1,4 @@
-//! The floor: the record's bytes, copied.
+//! The baseline: copies the record's bytes.
 
 use crate::peer::{Answer, Peer};
 

@@ -1,5 +1,7 @@
-//! Prints CPU time and peak memory for each record by its size, from 200 bytes to 10 MB, and the same for records just
-//! below and just above `max-entry-bytes`. Peak memory is what the engine allocates besides its buffer of entries.
+//! Prints CPU time and peak memory per record by its size, from 200 bytes to 10 MB.
+//!
+//! It prints the same for records just below and just above `max-entry-bytes`. Peak memory is the engine's allocations
+//! without its buffer of entries.
 //!
 //! Two Markdown tables on standard output; `sizes limit` prints only the second, in a few seconds.
 
@@ -10,7 +12,7 @@ use std::hint::black_box;
 use allocation_counter::measure;
 use kaudit_bench::{Encoding, JOB, Worker, rounds};
 
-/// A form of record: its name, and how it is made to be about so many bytes of JSON.
+/// A form of record: its name, and a function that builds a record of about `bytes` bytes of JSON.
 type Form = (&'static str, fn(usize) -> String);
 
 const FORMS: [Form; 7] = [
@@ -29,7 +31,7 @@ const FORMS: [Form; 7] = [
         finding(&format!("\"doc\":\"{}\",\"x\":[1{}]", "d".repeat(bytes / 2), ",1".repeat(bytes / 4)))
     }),
     ("a list of ones", |bytes| finding(&format!("\"x\":[1{}]", ",1".repeat(bytes / 2)))),
-    ("a line that is no finding", |bytes| format!("{{\"log\":\"{}\"}}", "started; ".repeat(bytes / 9))),
+    ("a line without a finding", |bytes| format!("{{\"log\":\"{}\"}}", "started; ".repeat(bytes / 9))),
 ];
 
 const SIZES: [usize; 10] =
@@ -46,7 +48,7 @@ fn finding(more: &str) -> String {
 /// `max-entry-bytes` of the job.
 const MAX: usize = 100_000;
 
-/// What one record costs.
+/// The cost of one record.
 struct Cost {
     bytes: usize,
     nanos: f64,
@@ -62,7 +64,7 @@ fn main() {
 }
 
 fn by_size() {
-    println!("| record | encoding | bytes | µs | ns a byte | peak memory, bytes | times the record |");
+    println!("| record | encoding | bytes | µs | ns per byte | peak memory, bytes | times the record |");
     println!("|---|---|---:|---:|---:|---:|---:|");
     for (name, make) in FORMS {
         for (encoding_name, encoding) in Encoding::ALL {
@@ -88,7 +90,7 @@ fn at_limit() {
     for (name, make) in FORMS {
         for (encoding_name, encoding) in Encoding::ALL {
             let [below, above] = [95, 105].map(|percent| {
-                // What each form adds to the bytes it is asked for is a few hundred.
+                // Each form exceeds the requested bytes by a few hundred.
                 cost(encoding, &encoding.of(&make(MAX * percent / 100)))
             });
             println!(
@@ -117,7 +119,7 @@ fn cost(encoding: Encoding, record: &[u8]) -> Cost {
     };
     once();
     let peak = measure(&mut once).bytes_max;
-    // About 20 ms of work, in the least of five rounds.
+    // About 20 ms of work; the minimum of five rounds.
     let times = (4_000_000 / record.len() as u64).clamp(1, 2_000);
     let nanos = (0..5)
         .map(|_| {

@@ -6,7 +6,7 @@
 //!
 //! | side | |
 //! |---|---|
-//! | driver | [`run`] parses the arguments; [`Plugin`] and [`Instance`] are what a driver implements, [`serve()`] calls them |
+//! | driver | [`run`] parses the arguments; a driver implements [`Plugin`] and [`Instance`], and [`serve()`] calls them |
 //! | caller | [`Client`] starts a driver, and limits the time of each request |
 //!
 //! Decision: JSON instead of a binary format. A request can be typed by hand, and at 2 MB a chunk the encoding takes less

@@ -4,8 +4,10 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A shorter round is repeated with new instances, until it took so long in sum, or five times as long with the starts of
-/// the instances.
+/// The minimum measured time of a round.
+///
+/// A shorter round is repeated with new instances, until the sum is this time, or five times this time including the
+/// starts of the instances.
 const SHORT_NANOS: u64 = 20_000_000;
 
 /// Measures the part of an [`Instance::count`](crate::Instance::count) that the agent spends in the plugin.
@@ -24,11 +26,12 @@ impl Timer {
     }
 }
 
-/// Runs a pass, with a new instance each, until passes took so long that their mean is exact. Returns the mean time, and
-/// the result of the last.
+/// Repeats a pass, with a new instance each, until the mean of their times is precise.
+///
+/// Returns the mean time, and the result of the last pass.
 ///
 /// # Errors
-/// That of a pass.
+/// The error of a pass.
 pub fn repeat<T, E>(mut pass: impl FnMut(&mut Timer) -> Result<T, E>) -> Result<(u64, T), E> {
     let (began, mut timer, mut passes) = (cpu_nanos(), Timer::default(), 0);
     loop {

@@ -46,36 +46,36 @@ struct Part {
 
 const STANDARD_ERROR: u32 = 2;
 const REALTIME: u32 = 0;
-/// A microsecond: what the clock may be off.
+/// The requested precision of the clock: a microsecond.
 const PRECISION: u64 = 1_000;
 
-/// What the guest is called, in its messages.
+/// The guest's name in its messages.
 const NAME: &str = "kaudit";
 
 /// The wall clock.
 pub(crate) fn now() -> Time {
     let mut nanos = 0;
-    // SAFETY: WASI writes eight bytes, which are ours. A clock that fails leaves 1970.
+    // SAFETY: WASI writes eight bytes, which are ours. If the clock fails, the time is 1970.
     unsafe { clock_time_get(REALTIME, PRECISION, &raw mut nanos) };
     Time::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
-/// A number that nobody can guess, for the tables of limiter keys.
+/// Returns a random seed for the tables of limiter keys.
 pub(crate) fn seed() -> u64 {
     let mut bytes = [0; 8];
-    // SAFETY: WASI writes as many bytes as it is told, which are ours. Without randomness the seed is zero.
+    // SAFETY: WASI writes exactly the given number of bytes, which are ours. Without randomness the seed is zero.
     unsafe { random_get(bytes.as_mut_ptr(), 8) };
     u64::from_le_bytes(bytes)
 }
 
-/// A line on the agent's standard error.
+/// Prints a line on the agent's standard error.
 pub(crate) fn say(message: std::fmt::Arguments<'_>) {
     let mut line = String::new();
     // Writing into a string cannot fail.
     let _ = writeln!(line, "{NAME}: {message}");
     let part = Part { start: line.as_ptr(), length: line.len() };
     let mut written = 0;
-    // SAFETY: WASI reads one part, whose bytes are the line's, and writes four bytes. Nobody is left to tell when it fails.
+    // SAFETY: WASI reads one part, whose bytes are the line's, and writes four bytes. A failure cannot be reported.
     unsafe { fd_write(STANDARD_ERROR, &raw const part, 1, &raw mut written) };
 }
 
@@ -129,15 +129,15 @@ fn read(directory: u32, name: &str) -> Option<Result<Vec<u8>, String>> {
     Some(done)
 }
 
-/// Where `bake` writes the address and the length of a configuration; zero: nothing is baked in.
+/// The address and the length of a configuration, which `bake` writes; zero: there is none.
 #[unsafe(no_mangle)]
 static kaudit_baked: [usize; 2] = [0, 0];
 
-/// The baked configuration.
+/// Returns the baked configuration.
 pub(crate) fn baked() -> Option<&'static [u8]> {
-    // SAFETY: a static may be read; volatile, since the module's data is changed behind the compiler's back.
+    // SAFETY: a static may be read; volatile, since `bake` changes the module's data after the compiler.
     let [start, length] = unsafe { (&raw const kaudit_baked).read_volatile() };
-    // SAFETY: on the promise of `bake`, which put so many bytes there, in memory that nobody else has, before the
-    // instance was made.
+    // SAFETY: on the promise of `bake`, which put so many bytes there, in memory with no other owner, before the
+    // instance was created.
     (start != 0).then(|| unsafe { slice::from_raw_parts(start as *const u8, length) })
 }

@@ -1,4 +1,4 @@
-//! Plots as SVG, on no ground of their own, in the reader's light or dark.
+//! Plots as SVG, with a transparent background, for light and dark themes.
 
 use std::fmt::Write as _;
 
@@ -13,8 +13,8 @@ fn svg(width: f64, height: f64, title: &str, inside: &str) -> String {
     )
 }
 
-/// A bar for each name; the engine's stand out.
-#[expect(clippy::cast_precision_loss, reason = "places on a plot")]
+/// Returns a bar for each name; the engine's are highlighted.
+#[expect(clippy::cast_precision_loss, reason = "coordinates on a plot")]
 pub fn bars(title: &str, bars: &[(String, f64)]) -> String {
     const LEFT: f64 = 150.0;
     const ROW: f64 = 26.0;
@@ -36,7 +36,7 @@ pub fn bars(title: &str, bars: &[(String, f64)]) -> String {
     svg(720.0, 34.0 + bars.len() as f64 * ROW, title, &inside)
 }
 
-/// A curve over sizes that are powers of ten; both axes grow by the logarithm.
+/// Returns a curve over sizes that are powers of ten; both axes are logarithmic.
 pub fn curve(title: &str, points: &[(f64, f64)]) -> String {
     const WIDTH: f64 = 640.0;
     const HEIGHT: f64 = 300.0;

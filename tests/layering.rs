@@ -1,4 +1,4 @@
-//! Tests the layering rules of ARCHITECTURE.md that the compiler does not check: imports of modules and packages.
+//! Tests the layering rules of ARCHITECTURE.md: imports, forbidden APIs, `unsafe`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -137,10 +137,14 @@ fn engine_modules_import_only_allowed_modules() {
             continue;
         }
         let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == module) else {
-            breaches.push(format!("{}: `{module}` is no room of the law", file.display()));
+            breaches.push(format!("{}: `{module}` is missing in MODULES", file.display()));
             continue;
         };
-        assert!(!code.contains("super::super"), "{}: rooms are named by `crate::`", file.display());
+        assert!(
+            !code.contains("super::super"),
+            "{}: import modules by `crate::`, not `super::super`",
+            file.display()
+        );
         for name in imports(&code) {
             if name != module && !allowed.contains(&&*name) {
                 breaches.push(format!("{}: `{module}` may not import `{name}`", file.display()));
@@ -152,8 +156,8 @@ fn engine_modules_import_only_allowed_modules() {
 
 /// Returns the packages of the workspace.
 ///
-/// Each with its name, its folder relative to the root, and the names of its dependencies, without those of tests and
-/// builds.
+/// Each has its name, its folder relative to the root, and the names of its dependencies without dependencies of tests
+/// and builds.
 fn packages() -> Vec<(String, String, Vec<String>)> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
