@@ -1,5 +1,7 @@
 //! The `MessagePack` encoder, for Fluent Bit.
 
+use rmp::encode;
+
 use super::{Entry, Labels, LengthCounter, OWN_KEY, Out, json};
 use crate::config::TextForm;
 use crate::record::{Body, BodyView, Encoding, Event, Number, Record, Str, remark};
@@ -166,20 +168,14 @@ fn events(events: &[Event<'_>], out: &mut impl Out) {
     }
 }
 
+// A `Sink` has no errors, so the results of `rmp` are ignored.
+
 fn map(count: u32, out: &mut impl Out) {
-    match (u8::try_from(count), u16::try_from(count)) {
-        (Ok(count @ 0..=15), _) => out.put(&[0x80 | count]),
-        (_, Ok(count)) => head(0xde, count.to_be_bytes(), out),
-        _ => head(0xdf, count.to_be_bytes(), out),
-    }
+    let _ = encode::write_map_len(&mut Sink(out), count);
 }
 
 fn list(count: u32, out: &mut impl Out) {
-    match (u8::try_from(count), u16::try_from(count)) {
-        (Ok(count @ 0..=15), _) => out.put(&[0x90 | count]),
-        (_, Ok(count)) => head(0xdc, count.to_be_bytes(), out),
-        _ => head(0xdd, count.to_be_bytes(), out),
-    }
+    let _ = encode::write_array_len(&mut Sink(out), count);
 }
 
 fn str(text: &str, out: &mut impl Out) {
@@ -189,42 +185,45 @@ fn str(text: &str, out: &mut impl Out) {
 
 #[inline]
 fn str_head(length: usize, out: &mut impl Out) {
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length @ 0..=31), _) => out.put(&[0xa0 | length]),
-        (Ok(length), _) => out.put(&[0xd9, length]),
-        (_, Ok(length)) => head(0xda, length.to_be_bytes(), out),
-        // An entry is at most a megabyte.
-        _ => head(0xdb, u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes(), out),
-    }
+    // An entry is at most a megabyte.
+    let _ = encode::write_str_len(&mut Sink(out), u32::try_from(length).unwrap_or(u32::MAX));
 }
 
 fn number(number: Number<'_>, out: &mut impl Out) {
-    match number {
-        Number::Int(value) => int(value, out),
-        Number::Uint(value) => head(0xcf, value.to_be_bytes(), out),
-        Number::Float(value) => head(0xcb, value.to_be_bytes(), out),
+    let mut sink = Sink(out);
+    let _ = match number {
+        Number::Int(value) => encode::write_sint(&mut sink, value).map(drop),
+        Number::Uint(value) => encode::write_uint(&mut sink, value).map(drop),
+        Number::Float(value) => encode::write_f64(&mut sink, value),
         Number::Raw(_) => {
             let text = number.raw().unwrap_or_default();
             match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
-                (Ok(value), ..) => int(value, out),
-                (_, Ok(value), _) => head(0xcf, value.to_be_bytes(), out),
-                (.., Ok(value)) if value.is_finite() => head(0xcb, value.to_be_bytes(), out),
-                _ => str(text, out),
+                (Ok(value), ..) => encode::write_sint(&mut sink, value).map(drop),
+                (_, Ok(value), _) => encode::write_uint(&mut sink, value).map(drop),
+                (.., Ok(value)) if value.is_finite() => encode::write_f64(&mut sink, value),
+                _ => encode::write_str(&mut sink, text),
             }
         }
-    }
+    };
 }
 
-fn int(value: i64, out: &mut impl Out) {
-    match (u8::try_from(value), u32::try_from(value), i8::try_from(value)) {
-        (Ok(small @ 0..=0x7f), ..) => out.put(&[small]),
-        (_, Ok(value), _) => head(0xce, value.to_be_bytes(), out),
-        (.., Ok(value @ -32..0)) => out.put(&value.to_be_bytes()),
-        _ => head(0xd3, value.to_be_bytes(), out),
-    }
-}
+/// The output in the form that `rmp` writes to.
+struct Sink<'o, O>(&'o mut O);
 
-fn head<const N: usize>(kind: u8, bytes: [u8; N], out: &mut impl Out) {
-    out.put(&[kind]);
-    out.put(&bytes);
+impl<O: Out> std::io::Write for Sink<'_, O> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.put(bytes);
+        Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.put(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
