@@ -187,3 +187,6 @@ pub(crate) mod work {
         SEARCHED.take()
     }
 }
+
+#[cfg(all(test, feature = "compile"))]
+mod tests;

@@ -1,4 +1,7 @@
 //! Instants, kAudit's spelling of them, and the parser of time fields.
+//!
+//! Decision: not `jiff` (without its default features), which saves 97 lines here: `kaudit-base.wasm` has 414,405 bytes
+//! with it instead of 265,747. Tests compare the parser with it.
 
 use alloc::string::String;
 

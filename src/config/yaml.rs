@@ -3,6 +3,10 @@
 //! It rejects features that a configuration does not need and an attacker could use: anchors, aliases, tags, deep
 //! nesting, large texts. Decision: saphyr's events instead of a deserialiser, because they have positions and the style
 //! of a scalar: the quotes of a pattern determine the meaning of its backslashes.
+//!
+//! Decision: not the tree of `saphyr` (`MarkedYaml`), which the workbench uses. It reports only the first duplicate
+//! key, as a syntax error, or drops the earlier value; takes `a` and `"a"` for different keys; and contains no anchors
+//! and aliases. It saves 93 lines here, and `kaudit.wasm` has 1,414,088 bytes with it instead of 1,365,306.
 
 use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeMap;

@@ -3,6 +3,9 @@
 //! For example `^system:` or `^exec|unsafe$|secret`. Most patterns of data filters are of this form. One or two
 //! comparisons decide them, where an automaton has to be initialised for each text and then takes a step for each byte.
 //! Anchored literals are found by binary search, so that a thousand cost about ten comparisons.
+//!
+//! Decision: not the meta engine of `regex-automata` with its prefilters, which takes 11 % more instructions for the
+//! guard's `msgpack-dropped`, 8 % for `json-dropped` and 7 % for `integrations-1000`.
 
 #![expect(clippy::inline_always, reason = "called for each finding's entity, measured")]
 

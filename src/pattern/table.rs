@@ -2,8 +2,8 @@
 //!
 //! A search reads a table in place. Tables are in the order in which a filter under construction requests its patterns. A
 //! set has a table of literals first, even if it is empty, and then an automaton of the patterns that have no literals.
-//! Decision: a format of our own, not `regex-automata`'s, whose reader and searches would be a sixth of a guest. A state is
-//! two bytes, and a search takes an interpreter a dozen instructions for each byte of the text.
+//! Decision: not the sparse automata of `regex-automata` (feature `dfa-search`). They save 250 lines here and in `bake`,
+//! and `kaudit-base.wasm` has 300,004 bytes with them instead of 265,747, 13 % more.
 //!
 //! A table is its form, one byte ([`LITERALS`] or [`AUTOMATON`]), the length of its content, four bytes, and its content.
 //! All numbers are little-endian, and those in an automaton have two bytes:
