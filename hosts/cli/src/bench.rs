@@ -299,7 +299,7 @@ impl<'a> Bench<'a> {
         Ok(copy)
     }
 
-    /// What is looked at without turns: records one by one, memory, integrations and patterns.
+    /// What is looked at without turns: records one by one, integrations and patterns.
     fn configuration(
         &self,
         file: Option<&Path>,
@@ -311,8 +311,7 @@ impl<'a> Bench<'a> {
         let mut claims = Vec::new();
         for (name, encoding) in ENCODINGS {
             let singles = engine::singles(config, self.corpus, encoding)?;
-            let memory = engine::memory(config, self.corpus, encoding)?;
-            details.push(Detail::new(name, &singles, memory));
+            details.push(Detail::new(name, &singles));
             claims = clauses::integrations(config, self.corpus, &singles)?;
         }
         self.progress.set_message("patterns");

@@ -9,14 +9,10 @@ use kaudit_filter::config::Config;
 use kaudit_filter::record::Record as FilterRecord;
 use kaudit_filter::stats::Reason;
 use kaudit_filter::{Filter, Time, Verdict};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use super::corpus::{Corpus, Record};
 use super::door::{Door, Round};
 use crate::run::Halt;
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 /// How far back a filter is warmed up: whatever a limit remembers is forgotten after so many years.
 const BEFORE_MS: i64 = 10 * 365 * 86_400_000;
@@ -63,7 +59,10 @@ pub struct Worker<'c> {
 impl<'c> Worker<'c> {
     /// A filter in working order: it has seen records of ten years ago, and owes nothing.
     pub fn warm(config: &Config, corpus: &'c Corpus, encoding: Encoding) -> Result<Self, Halt> {
-        let mut worker = Self::cold(config, corpus, encoding)?;
+        // Any seed; always the same, so that rounds are alike.
+        let filter =
+            Filter::new(config, 7).map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
+        let mut worker = Self { filter, corpus, encoding, out: Vec::with_capacity(4 << 20) };
         let mut end = Time::from_millis(0);
         for (record, at) in corpus.each().take(WARM) {
             end = Time::from_millis(at.millis() - BEFORE_MS);
@@ -72,14 +71,6 @@ impl<'c> Worker<'c> {
         }
         while worker.filter.finish(end).is_some() {}
         Ok(worker)
-    }
-
-    /// A new filter.
-    pub fn cold(config: &Config, corpus: &'c Corpus, encoding: Encoding) -> Result<Self, Halt> {
-        // Any seed; always the same, so that rounds are alike.
-        let filter =
-            Filter::new(config, 7).map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
-        Ok(Self { filter, corpus, encoding, out: Vec::with_capacity(4 << 20) })
     }
 
     /// Filters a record; the fate of the last of its findings, and how many entries left.
@@ -217,47 +208,4 @@ pub fn singles(config: &Config, corpus: &Corpus, encoding: Encoding) -> Result<V
 fn clock_ns() -> f64 {
     let idle = (0..10_000).map(|_| clock().elapsed().as_secs_f64() * 1e9);
     idle.fold(f64::MAX, f64::min)
-}
-
-/// What the engine takes of the allocator.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
-pub struct Memory {
-    /// Bytes of a new filter: the compiled configuration.
-    pub filter_bytes: usize,
-    /// The most bytes that it held between two records: its tables of limits and counts, caches and buffers included.
-    pub held_bytes: usize,
-    /// Allocations for each record.
-    pub allocations_per_record: f64,
-}
-
-/// Counts what the allocator is asked for while a new filter is made and sees all records.
-pub fn memory(config: &Config, corpus: &Corpus, encoding: Encoding) -> Result<Memory, Halt> {
-    let held = || {
-        let stats = ALLOCATOR.stats();
-        let bytes = stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated);
-        bytes.wrapping_add_signed(stats.bytes_reallocated)
-    };
-    let mut out = Vec::with_capacity(4 << 20);
-    let before = held();
-    let mut worker = Worker::cold(config, corpus, encoding)?;
-    // The host's buffer is not the engine's.
-    std::mem::swap(&mut worker.out, &mut out);
-    drop(out);
-    let made = held().wrapping_sub(before);
-    let (mut most, start) = (made, ALLOCATOR.stats());
-    for chunk in &corpus.chunks {
-        worker.out.clear();
-        for record in &chunk.records {
-            worker.process(record, chunk.at);
-            most = most.max(held().wrapping_sub(before));
-        }
-        worker.due(chunk.at);
-    }
-    let end = ALLOCATOR.stats();
-    let asked = (end.allocations - start.allocations) + (end.reallocations - start.reallocations);
-    Ok(Memory {
-        filter_bytes: made,
-        held_bytes: most,
-        allocations_per_record: per(asked as u64, corpus.records),
-    })
 }

@@ -94,9 +94,6 @@ fn costs(page: &mut String, report: &Report) {
         } else {
             through.name.to_owned()
         };
-        let memory = through.resident_kb.map_or_else(String::new, |kb| {
-            bytes(usize::try_from(kb).unwrap_or(usize::MAX).saturating_mul(1000))
-        });
         table.row(&[
             key,
             short(through.spread.ns),
@@ -106,7 +103,7 @@ fn costs(page: &mut String, report: &Report) {
             grouped(through.megabytes_per_second),
             format!("{:.3}", through.processors),
             through.left.to_string(),
-            memory,
+            through.memory(),
         ]);
     }
     table.end(page);
@@ -231,19 +228,6 @@ fn records(page: &mut String, details: &[Detail]) {
         table.row(&row);
     }
     table.end(page);
-
-    let columns = ["", "compiled", "held at most", "allocations a record"];
-    let mut table = Table::new("Memory that the engine asks of the allocator", &columns);
-    for detail in details {
-        let memory = detail.memory;
-        table.row(&[
-            detail.name.to_owned(),
-            bytes(memory.filter_bytes),
-            bytes(memory.held_bytes),
-            format!("{:.3}", memory.allocations_per_record),
-        ]);
-    }
-    table.end(page);
 }
 
 fn patterns(page: &mut String, measured: &Measured) {
@@ -278,8 +262,8 @@ fn foot(page: &mut String, report: &Report) {
         "<footer><h2>How it was measured</h2>\n<p>{} rounds, in which copying, every door and every configuration took \
          turns, forwards and backwards; one more came first and does not count. Each round has a new filter that was \
          warmed up. Records arrive in chunks, those of one second of their own time together. Times are those of one \
-         processor at work. Single records are measured five times, and the least counts. A plugin's memory is what its \
-         process held more than before; the engine's is what it asked of the allocator.</p></footer>",
+         processor at work. Single records are measured five times, and the least counts. A plugin's memory is the \
+         growth of the resident memory of its process.</p></footer>",
         report.copy.rounds.len()
     );
 }

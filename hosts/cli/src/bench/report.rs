@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::clauses::{Claimer, Clause};
 use super::corpus::Corpus;
-use super::engine::{Fate, Memory, Single};
+use super::engine::{Fate, Single};
 
 /// Everything; times are nanoseconds of one processor for a record.
 #[derive(Debug, Serialize)]
@@ -97,7 +97,7 @@ pub struct Through {
     pub processors: f64,
     /// What left: entries, the filter's own among them, and records that passed.
     pub left: u64,
-    /// What a plugin's process held more than before, at most.
+    /// The growth of the resident memory of a plugin's process, at most; `None` for the engine.
     pub resident_kb: Option<u64>,
 }
 
@@ -117,6 +117,12 @@ impl Through {
             resident_kb,
         }
     }
+
+    /// Returns the growth of the process's resident memory as text; empty for the engine.
+    pub fn memory(&self) -> String {
+        let size = |kb| bytes(usize::try_from(kb).unwrap_or(usize::MAX).saturating_mul(1000));
+        self.resident_kb.map_or_else(String::new, size)
+    }
 }
 
 /// The engine in detail.
@@ -128,8 +134,6 @@ pub struct Detail {
     pub percentiles: Vec<(f64, f64)>,
     /// By verdict.
     pub verdicts: Vec<VerdictCost>,
-    /// What it takes of the allocator.
-    pub memory: Memory,
 }
 
 /// The records of one verdict.
@@ -150,7 +154,7 @@ const PERCENTILES: [f64; 6] = [0.1, 0.5, 0.9, 0.99, 0.999, 1.0];
 
 impl Detail {
     /// Of records one by one.
-    pub fn new(name: &'static str, singles: &[Single], memory: Memory) -> Self {
+    pub fn new(name: &'static str, singles: &[Single]) -> Self {
         let sorted = |singles: &mut dyn Iterator<Item = &Single>| {
             let mut ns: Vec<f64> = singles.map(|single| single.ns).collect();
             ns.sort_by(f64::total_cmp);
@@ -171,7 +175,6 @@ impl Detail {
             name,
             percentiles: PERCENTILES.map(|share| (share, quantile(&all, share))).to_vec(),
             verdicts: fates.into_iter().map(verdict).collect(),
-            memory,
         }
     }
 }
@@ -379,8 +382,17 @@ impl fmt::Display for Report {
 impl Report {
     fn through(&self, f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
         let processors = format!("processors at {}/s", grouped(self.load));
-        let head =
-            ["a record costs", "ns", "quartiles", "times copy", "records/s", "MB/s", &processors, "left"];
+        let head = [
+            "a record costs",
+            "ns",
+            "quartiles",
+            "times copy",
+            "records/s",
+            "MB/s",
+            &processors,
+            "left",
+            "memory",
+        ];
         let mut rows = Rows::new(&head, &[]);
         let quartiles =
             |spread: &Spread| format!("{}–{}", short(spread.lower_quartile), short(spread.upper_quartile));
@@ -395,6 +407,7 @@ impl Report {
                 grouped(through.megabytes_per_second),
                 format!("{:.3}", through.processors),
                 through.left.to_string(),
+                through.memory(),
             ]);
         }
         rows.fmt(f)
@@ -457,13 +470,6 @@ impl fmt::Display for Detail {
         let shares = self.percentiles.iter();
         let shares: Vec<_> =
             shares.map(|(share, ns)| format!("{} {}", percentile(*share), short(*ns))).collect();
-        writeln!(f, "ns below which so many records are: {}", shares.join(", "))?;
-        let Memory { filter_bytes, held_bytes, allocations_per_record } = self.memory;
-        writeln!(
-            f,
-            "memory: {} compiled, {} held at most; {allocations_per_record:.3} allocations a record\n",
-            bytes(filter_bytes),
-            bytes(held_bytes)
-        )
+        writeln!(f, "ns below which so many records are: {}\n", shares.join(", "))
     }
 }
