@@ -1,17 +1,15 @@
-//! What measuring shares, here and in the program: records made by seed, the job to be done on them, and rounds.
+//! The jobs and the records of the benchmarks.
 
 #![forbid(unsafe_code)]
-
-pub mod records;
-pub mod rounds;
 
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
+use kaudit_measure::records::{Profile, Records, START_MS};
 
-use records::{Profile, Records, START_MS};
+pub use kaudit_measure::{Encoding, records};
 
 /// The job as the operator would write it.
 pub const JOB: &str = include_str!("../job.yaml");
@@ -80,36 +78,6 @@ impl Worker {
         self.out.clear();
         batch.records.iter().filter(|record| self.process(batch.encoding, record)).count()
     }
-}
-
-/// A record's encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// JSON text, in and out.
-    Json,
-    /// MessagePack, in and out.
-    MsgPack,
-}
-
-impl Encoding {
-    /// Both, by name.
-    pub const ALL: [(&str, Self); 2] = [("json", Self::Json), ("msgpack", Self::MsgPack)];
-
-    /// A record of JSON text in this encoding.
-    ///
-    /// # Panics
-    /// The text is no JSON.
-    pub fn of(self, text: &str) -> Vec<u8> {
-        match self {
-            Self::Json => text.as_bytes().to_vec(),
-            Self::MsgPack => msgpack(text).expect("JSON"),
-        }
-    }
-}
-
-/// JSON text as `MessagePack`; `None`: it is no JSON.
-pub fn msgpack(text: &str) -> Option<Vec<u8>> {
-    rmp_serde::to_vec(&serde_json::from_str::<serde_json::Value>(text).ok()?).ok()
 }
 
 /// Records of one fate and encoding, which take turns.

@@ -15,11 +15,12 @@ mod naive;
 mod remap;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::process::ExitCode;
 
 use kaudit_bench::records::{Profile, Records};
-use kaudit_bench::rounds::{Series, cpu_ns, turns};
 use kaudit_bench::{Encoding, JOB, Worker};
+use kaudit_timing::{Series, interleave, repeat};
 use serde_json::Value;
 
 /// Records in a pass, of so many entities: some of them meet their limit.
@@ -27,8 +28,6 @@ const RECORDS: usize = 2_000;
 const ENTITIES: u64 = 1_000;
 /// A limit for each entity and second.
 pub const LIMIT: i64 = 2;
-/// A round is of passes until it has taken so long.
-const ROUND_NS: u64 = 50_000_000;
 
 /// What became of a record. A kept one's entry is in the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,30 +149,25 @@ fn sorted(value: Value) -> Value {
     }
 }
 
+/// Measures every peer in turn.
 fn measure(encoding: Encoding, records: &[Vec<u8>], rounds: usize) -> Vec<(&'static str, Series)> {
-    let mut peers: Vec<_> =
-        peers(encoding).into_iter().map(|(name, peer)| (name, peer, Series::default(), 0)).collect();
+    // With the number of records that each has had.
+    let mut peers: Vec<_> = peers(encoding).into_iter().map(|(name, peer)| (name, peer, 0)).collect();
     let mut out = Vec::with_capacity(4 << 20);
-    // The first round is for caches, and does not count.
-    for round in 0..=rounds {
-        for turn in turns(round, peers.len()) {
-            let (_, peer, series, seen) = &mut peers[turn];
-            let (mut spent, mut passes) = (0, 0);
-            while spent < ROUND_NS {
-                let start = cpu_ns();
+    let Ok(series) = interleave(rounds, peers.len(), |peer| -> Result<f64, Infallible> {
+        let (_, peer, seen) = &mut peers[peer];
+        let (nanos, ()) = repeat(|timer| {
+            timer.time(|| {
                 out.clear();
                 for record in records {
                     peer.answer(std::hint::black_box(record), arrival(*seen), &mut out);
                     *seen += 1;
                 }
                 std::hint::black_box(&out);
-                spent += cpu_ns() - start;
-                passes += 1;
-            }
-            if round > 0 {
-                series.push(spent as f64 / (passes * records.len()) as f64);
-            }
-        }
-    }
-    peers.into_iter().map(|(name, _, series, _)| (name, series)).collect()
+            });
+            Ok(())
+        })?;
+        Ok(nanos as f64 / records.len() as f64)
+    });
+    peers.into_iter().map(|(name, ..)| name).zip(series).collect()
 }

@@ -5,7 +5,9 @@ use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::timing::{self, Halt, Timer};
+use kaudit_timing::Timer;
+
+use crate::round::{self, Halt};
 use crate::{Chunk, Filtered, Line, Reply, Request, Start, Stopped};
 
 /// A loaded plugin.
@@ -117,10 +119,10 @@ impl<P: Plugin> Session<'_, P> {
                 self.held.push((chunk.at, self.plugin.encode(&chunk)?));
                 Ok(Reply::Held)
             }
-            Request::Resident => timing::resident_kb().map(Reply::Resident),
+            Request::Resident => round::resident_kb().map(Reply::Resident),
             Request::Round(start) => {
                 self.instance = None;
-                match timing::round(self.plugin, &start, &self.held) {
+                match round::round(self.plugin, &start, &self.held) {
                     Ok(round) => Ok(Reply::Round(round)),
                     Err(Halt::Refused(lines)) => Ok(Reply::Refused(lines)),
                     Err(Halt::Failed(error)) => Err(error),

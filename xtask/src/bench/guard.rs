@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::write;
+use super::record::write;
 use crate::shell::{self, Done, cargo};
 
 /// More instructions than on record by this share, and the guard fails. Compilers differ by less.

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use super::{RECORD, collect, machine, write};
+use super::criterion::collect;
+use super::record::{FOLDER, machine, write};
 use crate::dist;
 use crate::shell::{self, Done};
 use crate::wasm;
@@ -50,5 +51,5 @@ pub fn measure() -> Done {
         text,
         "\n{verdict}\n\nInstructions of WebAssembly a record, counted in wasmtime: {counted}."
     );
-    write(&format!("{RECORD}/guest.md"), &text)
+    write(&format!("{FOLDER}/guest.md"), &text)
 }

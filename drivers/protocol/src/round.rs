@@ -1,8 +1,6 @@
-//! Rounds: the time in which an instance filters all stored chunks.
-//!
-//! Measured is CPU time of this thread instead of elapsed time, since other programs on the machine disturb it less.
+//! Rounds: the CPU time in which an instance filters all stored chunks.
 
-use rustix::time::{ClockId, clock_gettime};
+use kaudit_timing::{Timer, repeat};
 
 use crate::serve::{Instance, Plugin};
 use crate::{Chunk, Line, Round, Start};
@@ -12,25 +10,6 @@ const BEFORE_NANOS: i64 = 10 * 365 * 86_400 * 1_000_000_000;
 /// How far the clock is advanced after the warm-up, so that pending entries are emitted: summaries, and reports of an
 /// hour and of a day.
 const DRAIN_NANOS: [i64; 2] = [125 * 60 * 1_000_000_000, 25 * 3600 * 1_000_000_000];
-/// A shorter round is repeated with new instances, until it took so long in sum, or five times as long with the starts of
-/// the instances.
-const SHORT_NANOS: u64 = 20_000_000;
-
-/// Measures the part of an [`Instance::count`] that the agent spends in the plugin.
-#[derive(Debug, Default)]
-pub struct Timer {
-    nanos: u64,
-}
-
-impl Timer {
-    /// Runs a function and adds the CPU time that it takes.
-    pub fn time<T>(&mut self, timed: impl FnOnce() -> T) -> T {
-        let start = cpu_nanos();
-        let result = timed();
-        self.nanos += cpu_nanos() - start;
-        result
-    }
-}
 
 /// Why there is no result.
 pub enum Halt {
@@ -41,22 +20,6 @@ pub enum Halt {
 impl From<String> for Halt {
     fn from(error: String) -> Self {
         Self::Failed(error)
-    }
-}
-
-/// Runs a pass, with a new instance each, until passes took so long that their mean is exact. Returns the mean time, and
-/// the result of the last.
-///
-/// # Errors
-/// That of a pass.
-pub fn repeat<T, E>(mut pass: impl FnMut(&mut Timer) -> Result<T, E>) -> Result<(u64, T), E> {
-    let (began, mut timer, mut passes) = (cpu_nanos(), Timer::default(), 0);
-    loop {
-        let result = pass(&mut timer)?;
-        passes += 1;
-        if timer.nanos >= SHORT_NANOS || cpu_nanos() - began >= 5 * SHORT_NANOS {
-            return Ok((timer.nanos / passes, result));
-        }
     }
 }
 
@@ -81,13 +44,6 @@ pub fn round<P: Plugin>(plugin: &mut P, start: &Start, chunks: &[(i64, P::Chunk)
     })?;
     plugin.take_log();
     Ok(Round { nanos, events, resident_kb: resident_kb()? })
-}
-
-/// CPU time of this thread, nanoseconds.
-pub fn cpu_nanos() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let part = |part: i64| u64::try_from(part).unwrap_or(0);
-    part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
 }
 
 /// Resident memory of this process, kB: `VmRSS`.

@@ -1,10 +1,10 @@
-//! Records made by seed: the same seed, profile and number of entities give the same records on every machine.
+//! Records generated from a seed: the same seed, profile and number of entities give the same records on every machine.
 //!
-//! They have the fields, lengths and spellings of kAudit's own findings in their flat form; names are made up.
+//! They have the fields, lengths and spellings of kAudit's findings in their flat form; names are invented.
 
 use std::fmt::Write as _;
 
-/// Which findings to make.
+/// The kinds of generated findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Detections.
@@ -27,7 +27,7 @@ impl Profile {
     ];
 }
 
-/// An endless row of records as JSON text.
+/// An infinite iterator of records as JSON text.
 #[derive(Clone, Debug)]
 pub struct Records {
     random: Random,
@@ -37,22 +37,22 @@ pub struct Records {
     time_ms: i64,
 }
 
-/// When the first record was made: 2026-03-01T00:00:00Z, in milliseconds since 1970. Each next is a millisecond later.
+/// The time of the first record: 2026-03-01T00:00:00Z, in milliseconds since 1970. Each next is a millisecond later.
 pub const START_MS: i64 = 1_772_323_200_000;
 
 impl Records {
-    /// Records of so many distinct entities; 0 counts as 1.
+    /// Returns records of this number of distinct entities; 0 counts as 1.
     pub fn new(profile: Profile, entities: u64, seed: u64) -> Self {
         Self { random: Random(seed), profile, entities: entities.max(1), bytes: 0, time_ms: START_MS }
     }
 
-    /// The same, each at least so many bytes long.
+    /// Sets the minimum length of a record, bytes.
     #[must_use]
     pub fn of_bytes(self, bytes: usize) -> Self {
         Self { bytes, ..self }
     }
 
-    /// Three of ten are the cluster's own accounts.
+    /// Returns an entity; three of ten are accounts of the cluster itself.
     fn entity(&mut self) -> String {
         let number = self.random.below(self.entities);
         match number % 10 {
@@ -82,7 +82,7 @@ impl Records {
         )
     }
 
-    /// A selection, or without a rule an audit entry.
+    /// Returns a selection, or without a rule an audit entry.
     fn audit(&mut self, rule: Option<&str>) -> String {
         let entity = self.entity();
         let verb = self.random.of(&["get", "list", "create", "delete", "patch"]);
@@ -139,14 +139,14 @@ impl Iterator for Records {
     }
 }
 
-/// kAudit's spelling of a time of the generator's, which never leaves March 2026.
+/// Returns a time in kAudit's spelling; the generator never reaches April 2026.
 fn timestamp(ms: i64) -> String {
     let second = (ms - START_MS) / 1000;
     let (day, hour) = (second / 86_400 % 31 + 1, second / 3600 % 24);
     format!("2026-03-{day:02}T{hour:02}:{:02}:{:02}+0000", second / 60 % 60, second % 60)
 }
 
-/// `SplitMix64`, the public-domain generator of that name: a multiplication or two for each number, and no dependency.
+/// `SplitMix64`, a generator in the public domain: two multiplications per number, and no dependency.
 #[derive(Clone, Debug)]
 struct Random(u64);
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_findings() {
-        let mut times = kaudit_filter::FindingTimes::new(&crate::config(crate::JOB));
+        let mut times = kaudit_filter::FindingTimes::new(&kaudit_filter::config::Config::default());
         for (name, profile) in Profile::ALL {
             let records: Vec<_> = Records::new(profile, 100, 7).take(200).collect();
             assert_eq!(records, Records::new(profile, 100, 7).take(200).collect::<Vec<_>>(), "{name}");
