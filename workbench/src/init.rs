@@ -132,7 +132,7 @@ fn render(template: &str, values: impl IntoIterator<Item = (&'static str, Value)
     if let Some(missing) = holes.iter().find(|hole| !values.contains_key(hole.as_str())) {
         return Err(format!("no value for the hole `{missing}` of the template"));
     }
-    template.render(Value::from_iter(values)).map_err(|error| error.to_string())
+    template.render(Value::from_pairs(values)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

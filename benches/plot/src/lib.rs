@@ -8,7 +8,7 @@ use plotters::backend::DrawingBackend;
 use plotters::chart::ChartBuilder;
 use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue};
 use plotters::drawing::{DrawingAreaErrorKind, IntoDrawingArea};
-use plotters::element::{Circle, Rectangle, Text};
+use plotters::element::{Circle, EmptyElement, Rectangle, Text};
 use plotters::prelude::{IntoLogRange, LineSeries, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoTextStyle, RGBColor, TextStyle};
@@ -58,6 +58,7 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
     let height = 70 + 30 * u32::try_from(bars.len()).unwrap_or(u32::MAX / 60);
     svg((WIDTH, height), |backend| {
         let numbers = bars.iter().flat_map(|bar| bar.rounds.iter().chain([&bar.nanos]));
+        let last = bars.len().saturating_sub(1);
         let max = numbers.copied().fold(1.0, f64::max);
         let area = backend.into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
@@ -66,8 +67,8 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
             .x_label_area_size(24)
             .y_label_area_size(150)
             // Space for the number to the right of the longest bar.
-            .build_cartesian_2d(0.0..max * 1.15, (0..bars.len()).into_segmented())?;
-        let from_top = |index: usize| bars.len() - 1 - index;
+            .build_cartesian_2d(0.0..max * 1.15, (0..last).into_segmented())?;
+        let from_top = |index: usize| last - index;
         let name = |segment: &SegmentValue<usize>| match segment {
             SegmentValue::CenterOf(index) if *index < bars.len() => bars[from_top(*index)].name.clone(),
             _ => String::new(),
@@ -84,14 +85,16 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
         for (index, bar) in bars.iter().enumerate() {
             let (bottom, middle) = (from_top(index), SegmentValue::CenterOf(from_top(index)));
             let corners = [(0.0, SegmentValue::Exact(bottom)), (bar.nanos, SegmentValue::Exact(bottom + 1))];
-            let mut rectangle = Rectangle::new(corners, bar.colour.rgb().filled());
+            // Paler than the dots on it.
+            let mut rectangle = Rectangle::new(corners, bar.colour.rgb().mix(0.5).filled());
             rectangle.set_margin(5, 5, 0, 0);
             chart.draw_series([rectangle])?;
-            let dot = |nanos: &f64| Circle::new((*nanos, middle.clone()), 2, GREY.filled());
+            let dot = |nanos: &f64| Circle::new((*nanos, middle.clone()), 2, bar.colour.rgb().filled());
             chart.draw_series(bar.rounds.iter().map(dot))?;
             let right = bar.rounds.iter().copied().fold(bar.nanos, f64::max);
             let label = text().pos(Pos::new(HPos::Left, VPos::Center));
-            chart.draw_series([Text::new(format!("  {} ns", number(bar.nanos)), (right, middle), label)])?;
+            let number = Text::new(format!("{} ns", number(bar.nanos)), (8, 0), label);
+            chart.draw_series([EmptyElement::at((right, middle)) + number])?;
         }
         area.present()
     })
@@ -113,6 +116,7 @@ pub fn curve(title: &str, points: &[(f64, f64)]) -> String {
         let mut chart = ChartBuilder::on(&area)
             .caption(title, text())
             .margin(16)
+            .margin_right(48)
             .x_label_area_size(28)
             .y_label_area_size(60)
             .build_cartesian_2d(x.log_scale(), y.log_scale())?;
@@ -121,16 +125,17 @@ pub fn curve(title: &str, points: &[(f64, f64)]) -> String {
             .disable_mesh()
             .axis_style(GREY)
             .label_style(text())
-            .x_label_formatter(&|size| number(*size))
+            .x_label_formatter(&|size| size.to_string())
             .y_label_formatter(&|nanos| format!("{} ns", number(*nanos)))
             .draw()?;
         let colour = Colour::Teal.rgb();
         chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
-        let label = text().pos(Pos::new(HPos::Center, VPos::Bottom));
-        let labels =
-            points.iter().map(|point| Text::new(format!("{} ns", number(point.1)), *point, label.clone()));
-        chart.draw_series(labels)?;
+        let label = |point: &(f64, f64)| {
+            let style = text().pos(Pos::new(HPos::Center, VPos::Bottom));
+            EmptyElement::at(*point) + Text::new(format!("{} ns", number(point.1)), (0, -8), style)
+        };
+        chart.draw_series(points.iter().map(label))?;
         area.present()
     })
 }
