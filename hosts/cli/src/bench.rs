@@ -18,7 +18,7 @@ use kaudit_measure::{
 };
 use kaudit_timing::{Series, interleave};
 
-use crate::outcome::{Halt, Outcome, ended, say};
+use crate::outcome::{Halt, Outcome, eprintln_line, report_halt};
 use crate::via::Via;
 use crate::{clock, config, input};
 use plugin::Plugin;

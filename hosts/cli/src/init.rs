@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use kaudit_workbench::init::{self, Agent, Choices};
 
-use crate::{Outcome, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Writes a starting configuration, a test of it, and a pipeline for the agent
 ///

@@ -11,8 +11,9 @@ use host_kit::config::{SiblingFiles, read_text};
 use kaudit_filter::config::{self, Config};
 use kaudit_workbench::suite::{self, ConfigSource, Coverage, Suite, TestResult};
 
+use crate::check;
 use crate::config::unreadable;
-use crate::{Outcome, check, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 use junit::junit;
 
 /// Runs unit tests of a configuration
