@@ -1,6 +1,6 @@
 //! Results of tests as `JUnit`, for CI.
 
-use kaudit_workbench::suite::TestResult;
+use kaudit_workbench::suite::{Difference, TestResult};
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 /// Returns the results as XML: a suite per file, and the differences of a test as one failure.
@@ -22,18 +22,21 @@ fn case(test: &TestResult) -> TestCase {
 }
 
 fn status(test: &TestResult) -> TestCaseStatus {
-    let mut messages = Vec::new();
-    let mut details = Vec::new();
-    for difference in &test.differences {
+    let step = |difference: &Difference| {
         let explanation = difference.explanation.as_deref().unwrap_or_default();
-        let detail = format!("{}\n{explanation}", difference.lines.join("\n"));
-        messages.push(format!("step on line {}", difference.line));
-        details.push(detail.trim_end().to_owned());
-    }
-    if messages.is_empty() {
-        return TestCaseStatus::success();
-    }
+        let text = format!("{}\n{explanation}", difference.lines.join("\n"));
+        (format!("step on line {}", difference.line), text.trim_end().to_owned())
+    };
+    let steps: Vec<_> = test.differences.iter().map(step).collect();
+    let description = match &steps[..] {
+        [] => return TestCaseStatus::success(),
+        [(_, text)] => text.clone(),
+        several => {
+            several.iter().map(|(step, text)| format!("{step}:\n{text}")).collect::<Vec<_>>().join("\n\n")
+        }
+    };
+    let message: Vec<_> = steps.into_iter().map(|(step, _)| step).collect();
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(messages.join(", ")).set_description(details.join("\n\n"));
+    status.set_message(message.join(", ")).set_description(description);
     status
 }
