@@ -24,16 +24,18 @@ fn case(test: &TestResult) -> TestCase {
 fn status(test: &TestResult) -> TestCaseStatus {
     let step = |difference: &Difference| {
         let explanation = difference.explanation.as_deref().unwrap_or_default();
-        let text = format!("{}\n{explanation}", difference.lines.join("\n"));
-        (format!("step on line {}", difference.line), text.trim_end().to_owned())
+        let details = format!("{}\n{explanation}", difference.lines.join("\n"));
+        (format!("step on line {}", difference.line), details.trim_end().to_owned())
     };
     let steps: Vec<_> = test.differences.iter().map(step).collect();
     let description = match &steps[..] {
         [] => return TestCaseStatus::success(),
-        [(_, text)] => text.clone(),
-        several => {
-            several.iter().map(|(step, text)| format!("{step}:\n{text}")).collect::<Vec<_>>().join("\n\n")
-        }
+        [(_, details)] => details.clone(),
+        several => several
+            .iter()
+            .map(|(step, details)| format!("{step}:\n{details}"))
+            .collect::<Vec<_>>()
+            .join("\n\n"),
     };
     let message: Vec<_> = steps.into_iter().map(|(step, _)| step).collect();
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
