@@ -1,17 +1,15 @@
-//! Shared code of the benchmarks and the program's `bench`: generated records, the job, timing rounds.
+//! The jobs and the records of the benchmarks.
 
 #![forbid(unsafe_code)]
-
-pub mod records;
-pub mod rounds;
 
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
+use kaudit_measure::records::{Profile, Records, START_MS};
 
-use records::{Profile, Records, START_MS};
+pub use kaudit_measure::{Encoding, records};
 
 /// The job, as an operator would write it.
 pub const JOB: &str = include_str!("../job.yaml");
@@ -84,37 +82,7 @@ impl Worker {
     }
 }
 
-/// A record's encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// JSON text, in and out.
-    Json,
-    /// MessagePack, in and out.
-    MsgPack,
-}
-
-impl Encoding {
-    /// Both encodings, by name.
-    pub const ALL: [(&str, Self); 2] = [("json", Self::Json), ("msgpack", Self::MsgPack)];
-
-    /// Returns a record of JSON text in this encoding.
-    ///
-    /// # Panics
-    /// The text is not JSON.
-    pub fn of(self, text: &str) -> Vec<u8> {
-        match self {
-            Self::Json => text.as_bytes().to_vec(),
-            Self::MsgPack => msgpack(text).expect("JSON"),
-        }
-    }
-}
-
-/// Returns JSON text as `MessagePack`; `None`: it is not JSON.
-pub fn msgpack(text: &str) -> Option<Vec<u8>> {
-    rmp_serde::to_vec(&serde_json::from_str::<serde_json::Value>(text).ok()?).ok()
-}
-
-/// Records of one verdict and encoding, filtered in rotation.
+/// Records of one fate and encoding, which take turns.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Their encoding.

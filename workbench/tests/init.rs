@@ -17,7 +17,7 @@ fn every_choice_is_valid() {
                 activity: number & 4 != 0,
                 limit: 10 * number,
             };
-            let files = files(&choices);
+            let files = files(&choices).unwrap();
             let text = |name: &str| {
                 files.iter().find(|(path, _)| *path == name).map(|(_, text)| text.as_str()).unwrap()
             };
@@ -56,7 +56,7 @@ fn the_test_of_the_largest_limit_is_valid() {
         activity: false,
         limit: 100_000,
     };
-    let files = files(&choices);
+    let files = files(&choices).unwrap();
     let (_, text) = files.iter().find(|(path, _)| *path == "tests/kaudit.test.yaml").unwrap();
     Suite::read("tests", text, &NoFiles).unwrap();
 }

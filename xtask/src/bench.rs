@@ -5,15 +5,16 @@
 //! record.
 
 mod agent;
+mod criterion;
 mod guard;
 mod guest;
-mod plot;
+mod record;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
+use kaudit_plot::{Bar, Colour, bars, curve};
 use serde_json::Value;
 
 use crate::dist;
@@ -21,7 +22,8 @@ use crate::shell::{self, Done, cargo};
 
 pub use guard::compare;
 
-const RECORD: &str = "benches/record";
+use criterion::{Measured, collect};
+use record::{FOLDER, machine, write};
 
 /// Runs the task.
 pub fn run(arguments: &[String]) -> Done {
@@ -39,7 +41,7 @@ pub fn run(arguments: &[String]) -> Done {
     }
 }
 
-/// Measures everything: criterion's benchmarks, the peers, the targets of `kaudit-filter bench`.
+/// Everything, one after the other: criterion's benchmarks, the peers, the plugins.
 fn measure() -> Done {
     let criterion = shell::target_directory()?.join("criterion");
     // Benchmarks that no longer exist must not appear in the report.
@@ -54,53 +56,11 @@ fn measure() -> Done {
         machine()
     );
     against(&mut text, &peers)?;
-    through(&mut text, &targets);
+    by_target(&mut text, &targets);
     stages(&mut text, &measured);
     growth(&mut text, &measured)?;
-    text.push_str("[tried.md](../tried.md) lists rejected optimisations.\n");
-    write(&format!("{RECORD}/report.md"), &text)
-}
-
-/// One measured case: its group, its name in the group, and nanoseconds per record.
-struct Measured {
-    group: String,
-    case: String,
-    nanos: f64,
-}
-
-/// Reads criterion's results: `GROUP/…/new/{benchmark,estimates}.json`.
-fn collect(folder: &Path) -> Done<Vec<Measured>> {
-    let mut measured = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries =
-            fs::read_dir(&folder).map_err(|error| format!("cannot read the measurements: {error}"))?;
-        for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
-            if path.ends_with("new") {
-                measured.push(one(&path)?);
-            } else {
-                folders.push(path);
-            }
-        }
-    }
-    measured.sort_by(|a, b| (&a.group, &a.case).cmp(&(&b.group, &b.case)));
-    Ok(measured)
-}
-
-fn one(folder: &Path) -> Done<Measured> {
-    let read = |name: &str| -> Done<Value> {
-        let text = fs::read_to_string(folder.join(name)).map_err(|error| error.to_string())?;
-        serde_json::from_str(&text).map_err(|error| error.to_string())
-    };
-    let (benchmark, estimates) = (read("benchmark.json")?, read("estimates.json")?);
-    let records = benchmark["throughput"]["Elements"].as_f64().unwrap_or(1.0);
-    let words =
-        [&benchmark["function_id"], &benchmark["value_str"]].map(|word| word.as_str().unwrap_or_default());
-    Ok(Measured {
-        group: benchmark["group_id"].as_str().unwrap_or_default().to_owned(),
-        case: words.join(" ").trim().to_owned(),
-        nanos: estimates["median"]["point_estimate"].as_f64().unwrap_or(f64::NAN) / records,
-    })
+    text.push_str("What was tried and did not help stands in [tried.md](../tried.md).\n");
+    write(&format!("{FOLDER}/report.md"), &text)
 }
 
 /// An implementation of the job: the records' format, its name, nanoseconds and their quartiles.
@@ -162,15 +122,21 @@ fn against(text: &mut String, peers: &[Peer]) -> Done {
             println!("{format} {line}");
             let _ = writeln!(text, "{line}");
         }
-        let bars: Vec<_> = own.iter().map(|peer| (peer.name.clone(), peer.nanos)).collect();
+        let bar = |peer: &&Peer| Bar {
+            name: peer.name.clone(),
+            nanos: peer.nanos,
+            rounds: Vec::new(),
+            colour: if peer.name == "engine" { Colour::Teal } else { Colour::Grey },
+        };
         let title = format!("The job on {format}: nanoseconds per record");
-        write(&format!("{RECORD}/peers-{format}.svg"), &plot::bars(&title, &bars))?;
+        let rows: Vec<_> = own.iter().map(bar).collect();
+        write(&format!("{FOLDER}/peers-{format}.svg"), &bars(&title, &rows))?;
         let _ = writeln!(text, "\n![{title}](peers-{format}.svg)\n");
     }
     Ok(())
 }
 
-/// Measures the engine and the plugins in their drivers with `kaudit-filter bench`.
+/// Runs `kaudit-filter bench` with the plugins in `dist/`.
 fn targets() -> Done<Value> {
     dist::run(&[])?;
     let json = shell::target_directory()?.join("targets.json");
@@ -183,9 +149,9 @@ fn targets() -> Done<Value> {
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", json.display()))
 }
 
-fn through(text: &mut String, report: &Value) {
+fn by_target(text: &mut String, report: &Value) {
     text.push_str(
-        "## By target\n\nThe same records through the files that agents load, measured by `kaudit-filter bench --via \
+        "## By target\n\nThe engine, and the files that agents load, on the same records, by `kaudit-filter bench --via \
          all`.\n\n| target | ns | quartiles | times copying | records/s |\n|---|---:|---:|---:|---:|\n",
     );
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
@@ -237,8 +203,8 @@ fn growth(text: &mut String, measured: &[Measured]) -> Done {
     text.push_str("## Scaling\n\n");
     for (group, what, flat) in CURVES {
         let points = points(measured, group);
-        let title = format!("Nanoseconds per record by {what}");
-        write(&format!("{RECORD}/{group}.svg"), &plot::curve(&title, &points))?;
+        let title = format!("Nanoseconds a record by {what}");
+        write(&format!("{FOLDER}/{group}.svg"), &curve(&title, &points))?;
         let _ = writeln!(text, "![{title}]({group}.svg)\n\n| {what} | ns |\n|---:|---:|");
         for (size, nanos) in &points {
             let _ = writeln!(text, "| {size} | {nanos:.0} |");
@@ -261,31 +227,4 @@ fn points(measured: &[Measured], group: &str) -> Vec<(f64, f64)> {
     let mut points: Vec<_> = of_group.filter_map(|one| Some((one.case.parse().ok()?, one.nanos))).collect();
     points.sort_by(|a: &(f64, f64), b| a.0.total_cmp(&b.0));
     points
-}
-
-/// Returns the names of the processor and the compiler.
-fn machine() -> String {
-    let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = information
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("an unnamed processor", |(_, name)| name);
-    let compiler = shell::read(Command::new("rustc").arg("--version")).map_or_else(
-        |_| "an unnamed compiler".to_owned(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    );
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or("unknown");
-    format!("{processor}, {cores} cores (load {load}), {compiler}")
-}
-
-fn write(name: &str, text: &str) -> Done {
-    let path = shell::root().join(name);
-    let folder = path.parent().ok_or("a file has a folder")?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, text))
-        .map_err(|error| format!("cannot write `{name}`: {error}"))?;
-    eprintln!("wrote {name}");
-    Ok(())
 }

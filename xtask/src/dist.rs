@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::playground;
+use crate::page;
 use crate::plugin;
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
 use crate::vector;
@@ -26,7 +26,7 @@ const ARTEFACTS: &[Artefact] = &[
     Artefact { name: "module-driver", file: "kaudit-vector-driver", build: vector::driver },
     Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
     Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
-    Artefact { name: "playground", file: "playground.html", build: playground::build },
+    Artefact { name: "playground", file: "playground.html", build: page::build },
     Artefact { name: "wasm-driver", file: "kaudit-wamr-driver", build: wasm::driver },
 ];
 

@@ -13,6 +13,7 @@ mod doctor;
 mod fuzz;
 mod kubernetes;
 mod lint;
+mod page;
 mod playground;
 mod plugin;
 mod policy;

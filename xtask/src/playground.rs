@@ -3,13 +3,11 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::dist;
-use crate::shell::{Done, apt_get, cargo, root, run as sh, target_directory};
-use crate::wasm;
+use crate::shell::{Done, apt_get, cargo, root, run as sh};
 
 /// The address of the page, fixed so that links to it stay valid; if it is in use, any port.
 const ADDRESSES: [&str; 2] = ["127.0.0.1:8470", "127.0.0.1:0"];
@@ -28,20 +26,6 @@ pub fn run(arguments: &[String]) -> Done {
         [option] if option == "--test" => test(),
         _ => Err("the only option is --test".to_owned()),
     }
-}
-
-/// Builds the page.
-pub fn build() -> Done<PathBuf> {
-    page(&target_directory()?, "")
-}
-
-/// Builds the module below a directory, with further flags for the compiler, and then the page that contains it.
-pub fn page(target: &Path, flags: &str) -> Done<PathBuf> {
-    let module = wasm::playground(target, flags)?;
-    let page = target.join("playground.html");
-    let builder = ["run", "--quiet", "--locked", "--package", "kaudit-playground-page", "--"];
-    sh(cargo(&builder).arg(module).arg(&page))?;
-    Ok(page)
 }
 
 fn test() -> Done {

@@ -13,7 +13,9 @@ pub fn check() -> Done {
     let policy = Policy::parse(&text)?;
     let metadata = metadata()?;
     let packages = metadata["packages"].as_array().ok_or("cargo lists no packages")?;
-    let faults: Vec<String> = packages.iter().flat_map(|package| policy.faults(package)).collect();
+    let nodes = metadata["resolve"]["nodes"].as_array().ok_or("cargo resolves no packages")?;
+    let mut faults: Vec<String> = packages.iter().flat_map(|package| policy.faults(package)).collect();
+    faults.extend(nodes.iter().flat_map(|node| policy.unwrapped(node)));
     if faults.is_empty() {
         eprintln!("{} packages meet deny.toml: licences, bans, sources", packages.len());
         return Ok(());
@@ -23,7 +25,8 @@ pub fn check() -> Done {
 
 struct Policy {
     licences: Vec<String>,
-    banned: Vec<String>,
+    /// Banned packages, each with the packages that may depend on it.
+    banned: Vec<(String, Vec<String>)>,
 }
 
 /// The only source of dependencies.
@@ -38,11 +41,14 @@ impl Policy {
             list.ok_or_else(|| format!("deny.toml has no list `{section}.{key}`"))
         };
         let licences = list("licenses", "allow")?.iter();
-        let banned = list("bans", "deny")?.iter().filter_map(|ban| ban.get("crate"));
         let words = |value: &toml::Value| value.as_str().map(str::to_owned);
+        let ban = |ban: &toml::Value| {
+            let wrappers = ban.get("wrappers").and_then(toml::Value::as_array);
+            Some((words(ban.get("crate")?)?, wrappers.into_iter().flatten().filter_map(words).collect()))
+        };
         Ok(Self {
             licences: licences.filter_map(words).collect(),
-            banned: banned.filter_map(words).collect(),
+            banned: list("bans", "deny")?.iter().filter_map(ban).collect(),
         })
     }
 
@@ -55,7 +61,7 @@ impl Policy {
             Some(licence) => faults.push(format!("{name}: licence `{licence}`")),
             None => faults.push(format!("{name}: no licence")),
         }
-        if self.banned.iter().any(|banned| banned == name) {
+        if self.banned.iter().any(|(banned, wrappers)| banned == name && wrappers.is_empty()) {
             faults.push(format!("{name}: banned"));
         }
         // The workspace's own packages have no source.
@@ -65,7 +71,18 @@ impl Policy {
         faults
     }
 
-    /// Returns whether allowed licences satisfy an SPDX expression; an invalid one is not satisfied.
+    /// Returns the banned packages that a node of cargo's graph depends on and may not.
+    fn unwrapped(&self, node: &Value) -> Vec<String> {
+        let name = package_name(&node["id"]);
+        let needs: Vec<&str> =
+            node["deps"].as_array().into_iter().flatten().map(|need| package_name(&need["pkg"])).collect();
+        let breaches = self.banned.iter().filter(|(banned, wrappers)| {
+            needs.contains(&banned.as_str()) && !wrappers.iter().any(|wrapper| wrapper == name)
+        });
+        breaches.map(|(banned, _)| format!("{name}: depends on `{banned}`, which is banned")).collect()
+    }
+
+    /// Whether an SPDX expression is met by allowed licences. What cannot be read is not.
     fn permits(&self, expression: &str) -> bool {
         let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
         let mut words: &[&str] = &spaced.split_whitespace().collect::<Vec<_>>();
@@ -112,6 +129,17 @@ impl Policy {
     }
 }
 
+/// Returns the name in a package id, such as `registry+https://…#name@1.0.0`; in `path+file:///…/name#1.0.0` it is before
+/// the `#`.
+fn package_name(id: &Value) -> &str {
+    let id = id.as_str().unwrap_or_default();
+    let (source, fragment) = id.rsplit_once('#').unwrap_or_default();
+    match fragment.split_once('@') {
+        Some((name, _)) => name,
+        None => source.rsplit('/').next().unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +167,21 @@ mod tests {
         ] {
             let package = serde_json::json!({ "name": name, "license": licence, "source": source });
             assert_eq!(policy.faults(&package).join("; "), expected, "{licence:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_wrapper_may_depend_on_a_banned_package() {
+        let policy =
+            Policy::parse("licenses.allow = ['MIT']\nbans.deny = [{ crate = 'bad', wrappers = ['good'] }]")
+                .unwrap();
+        let bad = serde_json::json!({ "name": "bad", "license": "MIT" });
+        assert_eq!(policy.faults(&bad), [""; 0]);
+        let node =
+            |id: &str| serde_json::json!({ "id": id, "deps": [{ "pkg": format!("{SOURCE}#bad@1.0.0") }] });
+        assert_eq!(policy.unwrapped(&node(&format!("{SOURCE}#good@0.1.0"))), [""; 0]);
+        for id in [format!("{SOURCE}#other@0.1.0"), "path+file:///somewhere/other#0.1.0".to_owned()] {
+            assert_eq!(policy.unwrapped(&node(&id)), ["other: depends on `bad`, which is banned"]);
         }
     }
 }

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use sha2::{Digest as _, Sha256};
 
@@ -153,15 +153,6 @@ fn manifest(lines: &[String]) -> Done<String> {
         return Err(failed(&output.status));
     }
     String::from_utf8(output.stdout).map_err(|error| failed(&error))
-}
-
-/// Returns a command without the variables of the `cargo` that runs this task.
-fn clean(command: &mut Command) -> &mut Command {
-    // Set by the cargo that runs this task.
-    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
-        command.env_remove(variable);
-    }
-    command
 }
 
 #[cfg(test)]

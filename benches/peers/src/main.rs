@@ -16,11 +16,12 @@ mod peer;
 mod remap;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::process::ExitCode;
 
 use kaudit_bench::records::{Profile, Records};
-use kaudit_bench::rounds::{Series, cpu_ns, turns};
 use kaudit_bench::{Encoding, JOB, Worker};
+use kaudit_timing::{Series, interleave, repeat};
 use serde_json::Value;
 
 use peer::{Answer, LIMIT, Peer};
@@ -28,8 +29,6 @@ use peer::{Answer, LIMIT, Peer};
 /// The numbers of records in a pass and of their entities: some of them reach their limit.
 const RECORDS: usize = 2_000;
 const ENTITIES: u64 = 1_000;
-/// A round repeats passes until it has taken this time.
-const ROUND_NS: u64 = 50_000_000;
 
 /// The engine.
 struct Engine(Worker, Encoding);
@@ -136,30 +135,21 @@ fn sorted(value: Value) -> Value {
     }
 }
 
+/// Measures every peer in turn.
 fn measure(encoding: Encoding, records: &[Vec<u8>], rounds: usize) -> Vec<(&'static str, Series)> {
-    let mut peers: Vec<_> =
-        peers(encoding).into_iter().map(|(name, peer)| (name, peer, Series::default(), 0)).collect();
+    // With the number of records that each has had.
+    let mut peers: Vec<_> = peers(encoding).into_iter().map(|(name, peer)| (name, peer, 0)).collect();
     let mut out = Vec::with_capacity(4 << 20);
-    // The first round warms the caches, and does not count.
-    for round in 0..=rounds {
-        for turn in turns(round, peers.len()) {
-            let (_, peer, series, seen) = &mut peers[turn];
-            let (mut spent, mut passes) = (0, 0);
-            while spent < ROUND_NS {
-                let start = cpu_ns();
                 out.clear();
                 for record in records {
                     peer.answer(std::hint::black_box(record), arrival(*seen), &mut out);
                     *seen += 1;
                 }
                 std::hint::black_box(&out);
-                spent += cpu_ns() - start;
-                passes += 1;
-            }
-            if round > 0 {
-                series.push(spent as f64 / (passes * records.len()) as f64);
-            }
-        }
-    }
-    peers.into_iter().map(|(name, _, series, _)| (name, series)).collect()
+            });
+            Ok(())
+        })?;
+        Ok(nanos as f64 / records.len() as f64)
+    });
+    peers.into_iter().map(|(name, ..)| name).zip(series).collect()
 }

@@ -21,13 +21,13 @@ mod message;
 mod plugin;
 mod round;
 mod serve;
-mod timing;
 
 pub use client::{Client, Error};
+pub use kaudit_timing::Timer;
 pub use message::{
     Chunk, Event, Filtered, Hex, Level, Line, Lost, Outcome, Record, Reply, Request, Round, Start, Stopped,
     Value, flatten,
 };
 pub use plugin::{Instance, Plugin};
+pub use round::resident_kb;
 pub use serve::{Arguments, run, serve, serve_standard};
-pub use timing::{Timer, cpu_nanos, repeat, resident_kb};

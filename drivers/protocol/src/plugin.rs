@@ -1,6 +1,7 @@
 //! The traits that a driver implements.
 
-use crate::timing::Timer;
+use kaudit_timing::Timer;
+
 use crate::{Chunk, Filtered, Line, Start, Stopped};
 
 /// A loaded plugin.

@@ -1,7 +1,8 @@
 //! Rounds: the time in which an instance filters all stored chunks.
 
+use kaudit_timing::{Timer, repeat};
+
 use crate::plugin::{Instance, Plugin};
-use crate::timing::{Timer, repeat, resident_kb};
 use crate::{Chunk, Line, Round, Start};
 
 /// How far before the first chunk an instance is warmed up: ten years, after which no rate limit remembers anything.
@@ -44,4 +45,15 @@ pub fn round<P: Plugin>(plugin: &mut P, start: &Start, chunks: &[(i64, P::Chunk)
     })?;
     plugin.take_log();
     Ok(Round { nanos, events, resident_kb: resident_kb()? })
+}
+
+/// Resident memory of this process, kB: `VmRSS`.
+///
+/// # Errors
+/// `/proc` is not mounted.
+pub fn resident_kb() -> Result<u64, String> {
+    let file = "/proc/self/status";
+    let status = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim_end_matches("kB").trim().parse().map_err(|_| format!("{file}: no number in `VmRSS:{line}`"))
 }

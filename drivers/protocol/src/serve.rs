@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::plugin::{Instance as _, Plugin};
-use crate::round::{Halt, round};
-use crate::timing::resident_kb;
+use crate::round::{Halt, resident_kb, round};
 use crate::{Filtered, Reply, Request, Stopped};
 
 /// Answers requests until there are no more.

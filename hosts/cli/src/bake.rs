@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Outcome, config, eprintln_line};
+use crate::config;
+use crate::outcome::{Outcome, eprintln_line};
 
 /// The name of the base module, in the directory of this program.
 const BASE: &str = "kaudit-base.wasm";

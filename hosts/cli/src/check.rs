@@ -9,7 +9,8 @@ use host_kit::config::SiblingFiles;
 use kaudit_filter::config::{Code, Level, may_be_configuration};
 use kaudit_workbench::check::{self, CheckReport};
 
-use crate::{Outcome, config, eprintln_line};
+use crate::config;
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Checks configurations and reports errors, warnings and advice
 ///

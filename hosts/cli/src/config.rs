@@ -8,7 +8,7 @@ use host_kit::config::{ReadError, SiblingFiles, read_text, text};
 use kaudit_filter::config::{self, Config, Integration};
 use kaudit_filter::finding::Kind;
 
-use crate::{Outcome, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Reads the file; without a file, returns the built-in configuration.
 ///

@@ -16,7 +16,7 @@ use std::time::Duration;
 use object::{Object as _, ObjectSymbol as _};
 use serde_json::Value;
 
-use crate::{Outcome, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Tries to load each plugin in every installed agent and reports failures
 ///

@@ -26,7 +26,8 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::{Outcome, clock, eprintln_line};
+use crate::clock;
+use crate::outcome::{Outcome, eprintln_line};
 use fault::{Fault, Kind, Plan};
 use query::Query;
 use request::{Refusal, Route};

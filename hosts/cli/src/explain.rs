@@ -15,8 +15,9 @@ use kaudit_workbench::explain;
 
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
-use crate::run::{Halt, Input, Recognition, Sink, report_halt, run_files};
-use crate::{Outcome, check, config};
+use crate::outcome::{Halt, Outcome, report_halt};
+use crate::stream::{Input, Recognition, Sink, run_files};
+use crate::{check, config};
 
 /// Prints the verdict for each record and every check that led to it
 ///

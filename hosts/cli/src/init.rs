@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use kaudit_workbench::init::{self, Agent, Choices};
 
-use crate::{Outcome, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Writes a starting configuration, a test of it, and a pipeline for the agent
 ///
@@ -78,7 +78,13 @@ fn domain(text: &str) -> Result<String, &'static str> {
 /// Runs the command. An error is one of writing to standard output.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let choices = choices(args)?;
-    let files = init::files(&choices);
+    let files = match init::files(&choices) {
+        Ok(files) => files,
+        Err(error) => {
+            eprintln_line(format_args!("kaudit-filter: internal error: {error}"));
+            return Ok(Outcome::Failed);
+        }
+    };
     let there: Vec<_> = files
         .iter()
         .map(|(name, _)| args.folder.join(name))

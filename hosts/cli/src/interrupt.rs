@@ -11,7 +11,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// The interval at which a blocked read checks for a signal.
 const TICK: Duration = Duration::from_millis(100);

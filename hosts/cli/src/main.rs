@@ -20,33 +20,21 @@ mod interrupt;
 mod manual;
 mod migrate;
 mod options;
+mod outcome;
 mod output;
 mod pipe;
 mod report;
 mod run;
+mod stream;
 mod test;
 mod via;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-/// The result of a command; the value is the exit code.
-/// Of several results the largest counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    #[default]
-    Done = 0,
-    /// The input or the configuration has errors.
-    Mistakes = 1,
-    /// Wrong usage, or a file could not be read or written.
-    Failed = 2,
-    /// SIGINT ended the run.
-    Interrupted = 130,
-    /// SIGTERM ended the run.
-    Terminated = 143,
-}
+use outcome::{Outcome, eprintln_line};
 
 /// Filters Alcide kAudit findings, and prints the entries for Coralogix
 ///
@@ -112,8 +100,8 @@ fn main() -> ExitCode {
         Some(Command::Migrate(args)) => migrate::run(&args),
         Some(Command::Options(args)) => options::run(&args),
         Some(Command::Schema(_)) => options::schema(),
-        Some(Command::Completions(args)) => manual::completions(&args),
-        Some(Command::Man(args)) => manual::man(&args),
+        Some(Command::Completions(args)) => manual::completions(&args, Cli::command()),
+        Some(Command::Man(args)) => manual::man(&args, &Cli::command()),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
@@ -131,10 +119,4 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(outcome as u8)
-}
-
-/// Writes a line to standard error.
-/// Errors are ignored, since there is no other output for them.
-fn eprintln_line(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::{Cli, Outcome, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Prints a completion script for a shell
 ///
@@ -34,9 +34,9 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn completions(args: &CompletionsArgs) -> io::Result<Outcome> {
+pub fn completions(args: &CompletionsArgs, mut program: Command) -> io::Result<Outcome> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "kaudit-filter", &mut script);
+    clap_complete::generate(args.shell, &mut program, "kaudit-filter", &mut script);
     io::stdout().write_all(&script)?;
     Ok(Outcome::Done)
 }
@@ -45,14 +45,14 @@ pub fn completions(args: &CompletionsArgs) -> io::Result<Outcome> {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn man(args: &ManArgs) -> io::Result<Outcome> {
+pub fn man(args: &ManArgs, program: &Command) -> io::Result<Outcome> {
     let Some(folder) = &args.folder else {
-        io::stdout().write_all(&page(Cli::command())?)?;
+        io::stdout().write_all(&page(program.clone())?)?;
         return Ok(Outcome::Done);
     };
     let written = fs::create_dir_all(folder).and_then(|()| {
-        fs::write(folder.join("kaudit-filter.1"), page(Cli::command())?)?;
-        for command in Cli::command().get_subcommands() {
+        fs::write(folder.join("kaudit-filter.1"), page(program.clone())?)?;
+        for command in program.get_subcommands() {
             let name = format!("kaudit-filter-{}", command.get_name());
             let named =
                 command.clone().display_name(&name).bin_name(format!("kaudit-filter {}", command.get_name()));

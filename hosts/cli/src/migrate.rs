@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use host_kit::config::SiblingFiles;
 use kaudit_workbench::migrate;
 
+use crate::check;
 use crate::config::{named_text, unreadable};
-use crate::{Outcome, check, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Converts kAudit's own configuration, in any dialect, to the filter's document
 ///

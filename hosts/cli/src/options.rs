@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use kaudit_workbench::options;
 
-use crate::{Outcome, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Lists every configuration key with its effect, type and default
 ///

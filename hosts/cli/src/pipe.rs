@@ -26,7 +26,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::clock::wall;
-use crate::{Outcome, config, eprintln_line};
+use crate::config;
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Filters a stream of lines without delay
 ///

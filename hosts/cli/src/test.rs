@@ -1,5 +1,7 @@
 //! `kaudit-filter test`: unit tests of a configuration.
 
+mod junit;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -9,8 +11,10 @@ use host_kit::config::{SiblingFiles, read_text};
 use kaudit_filter::config::{self, Config};
 use kaudit_workbench::suite::{self, ConfigSource, Coverage, Suite, TestResult};
 
+use crate::check;
 use crate::config::unreadable;
-use crate::{Outcome, check, eprintln_line};
+use crate::outcome::{Outcome, eprintln_line};
+use junit::junit;
 
 /// Runs unit tests of a configuration
 ///
@@ -84,7 +88,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         tests.outcome = tests.outcome.max(Outcome::Mistakes);
     }
     if let Some(file) = &args.junit
-        && let Err(error) = fs::write(file, suite::junit(&tests.ran))
+        && let Err(error) = junit(&tests.ran).map_err(io::Error::other).and_then(|text| fs::write(file, text))
     {
         eprintln_line(format_args!("{}: cannot write: {error}", file.display()));
         return Ok(Outcome::Failed);

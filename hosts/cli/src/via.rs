@@ -16,8 +16,8 @@ use kaudit_filter::Time;
 use serde_json::{Map, Value, json};
 
 use crate::input::Piece;
-use crate::run::{Halt, Recognition, Sink};
-use crate::{Outcome, eprintln_line};
+use crate::outcome::{Halt, Outcome, eprintln_line};
+use crate::stream::{Recognition, Sink};
 
 /// The implementation that filters the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -185,8 +185,11 @@ fn two_configurations_are_compared() {
         assert!(interval[0] <= median && median <= interval[1], "{one}");
         assert_eq!(one["beyond_noise"].as_bool().unwrap(), interval[0] > 0.0 || interval[1] < 0.0, "{one}");
     }
-    let page = fs::read_to_string(page).unwrap();
+    // The name of SVG's namespace is no address.
+    let page = fs::read_to_string(page).unwrap().replace("http://www.w3.org/2000/svg", "");
     assert!(page.contains("<code>no such &lt;rule&gt;</code>"));
+    // A dot for each round of `copy` and of two encodings with two configurations.
+    assert_eq!(page.matches("<circle").count(), 5 * 6);
     for foreign in ["<script", "http:", "https:", "url(", "@import", "<link", "<img"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
@@ -210,10 +213,10 @@ fn mistakes_are_told() {
         (&["--config", &wrong, &findings][..], 1, "colour"),
         (&["no-such-file"], 2, "no-such-file: "),
         (&[], 2, "required arguments"),
-        (&["--generate", "10", "--via", "carrier-pigeon"], 2, "unknown door `carrier-pigeon`"),
-        (&["--generate", "10", "--load", "many"], 2, "expected records a second"),
+        (&["--generate", "10", "--via", "carrier-pigeon"], 2, "unknown target `carrier-pigeon`"),
+        (&["--generate", "10", "--load", "many"], 2, "expected records per second"),
         (&["--generate", "10", &findings], 2, "cannot be used with"),
-        (&[&file("empty.ndjson", "")], 2, "no records to measure on"),
+        (&[&file("empty.ndjson", "")], 2, "no records to measure"),
         (
             &["--generate", "10", "--rounds", "1", "--json", "nowhere/x.json"],
             2,

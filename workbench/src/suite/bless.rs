@@ -1,7 +1,8 @@
 //! Updates the expectations in a test file with the actual results.
 //! The rest of the file is not changed.
 
-use super::{StepPosition, TestResult};
+use super::model::StepPosition;
+use super::run::TestResult;
 
 impl TestResult {
     /// Returns whether all differences can be written into the file.

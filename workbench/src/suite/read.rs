@@ -5,7 +5,7 @@ use kaudit_filter::config::FileLoader;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-use super::{Case, ConfigSource, Expected, Step, StepPosition, StepTime, Suite};
+use super::model::{Case, ConfigSource, Expected, Step, StepPosition, StepTime, Suite};
 
 type Node<'s> = MarkedYaml<'s>;
 type Members<'n, 's> = Vec<(&'n str, &'n Node<'s>, &'n Node<'s>)>;

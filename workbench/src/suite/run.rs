@@ -10,7 +10,8 @@ use kaudit_filter::record::Record;
 use kaudit_filter::{BuildError, Time};
 use serde_json::Value;
 
-use super::{Case, Coverage, Expected, Step, StepResult, StepTime, Suite, value_at};
+use super::coverage::Coverage;
+use super::model::{Case, Expected, Step, StepPosition, StepResult, StepTime, Suite, value_at};
 use crate::explain;
 
 /// The result of one test.
@@ -25,7 +26,7 @@ pub struct TestResult {
     /// The differences, step by step; empty: the test passed.
     pub differences: Vec<Difference>,
     /// The steps that differ or expect nothing, with their actual results.
-    pub(super) blessings: Vec<(super::StepPosition, Vec<String>)>,
+    pub(super) blessings: Vec<(StepPosition, Vec<String>)>,
 }
 
 /// The difference between expected and actual results of a step.

@@ -13,7 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{RECORD, machine, write};
+use kaudit_timing::{Series, interleave};
+
+use super::record::{FOLDER, machine, write};
 use crate::dist;
 use crate::shell::{self, Done, cargo, root};
 
@@ -86,37 +88,16 @@ pub fn measure(agent: &str, wamrc: Option<&str>) -> Done {
     let version = String::from_utf8_lossy(&version.stdout).lines().next().unwrap_or_default().to_owned();
     check(agent, &here, &pipelines)?;
 
-    let mut times: Vec<Times> =
-        pipelines.iter().map(|pipeline| Times { pipeline: pipeline.name, seconds: Vec::new() }).collect();
-    for round in 0..ROUNDS {
-        let mut turns: Vec<usize> = (0..pipelines.len()).collect();
-        if round % 2 == 1 {
-            turns.reverse();
-        }
-        for turn in turns {
-            let spent = user_seconds(agent, &configuration(&here, pipelines[turn], "null")?)?;
-            eprintln!("{:<30} {spent:.3} s", pipelines[turn].name);
-            times[turn].seconds.push(spent);
-        }
-    }
+    let series = interleave(ROUNDS, ways.len(), |way| -> Done<f64> {
+        let spent = user_seconds(agent, &configuration(&here, ways[way], "null")?)?;
+        eprintln!("{:<30} {spent:.3} s", ways[way].name);
+        Ok(spent)
+    })?;
+    let times: Vec<_> = ways.iter().map(|way| way.name).zip(series).collect();
     report(&version, &times)
 }
 
-/// The times of a pipeline's rounds.
-struct Times {
-    pipeline: &'static str,
-    seconds: Vec<f64>,
-}
-
-impl Times {
-    fn median(&self) -> f64 {
-        let mut seconds = self.seconds.clone();
-        seconds.sort_by(f64::total_cmp);
-        seconds[ROUNDS / 2]
-    }
-}
-
-/// Writes the input of the pipelines.
+/// Writes what the pipelines read.
 fn prepare(here: &Path) -> Done {
     let text =
         |name: &str| fs::read_to_string(root().join("benches").join(name)).map_err(|error| error.to_string());
@@ -206,19 +187,19 @@ fn user_seconds(agent: &str, configuration: &Path) -> Done<f64> {
     }
 }
 
-fn report(version: &str, times: &[Times]) -> Done {
-    let wamrc = if times.iter().any(|times| times.pipeline == AHEAD) { " --wamrc wamrc" } else { "" };
+fn report(version: &str, times: &[(&str, Series)]) -> Done {
+    let wamrc = if times.iter().any(|(way, _)| *way == AHEAD) { " --wamrc wamrc" } else { "" };
     let mut text = format!(
         "# Overhead in an agent\n\nWritten by `cargo xtask bench --agent fluent-bit{wamrc}` with {version}, on {}: \
          user CPU of the whole agent, `tail` to `null`, {FINDINGS} findings, {ROUNDS} interleaved rounds.\n\n\
          | pipeline | seconds | median |\n|---|---|---:|\n",
         machine()
     );
-    for times in times {
-        let rounds: Vec<String> = times.seconds.iter().map(|spent| format!("{spent:.3}")).collect();
-        let _ = writeln!(text, "| {} | {} | {:.3} |", times.pipeline, rounds.join(" "), times.median());
+    for (way, seconds) in times {
+        let rounds: Vec<String> = seconds.rounds().iter().map(|spent| format!("{spent:.3}")).collect();
+        let _ = writeln!(text, "| {way} | {} | {:.3} |", rounds.join(" "), seconds.median());
     }
-    let median = |name: &str| times.iter().find(|times| times.pipeline == name).map(Times::median);
+    let median = |name: &str| times.iter().find(|(way, _)| *way == name).map(|(_, seconds)| seconds.median());
     let added = |name: &str, to: &str| Some(median(name)? - median(to)?);
     text.push_str(
         "\nA script and a guest need the parser; its cost is part of their overhead if the plugin reads lines.\n\n\
@@ -234,5 +215,5 @@ fn report(version: &str, times: &[Times]) -> Done {
         println!("{line}");
         let _ = writeln!(text, "{line}");
     }
-    write(&format!("{RECORD}/agent.md"), &text)
+    write(&format!("{FOLDER}/agent.md"), &text)
 }

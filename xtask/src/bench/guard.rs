@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::write;
+use super::record::write;
 use crate::shell::{self, Done, cargo};
 
 /// The allowed increase over the record, as a share. Compilers differ by less.

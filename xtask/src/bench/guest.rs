@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use super::{RECORD, collect, machine, write};
+use super::criterion::collect;
+use super::record::{FOLDER, machine, write};
 use crate::dist;
 use crate::shell::{self, Done};
 use crate::wasm;
@@ -44,7 +45,9 @@ pub fn measure() -> Done {
     println!("{verdict}");
     let counted = target.join("tmp/instructions.txt");
     let counted = fs::read_to_string(&counted).map_err(|error| format!("{}: {error}", counted.display()))?;
-    let _ =
-        writeln!(text, "\n{verdict}\n\nWebAssembly instructions per record, counted in wasmtime: {counted}.");
-    write(&format!("{RECORD}/guest.md"), &text)
+    let _ = writeln!(
+        text,
+        "\n{verdict}\n\nInstructions of WebAssembly a record, counted in wasmtime: {counted}."
+    );
+    write(&format!("{FOLDER}/guest.md"), &text)
 }

@@ -1,7 +1,8 @@
 //! Third-party software in the artefacts: a bill of materials (`CycloneDX`), and the licences as text.
 //!
-//! Decision: from `cargo metadata` and the lock files instead of a further tool: the build uses them, and the same
-//! commit gives the same bill, without a time or a random number.
+//! Decision: from `cargo metadata` and the lock files rather than by a further tool: they are what the build goes by, and
+//! the same commit gives the same bill, without a time or a random number. Its JSON is written here: `cyclonedx-bom` ends
+//! at version 1.5 and adds a random serial number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -8,8 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::clean;
-use crate::playground;
+use crate::page;
 use crate::plugin::{self, GLIBC};
 use crate::shell::{Done, read, root, run as sh, target_directory};
 use crate::wasm;
@@ -59,7 +58,7 @@ pub fn run(platform: &Platform, target: &Path) -> Done<Vec<(String, Vec<u8>)>> {
     for (name, kind) in [("kaudit.wasm", "file"), ("kaudit-base.wasm", "base")] {
         files.push((name.to_owned(), wasm::build(kind, target, &nameless(target)?)?));
     }
-    files.push(("playground.html".to_owned(), playground::page(target, &nameless(target)?)?));
+    files.push(("playground.html".to_owned(), page::build_in(target, &nameless(target)?)?));
     let read = |(name, path): (String, PathBuf)| {
         fs::read(&path).map(|bytes| (name, bytes)).map_err(|error| format!("{}: {error}", path.display()))
     };
@@ -108,4 +107,13 @@ fn with_debian(command: &mut Command, platform: &Platform) -> Done {
     clean(command).env("PATH", format!("/usr/bin:{path}")).env("RUSTC_BOOTSTRAP", "1");
     command.args(["-Z", "build-std=std,panic_unwind"]);
     Ok(())
+}
+
+/// A command of `cargo` for someone else's toolchain.
+fn clean(command: &mut Command) -> &mut Command {
+    // Set by the cargo that runs this task.
+    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
+        command.env_remove(variable);
+    }
+    command
 }

@@ -3,14 +3,16 @@
 //! It prints the same for records just below and just above `max-entry-bytes`. Peak memory is the engine's allocations
 //! without its buffer of entries.
 //!
-//! Two Markdown tables on standard output; `sizes limit` prints only the second, in a few seconds.
+//! Two Markdown tables on standard output; `cargo bench -p kaudit-bench --bench sizes -- limit` prints only the second,
+//! in a few seconds.
 
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
 
 use allocation_counter::measure;
-use kaudit_bench::{Encoding, JOB, Worker, rounds};
+use kaudit_bench::{Encoding, JOB, Worker};
+use kaudit_timing::cpu_nanos;
 
 /// A form of record: its name, and a function that builds a record of about `bytes` bytes of JSON.
 type Form = (&'static str, fn(usize) -> String);
@@ -56,7 +58,7 @@ struct Cost {
 }
 
 fn main() {
-    if std::env::args().nth(1).is_none_or(|argument| argument != "limit") {
+    if std::env::args().all(|argument| argument != "limit") {
         by_size();
         println!();
     }
@@ -123,9 +125,9 @@ fn cost(encoding: Encoding, record: &[u8]) -> Cost {
     let times = (4_000_000 / record.len() as u64).clamp(1, 2_000);
     let nanos = (0..5)
         .map(|_| {
-            let start = rounds::cpu_ns();
+            let start = cpu_nanos();
             (0..times).for_each(|_| once());
-            float(rounds::cpu_ns() - start) / float(times)
+            float(cpu_nanos() - start) / float(times)
         })
         .fold(f64::INFINITY, f64::min);
     Cost { bytes: record.len(), nanos, peak }

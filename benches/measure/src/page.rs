@@ -1,16 +1,18 @@
-//! The report as one file of HTML: no scripts, nothing loaded, for light and dark. Every plot's numbers stand in a table
-//! as well.
+//! The results as one HTML file without scripts, which loads nothing.
+//!
+//! The numbers of a plot are also in a table.
 
 use std::fmt::Write as _;
 
-use super::clauses::Clause;
-use super::report::{
-    Detail, Measured, Report, Through, bytes, grouped, percent, percentile, remark, short, signed,
-};
+use kaudit_plot::{Bar, Colour, bars};
+
+use crate::patterns::PatternCost;
+use crate::report::{EngineDetail, Measured, Report, Spread, Target};
+use crate::table::{bytes, grouped, memory, percent, percentile, remark, short, signed};
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page.
+/// Returns the page.
 pub fn page(report: &Report) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -28,11 +30,11 @@ pub fn page(report: &Report) -> String {
     page
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
+#[expect(clippy::cast_precision_loss, reason = "printed with few digits")]
 fn head(page: &mut String, report: &Report) {
     let _ = write!(
         page,
-        "<h1>What the filter costs</h1>\n<p>{} records, {}: {}</p>\n<p class=\"faint\">{}; kaudit-filter {}</p>\n",
+        "<h1>The cost of the filter</h1>\n<p>{} records, {}: {}</p>\n<p class=\"faint\">{}; kaudit-filter {}</p>\n",
         grouped(report.records as f64),
         bytes(report.bytes),
         escape(&report.source),
@@ -46,10 +48,10 @@ fn head(page: &mut String, report: &Report) {
         return;
     };
     let figures = [
-        (format!("{} ns", short(first.spread.ns)), format!("a record, {}", first.name)),
-        (grouped(first.records_per_second), "records a second on one processor".to_owned()),
-        (format!("{:.1}", first.times_copy), "times what copying its bytes costs".to_owned()),
-        (format!("{:.3}", first.processors), format!("processors at {} records/s", grouped(report.load))),
+        (format!("{} ns", short(first.spread.ns)), format!("per record, {}", first.name)),
+        (grouped(first.records_per_second), "records per second and core".to_owned()),
+        (format!("{:.1}", first.times_copy), "times the cost of copying its bytes".to_owned()),
+        (format!("{:.3}", first.processors), format!("cores at {} records/s", grouped(report.load))),
     ];
     page.push_str("<ul class=\"figures\">\n");
     for (figure, words) in figures {
@@ -58,25 +60,25 @@ fn head(page: &mut String, report: &Report) {
     page.push_str("</ul>\n");
 }
 
-/// Each door of each configuration, with the class of its colour.
-fn doors(report: &Report) -> impl Iterator<Item = (&Through, &'static str)> {
+/// Returns each target of each configuration, with the class of its colour.
+fn targets(report: &Report) -> impl Iterator<Item = (&Target, &'static str)> {
     let colours = ["first", "second"];
-    let doors = report.configurations.first().map_or(0, |measured| measured.through.len());
-    (0..doors).flat_map(move |door| {
+    let count = report.configurations.first().map_or(0, |measured| measured.through.len());
+    (0..count).flat_map(move |target| {
         let pairs = report.configurations.iter().zip(colours);
-        pairs.filter_map(move |(measured, colour)| Some((measured.through.get(door)?, colour)))
+        pairs.filter_map(move |(measured, colour)| Some((measured.through.get(target)?, colour)))
     })
 }
 
 fn costs(page: &mut String, report: &Report) {
-    page.push_str("<h2>By door</h2>\n");
+    page.push_str("<h2>By target</h2>\n");
     for (measured, colour) in report.configurations.iter().zip(["", "second"]) {
         let _ = writeln!(page, "<p class=\"key {colour}\">{}</p>", escape(&measured.name));
     }
     plot(page, report);
     let mut table = Table::new(
-        "Medians of the rounds, and the quartiles around them; one processor at work",
-        &["", "ns a record", "quartiles", "times copy", "records/s", "MB/s", "processors", "left", "memory"],
+        "CPU time: medians of the rounds, and their quartiles",
+        &["", "ns per record", "quartiles", "times copy", "records/s", "MB/s", "cores", "emitted", "memory"],
     );
     let copy = &report.copy;
     let quartiles = |low: f64, high: f64| format!("{}–{}", short(low), short(high));
@@ -88,25 +90,22 @@ fn costs(page: &mut String, report: &Report) {
     row.extend(["1.0", "", "", "", "", ""].map(str::to_owned));
     table.row(&row);
     let two = report.configurations.len() > 1;
-    for (through, colour) in doors(report) {
+    for (target, colour) in targets(report) {
         let key = if two {
-            format!("<span class=\"key {colour}\">{}</span>", through.name)
+            format!("<span class=\"key {colour}\">{}</span>", target.name)
         } else {
-            through.name.to_owned()
+            target.name.to_owned()
         };
-        let memory = through.resident_kb.map_or_else(String::new, |kb| {
-            bytes(usize::try_from(kb).unwrap_or(usize::MAX).saturating_mul(1000))
-        });
         table.row(&[
             key,
-            short(through.spread.ns),
-            quartiles(through.spread.lower_quartile, through.spread.upper_quartile),
-            format!("{:.1}", through.times_copy),
-            grouped(through.records_per_second),
-            grouped(through.megabytes_per_second),
-            format!("{:.3}", through.processors),
-            through.left.to_string(),
-            memory,
+            short(target.spread.ns),
+            quartiles(target.spread.lower_quartile, target.spread.upper_quartile),
+            format!("{:.1}", target.times_copy),
+            grouped(target.records_per_second),
+            grouped(target.megabytes_per_second),
+            format!("{:.3}", target.processors),
+            target.left.to_string(),
+            memory(target),
         ]);
     }
     table.end(page);
@@ -115,62 +114,38 @@ fn costs(page: &mut String, report: &Report) {
     }
 }
 
-/// A bar for each door, and a dot for each round.
-#[expect(clippy::cast_precision_loss, reason = "places on a plot")]
+/// A bar for each target, and a dot for each round.
 fn plot(page: &mut String, report: &Report) {
-    const LEFT: f64 = 170.0;
-    const RIGHT: f64 = 900.0;
-    const ROW: f64 = 30.0;
-    let rows: Vec<_> = std::iter::once(("copy", &report.copy, "faint"))
-        .chain(doors(report).map(|(through, colour)| (through.name, &through.spread, colour)))
-        .collect();
-    let most = rows.iter().flat_map(|(_, spread, _)| &spread.rounds).copied().fold(1.0, f64::max);
-    let at = |ns: f64| LEFT + ns / most * (RIGHT - LEFT - 90.0);
-    let height = rows.len() as f64 * ROW + 8.0;
-    let said: Vec<_> =
-        rows.iter().map(|(name, spread, _)| format!("{name} {} ns", short(spread.ns))).collect();
+    let bar = |name: &str, spread: &Spread, colour| Bar {
+        name: name.to_owned(),
+        nanos: spread.ns,
+        rounds: spread.rounds.clone(),
+        colour,
+    };
+    let colour = |class| if class == "second" { Colour::Orange } else { Colour::Teal };
+    let mut rows = vec![bar("copy", &report.copy, Colour::Grey)];
+    rows.extend(targets(report).map(|(target, class)| bar(target.name, &target.spread, colour(class))));
+    let label: Vec<_> = rows.iter().map(|bar| format!("{} {} ns", bar.name, short(bar.nanos))).collect();
+    let title = "Nanoseconds per record";
     let _ = writeln!(
         page,
-        "<svg viewBox=\"0 0 {RIGHT} {height}\" role=\"img\" aria-label=\"Nanoseconds a record: {}\">",
-        said.join(", ")
+        "<figure role=\"img\" aria-label=\"{title}: {}\">\n{}</figure>\n<p class=\"faint\">A bar is a median, a dot a \
+         round.</p>",
+        label.join(", "),
+        bars(title, &rows)
     );
-    for (index, (name, spread, class)) in rows.iter().enumerate() {
-        let top = index as f64 * ROW + 6.0;
-        let end = at(spread.ns);
-        let _ = writeln!(
-            page,
-            "<text x=\"0\" y=\"{:.0}\">{name}</text><rect class=\"{class}\" x=\"{LEFT}\" y=\"{top:.0}\" width=\"{:.1}\" \
-             height=\"18\" rx=\"2\"/>",
-            top + 14.0,
-            (end - LEFT).max(1.0)
-        );
-        for ns in &spread.rounds {
-            let _ =
-                write!(page, "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{:.0}\" r=\"2\"/>", at(*ns), top + 9.0);
-        }
-        let right = spread.rounds.iter().copied().fold(spread.ns, f64::max);
-        let _ = writeln!(
-            page,
-            "<text x=\"{:.1}\" y=\"{:.0}\">{} ns</text>",
-            at(right) + 8.0,
-            top + 14.0,
-            short(spread.ns)
-        );
-    }
-    page.push_str("</svg>\n<p class=\"faint\">A bar is a median, a dot a round.</p>\n");
 }
 
 fn differences(page: &mut String, report: &Report) {
     let [first, second] = &report.configurations[..] else { return };
-    page.push_str("<h2>The difference</h2>\n");
-    let caption =
-        format!("How much more {} costs than {}, in rounds that took turns", second.name, first.name);
+    page.push_str("<h2>Difference</h2>\n");
+    let caption = format!("{} compared with {}, in interleaved rounds", second.name, first.name);
     let mut table = Table::new(&caption, &["", "difference", "95 % interval", "=verdict"]);
     for one in &report.differences {
         let interval = one
             .interval
             .map_or_else(String::new, |(low, high)| format!("{} to {}", signed(low), signed(high)));
-        table.row(&[one.name.to_owned(), signed(one.median), interval, one.words().to_owned()]);
+        table.row(&[one.name.to_owned(), signed(one.median), interval, one.conclusion().to_owned()]);
     }
     table.end(page);
 }
@@ -180,8 +155,8 @@ fn configuration(page: &mut String, measured: &Measured, index: usize) {
     let _ = writeln!(page, "<h2><span class=\"{class}\">{}</span></h2>", escape(&measured.name));
     records(page, &measured.details);
     let mut table = Table::new(
-        "Integrations: what each claims, and the time of what it claims",
-        &["integration", "=type", "claims", "kept", "suppressed", "ns a record", "of the time", "~"],
+        "Integrations: the findings that match each, and their time",
+        &["integration", "=type", "claims", "kept", "suppressed", "ns per record", "of the time", "~"],
     );
     for one in &measured.integrations {
         table.row(&[
@@ -201,15 +176,17 @@ fn configuration(page: &mut String, measured: &Measured, index: usize) {
     }
 }
 
-/// Verdicts and percentiles, the encodings beside each other.
-fn records(page: &mut String, details: &[Detail]) {
+/// Verdicts and percentiles, one column per encoding.
+fn records(page: &mut String, details: &[EngineDetail]) {
     let Some(first) = details.first() else { return };
     let heads: Vec<_> = details.iter().map(|detail| format!("ns, {}", detail.name)).collect();
     let mut columns = vec!["verdict", "records"];
     columns.extend(heads.iter().map(String::as_str));
     columns.extend(["of the time", "~"]);
-    let mut table =
-        Table::new("Verdicts, of records one by one; the time is that of the first encoding", &columns);
+    let mut table = Table::new(
+        "Verdicts, of records measured separately; the share of the time is that of the first encoding",
+        &columns,
+    );
     for one in &first.verdicts {
         let mut row = vec![one.verdict.clone(), one.records.to_string()];
         row.extend(details.iter().map(|detail| {
@@ -224,36 +201,23 @@ fn records(page: &mut String, details: &[Detail]) {
     let heads: Vec<_> = first.percentiles.iter().map(|(share, _)| percentile(*share)).collect();
     let mut columns = vec!["ns"];
     columns.extend(heads.iter().map(String::as_str));
-    let mut table = Table::new("Percentiles: so many of the records take no more", &columns);
+    let mut table = Table::new("Percentiles of the records", &columns);
     for detail in details {
         let mut row = vec![detail.name.to_owned()];
         row.extend(detail.percentiles.iter().map(|(_, ns)| short(*ns)));
         table.row(&row);
     }
     table.end(page);
-
-    let columns = ["", "compiled", "held at most", "allocations a record"];
-    let mut table = Table::new("Memory that the engine asks of the allocator", &columns);
-    for detail in details {
-        let memory = detail.memory;
-        table.row(&[
-            detail.name.to_owned(),
-            bytes(memory.filter_bytes),
-            bytes(memory.held_bytes),
-            format!("{:.3}", memory.allocations_per_record),
-        ]);
-    }
-    table.end(page);
 }
 
 fn patterns(page: &mut String, measured: &Measured) {
     let mut table = Table::new(
-        "Patterns, the dearest first: a search for it alone, and what it does on findings of its type. All patterns over \
-         one field are searched at once, so the times do not add up",
+        "Patterns, the most expensive first: the time of a search for it alone, and its effect on findings of its type. All \
+         patterns of one field are searched at once, so the times do not add up",
         &["pattern", "=option", "=integration", "ns alone", "found in", "decides", "of findings", "="],
     );
     for one in &measured.patterns {
-        let Clause { integration, option, pattern, findings, found, decides, ns } = one;
+        let PatternCost { integration, option, pattern, findings, found, decides, ns } = one;
         let remark = remark(one);
         table.row(&[
             format!("<code>{}</code>", escape(pattern)),
@@ -268,24 +232,23 @@ fn patterns(page: &mut String, measured: &Measured) {
     }
     table.end(page);
     if measured.patterns_beyond > 0 {
-        let _ = writeln!(page, "<p>And {} more, not looked at.</p>", measured.patterns_beyond);
+        let _ = writeln!(page, "<p>And {} more, not measured.</p>", measured.patterns_beyond);
     }
 }
 
 fn foot(page: &mut String, report: &Report) {
     let _ = writeln!(
         page,
-        "<footer><h2>How it was measured</h2>\n<p>{} rounds, in which copying, every door and every configuration took \
-         turns, forwards and backwards; one more came first and does not count. Each round has a new filter that was \
-         warmed up. Records arrive in chunks, those of one second of their own time together. Times are those of one \
-         processor at work. Single records are measured five times, and the least counts. A plugin's memory is what its \
-         process held more than before; the engine's is what it asked of the allocator.</p></footer>",
+        "<footer><h2>Method</h2>\n<p>{} rounds, in which copying, every target and every configuration were \
+         measured in turn, forwards and backwards, after one round that does not count. Each round has a new filter that was \
+         warmed up. Records arrive in chunks: those of one second of their own time together. Times are CPU times of one \
+         thread. Records are measured separately five times, and the minimum counts. The memory of a plugin is the growth of \
+         the resident memory of its process.</p></footer>",
         report.copy.rounds.len()
     );
 }
 
-/// A table under way; its cells are HTML. A heading that begins with `=` stands to the left with its column, `~` is the
-/// column of bars.
+/// A table of HTML cells. `=` before a heading aligns its column to the left, `~` is the column of bars.
 struct Table<'a> {
     text: String,
     heads: Vec<&'a str>,

@@ -1,10 +1,10 @@
-//! Records generated from a seed: equal seeds, profiles and numbers of entities give equal records on every machine.
+//! Records generated from a seed: the same seed, profile and number of entities give the same records on every machine.
 //!
-//! They have the fields, lengths and spellings of kAudit's own findings in their flat form; names are invented.
+//! They have the fields, lengths and spellings of kAudit's findings in their flat form; names are invented.
 
 use std::fmt::Write as _;
 
-/// The kinds of findings to generate.
+/// The kinds of generated findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Detections.
@@ -27,7 +27,7 @@ impl Profile {
     ];
 }
 
-/// An endless iterator over records as JSON text.
+/// An infinite iterator of records as JSON text.
 #[derive(Clone, Debug)]
 pub struct Records {
     random: Random,
@@ -37,22 +37,22 @@ pub struct Records {
     time_ms: i64,
 }
 
-/// The time of the first record, 2026-03-01T00:00:00Z, in milliseconds since 1970. Each next is a millisecond later.
+/// The time of the first record: 2026-03-01T00:00:00Z, in milliseconds since 1970. Each next is a millisecond later.
 pub const START_MS: i64 = 1_772_323_200_000;
 
 impl Records {
-    /// Returns records of `entities` distinct entities; 0 counts as 1.
+    /// Returns records of this number of distinct entities; 0 counts as 1.
     pub fn new(profile: Profile, entities: u64, seed: u64) -> Self {
         Self { random: Random(seed), profile, entities: entities.max(1), bytes: 0, time_ms: START_MS }
     }
 
-    /// Returns the same records, each at least `bytes` long.
+    /// Sets the minimum length of a record, bytes.
     #[must_use]
     pub fn of_bytes(self, bytes: usize) -> Self {
         Self { bytes, ..self }
     }
 
-    /// Returns an entity; three of ten are the cluster's own accounts.
+    /// Returns an entity; three of ten are accounts of the cluster itself.
     fn entity(&mut self) -> String {
         let number = self.random.below(self.entities);
         match number % 10 {
@@ -139,14 +139,14 @@ impl Iterator for Records {
     }
 }
 
-/// Returns kAudit's spelling of a generated time, which is always in March 2026.
+/// Returns a time in kAudit's spelling; the generator never reaches April 2026.
 fn timestamp(ms: i64) -> String {
     let second = (ms - START_MS) / 1000;
     let (day, hour) = (second / 86_400 % 31 + 1, second / 3600 % 24);
     format!("2026-03-{day:02}T{hour:02}:{:02}:{:02}+0000", second / 60 % 60, second % 60)
 }
 
-/// `SplitMix64`, a public-domain generator: one or two multiplications per number, and no dependency.
+/// `SplitMix64`, a generator in the public domain: two multiplications per number, and no dependency.
 #[derive(Clone, Debug)]
 struct Random(u64);
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_makes_the_same_findings() {
-        let mut times = kaudit_filter::FindingTimes::new(&crate::config(crate::JOB));
+        let mut times = kaudit_filter::FindingTimes::new(&kaudit_filter::config::Config::default());
         for (name, profile) in Profile::ALL {
             let records: Vec<_> = Records::new(profile, 100, 7).take(200).collect();
             assert_eq!(records, Records::new(profile, 100, 7).take(200).collect::<Vec<_>>(), "{name}");
