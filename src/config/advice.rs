@@ -52,7 +52,7 @@ pub(super) fn secret(problems: &mut Problems, path: &str, key: &str, at: SourceS
     // A placeholder is not yet a secret.
     let placeholder = text.trim().is_empty() || text.contains(['<', '{', '$']);
     if SECRET_KEYS.contains(&key) && !placeholder {
-        let message = format!("{} is a secret and stands here in plain text", quote(key));
+        let message = format!("{} is a secret in plain text", quote(key));
         problems.add(
             Code::PlainSecret,
             at,
