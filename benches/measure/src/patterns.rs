@@ -5,10 +5,9 @@
 //! pattern, the time of a search for it alone, the number of findings that contain it, and the number of findings whose
 //! result changes without it.
 
-use kaudit_filter::config::{Config, DataFilter, Guard, Integration, Report, Shape, Unrecognised};
+use kaudit_filter::config::{Config, DataFilter, Guard, Integration, Report, Shape, Template, Unrecognised};
 use kaudit_filter::finding::Kind;
 use kaudit_filter::record::Record as FilterRecord;
-use kaudit_filter::template::Template;
 use kaudit_filter::{BuildError, Filter, Time, Verdict};
 use kaudit_timing::{cpu_nanos, interleave, quantile};
 use serde::Serialize;
@@ -227,16 +226,11 @@ fn sample(kind: Kind, corpus: &Corpus) -> Result<Vec<Sample<'_>>, BuildError> {
 
 /// Returns a configuration with one integration of a kind.
 fn only(kind: Kind, filter: DataFilter) -> Config {
-    let integration = Integration {
-        name: String::new(),
-        kind,
-        stopped: false,
-        applies: true,
-        rate_limit: None,
-        filter,
-        line: 0,
-    };
-    Config { integrations: vec![integration], ..Config::default() }
+    let mut integration = Integration::new(kind, "");
+    integration.filter = filter;
+    let mut config = Config::default();
+    config.integrations.push(integration);
+    config
 }
 
 /// A filter that returns the integration of a finding: the subsystem's name is its index.

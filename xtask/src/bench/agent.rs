@@ -88,12 +88,12 @@ pub fn measure(agent: &str, wamrc: Option<&str>) -> Done {
     let version = String::from_utf8_lossy(&version.stdout).lines().next().unwrap_or_default().to_owned();
     check(agent, &here, &pipelines)?;
 
-    let series = interleave(ROUNDS, ways.len(), |way| -> Done<f64> {
-        let spent = user_seconds(agent, &configuration(&here, ways[way], "null")?)?;
-        eprintln!("{:<30} {spent:.3} s", ways[way].name);
+    let series = interleave(ROUNDS, pipelines.len(), |pipeline| -> Done<f64> {
+        let spent = user_seconds(agent, &configuration(&here, pipelines[pipeline], "null")?)?;
+        eprintln!("{:<30} {spent:.3} s", pipelines[pipeline].name);
         Ok(spent)
     })?;
-    let times: Vec<_> = ways.iter().map(|way| way.name).zip(series).collect();
+    let times: Vec<_> = pipelines.iter().map(|pipeline| pipeline.name).zip(series).collect();
     report(&version, &times)
 }
 
