@@ -86,7 +86,7 @@
 //! | automata | 10 MiB for a compiled pattern, and 2 MiB for the states that its searches cache |
 //! | open envelopes ([`bulk::Grouper`]) | 64 of [`bulk::MAX_BYTES`] |
 //!
-//! The engine does not limit the length of a record; a host should. Keys of tables are hashed with SipHash and the seed, so
+//! The engine does not limit the length of a record; a host should. Keys of tables are hashed with `SipHash` and the seed, so
 //! that a sender who does not know the seed cannot make them collide.
 //!
 //! A sender can still forge findings, and can exhaust the rate limit of an integration to have real findings suppressed.

@@ -21,7 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = std::env::args().nth(1).ok_or("usage: session CONFIGURATION < RECORDS > ENTRIES")?;
     let mut file = ConfigFile::load(&name, SiblingFiles::of(Path::new(&name)));
     let (config, warnings) = file.read().map_err(|mistakes| mistakes.join("\n"))?;
-    warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    for warning in warnings {
+        eprintln!("{warning}");
+    }
     let mut session = Session::new(Filter::new(&config, seed())?, &config);
     let mut reload = Timer::new(RELOAD_NANOS);
 
