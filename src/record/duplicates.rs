@@ -65,7 +65,7 @@ impl DuplicateFilter {
 
 /// Hashes eight bytes at a time; the last eight may overlap the previous ones.
 ///
-/// A collision only costs an exact check. Decision: not SipHash, with which a record of 18 nested keys takes 9 to 11 %
+/// A collision only costs an exact check. Decision: not `SipHash`, with which a record of 18 nested keys takes 9 to 11 %
 /// more instructions, such as 13,978 instead of 12,671.
 #[inline]
 fn hash(seed: u64, key: &[u8]) -> u64 {

@@ -140,6 +140,10 @@ fn measure(encoding: Encoding, records: &[Vec<u8>], rounds: usize) -> Vec<(&'sta
     // With the number of records that each has had.
     let mut peers: Vec<_> = peers(encoding).into_iter().map(|(name, peer)| (name, peer, 0)).collect();
     let mut out = Vec::with_capacity(4 << 20);
+    let Ok(series) = interleave(rounds, peers.len(), |peer| -> Result<f64, Infallible> {
+        let (_, peer, seen) = &mut peers[peer];
+        let (nanos, ()) = repeat(|timer| {
+            timer.time(|| {
                 out.clear();
                 for record in records {
                     peer.answer(std::hint::black_box(record), arrival(*seen), &mut out);

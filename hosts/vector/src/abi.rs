@@ -62,8 +62,8 @@ impl Table {
             if ffi::lua_checkstack(state, 1) == 0 {
                 return false;
             }
-            for index in 1..=lua_Integer::try_from(length).unwrap_or(0) {
-                ffi::lua_rawgeti(state, index, index);
+            for element in 1..=lua_Integer::try_from(length).unwrap_or(0) {
+                ffi::lua_rawgeti(state, index, element);
                 let whole = on(value(state, index + 1, Some(&mut inner)));
                 ffi::lua_pop(state, 1);
                 if !whole {
