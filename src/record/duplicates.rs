@@ -65,8 +65,9 @@ impl DuplicateFilter {
 
 /// Hashes eight bytes at a time; the last eight may overlap the previous ones.
 ///
-/// A collision only costs an exact check. Decision: not `SipHash`, with which a record of 18 nested keys takes 9 to 11 %
-/// more instructions, such as 13,978 instead of 12,671.
+/// A collision only costs an exact check. Decision: not `siphasher`, with which a record of 18 nested keys takes 9 to
+/// 11 % more instructions, such as 13,978 instead of 12,671; and not `foldhash::fast`, which takes 2 % fewer and has 47
+/// false positives in the 200 maps of the test, where 40 are allowed.
 #[inline]
 fn hash(seed: u64, key: &[u8]) -> u64 {
     // An odd number close to 2^64 divided by the golden ratio spreads each bit of a word over the upper half of the
