@@ -67,12 +67,12 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     found
 }
 
-/// Returns the names after `crate::`, including those of a group.
+/// Returns the names after `crate::`, including the names of a group.
 fn imports(code: &str) -> BTreeSet<String> {
     imports_after("crate::", code)
 }
 
-/// Returns the names after a prefix of paths, including those of a group.
+/// Returns the names after a prefix of paths, including the names of a group.
 fn imports_after(prefix: &str, code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices(prefix) {

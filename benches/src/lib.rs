@@ -82,7 +82,7 @@ impl Worker {
     }
 }
 
-/// Records of one fate and encoding, which take turns.
+/// Records of one verdict and encoding, filtered in rotation.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Their encoding.

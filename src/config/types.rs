@@ -226,11 +226,11 @@ pub enum By {
     /// All findings of the integration.
     #[default]
     None,
-    /// Those of one entity.
+    /// The findings of one entity.
     Entity,
-    /// Those of one rule (of a detection: one short-doc).
+    /// The findings of one rule (of a detection: one short-doc).
     Rule,
-    /// Those of one cluster.
+    /// The findings of one cluster.
     Cluster,
 }
 

@@ -9,7 +9,7 @@ pub(super) const SECOND: u64 = 1000 * MILLISECOND;
 /// Nanoseconds.
 pub(super) const DAY: u64 = 86_400 * SECOND;
 
-/// The names of booleans, those of YAML 1.1, in any case.
+/// The names of booleans in YAML 1.1, in any case.
 pub const BOOLEANS: &[(&str, bool)] =
     &[("true", true), ("false", false), ("yes", true), ("no", false), ("on", true), ("off", false)];
 

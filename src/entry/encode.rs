@@ -70,7 +70,7 @@ impl Entry<'_> {
 
     /// Truncates the longest strings of the body to make the entry at most `max` bytes.
     ///
-    /// The size is that of the entry as JSON.
+    /// The size of the entry as JSON.
     pub(crate) fn truncate_to(&mut self, max: usize) -> Result<(), Misfit> {
         truncate::to_size(self, max)
     }

@@ -64,7 +64,7 @@ impl<'a> Number<'a> {
 
     /// Whether every reader accepts the number: it is finite or below 10^308.
     ///
-    /// Decision: no float parser. That of the standard library accepts numbers up to 1.8 × 10^308, and with it
+    /// Decision: no float parser. The standard library's accepts numbers up to 1.8 × 10^308, and with it
     /// `kaudit-base.wasm` has 280,092 bytes instead of 265,747, 5 % more.
     pub(crate) fn is_finite(self) -> bool {
         match self {

@@ -59,7 +59,7 @@ fn measure() -> Done {
     by_target(&mut text, &targets);
     stages(&mut text, &measured);
     growth(&mut text, &measured)?;
-    text.push_str("What was tried and did not help stands in [tried.md](../tried.md).\n");
+    text.push_str("[tried.md](../tried.md) lists rejected optimisations.\n");
     write(&format!("{FOLDER}/report.md"), &text)
 }
 

@@ -21,7 +21,7 @@ const PASSES: usize = 5;
 /// The capacity of the output buffer.
 const OUT_BYTES: usize = 4 << 20;
 
-/// The verdict for a record: that of its last finding.
+/// The verdict for the last finding of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecordVerdict {
     /// An entry was emitted.
@@ -180,7 +180,7 @@ fn per_record(nanos: u64, corpus: &Corpus) -> f64 {
 pub struct RecordCost {
     /// Its verdict.
     pub verdict: RecordVerdict,
-    /// The minimum of the elapsed times, nanoseconds, without that of reading the clock.
+    /// The minimum of the elapsed times, nanoseconds, without the time of reading the clock.
     pub ns: f64,
 }
 

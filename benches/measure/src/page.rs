@@ -184,7 +184,7 @@ fn records(page: &mut String, details: &[EngineDetail]) {
     columns.extend(heads.iter().map(String::as_str));
     columns.extend(["of the time", "~"]);
     let mut table = Table::new(
-        "Verdicts, of records measured separately; the share of the time is that of the first encoding",
+        "Verdicts, of records measured separately; the share of the time refers to the first encoding",
         &columns,
     );
     for one in &first.verdicts {
@@ -241,7 +241,7 @@ fn foot(page: &mut String, report: &Report) {
         page,
         "<footer><h2>Method</h2>\n<p>{} rounds, in which copying, every target and every configuration were \
          measured in turn, forwards and backwards, after one round that does not count. Each round has a new filter that was \
-         warmed up. Records arrive in chunks: those of one second of their own time together. Times are CPU times of one \
+         warmed up. Records arrive in chunks, each with the records of one second of their own time. Times are CPU times of one \
          thread. Records are measured separately five times, and the minimum counts. The memory of a plugin is the growth of \
          the resident memory of its process.</p></footer>",
         report.copy.rounds.len()

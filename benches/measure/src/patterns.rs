@@ -162,7 +162,7 @@ fn clause_mut(filter: &mut DataFilter, number: usize) -> &mut Option<String> {
 /// Returns how many findings contain a pattern, and the time of a search for it, nanoseconds.
 ///
 /// There are two integrations: the first rejects a finding that contains the pattern, the second accepts it. So each
-/// finding is kept, with and without the pattern, and the difference of the times is that of the search.
+/// finding is kept, with and without the pattern, and the difference of the times is the time of the search.
 fn search(
     kind: Kind,
     number: usize,

@@ -45,7 +45,7 @@ pub struct Measured {
     pub through: Vec<Target>,
     /// The engine in detail, by encoding.
     pub details: Vec<EngineDetail>,
-    /// By integration; the times are those of the last encoding.
+    /// By integration; the times refer to the last encoding.
     pub integrations: Vec<IntegrationCost>,
     /// By pattern, the most expensive first.
     pub patterns: Vec<PatternCost>,

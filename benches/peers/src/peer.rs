@@ -3,7 +3,7 @@
 /// A limit for each entity and second.
 pub const LIMIT: i64 = 2;
 
-/// What became of a record. A kept one's entry is in the buffer.
+/// The verdict for a record. The entry of a kept one is in the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It leaves as an entry.
@@ -14,6 +14,6 @@ pub enum Answer {
 
 /// A way to do the job.
 pub trait Peer {
-    /// Decides on a record that arrives at this time, and writes its entry behind what is in the buffer.
+    /// Filters a record that arrives at this time, and appends its entry to the buffer.
     fn answer(&mut self, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> Answer;
 }

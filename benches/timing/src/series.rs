@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_those_of_the_sign_test() {
+    fn intervals_follow_from_the_sign_test() {
         // From the binomial distribution: 2 · 0.5^6 = 0.031; of eleven, 2 · (1 + 11) / 2^11 = 0.012 and with 55 more 0.065.
         for (count, expected) in
             [(5, None), (6, Some(0)), (8, Some(0)), (9, Some(1)), (11, Some(1)), (12, Some(2))]

@@ -20,7 +20,7 @@ pub trait Plugin {
     /// Starts an instance. Dropping it stops it.
     ///
     /// # Errors
-    /// The plugin refused to start; the lines are added to those of [`Plugin::take_log`].
+    /// The plugin refused to start; the lines are appended to the result of [`Plugin::take_log`].
     fn start(&mut self, start: &Start) -> Result<Self::Instance, Vec<Line>>;
 
     /// Returns and forgets the lines that the plugin logged.

@@ -112,14 +112,14 @@ fn integrations_and_patterns_are_counted() {
             ("no such <rule>", 0, 0, 5),
             // `system:node` and `bob`.
             ("o", 2, 2, 5),
-            // Without it the first would claim all but `system:node`: those of `bob` and `eve`.
+            // Without it the first would match all but `system:node`: the findings of `bob` and `eve`.
             ("secret", 2, 3, 5),
         ]
     );
 }
 
 #[test]
-fn verdicts_are_those_of_a_run() {
+fn verdicts_equal_the_verdicts_of_a_run() {
     let config = file(
         "run.yaml",
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/job.yaml")).unwrap(),
@@ -144,7 +144,7 @@ fn verdicts_are_those_of_a_run() {
 
 #[test]
 fn what_is_absent_is_named() {
-    // The program alone in a directory: no driver stands beside it.
+    // The program alone in a directory: no driver is next to it.
     let directory = scratch("alone");
     fs::create_dir_all(&directory).unwrap();
     let program = directory.join("kaudit-filter");
@@ -206,7 +206,7 @@ fn few_rounds_judge_nothing() {
 }
 
 #[test]
-fn mistakes_are_told() {
+fn mistakes_are_reported() {
     let wrong = file("wrong.yaml", "colour: red\n");
     let findings = findings();
     for (arguments, code, words) in [

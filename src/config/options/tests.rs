@@ -267,7 +267,7 @@ fn required_is_what_the_reader_requires() {
     }
 }
 
-/// Returns the required options of the maps that contain an option, and those of an integration, with values.
+/// Returns the required options of the maps that contain an option, and the required options of an integration, with values.
 fn required(option: &OptionSpec) -> Vec<(String, String)> {
     let only = option.only.first();
     let kind = only.filter(|only| Kind::NAMES.contains(only)).unwrap_or(&"detections");
@@ -291,7 +291,7 @@ fn required(option: &OptionSpec) -> Vec<(String, String)> {
     used.map(|other| (other.path.to_owned(), (*value(other.path)).to_owned())).collect()
 }
 
-/// Whether a path is that of an option, or below it.
+/// Whether a path is the path of an option, or below it.
 fn is_below(path: &str, option: &OptionSpec) -> bool {
     path.strip_prefix(option.path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
