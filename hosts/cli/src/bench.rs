@@ -27,8 +27,8 @@ use plugin::Plugin;
 ///
 /// Reports CPU time per record, the cores for a given load, and the cost of copying the bytes as a baseline.
 ///
-/// Records are read into memory first. They arrive in chunks, as an agent passes them on, each with the records of one second of their
-/// own time together. Then the engine and the plugins are measured in turn, round after round, each round with a new
+/// Records are read into memory first. They arrive in chunks, as an agent passes them on: the records of one second of
+/// their own time are a chunk. Then the engine and the plugins are measured in turn, round after round, each round with a new
 /// filter that was warmed up. Times are CPU times, which other programs disturb less than elapsed time. Reported are
 /// medians and quartiles.
 ///
