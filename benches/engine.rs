@@ -1,4 +1,4 @@
-//! What a record costs in the engine, step by step: each case does all that the one before it does, and more.
+//! The engine's cost per record, step by step: each case includes the previous one.
 
 #![forbid(unsafe_code)]
 
@@ -8,16 +8,16 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kaudit_bench::{Batch, Encoding, JOB, Worker};
 
-/// The records' length: as they are made, and longer.
+/// The records' length: as generated, and longer.
 const SIZES: [(&str, usize, usize); 4] =
     [("as-made", 0, 200), ("2K", 2_000, 100), ("30K", 30_000, 20), ("1M", 1_000_000, 2)];
 
-/// An integration that takes none of the records, which says so by a finding's kind or first word.
-const NOBODY: &str = r#"
+/// An integration that matches none of the records, which the kind or first value of a finding decides.
+const NO_MATCH: &str = r#"
 integrations:
   - type: detections
     target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}
-    data-filter: {etype: [cluster], entity-match: '^nobody$'}
+    data-filter: {etype: [cluster], entity-match: '^no-such-name$'}
 "#;
 
 fn engine(criterion: &mut Criterion) {
@@ -36,7 +36,7 @@ fn engine(criterion: &mut Criterion) {
                 });
             });
             for (step, batch, job, leave) in [
-                ("recognise", &dropped, NOBODY, 0),
+                ("recognise", &dropped, NO_MATCH, 0),
                 ("dropped", &dropped, JOB, 0),
                 ("kept-unlimited", &kept, &unlimited(), count),
                 ("kept", &kept, JOB, count),
@@ -45,13 +45,13 @@ fn engine(criterion: &mut Criterion) {
                 group.bench_function(BenchmarkId::new(step, size), |bencher| {
                     bencher.iter(|| worker.all(black_box(batch)));
                 });
-                assert_eq!(worker.all(batch), leave, "{step}: all have one fate to the end");
+                assert_eq!(worker.all(batch), leave, "{step}: all records have the same verdict");
             }
         }
     }
 }
 
-/// The job without its limits.
+/// Returns the job without its limits.
 fn unlimited() -> String {
     JOB.replace(", rate-limit: 100000", "")
 }

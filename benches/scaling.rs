@@ -24,7 +24,7 @@ fn integrations(criterion: &mut Criterion) {
     }
 }
 
-/// From ten entities to a million, each with a limit of its own, all of them known to the limiter already.
+/// From ten entities to a million, each with a limit of its own, all of them already in the limiter's table.
 fn entities(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scaling-entities");
     for entities in [10, 1_000, 100_000, 1_000_000] {

@@ -5,6 +5,9 @@
 //! The bytes are a magic number, the configuration's length, the configuration and the tables. They are written and
 //! read by the same version of the engine; another version rejects them.
 
+#[cfg(feature = "bake")]
+use alloc::{string::ToString as _, vec::Vec};
+
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::pattern::BuildError;

@@ -1,5 +1,7 @@
 //! Envelopes for `/logs/v1/bulk`: entries of the same names, as many as fit.
 
+use alloc::vec::Vec;
+
 use crate::entry::{Entry, Out};
 
 /// The maximum size of an envelope in bytes.

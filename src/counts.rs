@@ -5,7 +5,9 @@
 //! The table is bounded. If it is full, selections with new dimensions are counted together under the hour of their
 //! arrival, so that the sum stays right. A count takes at most `COUNT` bytes until it is sent (`tests/allocations.rs`).
 
-use std::collections::BTreeMap;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::digest::{Digest, DigestMap, Secret};
 use crate::time::Time;
@@ -67,7 +69,7 @@ impl<N> Counts<N> {
     }
 
     /// Counts one finding with the time `time_ms` that arrived at `now`.
-    /// `first` makes the metadata of a new count, `further` updates that of an existing one.
+    /// `first` returns the metadata of a new count, `further` updates the metadata of an existing one.
     pub fn add(
         &mut self,
         integration: usize,
@@ -142,7 +144,7 @@ impl<N> Counts<N> {
     }
 
     /// Takes over all counts of another table.
-    /// `indices` maps the integrations of `old` to those of this table.
+    /// `indices` maps the integrations of `old` to the integrations of this table.
     #[cfg(feature = "compile")]
     pub fn adopt(&mut self, mut old: Self, indices: &[Option<usize>]) {
         // Digests depend on the secret. This table has no count yet.

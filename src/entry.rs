@@ -4,15 +4,20 @@
 //! `kaudit_filter`, inserted after the last member. Sources: Coralogix's `/logs/v1/singles` and `/logs/v1/bulk` pages,
 //! and the limits that IBM documents for Cloud Logs, the same product.
 
+mod encode;
 mod json;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+mod out;
 mod truncate;
+
+use alloc::vec::Vec;
 
 use crate::config::{Severity, TextForm};
 use crate::record::{Body, Document, Encoding, Event};
 
 pub use crate::record::OWN_KEY;
+pub use out::Out;
 pub(crate) use truncate::Misfit;
 
 /// The maximum length of a name or label in characters.
@@ -67,23 +72,6 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Sets the names, which are valid labels. The first two are not empty.
-    pub fn set(&mut self, [application, subsystem, computer]: [&[u8]; 3]) {
-        let texts = [(&mut self.application, application), (&mut self.subsystem, subsystem)];
-        for (text, new) in texts.into_iter().chain([(&mut self.computer, computer)]) {
-            text.clear();
-            text.extend_from_slice(new);
-        }
-        let names = [application, subsystem, computer];
-        self.json.clear();
-        json::names(names, &mut self.json);
-        #[cfg(feature = "msgpack")]
-        {
-            self.msgpack.clear();
-            msgpack::names(names, &mut self.msgpack);
-        }
-    }
-
     fn each(&self) -> [&[u8]; 3] {
         [&self.application, &self.subsystem, &self.computer]
     }
@@ -163,34 +151,6 @@ impl<'a> Entry<'a> {
         &self.marks
     }
 
-    /// Appends the text (body and marks) as JSON.
-    pub fn write_text(&self, out: &mut impl Out) {
-        json::text(self, out);
-    }
-
-    /// Appends the entry as one line of JSON, without the line break.
-    pub fn write_json(&self, out: &mut impl Out) {
-        json::entry(self, out);
-    }
-
-    /// Appends the head of a bulk envelope, with the entry's names.
-    pub(crate) fn write_bulk_head(&self, out: &mut impl Out) {
-        json::bulk_head(self, out);
-    }
-
-    /// Appends the entry as an item of a bulk envelope's `logEntries`.
-    ///
-    /// An item has no names, and its text is a string.
-    pub fn write_bulk_item(&self, out: &mut impl Out) {
-        json::bulk_item(self, out);
-    }
-
-    /// Appends the entry as a `MessagePack` map.
-    #[cfg(feature = "msgpack")]
-    pub fn write_msgpack(&self, out: &mut impl Out) {
-        msgpack::entry(self, out);
-    }
-
     /// Adds a mark under [`OWN_KEY`].
     pub(crate) fn mark(&mut self, key: &'static str, value: Document<'a>) {
         if self.marks.events.is_empty() {
@@ -199,7 +159,7 @@ impl<'a> Entry<'a> {
         self.marks.insert(key, value);
     }
 
-    /// Whether the entry is certainly at most `max` bytes of JSON.
+    /// Returns whether the entry is certainly at most `max` bytes of JSON.
     ///
     /// Only the lengths of its parts are used. Most entries are far below the maximum.
     #[inline]
@@ -220,17 +180,6 @@ impl<'a> Entry<'a> {
         marks <= 16 && record.bytes().len().saturating_mul(growth).saturating_add(others) <= max
     }
 
-    /// Returns the entry's size as JSON in bytes.
-    pub(crate) fn length(&self) -> usize {
-        let mut length = 0_usize;
-        let mut put = |bytes: &[u8]| {
-            length = length.saturating_add(bytes.len());
-            true
-        };
-        json::entry(self, &mut CallbackOut::new(&mut put));
-        length
-    }
-
     /// Marks the entry as truncated; returns whether it was not marked before.
     ///
     /// `bytes` is its size before truncation.
@@ -244,75 +193,5 @@ impl<'a> Entry<'a> {
 
     fn is_marked(&self, mark: &str) -> bool {
         self.marks.events.iter().any(|event| matches!(event, Event::Key(key) if key == mark))
-    }
-
-    /// Truncates the longest strings of the body to make the entry at most `max` bytes.
-    ///
-    /// The size is that of the entry as JSON.
-    pub(crate) fn truncate_to(&mut self, max: usize) -> Result<(), Misfit> {
-        truncate::to_size(self, max)
-    }
-
-    /// Returns the first bytes of the body as JSON text, at most `max`.
-    pub(crate) fn json_prefix(&self, max: usize) -> String {
-        let mut bytes: Vec<u8> = Vec::with_capacity(max);
-        let mut put = |piece: &[u8]| {
-            let left = max.saturating_sub(bytes.len());
-            bytes.extend_from_slice(piece.get(..left).unwrap_or(piece));
-            bytes.len() < max
-        };
-        json::prefix(self.body.view(), &mut CallbackOut::new(&mut put));
-        String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-    }
-}
-
-/// Passes the output to a callback.
-///
-/// For rare paths: their code exists once, not once per output type.
-struct CallbackOut<'s> {
-    /// Receives bytes; returns whether it accepts more.
-    put: &'s mut dyn FnMut(&[u8]) -> bool,
-    accepts_more: bool,
-}
-
-impl<'s> CallbackOut<'s> {
-    fn new(put: &'s mut dyn FnMut(&[u8]) -> bool) -> Self {
-        Self { put, accepts_more: true }
-    }
-}
-
-impl Out for CallbackOut<'_> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.accepts_more = (self.put)(bytes);
-    }
-}
-
-/// The output of an encoder: a buffer of the host, or a counter.
-pub trait Out {
-    /// Appends bytes.
-    fn put(&mut self, bytes: &[u8]);
-}
-
-impl Out for &mut dyn Out {
-    fn put(&mut self, bytes: &[u8]) {
-        (**self).put(bytes);
-    }
-}
-
-impl Out for Vec<u8> {
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-/// Counts bytes instead of writing them.
-#[derive(Default)]
-struct LengthCounter(usize);
-
-impl Out for LengthCounter {
-    fn put(&mut self, bytes: &[u8]) {
-        self.0 = self.0.saturating_add(bytes.len());
     }
 }

@@ -5,20 +5,11 @@
 
 mod code;
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
 use core::fmt;
 
-pub use code::Code;
-
-/// The severity of a [`Diagnostic`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Useful when the configuration is edited; only `check` reports it.
-    Advice,
-    /// Valid, but probably a mistake.
-    Warning,
-    /// The configuration cannot be used.
-    Error,
-}
+pub use code::{Code, Level};
 
 /// An error, warning or advice about a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +22,6 @@ pub struct Diagnostic {
     path: String,
     message: String,
     help: String,
-}
-
-impl Level {
-    /// Returns its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Advice => "advice",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
 }
 
 impl Diagnostic {

@@ -4,12 +4,20 @@
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's buffers: a
 //! dropped record costs no allocation, and a kept one only the allocations that redaction or truncation need.
 
+use alloc::boxed::Box;
+
 mod events;
 #[cfg(feature = "compile")]
 pub mod explain;
+mod integration;
 mod labels;
+mod pending;
 mod shape;
 mod transit;
+
+use alloc::borrow::ToOwned as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
 use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
@@ -25,7 +33,9 @@ use crate::source::{Content, Found, FoundEvent, Members, NotAFinding, Recogniser
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
 use events::{EventStage, RuleMeta};
-use labels::{LabelBuffers, SampleFields};
+use integration::{CompiledIntegration, IntegrationRef};
+use labels::LabelBuffers;
+use pending::{OwnedLabels, PendingMeta, SuppressedSample};
 use shape::{EventTime, OriginalBody, Shaper};
 
 /// The engine, built from a checked configuration.
@@ -55,26 +65,6 @@ struct Stages {
     suppression: bool,
 }
 
-#[derive(PartialEq, Eq)]
-struct CompiledIntegration {
-    name: String,
-    kind: Kind,
-    report: Report,
-}
-
-/// Index of the matching integration; its name is resolved lazily.
-#[derive(Clone, Copy)]
-struct IntegrationRef<'s> {
-    integrations: &'s [CompiledIntegration],
-    index: usize,
-}
-
-impl<'s> IntegrationRef<'s> {
-    fn name(self) -> &'s str {
-        self.integrations.get(self.index).map_or("", |integration| &integration.name)
-    }
-}
-
 /// The outcome for one finding, or for a record that contains none.
 #[derive(Debug)]
 pub enum Verdict<'a> {
@@ -87,31 +77,6 @@ pub enum Verdict<'a> {
     /// The record stays in the stream unchanged.
     /// It contains no finding, or is an entry of the filter's own.
     Passed,
-}
-
-/// Owned copies of a finding's labels.
-type OwnedLabels = [Box<[u8]>; 7];
-
-/// Metadata of a pending summary or report.
-/// It has the highest severity of the findings and the labels of the first one.
-struct PendingMeta {
-    severity: Severity,
-    labels: OwnedLabels,
-}
-
-impl PendingMeta {
-    /// Adds the severity of another finding.
-    fn add_severity(&mut self, severity: Severity) {
-        self.severity = self.severity.max(severity);
-    }
-}
-
-/// Metadata of a pending summary, with some fields of the first finding.
-struct SuppressedSample {
-    meta: PendingMeta,
-    /// The limiter key if there are redaction rules, redacted and then truncated.
-    key: Option<Box<str>>,
-    sample: SampleFields,
 }
 
 /// Buffers that are reused for every record.
@@ -496,7 +461,7 @@ struct Admitted {
     severity: Severity,
 }
 
-/// Why a finding is not sent.
+/// The reason why a finding is not sent.
 enum Rejected {
     Dropped(Reason),
     Suppressed,

@@ -3,6 +3,7 @@
 //! Keys are accepted in either spelling (`short-doc`, `short_doc`) and in any order. Of two duplicate keys the first
 //! counts.
 
+use alloc::string::String;
 use core::fmt::Write as _;
 
 use crate::record::{Encoding, Number, Str, Value, is_ascii, utf8};
@@ -70,41 +71,40 @@ impl Field {
 }
 
 macro_rules! closed_list {
-    ($(#[$doc:meta])* $type:ident: $($variant:ident $($word:literal)+,)*) => {
+    ($(#[$doc:meta])* $type:ident: $($variant:ident $name:literal $($alias:literal)*,)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-        #[expect(missing_docs, reason = "the words are kAudit's own")]
+        #[expect(missing_docs, reason = "the names are kAudit's own")]
         pub enum $type { $($variant,)* }
 
         impl $type {
             /// Every value, in numeric order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
+            /// The name of every value, in the same order.
+            pub const NAMES: &[&str] = &[$($name,)*];
+            /// Further names that are accepted.
+            pub const ALIASES: &[&str] = &[$($($alias,)*)*];
 
             /// Returns the value with this name in a configuration.
-            pub fn of(word: &str) -> Option<Self> {
-                Self::of_bytes(word.as_bytes())
+            pub fn of(name: &str) -> Option<Self> {
+                Self::of_bytes(name.as_bytes())
             }
 
             #[inline]
-            fn of_bytes(word: &[u8]) -> Option<Self> {
-                $(if $(word == $word.as_bytes())||+ {
+            fn of_bytes(name: &[u8]) -> Option<Self> {
+                $(if name == $name.as_bytes() $(|| name == $alias.as_bytes())* {
                     return Some(Self::$variant);
                 })*
                 None
             }
 
             /// Returns the value's name.
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => first_name!($($word)+),)* }
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
             }
         }
-    };
-}
-macro_rules! first_name {
-    ($first:literal $($rest:literal)*) => {
-        $first
     };
 }
 
@@ -145,18 +145,18 @@ impl MatchInput<'_> {
     /// Returns the unique number of this combination.
     #[inline(always)]
     pub fn combination(&self) -> usize {
-        fn digit(before: usize, word: Option<usize>, words: usize) -> usize {
-            before.wrapping_mul(words.wrapping_add(1)).wrapping_add(word.unwrap_or(words))
+        fn digit(before: usize, value: Option<usize>, values: usize) -> usize {
+            before.wrapping_mul(values.wrapping_add(1)).wrapping_add(value.unwrap_or(values))
         }
-        let of_etype = digit(self.kind as usize, self.etype.map(|word| word as usize), Etype::ALL.len());
-        let of_category = digit(of_etype, self.category.map(|word| word as usize), Category::ALL.len());
-        digit(of_category, self.confidence.map(|word| word as usize), Confidence::ALL.len())
+        let of_etype = digit(self.kind as usize, self.etype.map(|value| value as usize), Etype::ALL.len());
+        let of_category = digit(of_etype, self.category.map(|value| value as usize), Category::ALL.len());
+        digit(of_category, self.confidence.map(|value| value as usize), Confidence::ALL.len())
     }
 
     /// Iterates over all combinations in numeric order, without texts.
     pub fn of_each_combination() -> impl Iterator<Item = Self> {
-        fn each<T: Copy>(words: &'static [T]) -> impl Iterator<Item = Option<T>> {
-            words.iter().copied().map(Some).chain([None])
+        fn each<T: Copy>(values: &'static [T]) -> impl Iterator<Item = Option<T>> {
+            values.iter().copied().map(Some).chain([None])
         }
         let kinds = Kind::ALL.iter().flat_map(|&kind| each(Etype::ALL).map(move |etype| (kind, etype)));
         let categories = kinds.flat_map(|all| each(Category::ALL).map(move |category| (all, category)));
@@ -175,7 +175,7 @@ impl MatchInput<'_> {
 
 /// The known fields of one finding. The default is an empty set.
 #[derive(Clone, Copy, Default)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     slots: [Value<'a>; Field::ALL.len()],
     /// Whether all strings of the record are known to be UTF-8.
     is_utf8: bool,
@@ -242,7 +242,7 @@ impl<'a> Fields<'a> {
         (self.is_utf8, self.is_plain) = (is_utf8, is_plain);
     }
 
-    /// Whether the JSON form of every string is the string itself.
+    /// Returns whether the JSON form of every string is the string itself.
     pub(crate) fn is_plain(&self) -> bool {
         self.is_plain
     }
@@ -319,7 +319,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether a field has a value: a text that is not empty, a number or a boolean.
+    /// Returns whether a field has a value: a text that is not empty, a number or a boolean.
     #[inline]
     pub(crate) fn has(&self, field: Field) -> bool {
         match self.slots.get(field as usize) {
@@ -342,13 +342,13 @@ impl<'a> Fields<'a> {
         (!rule && self.has(Field::Id) && self.has(Field::Verb)).then_some(Kind::Activity)
     }
 
-    /// Whether an object that was truncated after these fields began as a finding.
+    /// Returns whether an object that was truncated after these fields began as a finding.
     pub(crate) fn is_part_of_finding(&self) -> bool {
         [Field::Etype, Field::Eid, Field::Rule].into_iter().any(|field| self.has(field))
             || (self.has(Field::Id) && self.has(Field::Verb))
     }
 
-    /// Whether these fields describe the same finding as `other`.
+    /// Returns whether these fields describe the same finding as `other`.
     ///
     /// At least one identifying field is in both, and no such field differs.
     pub(crate) fn is_same_finding(&self, other: &Fields<'_>) -> bool {
@@ -370,7 +370,7 @@ impl<'a> Fields<'a> {
             })
     }
 
-    /// Whether a selection is already a count, which count reports do not add up again.
+    /// Returns whether a selection is already a count, which count reports do not add up again.
     pub fn is_count(&self) -> bool {
         self.has(Field::Count)
     }

@@ -2,14 +2,17 @@
 //! Each integration has a limit, and, where configured, each key within it.
 //!
 //! Time is an argument and may go backwards: a key never waits longer than one full burst takes to refill. The table of
-//! keys is bounded whatever an attacker sends. Decision: no crate. `governor` brings atomics, a clock and an unbounded
-//! map; with `&mut self` the algorithm is a comparison and an addition.
+//! keys is bounded for any input. Decision: no crate. `governor` brings atomics, a clock and an unbounded map; with
+//! `&mut self` the algorithm is a comparison and an addition.
 //!
-//! A key takes 38 to 75 bytes whatever its length: 33 for each slot of the table, of which between 7/16 and 7/8 are
+//! A key of any length takes 38 to 75 bytes: 33 for each slot of the table, of which between 7/16 and 7/8 are
 //! used. So a million keys take at most 75 MB. A key with suppressed findings takes more until its summary is sent: see
 //! `PENDING` in `tests/allocations.rs`.
 
-use std::collections::VecDeque;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::config::{By, RateLimit};
 use crate::digest::{Digest, DigestMap, Secret};
@@ -167,9 +170,8 @@ impl<N> Limiter<N> {
         self.due.iter().any(|due| due.integration == integration)
     }
 
-    /// Takes over the states of another limiter.
-    /// `indices` maps the integrations of `old` to those of this limiter. For a removed integration with pending
-    /// summaries a limit is added after all others.
+    /// Takes over the states of another limiter. `indices` maps the integrations of `old` to the integrations of this
+    /// limiter. For a removed integration with pending summaries a limit is added after all others.
     #[cfg(feature = "compile")]
     pub fn adopt(&mut self, old: Self, indices: &[Option<usize>]) {
         // Digests depend on the secret. This limiter has no key yet.
@@ -467,7 +469,7 @@ mod tests {
             assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_ok(), "{key}");
             assert!(limiter.admit(0, |_| key.as_bytes(), at(0.0)).is_err(), "{key}");
         }
-        // The table is full of keys with a pending summary: all other keys share one state, whatever their text.
+        // The table is full of keys with a pending summary: all other keys share one state.
         assert!(limiter.admit(0, |_| &b"(other keys)"[..], at(0.0)).is_ok());
         assert!(limiter.admit(0, |_| &b"e"[..], at(0.0)).is_err());
         assert_eq!(limiter.keys, 3);

@@ -8,6 +8,10 @@
 
 #![expect(clippy::inline_always, reason = "runs once for each finding, measured")]
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::config::{DataFilter, Integration};
 use crate::finding::{Category, Confidence, Etype, Kind, MatchInput};
 use crate::pattern::{self, BuildError, PatternSource};
@@ -316,7 +320,7 @@ impl IntegrationSet {
         if left == 0 { Err(otherwise) } else { Ok(()) }
     }
 
-    /// Combines each `u64` with that of another set; returns the union of the results.
+    /// Combines each `u64` with the corresponding one of another set; returns the union of the results.
     #[inline]
     fn combine(&mut self, other: &Self, change: impl Fn(u64, u64) -> u64) -> u64 {
         self.first = change(self.first, other.first);

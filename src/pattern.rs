@@ -10,16 +10,26 @@
 pub(crate) mod bake;
 #[cfg(feature = "compile")]
 mod compile;
+#[cfg(feature = "tables")]
+mod dfa;
 mod literal;
+#[cfg(feature = "compile")]
+mod regex;
 #[cfg(feature = "tables")]
 pub(crate) mod table;
 
+#[cfg(feature = "compile")]
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{ControlFlow, Range};
 
 #[cfg(feature = "compile")]
-pub(crate) use compile::{PatternCompiler, set, single};
+pub(crate) use compile::PatternCompiler;
 use literal::LiteralSet;
+#[cfg(feature = "compile")]
+pub(crate) use regex::{set, single};
 
 /// Supplies the patterns of a filter under construction.
 pub(crate) trait PatternSource {
@@ -41,15 +51,15 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl core::error::Error for BuildError {}
 
 /// A pattern that reports whether it matches.
 pub(crate) enum PatternTest {
     Literals(LiteralSet),
     #[cfg(feature = "compile")]
-    Compiled(compile::Regex),
+    Compiled(regex::Regex),
     #[cfg(feature = "tables")]
-    Table(table::Dfa),
+    Table(dfa::Dfa),
 }
 
 impl PatternTest {
@@ -67,13 +77,13 @@ impl PatternTest {
 /// A pattern that reports the ranges of its matches.
 pub(crate) enum PatternFinder {
     #[cfg(feature = "compile")]
-    Compiled(compile::Regex),
+    Compiled(regex::Regex),
     #[cfg(feature = "tables")]
-    Table(table::DfaPair),
+    Table(dfa::DfaPair),
 }
 
 impl PatternFinder {
-    /// Whether there may be a match; an empty one within a character counts, too.
+    /// Returns whether there may be a match; an empty one within a character counts, too.
     pub fn occurs(&self, text: &str) -> bool {
         #[cfg(test)]
         work::record_search(text.len());
@@ -133,9 +143,9 @@ struct OtherPatterns {
 
 enum Automaton {
     #[cfg(feature = "compile")]
-    Compiled(Box<compile::CompiledSet>),
+    Compiled(Box<regex::CompiledSet>),
     #[cfg(feature = "tables")]
-    Table(table::TableSet),
+    Table(dfa::TableSet),
 }
 
 impl PatternSet {
@@ -158,10 +168,10 @@ impl PatternSet {
 
 /// Counts the work of searches, for tests of bounds.
 ///
-/// Time differs from machine to machine, so it is no measure of them.
+/// Time differs between machines, so it cannot measure them.
 #[cfg(test)]
 pub(crate) mod work {
-    use std::cell::Cell;
+    use core::cell::Cell;
 
     thread_local! {
         static SEARCHED: Cell<usize> = const { Cell::new(0) };
@@ -177,3 +187,6 @@ pub(crate) mod work {
         SEARCHED.take()
     }
 }
+
+#[cfg(all(test, feature = "compile"))]
+mod tests;

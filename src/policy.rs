@@ -29,4 +29,6 @@ pub(crate) use explain::PolicyExplainer;
 pub use explain::{ExplainedCondition, ExplainedRule, SeenValue};
 pub use model::{CombineOp, Condition, Enforcement, Operand, Policy, Rule, Test, Truth};
 #[cfg(feature = "compile")]
+pub(crate) use read::PolicyReader;
+#[cfg(feature = "compile")]
 pub use read::{PolicyResult, check, read};

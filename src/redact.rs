@@ -8,8 +8,10 @@
 //! times. If it only occurs in a resolved text, the whole text is overwritten. A list of bytes is read as the text that
 //! the bytes encode.
 
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::ops::ControlFlow;
-use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 use memchr::{memchr_iter, memchr2, memchr3};
@@ -140,7 +142,7 @@ fn bit(field: Field) -> u32 {
 /// a` makes each search read all of the text after the previous match: 320 kB of `a` took 5.8 s. The first search of a
 /// text is free. The budget for further searches is 64 KiB for a record and 32 bytes for each byte of its texts, so
 /// that the work for a record is linear in its size. When the budget is exhausted, texts with a match are overwritten
-/// completely, which hides more than was asked for, never less.
+/// completely, which hides more than the match, never less.
 ///
 /// Decision: a search is charged with all bytes that it may read, not with those that it has read, since not every
 /// host's automaton reports them, and all hosts have to overwrite the same values. A text of 2 kB may have 125 matches,
@@ -407,7 +409,7 @@ fn length_in_key(rest: &[u8], encoding: Encoding) -> usize {
 }
 
 /// Resolves escape sequences and byte lists of a text; `None` if it has none.
-/// The escape sequences are those of JSON and of URIs.
+/// The escape sequences are the ones of JSON and of URIs.
 fn resolve_escapes(text: &str) -> Option<String> {
     memchr3(b'\\', b'%', b'[', text.as_bytes())?;
     let mut resolved = String::new();

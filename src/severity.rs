@@ -1,5 +1,10 @@
 //! The severity of a finding: the first matching row of the table.
 
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::config::{Severity, SeverityRow};
 use crate::finding::{Category, Confidence, Kind, MatchInput};
 use crate::pattern::{BuildError, PatternSource, PatternTest};

@@ -10,6 +10,11 @@
 mod keys;
 mod text;
 
+use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use alloc::borrow::ToOwned as _;
 use memchr::{memchr, memchr2_iter};
 
 use crate::audit::{self, EventForm, EventMembers};
@@ -45,10 +50,10 @@ pub(crate) trait Sink {
     /// Receives an item of a batch that is not a finding, or a record without findings.
     fn not_a_finding(&mut self, other: &NotAFinding<'_, '_>);
 
-    /// Whether the record is the filter's own entry or envelope and may pass unchanged.
+    /// Returns whether the record is the filter's own entry or envelope and may pass unchanged.
     fn passes(&mut self, record: Record<'_>) -> bool;
 
-    /// Whether the findings of a batch may be given one by one.
+    /// Returns whether the findings of a batch may be given one by one.
     ///
     /// If not, only the single finding of a record is given.
     fn takes_batches(&self) -> bool;
@@ -206,7 +211,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Whether some value may contain findings.
+    /// Returns whether some value may contain findings.
     pub fn has_candidates(&self) -> bool {
         matches!(self.candidates.first, [Some(_), ..])
     }

@@ -3,6 +3,8 @@
 //! They balance: records + batch items = kept + dropped + suppressed + passed + batches. Entries that the filter adds
 //! (summaries, count reports) are counted separately.
 
+use alloc::vec::Vec;
+
 use crate::finding::Kind;
 
 macro_rules! reasons {
@@ -10,6 +12,7 @@ macro_rules! reasons {
         /// The reason why a record was dropped.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
+        #[non_exhaustive]
         pub enum Reason {
             $(#[doc = $help] $variant,)*
         }
@@ -52,6 +55,7 @@ reasons! {
 
 /// The counters of one filter since it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Records received.
     pub records: u64,
@@ -132,7 +136,7 @@ impl Stats {
             ("reports", self.reports),
             ("reported", self.reported),
         ];
-        let kept = Kind::ALL.iter().map(|&kind| (kind.word(), self.kept_of(kind)));
+        let kept = Kind::ALL.iter().map(|&kind| (kind.name(), self.kept_of(kind)));
         let kept = kept.chain([("unrecognised", self.wrapped)]).collect();
         let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), self.dropped_for(reason))).collect();
         [("", all), ("kept", kept), ("dropped", dropped)]

@@ -2,6 +2,10 @@
 //!
 //! A template is parsed while the configuration is read. Rendering cannot fail.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::finding::Field;
 
 /// A parsed template.
@@ -32,6 +36,7 @@ pub enum Placeholder {
 
 /// A syntax error in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TemplateError {
     /// The offset of the error in the template, in bytes.
     pub offset: usize,

@@ -1,4 +1,9 @@
 //! Instants, kAudit's spelling of them, and the parser of time fields.
+//!
+//! Decision: not `jiff` (without its default features), which saves 97 lines here: `kaudit-base.wasm` has 414,405 bytes
+//! with it instead of 265,747. Tests compare the parser with it.
+
+use alloc::string::String;
 
 /// A point in time: nanoseconds since 1970 (UTC).
 ///
@@ -36,7 +41,7 @@ impl Time {
     }
 }
 
-/// A field's instant, and the unit in which the field gives it.
+/// A field's instant, and the unit of the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ParsedTime {
     /// Milliseconds since 1970, rounded down.
@@ -44,7 +49,7 @@ pub(crate) struct ParsedTime {
     pub unit: Unit,
 }
 
-/// The unit or form in which a field gives an instant.
+/// The unit or form of an instant in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// kAudit's own unit.

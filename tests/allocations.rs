@@ -121,7 +121,7 @@ fn the_counter_counts() {
 }
 
 #[test]
-fn a_record_that_does_not_leave_costs_no_allocation() {
+fn a_record_that_is_not_emitted_costs_no_allocation() {
     let table = [
         ("no-integration", "", json!({"id": "1", "verb": "get", "principal": "ops"})),
         ("stopped", "", detection(&json!({"etype": "resource"}))),
@@ -177,7 +177,7 @@ const MARKED: u64 = 8;
 const REWRITTEN: u64 = 24;
 
 #[test]
-fn a_kept_record_costs_few() {
+fn a_kept_record_costs_few_allocations() {
     let wide: Value = (0..50).map(|n| (format!("ua_product-{n}"), json!(["v1", n]))).collect();
     let table = [
         (KEPT, "", detection(&json!({}))),
@@ -237,7 +237,7 @@ const COUNT_WORST: u64 = 3_000;
 
 /// Returns the bytes that a filter keeps per user.
 ///
-/// `verdicts` are those of each user's selections, in order.
+/// `verdicts` are the verdicts of each user's selections, in order.
 fn held(filter: &mut Filter, verdicts: &[&str], members: impl Fn(u64) -> Value) -> u64 {
     const KEYS: u64 = 1_000;
     let mut out = Vec::with_capacity(1 << 16);
@@ -259,7 +259,7 @@ fn held(filter: &mut Filter, verdicts: &[&str], members: impl Fn(u64) -> Value) 
 type Case<'c> = (&'c str, &'c str, &'c [&'c str], &'c dyn Fn(u64) -> Value, u64);
 
 #[test]
-fn what_is_kept_of_a_key_is_few_bytes() {
+fn the_memory_of_a_key_is_small() {
     let usual =
         |rule: &'static str| move |key: u64| json!({ "rule": rule, "principal": format!("user-{key:015}") });
     // Three hundred characters in each field, of four bytes each.

@@ -30,7 +30,7 @@ fn folder() -> PathBuf {
 
 /// Texts that no file can contain or no editor would keep, and time limits.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "what must end soon is watched with a clock")]
+#[expect(clippy::disallowed_methods, reason = "the test checks that reading ends soon")]
 fn hostile_texts() {
     let megabyte = 1 << 20;
     let list = "- type: activity\n  target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/singles'}\n";
@@ -103,7 +103,7 @@ fn hostile_texts() {
 }
 
 #[test]
-fn a_host_without_files_says_so() {
+fn a_host_without_files_reports_it() {
     let reading = read("kaudit.yaml", "integrations-file: list.yaml", &NoFiles);
     let diagnostics: Vec<_> = reading.diagnostics.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -161,7 +161,7 @@ fn expectations_are_met() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in ASCII").to_owned();
         let text = fs::read_to_string(&path).expect("a readable case");
         let found = render(&read(&name, &text, &Folder(folder.clone())));
-        assert!(!found.to_lowercase().contains("do-not-repeat-me"), "{name} tells a secret:\n{found}");
+        assert!(!found.to_lowercase().contains("do-not-repeat-me"), "{name} contains a secret:\n{found}");
         let expectation = path.with_extension("txt");
         if bless {
             fs::write(&expectation, &found).expect("a writable expectation");
@@ -254,7 +254,7 @@ fn describe(config: &Config, out: &mut String) {
 }
 
 fn integration(integration: &Integration) -> String {
-    let mut out = format!("line {}: {} ({})", integration.line, integration.name, integration.kind.word());
+    let mut out = format!("line {}: {} ({})", integration.line, integration.name, integration.kind.name());
     out += if integration.applies { " applies" } else { " does not apply" };
     if integration.stopped {
         out += ", stopped";
@@ -265,9 +265,9 @@ fn integration(integration: &Integration) -> String {
             .expect("a string takes all");
     }
     let filter = &integration.filter;
-    let words: Vec<_> = (filter.etype.iter().map(|word| word.word()))
-        .chain(filter.category.iter().map(|word| word.word()))
-        .chain(filter.confidence.iter().map(|word| word.word()))
+    let words: Vec<_> = (filter.etype.iter().map(|value| value.name()))
+        .chain(filter.category.iter().map(|value| value.name()))
+        .chain(filter.confidence.iter().map(|value| value.name()))
         .collect();
     if !words.is_empty() {
         write!(out, ", {}", words.join(" ")).expect("a string takes all");
@@ -283,7 +283,7 @@ fn integration(integration: &Integration) -> String {
             write!(out, ", {name} {pattern}").expect("a string takes all");
         }
     }
-    if integration.kind.word() == "selections" {
+    if integration.kind.name() == "selections" {
         write!(out, ", {:?}", filter.report).expect("a string takes all");
     }
     out

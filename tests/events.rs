@@ -1,9 +1,9 @@
 //! Audit events through the whole filter: rules select them, and integrations send the selections.
 
-use kaudit_filter::config::{Audit, Config, NoFiles, read};
+use kaudit_filter::config::{NoFiles, read};
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
-use kaudit_filter::{Filter, Time, Verdict, policy};
+use kaudit_filter::{Filter, Time, Verdict};
 use serde_json::{Value, json};
 
 const POLICY: &str = "
@@ -32,10 +32,8 @@ use: all
 ";
 
 fn filter(integrations: &str) -> Filter {
-    let mut config: Config = read("kaudit.yaml", integrations, &NoFiles).config.expect("no mistake");
-    let read = policy::read("policy.yaml", POLICY, &NoFiles);
-    let policy = read.policy.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
-    config.audit = Some(Audit { policy, ..Audit::default() });
+    let read = read("kaudit.yaml", &format!("{integrations}policy:{POLICY}"), &NoFiles);
+    let config = read.config.unwrap_or_else(|| panic!("{:?}", read.diagnostics));
     Filter::new(&config, 7).expect("small patterns")
 }
 

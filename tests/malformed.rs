@@ -46,6 +46,7 @@ fn endings(kind: SyntaxErrorKind) -> (Vec<String>, Vec<Vec<u8>>) {
         SyntaxErrorKind::ExpectedHex => (&[r#""\u00zz","c":@}"#], &[]),
         SyntaxErrorKind::UnusedByte => (&[], &[b"\xc1"]),
         SyntaxErrorKind::ContainerKey => (&[], &[b"\x81\x80\xa0"]),
+        other => panic!("no example of {other:?}"),
     };
     (
         json.iter().map(|json| (*json).to_owned()).collect(),

@@ -23,7 +23,7 @@ fn a_pending_summary_is_redacted_by_the_new_configuration() {
     }
     filter.replace(&read("redact: [{field: eid, pattern: '\\w+@corp'}]\n"), 7).expect("small patterns");
     let mut json = Vec::new();
-    filter.finish(NOW).expect("a summary is owed").write_json(&mut json);
+    filter.finish(NOW).expect("a summary is pending").write_json(&mut json);
     let entry: Value = serde_json::from_slice(&json).expect("JSON");
     assert_eq!(entry["text"]["kaudit_filter"]["summary"]["key"], "***");
 }

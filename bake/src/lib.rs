@@ -22,7 +22,7 @@ pub struct NotABaseModule(String);
 
 impl fmt::Display for NotABaseModule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this is no base module of kaudit-filter: {}", self.0)
+        write!(f, "not a base module of kaudit-filter: {}", self.0)
     }
 }
 
@@ -135,7 +135,7 @@ impl Layout {
         let slot = slot
             .and_then(|index| globals.get(usize::try_from(index).ok()?).copied()?)
             .filter(|_| data)
-            .ok_or_else(|| not_a_base_module("it has no place for a configuration"))?;
+            .ok_or_else(|| not_a_base_module("missing export `kaudit_baked`"))?;
         Ok(Self { pages: memory.initial, max_pages: memory.maximum, slot })
     }
 }

@@ -1,22 +1,20 @@
-//! What measuring shares, here and in the program: records made by seed, the job to be done on them, and rounds.
+//! The jobs and the records of the benchmarks.
 
 #![forbid(unsafe_code)]
-
-pub mod records;
-pub mod rounds;
 
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{self, Config, NoFiles};
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
+use kaudit_measure::records::{Profile, Records, START_MS};
 
-use records::{Profile, Records, START_MS};
+pub use kaudit_measure::{Encoding, records};
 
-/// The job as the operator would write it.
+/// The job, as an operator would write it.
 pub const JOB: &str = include_str!("../job.yaml");
 
-/// A configuration that is known to be right.
+/// Reads a configuration without mistakes.
 ///
 /// # Panics
 /// It has a mistake.
@@ -25,7 +23,9 @@ pub fn config(text: &str) -> Config {
     reading.config.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
 }
 
-/// A filter at work: its clock goes on by a millisecond with each record, so that no limit of the job is ever reached.
+/// A running filter.
+///
+/// Its clock advances by a millisecond with each record, so that no limit of the job is ever reached.
 pub struct Worker {
     filter: Filter,
     now_ms: i64,
@@ -33,7 +33,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A filter for a configuration that is known to be right; the first record arrives an hour after it was made.
+    /// Returns a filter for a configuration without mistakes; the first record arrives an hour after its creation.
     ///
     /// # Panics
     /// It has a mistake.
@@ -42,7 +42,7 @@ impl Worker {
         Self { filter, now_ms: START_MS + 3_600_000, out: Vec::with_capacity(4 << 20) }
     }
 
-    /// Decides on one record, and writes its entry behind those before; whether there is one.
+    /// Filters one record and appends its entry; returns whether there is one.
     pub fn process(&mut self, encoding: Encoding, record: &[u8]) -> bool {
         self.now_ms += 1;
         let mut out = std::mem::take(&mut self.out);
@@ -51,8 +51,7 @@ impl Worker {
         kept
     }
 
-    /// Decides on a record that arrives at this time, and writes its entry behind what is in the buffer; whether there
-    /// is one.
+    /// Filters a record that arrives at this time and appends its entry to the buffer; returns whether there is one.
     pub fn decide(&mut self, encoding: Encoding, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> bool {
         let now = Time::from_millis(now_ms);
         let mut kept = false;
@@ -73,8 +72,9 @@ impl Worker {
         kept
     }
 
-    /// Decides on each record of a batch, into a buffer that is emptied first; how many were kept. Whoever counts
-    /// instructions counts those of this function and what it calls.
+    /// Filters each record of a batch into a buffer that is emptied first; returns the number of kept records.
+    ///
+    /// Tools count the instructions of this function and its callees.
     #[inline(never)]
     pub fn all(&mut self, batch: &Batch) -> usize {
         self.out.clear();
@@ -82,37 +82,7 @@ impl Worker {
     }
 }
 
-/// A record's encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// JSON text, in and out.
-    Json,
-    /// MessagePack, in and out.
-    MsgPack,
-}
-
-impl Encoding {
-    /// Both, by name.
-    pub const ALL: [(&str, Self); 2] = [("json", Self::Json), ("msgpack", Self::MsgPack)];
-
-    /// A record of JSON text in this encoding.
-    ///
-    /// # Panics
-    /// The text is no JSON.
-    pub fn of(self, text: &str) -> Vec<u8> {
-        match self {
-            Self::Json => text.as_bytes().to_vec(),
-            Self::MsgPack => msgpack(text).expect("JSON"),
-        }
-    }
-}
-
-/// JSON text as `MessagePack`; `None`: it is no JSON.
-pub fn msgpack(text: &str) -> Option<Vec<u8>> {
-    rmp_serde::to_vec(&serde_json::from_str::<serde_json::Value>(text).ok()?).ok()
-}
-
-/// Records of one fate and encoding, which take turns.
+/// Records of one verdict and encoding, filtered in rotation.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Their encoding.
@@ -122,7 +92,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The first `count` mixed records that the job keeps, or those that it drops; each at least `bytes` long as JSON.
+    /// Returns the first `count` mixed records that the job keeps, or drops; each at least `bytes` long as JSON.
     pub fn of(encoding: Encoding, kept: bool, bytes: usize, count: usize) -> Self {
         let mut worker = Worker::new(JOB);
         let records = Records::new(Profile::Mixed, 1000, 1).of_bytes(bytes);
@@ -135,7 +105,7 @@ impl Batch {
     }
 }
 
-/// A job with so many integrations of selections, each with patterns of its own, of which the last accepts all.
+/// Returns a job with `count` integrations of selections, each with its own patterns, of which the last accepts all.
 pub fn job_of(integrations: usize) -> String {
     let mut job = "guard: {max-age: 87600h, max-ahead: 87600h}\nintegrations:\n".to_owned();
     let target = r#"target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}"#;
@@ -149,14 +119,14 @@ pub fn job_of(integrations: usize) -> String {
     job
 }
 
-/// Selections for such a job.
+/// Returns selections for such a job.
 pub fn selections(count: usize) -> Batch {
     let records =
         Records::new(Profile::Selections, 1000, 1).take(count).map(|text| Encoding::MsgPack.of(&text));
     Batch { encoding: Encoding::MsgPack, records: records.collect() }
 }
 
-/// What the guard against slower code counts.
+/// A case of the guard against slower code.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Its name.
@@ -167,10 +137,10 @@ pub struct Case {
     pub batch: Batch,
 }
 
-/// Text as the record that Fluent Bit's inputs make of a line.
+/// Returns a text as the record that Fluent Bit's inputs create for a line.
 fn line(text: &[u8]) -> Vec<u8> {
     let text = str::from_utf8(text).expect("JSON");
-    // They fill in the number of members when all are written.
+    // They write the number of members after the members.
     let mut record = vec![0xdf, 0, 0, 0, 1];
     for string in ["log", text] {
         record.extend(rmp_serde::to_vec(string).expect("a string"));
@@ -178,11 +148,13 @@ fn line(text: &[u8]) -> Vec<u8> {
     record
 }
 
-/// Redactions of fields that most findings have, and that hold nothing to overwrite.
+/// Redactions of fields that most findings have, with patterns that do not match.
 const REDACT: &str =
     "redact: [{field: resource-name, pattern: 'password=\\S+'}, {field: doc, pattern: '(?i)secret='}]\n";
 
-/// Each encoding and fate, lines of text that stay text, and redactions; selections that are counted; and one integration,
+/// Returns the guard's cases.
+///
+/// They are each encoding and verdict, lines of text that stay text, redactions, counted selections, one integration
 /// and a thousand.
 pub fn counted() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -213,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_has_the_fate_it_was_chosen_for() {
+    fn a_batch_has_the_requested_verdict() {
         for Case { name, job, batch } in counted() {
             let kept = Worker::new(&job).all(&batch);
             let all = batch.records.len();

@@ -10,16 +10,16 @@ use serde::Deserialize;
 use serde_json::{Deserializer, Map, Value};
 use toml::value::Datetime;
 
-/// One case: a configuration, records in the order of their arrival, and what must become of them.
+/// One case: a configuration, records in the order of their arrival, and the expected results.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// `group/name`; `group/name+warm-up` where the case runs after its warm-up records.
     pub name: String,
     /// The filter's own document, YAML.
     pub config: String,
-    /// The records, those of the warm-up first.
+    /// The records, first the records of the warm-up.
     pub records: Vec<Record>,
-    /// What the filter itself adds, in order: summaries and count reports.
+    /// The entries that the filter adds, in order: summaries and count reports.
     pub own: Vec<Pattern>,
     /// Bulk envelopes in any order; empty: the host emits entries.
     pub envelopes: Vec<Pattern>,
@@ -29,30 +29,32 @@ pub struct Case {
     pub max_entry_bytes: usize,
 }
 
-/// One record and what must become of it.
+/// One record and its expected outcome.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// The record as text; need not be JSON, nor UTF-8.
+    /// The record; it may be neither JSON nor UTF-8.
     pub bytes: Vec<u8>,
     /// Arrival, epoch milliseconds.
     pub at_ms: i64,
     /// The expected outcome; of a batch, one for each of its items, in order.
     pub outcomes: Vec<Expected>,
-    /// The expected outcome of a batch on a host that does not split it, if the case says so.
+    /// The expected outcome of a batch on a host that does not split it, if the case has one.
     pub unsplit: Option<Expected>,
 }
 
-/// What must become of a record, or of an item of a batch.
+/// The expected outcome of a record, or of an item of a batch.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// `kept`, `dropped: <reason>`, `suppressed` or `passed`.
     pub verdict: String,
-    /// What its entry must look like. Of those that do not leave as entries, only a passed item of a batch has one:
-    /// what it looks like as a record of its own.
+    /// The pattern of its entry.
+    ///
+    /// Of outcomes without an entry, only a passed item of a batch has one: the pattern of the record that is emitted
+    /// for it.
     pub entry: Pattern,
 }
 
-/// What a JSON value must look like. The default fits all.
+/// A pattern for a JSON value. The default matches every value.
 #[derive(Clone, Debug, Default)]
 pub struct Pattern {
     /// The whole value.
@@ -61,7 +63,7 @@ pub struct Pattern {
     pub has: BTreeMap<String, Value>,
     /// Paths that must not exist.
     pub lacks: Vec<String>,
-    /// Strings by path that a regular expression must find something in.
+    /// Regular expressions by the path of the string that they must match.
     pub like: BTreeMap<String, Like>,
 }
 
@@ -78,41 +80,41 @@ impl TryFrom<String> for Like {
     }
 }
 
-/// What a case asks of a host beyond running records through a filter; it follows from the case's data.
+/// A capability that a case requires of a host; it follows from the case's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     /// Records arrive at different times.
     Arrival,
-    /// A record is not a JSON object; only a host that hands over text can have it.
+    /// A record is not a JSON object; only a host that passes text can have it.
     Text,
-    /// A record's text is not one line, or not one JSON value; a host that finds records in a stream sees others.
+    /// A record's text is not one line, or not one JSON value; a host that splits a stream into records reads others.
     Bounds,
     /// Envelopes are emitted.
     Bulk,
-    /// Entries leave that stand for no single record.
+    /// Entries are emitted that belong to no single record.
     Own,
-    /// A record is a batch, and each of its items leaves as an entry of its own.
+    /// A record is a batch, and each of its items becomes an entry of its own.
     Batch,
 }
 
 impl Need {
-    /// Why a host without it skips the case.
+    /// Returns the reason why a host without it skips the case.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Arrival => "records arrive at different times, and the host sets the time",
-            Self::Text => "a record is not a JSON object, and the host hands over decoded ones",
+            Self::Text => "a record is not a JSON object, and the host passes decoded ones",
             Self::Bounds => {
                 "a record's text is not one JSON value or line, and the host splits its input itself"
             }
             Self::Bulk => "envelopes are expected, and the host emits single entries",
-            Self::Own => "summaries or reports are expected, and the host has no moment for them",
+            Self::Own => "summaries or reports are expected, and the host cannot emit them",
             Self::Batch => "a record is a batch, and the host emits at most one entry for each record",
         }
     }
 }
 
 impl Case {
-    /// What a host must be able to do to run this case.
+    /// Returns the capabilities that a host must have to run this case.
     pub fn needs(&self) -> BTreeSet<Need> {
         let mut needs = BTreeSet::new();
         if self.records.windows(2).any(|pair| pair[0].at_ms != pair[1].at_ms) {
@@ -137,8 +139,9 @@ impl Case {
         needs
     }
 
-    /// The case as a host has to run it that emits at most one entry for each record: a batch is one record there, and
-    /// has the outcome that the case gives as `unsplit`.
+    /// Returns the case for a host that emits at most one entry for each record.
+    ///
+    /// A batch is one record there, and has the outcome `unsplit` of the case.
     #[must_use]
     pub fn without_batches(&self) -> Self {
         let mut case = self.clone();
@@ -149,31 +152,31 @@ impl Case {
         case
     }
 
-    /// The expected outcomes of all records and of all items of batches, in order, each with its record.
+    /// Returns the expected outcomes of all records and of all items of batches, in order, each with its record.
     pub fn outcomes(&self) -> impl Iterator<Item = (&Record, &Expected)> {
         self.records.iter().flat_map(|record| record.outcomes.iter().map(move |expected| (record, expected)))
     }
 
-    /// When the last record arrives, epoch milliseconds.
+    /// Returns the arrival of the last record, epoch milliseconds.
     pub fn end_ms(&self) -> i64 {
         self.records.iter().map(|record| record.at_ms).max().unwrap_or(0)
     }
 }
 
 impl Expected {
-    /// Whether an entry, or the record as it came, leaves.
-    pub fn leaves(&self) -> bool {
+    /// Returns whether an entry, or the unchanged record, is emitted.
+    pub fn is_emitted(&self) -> bool {
         matches!(self.verdict.as_str(), "kept" | "passed")
     }
 }
 
 impl Record {
-    /// Whether the record holds several findings or other items, each with an outcome of its own.
+    /// Returns whether the record contains several items, each with an outcome of its own.
     pub fn is_batch(&self) -> bool {
         self.outcomes.len() > 1
     }
 
-    /// Whether a reader that finds records in a stream finds exactly this one.
+    /// Returns whether a reader that splits a stream into records returns exactly this one.
     fn is_bounded(&self) -> bool {
         let mut values = Deserializer::from_slice(&self.bytes).into_iter::<Value>();
         match values.next() {
@@ -216,7 +219,7 @@ pub fn parse(group: &str, text: &str) -> Result<Vec<Case>, String> {
     for raw in file.case {
         let name = format!("{group}/{}", raw.name);
         if !names.insert(raw.name.clone()) {
-            return Err(format!("{name}: the name is taken"));
+            return Err(format!("{name}: two cases have this name"));
         }
         cases.extend(raw.finish(&name, &file.default).map_err(|what| format!("{name}: {what}"))?);
     }
@@ -265,7 +268,7 @@ struct RawCase {
 struct RawRecord {
     text: Option<String>,
     base64: Option<String>,
-    /// Marks in the text, and what stands in their place how many times.
+    /// Marks in the text, each with its replacement and the number of its repetitions.
     #[serde(default)]
     repeat: BTreeMap<String, (String, usize)>,
     at: Option<Datetime>,
@@ -318,7 +321,7 @@ fn once() -> usize {
 const MAX_ENTRY_BYTES: usize = 30_000;
 
 impl RawCase {
-    /// The case, and where it has a warm-up, the case after it.
+    /// Returns the case, and if it has a warm-up, a second case with it.
     fn finish(self, name: &str, default: &Default_) -> Result<Vec<Case>, String> {
         let config = match (self.config, self.sections, &default.config) {
             (Some(config), None, _) => config,
@@ -327,7 +330,7 @@ impl RawCase {
             (None, _, None) => return Err("neither the case nor the file has a `config`".to_owned()),
         };
         let now = self.now.or(default.now);
-        // The warm-up arrives with the first record, so that it asks nothing more of a host.
+        // The warm-up arrives with the first record, so that it requires no further capability.
         let first = self.record.first().and_then(|record| record.at).or(now);
         let warm_up = self.warm_up.unwrap_or_else(|| default.warm_up.clone());
         let warm_up = all(warm_up, first).map_err(|what| format!("warm-up: {what}"))?;
@@ -354,7 +357,7 @@ impl RawCase {
     }
 }
 
-/// Records as often as each arrives.
+/// Returns the records, each as often as it arrives.
 fn all(raw: Vec<RawRecord>, now: Option<Datetime>) -> Result<Vec<Record>, String> {
     let mut records = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
@@ -394,10 +397,12 @@ impl RawRecord {
             None if self.unsplit.is_some() => return Err("`unsplit` without a `batch`".to_owned()),
             None => vec![own.finish(false)?],
             Some(_) if !own.is_empty() => {
-                return Err("`batch` has the outcomes of a record that has one of its own".to_owned());
+                return Err("a record has both `batch` and an outcome; write one of them".to_owned());
             }
             Some(items) if items.len() < 2 => {
-                return Err("a `batch` has two items or more; of one, write the record's outcome".to_owned());
+                return Err(
+                    "a `batch` has at least two items; for one item, write the record's outcome".to_owned()
+                );
             }
             Some(items) => {
                 let item = |(index, item): (usize, RawExpected)| {
@@ -414,7 +419,7 @@ impl RawRecord {
 
 impl RawExpected {
     fn is_empty(&self) -> bool {
-        self.verdict.is_none() && self.pattern().is_ok_and(|pattern| pattern.fits_all())
+        self.verdict.is_none() && self.pattern().is_ok_and(|pattern| pattern.matches_all())
     }
 
     fn pattern(&self) -> Result<Pattern, String> {
@@ -422,17 +427,18 @@ impl RawExpected {
         RawPattern { entry, has, lacks, like }.finish()
     }
 
-    /// The outcome of a record, or of an item of a batch, which is not in the case by itself and may be described where
-    /// it passes.
+    /// Reads the outcome of a record, or of an item of a batch.
+    ///
+    /// Only a passed item may have a pattern: its text is not in the case.
     fn finish(self, is_item: bool) -> Result<Expected, String> {
         let entry = self.pattern()?;
-        let expects_entry = !entry.fits_all();
+        let expects_entry = !entry.matches_all();
         let verdict = match self.verdict {
             None if expects_entry => "kept".to_owned(),
             None => return Err("no `verdict`".to_owned()),
             Some(verdict) if verdict == "passed" && is_item => verdict,
             Some(verdict) if verdict != "kept" && expects_entry => {
-                return Err(format!("a record that is {verdict} has no entry to look at"));
+                return Err(format!("a record that is {verdict} has no entry to compare"));
             }
             Some(verdict) => known(verdict)?,
         };
@@ -444,15 +450,15 @@ impl RawPattern {
     fn finish(self) -> Result<Pattern, String> {
         let whole = self.entry.map(|text| contract::parse(text.as_bytes())).transpose()?;
         if whole.is_some() && !self.has.is_empty() {
-            return Err("`entry` is the whole entry, and `has` would say part of it again".to_owned());
+            return Err("`entry` is the whole entry; `has` would repeat a part of it".to_owned());
         }
         Ok(Pattern { whole, has: self.has, lacks: self.lacks, like: self.like })
     }
 }
 
 impl Pattern {
-    /// Whether nothing is asked.
-    pub fn fits_all(&self) -> bool {
+    /// Returns whether the pattern matches every value.
+    pub fn matches_all(&self) -> bool {
         self.whole.is_none() && self.has.is_empty() && self.lacks.is_empty() && self.like.is_empty()
     }
 }
@@ -461,11 +467,13 @@ fn known(verdict: String) -> Result<String, String> {
     match verdict.strip_prefix("dropped: ") {
         Some(reason) if !reason.is_empty() => Ok(verdict),
         None if matches!(verdict.as_str(), "kept" | "suppressed" | "passed") => Ok(verdict),
-        _ => Err(format!("`{verdict}` is no verdict; kept, `dropped: <reason>`, suppressed or passed")),
+        _ => Err(format!(
+            "`{verdict}` is not a verdict; expected kept, `dropped: <reason>`, suppressed or passed"
+        )),
     }
 }
 
-/// A time of a case in epoch milliseconds.
+/// Returns a time of a case in epoch milliseconds.
 pub fn epoch_ms(time: Datetime) -> Result<i64, String> {
     let text = time.to_string();
     let time = humantime::parse_rfc3339(&text)
@@ -583,12 +591,12 @@ mod tests {
             ("record = []", "no record"),
             ("colour = 1\nrecord = []", "unknown field `colour`"),
             ("record = [{ text = '{}' }]", "record 0: no `verdict`"),
-            ("record = [{ text = '{}', verdict = 'lost' }]", "`lost` is no verdict"),
-            ("record = [{ text = '{}', verdict = 'dropped: ' }]", "`dropped: ` is no verdict"),
+            ("record = [{ text = '{}', verdict = 'lost' }]", "`lost` is not a verdict"),
+            ("record = [{ text = '{}', verdict = 'dropped: ' }]", "`dropped: ` is not a verdict"),
             ("record = [{ verdict = 'kept' }]", "one of `text` and `base64`"),
             ("record = [{ text = '{}', vedict = 'kept' }]", "unknown field `vedict`"),
-            ("record = [{ text = '{}', verdict = 'passed', has = { a = 1 } }]", "has no entry to look at"),
-            ("record = [{ text = '{}', entry = '{\"a\":1,\"a\":2}' }]", "the key `a` stands twice"),
+            ("record = [{ text = '{}', verdict = 'passed', has = { a = 1 } }]", "has no entry to compare"),
+            ("record = [{ text = '{}', entry = '{\"a\":1,\"a\":2}' }]", "duplicate key `a`"),
             ("record = [{ text = '{}', like = { a = '(' } }]", "unclosed group"),
             (
                 "record = [{ text = '{}', repeat = { z = ['a', 2] }, verdict = 'kept' }]",
@@ -596,10 +604,10 @@ mod tests {
             ),
             ("record = [{ text = '{}', at = 2020-03-01, verdict = 'kept' }]", "in UTC, with a Z"),
             ("config = ''\nsections = ''\nrecord = []", "exclude each other"),
-            ("record = [{ text = '{}', batch = [{ verdict = 'kept' }] }]", "has two items or more"),
+            ("record = [{ text = '{}', batch = [{ verdict = 'kept' }] }]", "has at least two items"),
             (
                 "record = [{ text = '{}', verdict = 'kept', batch = [{ verdict = 'kept' }, { verdict = 'kept' }] }]",
-                "has one of its own",
+                "both `batch` and an outcome",
             ),
             (
                 "record = [{ text = '{}', batch = [{ verdict = 'kept' }, {}] }]",
@@ -616,11 +624,11 @@ mod tests {
             ("warm-up = [{ text = '{}' }]\nrecord = []", "warm-up: record 0: no `verdict`"),
             (
                 "record = [{ text = '{}', verdict = 'kept' }]\n[[case]]\nname = 'a'\nrecord = []",
-                "the name is taken",
+                "two cases have this name",
             ),
         ] {
             let what = one(rest).err().unwrap_or_default();
-            assert!(what.contains(complaint), "{rest}: {what:?} does not say {complaint:?}");
+            assert!(what.contains(complaint), "{rest}: {what:?} does not contain {complaint:?}");
         }
     }
 }

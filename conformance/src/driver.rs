@@ -1,4 +1,4 @@
-//! What a host looks like to the suite.
+//! The interface of a host to the suite.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,22 @@ use kaudit_driver::Error;
 
 use crate::case::{Case, Need};
 
-/// Puts cases through one host. A host that could take the test process down with it runs in a process of its own.
+/// Runs cases on one host.
+///
+/// A host that could crash the test process runs in a process of its own.
 pub trait Driver {
-    /// The host's name in reports.
+    /// Returns the host's name in reports.
     fn name(&self) -> &'static str;
 
-    /// What the host can do of what a case may need.
+    /// Returns the host's capabilities.
     fn capabilities(&self) -> &'static [Need];
 
-    /// Why this host cannot run at all; what it skips then says nothing of what it can do.
+    /// Returns the reason why this host cannot run at all; its skips then do not count.
     fn absent(&self) -> Option<&'static str> {
         None
     }
 
-    /// Why this host cannot run a case although it has what the case needs.
+    /// Returns the reason why this host cannot run a case although it has the required capabilities.
     fn skips(&self, _case: &Case) -> Option<&'static str> {
         None
     }
@@ -28,12 +30,12 @@ pub trait Driver {
     fn run(&mut self, case: &Case) -> Outcome;
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The host came to the end of the case.
+    /// The host ran the case to its end.
     Ran(Run),
-    /// The host refused the configuration; its remarks.
+    /// The host refused the configuration; its diagnostics.
     Refused(Vec<String>),
     /// The host panicked, died or did not answer.
     Crashed(String),
@@ -48,16 +50,16 @@ impl From<Error> for Outcome {
     }
 }
 
-/// What a host gave back.
+/// The output of a host.
 #[derive(Debug, Default)]
 pub struct Run {
-    /// What left, in order: entries or envelopes as the bytes that would be sent, and records that passed.
+    /// The emitted lines, in order: entries or envelopes as the bytes that would be sent, and records that passed.
     pub lines: Vec<Vec<u8>>,
     /// The verdicts in order, one for each record or for each item of a batch, if the host reports them.
     pub verdicts: Option<Vec<String>>,
     /// Counters, if the host reports them, by their paths in the program's `--summary json`: `records`, `kept.total`,
     /// `dropped.<reason>`, `suppressed`, `passed`, `summarised` and others.
     pub stats: Option<BTreeMap<String, u64>>,
-    /// What the host logged, where the driver has access to it: lines in any order.
+    /// The host's log, if the driver has access to it: lines in any order.
     pub log: Vec<Vec<u8>>,
 }

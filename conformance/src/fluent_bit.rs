@@ -20,8 +20,9 @@ pub struct FluentBit {
 }
 
 impl FluentBit {
-    /// Hosts by the layouts that the driver knows, for the plugin at `plugin`; files of the running case go into
-    /// directories under `scratch`.
+    /// Returns one host per layout of the driver, for the plugin at `plugin`.
+    ///
+    /// Files of the running case are in directories under `scratch`.
     pub fn all(driver: &Path, plugin: &Path, scratch: &Path) -> [Self; 2] {
         [("fluent-bit-2.2", "2.2"), ("fluent-bit-3.2", "3.2")].map(|(name, layout)| Self {
             name,
@@ -67,7 +68,7 @@ impl Driver for FluentBit {
     fn skips(&self, case: &Case) -> Option<&'static str> {
         let moves = case.needs().contains(&Need::Arrival) || !case.own.is_empty();
         (moves && !case.envelopes.is_empty())
-            .then_some("entries leave at different times, and the host emits envelopes for each chunk")
+            .then_some("entries are emitted at different times, and the host emits envelopes for each chunk")
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
@@ -75,8 +76,9 @@ impl Driver for FluentBit {
     }
 }
 
-/// The chunks of a case: records that arrive together, and at the end empty ones, until everything that is pending was
-/// emitted.
+/// Returns the chunks of a case: records that arrive together.
+///
+/// At the end there are empty chunks, until all pending entries are emitted.
 fn chunks(case: &Case) -> Vec<(i64, Vec<Record>)> {
     let records = case.records.chunk_by(|one, other| one.at_ms == other.at_ms);
     let text = |bytes: &[u8]| Record::Text(String::from_utf8_lossy(bytes).into_owned());

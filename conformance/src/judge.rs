@@ -1,4 +1,4 @@
-//! Compares what a host gave back with what a case expects, and holds every line against the contract.
+//! Compares a host's output with the expectations of a case, and checks every line against the contract.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::case::{Case, Expected, Pattern, Record};
 use crate::driver::Run;
 
-/// Everything that is wrong with a run; empty: the host conforms.
+/// Returns every fault of a run; empty: the host conforms.
 pub fn judge(case: &Case, run: &Run) -> Vec<String> {
     let mut wrong = Vec::new();
     judge_verdicts(case, run, &mut wrong);
@@ -57,7 +57,7 @@ fn judge_stats(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     }
 }
 
-/// The counters that follow from the verdicts, the sums among them.
+/// Returns the counters that follow from the verdicts, including sums.
 fn from_verdicts(case: &Case) -> BTreeMap<String, u64> {
     let names = ["kept.total", "dropped.total", "suppressed", "passed", "batches", "batch-items"];
     let mut counters: BTreeMap<String, u64> = names.map(|name| (name.to_owned(), 0)).into();
@@ -79,31 +79,32 @@ fn from_verdicts(case: &Case) -> BTreeMap<String, u64> {
             }
         }
     }
-    // Every suppressed finding is spoken of in a summary.
+    // Every suppressed finding is counted in a summary.
     counters.insert("summarised".to_owned(), counters["suppressed"]);
     counters
 }
 
-/// A record or an item of a batch of which something leaves, with what is expected of it.
-type Leaving<'a> = (&'a Record, &'a Expected);
+/// A record or an item of a batch with an emitted line, and its expected outcome.
+type EmittedItem<'a> = (&'a Record, &'a Expected);
 
 fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     let mut lines: Vec<Line<'_>> = run.lines.iter().map(|bytes| Line::new(bytes)).collect();
-    let mut leaving: Vec<Leaving<'_>> = case.outcomes().filter(|(_, expected)| expected.leaves()).collect();
+    let mut emitted: Vec<EmittedItem<'_>> =
+        case.outcomes().filter(|(_, expected)| expected.is_emitted()).collect();
     let is_bulk = !case.envelopes.is_empty();
-    // A record that passes may be an envelope or an entry of the filter's own: it is not one of those of this run.
+    // A record that passes may be an envelope or an entry of a filter: this run did not emit it.
     let passed: Vec<Line<'_>> =
-        leaving.iter().filter(|(_, e)| e.verdict == "passed").map(|(r, _)| Line::new(&r.bytes)).collect();
+        emitted.iter().filter(|(_, e)| e.verdict == "passed").map(|(r, _)| Line::new(&r.bytes)).collect();
     let is_passed = |line: &Line<'_>| passed.iter().any(|passed| passed.is_same(line));
     if is_bulk {
-        // Among envelopes, which leave late, records that pass have no order.
+        // Among envelopes, which are emitted late, records that pass have no order.
         for expected in &passed {
             match lines.iter().position(|line| expected.is_same(line)) {
                 Some(at) => drop(lines.remove(at)),
                 None => wrong.push(format!("a record that passes is missing: {}", excerpt(expected.bytes))),
             }
         }
-        leaving.retain(|(_, expected)| expected.verdict != "passed");
+        emitted.retain(|(_, expected)| expected.verdict != "passed");
     }
     let (own, rest): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
         lines.iter().partition(|line| line.is_own() && (is_bulk || !is_passed(line)));
@@ -115,12 +116,12 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
         for entry in &entries {
             wrong.push(format!("an entry outside an envelope: {}", excerpt(entry.bytes)));
         }
-        judge_envelopes(case, leaving.len() + case.own.len(), &envelopes, wrong);
+        judge_envelopes(case, emitted.len() + case.own.len(), &envelopes, wrong);
     } else {
         for envelope in &envelopes {
             wrong.push(format!("an unexpected envelope: {}", excerpt(envelope.bytes)));
         }
-        judge_entries(case, &leaving, &entries, wrong);
+        judge_entries(case, &emitted, &entries, wrong);
     }
     for line in &envelopes {
         complain(contract::check_envelope(line.bytes, &end), line, wrong);
@@ -129,7 +130,7 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
         logs.for_each(|log| judge_time(log, line, wrong));
     }
 
-    // In envelopes the filter's own entries stand among the others.
+    // In envelopes the filter's own entries are among the others.
     if !is_bulk {
         if own.len() != case.own.len() {
             wrong.push(format!(
@@ -149,30 +150,30 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
     }
 }
 
-/// Coralogix takes an entry without a time, and gives it the one of its arrival; the filter always knows a better one.
+/// Coralogix accepts an entry without a time, and sets its time of arrival; the filter always has a better one.
 fn judge_time(entry: &Value, line: &Line<'_>, wrong: &mut Vec<String>) {
     if entry.get("timestamp").is_none() {
         wrong.push(format!("an entry without a timestamp: {}", excerpt(line.bytes)));
     }
 }
 
-fn judge_entries(case: &Case, leaving: &[Leaving<'_>], entries: &[&Line<'_>], wrong: &mut Vec<String>) {
-    if leaving.len() != entries.len() {
-        wrong.push(format!("expected {} lines, found {}:", leaving.len(), entries.len()));
+fn judge_entries(case: &Case, emitted: &[EmittedItem<'_>], entries: &[&Line<'_>], wrong: &mut Vec<String>) {
+    if emitted.len() != entries.len() {
+        wrong.push(format!("expected {} lines, found {}:", emitted.len(), entries.len()));
         wrong.extend(entries.iter().map(|line| format!("  {}", excerpt(line.bytes))));
     }
-    for (index, ((record, expected), line)) in leaving.iter().zip(entries).enumerate() {
+    for (index, ((record, expected), line)) in emitted.iter().zip(entries).enumerate() {
         match (expected.verdict.as_str(), record.is_batch()) {
             ("passed", false) => {
                 if !Line::new(&record.bytes).is_same(line) {
                     wrong.push(format!(
-                        "line {index}: expected the record as it came, was {}",
+                        "line {index}: expected the unchanged record, found {}",
                         excerpt(line.bytes)
                     ));
                 }
             }
             ("passed", true) => {
-                if !expected.entry.fits_all() {
+                if !expected.entry.matches_all() {
                     fit(&expected.entry, line, &format!("line {index}"), wrong);
                 }
             }
@@ -206,7 +207,7 @@ fn complain(violations: Vec<contract::Violation>, line: &Line<'_>, wrong: &mut V
     );
 }
 
-/// A line that left, and what it means where it is JSON.
+/// An emitted line, and its value if it is JSON.
 struct Line<'a> {
     bytes: &'a [u8],
     value: Option<Value>,
@@ -217,7 +218,7 @@ impl<'a> Line<'a> {
         Self { bytes, value: contract::parse(bytes).ok() }
     }
 
-    /// Whether both are the same JSON, or else the same bytes.
+    /// Returns whether both are the same JSON, or the same bytes if they are not JSON.
     fn is_same(&self, other: &Self) -> bool {
         match (&self.value, &other.value) {
             (Some(one), Some(other)) => same(one, other),
@@ -225,7 +226,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Whether the filter speaks of its own, rather than of one record.
+    /// Returns whether it is an entry of the filter's own, not of one record.
     fn is_own(&self) -> bool {
         let at = |path| self.value.as_ref().is_some_and(|value| get(value, path).is_some());
         at("text.kaudit_filter.summary") || at("text.kaudit_filter.report")
@@ -252,21 +253,25 @@ fn fit(pattern: &Pattern, line: &Line<'_>, place: &str, wrong: &mut Vec<String>)
     }
     for path in &pattern.lacks {
         if let Some(value) = get(found, path) {
-            wrong.push(format!("{place}: {path}: must be absent, is {}", short(&value)));
+            wrong.push(format!("{place}: {path}: must be absent, found {}", short(&value)));
         }
     }
     for (path, like) in &pattern.like {
         match get(found, path) {
             Some(Value::String(text)) if like.0.is_match(&text) => {}
             Some(value) => {
-                wrong.push(format!("{place}: {path}: expected a text like {}, is {}", like.0, short(&value)));
+                wrong.push(format!(
+                    "{place}: {path}: expected a match of {}, found {}",
+                    like.0,
+                    short(&value)
+                ));
             }
-            None => wrong.push(format!("{place}: {path}: expected a text like {}, is absent", like.0)),
+            None => wrong.push(format!("{place}: {path}: expected a match of {}, found nothing", like.0)),
         }
     }
 }
 
-/// The value at a path of keys and indices joined by dots; a string on the way is read as JSON.
+/// Returns the value at a path of keys and indices joined by dots; a string within the path is parsed as JSON.
 fn get(value: &Value, path: &str) -> Option<Value> {
     path.split('.').try_fold(value.clone(), |value, step| match value {
         Value::Object(map) => map.get(step).cloned(),
@@ -276,7 +281,7 @@ fn get(value: &Value, path: &str) -> Option<Value> {
     })
 }
 
-/// Notes each place in which two values differ.
+/// Adds a fault for each path at which two values differ.
 fn differ(expected: &Value, found: &Value, place: &str, wrong: &mut Vec<String>) {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
@@ -287,7 +292,7 @@ fn differ(expected: &Value, found: &Value, place: &str, wrong: &mut Vec<String>)
                 }
             }
             for (key, value) in found.iter().filter(|(key, _)| !expected.contains_key(*key)) {
-                wrong.push(format!("{place}.{key}: must be absent, is {}", short(value)));
+                wrong.push(format!("{place}.{key}: must be absent, found {}", short(value)));
             }
         }
         (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
@@ -300,7 +305,7 @@ fn differ(expected: &Value, found: &Value, place: &str, wrong: &mut Vec<String>)
     }
 }
 
-/// Equal as JSON: members in any order, numbers by their value.
+/// Returns whether two values are equal as JSON: members in any order, numbers by their value.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => {
@@ -321,7 +326,7 @@ fn short(value: &Value) -> String {
     excerpt(value.to_string().as_bytes())
 }
 
-/// Bytes for a message: text, one line, not too long.
+/// Returns bytes for a message: as text, on one line, truncated.
 fn excerpt(bytes: &[u8]) -> String {
     const LONGEST: usize = 300;
     let text = String::from_utf8_lossy(bytes).replace('\n', "\\n");
@@ -358,7 +363,7 @@ mod tests {
     const KEPT: &[(&str, u64)] = &[("records", 1), ("kept.total", 1)];
 
     #[test]
-    fn a_right_run_has_nothing_wrong() {
+    fn a_correct_run_has_no_faults() {
         for expected in [
             "verdict = 'kept'",
             "has = { severity = 5.0, 'text.eid' = 'johnD', 'text.n' = [1, 2] }, lacks = ['computerName', 'text.eid.x']",
@@ -408,12 +413,12 @@ mod tests {
             "entry 0: text.eid: expected \"johnD\", is absent",
             "line 1: a: expected 1, is absent",
         ] {
-            assert!(wrong.contains(complaint), "{wrong:?} does not say {complaint:?}");
+            assert!(wrong.contains(complaint), "{wrong:?} does not contain {complaint:?}");
         }
     }
 
     #[test]
-    fn what_passes_may_look_like_the_filters_own() {
+    fn a_passed_record_may_be_an_entry_of_a_filter() {
         let own = r#"{"text":{"kaudit_filter":{"summary":{}}}}"#;
         let envelope = r#"{"logEntries":[]}"#;
         for (sections, ends) in [
@@ -438,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_told() {
+    fn each_difference_is_reported() {
         let other = ENTRY.replace("johnD", "other");
         let ahead = ENTRY.replace("1583078400000", "1683078400000");
         let summary = ENTRY.replace("\"eid\"", "\"kaudit_filter\":{\"summary\":{}},\"eid\"");
@@ -462,12 +467,12 @@ mod tests {
             ),
             ("verdict = 'kept'", kept(&summary), "expected 0 of the filter's own entries, found 1"),
             ("verdict = 'kept'", kept(r#"{"logEntries":[]}"#), "an unexpected envelope"),
-            ("verdict = 'passed'", kept(ENTRY), "expected the record as it came"),
+            ("verdict = 'passed'", kept(ENTRY), "expected the unchanged record"),
             ("has = { severity = 6 }", kept(ENTRY), "entry 0: severity: expected 6, is 5"),
             ("has = { threadId = 'x' }", kept(ENTRY), "entry 0: threadId: expected \"x\", is absent"),
             ("has = { 'text.n' = [1] }", kept(ENTRY), "entry 0: text.n: expected [1], is [1,2.0]"),
-            ("lacks = ['text.eid']", kept(ENTRY), "entry 0: text.eid: must be absent, is \"johnD\""),
-            ("like = { 'text.eid' = '^x' }", kept(ENTRY), "expected a text like ^x, is \"johnD\""),
+            ("lacks = ['text.eid']", kept(ENTRY), "entry 0: text.eid: must be absent, found \"johnD\""),
+            ("like = { 'text.eid' = '^x' }", kept(ENTRY), "expected a match of ^x, found \"johnD\""),
             (
                 &format!("entry = '''{ENTRY}'''"),
                 kept(&other),
@@ -476,7 +481,7 @@ mod tests {
         ];
         for (expected, run, complaint) in &table {
             let wrong = judge(&case(expected), run).join("\n");
-            assert!(wrong.contains(complaint), "{expected}: {wrong:?} does not say {complaint:?}");
+            assert!(wrong.contains(complaint), "{expected}: {wrong:?} does not contain {complaint:?}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program at `binary`; files of the running case go into the directory `scratch`.
+    /// Returns the program at `binary` as a host; files of the running case are in the directory `scratch`.
     pub fn new(binary: &Path, scratch: &Path) -> Self {
         Self { binary: binary.to_owned(), scratch: scratch.to_owned() }
     }
@@ -44,15 +44,15 @@ impl Program {
         command.arg(file("records")).stdin(Stdio::null());
         command.stdout(File::create(file("stdout"))?).stderr(File::create(file("stderr"))?);
         let ended = wait(&mut command)?;
-        let said = String::from_utf8_lossy(&fs::read(file("stderr"))?).into_owned();
-        // 1: the input has errors, which is what some cases are about; without a summary it is the configuration's.
+        let stderr = String::from_utf8_lossy(&fs::read(file("stderr"))?).into_owned();
+        // 1: the input has errors, as in some cases; without a summary the configuration has them.
         let Some(ended) = ended else { return Ok(Outcome::Crashed(format!("no answer in {PATIENCE:?}"))) };
         if !matches!(ended.code(), Some(0 | 1)) {
-            return Ok(Outcome::Crashed(format!("{ended}: {said}")));
+            return Ok(Outcome::Crashed(format!("{ended}: {stderr}")));
         }
-        let Some(summary) = said.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok())
+        let Some(summary) = stderr.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok())
         else {
-            return Ok(Outcome::Refused(said.lines().map(str::to_owned).collect()));
+            return Ok(Outcome::Refused(stderr.lines().map(str::to_owned).collect()));
         };
         let mut stats = BTreeMap::new();
         flatten("", &summary, &mut stats);
@@ -61,7 +61,7 @@ impl Program {
             .filter(|line| !line.is_empty())
             .map(<[u8]>::to_vec)
             .collect();
-        Ok(Outcome::Ran(Run { lines, verdicts: None, stats: Some(stats), log: vec![said.into_bytes()] }))
+        Ok(Outcome::Ran(Run { lines, verdicts: None, stats: Some(stats), log: vec![stderr.into_bytes()] }))
     }
 }
 
@@ -75,7 +75,7 @@ impl Driver for Program {
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {
-        // `--clock record` is the program's only clock that moves.
+        // `--clock record` is the program's only clock that advances.
         let at_own_time = || case.records.iter().all(|record| own_time(&record.bytes) == Some(record.at_ms));
         (case.needs().contains(&Need::Arrival) && !at_own_time())
             .then_some("records arrive at other times than their own, and the program has no such clock")
@@ -90,7 +90,7 @@ impl Driver for Program {
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits for the program's end, or kills it.
-#[expect(clippy::disallowed_methods, reason = "a process has no `now`: it is waited for in the real time")]
+#[expect(clippy::disallowed_methods, reason = "a process has no `now`: the wait is in real time")]
 fn wait(command: &mut Command) -> io::Result<Option<ExitStatus>> {
     let mut child = command.spawn()?;
     let start = Instant::now();

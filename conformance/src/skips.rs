@@ -34,8 +34,8 @@ struct Raw {
 type Folded<'a> = (&'a str, Vec<&'a str>, BTreeSet<&'a str>);
 
 const HEAD: &str = "\
-# Which host skips which case, and why. `BLESS=1 cargo test -p conformance` writes this file; read the difference before you
-# commit it. A case that is missing here is run by the host; the suite fails where that is not so.
+# The cases that each host skips, with the reason. `BLESS=1 cargo test -p conformance` writes this file; review the
+# difference before you commit it. A host must run every case that is missing here, or the suite fails.
 ";
 
 impl Skips {
@@ -63,7 +63,7 @@ impl Skips {
         Ok(Self(skips))
     }
 
-    /// The skips of a report.
+    /// Returns the skips of a report.
     pub fn of(report: &Report) -> Self {
         let skipped = report.skips().filter_map(|(case, host, reason)| {
             reason.map(|reason| ((host.to_owned(), case.to_owned()), reason.to_owned()))
@@ -71,8 +71,9 @@ impl Skips {
         Self(skipped.collect())
     }
 
-    /// The skips to pin after a run: those of the report, and the pinned ones that the run says nothing about. In a run of
-    /// all cases on all hosts these are only the ones of hosts that were not built.
+    /// Returns the skips to pin after a run: the skips of the report, and the pinned ones that the run did not check.
+    ///
+    /// In a run of all cases on all hosts these are only the skips of hosts that were not built.
     #[must_use]
     pub fn updated(&self, report: &Report, is_complete: bool) -> Self {
         let mut skips = self.clone();
@@ -81,8 +82,9 @@ impl Skips {
         skips
     }
 
-    /// The lines in which the pinned skips differ from those of a run: `-` for a pinned one that is not skipped (or for
-    /// another reason), `+` for one that is not pinned. Empty: they are the same.
+    /// Returns the lines in which the pinned skips differ from the skips of a run; empty: they are equal.
+    ///
+    /// `-` marks a pinned one that is not skipped (or for another reason), `+` one that is not pinned.
     pub fn differences(&self, report: &Report, is_complete: bool) -> String {
         let new = self.updated(report, is_complete);
         let only = |one: &Self, other: &Self| {
@@ -100,7 +102,7 @@ impl Skips {
         out
     }
 
-    /// The file's text.
+    /// Returns the file's text.
     pub fn text(&self) -> String {
         let quoted = |names: &[&str]| {
             names.iter().map(|name| toml::Value::from(*name).to_string()).collect::<Vec<_>>().join(", ")
@@ -144,7 +146,7 @@ mod tests {
     use crate::driver::{Driver, Outcome, Run};
     use crate::suite::run;
 
-    /// A host that runs everything but what its name says.
+    /// A host that skips the cases that its name implies.
     struct Host(&'static str, &'static [Need], bool);
 
     impl Driver for Host {
@@ -190,12 +192,12 @@ mod tests {
 
     const TEXT: &str = r#"
 [[skip]]
-reason = "a record is not a JSON object, and the host hands over decoded ones"
+reason = "a record is not a JSON object, and the host passes decoded ones"
 hosts = ["plain"]
 cases.one = ["c"]
 
 [[skip]]
-reason = "summaries or reports are expected, and the host has no moment for them"
+reason = "summaries or reports are expected, and the host cannot emit them"
 hosts = ["narrow", "other", "plain"]
 cases.one = ["a", "b"]
 cases.two = ["a"]
@@ -212,7 +214,7 @@ cases.two = ["a"]
     }
 
     #[test]
-    fn what_is_lost_or_gained_is_named() {
+    fn lost_and_gained_skips_are_reported() {
         let pinned = Skips::parse(TEXT).unwrap();
         let own = Need::Own.reason();
         let gained = report("", &[NARROW, Host("other", &[Need::Text, Need::Own], false), PLAIN, WIDE]);
@@ -224,17 +226,17 @@ cases.two = ["a"]
     }
 
     #[test]
-    fn a_part_of_the_suite_speaks_for_itself_only() {
+    fn a_run_of_a_part_changes_only_that_part() {
         let pinned = Skips::parse(TEXT).unwrap();
         let part = report("one/", &[Host("plain", &[Need::Own], false)]);
         let own = Need::Own.reason();
         assert_eq!(pinned.differences(&part, false), format!("- plain: {own}: one/a, one/b\n"));
         let updated = pinned.updated(&part, false);
         assert_eq!(updated.0.len(), pinned.0.len() - 2);
-        // A host that was not built says nothing, and what is pinned of it stays.
+        // A host that was not built is not checked, and its pinned skips stay.
         let absent = report("", &[ABSENT, OTHER, PLAIN, WIDE]);
         assert_eq!(pinned.differences(&absent, true), "");
-        // In a run of everything, what is left over is of no host or case that there is.
+        // In a run of everything, the remaining pinned skips belong to a host or case that does not exist.
         let renamed = report("", &[NARROW, OTHER, WIDE]);
         assert_eq!(pinned.differences(&renamed, true).lines().count(), 2);
     }

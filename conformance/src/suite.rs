@@ -1,4 +1,4 @@
-//! Runs every case through every host and reports, all at once, what differs.
+//! Runs every case on every host and reports all differences together.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use crate::case::{Case, Need};
 use crate::driver::{Driver, Outcome};
 use crate::judge::judge;
 
-/// The cases × hosts table and everything that went wrong.
+/// The table of cases and hosts, and all failures.
 #[derive(Debug)]
 pub struct Report {
     hosts: Vec<&'static str>,
@@ -24,8 +24,9 @@ enum Cell {
     Wrong(Vec<String>),
 }
 
-/// Runs the cases whose names contain a part of `only`, which holds parts of names joined by commas, `-` in front of
-/// those to leave out; empty: all.
+/// Runs the cases whose names contain a part of `only`.
+///
+/// `only` consists of parts of names joined by commas; the prefix `-` excludes names; empty: all.
 pub fn run(cases: &[Case], only: &str, drivers: &mut [Box<dyn Driver>]) -> Report {
     let hosts = drivers.iter().map(|driver| driver.name()).collect();
     let absent =
@@ -40,7 +41,7 @@ pub fn run(cases: &[Case], only: &str, drivers: &mut [Box<dyn Driver>]) -> Repor
     Report { hosts, absent, rows }
 }
 
-/// Whether `only` chooses a name, as in [`run`].
+/// Returns whether `only` selects a name, as in [`run`].
 pub fn is_chosen(name: &str, only: &str) -> bool {
     let parts = || only.split(',').map(str::trim).filter(|part| !part.is_empty());
     let mut wanted = parts().filter(|part| !part.starts_with('-')).peekable();
@@ -75,7 +76,7 @@ fn cell(case: &Case, driver: &mut dyn Driver) -> Cell {
 }
 
 impl Report {
-    /// The table of cases and hosts, with the reason of each skip, and sums.
+    /// Returns the table of cases and hosts, with the reason of each skip, and sums.
     pub fn table(&self) -> String {
         let reasons: BTreeSet<&str> = self
             .cells()
@@ -127,7 +128,7 @@ impl Report {
         out
     }
 
-    /// Every difference, by case and host; empty: all hosts conform.
+    /// Returns every difference, by case and host; empty: all hosts conform.
     pub fn failures(&self) -> String {
         let mut out = String::new();
         for (case, host, cell) in self.cells() {
@@ -141,18 +142,18 @@ impl Report {
         out
     }
 
-    /// How many cases were run by at least one host.
+    /// Returns the number of cases that were run by at least one host.
     pub fn ran(&self) -> usize {
         let ran = |cells: &[Cell]| cells.iter().any(|cell| !matches!(cell, Cell::Skipped(_)));
         self.rows.iter().filter(|(_, cells)| ran(cells)).count()
     }
 
-    /// How many cases were chosen.
+    /// Returns the number of selected cases.
     pub fn chosen(&self) -> usize {
         self.rows.len()
     }
 
-    /// Each case and each host that could run, with the reason if the host skipped the case.
+    /// Returns each case and each host that could run, with the reason if the host skipped the case.
     pub fn skips(&self) -> impl Iterator<Item = (&str, &str, Option<&'static str>)> {
         self.cells().filter(|(_, host, _)| !self.is_absent(host)).map(|(case, host, cell)| match cell {
             Cell::Skipped(reason) => (case, host, Some(*reason)),
@@ -160,12 +161,12 @@ impl Report {
         })
     }
 
-    /// Whether a host could not run at all.
+    /// Returns whether a host could not run at all.
     pub fn is_absent(&self, host: &str) -> bool {
         self.absent.contains(host)
     }
 
-    /// Whether the report is about this case and this host.
+    /// Returns whether the report contains this case and this host.
     pub fn has(&self, case: &str, host: &str) -> bool {
         self.hosts.contains(&host) && self.rows.iter().any(|(name, _)| name == case)
     }
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cell_of_the_table_is_told() {
+    fn the_table_has_every_cell() {
         let report = report("");
         assert_eq!(
             report.table(),
@@ -236,7 +237,7 @@ mod tests {
              group/panic   FAILED\n\
              group/refuse  FAILED\n\
              \n\
-             skip (1): a record is not a JSON object, and the host hands over decoded ones\n\
+             skip (1): a record is not a JSON object, and the host passes decoded ones\n\
              skip (2): too shy\n\
              deaf: 1 ok, 2 skipped, 3 failed\n"
         );
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_without_batches_is_held_to_what_the_case_says_of_it() {
+    fn a_host_without_batches_has_the_unsplit_outcome() {
         let text = "[default]\nconfig = ''\nnow = 2020-03-01T16:00:00Z\n\
             [[case]]\nname = 'split'\nrecord = [{ text = '{}', batch = [{ verdict = 'kept' }, { verdict = 'kept' }] }]\n\
             [[case]]\nname = 'whole'\nrecord = [{ text = '{}', batch = [{ verdict = 'kept' }, { verdict = 'kept' }], \

@@ -1,4 +1,6 @@
-//! Vector's module as a host: the built `kaudit.so` in a Lua configured as Vector configures it, in a process of its own.
+//! Vector's module as a host.
+//!
+//! The built `kaudit.so` runs in a Lua configured as Vector configures it, in a process of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,9 +14,9 @@ use serde_json::Value;
 use crate::case::{Case, Need};
 use crate::driver::{Driver, Outcome, Run};
 
-/// How events come in and leave.
+/// The form of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Mode {
     /// A line in `log.message`.
     Text,
     /// Decoded, in `log` itself.
@@ -24,10 +26,10 @@ pub enum Way {
 /// The module in its driver.
 #[derive(Debug)]
 pub struct Vector {
-    way: Way,
+    mode: Mode,
     built: Built,
     scratch: PathBuf,
-    /// Started at the first case, and again where a case ended it.
+    /// It is started at the first case, and again after a case that ended it.
     client: Option<Client>,
 }
 
@@ -42,8 +44,9 @@ pub struct Ran {
     pub statistics: BTreeMap<String, u64>,
 }
 
-/// Builds the module and the program that loads it, into the directory `target`: two builds, since the features of a
-/// Lua that is embedded exclude those of a module.
+/// Builds the module and the program that loads it, into the directory `target`.
+///
+/// These are two builds, since the features of an embedded Lua exclude the features of a module.
 ///
 /// # Errors
 /// One of them cannot be built.
@@ -58,17 +61,17 @@ pub fn build(target: &Path) -> io::Result<Built> {
     let driver = target.join("vector-driver");
     cargo("Cargo.toml", target)?;
     cargo("../../drivers/vector/Cargo.toml", &driver)?;
-    // The name by which Lua looks for the module.
+    // The file name that Lua's `require` searches.
     let module = driver.join("debug/lua/kaudit.so");
     fs::create_dir_all(module.with_file_name(""))?;
-    // Beside and then in place: another test may have loaded the old one.
+    // Written to another name and then renamed: another test may have loaded the old file.
     let fresh = module.with_extension(format!("{}", std::process::id()));
     fs::copy(target.join("debug/libkaudit.so"), &fresh)?;
     fs::rename(fresh, &module)?;
     Ok(Built { module, driver: driver.join("debug/kaudit-vector-driver") })
 }
 
-/// What [`build`] built.
+/// The files that [`build`] built.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// The module.
@@ -78,9 +81,9 @@ pub struct Built {
 }
 
 impl Vector {
-    /// The module in its program; files of the running case go into `scratch`.
-    pub fn new(way: Way, built: &Built, scratch: &Path) -> Self {
-        Self { way, built: built.clone(), scratch: scratch.to_owned(), client: None }
+    /// Returns the module in its program as a host; files of the running case are in `scratch`.
+    pub fn new(mode: Mode, built: &Built, scratch: &Path) -> Self {
+        Self { mode, built: built.clone(), scratch: scratch.to_owned(), client: None }
     }
 
     /// Runs records, each with its arrival in milliseconds, through a new filter.
@@ -103,9 +106,9 @@ impl Vector {
         fs::create_dir_all(&self.scratch)?;
         let config = self.scratch.join("config.yaml");
         fs::write(&config, &case.config)?;
-        let (options, record): (Value, fn(&[u8]) -> Record) = match self.way {
-            Way::Text => (serde_json::json!({ "config_file": config }), Record::new),
-            Way::Table => (serde_json::json!({ "config_file": config, "way": "table" }), |bytes| {
+        let (options, record): (Value, fn(&[u8]) -> Record) = match self.mode {
+            Mode::Text => (serde_json::json!({ "config_file": config }), Record::new),
+            Mode::Table => (serde_json::json!({ "config_file": config, "way": "table" }), |bytes| {
                 Record::Log(serde_json::from_slice(bytes).unwrap_or_default())
             }),
         };
@@ -119,16 +122,16 @@ impl Vector {
         })
     }
 
-    /// An event as the sink encodes it.
+    /// Returns an event as the sink encodes it.
     fn line(&self, event: &Value) -> Vec<u8> {
-        match (self.way, event["message"].as_str()) {
-            (Way::Text, Some(message)) => message.as_bytes().to_vec(),
+        match (self.mode, event["message"].as_str()) {
+            (Mode::Text, Some(message)) => message.as_bytes().to_vec(),
             _ => event.to_string().into_bytes(),
         }
     }
 }
 
-/// Each record is a chunk, so that what is due is emitted after each.
+/// Each record is a chunk, so that due entries are emitted after each.
 fn ran(client: &mut Client, options: &Value, records: Vec<(i64, Record)>) -> Result<Ran, Error> {
     let options = options.as_object().cloned().unwrap_or_default();
     client.start_instance(Start::new(0, options))?;
@@ -149,26 +152,25 @@ fn ran(client: &mut Client, options: &Value, records: Vec<(i64, Record)>) -> Res
 
 impl Driver for Vector {
     fn name(&self) -> &'static str {
-        match self.way {
-            Way::Text => "vector-text",
-            Way::Table => "vector-table",
+        match self.mode {
+            Mode::Text => "vector-text",
+            Mode::Table => "vector-table",
         }
     }
 
     fn capabilities(&self) -> &'static [Need] {
-        match self.way {
-            Way::Text => &[Need::Arrival, Need::Text, Need::Bounds, Need::Own, Need::Batch],
-            Way::Table => &[Need::Arrival, Need::Bounds, Need::Own, Need::Batch],
+        match self.mode {
+            Mode::Text => &[Need::Arrival, Need::Text, Need::Bounds, Need::Own, Need::Batch],
+            Mode::Table => &[Need::Arrival, Need::Bounds, Need::Own, Need::Batch],
         }
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {
-        match self.way {
-            Way::Text => None,
-            Way::Table => case.outcomes().find_map(|(record, expected)| {
+        match self.mode {
+            Mode::Text => None,
+            Mode::Table => case.outcomes().find_map(|(record, expected)| {
                 let by_letters = expected.entry.like.contains_key("text");
-                let order =
-                    by_letters.then_some("a text is compared by its letters, and a table has no order");
+                let order = by_letters.then_some("a text is compared by its bytes, and a table has no order");
                 order.or_else(|| foreign(&record.bytes))
             }),
         }
@@ -179,29 +181,29 @@ impl Driver for Vector {
     }
 }
 
-/// Why a record cannot reach the module as a table and be the same.
+/// Returns the reason why a record cannot be passed to the module as an equal table.
 fn foreign(record: &[u8]) -> Option<&'static str> {
     match contract::parse(record) {
         Ok(value @ Value::Object(_)) => foreign_value(&value),
-        Ok(_) => Some("a record is no object, and Vector's log is one"),
+        Ok(_) => Some("a record is not an object, and Vector's log is one"),
         Err(_) => Some("a record is not strict JSON, which a table cannot be"),
     }
 }
 
 fn foreign_value(value: &Value) -> Option<&'static str> {
     match value {
-        Value::Null => Some("a record holds null, which Vector hands to Lua as an empty string"),
+        Value::Null => Some("a record contains null, which Vector passes to Lua as an empty string"),
         Value::Array(items) if items.is_empty() => {
-            Some("a record holds an empty list, which in Lua is an empty map")
+            Some("a record contains an empty list, which in Lua is an empty map")
         }
         Value::Number(number) if number.as_i64().is_none() && number.is_u64() => {
-            Some("a record holds a whole number beyond Lua's")
+            Some("a record contains an integer out of Lua's range")
         }
         Value::Array(items) => items.iter().find_map(foreign_value),
         Value::Object(members) => {
             let keys: BTreeSet<String> = members.keys().map(|key| key.replace('-', "_")).collect();
             (keys.len() < members.len())
-                .then_some("a record has a key in both spellings, and a table has no first one")
+                .then_some("a record has a key in both spellings, and a table has no order")
                 .or_else(|| members.values().find_map(foreign_value))
         }
         _ => None,

@@ -17,7 +17,7 @@ pub struct Wasm {
     driver: PathBuf,
     guest: Guest,
     scratch: PathBuf,
-    /// Kept from case to case where its module is always the same: some runtimes compile it first.
+    /// Reused for all cases if its module is the same: some runtimes compile it first.
     client: Option<Client>,
 }
 
@@ -25,17 +25,20 @@ pub struct Wasm {
 enum Guest {
     /// Reads its configuration from a file.
     File { module: PathBuf },
-    /// Has its configuration inside, put there by the program.
+    /// Contains its configuration, embedded by the program.
     Baked { base: PathBuf, program: PathBuf },
 }
 
-/// What a baked guest has to do with, bytes: Fluent Bit's default of eight kilobytes less a sixteenth, so that the deepest
-/// records of the suite are not the deepest that fit.
+/// The operand stack of a baked guest, bytes.
+///
+/// It is a sixteenth smaller than Fluent Bit's default of 8 KiB, so that the deepest records of the suite do not need
+/// all of the default.
 const BAKED_STACK: u32 = (8 << 10) - 512;
 
 impl Wasm {
-    /// Both guests of the directory `dist`, in Fluent Bit's runtime and in another, whose drivers are in `drivers`. `program`
-    /// bakes; files of the running case go into directories under `scratch`.
+    /// Returns both guests of the directory `dist`, each in Fluent Bit's runtime and in another.
+    ///
+    /// Their drivers are in `drivers`; `program` bakes; files of the running case are in directories under `scratch`.
     pub fn all(dist: &Path, drivers: &Path, program: &Path, scratch: &Path) -> [Self; 3] {
         let host = |name, driver, guest| Self {
             name,
@@ -53,7 +56,7 @@ impl Wasm {
         ]
     }
 
-    /// Whether all that it needs was built.
+    /// Returns whether all its files were built.
     pub fn is_built(&self) -> bool {
         let module = match &self.guest {
             Guest::File { module } => module,
@@ -66,7 +69,7 @@ impl Wasm {
         fs::create_dir_all(&self.scratch)?;
         let config = self.scratch.join("kaudit.yaml");
         fs::write(&config, &case.config)?;
-        // At 0, an instance from long before the records: a young one holds nothing back.
+        // The instance starts at 0, long before the records: a new one suppresses nothing.
         let (mut client, start) = match &self.guest {
             Guest::File { module } => {
                 let client = match self.client.take() {
@@ -130,7 +133,7 @@ impl Driver for Wasm {
         let is_object = |record: &Record| serde_json::from_slice::<Map<String, Value>>(&record.bytes).is_ok();
         case.outcomes()
             .any(|(record, expected)| expected.verdict == "passed" && !is_object(record))
-            .then_some("a record passes that is no object, and Fluent Bit loses a reply that is none")
+            .then_some("a record that is not an object passes, and Fluent Bit loses such a reply")
     }
 
     fn run(&mut self, case: &Case) -> Outcome {

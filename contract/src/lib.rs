@@ -238,7 +238,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some((key, Strict(value))) = from.next_entry::<String, Strict>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key `{key}` stands twice in one object")));
+                return Err(A::Error::custom(format_args!("duplicate key `{key}` in one object")));
             }
             map.insert(key, value);
         }
@@ -341,7 +341,7 @@ mod tests {
             (
                 "text",
                 r#"{"a":1,"a":2}"#.into(),
-                "text looks like an object but is not strict JSON: the key `a` stands twice",
+                "text looks like an object but is not strict JSON: duplicate key `a`",
             ),
             ("text", "x".repeat(MAX_ENTRY_BYTES).into(), "bytes, 32000 are allowed"),
             (
@@ -362,7 +362,7 @@ mod tests {
             let mut entry = entry();
             entry.as_object_mut().unwrap().remove(member);
             let found = messages(&check_entry(entry.to_string().as_bytes(), &Limits::at(NOW)));
-            assert!(found.contains(member), "{member} is missing, and nobody said so: {found:?}");
+            assert!(found.contains(member), "{member} is missing, and not reported: {found:?}");
         }
     }
 
@@ -370,8 +370,8 @@ mod tests {
     fn each_rule_of_the_bytes_can_fail() {
         let table: &[(&[u8], &str)] = &[
             (b"{\"text\":\"\xff\"}", "not UTF-8"),
-            (br#"{"text":{"a":1,"b":{"c":1,"c":2}}}"#, "the key `c` stands twice"),
-            (br#"{"text":{"a":1,"\u0061":2}}"#, "the key `a` stands twice"),
+            (br#"{"text":{"a":1,"b":{"c":1,"c":2}}}"#, "duplicate key `c`"),
+            (br#"{"text":{"a":1,"\u0061":2}}"#, "duplicate key `a`"),
             (br#"{"text":"\ud83d"}"#, "not strict JSON"),
             (br#"{"text":"\ude00 x"}"#, "not strict JSON"),
             (br#"{"text":{"a":1e400}}"#, "not strict JSON: number out of range"),

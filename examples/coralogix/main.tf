@@ -1,4 +1,4 @@
-# The same for Terraform. Views have no resource of Coralogix's provider; views.yaml has them for the operator.
+# The resources for Terraform. Coralogix's provider has no views; views.yaml defines them for the operator.
 #
 #   CORALOGIX_API_KEY=… CORALOGIX_ENV=EU2 terraform apply
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tags a deployment in Coralogix, so that findings and alerts are seen beside the change that may have caused them. The
-# last step of a pipeline:
+# Tags a deployment in Coralogix, so that findings and alerts are displayed next to the change. Run it as
+# the last step of a pipeline:
 #
 #   CORALOGIX_DOMAIN=eu2.coralogix.com CORALOGIX_API_KEY=… ./version-tag.sh "crm 4.7.1" prod-eu
 #
@@ -16,7 +16,7 @@ name=$(quoted "$1")
 shift
 applications=$(for application in "$@"; do quoted "$application"; printf ','; done)
 
-# The key goes in by standard input: arguments can be seen by everyone on the machine.
+# The key is passed on standard input: every user of the machine can read arguments.
 printf 'header = "Authorization: Bearer %s"\n' "$CORALOGIX_API_KEY" | curl --config - --fail --silent --show-error \
     --header 'Content-Type: application/json' \
     --data "{\"name\":$name,\"application\":[${applications%,}],\"subsystem\":[\"kaudit-detections\",\"kaudit-selections\",\"kaudit-activity\"]}" \

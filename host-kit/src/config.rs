@@ -19,7 +19,7 @@ pub struct ConfigFile<D> {
     directory: D,
     name: String,
     text: Result<String, String>,
-    /// The files that were asked for while the configuration was read.
+    /// The files that were requested while the configuration was read.
     others: RefCell<Vec<(String, Result<String, String>)>>,
 }
 
@@ -70,12 +70,12 @@ impl<D> fmt::Debug for ConfigFile<D> {
     }
 }
 
-/// Splits what the reader found into a configuration with warnings, or mistakes; `line` writes a diagnostic.
+/// Splits the reader's result into a configuration with warnings, or mistakes; `line` formats a diagnostic.
 ///
 /// # Errors
 /// There are mistakes: a line for each.
 pub fn accept(reading: ReadResult, line: impl Fn(&Diagnostic) -> String) -> Accepted {
-    let ReadResult { config, diagnostics } = reading;
+    let ReadResult { config, diagnostics, .. } = reading;
     let of_level =
         |level| diagnostics.iter().filter(|one| one.level() == level).map(&line).collect::<Vec<_>>();
     config.map(|config| (config, of_level(Level::Warning))).ok_or_else(|| of_level(Level::Error))
@@ -133,7 +133,7 @@ mod disk {
         }
     }
 
-    /// Why a file's text is not available.
+    /// The reason why a file's text is not available.
     #[derive(Debug)]
     pub enum ReadError {
         /// The system refuses it.

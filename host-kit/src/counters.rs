@@ -7,7 +7,7 @@ use kaudit_filter::stats::Stats;
 /// A counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// `kept`, `dropped`, or empty for what belongs to no group.
+    /// `kept`, `dropped`, or empty for a counter without a group.
     pub group: &'static str,
     /// The name within the group; `total` is the sum of the group's others.
     pub name: &'static str,

@@ -1,4 +1,4 @@
-//! Shared code of the hosts: what each of them has around the engine.
+//! The code that all hosts share.
 //!
 //! | module | contents |
 //! |---|---|

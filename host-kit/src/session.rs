@@ -28,7 +28,7 @@ struct Envelopes {
     enabled: bool,
 }
 
-/// What a host emits or counts.
+/// The result of filtering, which a host emits or counts.
 #[derive(Debug)]
 pub enum Emission<'e> {
     /// An entry.
@@ -37,7 +37,7 @@ pub enum Emission<'e> {
     Grouped(&'e Entry<'e>),
     /// A complete envelope: the body of a request to `/logs/v1/bulk`, as JSON.
     Envelope(Vec<u8>),
-    /// The record stays in the stream as it is.
+    /// The record stays in the stream unchanged.
     Passed,
     /// The finding is dropped, for this reason.
     Dropped(Reason),
@@ -45,7 +45,7 @@ pub enum Emission<'e> {
     Suppressed,
 }
 
-/// What a session drains: a filter, or one that explains its verdicts.
+/// The engine of a session: a filter, or one that explains its verdicts.
 pub trait Engine {
     /// Returns the next summary or report that is due.
     fn due(&mut self, now: Time) -> Option<Entry<'_>>;
@@ -58,21 +58,21 @@ pub trait Engine {
 }
 
 impl<E: Engine> Session<E> {
-    /// Returns a session that emits what the configuration's `shape` asks for: entries, or envelopes.
+    /// Returns a session that emits entries or envelopes, as the configuration's `shape` requires.
     pub fn new(engine: E, config: &Config) -> Self {
         let shape = config.coralogix.shape;
         let envelopes = Envelopes { open: Grouper::default(), enabled: shape == Shape::Bulk };
         Self { engine, shape, envelopes }
     }
 
-    /// Emits entries in every shape: the agent's output makes the envelopes.
+    /// Emits entries in every shape: the agent's output builds the envelopes.
     #[must_use]
     pub fn without_envelopes(mut self) -> Self {
         self.envelopes.enabled = false;
         self
     }
 
-    /// Returns the shape that the configuration asks for.
+    /// Returns the configured shape.
     pub fn shape(&self) -> Shape {
         self.shape
     }
@@ -144,7 +144,7 @@ impl Session {
         });
     }
 
-    /// Emits what was counted since an earlier state of [`Session::stats`], as an entry.
+    /// Emits the counts since an earlier state of [`Session::stats`], as an entry.
     pub fn statistics(&mut self, since: &Stats, now: Time, mut on: impl FnMut(Emission<'_>)) {
         let entry = self.engine.statistics(since, now);
         self.envelopes.emit(&entry, &mut on);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn another_configuration_keeps_what_is_in_envelopes() {
+    fn replacing_the_configuration_keeps_open_envelopes() {
         let mut session = session("bulk");
         let record = r#"{"etype":"principal","eid":"a","category":"incident","time":1600000000000}"#;
         let now = Time::from_millis(1_600_000_000_000);

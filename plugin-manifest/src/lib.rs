@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use kaudit_filter::config::{INLINE_OPTIONS, OPTIONS, OptionDoc};
+use kaudit_filter::config::{EnumNames, INLINE_OPTIONS, OPTIONS, OptionSpec, OptionType};
 use kaudit_filter::stats::Reason;
 use serde_json::{Map, Value, json};
 
@@ -29,11 +29,10 @@ const ARTEFACTS: &str = include_str!("../artefacts.toml");
 /// Returns the manifest of this version.
 ///
 /// # Errors
-/// `artefacts.toml` cannot be parsed, or an option's type is unknown.
+/// `artefacts.toml` cannot be parsed.
 pub fn manifest() -> Result<Value, String> {
     let delivered: Value = toml::from_str(ARTEFACTS).map_err(|error| format!("artefacts.toml: {error}"))?;
     let artefacts = delivered["artefact"].as_array().ok_or("artefacts.toml lists no artefact")?;
-    let options: Result<Vec<Value>, String> = OPTIONS.iter().map(option_json).collect();
     let reasons = Reason::ALL.iter().map(|reason| json!({"label": reason.label(), "help": reason.help()}));
     Ok(json!({
         "$schema": "manifest.schema.json",
@@ -42,7 +41,7 @@ pub fn manifest() -> Result<Value, String> {
         "licence": env!("CARGO_PKG_LICENSE"),
         "artefacts": artefacts.iter().map(artefact_json).collect::<Result<Vec<_>, _>>()?,
         "capabilities": delivered["capabilities"],
-        "options": options?,
+        "options": OPTIONS.iter().map(option_json).collect::<Vec<_>>(),
         "drop-reasons": reasons.collect::<Vec<_>>(),
         "sbom": {"format": "CycloneDX", "version": "1.6", "file": "sbom.cdx.json"},
     }))
@@ -83,8 +82,8 @@ fn artefact_json(declared: &Value) -> Result<Value, String> {
     if artefact.shift_remove("inline-options") == Some(json!(true)) {
         for (name, path) in INLINE_OPTIONS {
             let doc = OPTIONS.iter().find(|option| option.path == *path);
-            let doc = doc.ok_or_else(|| format!("the inline option `{name}` stands for no option"))?;
-            let mut option = option_json(doc)?;
+            let doc = doc.ok_or_else(|| format!("the inline option `{name}` refers to no option"))?;
+            let mut option = option_json(doc);
             option["name"] = json!(name);
             options.push(option);
         }
@@ -96,56 +95,49 @@ fn artefact_json(declared: &Value) -> Result<Value, String> {
 }
 
 /// Returns the JSON of an option.
-fn option_json(option: &OptionDoc) -> Result<Value, String> {
+fn option_json(option: &OptionSpec) -> Value {
     let mut members = Map::new();
     members.insert("path".to_owned(), json!(option.path));
-    members.insert("types".to_owned(), json!(yaml_types(option.kind)?));
-    members.insert("expects".to_owned(), json!(option.kind));
-    if !option.default.is_empty() {
-        members.insert("default".to_owned(), json!(option.default));
+    members.insert("types".to_owned(), json!(yaml_types(option.value)));
+    members.insert("expects".to_owned(), json!(option.value.to_string()));
+    if let Some(default) = option.default {
+        members.insert("default".to_owned(), json!(default.to_string()));
+    }
+    if option.required {
+        members.insert("required".to_owned(), json!(true));
     }
     if !option.only.is_empty() {
         members.insert("only".to_owned(), json!(option.only));
     }
-    members.insert("help".to_owned(), json!(option.help));
-    Ok(Value::Object(members))
+    members.insert("help".to_owned(), json!(option.full_help()));
+    Value::Object(members)
 }
 
-/// Prefixes of [`OptionDoc::kind`], and the YAML types that they allow.
-const TYPES: &[(&str, &[&str])] = &[
-    ("a map, or the older dialect's list", &["map", "list"]),
-    ("a map", &["map"]),
-    ("a list of ", &["list"]),
-    ("a whole number from 1 to 100000, or a map", &["integer", "map"]),
-    ("a whole number ", &["integer"]),
-    ("a port ", &["integer"]),
-    ("true or false", &["boolean"]),
-    ("high, medium or low (0, 1 or 2), or a list of them", &["string", "integer", "list"]),
-    ("debug, verbose, info, warn, error or critical, or a number from 1 to 6", &["string", "integer"]),
-    ("all, or a list of names", &["string", "list"]),
-    ("principal, resource or cluster, or a list of them", &["string", "list"]),
-    ("incident or anomaly, or a list of them", &["string", "list"]),
-    ("detections, selections or activity, or a list of them", &["string", "list"]),
-    ("a text", &["string"]),
-    ("a template ", &["string"]),
-    ("a regular expression", &["string"]),
-    ("a duration ", &["string"]),
-    ("a field's name", &["string"]),
-    ("a file's name", &["string"]),
-    ("an http or https URI", &["string"]),
-    ("up to 15 letters", &["string"]),
-    ("singles or bulk", &["string"]),
-    ("object or string", &["string"]),
-    ("original or snake", &["string"]),
-    ("clamp or drop", &["string"]),
-    ("none, entity, rule or cluster", &["string"]),
-    ("wrap, pass or drop", &["string"]),
-    ("details or count", &["string"]),
-    ("detections, selections or activity", &["string"]),
-    ("http-api, slack, syslog", &["string"]),
-];
-
-fn yaml_types(kind: &str) -> Result<&'static [&'static str], String> {
-    let row = TYPES.iter().find(|(words, _)| kind.starts_with(words));
-    row.map(|(_, types)| *types).ok_or_else(|| format!("no type is known of `{kind}`"))
+/// Returns the YAML types that a value may have.
+fn yaml_types(value: OptionType) -> &'static [&'static str] {
+    let has_numbers = |names: EnumNames| names.numbers().next().is_some();
+    match value {
+        OptionType::Boolean => &["boolean"],
+        OptionType::Integer { .. } => &["integer"],
+        OptionType::IntegerOrMap { .. } => &["integer", "map"],
+        OptionType::Enum(names) if has_numbers(names) => &["string", "integer"],
+        OptionType::EnumList(names) if has_numbers(names) => &["string", "integer", "list"],
+        OptionType::EnumList(_) | OptionType::IntegrationNames => &["string", "list"],
+        OptionType::Enum(_)
+        | OptionType::Duration { .. }
+        | OptionType::Pattern
+        | OptionType::Template { .. }
+        | OptionType::Text
+        | OptionType::FieldName
+        | OptionType::FileName
+        | OptionType::Uri
+        | OptionType::IntegrationName { .. } => &["string"],
+        OptionType::Paths { .. }
+        | OptionType::MapList
+        | OptionType::Integrations
+        | OptionType::Networks
+        | OptionType::Rules => &["list"],
+        OptionType::Map => &["map"],
+        OptionType::Target => &["map", "list"],
+    }
 }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
             .map_err(|error| error.to_string())
             .and_then(|lines| lines.lines().map(parse_file).collect::<Result<Vec<_>, _>>())
             .and_then(|files| plugin_manifest::of_release(&files)),
-        Some(other) => Err(format!("`{other}` is none of its arguments; give `release` or nothing")),
+        Some(other) => Err(format!("unknown argument `{other}`; expected `release` or nothing")),
     };
     let printed = manifest.and_then(|manifest| {
         let text = plugin_manifest::text(&manifest);

@@ -1,5 +1,7 @@
-//! `examples/kubernetes`: rendered by kustomize, held against Kubernetes' schemas, and followed as an agent follows it:
-//! from a container's arguments to the files they name, through mounts, to what an init container copied there.
+//! Tests `examples/kubernetes`.
+//!
+//! The resources are rendered by kustomize and validated with Kubernetes' schemas. Paths are resolved as in a pod: from
+//! a container's arguments to the files they name, through mounts, to the files that an init container copied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +14,7 @@ use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
 use serde_json::{Value, json};
 
-/// A ConfigMap's data and binary data together have at most so many bytes.
+/// The maximum size of a ConfigMap's data and binary data together, bytes.
 const MAX_CONFIG_MAP: usize = 1 << 20;
 
 fn examples(path: &str) -> PathBuf {
@@ -45,7 +47,7 @@ fn word(value: &Value) -> &str {
 
 /// The resources of every kustomization, by the folder's name.
 static RENDERED: LazyLock<BTreeMap<&str, Vec<Value>>> = LazyLock::new(|| {
-    // A module is no file of the repository; one as large as a real one stands in for it.
+    // The repository contains no module; a file of the same size replaces it.
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes");
     let _ = fs::remove_dir_all(&scratch);
     copy(&examples("kubernetes"), &scratch);
@@ -76,9 +78,10 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What each chart makes of our values, as far as they go: the pod of its template with the values in their places.
-/// Decision: the charts themselves are in no registry of packages, so what their templates do with these values is
-/// written down here, and nothing is said of the rest of what they render.
+/// Returns the pod that each chart renders from our values, without the parts that do not depend on them.
+///
+/// Decision: the charts are in no package registry, so this function repeats their templates for these values; the rest
+/// of their output is not tested.
 fn charts() -> Vec<(&'static str, Vec<Value>)> {
     let values = |chart: &str| -> Value {
         serde_saphyr::from_str(&text(&format!("kubernetes/values/{chart}.yaml"))).unwrap()
@@ -138,7 +141,7 @@ fn charts() -> Vec<(&'static str, Vec<Value>)> {
 
 fn assert_known(values: &Value, known: &[&str]) {
     for key in values.as_object().unwrap().keys() {
-        assert!(known.contains(&key.as_str()), "the chart's pod has no place for `{key}`");
+        assert!(known.contains(&key.as_str()), "the chart's template does not use `{key}`");
     }
 }
 
@@ -159,7 +162,7 @@ fn daemon_set(name: &str, values: &Value, mounts: &[Value], volumes: &[Value]) -
     }})
 }
 
-/// All that is deployed: folders and values files with their resources.
+/// All deployments: folders and values files with their resources.
 fn deployments() -> Vec<(&'static str, Vec<Value>)> {
     let rendered = RENDERED.iter().filter(|(folder, _)| **folder != "config");
     rendered.map(|(folder, resources)| (*folder, resources.clone())).chain(charts()).collect()
@@ -172,12 +175,12 @@ struct Pod<'a> {
     config_maps: BTreeMap<&'a str, &'a Value>,
 }
 
-/// What a path in a container is.
+/// The kind of a path in a container.
 #[derive(Debug, PartialEq)]
 enum Place {
-    /// A text of a ConfigMap's.
+    /// A text of a ConfigMap.
     Text(String),
-    /// A ConfigMap's binary data, or what an init container copied.
+    /// A ConfigMap's binary data, or a file that an init container copied.
     Binary,
     /// Writable, and outlives the pod or not.
     State,
@@ -219,7 +222,7 @@ impl<'a> Pod<'a> {
         volume
     }
 
-    /// What is in a volume of `ConfigMap`s, by the names of files; `None`: another volume.
+    /// Returns the files in a volume of `ConfigMap`s, by name; `None`: another volume.
     fn files(&self, volume: &Value) -> Option<BTreeMap<String, Place>> {
         let sources: Vec<&Value> = match (&volume["configMap"], at(volume, "/projected/sources")) {
             (Value::Null, Value::Null) => return None,
@@ -246,7 +249,7 @@ impl<'a> Pod<'a> {
         Some(files)
     }
 
-    /// The names of what init containers copy into a volume.
+    /// Returns the names of the files that init containers copy into a volume.
     fn copied(&self, volume: &str) -> Vec<&'a str> {
         let mut names = Vec::new();
         for init in list(at(self.spec, "/initContainers")) {
@@ -261,7 +264,7 @@ impl<'a> Pod<'a> {
         names
     }
 
-    /// What a path is in the agent's container.
+    /// Returns the kind of a path in the agent's container.
     fn look(&self, path: &str) -> Place {
         let mounts = list(at(self.agent(), "/volumeMounts"));
         let below = |mount: &&Value| Path::new(path).starts_with(word(&mount["mountPath"]));
@@ -277,7 +280,7 @@ impl<'a> Pod<'a> {
             return Place::Directory(files.unwrap_or_default());
         }
         if let Some(mut files) = files {
-            // A default that the environment replaces may name another place.
+            // A default that the environment replaces may be another path.
             let missing = || assert!(!path.starts_with("/kaudit"), "{path}: `{name}` has no such file");
             return files.remove(rest).unwrap_or_else(|| {
                 missing();
@@ -285,13 +288,13 @@ impl<'a> Pod<'a> {
             });
         }
         if volume.is_some_and(|volume| !volume["emptyDir"].is_null()) && mount["readOnly"] == true {
-            assert!(self.copied(name).contains(&rest), "{path}: nobody copies it");
+            assert!(self.copied(name).contains(&rest), "{path}: no init container copies it");
             return Place::Binary;
         }
         if mount["readOnly"] == true { Place::Other } else { Place::State }
     }
 
-    /// Everything that the agent's arguments and environment lead to, through the texts that they name.
+    /// Returns every path that the agent's arguments and environment refer to, also through files that they name.
     fn reached(&self) -> BTreeMap<String, Place> {
         let words =
             list(&self.agent()["args"]).chain(list(&self.agent()["env"]).map(|variable| &variable["value"]));
@@ -367,7 +370,7 @@ fn every_resource_meets_kubernetes_schemas() {
             assert_eq!(validate(resource), Vec::<String>::new(), "{name}");
         }
     }
-    // What is wrong is seen: a misspelt field, a type, a field that must be there.
+    // Mistakes are detected: a misspelt field, a wrong type, a missing field.
     let (_, resources) = &deployments[0];
     let workload = resources.iter().find(|resource| resource.pointer("/spec/template").is_some()).unwrap();
     for (pointer, wrong) in [
@@ -477,7 +480,7 @@ fn mounts_and_volumes_belong_together() {
 }
 
 #[test]
-fn images_are_this_version_s_and_what_is_copied_is_an_artefact() {
+fn images_have_this_version_and_copied_files_are_artefacts() {
     let manifest = manifest();
     let files: Vec<&str> = list(&manifest["artefacts"]).map(|artefact| word(&artefact["file"])).collect();
     let image = format!("registry.example.com/kaudit-filter:{}", word(&manifest["version"]));
@@ -497,7 +500,7 @@ fn images_are_this_version_s_and_what_is_copied_is_an_artefact() {
 }
 
 #[test]
-fn nothing_gains_a_privilege_and_no_key_is_written_down() {
+fn containers_gain_no_privilege_and_no_file_contains_a_key() {
     let readme = text("kubernetes/README.md");
     assert!(readme.contains("create secret generic coralogix --from-literal=send-your-data="), "{readme}");
     for (name, resources) in deployments() {
@@ -550,7 +553,7 @@ fn the_configuration_is_read_with_kaudit_s_own_list() {
         let pod = Pod::of(&resources);
         let Some(volume) = list(at(pod.spec, "/volumes")).find(|volume| volume["name"] == "kaudit-config")
         else {
-            assert_eq!(name, "overlays/wasm", "only a module has its configuration in it");
+            assert_eq!(name, "overlays/wasm", "only a module contains its configuration");
             continue;
         };
         let files = pod.files(volume).unwrap();
@@ -565,7 +568,7 @@ fn the_configuration_is_read_with_kaudit_s_own_list() {
 }
 
 #[test]
-fn copies_are_those_of_the_other_examples() {
+fn copies_equal_the_other_examples() {
     for (copy, original) in [
         ("kubernetes/config/audit-integration.yaml", "audit-integration.yaml"),
         ("kubernetes/config/source-kubernetes.yaml", "vector/source-kubernetes.yaml"),
@@ -594,7 +597,7 @@ fn a_config_map_takes_a_module() {
 }
 
 #[test]
-fn the_image_has_what_is_copied_from_it() {
+fn the_image_has_the_files_that_are_copied_from_it() {
     let dockerfile = text("kubernetes/Dockerfile");
     let version = format!("ARG VERSION={}", word(&manifest()["version"]));
     assert!(dockerfile.lines().any(|line| line == version), "{dockerfile}");
@@ -603,7 +606,7 @@ fn the_image_has_what_is_copied_from_it() {
     assert!(dockerfile.lines().any(|line| line.starts_with("USER 65532")), "{dockerfile}");
 }
 
-/// How many findings of one busy entity leave when they are spread evenly over some filters: 600 in a minute.
+/// Returns the number of emitted findings of one entity with 600 findings a minute, spread evenly over some filters.
 fn kept(config: &Config, filters: usize) -> usize {
     let mut filters: Vec<Filter> = (0..filters).map(|_| Filter::new(config, 0).unwrap()).collect();
     let count = filters.len();

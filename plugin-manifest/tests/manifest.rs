@@ -1,4 +1,4 @@
-//! The committed manifest against the code, the built files and its schema.
+//! Tests the committed manifest against the code, the built files and its schema.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use conformance::case::Need;
 use conformance::driver::Driver as _;
 use conformance::fluent_bit::FluentBit;
 use conformance::program::Program;
-use conformance::vector::{self, Vector, Way};
+use conformance::vector::{self, Mode, Vector};
 use kaudit_driver::{Client, Start};
 use kaudit_filter::config::OPTIONS;
 use kaudit_filter::stats::Reason;
@@ -38,14 +38,14 @@ fn option_names(artefact: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_committed_manifest_is_the_code_s() {
+fn the_committed_manifest_matches_the_code() {
     let stored = fs::read_to_string(here("manifest.json")).unwrap();
     let fresh = "cargo run -p plugin-manifest > plugin-manifest/manifest.json";
-    assert!(stored == text(&manifest().unwrap()), "manifest.json is stale; write it anew: {fresh}");
+    assert!(stored == text(&manifest().unwrap()), "manifest.json is stale; regenerate it: {fresh}");
 }
 
 #[test]
-fn every_option_and_reason_is_in_it() {
+fn the_manifest_has_every_option_and_reason() {
     let manifest = committed();
     let paths: Vec<&str> = manifest["options"]
         .as_array()
@@ -64,7 +64,7 @@ fn every_option_and_reason_is_in_it() {
 }
 
 #[test]
-fn it_meets_its_schema_and_so_does_a_release_s() {
+fn the_manifest_and_a_release_s_manifest_match_the_schema() {
     let schema = serde_json::from_str(&fs::read_to_string(here("manifest.schema.json")).unwrap()).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     let mistakes = |manifest: &Value| -> Vec<String> {
@@ -83,7 +83,7 @@ fn it_meets_its_schema_and_so_does_a_release_s() {
     assert_eq!(artefact(&release, "module")["files"][1]["path"], "aarch64/kaudit.so");
     assert_eq!(of_release(&[file("bin/other")]).unwrap_err(), "artefacts.toml has no `other`");
 
-    // What is wrong is seen.
+    // Mistakes are detected.
     for (pointer, value) in [
         ("/artefacts/0/interface/kind", json!("d")),
         ("/artefacts/0/agent/from", json!("two")),
@@ -116,7 +116,7 @@ fn defaults_are_of_the_types_that_are_named() {
 }
 
 #[test]
-fn capabilities_are_known_words_and_those_that_the_hosts_declare() {
+fn capabilities_are_known_and_equal_the_hosts_declarations() {
     let manifest = committed();
     let known: Vec<&String> = manifest["capabilities"].as_object().unwrap().keys().collect();
     let artefacts = manifest["artefacts"].as_array().unwrap();
@@ -136,19 +136,19 @@ fn capabilities_are_known_words_and_those_that_the_hosts_declare() {
     let [plugin, _] = FluentBit::all(nowhere, nowhere, nowhere);
     let hosts: [(&str, &[Need]); 3] = [
         ("plugin", plugin.capabilities()),
-        ("module", Vector::new(Way::Text, &built, nowhere).capabilities()),
+        ("module", Vector::new(Mode::Text, &built, nowhere).capabilities()),
         ("program", Program::new(nowhere, nowhere).capabilities()),
     ];
     for (name, declared) in hosts {
         let artefact = artefact(&manifest, name);
         assert_eq!(claims(artefact, "summaries"), declared.contains(&Need::Own), "{name}");
-        // Vector's module gives the items of envelopes, and its sink puts the envelope around them.
+        // Vector's module emits the items of envelopes, and its sink builds the envelope.
         let bulk = declared.contains(&Need::Bulk) || name == "module";
         assert_eq!(claims(artefact, "bulk"), bulk, "{name}");
     }
 }
 
-/// The built files, the usual way, by the names that they have in the build.
+/// Returns the built files, by their names in the build.
 fn built() -> (PathBuf, vector::Built) {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
@@ -159,7 +159,7 @@ fn built() -> (PathBuf, vector::Built) {
 }
 
 #[test]
-fn the_built_files_have_the_interfaces_and_options_that_it_names() {
+fn the_built_files_have_the_declared_interfaces_and_options() {
     let manifest = committed();
     let (debug, module) = built();
 
@@ -173,7 +173,7 @@ fn the_built_files_have_the_interfaces_and_options_that_it_names() {
 
     let described = artefact(&manifest, "module");
     assert_eq!(exports(&module.module), words(&described["interface"]["exports"]));
-    let mut lua = Vector::new(Way::Text, &module, Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let mut lua = Vector::new(Mode::Text, &module, Path::new(env!("CARGO_TARGET_TMPDIR")));
     let refused = lua.ask(&json!({"colour": "red"}), Vec::new()).unwrap_err().to_string();
     assert_eq!(listed(&refused, "colour: unknown option; known: "), option_names(described), "{refused}");
     let script = fs::read_to_string(here("../hosts/vector/src/kaudit.lua")).unwrap();
@@ -188,9 +188,10 @@ fn the_built_files_have_the_interfaces_and_options_that_it_names() {
 }
 
 #[test]
-fn the_guest_s_interface_is_that_of_its_source() {
-    // Building a guest takes a toolchain of its own; what crosses the border is in one file.
-    let source = fs::read_to_string(here("../hosts/wasm/src/abi.rs")).unwrap();
+fn the_guest_s_interface_matches_its_source() {
+    // Building a guest requires another toolchain; its interface is in two files.
+    let read = |file: &str| fs::read_to_string(here("../hosts/wasm/src").join(file)).unwrap();
+    let source = read("abi.rs") + &read("abi/exports.rs");
     let name = |line: &str| {
         let (_, rest) = line.split_once("fn ").or_else(|| line.split_once("static "))?;
         Some(rest.split(['(', ':']).next()?.to_owned())
@@ -217,7 +218,7 @@ fn the_guest_s_interface_is_that_of_its_source() {
     }
 }
 
-/// The symbols that a shared object gives.
+/// Returns the symbols that a shared object exports.
 fn exports(library: &Path) -> Vec<String> {
     let bytes = fs::read(library).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
@@ -225,7 +226,7 @@ fn exports(library: &Path) -> Vec<String> {
     given.map(|symbol| symbol.name().unwrap().to_owned()).collect()
 }
 
-/// The names after some words, to the end of their line.
+/// Returns the names after a prefix, to the end of their line.
 fn listed<'a>(text: &'a str, words: &str) -> Vec<&'a str> {
     let line = text.lines().find_map(|line| Some(line.split_once(words)?.1));
     line.unwrap_or_default().split(", ").collect()

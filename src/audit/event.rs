@@ -1,5 +1,8 @@
 //! The fields of one audit event.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 mod body;
 mod buffers;
 mod cloud_logging;
@@ -32,6 +35,22 @@ pub enum CallerIp {
     Last,
     /// The last that is in none of these networks; the first if all are.
     LastOutside(Vec<Network>),
+}
+
+impl CallerIp {
+    /// The name of every value without networks in a configuration.
+    pub const NAMES: &[&str] = &["first", "last"];
+    /// Further names that are accepted.
+    pub const ALIASES: &[&str] = &[];
+
+    /// Returns the value with this name.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "first" => Some(Self::First),
+            "last" => Some(Self::Last),
+            _ => None,
+        }
+    }
 }
 
 /// Options for computing fields.

@@ -1,5 +1,8 @@
 //! The fields of an audit event that policies match on, in kAudit's terms and ours.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+
 use core::fmt;
 
 /// The value of a field of one event.

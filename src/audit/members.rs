@@ -1,5 +1,7 @@
 //! The top-level members of an audit event, and the forms in which events arrive.
 
+use alloc::string::String;
+
 #[cfg(test)]
 use crate::record::SyntaxError;
 use crate::record::{Record, Str, Value};

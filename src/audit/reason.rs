@@ -2,6 +2,8 @@
 //!
 //! Its form is `RBAC: allowed by RoleBinding "B/ns" of Role "R" to User "u"`. Names are quoted as Go's `%q` does.
 
+use alloc::string::String;
+
 /// The binding and the role through which a request was allowed. The names are still quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grant<'t> {

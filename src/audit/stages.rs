@@ -4,6 +4,8 @@
 //! long-running request, such as an exec, has `ResponseStarted` when it begins and `ResponseComplete` when it ends, hours
 //! later. All others have `ResponseComplete` or `Panic`.
 
+use alloc::vec::Vec;
+
 use siphasher::sip::SipHasher13;
 
 use core::hash::Hasher as _;
@@ -49,6 +51,18 @@ pub enum StageOption {
     First,
     /// The events of one stage.
     Only(Stage),
+}
+
+impl StageOption {
+    /// The name of every value in a configuration.
+    pub const NAMES: &[&str] = &["first", "RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"];
+    /// Further names that are accepted.
+    pub const ALIASES: &[&str] = &[];
+
+    /// Returns the value with this name.
+    pub fn of(name: &str) -> Option<Self> {
+        if name == "first" { Some(Self::First) } else { Stage::of(name).map(Self::Only) }
+    }
 }
 
 /// Whether an event is evaluated.

@@ -1,5 +1,7 @@
 //! Request URIs: their paths and queries.
 
+use alloc::string::String;
+
 /// Prefixes of the paths of the API, discovery and health, after which a `/` or the end has to follow.
 const USUAL: &[&str] = &[
     "/api",

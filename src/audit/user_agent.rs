@@ -4,6 +4,8 @@
 //! the caller supplied. Programs built with client-go add `(linux/amd64)`, which is a product named `linux`, and
 //! `kubernetes/<hash>`, which is left out. kAudit cut the last character of the former (`amd6`); the filter does not.
 
+use alloc::string::String;
+
 /// The name of the product that every client-go program has.
 const LIBRARY: &str = "kubernetes";
 

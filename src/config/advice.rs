@@ -6,12 +6,14 @@
 //! the two are equal or the first matches every text. Inclusion of regular languages is not computed, as its answer
 //! could not be explained to the user.
 
+use alloc::string::String;
+
+use super::patterns;
 use super::problems::{Problems, SourceSpan, quote};
-use super::read::ConfigReader;
 use super::section::Section;
+use super::types::{DataFilter, Guard, Integration, Report};
 use super::values::{DAY, MILLISECOND, SECOND};
 use super::variables;
-use super::{DataFilter, Guard, Integration, Report};
 use crate::error::Code;
 use crate::finding::Kind;
 
@@ -52,7 +54,7 @@ pub(super) fn secret(problems: &mut Problems, path: &str, key: &str, at: SourceS
     // A placeholder is not yet a secret.
     let placeholder = text.trim().is_empty() || text.contains(['<', '{', '$']);
     if SECRET_KEYS.contains(&key) && !placeholder {
-        let message = format!("{} is a secret and stands here in plain text", quote(key));
+        let message = format!("{} is a secret in plain text", quote(key));
         problems.add(
             Code::PlainSecret,
             at,
@@ -73,8 +75,7 @@ pub(super) struct LocatedIntegration<'i> {
 /// Reports shadowed integrations, and those that create unbounded fields.
 ///
 /// `fields`: a finding's keys become fields of the store.
-pub(super) fn integrations(reader: &mut ConfigReader, located: &[LocatedIntegration<'_>], fields: bool) {
-    let problems = &mut reader.problems;
+pub(super) fn integrations(problems: &mut Problems, located: &[LocatedIntegration<'_>], fields: bool) {
     let is_running =
         |located: &&LocatedIntegration<'_>| located.integration.applies && !located.integration.stopped;
     for (index, LocatedIntegration { at, path, integration }) in
@@ -83,7 +84,7 @@ pub(super) fn integrations(reader: &mut ConfigReader, located: &[LocatedIntegrat
         let mut before = located.iter().take(index).filter(is_running);
         if let Some(first) = before.find(|first| accepts_all_of(first.integration, integration)) {
             let message = format!(
-                "{} is never asked: {}, on line {}, accepts all that it does",
+                "{} matches no finding: {}, on line {}, matches all of them first",
                 quote(&integration.name),
                 quote(&first.integration.name),
                 first.integration.line
@@ -98,22 +99,22 @@ pub(super) fn integrations(reader: &mut ConfigReader, located: &[LocatedIntegrat
             && integration.rate_limit.is_none();
         if unbounded && fields {
             let message = format!(
-                "every finding of {} leaves as an object with keys (`ua_…`) that clients choose",
-                integration.kind.word()
+                "every finding of {} is sent as an object with keys (`ua_…`) that clients choose",
+                integration.kind.name()
             );
-            problems.add(Code::DynamicFields, *at, path, message, "a store indexes some thousand fields: filter or limit them, or say `coralogix: {text: string}`");
+            problems.add(Code::DynamicFields, *at, path, message, "a store indexes some thousand fields: filter or limit them, or set `coralogix: {text: string}`");
         }
     }
 }
 
-/// Whether `first` accepts every finding that `second` accepts.
+/// Returns whether `first` accepts every finding that `second` accepts.
 fn accepts_all_of(first: &Integration, second: &Integration) -> bool {
     fn list_accepts<T: PartialEq>(first: &[T], second: &[T]) -> bool {
         first.is_empty() || !second.is_empty() && second.iter().all(|value| first.contains(value))
     }
     let (one, other) = (&first.filter, &second.filter);
     let accepts = |one: &Option<String>, other: &Option<String>| {
-        one.is_none() || one == other || one.as_deref().is_some_and(super::patterns::occurs_in_every_text)
+        one.is_none() || one == other || one.as_deref().is_some_and(patterns::occurs_in_every_text)
     };
     let refuses = |one: &Option<String>, other: &Option<String>| one.is_none() || one == other;
     first.kind == second.kind

@@ -5,14 +5,17 @@
 //! are examined instead of the text, so that white space that `(?x)` ignores, and `[ ]`, `\x20` or `\"`, which are
 //! intended, are not reported.
 
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::ops::Range;
-use std::collections::BTreeMap;
 
 use regex_syntax::ast::{self, AssertionKind, Ast, ClassSetItem, Literal, LiteralKind};
 use saphyr_parser::ScalarStyle;
 
-use super::patterns::{PatternProblem, Purpose};
+use super::pattern_problem::{PatternProblem, Purpose};
 use crate::error::Code;
 
 /// Characters of a repaired pattern that a help line repeats.
@@ -119,7 +122,7 @@ pub(super) fn check(pattern: &str, ast: &Ast, purpose: Purpose, style: ScalarSty
     let message = format!("the pattern contains {}", names(controls));
     add(Code::PatternControl, controls, message, instead_of_control(controls, style));
     let message = format!("the pattern contains {}, which cannot be seen", names(invisible));
-    add(Code::PatternInvisible, invisible, message, "remove it, or type a blank in its place");
+    add(Code::PatternInvisible, invisible, message, "remove it, or replace it by a blank");
     let of_whole = blanks.first().is_some_and(|blank| at(blank) == 0)
         || blanks.last().is_some_and(|blank| end(blank) == pattern.len());
     let part = if of_whole { "the pattern" } else { "an alternative of the pattern" };
@@ -224,7 +227,7 @@ fn span(literals: &[Literal], start: usize) -> Range<usize> {
     span
 }
 
-/// Whether a repaired pattern is valid and short enough for a help line.
+/// Returns whether a repaired pattern is valid and short enough for a help line.
 fn is_short(text: &str) -> bool {
     let short = !text.is_empty() && text.chars().nth(MAX_REPAIRED).is_none() && !text.contains('`');
     short && ast::parse::Parser::new().parse(text).is_ok()
@@ -401,7 +404,7 @@ impl AlternativeEnds {
         }
     }
 
-    /// Whether this is white space, a character without a glyph, or an anchor.
+    /// Returns whether this is white space, a character without a glyph, or an anchor.
     fn is_white(ast: &Ast) -> bool {
         match ast {
             Ast::Literal(literal) => {

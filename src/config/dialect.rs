@@ -3,6 +3,9 @@
 //! A configuration is a key of a `ConfigMap`, the bare list of that key, or the filter's own document. Only the keys
 //! that distinguish the dialects are examined here.
 
+use alloc::vec::Vec;
+
+use super::files::FileLoader;
 use super::problems::{Problems, SourceSpan, quote};
 use super::section::describe_node;
 use super::yaml::{self, Node, Origin, YamlDocument, YamlMember, YamlValue};
@@ -40,7 +43,7 @@ pub(super) fn locate(problems: &mut Problems, file: usize, text: &str) -> Option
     first
 }
 
-/// Whether a text was probably written for the filter, even if it is not valid.
+/// Returns whether a text was probably written for the filter, even if it is not valid.
 pub(super) fn looks_like_configuration(text: &str) -> bool {
     let mut ignored = Problems::default();
     let file = ignored.file("");
@@ -73,7 +76,7 @@ pub(super) fn sources(problems: &mut Problems, file: usize, text: &str) -> Vec<C
     }
     if sources.is_empty() && problems.errors() == errors {
         let message = format!("no ConfigMap here has the key `{LIST_KEY}` or `{OWN_KEY}`");
-        problems.add(Code::NoConfigMap, begin, "", message, format!("looked for `data.{LIST_KEY}`"));
+        problems.add(Code::NoConfigMap, begin, "", message, format!("expected `data.{LIST_KEY}`"));
     }
     sources
 }
@@ -98,7 +101,7 @@ fn collect_from_document(problems: &mut Problems, document: YamlDocument, source
                 Code::NotAConfiguration,
                 root.at,
                 "",
-                format!("{} is no configuration", describe_node(&root)),
+                format!("{} is not a configuration", describe_node(&root)),
                 help,
             );
         }
@@ -122,7 +125,7 @@ fn list_items(manifest: &Node) -> &[Node] {
     }
 }
 
-/// Whether a manifest is, or contains, a `ConfigMap` of kAudit or the filter.
+/// Returns whether a manifest is, or contains, a `ConfigMap` of kAudit or the filter.
 ///
 /// All other manifests of a chart are ignored.
 fn contains_our_config_map(manifest: &Node) -> bool {
@@ -167,7 +170,7 @@ pub(crate) fn parse_data_value(problems: &mut Problems, member: &YamlMember) -> 
         YamlValue::Invalid => return None,
         _ => {
             let message = format!("expected a text, found {}", describe_node(&member.node));
-            let help = format!("write `{}: |` and indent what is below it", member.key);
+            let help = format!("write `{}: |` and indent the lines below it", member.key);
             problems.add(Code::DataNotText, member.node.at, &path, message, help);
             return None;
         }
@@ -204,7 +207,7 @@ pub(super) fn load_list(
     problems: &mut Problems,
     (name, at): (&str, SourceSpan),
     siblings: Option<&Node>,
-    files: &dyn super::FileLoader,
+    files: &dyn FileLoader,
 ) -> Option<Node> {
     if let Some(member) = siblings.and_then(|data| data.get(name)) {
         return parse_data_value(problems, member);

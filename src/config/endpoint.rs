@@ -3,9 +3,11 @@
 //! Old forms are recognised as well. A URI may contain a secret, so a message repeats no part of it except a host of
 //! Coralogix's.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::string::String;
 
-use super::{Shape, variables};
+use super::types::Shape;
+use super::variables;
 
 /// The domain of every region ends with one of these.
 const DOMAINS: &[&str] =

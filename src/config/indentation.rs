@@ -4,9 +4,13 @@
 //! Decision: the result is offered only if the reader then finds no structural error; an ambiguous text gets the
 //! ordinary errors.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::iter::once;
 
 use super::dialect::{LIST_KEY, OWN_KEY};
+use super::option_type::OptionType;
 use super::options;
 use crate::error::{Code, Diagnostic, Level};
 
@@ -63,7 +67,7 @@ pub(super) fn restore(text: &str) -> Option<RestoredIndentation> {
     first_lost.map(|first_lost| RestoredIndentation { text: out, ..first_lost })
 }
 
-/// Whether lost indentation may have caused one of the errors.
+/// Returns whether lost indentation may have caused one of the errors.
 pub(super) fn has_structural_error(diagnostics: &[Diagnostic]) -> bool {
     let error = |found: &Diagnostic| found.level() == Level::Error && STRUCTURAL.contains(&found.code());
     diagnostics.iter().any(error)
@@ -134,7 +138,7 @@ impl SectionContext {
                 } else if options::options_of(&items).next().is_some() {
                     Some(Self::Items(items))
                 } else {
-                    let listed = options::find(table, key).is_some_and(|option| option.kind.contains("list"));
+                    let listed = options::type_of(table, key).is_some_and(OptionType::has_scalar_items);
                     listed.then_some(Self::Scalars)
                 }
             }

@@ -3,9 +3,15 @@
 //! They are converted to the filter's own document and read like any other, so that they have the same meaning and the
 //! same errors. The document has one integration of each type: an option applies to every type that has it.
 
-use super::Shape;
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::option_type::OptionType;
+use super::options;
 use super::problems::quote;
 use super::read::{ReadResult, read_inline_document};
+use super::types::Shape;
 use crate::error::{Code, Diagnostic, Level};
 use crate::finding::Kind;
 
@@ -96,9 +102,10 @@ fn document(options: &[(&str, &str)]) -> String {
         let at =
             |name: &str| INLINE_OPTIONS.iter().find(|(option, _)| *option == name).map_or("", |(_, at)| at);
         let members = options.iter().filter_map(|&(name, text)| {
-            let key = at(name).strip_prefix(prefix)?;
-            let value = value(key, text);
-            has_key(key, kind).then(|| match key.split_once('.') {
+            let path = at(name);
+            let key = path.strip_prefix(prefix)?;
+            let value = value(path, text);
+            kind.is_none_or(|kind| has_option(path, kind)).then(|| match key.split_once('.') {
                 Some((key, inner)) => format!("{key}: {{{inner}: {value}}}"),
                 None => format!("{key}: {value}"),
             })
@@ -109,7 +116,7 @@ fn document(options: &[(&str, &str)]) -> String {
     let bulk = options.contains(&("shape", "bulk"));
     let shape = if bulk { Shape::Bulk } else { Shape::Singles }.name();
     let integrations = Kind::ALL.iter().map(|kind| {
-        let name = kind.word();
+        let name = kind.name();
         let target = section("integrations[].target.", None);
         let filter = section("integrations[].data-filter.", Some(*kind));
         format!(
@@ -131,18 +138,14 @@ fn document(options: &[(&str, &str)]) -> String {
 /// The agent sends the entries, so the address is not used.
 const URI: &str = "https://ingress.eu1.coralogix.com/logs/v1";
 
-/// Whether an integration of this type has the key.
-fn has_key(key: &str, kind: Option<Kind>) -> bool {
-    match key {
-        "etype" | "category" | "confidence" => kind == Some(Kind::Detection),
-        "rules-match" | "rules-no-match" => kind == Some(Kind::Selection),
-        _ => true,
-    }
+/// Whether an integration of this type has the option.
+fn has_option(path: &str, kind: Kind) -> bool {
+    options::of_path(path).is_some_and(|option| option.only.is_empty() || option.only.contains(&kind.name()))
 }
 
-fn value(key: &str, text: &str) -> String {
-    match key {
-        "etype" | "category" | "confidence" => {
+fn value(path: &str, text: &str) -> String {
+    match options::of_path(path).map(|option| option.value) {
+        Some(OptionType::EnumList(_)) => {
             let values: Vec<String> = text.split(',').map(|value| scalar(value.trim())).collect();
             format!("[{}]", values.join(", "))
         }

@@ -1,23 +1,24 @@
 //! Reads kAudit's list of integrations and selects those the filter replaces.
 
-use std::collections::HashMap;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::advice::{self, LocatedIntegration};
-use super::patterns::Purpose;
+use super::option_type::OptionType;
+use super::pattern_problem::Purpose;
 use super::problems::{Problems, SourceSpan, quote};
-use super::read::ConfigReader;
+use super::reader::ConfigReader;
 use super::section::{Section, items, nearest};
-use super::target::{self, LimitWithoutPeriod, ShapeMismatch, Target};
-use super::values::{format_duration, one_of};
+use super::target::{self, IntegrationDefaults, LimitWithoutPeriod, ShapeMismatch, Target};
+use super::types::{DataFilter, Integration, Report, Shape};
+use super::values::format_duration;
 use super::yaml::{Node, YamlValue};
-use super::{DataFilter, Integration, RateLimits, Report, Shape};
 use crate::error::Code;
 use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// The path of the list, in the option table and in messages of every dialect.
 const PATH: &str = "integrations";
-/// The limit of kAudit itself, in characters.
-const MAX_NAME: usize = 15;
 
 /// Section `use`.
 pub(super) enum UsedIntegrations {
@@ -27,17 +28,6 @@ pub(super) enum UsedIntegrations {
     All,
     /// A list of names, each with its position.
     Names(Vec<(String, SourceSpan)>),
-}
-
-/// The settings of other sections that the list needs.
-pub(super) struct IntegrationDefaults<'d> {
-    pub(super) limits: &'d RateLimits,
-    /// `rate-limit.period` is given.
-    pub(super) period_stated: bool,
-    /// A finding's keys become fields of the store.
-    pub(super) fields: bool,
-    /// `coralogix.shape`.
-    pub(super) shape: Shape,
 }
 
 /// An integration whose target is not yet chosen.
@@ -62,7 +52,7 @@ pub(super) fn read(
 ) -> Vec<Integration> {
     let errors = reader.problems.errors();
     let reference_values = target::reference_values(scopes);
-    let items = items(&mut reader.problems, list, PATH, "a list of integrations");
+    let items = items(&mut reader.problems, list, PATH, OptionType::Integrations);
     let drafts = items.iter().enumerate();
     let drafts = drafts.filter_map(|(index, item)| draft(reader, index, item, &reference_values, defaults));
     let drafts: Vec<IntegrationDraft> = drafts.collect();
@@ -85,7 +75,7 @@ pub(super) fn read(
         report_if_nothing_applies(problems, list, &integrations);
         let located = item_at.into_iter().zip(&integrations);
         let located = located.map(|((at, path), integration)| LocatedIntegration { at, path, integration });
-        advice::integrations(reader, &located.collect::<Vec<_>>(), defaults.fields);
+        advice::integrations(problems, &located.collect::<Vec<_>>(), defaults.fields);
     }
     integrations
 }
@@ -94,7 +84,7 @@ fn draft(
     reader: &mut ConfigReader,
     index: usize,
     item: &Node,
-    reference_values: &HashMap<&str, &Node>,
+    reference_values: &BTreeMap<&str, &Node>,
     defaults: &IntegrationDefaults<'_>,
 ) -> Option<IntegrationDraft> {
     // An item that contains only the values of references is not an integration.
@@ -106,17 +96,12 @@ fn draft(
     let path = format!("{PATH}[{index}]");
     let section = Section::from_node(&mut reader.problems, item, "integrations[]", path)?;
     section.check(&mut reader.problems, None);
-    for key in ["type", "target"] {
-        if section.get(key).is_none() {
-            section.report_missing(&mut reader.problems, key);
-        }
-    }
     let kind = section.value(&mut reader.problems, "type", Kind::of);
-    let name = section.value(&mut reader.problems, "name", name);
+    let name = section.text(&mut reader.problems, "name");
     let targets = target::read(&mut reader.problems, &section, reference_values, defaults);
     let filter = filter(reader, &section, kind);
     let kind = kind?;
-    let name = name.unwrap_or_else(|| format!("{}-{}", kind.word(), index.saturating_add(1)));
+    let name = name.unwrap_or_else(|| format!("{}-{}", kind.name(), index.saturating_add(1)));
     let integration = Integration {
         name,
         kind,
@@ -130,33 +115,28 @@ fn draft(
     Some(IntegrationDraft { path: section.path, item_at: item.at, integration, at, targets })
 }
 
-fn name(text: &str) -> Option<String> {
-    let name = text.trim();
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ');
-    let fits = !name.is_empty() && name.chars().nth(MAX_NAME).is_none() && name.chars().all(allowed);
-    fits.then(|| name.to_owned())
-}
-
 fn filter(reader: &mut ConfigReader, integration: &Section<'_>, kind: Option<Kind>) -> DataFilter {
     let problems = &mut reader.problems;
     let section = integration.section(problems, "data-filter");
-    section.check(problems, kind.map(Kind::word));
-    let mut filter = DataFilter {
+    section.check(problems, kind.map(Kind::name));
+    let filter = DataFilter {
         etype: section.values(problems, "etype", Etype::of),
         category: section.values(problems, "category", Category::of),
         confidence: section.values(problems, "confidence", Confidence::of),
+        report: section.value(problems, "report", Report::of).unwrap_or_default(),
         ..DataFilter::default()
     };
-    section.set(problems, "report", &mut filter.report, one_of(REPORT));
-    filter.entity_match = reader.pattern(&section, "entity-match", Purpose::Accept);
-    filter.entity_no_match = reader.pattern(&section, "entity-no-match", Purpose::Reject);
-    filter.rules_match = reader.pattern(&section, "rules-match", Purpose::Accept);
-    filter.rules_no_match = reader.pattern(&section, "rules-no-match", Purpose::Reject);
-    filter
+    DataFilter {
+        entity_match: reader.pattern(&section, "entity-match", Purpose::Accept),
+        entity_no_match: reader.pattern(&section, "entity-no-match", Purpose::Reject),
+        rules_match: reader.pattern(&section, "rules-match", Purpose::Accept),
+        rules_no_match: reader.pattern(&section, "rules-no-match", Purpose::Reject),
+        ..filter
+    }
 }
 
 fn report_equal_names(problems: &mut Problems, drafts: &[IntegrationDraft]) {
-    let mut seen = HashMap::new();
+    let mut seen = BTreeMap::new();
     for IntegrationDraft { path, integration, at, .. } in drafts {
         let path = &format!("{path}.name");
         if let Some(first) = seen.insert(integration.name.as_str(), integration.line) {
@@ -182,7 +162,7 @@ fn report_unknown_names(
     for (name, at) in names.iter().filter(|_| valid) {
         if !drafts.iter().any(|draft| draft.integration.name == *name) {
             let known: Vec<_> = drafts.iter().map(|draft| quote(&draft.integration.name)).collect();
-            let message = format!("no integration is called {}", quote(name));
+            let message = format!("no integration has the name {}", quote(name));
             // `detections-2` is not a misspelt `detections-1`.
             let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
             let names = drafts.iter().map(|draft| draft.integration.name.as_str());
@@ -224,7 +204,7 @@ fn choose_target(problems: &mut Problems, draft: IntegrationDraft, used: &UsedIn
             at,
             &path,
             message,
-            "say so in section `rate-limit`: `{period: 1s}`",
+            "state it in the section `rate-limit`: `{period: 1s}`",
         );
     }
     if let (Some(ShapeMismatch { at, path, shape }), true) = (target.shape_mismatch, integration.applies) {
@@ -254,5 +234,3 @@ fn report_if_nothing_applies(problems: &mut Problems, list: &Node, integrations:
         problems.add(Code::AllStopped, list.at, PATH, message, "remove `stopped: true` from one of them");
     }
 }
-
-const REPORT: &[(&str, Report)] = &[("details", Report::Details), ("count", Report::Count)];

@@ -1,277 +1,371 @@
-//! The table of options, shared by the reader, the reference and the schema.
+//! The option table: every key of a configuration, once.
 //!
-//! A key that is not in the table is an unknown key, and the error for an invalid value quotes the table. The
-//! documentation therefore cannot differ from the reader.
+//! The reader looks up each key here and parses its value by the type in the table; a key that is not in the table is an
+//! unknown key. Messages, reference, JSON Schema and manifest are made of the same entries.
 
-use super::look_in::LOOK_IN_TEXT;
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use core::fmt;
+
+use super::look_in::LOOK_IN;
+use super::option_type::EnumNames;
+use super::option_type::OptionType::{self, Boolean, Map, MapList, Pattern, Text};
+use super::types::{By, KeyStyle, OnStale, Report, Severity, Shape, TextForm, Unrecognised};
+use super::values::{DAY, MILLISECOND, SECOND};
+use crate::audit::{CallerIp, StageOption};
+use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct OptionDoc {
+pub struct OptionSpec {
     /// The path of the key: `guard.max-age`.
     /// `[]` is an item of a list, `*` any end of a name.
     pub path: &'static str,
-    /// The type and the allowed values, in the form that follows "expected".
-    pub kind: &'static str,
-    /// The default as it would be written; empty if there is none.
-    pub default: &'static str,
+    /// The type, with the limits of the value.
+    pub value: OptionType,
+    /// Whether the map that contains the key has to have it.
+    pub required: bool,
+    /// The default, if there is a fixed one.
+    pub default: Option<DefaultValue>,
     /// The types of integration or target that have the key; empty: all.
     pub only: &'static [&'static str],
-    /// The effect of the key.
+    /// The effect of the key, in sentences.
     pub help: &'static str,
 }
 
-const fn option(
-    path: &'static str,
-    kind: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> OptionDoc {
-    OptionDoc { path, kind, default, only: &[], help }
+/// The default of an option. Its text is the value as it is written in a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// A scalar.
+    Scalar(&'static str),
+    /// A list of scalars.
+    List(&'static [&'static str]),
 }
 
-impl OptionDoc {
+impl fmt::Display for DefaultValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Scalar(text) => f.write_str(text),
+            Self::List(items) => {
+                // What is not a plain name needs quotes in YAML.
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+                let quote = |item: &&str| {
+                    if item.chars().all(is_plain) { (*item).to_owned() } else { format!("'{item}'") }
+                };
+                write!(f, "[{}]", items.iter().map(quote).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+const fn option(path: &'static str, value: OptionType, help: &'static str) -> OptionSpec {
+    OptionSpec { path, value, required: false, default: None, only: &[], help }
+}
+
+impl OptionSpec {
+    const fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(DefaultValue::Scalar(default)), ..self }
+    }
+
+    const fn default_list(self, default: &'static [&'static str]) -> Self {
+        Self { default: Some(DefaultValue::List(default)), ..self }
+    }
+
     const fn only(self, only: &'static [&'static str]) -> Self {
         Self { only, ..self }
     }
 
+    /// Returns the help, which also states whether the key is required.
+    pub fn full_help(&self) -> String {
+        match self.help.strip_suffix('.') {
+            Some(help) if self.required => format!("{help}; required."),
+            _ => self.help.to_owned(),
+        }
+    }
+
     /// Splits the path into the path of the map and the key.
-    pub(super) fn split(&self) -> (&'static str, &'static str) {
+    pub fn split(&self) -> (&'static str, &'static str) {
         self.path.rsplit_once('.').unwrap_or(("", self.path))
     }
 }
 
-const MAP: &str = "a map";
-const LIST_OF_MAPS: &str = "a list of maps";
-const TEXT: &str = "a text";
-const BOOLEAN: &str = "true or false";
-const PATTERN: &str = "a regular expression";
-const TEMPLATE: &str = "a template of at most 256 characters, such as `{cluster|kaudit}`";
-const ETYPES: &str = "principal, resource or cluster, or a list of them";
-const CATEGORIES: &str = "incident or anomaly, or a list of them";
-const CONFIDENCES: &str = "high, medium or low (0, 1 or 2), or a list of them";
-const COUNT: &str = "a whole number from 1 to 100000";
-const BY: &str = "none, entity, rule or cluster";
-const PERIOD: &str = "a duration from 1ms to 1d, such as 500ms, 1s, 2m or 1h";
+/// Returns the type of an option with one value of an enumeration.
+macro_rules! one_of {
+    ($type:ident) => {
+        OptionType::Enum(names_of!($type))
+    };
+}
+/// Returns the type of an option with one value of an enumeration, or a list of them.
+macro_rules! list_of {
+    ($type:ident) => {
+        OptionType::EnumList(names_of!($type))
+    };
+}
+/// Returns the names of an enumeration.
+macro_rules! names_of {
+    ($type:ident) => {
+        EnumNames { names: $type::NAMES, aliases: $type::ALIASES, any_case: false }
+    };
+}
 
-const DETECTIONS: &[&str] = &["detections"];
-const SELECTIONS: &[&str] = &["selections"];
+const fn whole_number(min: u64, max: u64) -> OptionType {
+    OptionType::Integer { noun: "a whole number", min, max }
+}
+
+const fn age(examples: &'static str) -> OptionType {
+    // Ten years mean "never".
+    OptionType::Duration { min: SECOND, max: 3650 * DAY, examples }
+}
+
+const fn template(may_be_empty: bool) -> OptionType {
+    OptionType::Template { max_chars: 256, may_be_empty }
+}
+
+/// The maximum of limits and bursts.
+///
+/// With the maximum of [`PERIOD`] the duration of a whole burst is below 2^63 nanoseconds.
+const MAX_COUNT: u64 = 100_000;
+const COUNT: OptionType = whole_number(1, MAX_COUNT);
+const PERIOD: OptionType =
+    OptionType::Duration { min: MILLISECOND, max: DAY, examples: "500ms, 1s, 2m or 1h" };
+const STAGES: OptionType = OptionType::Enum(names_of!(StageOption));
+const CALLER_IP: OptionType = OptionType::Enum(names_of!(CallerIp));
+/// In any case, unlike the others.
+const SEVERITY: OptionType = OptionType::Enum(EnumNames { any_case: true, ..names_of!(Severity) });
+const TARGET_TYPE: OptionType = OptionType::Enum(EnumNames {
+    names: &["http-api", "slack", "syslog", "kafka", "azure", "aws-security-hub", "aws-s3"],
+    aliases: &[],
+    any_case: false,
+});
+
+/// The help of options that the reader validates and does not store.
+const UNUSED: &str = "Not used by the filter.";
+
+const DETECTIONS: &[&str] = &[Kind::Detection.name()];
+const SELECTIONS: &[&str] = &[Kind::Selection.name()];
 const AWS: &[&str] = &["aws-security-hub", "aws-s3"];
 
 /// Every key of the filter's own document and of kAudit's list.
 ///
 /// In the order of the reference.
-pub const OPTIONS: &[OptionDoc] = &[
-    option("coralogix", MAP, "", "How an entry is named and shaped."),
-    option("coralogix.application-name", TEMPLATE, "{cluster|kaudit}", "The entry's `applicationName`."),
-    option("coralogix.subsystem-name", TEMPLATE, "kaudit-{type}", "The entry's `subsystemName`."),
+pub const OPTIONS: &[OptionSpec] = &[
+    option("coralogix", Map, "The names and the shape of entries."),
+    option("coralogix.application-name", template(false), "The entry's `applicationName`.")
+        .default("{cluster|kaudit}"),
+    option("coralogix.subsystem-name", template(false), "The entry's `subsystemName`.")
+        .default("kaudit-{type}"),
     option(
         "coralogix.computer-name",
-        TEMPLATE,
-        "{cluster}",
-        "The entry's `computerName`; empty: it has none.",
-    ),
+        template(true),
+        "The entry's `computerName`; empty: no `computerName`.",
+    )
+    .default("{cluster}"),
     option(
         "coralogix.shape",
-        "singles or bulk",
-        "singles",
-        "Which of Coralogix's endpoints the output is made for.",
-    ),
+        one_of!(Shape),
+        "The Coralogix endpoint of the output: `/logs/v1/singles` or `/logs/v1/bulk`.",
+    )
+    .default("singles"),
     option(
         "coralogix.text",
-        "object or string",
-        "object",
-        "What an entry's `text` is; in `bulk` always a string.",
-    ),
-    option(
-        "coralogix.keys",
-        "original or snake",
-        "original",
-        "The spelling of the finding's keys in `text`.",
-    ),
-    option(
-        "severity",
-        LIST_OF_MAPS,
-        "",
-        "Rows that choose a severity; the first whose every clause holds wins.",
-    ),
-    option(
-        "severity[].type",
-        "detections, selections or activity, or a list of them",
-        "",
-        "The kind of finding.",
-    ),
-    option("severity[].etype", ETYPES, "", "A detection's `etype`."),
-    option("severity[].category", CATEGORIES, "", "A detection's `category`."),
-    option("severity[].confidence", CONFIDENCES, "", "A detection's `confidence`."),
-    option("severity[].entity", PATTERN, "", "A pattern searched in the entity."),
-    option("severity[].rule", PATTERN, "", "A pattern searched in the rule."),
-    option("severity[].non-authorized", BOOLEAN, "", "The finding's own flag."),
-    option(
-        "severity[].count",
-        BOOLEAN,
-        "",
-        "Whether a selection is a count rather than a finding of its own.",
-    ),
-    option(
-        "severity[].severity",
-        "debug, verbose, info, warn, error or critical, or a number from 1 to 6",
-        "",
-        "The severity of the entry; required.",
-    ),
-    option("guard", MAP, "", "What Coralogix would silently drop, the guard mends or refuses."),
-    option("guard.max-age", "a duration from 1s to 3650d, such as 24h", "24h", "Older findings are stale."),
-    option(
-        "guard.max-ahead",
-        "a duration from 1s to 3650d, such as 4h",
-        "4h",
-        "Findings further ahead are stale.",
-    ),
+        one_of!(TextForm),
+        "The JSON type of an entry's `text`; in `bulk` always a string.",
+    )
+    .default("object"),
+    option("coralogix.keys", one_of!(KeyStyle), "The spelling of the finding's keys in `text`.")
+        .default("original"),
+    option("severity", MapList, "Rows that determine the severity: the first row whose clauses all match."),
+    option("severity[].type", list_of!(Kind), "The kind of finding."),
+    option("severity[].etype", list_of!(Etype), "A detection's `etype`."),
+    option("severity[].category", list_of!(Category), "A detection's `category`."),
+    option("severity[].confidence", list_of!(Confidence), "A detection's `confidence`."),
+    option("severity[].entity", Pattern, "A pattern searched in the entity."),
+    option("severity[].rule", Pattern, "A pattern searched in the rule."),
+    option("severity[].non-authorized", Boolean, "The finding's own flag."),
+    option("severity[].count", Boolean, "Whether a selection is a count instead of a single finding."),
+    option("severity[].severity", SEVERITY, "The severity of the entry.").required(),
+    option("guard", Map, "Repairs or drops entries that Coralogix would silently drop."),
+    option("guard.max-age", age("24h"), "Older findings are stale.").default("24h"),
+    option("guard.max-ahead", age("4h"), "Findings with a time further in the future are stale.")
+        .default("4h"),
     option(
         "guard.max-entry-bytes",
-        "a whole number from 16384 to 1000000",
-        "30000",
-        "An entry's size as JSON; the longest texts of a larger one are truncated.",
-    ),
+        whole_number(16_384, 1_000_000),
+        "The maximum size of an entry as JSON; the longest texts of a larger one are truncated.",
+    )
+    .default("30000"),
     option(
         "guard.on-stale",
-        "clamp or drop",
-        "clamp",
-        "Whether a stale finding takes the time of its arrival.",
-    ),
-    option("rate-limit", MAP, "", "What a bare number in an integration means, and how limits are kept."),
-    option("rate-limit.period", PERIOD, "1s", "The period of a bare `rate-limit: 10`."),
-    option("rate-limit.by", BY, "none", "What shares one limit within an integration."),
-    option(
-        "rate-limit.burst",
-        COUNT,
-        "",
-        "How many pass at once after a quiet time; default: the limit itself.",
-    ),
+        one_of!(OnStale),
+        "Whether the time of a stale finding is replaced by its arrival time, or the finding is dropped.",
+    )
+    .default("clamp"),
+    option("rate-limit", Map, "Defaults of rate limits, and the settings of the limiter."),
+    option("rate-limit.period", PERIOD, "The period of a bare `rate-limit: 10`.").default("1s"),
+    option("rate-limit.by", one_of!(By), "The field whose values have separate limits in an integration.")
+        .default("none"),
+    option("rate-limit.burst", COUNT, "The maximum number of findings at once; default: the limit itself."),
     option(
         "rate-limit.max-keys",
-        "a whole number from 1 to 1000000",
-        "10000",
-        "How many limiter keys are remembered.",
-    ),
+        whole_number(1, 1_000_000),
+        "The maximum number of limiter keys; further ones share a limit.",
+    )
+    .default("10000"),
     option(
         "rate-limit.summary-every",
-        "a duration from 1s to 1d, such as 60s",
-        "60s",
-        "How often a summary of what was suppressed leaves.",
-    ),
-    option("unrecognised", "wrap, pass or drop", "wrap", "What becomes of a record that is not a finding."),
+        OptionType::Duration { min: SECOND, max: DAY, examples: "60s" },
+        "The interval of summaries of suppressed findings.",
+    )
+    .default("60s"),
+    option("unrecognised", one_of!(Unrecognised), "The treatment of records that are not findings.")
+        .default("wrap"),
     option(
         "look-in",
-        "a list of at most 64 keys or dotted paths of up to 3 keys, such as `[log, properties.log]`",
-        LOOK_IN_TEXT,
-        "Where findings are searched for in a record that is not one itself; `[]`: nowhere. A list replaces the default.",
-    ),
-    option("redact", LIST_OF_MAPS, "", "What is overwritten before anything leaves."),
-    option("redact[].field", "a field's name", "", "The field, in either spelling; required."),
+        OptionType::Paths { max_items: 64, max_keys: 3, max_key_bytes: 128 },
+        "The keys under which a record is searched for findings; `[]`: none. A list replaces the default.",
+    )
+    .default_list(LOOK_IN),
     option(
-        "redact[].pattern",
-        PATTERN,
-        "",
-        "What is overwritten, wherever it occurs in the field; required.",
+        "policy",
+        OptionType::Rules,
+        "The rules that select Kubernetes audit events, as kAudit's list `audit-policy`. \
+         With it, or with `policy-file` or `audit`, audit events are evaluated.",
     ),
-    option("redact[].replacement", TEXT, "***", "What stands in its place, literally."),
+    option(
+        "policy-file",
+        OptionType::FileName,
+        "The file that contains the rules: the list, or kAudit's ConfigMap `kaudit-policy-<cluster>`.",
+    ),
+    option("audit", Map, "The evaluation of audit events."),
+    option(
+        "audit.stages",
+        STAGES,
+        "The events that are evaluated: one of each request (`first`), or the events of one stage.",
+    )
+    .default("first"),
+    option(
+        "audit.caller-ip",
+        CALLER_IP,
+        "The address of `sourceIPs` that is `caller-ip`. Clients can invent every address but the last.",
+    )
+    .default("first"),
+    option(
+        "audit.trusted-proxies",
+        OptionType::Networks,
+        "`caller-ip` is the last address outside these networks. It replaces `audit.caller-ip`.",
+    ),
+    option("audit.cluster", Text, "The cluster of events that do not name theirs."),
+    option("redact", MapList, "Rules that overwrite values before entries are sent."),
+    option("redact[].field", OptionType::FieldName, "The field, in either spelling.").required(),
+    option("redact[].pattern", Pattern, "The pattern; each match in the field is overwritten.").required(),
+    option("redact[].replacement", Text, "The replacement, literally.").default("***"),
     option(
         "use",
-        "all, or a list of names of integrations",
-        "",
-        "The integrations that apply; default: those with an `http-api` target of Coralogix's.",
+        OptionType::IntegrationNames,
+        "The integrations that apply; default: all with an `http-api` target of Coralogix.",
     ),
-    option(
-        "integrations-file",
-        "a file's name, or a key of the same ConfigMap",
-        "",
-        "Where kAudit's list stands.",
-    ),
+    option("integrations-file", OptionType::FileName, "The file that contains kAudit's list."),
     option(
         "integrations",
-        "a list of integrations",
-        "",
-        "kAudit's list; the first that accepts a finding claims it.",
+        OptionType::Integrations,
+        "kAudit's list; a finding is sent by the first integration that matches it.",
     ),
-    option("integrations[].type", "detections, selections or activity", "", "What is sent; required."),
+    option("integrations[].type", one_of!(Kind), "The kind of findings that are sent.").required(),
     option(
         "integrations[].name",
-        "up to 15 letters, digits, `_`, `-` and spaces",
-        "",
-        "A short name, unique in the list; default: the type and the place, `detections-1`.",
+        OptionType::IntegrationName { max_chars: 15 },
+        "A short name, unique in the list; default: the type and the position, `detections-1`.",
     ),
-    option(
-        "integrations[].target",
-        "a map, or the older dialect's list",
-        "",
-        "Where kAudit sends; required.",
-    ),
-    option(
-        "integrations[].target.target-type",
-        "http-api, slack, syslog, kafka, azure, aws-security-hub or aws-s3",
-        "",
-        "The type of the destination; required.",
-    ),
-    option("integrations[].target.stopped", BOOLEAN, "false", "Whether nothing is sent."),
+    option("integrations[].target", OptionType::Target, "kAudit's destination.").required(),
+    option("integrations[].target.target-type", TARGET_TYPE, "The type of the destination.").required(),
+    option("integrations[].target.stopped", Boolean, "Whether the integration sends nothing.")
+        .default("false"),
     option(
         "integrations[].target.rate-limit",
-        "a whole number from 1 to 100000, or a map",
-        "",
-        "How many in `rate-limit.period`, or a map that says more; default: unlimited.",
+        OptionType::IntegerOrMap { min: 1, max: MAX_COUNT },
+        "The maximum number of findings per `rate-limit.period`, or a map with further settings; default: unlimited.",
     ),
-    option("integrations[].target.rate-limit.limit", COUNT, "", "How many in a period; required."),
-    option(
-        "integrations[].target.rate-limit.period",
-        PERIOD,
-        "",
-        "The period; default: `rate-limit.period`.",
-    ),
+    option("integrations[].target.rate-limit.limit", COUNT, "The maximum number of findings per period.")
+        .required(),
+    option("integrations[].target.rate-limit.period", PERIOD, "The period; default: `rate-limit.period`."),
     option(
         "integrations[].target.rate-limit.burst",
         COUNT,
-        "",
-        "How many at once; default: `rate-limit.burst`.",
+        "The maximum number of findings at once; default: `rate-limit.burst`.",
     ),
-    option("integrations[].target.rate-limit.by", BY, "", "What shares the limit; default: `rate-limit.by`."),
-    option("integrations[].target.http-api-uri", "an http or https URI", "", "The endpoint; required.")
+    option(
+        "integrations[].target.rate-limit.by",
+        one_of!(By),
+        "The field whose values have separate limits; default: `rate-limit.by`.",
+    ),
+    option("integrations[].target.http-api-uri", OptionType::Uri, "The endpoint.")
+        .required()
         .only(&["http-api"]),
-    option("integrations[].target.http-api-token-header", TEXT, "", "Not used by the filter.")
-        .only(&["http-api"]),
-    option("integrations[].target.http-api-token", TEXT, "", "Not used by the filter.").only(&["http-api"]),
-    option("integrations[].target.slack-uri", TEXT, "", "Not used by the filter.").only(&["slack"]),
-    option("integrations[].target.syslog-host", TEXT, "", "Not used by the filter.").only(&["syslog"]),
-    option("integrations[].target.syslog-port", "a port from 1 to 65535", "", "Not used by the filter.")
-        .only(&["syslog"]),
-    option("integrations[].target.syslog-tcp", BOOLEAN, "", "Not used by the filter.").only(&["syslog"]),
-    option("integrations[].target.kafka-broker", TEXT, "", "Not used by the filter.").only(&["kafka"]),
-    option("integrations[].target.kafka-topic", TEXT, "", "Not used by the filter.").only(&["kafka"]),
-    option("integrations[].target.workspace-id", TEXT, "", "Not used by the filter.").only(&["azure"]),
-    option("integrations[].target.shared-key", TEXT, "", "Not used by the filter.").only(&["azure"]),
-    option("integrations[].target.aws-*", TEXT, "", "Not used by the filter.").only(AWS),
-    option("integrations[].data-filter", MAP, "", "What the integration accepts; default: all of its type."),
-    option("integrations[].data-filter.etype", ETYPES, "", "A detection's `etype`.").only(DETECTIONS),
-    option("integrations[].data-filter.category", CATEGORIES, "", "A detection's `category`.")
+    option("integrations[].target.http-api-token-header", Text, UNUSED).only(&["http-api"]),
+    option("integrations[].target.http-api-token", Text, UNUSED).only(&["http-api"]),
+    option("integrations[].target.slack-uri", Text, UNUSED).only(&["slack"]),
+    option("integrations[].target.syslog-host", Text, UNUSED).only(&["syslog"]),
+    option(
+        "integrations[].target.syslog-port",
+        OptionType::Integer { noun: "a port", min: 1, max: 65_535 },
+        UNUSED,
+    )
+    .only(&["syslog"]),
+    option("integrations[].target.syslog-tcp", Boolean, UNUSED).only(&["syslog"]),
+    option("integrations[].target.kafka-broker", Text, UNUSED).only(&["kafka"]),
+    option("integrations[].target.kafka-topic", Text, UNUSED).only(&["kafka"]),
+    option("integrations[].target.workspace-id", Text, UNUSED).only(&["azure"]),
+    option("integrations[].target.shared-key", Text, UNUSED).only(&["azure"]),
+    option("integrations[].target.aws-*", Text, UNUSED).only(AWS),
+    option(
+        "integrations[].data-filter",
+        Map,
+        "Clauses that must all match; default: every finding of the type matches.",
+    ),
+    option("integrations[].data-filter.etype", list_of!(Etype), "A detection's `etype`.").only(DETECTIONS),
+    option("integrations[].data-filter.category", list_of!(Category), "A detection's `category`.")
         .only(DETECTIONS),
-    option("integrations[].data-filter.confidence", CONFIDENCES, "", "A detection's `confidence`.")
+    option("integrations[].data-filter.confidence", list_of!(Confidence), "A detection's `confidence`.")
         .only(DETECTIONS),
-    option("integrations[].data-filter.entity-match", PATTERN, "", "Found in the entity: accepted."),
-    option("integrations[].data-filter.entity-no-match", PATTERN, "", "Found in the entity: not accepted."),
-    option("integrations[].data-filter.rules-match", PATTERN, "", "Found in the rule: accepted.")
-        .only(SELECTIONS),
-    option("integrations[].data-filter.rules-no-match", PATTERN, "", "Found in the rule: not accepted.")
-        .only(SELECTIONS),
+    option(
+        "integrations[].data-filter.entity-match",
+        Pattern,
+        "Rejects findings unless the pattern occurs in the entity.",
+    ),
+    option(
+        "integrations[].data-filter.entity-no-match",
+        Pattern,
+        "Rejects findings if the pattern occurs in the entity.",
+    ),
+    option(
+        "integrations[].data-filter.rules-match",
+        Pattern,
+        "Rejects findings unless the pattern occurs in the rule.",
+    )
+    .only(SELECTIONS),
+    option(
+        "integrations[].data-filter.rules-no-match",
+        Pattern,
+        "Rejects findings if the pattern occurs in the rule.",
+    )
+    .only(SELECTIONS),
     option(
         "integrations[].data-filter.report",
-        "details or count",
-        "details",
+        one_of!(Report),
         "Whether each selection is sent, or hourly counts.",
     )
+    .default("details")
     .only(SELECTIONS),
 ];
 
 /// Returns the options of a map, given its path in the table.
-pub(super) fn options_of(table: &str) -> impl Iterator<Item = (&'static str, &'static OptionDoc)> {
+pub(super) fn options_of(table: &str) -> impl Iterator<Item = (&'static str, &'static OptionSpec)> {
     OPTIONS.iter().filter_map(move |option| {
         let (parent, key) = option.split();
         (parent == table).then_some((key, option))
@@ -279,183 +373,29 @@ pub(super) fn options_of(table: &str) -> impl Iterator<Item = (&'static str, &'s
 }
 
 /// Returns the option of a key in a map, given the map's path in the table.
-pub(super) fn find(table: &str, key: &str) -> Option<&'static OptionDoc> {
+pub(super) fn find(table: &str, key: &str) -> Option<&'static OptionSpec> {
     options_of(table)
         .find(|(name, _)| *name == key || name.strip_suffix('*').is_some_and(|start| key.starts_with(start)))
         .map(|(_, option)| option)
 }
 
-/// Returns the values of an enumeration; none if the kind is not one.
-pub(super) fn enum_values(kind: &'static str) -> impl Iterator<Item = &'static str> {
-    let end = [" (", ", or a "].iter().filter_map(|mark| kind.find(mark)).min().unwrap_or(kind.len());
-    let values = kind.get(..end).unwrap_or("").split(", ").flat_map(|values| values.split(" or "));
-    let enumeration = values.clone().all(|value| !value.contains(' '));
-    values.filter(move |_| enumeration)
+/// Returns the option of this path.
+pub(super) fn of_path(path: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|option| option.path == path)
+}
+
+/// Returns the type of a key in a map, given the map's path in the table.
+pub(super) fn type_of(table: &str, key: &str) -> Option<OptionType> {
+    find(table, key).map(|option| option.value)
 }
 
 /// Returns the path of another map, below this one, that has the key.
 pub(super) fn map_of_key(table: &str, key: &str) -> Option<&'static str> {
     let below = |parent: &str| parent.strip_prefix(table).is_some_and(|rest| !rest.is_empty());
     // The last is the most likely: `type` is an integration's rather than a severity row's.
-    let mut options = OPTIONS.iter().rev().map(OptionDoc::split);
+    let mut options = OPTIONS.iter().rev().map(OptionSpec::split);
     options.find(|(parent, name)| *name == key && below(parent)).map(|(parent, _)| parent)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::OPTIONS;
-    use crate::config::{NoFiles, read};
-
-    /// For every option, a value that is not its default.
-    const NON_DEFAULTS: &[(&str, &str)] = &[
-        ("coralogix.application-name", "a"),
-        ("coralogix.subsystem-name", "a"),
-        ("coralogix.computer-name", "a"),
-        ("coralogix.shape", "bulk"),
-        ("coralogix.text", "string"),
-        ("coralogix.keys", "snake"),
-        ("severity[].type", "activity"),
-        ("severity[].etype", "cluster"),
-        ("severity[].category", "anomaly"),
-        ("severity[].confidence", "low"),
-        ("severity[].entity", "a"),
-        ("severity[].rule", "a"),
-        ("severity[].non-authorized", "true"),
-        ("severity[].count", "true"),
-        ("severity[].severity", "debug"),
-        ("guard.max-age", "1h"),
-        ("guard.max-ahead", "1h"),
-        ("guard.max-entry-bytes", "20000"),
-        ("guard.on-stale", "drop"),
-        ("rate-limit.period", "1m"),
-        ("rate-limit.by", "rule"),
-        ("rate-limit.burst", "7"),
-        ("rate-limit.max-keys", "7"),
-        ("rate-limit.summary-every", "7s"),
-        ("unrecognised", "drop"),
-        ("look-in", "[a]"),
-        ("redact[].field", "a"),
-        ("redact[].pattern", "a"),
-        ("redact[].replacement", "a"),
-        ("use", "[a]"),
-        ("integrations[].type", "activity"),
-        ("integrations[].name", "a"),
-        ("integrations[].target.stopped", "true"),
-        ("integrations[].target.rate-limit", "7"),
-        ("integrations[].target.rate-limit.limit", "7"),
-        ("integrations[].target.rate-limit.period", "7s"),
-        ("integrations[].target.rate-limit.burst", "7"),
-        ("integrations[].target.rate-limit.by", "rule"),
-        ("integrations[].target.http-api-uri", "https://example.com"),
-        ("integrations[].data-filter.etype", "cluster"),
-        ("integrations[].data-filter.category", "anomaly"),
-        ("integrations[].data-filter.confidence", "low"),
-        ("integrations[].data-filter.entity-match", "a"),
-        ("integrations[].data-filter.entity-no-match", "a"),
-        ("integrations[].data-filter.rules-match", "a"),
-        ("integrations[].data-filter.rules-no-match", "a"),
-        ("integrations[].data-filter.report", "count"),
-    ];
-
-    /// The help of options that the filter validates and does not store.
-    const UNUSED: &str = "Not used by the filter.";
-
-    #[test]
-    fn defaults_are_what_reading_nothing_gives() {
-        for option in OPTIONS.iter().filter(|option| !option.default.is_empty()) {
-            let (plain, stated) = (document(option.path, None), document(option.path, Some(option.default)));
-            assert_eq!(meaning(&plain), meaning(&stated), "{}: {plain}{stated}", option.path);
-        }
-    }
-
-    #[test]
-    fn every_option_has_its_effect() {
-        for option in OPTIONS {
-            let section = OPTIONS.iter().any(|other| {
-                other.path.strip_prefix(option.path).is_some_and(|rest| rest.starts_with(['.', '[']))
-            });
-            let elsewhere = ["integrations-file", "integrations[].target.target-type"].contains(&option.path);
-            let other = NON_DEFAULTS.iter().find(|(path, _)| *path == option.path).map(|(_, other)| *other);
-            let Some(other) = other else {
-                assert!(
-                    section || elsewhere || option.help == UNUSED,
-                    "no value is known of {}",
-                    option.path
-                );
-                continue;
-            };
-            let (plain, stated) = (document(option.path, None), document(option.path, Some(other)));
-            assert_ne!(meaning(&plain), meaning(&stated), "{}: {plain}{stated}", option.path);
-        }
-    }
-
-    #[test]
-    fn every_path_is_there_once_and_below_its_parent() {
-        for (index, option) in OPTIONS.iter().enumerate() {
-            let (parent, _) = option.split();
-            let parent = parent.trim_end_matches("[]");
-            let before = OPTIONS.iter().take(index);
-            assert!(parent.is_empty() || before.clone().any(|other| other.path == parent), "{}", option.path);
-            assert!(!before.clone().any(|other| other.path == option.path), "{} twice", option.path);
-            assert!(option.help.ends_with('.'), "{}", option.path);
-        }
-    }
-
-    /// Returns a document with or without the option of this path.
-    fn document(path: &str, value: Option<&str>) -> String {
-        let kind =
-            if path.contains("rules") || path.ends_with("report") { "selections" } else { "detections" };
-        let mut keys = vec![
-            ("integrations[].type".to_owned(), kind),
-            ("integrations[].target.target-type".to_owned(), "http-api"),
-            ("integrations[].target.http-api-uri".to_owned(), "https://ingress.coralogix.com/logs/v1/bulk"),
-        ];
-        if path.starts_with("severity") {
-            keys.push(("severity[].severity".to_owned(), "info"));
-        }
-        if path.starts_with("redact") {
-            keys.extend([("redact[].field".to_owned(), "b"), ("redact[].pattern".to_owned(), "b")]);
-        }
-        if path.starts_with("integrations[].target.rate-limit.") {
-            keys.push(("integrations[].target.rate-limit.limit".to_owned(), "8"));
-        }
-        if let Some(value) = value {
-            keys.retain(|(key, _)| key != path);
-            keys.push((path.to_owned(), value));
-        }
-        format!("{}\n", spell(&keys))
-    }
-
-    /// Writes paths and values as one flow map.
-    fn spell(keys: &[(String, &str)]) -> String {
-        let mut members = Vec::new();
-        let mut heads: Vec<&str> = keys.iter().map(|(key, _)| key.split('.').next().unwrap_or("")).collect();
-        heads.sort_unstable();
-        heads.dedup();
-        for head in heads {
-            let below: Vec<_> = keys
-                .iter()
-                .filter_map(|(key, value)| {
-                    Some((key.strip_prefix(head)?.strip_prefix('.')?.to_owned(), *value))
-                })
-                .collect();
-            let value = keys.iter().find(|(key, _)| key == head).map(|(_, value)| (*value).to_owned());
-            let quoted = value.map(|value| if value.starts_with('[') { value } else { format!("'{value}'") });
-            let value = quoted.unwrap_or_else(|| spell(&below));
-            members.push(match head.strip_suffix("[]") {
-                Some(head) => format!("{head}: [{value}]"),
-                None => format!("{head}: {value}"),
-            });
-        }
-        format!("{{{}}}", members.join(", "))
-    }
-
-    /// Returns the configuration that a document yields, or its diagnostics.
-    fn meaning(document: &str) -> String {
-        let reading = read("document", document, &NoFiles);
-        match reading.config {
-            Some(config) => format!("{config:?}"),
-            None => format!("{:?}", reading.diagnostics),
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,9 @@
 //! differently; each such case has its own message. Decision: the syntax tree is examined instead of the text, so that
 //! `[++]` is not reported as a possessive quantifier.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::ops::Range;
 
@@ -15,6 +18,7 @@ use regex_syntax::hir::{Dot, Hir, HirKind, Look};
 use saphyr_parser::ScalarStyle;
 
 use super::characters::{self, CharacterProblems};
+use super::pattern_problem::{PatternProblem, Purpose};
 use super::problems::quote;
 use super::variables;
 use crate::error::Code;
@@ -27,28 +31,6 @@ use crate::pattern;
 const SIZE_LIMIT: usize = 32 << 20;
 /// No pattern that a person wrote is nested deeper.
 const NEST_LIMIT: u32 = 64;
-
-/// An error, warning or advice about a pattern.
-pub(super) struct PatternProblem {
-    pub(super) code: Code,
-    /// The byte range in the pattern.
-    pub(super) span: Range<usize>,
-    pub(super) message: String,
-    pub(super) help: String,
-    /// The corrected pattern, if it is known.
-    pub(super) repaired: Option<String>,
-}
-
-/// The use of a pattern, which determines what is probably a mistake.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A match accepts or counts the finding.
-    Accept,
-    /// A match rejects the finding.
-    Reject,
-    /// Every match is overwritten.
-    Overwrite,
-}
 
 /// The memory left for the patterns of a configuration.
 pub(crate) struct PatternBudget {
@@ -112,12 +94,12 @@ pub(super) fn check(
         Purpose::Accept if matches_every_text => problems.push(of_all(
             Code::AcceptsAll,
             "the pattern occurs in every text, so all is accepted",
-            "leave it out; or look for a `|` too many",
+            "omit it; or search for a superfluous `|`",
         )),
         Purpose::Reject if matches_every_text => problems.push(of_all(
             Code::MatchesAll,
             "the pattern occurs in every text, so nothing is accepted",
-            "look for a `|` too many",
+            "search for a superfluous `|`",
         )),
         Purpose::Accept | Purpose::Reject => problems.extend(java_class(&ast)),
         Purpose::Overwrite => {}
@@ -208,7 +190,7 @@ fn parser_problem(found: &ast::Error) -> PatternProblem {
                 "{} `{at}…)` is not supported",
                 if at.contains('<') { "look-behind" } else { "look-ahead" }
             ),
-            "what must not occur is said by `entity-no-match` or `rules-no-match`",
+            "use `entity-no-match` or `rules-no-match` to exclude matches",
         ),
         (ast::ErrorKind::UnsupportedBackreference, r"\0") => (
             Code::JavaPattern,
@@ -218,7 +200,7 @@ fn parser_problem(found: &ast::Error) -> PatternProblem {
         (ast::ErrorKind::UnsupportedBackreference, at) => (
             Code::JavaPattern,
             format!("the back-reference `{at}` is not supported"),
-            "write out what it repeats",
+            "repeat the pattern of the group",
         ),
         (ast::ErrorKind::FlagUnrecognized, ">") if before.ends_with("(?") => (
             Code::JavaPattern,
@@ -242,7 +224,7 @@ fn help_for_escape(escape: &str) -> &'static str {
         r"\Q" | r"\E" => r"instead of `\Q…\E` put a backslash before each special character",
         r"\Z" => r"`$` or `\z` is the end of the text",
         r"\G" => "a search here has no previous match; `^` is the beginning of the text",
-        r"\k" => "back-references are not supported; write out what it repeats",
+        r"\k" => "back-references are not supported; repeat the pattern of the group",
         r"\h" => r"write `[ \t]`",
         r"\R" => r"write `\r?\n`",
         r"\e" | r"\c" => r"write the character's number as `\x{…}`",
@@ -291,7 +273,7 @@ impl AstChecker<'_> {
             before |= consumes(ast);
             let end = matches!(ast, Ast::Assertion(assertion) if assertion.kind == AssertionKind::EndLine);
             if doubled && end {
-                let message = "`$$` is no more than `$`".to_owned();
+                let message = "`$$` is the same as `$`".to_owned();
                 let span = byte_range(ast.span());
                 let span = span.start.saturating_sub(1)..span.end;
                 self.problems.push(problem(Code::DoubledEnd, span, message, "write one `$`"));
@@ -311,7 +293,7 @@ impl AstChecker<'_> {
                 Code::JavaPattern,
                 start..repetition.op.span.end.offset,
                 message,
-                "leave the last `+` out; a search here never backtracks",
+                "omit the last `+`; a search here never backtracks",
             ));
         }
     }
@@ -375,12 +357,12 @@ impl AstChecker<'_> {
     }
 }
 
-/// Whether a valid pattern matches every text.
+/// Returns whether a valid pattern matches every text.
 pub(crate) fn occurs_in_every_text(pattern: &str) -> bool {
     parse(pattern).is_ok_and(|(_, hir)| matches_every_text(&hir, true))
 }
 
-/// Whether every text matches.
+/// Returns whether every text matches.
 ///
 /// The match is empty at the beginning of the text, or extends to its end with `.*`.
 fn matches_every_text(hir: &Hir, start: bool) -> bool {
@@ -403,7 +385,7 @@ fn matches_every_text(hir: &Hir, start: bool) -> bool {
     }
 }
 
-/// Whether this is `.*`, in a group or not.
+/// Returns whether this is `.*`, in a group or not.
 fn is_dot_star(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Capture(capture) => is_dot_star(&capture.sub),
@@ -423,7 +405,7 @@ fn java_class(ast: &Ast) -> Option<PatternProblem> {
     let Ok(class) = ast::visit(ast, WordClassFinder(None));
     let class = class?;
     let sign = if class.negated { "\\W" } else { "\\w" };
-    let message = format!("`{sign}` knows the letters of every script, in Java those of ASCII");
+    let message = format!("`{sign}` matches the letters of every script, in Java only ASCII letters");
     let help = "to be exact write `[A-Za-z0-9_]`; for ASCII names there is no difference";
     Some(problem(Code::JavaClass, byte_range(&class.span), message, help))
 }
@@ -462,7 +444,7 @@ impl WordClassFinder {
     }
 }
 
-/// Whether every match of this node has at least one character.
+/// Returns whether every match of this node has at least one character.
 fn consumes(ast: &Ast) -> bool {
     match ast {
         Ast::Empty(_) | Ast::Flags(_) | Ast::Assertion(_) => false,

@@ -1,5 +1,8 @@
 //! Collects all diagnostics of a configuration, each with its position.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use crate::error::{Code, Diagnostic, Level};
@@ -65,7 +68,7 @@ impl Problems {
             Ordering::Less => (code, path, message.into(), help.into()),
             Ordering::Equal => {
                 let message = "too many remarks of this kind".to_owned();
-                (Code::TooMany, "", message, "mend the others first".to_owned())
+                (Code::TooMany, "", message, "correct the others first".to_owned())
             }
             Ordering::Greater => return,
         };

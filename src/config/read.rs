@@ -1,52 +1,39 @@
 //! Reads a configuration: the filter's own document and its sections.
 
-use saphyr_parser::ScalarStyle;
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::advice;
 use super::dialect::{self, ConfigSource, LIST_KEY, OWN_KEY};
+use super::files::{FileLoader, NoFiles};
 use super::indentation::{self, RestoredIndentation};
-use super::integrations::{self, IntegrationDefaults, UsedIntegrations};
-use super::look_in;
-use super::patterns::{self, PatternBudget, Purpose};
-use super::problems::{Problems, quote};
+use super::integrations::{self, UsedIntegrations};
+use super::option_type::OptionType;
+use super::paths;
+use super::pattern_problem::Purpose;
+use super::patterns::PatternBudget;
+use super::problems::quote;
+use super::read_audit;
+use super::reader::ConfigReader;
 use super::section::{Section, items};
-use super::values::{COUNT, INTERVALS, PERIODS, age, boolean, duration, integer, one_of, severity};
-use super::yaml::{MERGE, Node, YamlValue};
-use super::{
-    By, Config, Coralogix, Guard, KeyStyle, OnStale, RateLimits, Redaction, SeverityRow, Shape, TextForm,
-    Unrecognised,
+use super::target::IntegrationDefaults;
+use super::types::{
+    By, Config, Coralogix, Guard, KeyStyle, OnStale, RateLimits, Redaction, Severity, SeverityRow, Shape,
+    TextForm, Unrecognised,
 };
+use super::yaml::{MERGE, Node, YamlValue};
 use crate::error::{Code, Diagnostic, Level};
 use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// The result of [`read`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReadResult {
     /// The configuration; present exactly if there is no error.
     pub config: Option<Config>,
     /// Errors and warnings, sorted by file and position.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// Loads the file that `integrations-file` names.
-///
-/// The engine itself reads no files.
-pub trait FileLoader {
-    /// Returns the text of a file; `path` is as written in the configuration.
-    ///
-    /// # Errors
-    /// The reason for which it cannot be read, in a form for the user.
-    fn load(&self, path: &str) -> Result<String, String>;
-}
-
-/// The loader of a host without files.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoFiles;
-
-impl FileLoader for NoFiles {
-    fn load(&self, _: &str) -> Result<String, String> {
-        Err("no file can be read here; write the list under `integrations`".to_owned())
-    }
 }
 
 /// Reads a configuration in any of its dialects.
@@ -67,6 +54,7 @@ pub(super) fn read_inline_document(text: &str) -> ReadResult {
 
 /// The result of [`check`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CheckResult {
     /// The number of configurations in the file.
     pub configurations: usize,
@@ -126,20 +114,11 @@ pub fn restore_indentation(text: &str) -> Option<String> {
     indentation::restore(text).map(|restored| restored.text)
 }
 
-/// Whether a text may be, or contain, a configuration.
+/// Returns whether a text may be, or contain, a configuration.
 ///
 /// Tools use it to select files in a folder of other manifests and values.
 pub fn may_be_configuration(text: &str) -> bool {
     dialect::looks_like_configuration(text)
-}
-
-/// The state of reading that all sections share.
-#[derive(Default)]
-pub(super) struct ConfigReader {
-    pub(super) problems: Problems,
-    pattern_budget: PatternBudget,
-    /// The document was made of inline options.
-    inline: bool,
 }
 
 impl ConfigReader {
@@ -179,18 +158,20 @@ impl ConfigReader {
     ) -> Option<Config> {
         let root = Section::from_node(&mut self.problems, node, "", String::new())?;
         root.check(&mut self.problems, None);
+        let default = Config::default();
         let mut config = Config {
             coralogix: self.coralogix(&root),
             severity: self.severity(&root),
             guard: self.guard(&root),
             rate_limit: self.rate_limits(&root),
+            unrecognised: root
+                .value(&mut self.problems, "unrecognised", Unrecognised::of)
+                .unwrap_or(default.unrecognised),
+            look_in: paths::read(&mut self.problems, &root).unwrap_or(default.look_in),
+            audit: read_audit::read(self, &root, siblings, files),
             redact: self.redact(&root),
-            ..Config::default()
+            integrations: Vec::new(),
         };
-        root.set(&mut self.problems, "unrecognised", &mut config.unrecognised, one_of(UNRECOGNISED));
-        if let Some(paths) = look_in::read(&mut self.problems, &root) {
-            config.look_in = paths;
-        }
         let used = self.used(&root);
         let load_list = self.load_list(&root, siblings, files);
         let list = match (root.get("integrations"), &load_list) {
@@ -249,8 +230,7 @@ impl ConfigReader {
                 None
             }
             (None, Some(field)) => {
-                let name =
-                    root.value(problems, field.key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
+                let name = root.text(problems, field.key)?;
                 dialect::load_list(problems, (&name, field.node.at), siblings, files)
             }
         }
@@ -260,21 +240,17 @@ impl ConfigReader {
         let problems = &mut self.problems;
         let section = root.section(problems, "coralogix");
         section.check(problems, None);
-        let mut coralogix = Coralogix::default();
-        let names = [
-            ("application-name", &mut coralogix.application_name, false),
-            ("subsystem-name", &mut coralogix.subsystem_name, false),
-            ("computer-name", &mut coralogix.computer_name, true),
-        ];
-        for (key, name, may_be_empty) in names {
-            if let Some(template) = section.template(problems, key, may_be_empty) {
-                *name = template;
-            }
+        let default = Coralogix::default();
+        Coralogix {
+            application_name: section
+                .template(problems, "application-name")
+                .unwrap_or(default.application_name),
+            subsystem_name: section.template(problems, "subsystem-name").unwrap_or(default.subsystem_name),
+            computer_name: section.template(problems, "computer-name").unwrap_or(default.computer_name),
+            shape: section.value(problems, "shape", Shape::of).unwrap_or(default.shape),
+            text: section.value(problems, "text", TextForm::of).unwrap_or(default.text),
+            keys: section.value(problems, "keys", KeyStyle::of).unwrap_or(default.keys),
         }
-        section.set(problems, "shape", &mut coralogix.shape, one_of(SHAPES));
-        section.set(problems, "text", &mut coralogix.text, one_of(TEXT_FORMS));
-        section.set(problems, "keys", &mut coralogix.keys, one_of(KEYS));
-        coralogix
     }
 
     fn severity(&mut self, root: &Section<'_>) -> Vec<SeverityRow> {
@@ -285,16 +261,14 @@ impl ConfigReader {
     fn severity_row(&mut self, row: &Section<'_>) -> SeverityRow {
         let problems = &mut self.problems;
         row.check(problems, None);
-        if row.get("severity").is_none() {
-            row.report_missing(problems, "severity");
-        }
+        let severity = |text: &str| Severity::of(&text.trim().to_ascii_lowercase());
         SeverityRow {
             kinds: row.values(problems, "type", Kind::of),
             etype: row.values(problems, "etype", Etype::of),
             category: row.values(problems, "category", Category::of),
             confidence: row.values(problems, "confidence", Confidence::of),
-            non_authorized: row.value(problems, "non-authorized", boolean),
-            count: row.value(problems, "count", boolean),
+            non_authorized: row.boolean(problems, "non-authorized"),
+            count: row.boolean(problems, "count"),
             severity: row.value(problems, "severity", severity),
             entity: self.pattern(row, "entity", Purpose::Accept),
             rule: self.pattern(row, "rule", Purpose::Accept),
@@ -305,11 +279,13 @@ impl ConfigReader {
         let problems = &mut self.problems;
         let section = root.section(problems, "guard");
         section.check(problems, None);
-        let mut guard = Guard::default();
-        section.set(problems, "max-age", &mut guard.max_age_ms, age);
-        section.set(problems, "max-ahead", &mut guard.max_ahead_ms, age);
-        section.set(problems, "max-entry-bytes", &mut guard.max_entry_bytes, integer(16_384..=1_000_000));
-        section.set(problems, "on-stale", &mut guard.on_stale, one_of(ON_STALE));
+        let default = Guard::default();
+        let guard = Guard {
+            max_age_ms: section.milliseconds(problems, "max-age").unwrap_or(default.max_age_ms),
+            max_ahead_ms: section.milliseconds(problems, "max-ahead").unwrap_or(default.max_ahead_ms),
+            max_entry_bytes: section.integer(problems, "max-entry-bytes").unwrap_or(default.max_entry_bytes),
+            on_stale: section.value(problems, "on-stale", OnStale::of).unwrap_or(default.on_stale),
+        };
         advice::guard(problems, &section, &guard);
         guard
     }
@@ -318,13 +294,14 @@ impl ConfigReader {
         let problems = &mut self.problems;
         let section = root.section(problems, "rate-limit");
         section.check(problems, None);
-        let mut limits = RateLimits::default();
-        section.set(problems, "period", &mut limits.period_ns, duration(PERIODS));
-        section.set(problems, "by", &mut limits.by, one_of(BY));
-        limits.burst = section.value(problems, "burst", integer(COUNT));
-        section.set(problems, "max-keys", &mut limits.max_keys, integer(1..=1_000_000));
-        section.set(problems, "summary-every", &mut limits.summary_every_ns, duration(INTERVALS));
-        limits
+        let default = RateLimits::default();
+        RateLimits {
+            period_ns: section.duration(problems, "period").unwrap_or(default.period_ns),
+            by: section.value(problems, "by", By::of).unwrap_or(default.by),
+            burst: section.integer(problems, "burst"),
+            max_keys: section.integer(problems, "max-keys").unwrap_or(default.max_keys),
+            summary_every_ns: section.duration(problems, "summary-every").unwrap_or(default.summary_every_ns),
+        }
     }
 
     fn redact(&mut self, root: &Section<'_>) -> Vec<Redaction> {
@@ -335,18 +312,8 @@ impl ConfigReader {
     fn redaction(&mut self, item: &Section<'_>) -> Option<Redaction> {
         let problems = &mut self.problems;
         item.check(problems, None);
-        for key in ["field", "pattern"] {
-            if item.get(key).is_none() {
-                item.report_missing(problems, key);
-            }
-        }
-        let text = |text: &str| Some(text.to_owned());
-        // A redaction ignores indices of lists, so a field of digits alone would match nothing.
-        let is_name = |part: &str| part.bytes().any(|byte| !byte.is_ascii_digit());
-        let field = item.value(problems, "field", |field| {
-            text(field.trim()).filter(|field| field.split(['-', '_', '.']).any(is_name))
-        });
-        let replacement = item.value(problems, "replacement", text);
+        let field = item.text(problems, "field");
+        let replacement = item.text(problems, "replacement");
         let pattern = self.pattern(item, "pattern", Purpose::Overwrite);
         let replacement = replacement.unwrap_or_else(|| "***".to_owned());
         Some(Redaction { field: field?, pattern: pattern?, replacement })
@@ -358,7 +325,7 @@ impl ConfigReader {
             YamlValue::Scalar(scalar) if scalar.text == "all" => UsedIntegrations::All,
             YamlValue::List(_) => {
                 let mut names = Vec::new();
-                for item in items(&mut self.problems, field.node, "use", "") {
+                for item in items(&mut self.problems, field.node, "use", OptionType::IntegrationNames) {
                     match &item.value {
                         YamlValue::Scalar(scalar) if !item.is_null() => {
                             names.push((scalar.text.clone(), item.at));
@@ -374,40 +341,6 @@ impl ConfigReader {
             }
         }
     }
-
-    /// Returns a pattern after its check.
-    ///
-    /// A pattern with errors is returned as well, as the configuration is then not used.
-    pub(super) fn pattern(&mut self, section: &Section<'_>, key: &str, purpose: Purpose) -> Option<String> {
-        let pattern =
-            section.value(&mut self.problems, key, |text| (!text.is_empty()).then(|| text.to_owned()))?;
-        let node = section.get(key)?.node;
-        let style = match &node.value {
-            YamlValue::Scalar(scalar) => scalar.style,
-            _ => ScalarStyle::Plain,
-        };
-        let path = section.path_of(key);
-        for problem in patterns::check(&pattern, purpose, style, &mut self.pattern_budget) {
-            let at = node.span_of(problem.span);
-            let help = match problem.repaired {
-                None => problem.help,
-                // An agent's own configuration has no quotes around a value.
-                Some(pattern) if self.inline => format!("{}: write `{pattern}`", problem.help),
-                Some(pattern) => format!("{}: write `'{}'`", problem.help, pattern.replace('\'', "''")),
-            };
-            self.problems.add(problem.code, at, &path, problem.message, help);
-        }
-        Some(pattern)
-    }
 }
 
 const ONE_LIST: &str = "give one of `integrations` and `integrations-file`";
-
-const SHAPES: &[(&str, Shape)] = &[("singles", Shape::Singles), ("bulk", Shape::Bulk)];
-const TEXT_FORMS: &[(&str, TextForm)] = &[("object", TextForm::Object), ("string", TextForm::String)];
-const KEYS: &[(&str, KeyStyle)] = &[("original", KeyStyle::Original), ("snake", KeyStyle::Snake)];
-const ON_STALE: &[(&str, OnStale)] = &[("clamp", OnStale::Clamp), ("drop", OnStale::Drop)];
-const UNRECOGNISED: &[(&str, Unrecognised)] =
-    &[("wrap", Unrecognised::Wrap), ("pass", Unrecognised::Pass), ("drop", Unrecognised::Drop)];
-pub(super) const BY: &[(&str, By)] =
-    &[("none", By::None), ("entity", By::Entity), ("rule", By::Rule), ("cluster", By::Cluster)];

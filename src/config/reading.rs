@@ -1,8 +1,11 @@
 //! The parts of the reader that the reader of policies uses as well.
 
+use alloc::borrow::ToOwned as _;
+
 use saphyr_parser::ScalarStyle;
 
-use super::patterns::{self, Purpose};
+use super::pattern_problem::Purpose;
+use super::patterns;
 use crate::error::Code;
 
 pub(crate) use super::dialect::parse_data_value;

@@ -1,9 +1,15 @@
 //! Reads a map against the option table: known keys and typed values.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use saphyr_parser::ScalarStyle;
 
+use super::option_type::OptionType;
 use super::options;
 use super::problems::{Problems, SourceSpan, quote};
+use super::values::MILLISECOND;
 use super::yaml::{MERGE, Node, Scalar, YamlMember, YamlValue};
 use crate::error::Code;
 use crate::template::Template;
@@ -87,7 +93,7 @@ impl<'n> Section<'n> {
         Self { path, table: table.to_owned(), at, fields }
     }
 
-    /// Reports every key that the section does not have.
+    /// Reports unknown keys, and missing ones that every such section has to have.
     ///
     /// `kind` is the type of the integration or target, if it is known.
     pub(super) fn check(&self, problems: &mut Problems, kind: Option<&str>) {
@@ -122,6 +128,11 @@ impl<'n> Section<'n> {
                         format!("it belongs to {}", option.only.join(" and ")),
                     );
                 }
+            }
+        }
+        for (key, option) in options::options_of(&self.table) {
+            if option.required && option.only.is_empty() && self.get(key).is_none() {
+                self.report_missing(problems, key);
             }
         }
     }
@@ -176,7 +187,7 @@ impl<'n> Section<'n> {
         let Some(field) = self.get(key) else { return Vec::new() };
         let table = format!("{}[]", self.table_of(key));
         let path = self.path_of(key);
-        items(problems, field.node, &path, options::find(&self.table, key).map_or("", |option| option.kind))
+        items(problems, field.node, &path, OptionType::MapList)
             .iter()
             .enumerate()
             .filter_map(|(index, item)| {
@@ -185,7 +196,7 @@ impl<'n> Section<'n> {
             .collect()
     }
 
-    /// Whether a rejected merge key may have contained the keys that are absent.
+    /// Returns whether a rejected merge key may have contained the keys that are absent.
     pub(super) fn has_merge_key(&self) -> bool {
         self.get(MERGE).is_some()
     }
@@ -195,22 +206,16 @@ impl<'n> Section<'n> {
         if self.has_merge_key() {
             return;
         }
-        problems.add(
-            Code::Missing,
-            self.at,
-            &self.path,
-            format!("`{key}` is missing"),
-            format!("expected {}", self.kind(key)),
-        );
+        problems.add(Code::Missing, self.at, &self.path, format!("`{key}` is missing"), self.expected(key));
     }
 
-    /// Whether the option table has this key for the section.
-    pub(super) fn has_option(&self, key: &str) -> bool {
-        options::find(&self.table, key).is_some()
+    /// Returns the type of a key in the option table.
+    pub(super) fn type_of(&self, key: &str) -> Option<OptionType> {
+        options::type_of(&self.table, key)
     }
 
-    fn kind(&self, key: &str) -> &'static str {
-        options::find(&self.table, key).map_or("", |option| option.kind)
+    fn expected(&self, key: &str) -> String {
+        self.type_of(key).map_or_else(String::new, |expected| format!("expected {expected}"))
     }
 
     /// Reports a value that the option table does not allow.
@@ -229,10 +234,11 @@ impl<'n> Section<'n> {
             YamlValue::Scalar(scalar) => quote(&scalar.text),
             _ => describe_node(node).to_owned(),
         };
-        let message = format!("expected {}, found {found}", self.kind(field.key));
+        let message = format!("{}, found {found}", self.expected(field.key));
         let word = match &node.value {
             YamlValue::Scalar(scalar) if !field.secret => {
-                nearest_enum_value(&scalar.text, self.kind(field.key))
+                let names = self.type_of(field.key).map_or(&[][..], OptionType::names);
+                nearest_enum_value(&scalar.text, names)
             }
             _ => None,
         };
@@ -251,17 +257,34 @@ impl<'n> Section<'n> {
         self.convert(problems, field, field.node, read)
     }
 
-    /// Overwrites a default with the user's value, if there is one.
-    pub(super) fn set<T>(
-        &self,
-        problems: &mut Problems,
-        key: &str,
-        to: &mut T,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) {
-        if let Some(value) = self.value(problems, key, read) {
-            *to = value;
-        }
+    /// Reads a boolean.
+    pub(super) fn boolean(&self, problems: &mut Problems, key: &str) -> Option<bool> {
+        let expected = self.type_of(key)?;
+        self.value(problems, key, |text| expected.boolean(text))
+    }
+
+    /// Reads a whole number.
+    pub(super) fn integer<T: TryFrom<u64>>(&self, problems: &mut Problems, key: &str) -> Option<T> {
+        let expected = self.type_of(key)?;
+        let number = self.value(problems, key, |text| expected.integer(text))?;
+        T::try_from(number).ok()
+    }
+
+    /// Reads a duration, in nanoseconds.
+    pub(super) fn duration(&self, problems: &mut Problems, key: &str) -> Option<u64> {
+        let expected = self.type_of(key)?;
+        self.value(problems, key, |text| expected.duration(text))
+    }
+
+    /// Reads a duration, in milliseconds.
+    pub(super) fn milliseconds(&self, problems: &mut Problems, key: &str) -> Option<i64> {
+        self.duration(problems, key).and_then(|duration| i64::try_from(duration / MILLISECOND).ok())
+    }
+
+    /// Reads a text, in the form that the type of the key requires.
+    pub(super) fn text(&self, problems: &mut Problems, key: &str) -> Option<String> {
+        let expected = self.type_of(key)?;
+        self.value(problems, key, |text| expected.text(text).map(str::to_owned))
     }
 
     /// Reads one value or a list of values.
@@ -271,9 +294,9 @@ impl<'n> Section<'n> {
         key: &str,
         read: impl Fn(&str) -> Option<T>,
     ) -> Vec<T> {
-        let Some(field) = self.get(key) else { return Vec::new() };
+        let (Some(field), Some(expected)) = (self.get(key), self.type_of(key)) else { return Vec::new() };
         let nodes = match &field.node.value {
-            YamlValue::List(_) => items(problems, field.node, &self.path_of(key), ""),
+            YamlValue::List(_) => items(problems, field.node, &self.path_of(key), expected),
             _ => core::slice::from_ref(field.node),
         };
         nodes.iter().filter_map(|node| self.convert(problems, field, node, &read)).collect()
@@ -290,7 +313,8 @@ impl<'n> Section<'n> {
             YamlValue::Scalar(scalar) if !node.is_null() => {
                 if scalar.text.len() > MAX_VALUE_BYTES {
                     let message = format!("a value of {} bytes", scalar.text.len());
-                    problems.add(Code::TooLarge, node.at, &self.path_of(field.key), message, "at most 16384");
+                    let help = format!("at most {MAX_VALUE_BYTES}");
+                    problems.add(Code::TooLarge, node.at, &self.path_of(field.key), message, help);
                     return None;
                 }
                 read(&scalar.text)
@@ -304,12 +328,8 @@ impl<'n> Section<'n> {
     }
 
     /// Reads a name template.
-    pub(super) fn template(&self, problems: &mut Problems, key: &str, empty: bool) -> Option<Template> {
-        let fits = |text: &str| {
-            let short = text.chars().nth(256).is_none() && !text.contains(char::is_control);
-            (short && (empty || !text.trim().is_empty())).then(|| text.to_owned())
-        };
-        let text = self.value(problems, key, fits)?;
+    pub(super) fn template(&self, problems: &mut Problems, key: &str) -> Option<Template> {
+        let text = self.text(problems, key)?;
         match Template::parse(&text) {
             Ok(template) => Some(template),
             Err(error) => {
@@ -325,7 +345,12 @@ impl<'n> Section<'n> {
 }
 
 /// Returns the items of a list; reports another node or too long a list.
-pub(super) fn items<'n>(problems: &mut Problems, node: &'n Node, path: &str, kind: &str) -> &'n [Node] {
+pub(super) fn items<'n>(
+    problems: &mut Problems,
+    node: &'n Node,
+    path: &str,
+    expected: OptionType,
+) -> &'n [Node] {
     match &node.value {
         YamlValue::List(items) if items.len() > MAX_ITEMS => {
             let message = format!("a list of {} items", items.len());
@@ -338,14 +363,14 @@ pub(super) fn items<'n>(problems: &mut Problems, node: &'n Node, path: &str, kin
             Code::Shape,
             node.at,
             path,
-            format!("expected {kind}, found {}", describe_node(node)),
+            format!("expected {expected}, found {}", describe_node(node)),
             "begin each item with `- `",
         ),
     }
     &[]
 }
 
-/// Whether a key has the form of an option name.
+/// Returns whether a key has the form of an option name.
 fn is_option_like(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
@@ -381,9 +406,9 @@ pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> O
 /// Returns the value of an enumeration that was probably meant.
 ///
 /// It differs in case, is similar, or is abbreviated.
-fn nearest_enum_value(word: &str, kind: &'static str) -> Option<&'static str> {
+fn nearest_enum_value(word: &str, names: &[&'static str]) -> Option<&'static str> {
     let word = word.trim().to_ascii_lowercase();
-    let names = || options::enum_values(kind);
+    let names = || names.iter().copied();
     let begins = |name: &&str| word.len() > 2 && (name.starts_with(&word) || word.starts_with(*name));
     names().find(|name| *name == word).or_else(|| nearest(&word, names())).or_else(|| names().find(begins))
 }
@@ -420,7 +445,9 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, nearest_enum_value};
+    use super::{OptionType, distance, nearest_enum_value};
+    use crate::config::Severity;
+    use crate::finding::{Category, Confidence};
 
     #[test]
     fn distances() {
@@ -442,21 +469,20 @@ mod tests {
 
     #[test]
     fn words_that_were_probably_meant() {
-        let levels = "debug, verbose, info, warn, error or critical, or a number from 1 to 6";
-        for (word, kind, expected) in [
-            ("hihg", "high, medium or low (0, 1 or 2), or a list of them", Some("high")),
-            ("MEDIUM", "high, medium or low (0, 1 or 2), or a list of them", Some("medium")),
-            ("med", "high, medium or low (0, 1 or 2), or a list of them", Some("medium")),
-            ("0", "high, medium or low (0, 1 or 2), or a list of them", None),
-            ("crit", levels, Some("critical")),
-            ("information", levels, Some("info")),
-            ("fatal", levels, None),
-            ("incidents", "incident or anomaly, or a list of them", Some("incident")),
-            ("ture", "true or false", Some("true")),
-            ("map", "a map", None),
-            ("a 1", "a whole number from 1 to 100000, or a map", None),
+        let (confidences, severities) = (Confidence::NAMES, Severity::NAMES);
+        for (word, names, expected) in [
+            ("hihg", confidences, Some("high")),
+            ("MEDIUM", confidences, Some("medium")),
+            ("med", confidences, Some("medium")),
+            ("0", confidences, None),
+            ("crit", severities, Some("critical")),
+            ("information", severities, Some("info")),
+            ("fatal", severities, None),
+            ("incidents", Category::NAMES, Some("incident")),
+            ("ture", OptionType::Boolean.names(), Some("true")),
+            ("map", OptionType::Map.names(), None),
         ] {
-            assert_eq!(nearest_enum_value(word, kind), expected, "{word}");
+            assert_eq!(nearest_enum_value(word, names), expected, "{word}");
         }
     }
 }

@@ -2,23 +2,34 @@
 //!
 //! Most values of a target are or may be secrets, so messages repeat only numbers and booleans.
 
-use std::collections::HashMap;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::advice;
 use super::endpoint::{self, Endpoint};
-use super::integrations::IntegrationDefaults;
+use super::option_type::OptionType;
+use super::options;
 use super::problems::{Problems, SourceSpan, quote};
-use super::read::BY;
 use super::section::{Section, SectionField, describe_node, nearest};
-use super::values::{COUNT, PERIODS, boolean, duration, integer, one_of};
+use super::types::{By, RateLimit, RateLimits, Shape};
 use super::variables;
 use super::yaml::{Node, YamlMember, YamlValue};
-use super::{RateLimit, Shape};
 use crate::error::Code;
 
-/// Keys whose values are never secrets; messages repeat their values.
-const PLAIN: &[&str] = &["rate-limit", "stopped", "syslog-port", "syslog-tcp"];
-const TYPES: &[&str] = &["http-api", "slack", "syslog", "kafka", "azure", "aws-security-hub", "aws-s3"];
+/// The path of a target in the option table.
+const TABLE: &str = "integrations[].target";
+
+/// The settings of other sections that the list needs.
+pub(super) struct IntegrationDefaults<'d> {
+    pub(super) limits: &'d RateLimits,
+    /// `rate-limit.period` is given.
+    pub(super) period_stated: bool,
+    /// A finding's keys become fields of the store.
+    pub(super) fields: bool,
+    /// `coralogix.shape`.
+    pub(super) shape: Shape,
+}
 
 /// One destination of an integration.
 pub(super) struct Target {
@@ -47,8 +58,8 @@ pub(super) struct LimitWithoutPeriod {
 }
 
 /// Collects the values of references, `val-…`, in all documents.
-pub(super) fn reference_values<'n>(scopes: &[&'n Node]) -> HashMap<&'n str, &'n Node> {
-    let mut reference_values = HashMap::new();
+pub(super) fn reference_values<'n>(scopes: &[&'n Node]) -> BTreeMap<&'n str, &'n Node> {
+    let mut reference_values = BTreeMap::new();
     let mut rest: Vec<&Node> = scopes.to_vec();
     while let Some(node) = rest.pop() {
         match &node.value {
@@ -71,7 +82,7 @@ pub(super) fn reference_values<'n>(scopes: &[&'n Node]) -> HashMap<&'n str, &'n 
 pub(super) fn read(
     problems: &mut Problems,
     integration: &Section<'_>,
-    reference_values: &HashMap<&str, &Node>,
+    reference_values: &BTreeMap<&str, &Node>,
     defaults: &IntegrationDefaults<'_>,
 ) -> Vec<Target> {
     let Some(field) = integration.get("target") else { return Vec::new() };
@@ -93,7 +104,7 @@ pub(super) fn read(
             .into_iter()
             .filter_map(|field| resolve(problems, &path, field, reference_values))
             .collect();
-        let section = Section::from_fields(fields, field.node.at, "integrations[].target", path);
+        let section = Section::from_fields(fields, field.node.at, TABLE, path);
         targets.extend(target(problems, &section, uri_referenced, defaults));
     }
     targets
@@ -153,14 +164,15 @@ fn resolve<'n>(
     problems: &mut Problems,
     path: &str,
     field: SectionField<'n>,
-    reference_values: &HashMap<&str, &'n Node>,
+    reference_values: &BTreeMap<&str, &'n Node>,
 ) -> Option<SectionField<'n>> {
     let Some(key) = field.key.strip_prefix("ref/") else {
         if let YamlValue::Scalar(scalar) = &field.node.value {
             let path = format!("{path}.{}", field.key);
             advice::secret(problems, &path, field.key, field.node.at, &scalar.text);
         }
-        return Some(SectionField { secret: !PLAIN.contains(&field.key), ..field });
+        let secret = options::type_of(TABLE, field.key).is_none_or(OptionType::may_be_secret);
+        return Some(SectionField { secret, ..field });
     };
     let path = format!("{path}.ref/{key}");
     let name = match &field.node.value {
@@ -205,14 +217,13 @@ fn target(
 ) -> Option<Target> {
     let kind = target_type(problems, section);
     section.check(problems, kind);
-    let stopped = section.value(problems, "stopped", boolean).unwrap_or(false);
+    let stopped = section.boolean(problems, "stopped").unwrap_or(false);
     let (rate_limit, limit_without_period) = rate_limit(problems, section, defaults);
-    section.value(problems, "syslog-port", integer(1..=u16::MAX));
-    section.value(problems, "syslog-tcp", boolean);
+    section.integer::<u16>(problems, "syslog-port");
+    section.boolean(problems, "syslog-tcp");
     for field in section.fields() {
-        let unread =
-            !PLAIN.contains(&field.key) && field.key != "http-api-uri" && section.has_option(field.key);
-        if unread && !matches!(field.node.value, YamlValue::Scalar(_)) {
+        let is_text = matches!(section.type_of(field.key), Some(OptionType::Text | OptionType::Enum(_)));
+        if is_text && !matches!(field.node.value, YamlValue::Scalar(_)) {
             section.report_invalid_value(problems, field, field.node);
         }
     }
@@ -227,16 +238,14 @@ fn target(
 ///
 /// An error does not repeat it: in the older dialect's pairs a secret may be in its place.
 fn target_type(problems: &mut Problems, section: &Section<'_>) -> Option<&'static str> {
-    let Some(field) = section.get("target-type") else {
-        section.report_missing(problems, "target-type");
-        return None;
-    };
+    let field = section.get("target-type")?;
     let YamlValue::Scalar(scalar) = &field.node.value else { return None };
-    let kind = TYPES.iter().find(|kind| **kind == scalar.text).copied();
+    let types = section.type_of("target-type")?.names();
+    let kind = types.iter().find(|kind| **kind == scalar.text).copied();
     if kind.is_none() {
-        let help = nearest(&scalar.text, TYPES.iter().copied());
+        let help = nearest(&scalar.text, types.iter().copied());
         let help = help
-            .map_or_else(|| format!("one of {}", TYPES.join(", ")), |near| format!("did you mean `{near}`?"));
+            .map_or_else(|| format!("one of {}", types.join(", ")), |near| format!("did you mean `{near}`?"));
         problems.add(
             Code::TargetType,
             field.node.at,
@@ -328,15 +337,16 @@ fn rate_limit(
     }
     let section = target.section(problems, "rate-limit");
     section.check(problems, None);
-    let Some(_) = section.get("limit") else {
-        section.report_missing(problems, "limit");
+    if section.get("limit").is_none() {
         return (None, None);
-    };
+    }
     let number = limit_of(problems, &section, "limit");
-    let mut limit = limit;
-    section.set(problems, "period", &mut limit.period_ns, duration(PERIODS));
-    section.set(problems, "by", &mut limit.by, one_of(BY));
-    let burst = section.value(problems, "burst", integer(COUNT)).or(limits.burst);
+    let limit = RateLimit {
+        period_ns: section.duration(problems, "period").unwrap_or(limit.period_ns),
+        by: section.value(problems, "by", By::of).unwrap_or(limit.by),
+        ..limit
+    };
+    let burst = section.integer(problems, "burst").or(limits.burst);
     let limit_without_period =
         section.get("period").is_none() && !section.has_merge_key() && !defaults.period_stated;
     let limit_without_period =
@@ -365,6 +375,6 @@ fn limit_of(problems: &mut Problems, section: &Section<'_>, key: &str) -> Option
             );
             None
         }
-        _ => section.value(problems, key, integer(COUNT)),
+        _ => section.integer(problems, key),
     }
 }

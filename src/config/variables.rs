@@ -2,8 +2,9 @@
 //!
 //! The filter substitutes none: a value is used as it is written.
 
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::string::String;
 use core::ops::Range;
-use std::borrow::Cow;
 
 /// The help for a reference.
 pub(super) const HELP: &str = "write the value, or render the file first, for example with `envsubst`";
@@ -63,7 +64,7 @@ mod tests {
     use super::{find, name, replaced};
 
     #[test]
-    fn references_and_what_only_looks_like_one() {
+    fn references_and_similar_texts() {
         for (text, expected) in [
             ("https://${HOST}/x", Some("${HOST}")),
             ("$(HOST)", Some("$(HOST)")),

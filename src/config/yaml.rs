@@ -3,9 +3,16 @@
 //! It rejects features that a configuration does not need and an attacker could use: anchors, aliases, tags, deep
 //! nesting, large texts. Decision: saphyr's events instead of a deserialiser, because they have positions and the style
 //! of a scalar: the quotes of a pattern determine the meaning of its backslashes.
+//!
+//! Decision: not the tree of `saphyr` (`MarkedYaml`), which the workbench uses. It reports only the first duplicate
+//! key, as a syntax error, or drops the earlier value; takes `a` and `"a"` for different keys; and contains no anchors
+//! and aliases. It saves 93 lines here, and `kaudit.wasm` has 1,414,088 bytes with it instead of 1,365,306.
 
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
-use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 
@@ -127,13 +134,13 @@ impl Origin {
 }
 
 impl Node {
-    /// Whether the node is YAML's null: an empty value, `~` or `null`.
+    /// Returns whether the node is YAML's null: an empty value, `~` or `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, YamlValue::Scalar(Scalar { text, style: ScalarStyle::Plain, .. })
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Whether a part of the node was rejected, so that keys may only seem absent.
+    /// Returns whether a part of the node was rejected, so that keys may only seem absent.
     pub(crate) fn is_incomplete(&self) -> bool {
         match &self.value {
             YamlValue::Invalid => true,
@@ -275,7 +282,7 @@ fn syntax_problem(text: &str, origin: Origin, error: &ScanError) -> YamlProblem 
     let message = format!("not valid YAML: {reason}");
     // The usual cause is a pattern such as `^system:`.
     let help = if reason.contains("mapping values") {
-        "a value that ends with `:` or holds `: ` needs quotes; else check the indentation"
+        "a value that ends with `:` or contains `: ` needs quotes; else check the indentation"
     } else {
         "check the indentation and the quotes on this line and the one before"
     };
@@ -299,7 +306,7 @@ struct TreeBuilder<'t> {
 /// A list or map whose end was not reached.
 enum OpenContainer {
     List(Vec<Node>),
-    Map { members: Vec<YamlMember>, key: PendingKey, seen: HashMap<String, usize> },
+    Map { members: Vec<YamlMember>, key: PendingKey, seen: BTreeMap<String, usize> },
 }
 
 /// The key whose value comes next.
@@ -338,7 +345,7 @@ impl<'t> TreeBuilder<'t> {
                 self.refuse_anchor_and_tag(at, anchor, tag.is_some());
                 self.open(
                     at,
-                    OpenContainer::Map { members: Vec::new(), key: PendingKey::None, seen: HashMap::new() },
+                    OpenContainer::Map { members: Vec::new(), key: PendingKey::None, seen: BTreeMap::new() },
                 )?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
@@ -486,7 +493,7 @@ impl<'t> TreeBuilder<'t> {
 /// Converts a node to a key, and returns the problem if it is not valid.
 fn read_key(
     node: Node,
-    seen: &mut HashMap<String, usize>,
+    seen: &mut BTreeMap<String, usize>,
 ) -> (PendingKey, Option<(Code, String, &'static str)>) {
     let YamlValue::Scalar(Scalar { text, .. }) = node.value else {
         let problem = (

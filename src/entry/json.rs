@@ -1,6 +1,9 @@
 //! The JSON encoder.
 
-use super::{CallbackOut, Entry, LengthCounter, OWN_KEY, Out};
+use alloc::string::ToString as _;
+
+use super::out::{CallbackOut, LengthCounter, Out};
+use super::{Entry, OWN_KEY};
 use crate::config::TextForm;
 use crate::record::{
     Body, BodyView, Encoding, Event, JsonPart, JsonString, Number, REMARK, Record, is_plain, original_length,

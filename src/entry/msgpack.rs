@@ -1,6 +1,7 @@
 //! The `MessagePack` encoder, for Fluent Bit.
 
-use super::{Entry, Labels, LengthCounter, OWN_KEY, Out, json};
+use super::out::{LengthCounter, Out};
+use super::{Entry, Labels, OWN_KEY, json};
 use crate::config::TextForm;
 use crate::record::{Body, BodyView, Encoding, Event, Number, Record, Str, remark};
 

@@ -9,6 +9,9 @@
 //! while it is written. A document of its events took up to 60 times the memory of the record, and each attempt copied
 //! it: a record above the maximum cost up to ten times one below it.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use super::{Entry, json};
 use crate::config::TextForm;
 use crate::record::{
@@ -16,7 +19,7 @@ use crate::record::{
     remark, twice_escaped_length,
 };
 
-/// How often the length is computed again before it is halved.
+/// The number of times that the length is computed again before it is halved.
 ///
 /// That is necessary if the beginnings of strings have more escape sequences than the rest.
 const TRIES: usize = 4;

@@ -2,13 +2,34 @@
 //!
 //! A number is never reused, also not after its removal: scripts and notes refer to it.
 
-use super::Level;
+/// The severity of a [`Diagnostic`](super::Diagnostic).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Useful when the configuration is edited; only `check` reports it.
+    Advice,
+    /// Valid, but probably a mistake.
+    Warning,
+    /// The configuration cannot be used.
+    Error,
+}
+
+impl Level {
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Advice => "advice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
 
 macro_rules! codes {
     ($($variant:ident $label:literal $level:ident $title:literal $explanation:literal;)*) => {
         /// The kind of a [`super::Diagnostic`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
+        #[non_exhaustive]
         pub enum Code {
             $(#[doc = $title] $variant,)*
         }
@@ -54,63 +75,63 @@ impl Code {
 codes! {
     // The text.
     Syntax "K001" Error "not valid YAML"
-"The text cannot be read as YAML at all, so nothing else in it was looked at. The place is where the reader gave up;
-the cause often stands on the line before: a quote that is not closed, or a line that is indented too little.
+"The text is not valid YAML, so nothing else in it was checked. The position is where the parser stopped;
+the cause is often on the line before: a quote that is not closed, or a line that is indented too little.
 
-A value that holds `: ` or ends with `:` needs quotes, as a pattern such as `^system:` does:
+A value that contains `: ` or ends with `:` needs quotes, as a pattern such as `^system:` does:
 
     entity-no-match: '^system:'";
     Tab "K002" Error "a tab is used for indentation"
 "YAML indents with spaces alone. Some editors show a tab as if it were spaces; let yours insert spaces in YAML files.";
     ControlCharacter "K003" Error "a control character"
-"A character that cannot be seen, such as one left by copying from a terminal, stands in the text. Where a value needs
+"The text contains an invisible character, such as one copied from a terminal. Where a value needs
 one, write it as an escape in double quotes, such as \"\\t\".";
     TooLarge "K004" Error "too large"
-"The configuration is larger than any that is meant: a file above 1 MiB (a ConfigMap holds no more), a value above 16 KiB,
-a list or map of more than 1000 items, more than 32 levels, or more than 1000 documents in one file. The bounds keep
-reading quick and the agent's memory small whatever it is given.";
+"The configuration exceeds a limit: a file above 1 MiB (the limit of a ConfigMap), a value above 16 KiB,
+a list or map of more than 1000 items, more than 32 levels, or more than 1000 documents in one file. The limits keep
+reading fast and the agent's memory small for any input.";
     Alias "K005" Error "anchors, aliases and merge keys"
 "`&name`, `*name` and `<<` let YAML repeat a part of itself, and let a small text become an enormous one. The filter reads
 none of them. Write the values out. A pattern that begins with `*` or `&` needs quotes.";
     Tag "K006" Error "a tag"
 "A value that begins with `!` is a YAML tag, which has no meaning here. Put the value in quotes if the `!` belongs to it.";
-    KeyNotText "K007" Error "a key that is no text"
-"Keys are words. This happens to a value that begins with `{` or `[` and has no quotes, as Helm's `{{ … }}` has when it is
+    KeyNotText "K007" Error "a key that is not text"
+"Keys are text. The cause is a value that begins with `{` or `[` and has no quotes, such as Helm's `{{ … }}` if it is
 not rendered. Put the value in quotes, or render the chart first:
 
     helm template . | kaudit-filter check -";
-    DuplicateKey "K008" Error "the same key twice"
-"Of two equal keys in one map only one could count, and readers of YAML differ in which. Remove one of the two.";
+    DuplicateKey "K008" Error "a duplicate key"
+"Of two equal keys in one map only one can count, and YAML parsers differ in which. Remove one of the two.";
     NotAConfiguration "K009" Error "no configuration"
 "The text is empty, or a single value. A configuration is one of these:
 
     a ConfigMap with the key `audit-integration` (kAudit's list) or `kaudit.yaml` (the filter's own document),
-    the list that stands under `audit-integration`,
+    the list under `audit-integration`,
     the filter's own document, with `integrations` or `integrations-file`.";
     NoConfigMap "K010" Error "no ConfigMap with the key"
-"The file holds Kubernetes manifests, but none of them is a ConfigMap whose `data` has `audit-integration` or
+"The file contains Kubernetes manifests, but none of them is a ConfigMap whose `data` has `audit-integration` or
 `kaudit.yaml`. kAudit's own is called `kaudit-integration-<cluster>`:
 
     kubectl -n alcide-kaudit get configmap kaudit-integration-<cluster> -o yaml";
     SecondConfiguration "K011" Error "a second configuration in one file"
 "The filter runs with one configuration, and the file has several. Give each a file of its own.";
     SeveralConfigurations "K012" Advice "several configurations in one file"
-"`check` looks at each of them, which is right for a rendered chart. A file that the filter itself is to read
-(`config_file`, `--config`) holds one.";
+"`check` checks each of them, which is right for a rendered chart. A file that the filter itself reads
+(`config_file`, `--config`) contains one.";
     NotUnderData "K013" Error "a ConfigMap's key outside `data`"
-"Kubernetes takes the texts of a ConfigMap from under `data`. Indent the key below it:
+"Kubernetes reads the texts of a ConfigMap under `data`. Indent the key below it:
 
     data:
       audit-integration: |
         - type: detections";
-    DataNotText "K014" Error "a ConfigMap's value that is no text"
-"The values of a ConfigMap are texts, even where the text is YAML. Begin it with `|` and indent what is below:
+    DataNotText "K014" Error "a ConfigMap's value that is not text"
+"The values of a ConfigMap are texts, even if the text is YAML. Begin it with `|` and indent the lines below:
 
     data:
       audit-integration: |
         - type: detections";
     DataEmpty "K015" Error "a ConfigMap's key is empty"
-"There is nothing, or nothing but comments, under the key.";
+"The key has no value, or only comments below it.";
     SecondDocument "K016" Error "a second document under one key"
 "A line `---` divides the text of the key in two. Remove it.";
     ListNotRead "K017" Warning "a list that is not read"
@@ -119,26 +140,28 @@ that counts. To read kAudit's, write in `kaudit.yaml`:
 
     integrations-file: audit-integration";
     Lists "K018" Error "not exactly one list of integrations"
-"The filter's own document has kAudit's list under `integrations`, or names with `integrations-file` where it stands: a
+"The filter's own document has kAudit's list under `integrations`, or names its location with `integrations-file`: a
 file beside it, or another key of the same ConfigMap. Give one of the two.";
     FileUnreadable "K019" Error "the integrations' file cannot be read"
 "`integrations-file` names a file beside the configuration, or a key of the same ConfigMap.";
     NotAList "K020" Error "no list of integrations in the file"
-"What `integrations-file` names is to hold kAudit's list, or its ConfigMap; it may not be another document of the filter's.";
+"The file of `integrations-file` must contain kAudit's list, or its ConfigMap. It may not be another document of the
+filter's own.";
 
     // Keys and values.
     UnknownKey "K021" Error "an unknown key"
-"No option has this name here. Often it is misspelt, or stands at another depth than it should: in kAudit's list
+"No option has this name here. Often it is misspelt, or at another depth than it should be: in kAudit's list
 `rate-limit` and `stopped` belong to `target`, and `entity-match` to `data-filter`. `kaudit-filter options` lists all.";
     OtherType "K022" Error "a key of another type of integration"
 "`etype`, `category` and `confidence` are clauses of detections; `rules-match`, `rules-no-match` and `report` of
 selections. kAudit ignores such a key, so the filter would accept more than the configuration says. Remove the key, or
-give it to the integration that it is meant for. `report: count` on detections is of this kind: only policy selections
+move it to the integration that it is intended for. `report: count` on detections is of this kind: only policy selections
 are counted.";
     Missing "K023" Error "a key is missing"
-"The key has no default: what it says cannot be guessed.";
+"The key is required: it has no default value.";
     Value "K024" Error "a value that is not allowed"
-"The message says what the key takes and what was found. Durations have a unit (`30s`, `24h`); numbers have bounds.";
+"The message states the allowed values and the value that was found. Durations have a unit (`30s`, `24h`); numbers have
+a range.";
     Shape "K025" Error "a map or a list is expected"
 "A map is `key: value` lines below the key, a list `- ` lines. Check the indentation: a list of integrations begins each
 with `- `.";
@@ -146,14 +169,14 @@ with `- `.";
 "In `{…}` a comma ends a value, so half of a token may have become a key. It is not repeated here, as it may be secret. Put
 the value in quotes.";
     Template "K027" Error "a broken template"
-"Names are templates: `{field}` stands for a field of the finding, `{field|default}` has what to take when there is none,
+"Names are templates: `{field}` is replaced by a field of the finding, `{field|default}` has a default for a missing field,
 and `{{` and `}}` are braces. The message lists the fields.";
-    SameName "K028" Error "two integrations of one name"
-"Names tell integrations apart in summaries, in statistics and in `use`. An integration without a name is called by its
-type and its place in the list, such as `detections-1`.";
+    SameName "K028" Error "two integrations with the same name"
+"Names identify integrations in summaries, in statistics and in `use`. The name of an integration without one is its
+type and its position in the list, such as `detections-1`.";
     UnknownName "K029" Error "`use` names no integration"
-"`use` chooses by name the integrations that the filter stands in for. An integration without a name is called by its
-type and its place in the list, such as `detections-1`.";
+"`use` selects by name the integrations that the filter replaces. The name of an integration without one is its
+type and its position in the list, such as `detections-1`.";
     NoIntegration "K030" Error "an empty list of integrations"
 "Without an integration no finding would be sent. The least is:
 
@@ -161,41 +184,41 @@ type and its place in the list, such as `detections-1`.";
       - type: detections
         target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"}";
     NothingApplies "K031" Error "no integration applies"
-"The filter stands in for the integrations that send to Coralogix: those with an `http-api` target whose URI is
-Coralogix's. None has one. Where the URI is a proxy's, choose the integrations yourself:
+"The filter replaces the integrations that send to Coralogix: the ones with an `http-api` target whose URI is
+Coralogix's. None has one. If the URI is a proxy's, select the integrations yourself:
 
     use: all";
     AllStopped "K032" Warning "every integration is stopped"
 "With `stopped: true` an integration sends nothing, and each that applies has it. Every finding is dropped as `stopped`.";
     TooMany "K033" Warning "too many remarks"
-"After a hundred errors, and after a hundred warnings, no more are told: it is one mistake made often, or another kind of
-file altogether.";
+"At most a hundred errors and a hundred warnings are reported: the cause is one repeated mistake, or another kind of
+file.";
 
     // Targets.
     TargetList "K034" Error "a target that is neither map nor list of pairs"
-"kAudit's older dialect gives a target as a list, of maps with one key each or of pairs. A map says the same:
+"kAudit's older dialect writes a target as a list, of maps with one key each or of pairs. Its equivalent as a map is:
 
     target:
       target-type: http-api
       http-api-uri: https://ingress.eu2.coralogix.com/logs/v1/singles";
     TargetType "K035" Error "an unknown type of target"
 "The types are http-api, slack, syslog, kafka, azure, aws-security-hub and aws-s3. The value is not repeated, as in the
-older dialect a token may stand in its place.";
+older dialect it may be a token.";
     Reference "K036" Error "a reference without a name"
-"`ref/http-api-token: val-x` takes the value that stands under the key `val-x` elsewhere in the document. The name begins
+"`ref/http-api-token: val-x` takes the value of the key `val-x` elsewhere in the document. The name begins
 with `val-`.";
     ReferenceUnset "K037" Warning "a reference to nothing"
-"No key of that name is in the document, so the field stays unset. In a cluster the value may stand in a Secret; the filter
+"No key of that name is in the document, so the field stays unset. In a cluster the value may be in a Secret; the filter
 needs none of the tokens.";
     Placeholder "K038" Warning "the domain is still a placeholder"
-"`<domain>` is what Coralogix's documentation writes for the domain of your account's region, such as `eu2.coralogix.com`.";
+"In Coralogix's documentation `<domain>` is the domain of your account's region, such as `eu2.coralogix.com`.";
     OldEndpoint "K039" Warning "an old form of Coralogix's endpoint"
-"Coralogix takes logs at `https://ingress.<domain>/logs/v1/singles` and `/logs/v1/bulk`. The older hosts and paths are known
-here, so that the integration applies; but the filter's entries are made for the present ones. The filter sends nothing
+"Coralogix accepts logs at `https://ingress.<domain>/logs/v1/singles` and `/logs/v1/bulk`. The older hosts and paths are known
+here, so that the integration applies; but the filter's entries have the format of the present ones. The filter sends nothing
 itself: set the address in the agent's output.";
     UnstatedPeriod "K040" Warning "a rate limit whose period is not stated"
-"kAudit's `rate-limit: 10` has no unit, and its documentation names none. The filter takes it for ten a second, unless the
-configuration says otherwise. Say it once:
+"kAudit's `rate-limit: 10` has no unit, and its documentation states none. The filter reads it as ten per second, unless the
+configuration states a period. State it once:
 
     rate-limit: {period: 1m}
 
@@ -203,42 +226,43 @@ or in the integration:
 
     rate-limit: {limit: 10, period: 1m}";
     ZeroLimit "K041" Error "a limit of 0"
-"A limit of 0 would let nothing pass, which is said by `stopped: true`. For no limit leave the key out.";
+"A limit of 0 would let nothing pass; write `stopped: true` for that. For no limit omit the key.";
     PlainSecret "K042" Advice "a secret in plain text"
-"The token stands in the file, and in every copy of it: a repository, a ConfigMap that many may read. The filter needs none,
-as the agent sends: in a document of its own remove the key. In kAudit's list refer to it, and keep the value elsewhere:
+"The token is in the file, and in every copy of it: a repository, a ConfigMap that many may read. The filter needs none,
+since the agent sends. In the filter's own document remove the key; in kAudit's list refer to it, and store the value
+elsewhere:
 
     ref/http-api-token: val-coralogix";
 
     // Patterns.
     Pattern "K043" Error "a broken pattern"
-"The regular expression cannot be read; the caret is where it goes wrong. A character that has a meaning of its own, such
-as `(` or `[`, is itself with a backslash: `\\(`. A variable such as `${NAME}` is not substituted, and is not a valid pattern.";
+"The regular expression cannot be parsed; the caret marks the mistake. A character with a special meaning, such
+as `(` or `[`, needs a backslash: `\\(`. A variable such as `${NAME}` is not substituted, and is not a valid pattern.";
     JavaPattern "K044" Error "a pattern in Java's syntax"
 "kAudit runs on the JVM, whose patterns may look around, refer back and forbid backtracking. The filter's search takes time
-in proportion to the text and nothing more, whatever the pattern, and does without these. What must not occur is said
-by `entity-no-match` or `rules-no-match`; a possessive quantifier can drop its `+`; the message says what to write.";
+proportional to the length of the text for every pattern, and does not support these. To exclude a text, write it in
+`entity-no-match` or `rules-no-match`; a possessive quantifier can drop its `+`; the message contains the replacement.";
     LargePattern "K045" Error "patterns that are too large"
 "Compiled, one pattern may take 10 MiB and all together 32 MiB. Counted repetitions multiply: `\\w{1,1000}` is a thousand
 copies of a class with tens of thousands of letters. `[a-z]` is smaller than `\\w`, and `+` than `{1,1000}`.";
     DoubledBackslash "K046" Warning "a doubled backslash"
-"In double quotes YAML reads `\\\\.` as `\\.`; without them, or in single quotes, both backslashes stay, and the pattern looks
+"In double quotes YAML reads `\\\\.` as `\\.`; without them, or in single quotes, both backslashes stay, and the pattern searches
 for a backslash in the text. No entity has one, so the pattern never matches. kAudit's own sample has this slip. Write
 one backslash:
 
     entity-no-match: '^10\\.0\\.'";
     DoubledEnd "K047" Warning "`$$`"
-"`$` is the end of the text, and so is `$$`. It is what is left of a template that doubled its dollars. Write one `$`; for the
+"`$` is the end of the text, and so is `$$`, the remains of a template that doubled its dollars. Write one `$`; for the
 character write `\\$`.";
     NeverMatches "K048" Warning "a pattern that can never match"
 "`^` is the beginning of the text and `$` its end: with other text before `^`, or after `$`, nothing is ever found. An
-integration with such an `entity-match` accepts nothing, and with such an `entity-no-match` it refuses nothing. For the
+integration with such an `entity-match` accepts nothing, and with such an `entity-no-match` it rejects nothing. For the
 characters themselves write `\\^` and `\\$`; for `starts with a, or with b` write `^a|^b`.";
     MatchesAll "K049" Warning "a pattern that occurs in every text"
 "A pattern that also matches nothing at all, as `^system:|` does with the empty part after its `|`, is found in every text.
-In a `no-match` clause it refuses all findings.";
+In a `no-match` clause it rejects all findings.";
     MatchesNothing "K050" Error "a pattern that matches the empty text"
-"What a redaction overwrites is found between any two characters, and the replacement would stand there again and again.
+"The pattern of the redaction matches between any two characters, and the replacement would be inserted at each of them.
 Use `+` instead of `*`.";
     ClassOperator "K051" Warning "`--` or `~~` in a class"
 "In a class `--` takes one set from another and `~~` keeps what is in one of two sets; in Java they are two characters. Put a
@@ -246,17 +270,17 @@ backslash before each: `[a-z\\-\\-]`.";
     WordEdge "K052" Warning "`\\<` or `\\>`"
 "Here `\\<` and `\\>` are the edges of a word; in Java they are the characters `<` and `>`.";
     AcceptsAll "K053" Advice "a clause that accepts everything"
-"The pattern occurs in every text, so the clause is as good as absent. Leave it out; or look for a `|` too many, or for
-`.*`, which any text matches.";
-    JavaClass "K054" Advice "`\\d`, `\\w` and `\\s` know all scripts"
-"In Java `\\d` is 0 to 9 and `\\w` the letters of ASCII, unless told otherwise; here they are the digits and letters of every
+"The pattern matches every text, so the clause has no effect. Omit it; or search for a superfluous `|`, or for
+`.*`, which matches any text.";
+    JavaClass "K054" Advice "`\\d`, `\\w` and `\\s` match all scripts"
+"In Java `\\d` is 0 to 9 and `\\w` the letters of ASCII by default; here they are the digits and letters of every
 script. For names of accounts and addresses the two agree, but an entity with a digit of another script is matched here
 and was not by kAudit. To be exact write `[0-9]` and `[A-Za-z0-9_]`, or `(?-u:\\d)`.";
 
     // The configuration as a whole.
     Shadowed "K055" Advice "an integration that an earlier one shadows"
-"The first integration that accepts a finding claims it. An earlier one of the same type accepts everything that this one
-does, so nothing is left for it: its limit, its `report` and its name are never used. Put the narrower one first.";
+"The first integration that accepts a finding gets it. An earlier one of the same type accepts everything that this one
+does, so this one gets nothing: its limit, its `report` and its name are never used. Put the narrower one first.";
     DynamicFields "K056" Advice "more fields than a store will index"
 "Raw activity, and selections in detail, have keys that depend on the finding: one `ua_…` for each product in a user agent,
 one position for each reason. As an object (`text: object`) every one of them becomes a field, and a store indexes some
@@ -265,7 +289,7 @@ thousand in a day, first come. The integration has no filter and no limit, so an
 
     coralogix: {text: string}";
     LateForStore "K057" Advice "a finding that Coralogix drops"
-"Coralogix drops entries older than 24 hours, and such as lie more than 4 hours ahead, and answers 200 all the same. With a
+"Coralogix drops entries that are more than 24 hours old or more than 4 hours ahead, although it answers 200. With a
 longer `guard.max-age` or `max-ahead` the guard lets them through with their own time instead of clamping them to the time
 of arrival.";
     RepeatedPath "K058" Advice "the same path twice in `look-in`"

@@ -1,5 +1,8 @@
 //! Turns audit events into findings: a selection for each rule that selects an event, and activity records.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::audit::{
     Evaluation, Event, EventBuffers, EventField, EventOptions, FieldRef, RecentRequests, StageOption,
     selection,

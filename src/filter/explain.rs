@@ -9,6 +9,10 @@
 //! An explanation contains no value that `redact` overwrites: fields and matched texts are redacted by the rules of
 //! their field, the limiter key by all rules.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
 use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
@@ -28,8 +32,9 @@ use super::{Filter, Judge, Verdict};
 
 /// The outcome of a record, and the reasons for it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Explanation {
-    /// What the record is.
+    /// The kind of the record.
     pub recognised: Recognised,
     /// The fields that can decide, by name, redacted; only those present.
     pub fields: Vec<(&'static str, String)>,
@@ -47,7 +52,7 @@ pub struct Explanation {
     pub changes: Vec<Change>,
     /// Every rule of the policy with its conditions and the values seen, if the record is an audit event.
     pub rules: Vec<ExplainedRule>,
-    /// What became of it.
+    /// Its verdict.
     pub outcome: Outcome,
 }
 
@@ -84,6 +89,7 @@ pub enum Recognised {
 
 /// An integration, and the result of matching the finding against it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Step {
     /// The index in the list of integrations.
     pub index: usize,
@@ -118,6 +124,7 @@ pub enum MatchResult {
 
 /// A clause of a data filter that was checked.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Clause {
     /// The clause's name in the configuration, which is also the reason of drops.
     pub name: &'static str,
@@ -134,6 +141,7 @@ pub struct Clause {
 
 /// The state of a rate limit when it was applied to a finding.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LimitCheck {
     /// The number of findings allowed in a period.
     pub limit: u32,
@@ -153,6 +161,7 @@ pub struct LimitCheck {
 
 /// The row of the severity table that matched.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SeverityMatch {
     /// The severity of the row.
     pub severity: Severity,
@@ -625,18 +634,22 @@ impl SingleIntegration {
     ) -> Vec<Clause> {
         let filter = &integration.filter;
         let mut clauses = Vec::new();
-        let mut words = |reason: Reason, words: Vec<&str>, field| {
-            if !words.is_empty() {
+        let mut list_clause = |reason: Reason, values: Vec<&str>, field| {
+            if !values.is_empty() {
                 let tested = redacted_text(fields, field, redactor).unwrap_or_default();
-                let expected = words.join(", ");
+                let expected = values.join(", ");
                 clauses.push(Clause { name: reason.label(), expected, tested, matched: None, accepts: true });
             }
         };
-        words(Reason::Etype, filter.etype.iter().map(|word| word.word()).collect(), Field::Etype);
-        words(Reason::Category, filter.category.iter().map(|word| word.word()).collect(), Field::Category);
-        words(
+        list_clause(Reason::Etype, filter.etype.iter().map(|value| value.name()).collect(), Field::Etype);
+        list_clause(
+            Reason::Category,
+            filter.category.iter().map(|value| value.name()).collect(),
+            Field::Category,
+        );
+        list_clause(
             Reason::Confidence,
-            filter.confidence.iter().map(|word| word.word()).collect(),
+            filter.confidence.iter().map(|value| value.name()).collect(),
             Field::Confidence,
         );
         let [entity_match, entity_no_match] = &self.entity;

@@ -1,7 +1,12 @@
 //! Builds entries: their time, summary and report texts, and body changes.
 
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
+
+use super::integration::{CompiledIntegration, IntegrationRef};
 use super::labels::{self, LabelBuffers, LabelSource, Namer};
-use super::{CompiledIntegration, IntegrationRef, PendingMeta, SuppressedSample};
+use super::pending::{PendingMeta, SampleFields, SuppressedSample};
 use crate::config::{Config, Guard, KeyStyle, Severity, Shape, TextForm};
 use crate::counts;
 use crate::entry::{Entry, Labels, Misfit};
@@ -421,6 +426,29 @@ impl Shaper {
         }
         reduced.insert("message", Document::str(beginning));
         entry.body = Body::Document(reduced);
+    }
+
+    /// Returns the metadata of a pending report for its first finding.
+    pub fn pending_meta(&self, source: &LabelSource<'_, '_>, severity: Severity) -> PendingMeta {
+        let mut buffers = LabelBuffers::default();
+        let labels = self.labels(source, &mut buffers).each();
+        PendingMeta::new(severity, labels)
+    }
+
+    /// Returns the metadata of a pending summary for its first finding.
+    fn suppressed_sample(
+        &self,
+        source: &LabelSource<'_, '_>,
+        key: &[u8],
+        severity: Severity,
+    ) -> SuppressedSample {
+        let key = (!self.redactor.is_empty()).then(|| {
+            let mut key = String::from_utf8_lossy(key).into_owned();
+            self.redactor.redact_all_in(&mut key);
+            limit::truncated_key(&key)
+        });
+        let sample = SampleFields::of(source.fields, &self.redactor);
+        SuppressedSample { meta: self.pending_meta(source, severity), key, sample }
     }
 
     /// Adds a suppressed finding to the metadata of its summary.

@@ -1,6 +1,8 @@
 //! Writes the tables that [`table`](super::table) reads.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense, regex};
 use regex_automata::nfa::thompson;
@@ -8,8 +10,9 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 
-use super::compile::{PatternCompiler, SIZE_LIMIT};
+use super::compile::PatternCompiler;
 use super::literal::LiteralSet;
+use super::regex::SIZE_LIMIT;
 use super::table::{AUTOMATON, LITERALS};
 use super::{BuildError, PatternFinder, PatternSet, PatternSource, PatternTest};
 
@@ -74,7 +77,7 @@ impl TableLayout {
         let mut reached: BTreeMap<StateID, Vec<StateID>> = BTreeMap::new();
         let mut pending = starts.clone();
         while let Some(state) = pending.pop() {
-            if let std::collections::btree_map::Entry::Vacant(vacant) = reached.entry(state) {
+            if let alloc::collections::btree_map::Entry::Vacant(vacant) = reached.entry(state) {
                 let row: Vec<StateID> = SYMBOLS.map(|symbol| next(state, symbol)).collect();
                 pending.extend(&row);
                 vacant.insert(row);

@@ -3,11 +3,15 @@
 //! For example `^system:` or `^exec|unsafe$|secret`. Most patterns of data filters are of this form. One or two
 //! comparisons decide them, where an automaton has to be initialised for each text and then takes a step for each byte.
 //! Anchored literals are found by binary search, so that a thousand cost about ten comparisons.
+//!
+//! Decision: not the meta engine of `regex-automata` with its prefilters, which takes 11 % more instructions for the
+//! guard's `msgpack-dropped`, 8 % for `json-dropped` and 7 % for `integrations-1000`.
 
-#![expect(clippy::inline_always, reason = "each finding's entity comes by here, measured")]
+#![expect(clippy::inline_always, reason = "called for each finding's entity, measured")]
 
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
-use std::borrow::Cow;
 
 /// The maximum number of unanchored literals.
 ///
@@ -68,7 +72,7 @@ impl LiteralSet {
         }
     }
 
-    /// Whether a pattern matches.
+    /// Returns whether a pattern matches.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let mut found = false;
         self.for_each_found(text, |_| found = true);
@@ -171,7 +175,7 @@ impl AffixIndex {
 }
 
 impl AffixEntry {
-    /// Whether a text with this key has the literal.
+    /// Returns whether a text with this key has the literal.
     #[inline(always)]
     fn is_in(&self, text: &[u8], key: u64) -> bool {
         // An empty literal has no bits to compare.
@@ -384,7 +388,7 @@ mod tests {
             "é",
             "xéy",
             "éa",
-            // These begin or end with bytes that have the lowest six bits of those of `é` and `a`.
+            // These begin or end with bytes that have the lowest six bits of the bytes of `é` and `a`.
             "Ci",
             "!i",
             "C!",

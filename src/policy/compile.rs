@@ -8,10 +8,16 @@
 //! Which rules a probe refutes follows from the rules, with their references expanded ([`Facts`]): a rule may need one of
 //! some atoms, and be refuted by others. The evaluation of the remaining candidates decides exactly.
 
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::evaluate::{CompiledPolicy, RuleState};
 use super::model::{CombineOp, Condition, MAX_DEPTH, MAX_RULES, MAX_VALUES, Operand, Policy, Rule};

@@ -5,6 +5,9 @@
 //! on it and its other conditions are true. The remaining candidates are evaluated one by one; each atom and each rule at
 //! most once per event.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use super::compile::{AtomId, CompiledRule, Probe, Target, Term};
 use super::model::Truth;
 use super::rule_set::Bits;

@@ -1,5 +1,9 @@
 //! Explains a policy's result for one event: each rule and condition, with the value seen.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::evaluate::CompiledPolicy;
 use super::model::{Condition, Policy, Rule, Truth};
 use crate::audit::{FieldSource, FieldValue};

@@ -1,5 +1,9 @@
 //! A checked policy: plain data, not yet compiled.
 
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
 use core::fmt;
 
 use crate::audit::FieldRef;

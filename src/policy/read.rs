@@ -3,7 +3,11 @@
 //! The list is the value of the key `audit-policy` of kAudit's ConfigMap (`kaudit-policy-<cluster>`), a document of its
 //! own, or a section of the filter's document.
 
-use std::collections::{BTreeSet, HashMap};
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use saphyr_parser::ScalarStyle;
 
@@ -776,7 +780,7 @@ impl PolicyReader<'_> {
     }
 
     fn report_duplicates(&mut self, rules: &[Rule], located: &[LocatedRule]) {
-        let mut seen: HashMap<(bool, &str), usize> = HashMap::new();
+        let mut seen: BTreeMap<(bool, &str), usize> = BTreeMap::new();
         for (rule, location) in rules.iter().zip(located) {
             for (is_id, text, at) in [(true, &rule.id, location.id), (false, &rule.name, location.name)] {
                 if text.is_empty() {
@@ -801,7 +805,7 @@ impl PolicyReader<'_> {
         conditions: Vec<Vec<ReadCondition>>,
         located: &mut [LocatedRule],
     ) {
-        let mut by_id: HashMap<String, usize> = HashMap::new();
+        let mut by_id: BTreeMap<String, usize> = BTreeMap::new();
         for (index, rule) in policy.rules.iter().enumerate() {
             by_id.entry(rule.id.clone()).or_insert(index);
         }

@@ -1,5 +1,8 @@
 //! The values that fields of audit events have: resource types, verbs, and fields with few values.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+
 use crate::audit::{EventField, FieldRef};
 
 /// The resource types of Kubernetes, each with its kind.

@@ -1,5 +1,7 @@
 //! Sets of the rules that are reported, by their position among these.
 
+use alloc::boxed::Box;
+
 /// A set with a bit for each rule.
 pub(super) struct Bits(Box<[u64]>);
 

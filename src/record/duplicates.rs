@@ -5,7 +5,10 @@
 //!
 //! Of two duplicate keys the first counts, as in [`Fields`](crate::finding::Fields).
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+#[cfg(feature = "msgpack")]
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 
 use super::{MAX_DEPTH, Reader, SyntaxError, Token};
 
@@ -54,7 +57,7 @@ impl DuplicateFilter {
         *word |= bit;
     }
 
-    /// Whether a map may have a duplicate key.
+    /// Returns whether a map may have a duplicate key.
     fn found(&self) -> bool {
         self.found
     }
@@ -62,7 +65,9 @@ impl DuplicateFilter {
 
 /// Hashes eight bytes at a time; the last eight may overlap the previous ones.
 ///
-/// A collision only costs an exact check.
+/// A collision only costs an exact check. Decision: not `siphasher`, with which a record of 18 nested keys takes 9 to
+/// 11 % more instructions, such as 13,978 instead of 12,671; and not `foldhash::fast`, which takes 2 % fewer and has 47
+/// false positives in the 200 maps of the test, where 40 are allowed.
 #[inline]
 fn hash(seed: u64, key: &[u8]) -> u64 {
     // An odd number close to 2^64 divided by the golden ratio spreads each bit of a word over the upper half of the
@@ -95,7 +100,7 @@ pub(super) fn may_have_duplicates<'a>(reader: &mut impl Reader<'a>) -> Result<bo
     Ok(filter.found())
 }
 
-/// Whether some map of a body has a duplicate key; `false` if it cannot be read.
+/// Returns whether some map of a body has a duplicate key; `false` if it cannot be read.
 pub(super) fn has_duplicates<'a>(reader: &mut impl Reader<'a>) -> bool {
     let mut keys: Vec<Cow<'a, str>> = Vec::new();
     let mut starts = Vec::new();

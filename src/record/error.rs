@@ -15,6 +15,7 @@ macro_rules! kinds {
     ($($variant:ident $message:literal,)*) => {
         /// The kinds of syntax errors in both encodings.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
         pub enum SyntaxErrorKind {
             $(#[doc = $message] $variant,)*
         }

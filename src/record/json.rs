@@ -3,12 +3,15 @@
 //! It checks the full grammar, because bodies are copied into entries unchanged and Coralogix would drop text that a
 //! lenient reader accepts. It uses a stack of [`MAX_DEPTH`] bits, never recursion.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use memchr::memchr;
 
-use super::document::char_prefix;
 use super::duplicates::may_have_duplicates;
+use super::escape::{each_escape, hex4, low_surrogate};
 use super::key_cache::{Cursor, KeyCache, KeySet, RawKey};
-use super::simd::{BLOCK, ascii_length, digits_length, is_ascii, plain_length, stops};
+use super::simd::{ascii_length, digits_length, is_ascii, plain_length};
 use super::token::read_bytes;
 use super::{
     MAX_DEPTH, MemberVisitor, Number, Quality, Reader, Record, Scan, Str, SyntaxError, SyntaxErrorKind,
@@ -580,18 +583,6 @@ fn boolean(bytes: &[u8]) -> Option<(bool, &[u8])> {
     }
 }
 
-fn hex4(text: &[u8]) -> Option<u32> {
-    let digits = text.first_chunk::<4>()?;
-    digits.iter().try_fold(0_u32, |code, &digit| Some(code << 4 | char::from(digit).to_digit(16)?))
-}
-
-/// Splits off the escape sequence of a surrogate pair's second half.
-fn low_surrogate(text: &[u8]) -> Option<(u32, &[u8])> {
-    let code = text.strip_prefix(b"\\u")?;
-    let low = hex4(code).filter(|low| (0xDC00..=0xDFFF).contains(low))?;
-    Some((low, code.get(4..)?))
-}
-
 /// A part of JSON text.
 #[derive(Clone, Copy)]
 pub(crate) enum JsonPart<'a> {
@@ -648,110 +639,6 @@ fn first_string(text: &[u8]) -> (JsonString<'_>, &[u8]) {
     (JsonString { text, canonical_length }, after.get(1..).unwrap_or_default())
 }
 
-/// Returns the spelling of a string's first `longest` bytes, and their number.
-///
-/// The string is in JSON text and its escape sequences have two bytes.
-pub(super) fn canonical_prefix(inside: &[u8], longest: usize) -> (&[u8], usize) {
-    let mut escapes = 0_usize;
-    each_escape(inside, |at, _| {
-        let is_within = at.saturating_sub(escapes) < longest;
-        escapes = escapes.saturating_add(usize::from(is_within));
-        is_within
-    });
-    let source = char_prefix(inside, longest.saturating_add(escapes));
-    (source, source.len().saturating_sub(escapes))
-}
-
-/// Calls `on` with each escape sequence of a string, until it returns `false`.
-///
-/// The string is valid. The arguments are the sequence's offset and its second byte. Returns the offset of the last
-/// call, or of the string's end.
-///
-/// Decision: the stops of sixteen bytes are found at once. In text with an escape sequence every few bytes, each search
-/// for the next one waits for the result of the last.
-#[inline(always)]
-fn each_escape(text: &[u8], mut on: impl FnMut(usize, u8) -> bool) -> usize {
-    let mut at = 0_usize;
-    loop {
-        let rest = text.get(at..).unwrap_or_default();
-        let block = rest.first_chunk();
-        let mut stops = block.map_or(0, stops);
-        let mut length = BLOCK;
-        if stops == 0 {
-            // No stop in this block, or less than a block remains: continues at the next stop, if there is one.
-            at = at.saturating_add(plain_length(rest));
-            (stops, length) = (1, 0);
-        }
-        let mut end = at.saturating_add(length);
-        while stops != 0 {
-            let first = stops.trailing_zeros();
-            let offset = at.saturating_add(first as usize);
-            let after = offset.saturating_add(2);
-            match text.get(offset..after) {
-                Some([b'\\', escape]) if on(offset, *escape) => end = end.max(after),
-                _ => return offset,
-            }
-            stops &= !(3_u32 << first);
-        }
-        at = end;
-    }
-}
-
-/// Appends the content of a JSON string with its escape sequences resolved.
-///
-/// Half of a surrogate pair becomes U+FFFD. An invalid sequence is kept as it is.
-pub(crate) fn unescape(text: &str, out: &mut String) {
-    unescape_each(text, &mut |piece| {
-        out.push_str(piece);
-        true
-    });
-}
-
-/// Calls `on` with each piece of the unescaped text, until it returns `false`.
-///
-/// Otherwise as [`unescape`].
-pub(super) fn unescape_each(text: &str, on: &mut dyn FnMut(&str) -> bool) {
-    let mut rest = text;
-    while let Some((plain, after)) = memchr(b'\\', rest.as_bytes())
-        .and_then(|at| Some((rest.get(..at)?, rest.get(at.saturating_add(1)..)?)))
-    {
-        if !on(plain) {
-            return;
-        }
-        let mut chars = after.chars();
-        let (resolved, after) = match chars.next() {
-            Some('b') => ('\u{8}', chars.as_str()),
-            Some('f') => ('\u{c}', chars.as_str()),
-            Some('n') => ('\n', chars.as_str()),
-            Some('r') => ('\r', chars.as_str()),
-            Some('t') => ('\t', chars.as_str()),
-            Some(same @ ('"' | '\\' | '/')) => (same, chars.as_str()),
-            Some('u') if let Some(resolved) = unescape_unicode(chars.as_str()) => resolved,
-            _ => ('\\', after),
-        };
-        rest = after;
-        if !on(resolved.encode_utf8(&mut [0; 4])) {
-            return;
-        }
-    }
-    on(rest);
-}
-
-/// Returns the character of a `\u` sequence, and the text after it.
-///
-/// `text` begins after the `u`.
-fn unescape_unicode(text: &str) -> Option<(char, &str)> {
-    let code = hex4(text.as_bytes())?;
-    let rest = text.get(4..)?;
-    if (0xD800..=0xDBFF).contains(&code)
-        && let Some((low, _)) = low_surrogate(rest.as_bytes())
-    {
-        let pair = ((code & 0x3FF) << 10 | (low & 0x3FF)).wrapping_add(0x1_0000);
-        return Some((char::from_u32(pair)?, rest.get(6..)?));
-    }
-    Some((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), rest))
-}
-
 impl OpenContainers {
     fn push(&mut self, map: bool) -> bool {
         self.depth = self.depth.saturating_add(1);
@@ -764,7 +651,7 @@ impl OpenContainers {
         self.maps >>= 1;
     }
 
-    /// Whether the innermost container is a map; `None` if none is open.
+    /// Returns whether the innermost container is a map; `None` if none is open.
     fn innermost(self) -> Option<bool> {
         (self.depth > 0).then_some(self.maps & 1 == 1)
     }

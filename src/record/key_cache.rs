@@ -12,6 +12,8 @@
 //! Decision: with a cache that stores nothing, the guard's `json-dropped` takes 13,331 instead of 3,285 instructions a
 //! record, and `msgpack-dropped` 14,525 instead of 2,856.
 
+use alloc::vec::Vec;
+
 use super::simd::{BLOCK, masked_eq};
 
 /// The number of layouts for each encoding.
@@ -24,7 +26,7 @@ const LAYOUTS: usize = 8;
 /// It bounds the cost per key in records with more keys.
 const MAX_KEYS: usize = 64;
 
-/// How many expected keys may be missing before the whole layout is searched.
+/// The number of expected keys that may be missing before the whole layout is searched.
 const MAX_SKIPPED: usize = 2;
 
 /// The maximum length of a cached key, in bytes of the record.

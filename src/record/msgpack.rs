@@ -1,5 +1,7 @@
 //! The reader of `MessagePack`, the encoding of Fluent Bit's events.
 
+use alloc::vec::Vec;
+
 use super::duplicates::may_have_duplicates;
 use super::key_cache::{Cursor, KeyCache, KeySet, RawKey};
 use super::simd::is_ascii;
@@ -476,7 +478,7 @@ fn short_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Whether all strings of a valid record are UTF-8.
+/// Returns whether all strings of a valid record are UTF-8.
 ///
 /// `expected` is the count that [`members`] returned for the record.
 pub(crate) fn is_utf8(bytes: &[u8], expected: usize) -> bool {
@@ -503,7 +505,7 @@ fn count_high_bytes(bytes: &[u8]) -> usize {
     bytes.chunks(224).fold(0, |sum, chunk| sum.wrapping_add(usize::from(count(chunk))))
 }
 
-/// Whether all strings of a valid value are UTF-8.
+/// Returns whether all strings of a valid value are UTF-8.
 #[inline(never)]
 fn are_utf8(bytes: &[u8]) -> bool {
     let mut reader = MsgPackReader::new(bytes);

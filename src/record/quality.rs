@@ -45,12 +45,12 @@ impl Quality {
         self.0 &= !other.0;
     }
 
-    /// Whether the set contains any property of `other`.
+    /// Returns whether the set contains any property of `other`.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether the body may be copied unchanged.
+    /// Returns whether the body may be copied unchanged.
     pub fn verbatim(self) -> bool {
         self.0 == 0
     }

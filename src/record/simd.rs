@@ -15,7 +15,7 @@ pub(super) fn ascii_length(bytes: &[u8]) -> usize {
     length::<true>(bytes)
 }
 
-/// Whether the bytes contain no quote, backslash or control character.
+/// Returns whether the bytes contain no quote, backslash or control character.
 ///
 /// Most strings are short: two eight-byte words, which may overlap, cover up to sixteen bytes.
 #[inline]
@@ -47,7 +47,7 @@ pub(super) fn stops(block: &[u8; BLOCK]) -> u32 {
 /// The number of bytes compared at a time.
 pub(super) const BLOCK: usize = 16;
 
-/// Whether the masked bits of a block equal `expected`.
+/// Returns whether the masked bits of a block equal `expected`.
 #[inline(always)]
 pub(super) fn masked_eq(block: &[u8; BLOCK], mask: [u8; BLOCK], expected: [u8; BLOCK]) -> bool {
     #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
@@ -61,7 +61,7 @@ pub(super) fn masked_eq(block: &[u8; BLOCK], mask: [u8; BLOCK], expected: [u8; B
     }
 }
 
-/// Whether all bytes are ASCII.
+/// Returns whether all bytes are ASCII.
 ///
 /// Most strings are short: two eight-byte words, which may overlap, cover up to sixteen bytes.
 #[inline]

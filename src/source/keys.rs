@@ -1,8 +1,10 @@
 //! The meanings of a record's keys: finding fields, `look-in` paths, entry members.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::audit::Member;
 use crate::finding::Field;
@@ -110,14 +112,14 @@ impl KeyPath {
 
 /// The meanings of all keys for one configuration.
 ///
-/// Decision: a hash table, because the cache looks up only keys that it does not contain. A perfect hash computed by
-/// the compiler is four times the code.
-pub(crate) struct KeyTable(HashMap<Box<[u8]>, KnownKey, FixedState>);
+/// Decision: a sorted map, because only keys that the cache does not contain are looked up. With a hash table
+/// (`foldhash`) the guard's records take as many instructions.
+pub(crate) struct KeyTable(BTreeMap<Box<[u8]>, KnownKey>);
 
 impl KeyTable {
     /// Creates the table for the paths of `look-in`, with the members of audit events if `events` is set.
     pub fn new(paths: &[KeyPath], events: bool) -> Self {
-        let mut table = HashMap::with_hasher(FixedState::default());
+        let mut table = BTreeMap::new();
         let mut put = |name: &str, key: KnownKey| {
             let entry: &mut KnownKey = table.entry(name.as_bytes().into()).or_insert(KnownKey::NONE);
             *entry = entry.and(key);

@@ -24,7 +24,7 @@ pub(super) fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at_checked(memchr(b'\n', text).unwrap_or(text.len())).unwrap_or((text, &[]))
 }
 
-/// Whether no value begins in the rest of a line, and nothing visible follows it.
+/// Returns whether no value begins in the rest of a line, and nothing visible follows it.
 ///
 /// The next value is searched for first: the end of the line may be far away, with many values before it.
 pub(super) fn is_end(text: &[u8]) -> bool {

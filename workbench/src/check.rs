@@ -52,13 +52,13 @@ impl CheckReport {
 
     /// Returns a one-line summary.
     pub fn summary(&self) -> String {
-        let of = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let of = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         let found = of(self.configurations, "configuration");
         let checked = if self.files == 1 { found } else { format!("{found} in {}", of(self.files, "file")) };
         let mut counts = Vec::new();
-        for (level, word) in [(Level::Error, "error"), (Level::Warning, "warning")] {
+        for (level, noun) in [(Level::Error, "error"), (Level::Warning, "warning")] {
             if self.count(level) > 0 {
-                counts.push(of(self.count(level), word));
+                counts.push(of(self.count(level), noun));
             }
         }
         match self.count(Level::Advice) {
@@ -66,7 +66,7 @@ impl CheckReport {
             1 => counts.push("1 piece of advice".to_owned()),
             more => counts.push(format!("{more} pieces of advice")),
         }
-        let counts = if counts.is_empty() { "nothing to remark".to_owned() } else { counts.join(", ") };
+        let counts = if counts.is_empty() { "no problems found".to_owned() } else { counts.join(", ") };
         format!("{checked}: {counts}")
     }
 }

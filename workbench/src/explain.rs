@@ -99,13 +99,13 @@ fn rows(explanation: &Explanation, config: &Config, paint: Paint) -> Vec<(&'stat
     }
     let matters = matches!(explanation.outcome, Outcome::Kept(_) | Outcome::Dropped(Reason::Stale));
     if let Some(stale) = explanation.stale.filter(|_| matters) {
-        rows.push(("time", format!("{}, by the guard", stale.replace('-', " "))));
+        rows.push(("time", format!("{} (guard)", stale.replace('-', " "))));
     }
     if let Some(chosen) = &explanation.severity {
         let row_of = match (chosen.row, chosen.builtin) {
-            (Some(row), _) => format!("of the row severity[{row}]"),
-            (None, Some(builtin)) => format!("of the built-in table, row {}", builtin + 1),
-            (None, None) => "of no row".to_owned(),
+            (Some(row), _) => format!("from the row severity[{row}]"),
+            (None, Some(builtin)) => format!("from row {} of the built-in table", builtin + 1),
+            (None, None) => "the default: no row matches".to_owned(),
         };
         rows.push(("severity", format!("{}, {row_of}", severity(chosen.severity))));
     }
@@ -116,7 +116,7 @@ fn rows(explanation: &Explanation, config: &Config, paint: Paint) -> Vec<(&'stat
 fn recognised_text(recognised: &Recognised) -> String {
     match recognised {
         Recognised::Finding { kind, because, path } => {
-            format!("a finding of {}{}: {because}", kind.word(), in_path(path))
+            format!("a finding of {}{}: {because}", kind.name(), in_path(path))
         }
         Recognised::Other { because, path, searched } => {
             format!("not a finding{}: {because}{}", in_path(path), searched_in(searched))
@@ -151,15 +151,15 @@ fn searched_in(paths: &[String]) -> String {
 
 fn push_integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, String)>) {
     let (style, verb) = match step.result {
-        MatchResult::Matches => (Style::Good, "claims it"),
-        MatchResult::Rejects(_) => (Style::Bad, "refuses it"),
-        MatchResult::Stopped => (Style::Bad, "would claim it, and is stopped"),
+        MatchResult::Matches => (Style::Good, "matches the finding"),
+        MatchResult::Rejects(_) => (Style::Bad, "rejects the finding"),
+        MatchResult::Stopped => (Style::Bad, "matches the finding, but is stopped"),
         MatchResult::DoesNotApply => (Style::Faint, "does not apply: its target is not Coralogix"),
-        MatchResult::Shadowed => (Style::Faint, "accepts it too, after the one that claimed it"),
+        MatchResult::Shadowed => (Style::Faint, "matches the finding, too, but after an earlier integration"),
         MatchResult::OtherType => return,
     };
     let head = format!("{} (line {}) {}", quote(&step.name), step.line, paint.with(style, verb));
-    rows.push(("asked", head));
+    rows.push(("tested", head));
     if matches!(step.result, MatchResult::DoesNotApply | MatchResult::Shadowed) {
         return;
     }
@@ -170,17 +170,14 @@ fn push_integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, Str
 
 fn clause_text(clause: &Clause, paint: Paint) -> String {
     let mark = if clause.accepts { paint.with(Style::Good, "yes") } else { paint.with(Style::Bad, "no ") };
-    let tested = if clause.tested.is_empty() {
-        "nothing, the field is absent".to_owned()
-    } else {
-        quote(&clause.tested)
+    let tested = if clause.tested.is_empty() { "an absent field".to_owned() } else { quote(&clause.tested) };
+    let result = match &clause.matched {
+        Some(matched) => format!("matches {} in {tested}", paint.with(Style::Strong, &quote(matched))),
+        None if clause.name.contains("match") => format!("does not match {tested}"),
+        None if clause.accepts => format!("contains {tested}"),
+        None => format!("does not contain {tested}"),
     };
-    let found = match &clause.matched {
-        Some(found) => format!("finds {} in {tested}", paint.with(Style::Strong, &quote(found))),
-        None if clause.name.contains("match") => format!("finds nothing in {tested}"),
-        None => format!("is asked of {tested}"),
-    };
-    format!("{mark} {:<16}{} {found}", clause.name, quote(&clause.expected))
+    format!("{mark} {:<16}{} {result}", clause.name, quote(&clause.expected))
 }
 
 fn limit_text(limit: &LimitCheck, suppressed: bool) -> String {
@@ -190,9 +187,10 @@ fn limit_text(limit: &LimitCheck, suppressed: bool) -> String {
     };
     let mut text = format!("{} in {} {key}", limit.limit, period(limit.period_ns));
     if suppressed {
-        write!(text, ": none is left, the next passes in {}", period(limit.wait_ns)).unwrap_or_default();
+        write!(text, ": exceeded; the next finding is admitted in {}", period(limit.wait_ns))
+            .unwrap_or_default();
     } else {
-        write!(text, ": {} could pass at this moment", limit.free).unwrap_or_default();
+        write!(text, ": admits {} more now", limit.free).unwrap_or_default();
     }
     if limit.suppressed > 0 {
         write!(text, "; {} suppressed since the last summary", limit.suppressed).unwrap_or_default();
@@ -202,14 +200,14 @@ fn limit_text(limit: &LimitCheck, suppressed: bool) -> String {
 
 fn change_text(change: &Change, config: &Config) -> String {
     match change {
-        Change::Clamped => "its timestamp is the time of arrival; the text keeps its own".to_owned(),
-        Change::NoTime => "it has no time of its own, and takes the time of arrival".to_owned(),
+        Change::Clamped => "the timestamp is the arrival time; the text keeps the original time".to_owned(),
+        Change::NoTime => "the finding has no time; the timestamp is the arrival time".to_owned(),
         Change::Redacted { rule, values } => {
             let field = config.redact.get(*rule).map_or("", |redaction| &redaction.field);
             let values = if *values == 1 { "one value".to_owned() } else { format!("{values} values") };
-            format!("{values} overwritten by redact[{rule}], of {}", quote(field))
+            format!("{values} of {} overwritten by redact[{rule}]", quote(field))
         }
-        Change::Truncated { bytes } => format!("its text was cut: the entry had {bytes} bytes"),
+        Change::Truncated { bytes } => format!("the text was truncated; the entry had {bytes} bytes"),
     }
 }
 
@@ -237,13 +235,13 @@ fn quote(text: &str) -> String {
 }
 
 /// Returns an explanation as a JSON object.
-/// For a batch, it is that of the item with the index `item`, from 0, of `items`.
+/// For a batch, it is the verdict of the item with the index `item`, from 0, of `items`.
 pub fn json(explanation: &Explanation, file: &str, line: u64, item: usize, items: usize) -> Value {
     let fields: Map<String, Value> =
         explanation.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     let recognised = match &explanation.recognised {
         Recognised::Finding { kind, because, path } => {
-            json!({"finding": true, "kind": kind.word(), "because": because, "path": path})
+            json!({"finding": true, "kind": kind.name(), "because": because, "path": path})
         }
         Recognised::Other { because, path, searched } => {
             json!({"finding": false, "because": because, "path": path, "searched": searched})
@@ -295,10 +293,10 @@ fn step_json(step: &Step) -> Value {
     let result = match step.result {
         MatchResult::OtherType => "other-type",
         MatchResult::DoesNotApply => "does-not-apply",
-        MatchResult::Rejects(_) => "refuses",
+        MatchResult::Rejects(_) => "rejects",
         MatchResult::Stopped => "stopped",
-        MatchResult::Matches => "claims",
-        MatchResult::Shadowed => "too-late",
+        MatchResult::Matches => "matches",
+        MatchResult::Shadowed => "shadowed",
     };
     let rejected_by = match step.result {
         MatchResult::Rejects(reason) => Value::from(reason.label()),
@@ -307,19 +305,19 @@ fn step_json(step: &Step) -> Value {
     let clauses = step.clauses.iter().map(|clause| {
         json!({
             "clause": clause.name,
-            "says": clause.expected,
-            "looked-at": clause.tested,
-            "found": clause.matched,
-            "holds": clause.accepts,
+            "expected": clause.expected,
+            "tested": clause.tested,
+            "matched": clause.matched,
+            "accepts": clause.accepts,
         })
     });
     json!({
         "index": step.index,
         "name": step.name,
-        "type": step.kind.word(),
+        "type": step.kind.name(),
         "line": step.line,
-        "stands": result,
-        "refused-by": rejected_by,
+        "result": result,
+        "rejected-by": rejected_by,
         "clauses": clauses.collect::<Vec<_>>(),
     })
 }

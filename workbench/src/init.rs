@@ -2,6 +2,11 @@
 //!
 //! The configuration has no remarks from `check`, and its test passes.
 
+use std::collections::BTreeMap;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value};
+
 use crate::options;
 
 /// The choices for a starting configuration.
@@ -36,132 +41,133 @@ pub enum Agent {
 pub type File = (&'static str, String);
 
 /// Returns the files of a starting configuration.
-pub fn files(choices: &Choices) -> Vec<File> {
+///
+/// # Errors
+/// A template and its values do not match: a defect, which the tests exclude.
+pub fn files(choices: &Choices) -> Result<Vec<File>, String> {
+    let Choices { domain, limit, .. } = choices;
+    let findings = [
+        ("detections", choices.detections.into()),
+        ("selections", choices.selections.into()),
+        ("activity", choices.activity.into()),
+        ("limit", (*limit).into()),
+    ];
+    let configuration = findings.iter().cloned().chain([("domain", domain.as_str().into())]);
+    // Two findings are suppressed.
+    let tests = findings.iter().cloned().chain([("over_limit", (limit + 2).into())]);
     let mut files = vec![
-        ("kaudit.yaml", configuration(choices)),
+        ("kaudit.yaml", render(include_str!("../templates/kaudit.yaml"), configuration)?),
         ("kaudit.schema.json", format!("{:#}\n", options::schema())),
-        ("tests/kaudit.test.yaml", tests(choices)),
+        ("tests/kaudit.test.yaml", render(include_str!("../templates/kaudit.test.yaml"), tests)?),
     ];
     match choices.agent {
         Agent::FluentBit => {
-            let text = include_str!("../../examples/fluent-bit/tail.yaml");
-            let text = text
-                .replace("CORALOGIX_DOMAIN=eu2.coralogix.com ", "")
-                .replace("tail.yaml", "fluent-bit.yaml");
-            let text =
-                text.replace(": tail.conf in YAML.", ".").replace("${CORALOGIX_DOMAIN}", &choices.domain);
-            files.push(("fluent-bit.yaml", text));
+            let pipeline = FluentBit { file: "fluent-bit.yaml", origin: "", environment: "", domain };
+            files.push((pipeline.file, pipeline.text()?));
         }
         Agent::Vector => {
-            let address = format!("https://ingress.{}", choices.domain);
-            // The example's tests depend on the example's configuration.
-            let (pipeline, _) = VECTOR.split_once("\ntests:\n").unwrap_or((VECTOR, ""));
-            let pipeline = pipeline.replace("https://ingress.eu1.coralogix.com", &address);
-            let pipeline =
-                pipeline.replace("source-http.yaml", "source.yaml").replace("singles.yaml", "vector.yaml");
-            files.push(("vector.yaml", pipeline + "\n"));
-            files.push(("source.yaml", include_str!("../../examples/vector/source-file.yaml").to_owned()));
+            let pipeline = Vector { file: "vector.yaml", source: "source.yaml", domain };
+            files.push((pipeline.file, pipeline.text()?));
+            files.push((pipeline.source, include_str!("../../examples/vector/source-file.yaml").to_owned()));
         }
         Agent::None => {}
     }
-    files
+    Ok(files)
 }
 
-const VECTOR: &str = include_str!("../../examples/vector/singles.yaml");
-
-fn configuration(choices: &Choices) -> String {
-    let target = format!(
-        "target-type: http-api, http-api-uri: \"https://ingress.{}/logs/v1/singles\"",
-        choices.domain
-    );
-    let mut text = format!(
-        "# yaml-language-server: $schema=kaudit.schema.json
-# Made by `kaudit-filter init`. All keys: `kaudit-filter options`. Look at it after a change: `kaudit-filter check`.
-
-# How an entry is named, from the finding's fields; after | stands what to take when there is none.
-coralogix:
-  application-name: \"{{cluster|kaudit}}\"
-  subsystem-name: \"kaudit-{{type}}\"
-
-# What `rate-limit: {limit}` below means: so many a minute for each entity. What is more is counted, and leaves as a summary.
-rate-limit: {{period: 1m, by: entity}}
-
-# What must not leave the cluster.
-redact:
-  - {{field: subresource-exec-command, pattern: '(?i)password=\\S+', replacement: 'password=***'}}
-
-# The first integration that accepts a finding claims it. The filter sends nothing itself: keys are the agent's.
-integrations:
-",
-        limit = choices.limit
-    );
-    if choices.detections {
-        text += &[
-            "  # Detections, but for those of low confidence and of the nodes' own accounts.\n  - type: detections\n    name: detections\n    target: {",
-            &target,
-            "}\n    data-filter: {confidence: [high, medium], entity-no-match: '^system:node:'}\n",
-        ]
-        .concat();
-    }
-    if choices.selections {
-        text += &[
-            "  # What the policy's rules match, but for the system's own accounts.\n  - type: selections\n    name: policy\n    target: {",
-            &target,
-            &format!(", rate-limit: {}}}\n    data-filter: {{entity-no-match: '^system:'}}\n", choices.limit),
-        ]
-        .concat();
-    }
-    if choices.activity {
-        text += &[
-            "  # Raw audit entries of people.\n  - type: activity\n    name: activity\n    target: {",
-            &target,
-            &format!(", rate-limit: {}}}\n    data-filter: {{entity-no-match: '^system:'}}\n", choices.limit),
-        ]
-        .concat();
-    }
-    text
+/// The values of Fluent Bit's pipeline. `examples/fluent-bit/tail.yaml` is rendered from the same template.
+struct FluentBit<'a> {
+    /// The name of the file.
+    file: &'static str,
+    /// The end of the first sentence.
+    origin: &'a str,
+    /// The environment variables before the key, in the command.
+    environment: &'a str,
+    domain: &'a str,
 }
 
-fn tests(choices: &Choices) -> String {
-    let mut text = "# What kaudit.yaml is to do: `kaudit-filter test tests`.
-config: ../kaudit.yaml
-now: 2026-03-17T12:00:00Z
-tests:
-"
-    .to_owned();
-    if choices.detections {
-        text += "  - name: incidents of high confidence are critical, and low confidence stays away
-    steps:
-      - record: {etype: principal, eid: jane, category: incident, confidence: high, cluster: prod}
-        kept: {severity: critical, applicationName: prod, subsystemName: kaudit-detections}
-      - record: {etype: principal, eid: jane, category: anomaly, confidence: low}
-        dropped: confidence
-      - record: {etype: principal, eid: \"system:node:a\", category: anomaly, confidence: high}
-        dropped: entity-no-match
-";
+impl FluentBit<'_> {
+    fn text(&self) -> Result<String, String> {
+        let values = [
+            ("file", self.file),
+            ("origin", self.origin),
+            ("environment", self.environment),
+            ("domain", self.domain),
+        ];
+        let values = values.map(|(name, value)| (name, value.into()));
+        render(include_str!("../templates/fluent-bit.yaml"), values)
     }
-    let limited = |name: &str, record: &str| {
-        format!(
-            "  - name: {name} of one entity are limited, and those of the system are left out
-    steps:
-      - record: {{{record}, principal: jane, cluster: prod}}
-        times: {}
-        kept: {}
-        suppressed: 2
-      - record: {{{record}, principal: \"system:apiserver\"}}
-        dropped: entity-no-match
-      - at: 60s
-        summary: {{key: jane, suppressed: 2}}
-",
-            choices.limit + 2,
-            choices.limit
-        )
-    };
-    if choices.selections {
-        text += &limited("policy findings", "rule: exec into pod, verb: create");
+}
+
+/// The values of Vector's pipeline. `examples/vector/singles.yaml` is rendered from the same template.
+struct Vector<'a> {
+    /// The name of the file.
+    file: &'static str,
+    /// The name of the file with the source.
+    source: &'static str,
+    domain: &'a str,
+}
+
+impl Vector<'_> {
+    fn text(&self) -> Result<String, String> {
+        let values = [("file", self.file), ("source", self.source), ("domain", self.domain)];
+        let values = values.map(|(name, value)| (name, value.into()));
+        render(include_str!("../templates/vector.yaml"), values)
     }
-    if choices.activity {
-        text += &limited("audit entries", "id: a, verb: get");
+}
+
+/// Renders a template. A hole without a value and a value without a hole are errors.
+fn render(template: &str, values: impl IntoIterator<Item = (&'static str, Value)>) -> Result<String, String> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax =
+        SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(|error| error.to_string())?);
+    let template = environment.template_from_str(template).map_err(|error| error.to_string())?;
+    let values: BTreeMap<&str, Value> = values.into_iter().collect();
+    let holes = template.undeclared_variables(false);
+    if let Some(unused) = values.keys().find(|name| !holes.contains(**name)) {
+        return Err(format!("no hole in the template for the value `{unused}`"));
     }
-    text
+    if let Some(missing) = holes.iter().find(|hole| !values.contains_key(hole.as_str())) {
+        return Err(format!("no value for the hole `{missing}` of the template"));
+    }
+    template.render(Value::from_pairs(values)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hole_has_a_value_and_every_value_a_hole() {
+        let render = |template, names: &[&'static str]| {
+            render(template, names.iter().map(|name| (*name, Value::from("x"))))
+        };
+        assert_eq!(render("a: {b: {{ c }}}\n", &["c"]).unwrap(), "a: {b: x}\n");
+        assert!(render("{{ c }}", &[]).unwrap_err().contains("no value for the hole `c`"));
+        assert!(render("{% if false %}{{ c }}{% endif %}", &[]).unwrap_err().contains("`c`"));
+        assert!(
+            render("{{ c }}", &["c", "d"]).unwrap_err().contains("no hole in the template for the value `d`")
+        );
+        assert!(render("{{ c", &["c"]).is_err());
+    }
+
+    /// The examples that users copy, which other tests run in the agents.
+    #[test]
+    fn the_examples_are_rendered_from_the_templates() {
+        let tail = FluentBit {
+            file: "tail.yaml",
+            origin: ": tail.conf in YAML",
+            environment: "CORALOGIX_DOMAIN=eu2.coralogix.com ",
+            domain: "${CORALOGIX_DOMAIN}",
+        };
+        assert_eq!(tail.text().unwrap(), include_str!("../../examples/fluent-bit/tail.yaml"));
+        let singles =
+            Vector { file: "singles.yaml", source: "source-http.yaml", domain: "eu1.coralogix.com" };
+        // The example also contains tests of its own configuration.
+        let (pipeline, _) =
+            include_str!("../../examples/vector/singles.yaml").split_once("\ntests:\n").unwrap();
+        assert_eq!(singles.text().unwrap(), pipeline);
+    }
 }

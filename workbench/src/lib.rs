@@ -3,8 +3,8 @@
 //! [`check`] reports mistakes, [`explain`] prints the reasons for a verdict, [`suite`] runs tests, and [`options`]
 //! lists all options. [`init`] writes a starting configuration, and [`migrate`] converts one of kAudit's.
 //!
-//! Text in, text out: no file is read here and nothing is printed, so that the program and a page in a browser give the
-//! same results. The engine finds mistakes and decides about records; this crate formats the results.
+//! Text in, text out: it reads no files and prints nothing, so that the program and a page in a browser return the same
+//! results. The engine detects mistakes and returns verdicts; this crate formats them.
 
 #![forbid(unsafe_code)]
 

@@ -2,7 +2,7 @@
 //!
 //! The text is edited only where it has to change, so that comments are preserved. The result is read again and must
 //! mean the same as the original, apart from the listed changes: a migration that would change the filtering is
-//! refused.
+//! rejected.
 
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ pub fn migrate(name: &str, text: &str, files: &dyn FileLoader) -> Result<Migrate
             Ok(Migrated { text, changes, remarks })
         }
         Some(_) => Err(vec![format!(
-            "{name}: the new document would not mean the same, so nothing is written; please report this file's form"
+            "{name}: not migrated: the new document would filter differently; please report this file's form"
         )]),
         None => Err(result.diagnostics.iter().map(ToString::to_string).collect()),
     }
@@ -70,7 +70,7 @@ fn input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<St
     let documents = Node::load_from_str(text).map_err(|error| vec![error.to_string()])?;
     for root in &documents {
         if let Some((key, inner)) = manifest_config(root) {
-            changes.push(format!("the text under `{key}` was taken out of its ConfigMap"));
+            changes.push(format!("the text under `{key}` was extracted from its ConfigMap"));
             return Ok(MigrationInput { text: inner.to_owned(), is_document: key == "kaudit.yaml" });
         }
         match &root.data {
@@ -83,7 +83,7 @@ fn input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<St
             _ => {}
         }
     }
-    Err(vec!["no list of integrations was found".to_owned()])
+    Err(vec!["no list of integrations found".to_owned()])
 }
 
 /// Returns the configuration in a Kubernetes manifest, with its key.
@@ -135,7 +135,7 @@ fn targets_to_maps(text: &str, changes: &mut Vec<String>) -> String {
         let line = target.span.start.line();
         let Some(members) = target_members(parts, &chars) else {
             messages.push(format!(
-                "line {line} of the list: several targets stay as they are; keep the one for Coralogix"
+                "line {line} of the list: several targets are not converted; keep only the one for Coralogix"
             ));
             continue;
         };
@@ -153,7 +153,9 @@ fn targets_to_maps(text: &str, changes: &mut Vec<String>) -> String {
             format!("{{{}}}", members.join(", "))
         };
         out.splice(start..end, map.chars());
-        messages.push(format!("line {line} of the list: the target, a list in the older dialect, is a map"));
+        messages.push(format!(
+            "line {line} of the list: the target was converted from the older dialect to a map"
+        ));
     }
     messages.reverse();
     changes.extend(messages);
@@ -198,7 +200,9 @@ fn target_members(parts: &[Node<'_>], chars: &[char]) -> Option<Vec<String>> {
 fn rename_old_categories(text: &str, changes: &mut Vec<String>) -> String {
     let new = text.replace("alcide.category/", "");
     if new != text {
-        changes.push("`alcide.category/incident` and `…/anomaly` are `incident` and `anomaly`".to_owned());
+        changes.push(
+            "`alcide.category/incident` and `…/anomaly` were renamed to `incident` and `anomaly`".to_owned(),
+        );
     }
     new
 }
@@ -211,16 +215,16 @@ fn replace_endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> Strin
     for remark in &checked.diagnostics {
         match remark.code() {
             Code::OldEndpoint => {
-                let modern = remark.help().split('`').nth(1).unwrap_or_default();
+                let current = remark.help().split('`').nth(1).unwrap_or_default();
                 changes.push(format!(
-                    "line {} of the list: the endpoint is Coralogix's present one, `{modern}`",
+                    "line {} of the list: the endpoint was replaced by the current one, `{current}`",
                     remark.line()
                 ));
-                edits.push((remark, format!("\"{modern}\"")));
+                edits.push((remark, format!("\"{current}\"")));
             }
             Code::PlainSecret => {
                 changes.push(format!(
-                    "line {} of the list: a secret was taken out; the agent has it, the filter needs none",
+                    "line {} of the list: a secret was removed; the agent has it, and the filter needs none",
                     remark.line()
                 ));
                 edits.push((remark, "\"\"".to_owned()));
@@ -240,7 +244,7 @@ fn replace_endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> Strin
         let line: String = line.into_iter().collect();
         let Some(user) = user_info(&line) else { return line };
         changes.push(format!(
-            "line {number} of the list: the name and password of a URI were taken out; the filter needs none"
+            "line {number} of the list: the user name and password in a URI were removed; the filter needs none"
         ));
         [&line[..user.start], &line[user.end..]].concat()
     });
@@ -258,16 +262,16 @@ fn user_info(line: &str) -> Option<Range<usize>> {
 
 /// Returns the filter's document with the list in it.
 fn wrap_list(list: &str, name: &str, original: &Config, changes: &mut Vec<String>) -> String {
-    let mut lines = vec![format!("# Made by `kaudit-filter migrate` of {name}."), String::new()];
+    let mut lines = vec![format!("# Converted from {name} by `kaudit-filter migrate`."), String::new()];
     if original.integrations.iter().any(|integration| integration.rate_limit.is_some()) {
         lines.push(
-            "# What `rate-limit: 10` means. kAudit does not say; the filter takes it for ten a second."
+            "# The period of `rate-limit: 10`. kAudit does not specify it; the filter's default is one second."
                 .to_owned(),
         );
         lines.push("rate-limit: {period: 1s}".to_owned());
         lines.push(String::new());
         changes.push(
-            "the period of the rate limits is stated: `rate-limit: {period: 1s}`, the default".to_owned(),
+            "the period of the rate limits is explicit: `rate-limit: {period: 1s}`, the default".to_owned(),
         );
     }
     lines.push("integrations:".to_owned());
@@ -276,6 +280,6 @@ fn wrap_list(list: &str, name: &str, original: &Config, changes: &mut Vec<String
             .lines()
             .map(|line| if line.trim().is_empty() { String::new() } else { format!("  {line}") }),
     );
-    changes.push("the list stands under `integrations`".to_owned());
+    changes.push("the list was moved under `integrations`".to_owned());
     lines.join("\n") + "\n"
 }

@@ -1,5 +1,5 @@
-//! Configurations as data: `tests/data/check/NAME.yaml` is looked at, and `NAME.txt` is what an operator reads of it.
-//! `BLESS=1` writes the expectations anew; look at what you bless.
+//! Snapshots of `check`: `tests/data/check/NAME.yaml`, expected `NAME.txt`.
+//! `BLESS=1` updates the snapshots; review the changes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,7 +36,7 @@ fn cases() -> Vec<String> {
     names
 }
 
-/// Compares with a file, or writes it.
+/// Compares the text with a snapshot, or updates it.
 fn expect(file: &str, found: &str, failed: &mut Vec<String>) {
     let path = folder().join(file);
     if std::env::var_os("BLESS").is_some() {
@@ -53,11 +53,11 @@ fn every_remark_is_shown_under_its_line() {
         let text = report(&name).text(false);
         assert!(
             !text.to_lowercase().contains("notrepeatme") && !text.contains("do-not"),
-            "{name} tells a secret:\n{text}"
+            "{name} prints a secret:\n{text}"
         );
         expect(&name.replace(".yaml", ".txt"), &text, &mut failed);
     }
-    // kAudit's own samples, as they were published.
+    // kAudit's own samples, unchanged.
     for name in ["seed-sample", "vendor-targets"] {
         let file = format!("tests/data/config/{name}.yaml");
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file)).unwrap();
@@ -72,8 +72,9 @@ fn every_remark_is_shown_under_its_line() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// What is said to `config::read` alone, or only of what no file of ours would hold.
-const ELSEWHERE: [Code; 2] = [Code::SecondConfiguration, Code::TooMany];
+/// Codes without a snapshot.
+/// They are reported only by `config::read`, or only for generated input.
+const WITHOUT_SNAPSHOT: [Code; 2] = [Code::SecondConfiguration, Code::TooMany];
 
 #[test]
 fn every_code_has_a_case() {
@@ -82,7 +83,7 @@ fn every_code_has_a_case() {
     // The engine's tests have the cases of policies, which follow in the table.
     let of_configurations = Code::ALL.iter().filter(|code| **code < Code::PolicyMissing);
     let missing: Vec<_> =
-        of_configurations.filter(|code| !found.contains(code) && !ELSEWHERE.contains(code)).collect();
+        of_configurations.filter(|code| !found.contains(code) && !WITHOUT_SNAPSHOT.contains(code)).collect();
     assert!(missing.is_empty(), "no case of {missing:?}");
 
     let keys = (0..200).map(|number| format!("k{number}: 1\n")).collect::<Vec<_>>().concat();
@@ -95,16 +96,16 @@ fn every_code_has_a_case() {
 }
 
 #[test]
-fn an_agent_hears_no_advice() {
+fn agents_get_no_advice() {
     let name = "advice.yaml";
     let reading =
         kaudit_filter::config::read(name, &fs::read_to_string(folder().join(name)).unwrap(), &NoFiles);
-    let heard: Vec<&str> = reading.diagnostics.iter().map(|remark| remark.level().name()).collect();
-    assert!(!heard.is_empty() && heard.iter().all(|word| *word == "warning"), "{heard:?}");
+    let levels: Vec<&str> = reading.diagnostics.iter().map(|remark| remark.level().name()).collect();
+    assert!(!levels.is_empty() && levels.iter().all(|level| *level == "warning"), "{levels:?}");
 }
 
 #[test]
-fn colours_only_when_asked_for() {
+fn colours_are_optional() {
     let report = report("mistakes.yaml");
     assert!(report.text(true).contains("\u{1b}["));
     assert!(!report.text(false).contains('\u{1b}'));

@@ -1,5 +1,5 @@
-//! Migrations as data: what becomes of a configuration stands in `tests/data/migrate/NAME.yaml`, and what changed, with
-//! all that is to be said of it, in `NAME.txt`. `BLESS=1` writes the expectations anew.
+//! Snapshots of `migrate`, in `tests/data/migrate`.
+//! `NAME.yaml` is the migrated document, `NAME.txt` the list of changes and the diagnostics. `BLESS=1` updates them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn expect(file: &str, found: &str, failed: &mut Vec<String>) {
 }
 
 #[test]
-fn what_becomes_of_each_dialect() {
+fn each_dialect_is_migrated() {
     let mut failed = Vec::new();
     let inputs = [
         ("older", here().join("tests/data/migrate/older.input.yaml")),
@@ -43,20 +43,23 @@ fn what_becomes_of_each_dialect() {
         let migrated =
             migrate(file, &text, &Folder).unwrap_or_else(|mistakes| panic!("{name}: {mistakes:#?}"));
         let all = format!("{}\n{:?}", migrated.text, migrated.changes).to_lowercase();
-        assert!(!all.contains("do-not-repeat-me") && !all.contains("donotrepeatme"), "{name} tells a secret");
+        assert!(
+            !all.contains("do-not-repeat-me") && !all.contains("donotrepeatme"),
+            "{name} prints a secret"
+        );
         let codes: Vec<Code> = migrated.remarks.remarks().iter().map(Diagnostic::code).collect();
-        for gone in [Code::OldEndpoint, Code::PlainSecret, Code::UnstatedPeriod] {
-            assert!(!codes.contains(&gone), "{name} still has {gone:?}");
+        for code in [Code::OldEndpoint, Code::PlainSecret, Code::UnstatedPeriod] {
+            assert!(!codes.contains(&code), "{name} still has {code:?}");
         }
         expect(&format!("{name}.yaml"), &migrated.text, &mut failed);
-        let said = format!("{}\n\n{}", migrated.changes.join("\n"), migrated.remarks.text(false));
-        expect(&format!("{name}.txt"), &said, &mut failed);
+        let report = format!("{}\n\n{}", migrated.changes.join("\n"), migrated.remarks.text(false));
+        expect(&format!("{name}.txt"), &report, &mut failed);
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 #[test]
-fn whatever_can_be_read_is_migrated_or_refused_in_words() {
+fn every_valid_configuration_is_migrated_or_rejected_with_a_reason() {
     let mut migrated = 0;
     for file in fs::read_dir(here().join("../tests/data/config")).unwrap().map(|file| file.unwrap().path()) {
         if file.extension().is_none_or(|extension| extension != "yaml") {
@@ -69,14 +72,14 @@ fn whatever_can_be_read_is_migrated_or_refused_in_words() {
             (_, Err(mistakes)) => {
                 assert!(!mistakes.is_empty() && mistakes.iter().all(|line| !line.is_empty()), "{name}");
             }
-            (None, Ok(_)) => panic!("{name} has errors and is migrated"),
+            (None, Ok(_)) => panic!("{name} has errors, but was migrated"),
         }
     }
-    assert!(migrated > 8, "only {migrated} are migrated");
+    assert!(migrated > 8, "only {migrated} were migrated");
 }
 
 #[test]
-fn a_document_of_the_filter_s_own_stays_one() {
+fn the_filters_own_document_is_not_changed() {
     let text = fs::read_to_string(here().join("../examples/kaudit.yaml")).unwrap();
     let migrated = migrate("kaudit.yaml", &text, &Folder).unwrap();
     assert_eq!((migrated.text, migrated.changes), (text, Vec::<String>::new()));

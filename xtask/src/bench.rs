@@ -1,19 +1,20 @@
-//! `cargo xtask bench`: the benchmarks, and the report they leave under `benches/record/`.
+//! `cargo xtask bench`: runs the benchmarks and writes the reports under `benches/record/`.
 //!
-//! Times drift with the machine; instructions do not. So the report tells times, and the guard against slower code
-//! counts instructions: `cargo xtask bench --instructions` compares them with those on record, and `--update` writes
-//! them anew.
+//! Times drift with the machine; instructions do not. So the report contains times, and the guard against slower code
+//! counts instructions: `cargo xtask bench --instructions` compares them with the record, and `--update` updates the
+//! record.
 
 mod agent;
+mod criterion;
 mod guard;
 mod guest;
-mod plot;
+mod record;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
+use kaudit_plot::{Bar, Colour, bars, curve};
 use serde_json::Value;
 
 use crate::dist;
@@ -21,7 +22,8 @@ use crate::shell::{self, Done, cargo};
 
 pub use guard::compare;
 
-const RECORD: &str = "benches/record";
+use criterion::{Measured, collect};
+use record::{FOLDER, machine, write};
 
 /// Runs the task.
 pub fn run(arguments: &[String]) -> Done {
@@ -39,71 +41,29 @@ pub fn run(arguments: &[String]) -> Done {
     }
 }
 
-/// Everything, one after the other: criterion's benches, the peers, the doors.
+/// Everything, one after the other: criterion's benchmarks, the peers, the plugins.
 fn measure() -> Done {
     let criterion = shell::target_directory()?.join("criterion");
-    // What was measured before may be there no longer.
+    // Benchmarks that no longer exist must not appear in the report.
     let _ = fs::remove_dir_all(&criterion);
     shell::run(&mut cargo(&["bench", "--locked", "-p", "kaudit-bench"]))?;
     let measured = collect(&criterion)?;
     let peers = peers()?;
-    let doors = doors()?;
+    let targets = targets()?;
     let mut text = format!(
-        "# What a record costs\n\nWritten by `cargo xtask bench` on {}. Times are nanoseconds of one processor for one \
+        "# Cost per record\n\nWritten by `cargo xtask bench` on {}. Times are CPU nanoseconds per \
          record, medians.\n\n",
         machine()
     );
     against(&mut text, &peers)?;
-    through(&mut text, &doors);
+    by_target(&mut text, &targets);
     stages(&mut text, &measured);
     growth(&mut text, &measured)?;
-    text.push_str("What was tried and did not help stands in [tried.md](../tried.md).\n");
-    write(&format!("{RECORD}/report.md"), &text)
+    text.push_str("[tried.md](../tried.md) lists rejected optimisations.\n");
+    write(&format!("{FOLDER}/report.md"), &text)
 }
 
-/// One measured case: its group, its name in it, and nanoseconds a record.
-struct Measured {
-    group: String,
-    case: String,
-    nanos: f64,
-}
-
-/// Reads what criterion left: `GROUP/…/new/{benchmark,estimates}.json`.
-fn collect(folder: &Path) -> Done<Vec<Measured>> {
-    let mut measured = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries =
-            fs::read_dir(&folder).map_err(|error| format!("cannot read the measurements: {error}"))?;
-        for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
-            if path.ends_with("new") {
-                measured.push(one(&path)?);
-            } else {
-                folders.push(path);
-            }
-        }
-    }
-    measured.sort_by(|a, b| (&a.group, &a.case).cmp(&(&b.group, &b.case)));
-    Ok(measured)
-}
-
-fn one(folder: &Path) -> Done<Measured> {
-    let read = |name: &str| -> Done<Value> {
-        let text = fs::read_to_string(folder.join(name)).map_err(|error| error.to_string())?;
-        serde_json::from_str(&text).map_err(|error| error.to_string())
-    };
-    let (benchmark, estimates) = (read("benchmark.json")?, read("estimates.json")?);
-    let records = benchmark["throughput"]["Elements"].as_f64().unwrap_or(1.0);
-    let words =
-        [&benchmark["function_id"], &benchmark["value_str"]].map(|word| word.as_str().unwrap_or_default());
-    Ok(Measured {
-        group: benchmark["group_id"].as_str().unwrap_or_default().to_owned(),
-        case: words.join(" ").trim().to_owned(),
-        nanos: estimates["median"]["point_estimate"].as_f64().unwrap_or(f64::NAN) / records,
-    })
-}
-
-/// A way to do the job: the records' format, its name, nanoseconds and their quartiles.
+/// An implementation of the job: the records' format, its name, nanoseconds and their quartiles.
 struct Peer {
     format: String,
     name: String,
@@ -111,7 +71,7 @@ struct Peer {
     quartiles: [f64; 2],
 }
 
-/// How many times as much each peer should cost at least.
+/// The goals: the minimum cost of each peer, as a multiple of the engine's.
 const GOALS: [(&str, f64); 3] = [("naive", 10.0), ("luajit", 15.0), ("vrl", 20.0)];
 
 const PEERS: &str = "benches/peers/Cargo.toml";
@@ -136,14 +96,14 @@ fn peers() -> Done<Vec<Peer>> {
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let peers: Option<Vec<_>> = text.lines().map(peer).collect();
-    peers.ok_or_else(|| format!("unexpected words of the peers:\n{text}"))
+    peers.ok_or_else(|| format!("unexpected output of the peers:\n{text}"))
 }
 
 fn against(text: &mut String, peers: &[Peer]) -> Done {
     text.push_str(
-        "## Against other ways\n\nThe same job on the same records, in rounds that took turns; every way gave the engine's \
+        "## Other implementations\n\nThe same job on the same records, in interleaved rounds; every implementation gave the engine's \
          answers before it was timed. `naive` is `serde_json::Value` and `regex`; `luajit` a script as Fluent Bit runs it; \
-         `vrl` a program as Vector runs it, and a throttle; `copy` the floor.\n\n",
+         `vrl` a program as Vector runs it, and a throttle; `copy` copies the bytes.\n\n",
     );
     for format in ["json", "msgpack"] {
         let own: Vec<&Peer> = peers.iter().filter(|peer| peer.format == format).collect();
@@ -162,18 +122,24 @@ fn against(text: &mut String, peers: &[Peer]) -> Done {
             println!("{format} {line}");
             let _ = writeln!(text, "{line}");
         }
-        let bars: Vec<_> = own.iter().map(|peer| (peer.name.clone(), peer.nanos)).collect();
-        let title = format!("The job on {format}: nanoseconds a record");
-        write(&format!("{RECORD}/peers-{format}.svg"), &plot::bars(&title, &bars))?;
+        let bar = |peer: &&Peer| Bar {
+            name: peer.name.clone(),
+            nanos: peer.nanos,
+            rounds: Vec::new(),
+            colour: if peer.name == "engine" { Colour::Teal } else { Colour::Grey },
+        };
+        let title = format!("The job on {format}: nanoseconds per record");
+        let rows: Vec<_> = own.iter().map(bar).collect();
+        write(&format!("{FOLDER}/peers-{format}.svg"), &bars(&title, &rows))?;
         let _ = writeln!(text, "\n![{title}](peers-{format}.svg)\n");
     }
     Ok(())
 }
 
-/// What the program measures of the doors that are installed.
-fn doors() -> Done<Value> {
+/// Runs `kaudit-filter bench` with the plugins in `dist/`.
+fn targets() -> Done<Value> {
     dist::run(&[])?;
-    let json = shell::target_directory()?.join("doors.json");
+    let json = shell::target_directory()?.join("targets.json");
     let program = shell::root().join("dist/kaudit-filter");
     let arguments =
         ["bench", "--config", "benches/job.yaml", "--via", "all", "--generate", "100000", "--json"];
@@ -183,22 +149,22 @@ fn doors() -> Done<Value> {
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", json.display()))
 }
 
-fn through(text: &mut String, report: &Value) {
+fn by_target(text: &mut String, report: &Value) {
     text.push_str(
-        "## By door\n\nThe same records through the files that agents load, as `kaudit-filter bench --via all` tells \
-         it.\n\n| door | ns | quartiles | times copying | records/s |\n|---|---:|---:|---:|---:|\n",
+        "## By target\n\nThe engine, and the files that agents load, on the same records, by `kaudit-filter bench --via \
+         all`.\n\n| target | ns | quartiles | times copying | records/s |\n|---|---:|---:|---:|---:|\n",
     );
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-    for door in report["configurations"][0]["through"].as_array().into_iter().flatten() {
+    for target in report["configurations"][0]["through"].as_array().into_iter().flatten() {
         let _ = writeln!(
             text,
             "| {} | {:.0} | {:.0}–{:.0} | {:.1} | {:.0} |",
-            door["name"].as_str().unwrap_or_default(),
-            number(&door["ns"]),
-            number(&door["lower_quartile"]),
-            number(&door["upper_quartile"]),
-            number(&door["times_copy"]),
-            number(&door["records_per_second"])
+            target["name"].as_str().unwrap_or_default(),
+            number(&target["ns"]),
+            number(&target["lower_quartile"]),
+            number(&target["upper_quartile"]),
+            number(&target["times_copy"]),
+            number(&target["records_per_second"])
         );
     }
     text.push('\n');
@@ -208,9 +174,7 @@ fn through(text: &mut String, report: &Value) {
 }
 
 fn stages(text: &mut String, measured: &[Measured]) {
-    text.push_str(
-        "## The engine, step by step\n\nEach step does all that the one before it does, and more.\n\n",
-    );
+    text.push_str("## The engine, step by step\n\nEach step includes the previous one.\n\n");
     for group in ["engine-json", "engine-msgpack"] {
         let _ = writeln!(text, "| {group} | ns | times `copy` |\n|---|---:|---:|");
         for one in measured.iter().filter(|one| one.group == group) {
@@ -225,22 +189,22 @@ fn stages(text: &mut String, measured: &[Measured]) {
     }
 }
 
-/// The curves: a group of criterion's, what grows, and whether the cost is to stay flat.
+/// The curves: a group of criterion's, the parameter, and whether the cost should be constant.
 const CURVES: [(&str, &str, bool); 3] = [
     ("scaling-integrations", "integrations", true),
     ("scaling-entities", "entities", true),
     ("scaling-bytes", "bytes of a record", false),
 ];
 
-/// How many times the smallest the largest may cost where it is to stay flat.
+/// The allowed ratio of the largest to the smallest cost of a constant curve.
 const FLAT: f64 = 2.0;
 
 fn growth(text: &mut String, measured: &[Measured]) -> Done {
-    text.push_str("## How it grows\n\n");
+    text.push_str("## Scaling\n\n");
     for (group, what, flat) in CURVES {
         let points = points(measured, group);
         let title = format!("Nanoseconds a record by {what}");
-        write(&format!("{RECORD}/{group}.svg"), &plot::curve(&title, &points))?;
+        write(&format!("{FOLDER}/{group}.svg"), &curve(&title, &points))?;
         let _ = writeln!(text, "![{title}]({group}.svg)\n\n| {what} | ns |\n|---:|---:|");
         for (size, nanos) in &points {
             let _ = writeln!(text, "| {size} | {nanos:.0} |");
@@ -263,31 +227,4 @@ fn points(measured: &[Measured], group: &str) -> Vec<(f64, f64)> {
     let mut points: Vec<_> = of_group.filter_map(|one| Some((one.case.parse().ok()?, one.nanos))).collect();
     points.sort_by(|a: &(f64, f64), b| a.0.total_cmp(&b.0));
     points
-}
-
-/// The processor's name and the compiler's.
-fn machine() -> String {
-    let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = information
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("an unnamed processor", |(_, name)| name);
-    let compiler = shell::read(Command::new("rustc").arg("--version")).map_or_else(
-        |_| "an unnamed compiler".to_owned(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    );
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or("unknown");
-    format!("{processor}, {cores} cores (load {load}), {compiler}")
-}
-
-fn write(name: &str, text: &str) -> Done {
-    let path = shell::root().join(name);
-    let folder = path.parent().ok_or("a file has a folder")?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, text))
-        .map_err(|error| format!("cannot write `{name}`: {error}"))?;
-    eprintln!("wrote {name}");
-    Ok(())
 }

@@ -1,9 +1,10 @@
-//! `cargo xtask demo`: the example findings through the built Fluent Bit plugin to an endpoint that judges as Coralogix
-//! does, and the queries that find them there.
+//! `cargo xtask demo`: sends the example findings through the built Fluent Bit plugin to a test double of Coralogix.
 //!
-//! The demo is a check as well: it fails when an entry is rejected, when the account does not close, or when a query
-//! finds nothing. Decision: the plugin is built the usual way for release, for this machine; the file that
-//! `cargo xtask dist plugin` makes for older systems is of the same code, but needs further tools.
+//! Then it runs the queries that find them there.
+//!
+//! The demo is also a check: it fails if an entry is rejected, if the counters do not balance, or if a query finds
+//! nothing. Decision: the plugin is an ordinary release build for this machine; the file that `cargo xtask dist plugin`
+//! builds for older systems has the same code, but needs further tools.
 
 mod agent;
 mod endpoint;
@@ -18,7 +19,7 @@ use crate::shell::{Done, cargo, root, run as sh, target_directory};
 use agent::Ran;
 use endpoint::Endpoint;
 
-/// A configuration to run with, and what is to be seen in it.
+/// A configuration to run with, and its title.
 struct Act {
     config: &'static str,
     title: &'static str,
@@ -27,7 +28,7 @@ struct Act {
 const ACTS: &[Act] = &[
     Act {
         config: "examples/audit-integration.yaml",
-        title: "kAudit's own configuration, as it stands in the cluster: detections are stopped, policy findings \
+        title: "kAudit's own configuration, as in the cluster: detections are stopped, policy findings \
                 limited to ten at once",
     },
     Act {
@@ -43,7 +44,7 @@ const FINDINGS: &[&str] = &["detections", "selections", "selection-counts", "act
 const NOW: &str = "2026-03-17T12:00:00Z";
 const NOW_MS: i64 = 1_773_748_800_000;
 
-/// What an analyst asks.
+/// The queries of an analyst.
 const QUERIES: &[&str] = &[
     "eid:johnD AND short-doc:\"Change in usage pattern\"",
     "short-doc:\"Change in usage pattern\" AND NOT eid:johnD",
@@ -51,7 +52,7 @@ const QUERIES: &[&str] = &[
     "kaudit_filter.summary:*",
 ];
 
-/// Builds everything and runs the demo. With `--page` the endpoint stays, so that its page can be looked at.
+/// Builds everything and runs the demo. With `--page` the endpoint keeps running and serves its page.
 pub fn run(arguments: &[String]) -> Done {
     let stays = match arguments {
         [] => false,
@@ -75,12 +76,12 @@ pub fn run(arguments: &[String]) -> Done {
         shown = ran.chunks.into_iter().flatten().next();
     }
 
-    headline("What an analyst finds");
+    headline("The queries of an analyst");
     for query in QUERIES {
         search(&endpoint, query)?;
     }
-    let shown = shown.ok_or("the plugin left no entry")?;
-    headline("One entry, as it arrives");
+    let shown = shown.ok_or("the plugin emitted no entry")?;
+    headline("One entry, as the endpoint receives it");
     println!("{shown:#}");
     if stays {
         println!("\nThe page is at {}; end with Ctrl-C.", endpoint.url);
@@ -90,7 +91,7 @@ pub fn run(arguments: &[String]) -> Done {
     Ok(())
 }
 
-/// What the demo runs.
+/// Builds the programs of the demo.
 struct Built {
     program: PathBuf,
     driver: PathBuf,
@@ -109,7 +110,7 @@ fn build() -> Done<Built> {
     })
 }
 
-/// The example findings, a record a line.
+/// Returns the example findings, one record per line.
 fn records() -> Done<Vec<String>> {
     let mut records = Vec::new();
     for kind in FINDINGS {
@@ -120,7 +121,7 @@ fn records() -> Done<Vec<String>> {
     Ok(records)
 }
 
-/// What would become of the findings without the filter.
+/// Posts the findings without the filter and prints the result.
 fn unfiltered(endpoint: &Endpoint, records: &[String]) -> Done {
     headline("Without the filter: the findings as an agent reads them, posted to the endpoint");
     let records: Result<Vec<Value>, _> = records.iter().map(|record| serde_json::from_str(record)).collect();
@@ -136,7 +137,7 @@ fn unfiltered(endpoint: &Endpoint, records: &[String]) -> Done {
     Ok(())
 }
 
-/// Posts what left with a chunk, and prints each entry with what the endpoint says of it.
+/// Posts the entries of a chunk, and prints each with the endpoint's answer.
 fn deliver(endpoint: &Endpoint, entries: &[Value]) -> Done {
     let answer = endpoint.post(entries)?;
     let rejections = answer["rejections"].as_array().cloned().unwrap_or_default();
@@ -149,7 +150,7 @@ fn deliver(endpoint: &Endpoint, entries: &[Value]) -> Done {
     if rejections.is_empty() { Ok(()) } else { Err(format!("{} entries were rejected", rejections.len())) }
 }
 
-/// Prints what the plugin counted, and sees that it closes.
+/// Prints the plugin's counters, and checks that they balance.
 fn account(ran: &Ran) -> Done {
     let [records, kept, dropped, suppressed, passed] =
         ["records", "kept", "dropped", "suppressed", "passed"].map(|name| ran.count(name));
@@ -166,7 +167,7 @@ fn account(ran: &Ran) -> Done {
     if records == kept + dropped + suppressed + passed && usize::try_from(left) == Ok(entries) {
         return Ok(());
     }
-    Err("the account does not close".to_owned())
+    Err("the counters do not balance".to_owned())
 }
 
 fn search(endpoint: &Endpoint, query: &str) -> Done {
@@ -183,7 +184,7 @@ fn headline(text: &str) {
     println!("\n{}\n", paint(BOLD, text));
 }
 
-/// An entry on a line, and what the filter did to it on the next.
+/// Returns an entry on a line, and the filter's changes to it on the next.
 fn row(entry: &Value) -> String {
     let label = |name: &str| entry[name].as_str().unwrap_or_default();
     let (severity, colour) = match entry["severity"].as_u64() {
@@ -209,7 +210,7 @@ fn row(entry: &Value) -> String {
     }
 }
 
-/// What the filter says it did, without the samples of summaries.
+/// Returns the changes that the filter records in an entry, without the samples of summaries.
 fn brief(did: &Value) -> String {
     let mut did = did.clone();
     if let Some(summary) = did.get_mut("summary").and_then(Value::as_object_mut) {
@@ -218,7 +219,7 @@ fn brief(did: &Value) -> String {
     format!("kaudit_filter {did}")
 }
 
-/// The time of day, to the second.
+/// Returns the time of day, to the second.
 fn clock(millis: i64) -> String {
     let second = millis.div_euclid(1000).rem_euclid(86_400);
     format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)

@@ -1,19 +1,19 @@
-//! `cargo xtask dist`: what users install, built for release, under `dist/`.
+//! `cargo xtask dist`: builds everything that users install, for release, in `dist/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::playground;
+use crate::page;
 use crate::plugin;
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
 use crate::vector;
 use crate::wasm;
 
-/// Something that users install: its name on this command line, the file under `dist/`, and how it is built.
+/// An artefact: its name on the command line, its file under `dist/`, and its build function.
 struct Artefact {
     name: &'static str,
     file: &'static str,
-    /// Builds it and tells where it is.
+    /// Builds it and returns its path.
     build: fn() -> Done<PathBuf>,
 }
 
@@ -21,16 +21,16 @@ const ARTEFACTS: &[Artefact] = &[
     Artefact { name: "program", file: "kaudit-filter", build: program },
     Artefact { name: "plugin", file: "flb-filter_kaudit.so", build: plugin::build },
     Artefact { name: "module", file: "kaudit.so", build: vector::build },
-    // The drivers of `run --via`, which look for the plugins beside them.
+    // The drivers of `run --via`, which load the plugins from their own directory.
     Artefact { name: "plugin-driver", file: "kaudit-fluent-bit-driver", build: plugin_driver },
     Artefact { name: "module-driver", file: "kaudit-vector-driver", build: vector::driver },
     Artefact { name: "wasm", file: "kaudit.wasm", build: wasm::file },
     Artefact { name: "wasm-base", file: "kaudit-base.wasm", build: wasm::base },
-    Artefact { name: "playground", file: "playground.html", build: playground::build },
+    Artefact { name: "playground", file: "playground.html", build: page::build },
     Artefact { name: "wasm-driver", file: "kaudit-wamr-driver", build: wasm::driver },
 ];
 
-/// Builds the artefacts that are named, or all.
+/// Builds the named artefacts, or all.
 pub fn run(names: &[String]) -> Done {
     let known = |name: &&String| ARTEFACTS.iter().any(|artefact| artefact.name == *name);
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
@@ -51,7 +51,7 @@ fn install(artefact: &Artefact) -> Done {
     Ok(())
 }
 
-/// Replaces the file rather than writing into it: the old one may be running.
+/// Replaces the file instead of writing into it: the old one may be running.
 fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
     fs::create_dir_all(to.with_file_name(""))?;
     if to.exists() {
@@ -81,15 +81,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_has_what_is_built_here() {
+    fn the_manifest_has_the_artefacts_that_are_built_here() {
         let manifest = fs::read_to_string(root().join("plugin-manifest/manifest.json")).unwrap();
         let manifest: Value = serde_json::from_str(&manifest).unwrap();
-        let told = manifest["artefacts"].as_array().unwrap().iter();
-        let told: Vec<Value> = told.map(|artefact| json!([artefact["name"], artefact["file"]])).collect();
+        let in_manifest = manifest["artefacts"].as_array().unwrap().iter();
+        let in_manifest: Vec<Value> =
+            in_manifest.map(|artefact| json!([artefact["name"], artefact["file"]])).collect();
         let here: Vec<Value> =
             ARTEFACTS.iter().map(|artefact| json!([artefact.name, artefact.file])).collect();
-        for artefact in here.iter().chain(&told) {
-            assert!(here.contains(artefact) && told.contains(artefact), "{artefact} is not in both");
+        for artefact in here.iter().chain(&in_manifest) {
+            assert!(here.contains(artefact) && in_manifest.contains(artefact), "{artefact} is not in both");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! `cargo xtask doctor`: builds the plugins and has the program say which agents of this machine load them. What is asked
-//! of an agent is the program's business, since operators have it and not this repository.
+//! `cargo xtask doctor`: builds the plugins and tries to load them in the agents of this machine.
+//!
+//! The checks are in the program, since operators have the program and not this repository.
 
 use std::process::Command;
 

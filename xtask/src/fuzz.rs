@@ -19,18 +19,18 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 /// The longest input, bytes: some records have to be larger than the smallest entry that can be configured.
 const MAX_LENGTH: usize = 20_000;
 
-/// How long one input may take, by the clock of a machine that may be busy, and a finding is minimised, seconds.
+/// The time limits for one input, on a machine that may be busy, and for minimising a failure, seconds.
 const TIMEOUT: u64 = 300;
 const MINIMISE: u64 = 30;
 
-/// What the arguments ask for.
+/// The parsed arguments.
 #[derive(Debug, PartialEq, Eq)]
 struct Run {
     minutes: u64,
     targets: Vec<&'static str>,
 }
 
-/// What a target's run has shown.
+/// The result of a target's run.
 struct Report {
     name: &'static str,
     executions: u64,
@@ -76,7 +76,7 @@ fn parse(arguments: &[String]) -> Done<Run> {
         if argument == "--minutes" {
             let minutes =
                 arguments.next().and_then(|minutes| minutes.parse().ok()).filter(|minutes| *minutes > 0);
-            run.minutes = minutes.ok_or("--minutes needs a whole number from 1")?;
+            run.minutes = minutes.ok_or("--minutes requires an integer from 1")?;
         } else if let Some(target) = TARGETS.iter().find(|target| *target == argument) {
             run.targets.push(target);
         } else {
@@ -89,14 +89,14 @@ fn parse(arguments: &[String]) -> Done<Run> {
     Ok(run)
 }
 
-/// Builds the programs; returns where they are.
+/// Builds the programs; returns their directory.
 fn build(directory: &Path) -> Done<PathBuf> {
     if read(Command::new("c++").arg("--version")).is_err() {
         apt_get(&["g++"]).map_err(|error| format!("libFuzzer needs a C++ compiler, `c++` ({error})"))?;
     }
     let host = host()?;
     let mut command = cargo(&["build", "--manifest-path", "fuzz/Cargo.toml", "--release", "--locked"]);
-    // With a target named, the flags are not those of build scripts.
+    // With `--target`, the flags do not apply to build scripts.
     command.args(["--target", &host, "--target-dir"]).arg(directory).env("RUSTFLAGS", FLAGS);
     sh(&mut command)?;
     Ok(directory.join(host).join("release"))
@@ -142,7 +142,7 @@ fn fuzz(name: &'static str, minutes: u64, program: &Path, directory: &Path) -> D
     Ok(report)
 }
 
-/// Runs a command with its output in a file; whether it succeeded.
+/// Runs a command with its output in a file; returns whether it succeeded.
 fn logged(command: &mut Command, log: &Path) -> Done<bool> {
     let shown = show(command);
     eprintln!("$ {shown}");
@@ -153,7 +153,7 @@ fn logged(command: &mut Command, log: &Path) -> Done<bool> {
     status.map(|status| status.success()).map_err(|error| format!("cannot run `{shown}`: {error}"))
 }
 
-/// A finding's input made smaller, or the input itself if that fails.
+/// Returns the minimised input of a failure, or the input itself if minimising fails.
 fn minimised(program: &Path, input: &Path, directory: &Path) -> PathBuf {
     let smaller = directory.join("minimised");
     let mut command = Command::new(program);
@@ -176,7 +176,7 @@ fn report(name: &'static str, log: &str) -> Report {
     Report { name, executions, edges: last(" cov: "), seconds, finding: None }
 }
 
-/// The file into which libFuzzer wrote the input of a finding. Inputs that are only slow are none.
+/// Returns the file into which libFuzzer wrote the input of a failure. Slow inputs are not failures.
 fn artifact(log: &str) -> Option<PathBuf> {
     let written = log.lines().filter_map(|line| line.split_once("Test unit written to "));
     written.map(|(_, path)| PathBuf::from(path)).find(|path| {
@@ -185,7 +185,7 @@ fn artifact(log: &str) -> Option<PathBuf> {
     })
 }
 
-/// What a finding is: the message of the panic, or libFuzzer's own, such as that of a timeout.
+/// Returns the message of a failure: of the panic, or libFuzzer's own, such as for a timeout.
 fn message(log: &str) -> String {
     let mut lines = log.lines();
     let panic = lines.by_ref().find(|line| line.contains("panicked at "));

@@ -1,20 +1,22 @@
-//! `cargo xtask kubernetes`: what `kubectl apply -k` would send, for people without a cluster and for tests.
+//! `cargo xtask kubernetes`: prints the resources that `kubectl apply -k` would send, without a cluster.
 //!
-//! Kustomize is a Go program that no registry of programs carries; its library stands in a Python package, and so do
-//! Kubernetes' schemas. Both are downloaded once, unpacked under `target/tools`, and called from a script of a page.
+//! Kustomize is a Go program that no package registry in use here offers; a Python package contains its library, and
+//! another Kubernetes' schemas. Both are downloaded once, unpacked under `target/tools`, and called from a short
+//! script.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::shell::{Done, read, root, run as sh, target_directory};
 
-/// Kustomize's library, and the schemas of every version of Kubernetes. The first asks for a Python that it does not
-/// need: only its library is used.
+/// Kustomize's library, and the schemas of every version of Kubernetes.
+///
+/// The first requires a version of Python that its library, the only part in use, does not need.
 const PACKAGES: [&str; 2] = ["pykustomize==0.1.4", "kubernetes-validate==1.37.0"];
-const ASKED: [&str; 4] = ["--python-version", "3.14", "--only-binary", ":all:"];
+const PIP_OPTIONS: [&str; 4] = ["--python-version", "3.14", "--only-binary", ":all:"];
 const SCRIPT: &str = "xtask/src/kubernetes/render.py";
 
-/// Renders the folders that are named; prints a line of JSON for each, the list of its resources.
+/// Renders the named folders; prints a line of JSON for each, the list of its resources.
 pub fn run(folders: &[String]) -> Done {
     if folders.is_empty() {
         return Err(
@@ -34,7 +36,7 @@ fn tools() -> Done<PathBuf> {
     if !tools.join("schemas.json").exists() {
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]);
-        sh(pip.args(ASKED).args(PACKAGES).arg("--dest").arg(&tools))?;
+        sh(pip.args(PIP_OPTIONS).args(PACKAGES).arg("--dest").arg(&tools))?;
         sh(script().arg("unpack").arg(&tools))?;
     }
     Ok(tools)

@@ -1,17 +1,19 @@
-//! `cargo xtask`: the one entry to every task of the repository. CI runs the same.
+//! `cargo xtask`: every task of the repository; CI runs the same tasks.
 //!
-//! A task prints the commands it runs and stops at the first that fails. It needs the Rust toolchain; what else a task
-//! needs, it installs, or says how.
+//! A task prints the commands it runs and stops at the first that fails. It needs the Rust toolchain; it installs its
+//! other requirements, or prints how to install them.
 
 #![forbid(unsafe_code)]
 
 mod bench;
+mod cycles;
 mod demo;
 mod dist;
 mod doctor;
 mod fuzz;
 mod kubernetes;
 mod lint;
+mod page;
 mod playground;
 mod plugin;
 mod policy;
@@ -27,31 +29,36 @@ use std::process::ExitCode;
 
 use shell::Done;
 
-/// A task: its name, what it does, and the function that does it with the arguments that follow the name.
+/// A task: its name, its description, and its function, which takes the arguments after the name.
 struct Task(&'static str, &'static str, fn(&[String]) -> Done);
 
 const TASKS: &[Task] = &[
     Task(
         "demo",
-        "send the example findings through the built plugin to a test double of Coralogix; with --page its page stays",
+        "send the example findings through the built plugin to a test double of Coralogix; --page: keep its page open",
         demo::run,
     ),
-    Task("dist", "build what users install into dist/; with names, only these artefacts", dist::run),
+    Task(
+        "dist",
+        "build everything that users install, in dist/; with names, only these artefacts",
+        dist::run,
+    ),
     Task(
         "release",
-        "build the archives that users download into dist/release/; with --check twice, and compare",
+        "build the archives that users download, in dist/release/; --check: build twice, and compare",
         release::run,
     ),
-    Task("doctor", "build the plugins, and tell which agents of this machine load them", doctor::run),
+    Task("cycles", "find import cycles between the source files of each crate", cycles::run),
+    Task("doctor", "build the plugins, and try to load them in the agents of this machine", doctor::run),
     Task("test", "build the artefacts and run every test", test::run),
     Task(
         "fuzz",
-        "run the fuzz targets, one minute each; --minutes N: that many; with names, only these targets",
+        "run each fuzz target for one minute; --minutes N: for N; with names, only these targets",
         fuzz::run,
     ),
     Task(
         "soak",
-        "run the released plugin long enough for a leak to show; with --valgrind under valgrind",
+        "run the released plugin long enough to detect a leak; --valgrind: under valgrind",
         soak::run,
     ),
     Task(
@@ -61,14 +68,22 @@ const TASKS: &[Task] = &[
     ),
     Task(
         "playground",
-        "build the page where configurations are tried out, and serve it; with --test in a browser without a window",
+        "build and serve the playground's page; --test: test it in a headless browser",
         playground::run,
     ),
-    Task("bench", "measure, and write the report; --instructions: guard against slower code", bench::run),
-    Task("lint", "formatting, clippy, documentation, and the policy of dependencies", lint::run),
+    Task(
+        "bench",
+        "measure, and write the reports; --instructions: run the guard against slower code",
+        bench::run,
+    ),
+    Task(
+        "lint",
+        "check wording, formatting, clippy, documentation, and the policy of dependencies",
+        lint::run,
+    ),
     Task(
         "ci",
-        "lint, test, and the guard against slower code: what continuous integration runs",
+        "run lint, test and the guard against slower code, as continuous integration does",
         |arguments| lint::run(arguments).and_then(|()| test::run(arguments)).and_then(|()| bench::compare()),
     ),
 ];

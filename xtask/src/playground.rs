@@ -1,26 +1,24 @@
-//! `cargo xtask playground`: the page where configurations are tried out.
+//! `cargo xtask playground`: builds, serves and tests the playground's page.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::dist;
-use crate::shell::{Done, apt_get, cargo, root, run as sh, target_directory};
-use crate::wasm;
+use crate::shell::{Done, apt_get, cargo, root, run as sh};
 
-/// Where the page is served, so that links to it stay good; where that is taken, anywhere.
+/// The address of the page, fixed so that links to it stay valid; if it is in use, any port.
 const ADDRESSES: [&str; 2] = ["127.0.0.1:8470", "127.0.0.1:0"];
 
-/// Programs that are, or go with, a browser which `--test` can drive.
+/// Packages with a browser that `--test` can control.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// The variable that names the browser to the tests.
+/// The environment variable with the browser's program.
 const BROWSER: &str = "KAUDIT_BROWSER";
 
-/// Builds the page and serves it; with `--test` puts it and its module to the test instead.
+/// Builds the page and serves it; with `--test`, tests it and its module instead.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&["playground".to_owned()])?;
     match arguments {
@@ -30,28 +28,13 @@ pub fn run(arguments: &[String]) -> Done {
     }
 }
 
-/// Builds the page.
-pub fn build() -> Done<PathBuf> {
-    page(&target_directory()?, "")
-}
-
-/// Builds the module below a directory, with further flags for the compiler, and then the one file that has everything
-/// in it.
-pub fn page(target: &Path, flags: &str) -> Done<PathBuf> {
-    let module = wasm::playground(target, flags)?;
-    let page = target.join("playground.html");
-    let builder = ["run", "--quiet", "--locked", "--package", "kaudit-playground-page", "--"];
-    sh(cargo(&builder).arg(module).arg(&page))?;
-    Ok(page)
-}
-
 fn test() -> Done {
     let packages = ["kaudit-playground", "kaudit-browser-driver"];
     let packages = packages.iter().flat_map(|package| ["--package", package]);
     sh(with_browser(&["test", "--locked"])?.args(packages))
 }
 
-/// `cargo` with these arguments, and the browser for the tests, which is installed where there is none.
+/// Returns `cargo` with these arguments, and the browser for the tests, which is installed if it is missing.
 pub fn with_browser(arguments: &[&str]) -> Done<Command> {
     let named = std::env::var(BROWSER).ok();
     let found = named.or_else(|| BROWSERS.iter().find(|name| on_path(name)).map(|name| (*name).to_owned()));
@@ -66,7 +49,7 @@ pub fn with_browser(arguments: &[&str]) -> Done<Command> {
 
 fn install() -> Done<String> {
     apt_get(&["chromium"]).map_err(|error| {
-        let advice = "the playground's tests need Chromium: install it, or name a browser like it in";
+        let advice = "the playground's tests need Chromium: install it, or set a compatible browser in";
         format!("{advice} {BROWSER} ({error})")
     })?;
     Ok("chromium".to_owned())
@@ -86,7 +69,7 @@ fn serve() -> Done {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     println!("The playground is at http://{address}/; end with Ctrl-C.");
     for request in listener.incoming() {
-        // Who goes away before the answer has no need of it.
+        // A client may disconnect before the answer.
         let _ = request.and_then(|request| answer(request, &page));
     }
     Ok(())
@@ -94,7 +77,7 @@ fn serve() -> Done {
 
 /// Answers every request with the page.
 fn answer(mut request: TcpStream, page: &[u8]) -> std::io::Result<()> {
-    // A browser opens connections that it may have no need of.
+    // A browser may open connections without a request.
     request.set_read_timeout(Some(Duration::from_secs(1)))?;
     let head = BufReader::new(request.try_clone()?).lines();
     head.map_while(Result::ok).find(String::is_empty);

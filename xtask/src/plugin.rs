@@ -1,8 +1,8 @@
-//! Fluent Bit's plugin: a file that loads wherever Fluent Bit runs.
+//! Builds Fluent Bit's plugin for every C library on which Fluent Bit runs.
 //!
-//! A shared object built the usual way asks for the C library of the machine it was built on, which is newer than that
-//! of many images (Amazon Linux 2 has 2.26, Debian 11 has 2.31). Decision: zig's linker, which knows the symbols of
-//! every glibc, instead of an old system in a container: it is two downloads, kept under `target/tools`.
+//! An ordinary shared object requires the C library of the machine it was built on, which is newer than in many images
+//! (Amazon Linux 2 has 2.26, Debian 11 has 2.31). Decision: zig's linker, which has the symbols of every glibc, instead
+//! of an old system in a container: it is two downloads, stored under `target/tools`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use crate::shell::{Done, cargo, run as sh, target_directory};
 
 const ZIGBUILD: &str = "0.24.1";
 const ZIG: &str = "0.17.1";
-/// The oldest C library in use: RHEL 7's and that of manylinux2014.
+/// The oldest C library in use: of RHEL 7 and manylinux2014.
 pub const GLIBC: (u32, u32) = (2, 17);
-/// glibc in its parts; from 2.34 on the others are empty.
+/// The libraries of glibc; from 2.34 on the others are empty.
 const LIBC: [&str; 6] = [
     "libc.so.6",
     "libm.so.6",
@@ -33,7 +33,7 @@ pub fn build() -> Done<PathBuf> {
     portable("kaudit-fluent-bit", "libflb_filter_kaudit.so", "filter_kaudit_plugin")
 }
 
-/// Builds a package's shared object, which exports this one symbol, and reads what it asks of a system.
+/// Builds a package's shared object, which exports this one symbol, and checks its requirements.
 pub fn portable(package: &str, library: &str, export: &str) -> Done<PathBuf> {
     let target = target_directory()?;
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
@@ -50,7 +50,7 @@ pub fn portable(package: &str, library: &str, export: &str) -> Done<PathBuf> {
     Ok(file)
 }
 
-/// Installs zig and what makes cargo use it, once.
+/// Installs zig and cargo-zigbuild, once.
 pub fn tools(directory: &Path) -> Done<PathBuf> {
     if !directory.join("bin/cargo-zigbuild").exists() {
         let version = ["--version", ZIGBUILD, "--locked", "--no-default-features"];
@@ -64,7 +64,7 @@ pub fn tools(directory: &Path) -> Done<PathBuf> {
     Ok(directory.to_owned())
 }
 
-/// Refuses a file that exports more than one symbol, or asks for more than an old C library.
+/// Rejects a file that exports more than one symbol, or requires more than an old C library.
 fn check(path: &Path, export: &str) -> Done {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let Needs { exports, libraries, newest } = needs(&bytes).map_err(|error| error.to_string())?;
@@ -81,11 +81,11 @@ fn check(path: &Path, export: &str) -> Done {
     Ok(())
 }
 
-/// What a shared object gives and asks for.
+/// The exports and requirements of a shared object.
 struct Needs {
     exports: Vec<String>,
     libraries: Vec<String>,
-    /// The newest version of glibc whose symbols it asks for.
+    /// Returns the newest version of glibc whose symbols it requires.
     newest: (u32, u32),
 }
 
@@ -117,7 +117,7 @@ fn needs(bytes: &[u8]) -> object::Result<Needs> {
     Ok(Needs { exports, libraries, newest })
 }
 
-/// `GLIBC_2.14` as numbers; what is not such a version is newer than any.
+/// Parses `GLIBC_2.14`; another name is newer than every version.
 fn glibc(name: &[u8]) -> (u32, u32) {
     let parts = std::str::from_utf8(name).ok().and_then(|name| name.strip_prefix("GLIBC_"));
     let mut parts = parts.unwrap_or_default().split('.').map(|part| part.parse().unwrap_or(u32::MAX));

@@ -1,8 +1,9 @@
-//! `cargo xtask release`: the archives that users download, the same bytes from the same commit.
+//! `cargo xtask release`: builds the archives that users download, reproducibly.
 //!
-//! For each platform an archive whose one folder is `kaudit`; beside them the checksums, the manifest, the bill of
-//! materials and what changed. All is built for an old C library, without symbols and without a path of this machine;
-//! an archive has no times and no owners. `--check` builds everything a second time elsewhere and compares.
+//! There is an archive for each platform, with one folder `kaudit`, and beside them the checksums, the manifest, the
+//! bill of materials and the changes. Everything is built for an old C library, without symbols and without paths of
+//! this machine; an archive has no times and no owners. `--check` builds everything a second time in another directory
+//! and compares.
 
 mod archive;
 mod bill;
@@ -13,17 +14,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::shell::{Done, cargo, root, target_directory};
 use build::{PLATFORMS, Platform};
 
-/// Where the archives go.
+/// The directory of the archives.
 const RELEASE: &str = "dist/release";
 
-/// Builds the platforms that are named, or all; with `--check` twice.
+/// Builds the named platforms, or all; with `--check` twice.
 pub fn run(arguments: &[String]) -> Done {
     let (options, names): (Vec<&String>, Vec<&String>) =
         arguments.iter().partition(|argument| argument.starts_with("--"));
@@ -47,13 +48,10 @@ pub fn run(arguments: &[String]) -> Done {
         let again = make(&chosen, &target.join("release-2"))?;
         for (name, bytes) in &files {
             if again.get(name) != Some(bytes) {
-                return Err(format!("{name}: a second build gives other bytes"));
+                return Err(format!("{name}: the second build differs"));
             }
         }
-        eprintln!(
-            "a second build gives the same bytes: {}",
-            files.keys().cloned().collect::<Vec<_>>().join(", ")
-        );
+        eprintln!("the second build is equal: {}", files.keys().cloned().collect::<Vec<_>>().join(", "));
     }
     let directory = root().join(RELEASE);
     let _ = fs::remove_dir_all(&directory);
@@ -67,7 +65,7 @@ pub fn run(arguments: &[String]) -> Done {
 
 const SUMS: &str = "SHA256SUMS";
 
-/// All files of the release, by their names.
+/// Returns all files of the release, by their names.
 fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>>> {
     let version = env!("CARGO_PKG_VERSION");
     let changes = changes(&text("CHANGELOG.md")?, version)?;
@@ -126,13 +124,13 @@ fn text(file: &str) -> Done<String> {
     fs::read_to_string(root().join(file)).map_err(|error| format!("{file}: {error}"))
 }
 
-/// The archive's own README, for someone who has nothing else.
+/// Returns the archive's own README, for a user without the repository.
 fn readme(platform: &Platform) -> Done<String> {
     let text = text("plugin-manifest/README.archive.md")?;
     Ok(text.replace("{version}", env!("CARGO_PKG_VERSION")).replace("{platform}", platform.name))
 }
 
-/// The part of the changelog that is about this version or, before it has one, about what is not released yet.
+/// Returns the changelog's section of this version or, before the release, its unreleased section.
 fn changes(changelog: &str, version: &str) -> Done<String> {
     let sections: Vec<&str> = changelog.split("\n## ").skip(1).collect();
     let of = |title: String| sections.iter().find(|section| section.starts_with(&title));
@@ -141,13 +139,13 @@ fn changes(changelog: &str, version: &str) -> Done<String> {
     Ok(format!("## {}\n", section.trim_end()))
 }
 
-/// The manifest with these files.
+/// Returns the manifest with these files.
 fn manifest(lines: &[String]) -> Done<String> {
     let mut command = cargo(&["run", "--quiet", "--locked", "--package", "plugin-manifest", "--", "release"]);
-    let failed = |error: &dyn std::fmt::Display| format!("the manifest cannot be made: {error}");
+    let failed = |error: &dyn std::fmt::Display| format!("cannot write the manifest: {error}");
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| failed(&error))?;
-    let mut stdin = child.stdin.take().ok_or("the manifest's program has no input")?;
+    let mut stdin = child.stdin.take().ok_or("the manifest's program has no standard input")?;
     stdin.write_all(lines.join("\n").as_bytes()).map_err(|error| failed(&error))?;
     drop(stdin);
     let output = child.wait_with_output().map_err(|error| failed(&error))?;
@@ -155,15 +153,6 @@ fn manifest(lines: &[String]) -> Done<String> {
         return Err(failed(&output.status));
     }
     String::from_utf8(output.stdout).map_err(|error| failed(&error))
-}
-
-/// A command of `cargo` for someone else's toolchain.
-fn clean(command: &mut Command) -> &mut Command {
-    // Set by the cargo that runs this task.
-    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
-        command.env_remove(variable);
-    }
-    command
 }
 
 #[cfg(test)]

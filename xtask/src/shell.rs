@@ -1,26 +1,26 @@
-//! Running commands, and knowing where things are.
+//! Runs commands; returns the directories of the repository.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// What a task ends with; an error is one line for people.
+/// The result of a task; an error is one line for the user.
 pub type Done<T = ()> = Result<T, String>;
 
-/// The repository's root.
+/// Returns the repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// `cargo` with these arguments, in the root.
+/// Returns `cargo` with these arguments, in the root.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
     command
 }
 
-/// Runs a command, shown before; its failure is the task's.
+/// Prints a command and runs it; its failure is an error.
 pub fn run(command: &mut Command) -> Done {
     let shown = show(command);
     eprintln!("$ {shown}");
@@ -28,7 +28,7 @@ pub fn run(command: &mut Command) -> Done {
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed: {status}")) }
 }
 
-/// Runs a command silently for what it prints.
+/// Runs a command silently and returns its output.
 pub fn read(command: &mut Command) -> Done<Output> {
     let shown = show(command);
     let output = command.stdin(Stdio::null()).output();
@@ -39,20 +39,20 @@ pub fn read(command: &mut Command) -> Done<Output> {
     Err(format!("`{shown}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
-/// Installs Debian's packages; whoever is not root cannot.
+/// Installs Debian's packages; this requires root.
 pub fn apt_get(packages: &[&str]) -> Done {
     let run = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));
     run(&["update"])?;
     run(&[&["install", "-y", "--no-install-recommends"][..], packages].concat())
 }
 
-/// `cargo metadata`, dependencies included.
+/// Returns `cargo metadata`, dependencies included.
 pub fn metadata() -> Done<Value> {
     let output = read(&mut cargo(&["metadata", "--format-version", "1", "--locked"]))?;
     serde_json::from_slice(&output.stdout).map_err(|error| format!("cannot read cargo's metadata: {error}"))
 }
 
-/// Where cargo puts what it builds.
+/// Returns cargo's target directory.
 pub fn target_directory() -> Done<PathBuf> {
     let metadata = metadata()?;
     metadata["target_directory"]
@@ -68,7 +68,7 @@ pub fn workspace(manifest: &str, target: &str, arguments: &[&str], more: &[&str]
     run(command.args(more))
 }
 
-/// A command as one would type it.
+/// Returns a command as a user would type it.
 pub fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();

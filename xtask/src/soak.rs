@@ -1,12 +1,13 @@
-//! `cargo xtask soak`: the released plugin under a load that a leak or a race would not survive.
+//! `cargo xtask soak`: runs the released plugin under a load that exposes leaks and races.
 
 use std::process::Command;
 
 use crate::dist;
 use crate::shell::{Done, root, run as sh};
 
-/// Ten thousand starts and stops and ten million records; with `--valgrind` a hundred and a hundred thousand, under
-/// valgrind's eyes.
+/// Runs ten thousand starts and stops and ten million records.
+///
+/// With `--valgrind` it runs a hundred starts and stops and a hundred thousand records under valgrind.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&["plugin".to_owned(), "plugin-driver".to_owned()])?;
     let driver = root().join("dist/kaudit-fluent-bit-driver");
@@ -21,7 +22,7 @@ pub fn run(arguments: &[String]) -> Done {
         return sh(valgrind.arg(driver).args(["--soak", "100,1000,1000000"]).arg(plugin));
     }
     let mut soak = Command::new(driver);
-    // One arena: how threads share several is the C library's own unevenness. What is left of it is far less than
-    // one byte a record.
+    // One arena: the distribution of threads over several arenas varies. The remaining variation is far below one byte
+    // per record.
     sh(soak.env("MALLOC_ARENA_MAX", "1").args(["--soak", "10000,10000000,4096"]).arg(plugin))
 }

@@ -1,10 +1,9 @@
-//! Writes a module anew, so that Fluent Bit's interpreter takes fewer steps where `wasm-opt` sees to fewer bytes.
+//! Rewrites a module for fewer steps of Fluent Bit's interpreter; `wasm-opt` optimises for fewer bytes.
 //!
-//! Its loader lets an instruction write straight into the local that a `local.set` behind it names, and neither a
-//! `local.get` nor a constant is a step of its own, but a `local.tee` is always one. So where an instruction computes or
-//! loads what is teed, a set and a get take the tee's place: two bytes more, and a tenth of the guest's steps less. And
-//! whether 64 bits are not zero is asked by one comparison instead of two. No pass of `wasm-opt` does either last: those
-//! that write the module undo it.
+//! Its loader merges an instruction with the `local.set` that follows it, and neither a `local.get` nor a constant is a
+//! step of its own, but a `local.tee` is always one. So a tee after an instruction that computes or loads its value is
+//! replaced by a set and a get: two bytes more, and a tenth of the guest's steps less. A test whether 64 bits are not
+//! zero becomes one comparison instead of two. `wasm-opt` cannot do either: its passes that write the module undo them.
 
 use wasm_encoder::{CodeSection, Module, RawSection};
 use wasmparser::{FunctionBody, Operator, Parser, Payload, Result};
@@ -15,11 +14,11 @@ const LOCAL_SET: u8 = 0x21;
 const IS_NOT_ZERO: [u8; 3] = [0x42, 0, 0x52];
 const I64_EQZ: u8 = 0x50;
 
-/// The module with fewer steps.
+/// Returns the module with fewer steps.
 ///
 /// # Errors
-/// It is no module.
-pub fn spare(module: &[u8]) -> Result<Vec<u8>> {
+/// It is not a module.
+pub fn reduce_steps(module: &[u8]) -> Result<Vec<u8>> {
     let mut new = Module::new();
     let mut code = CodeSection::new();
     let mut functions = 0;
@@ -68,7 +67,7 @@ fn function(module: &[u8], body: &FunctionBody<'_>) -> Result<Vec<u8>> {
     Ok(new)
 }
 
-/// Whether the loader has an instruction write into the local that is set behind it: it is a load, or a number computed.
+/// Returns whether the loader merges an instruction with a following `local.set`: a load, or a computed number.
 fn writes_locals(opcode: u8) -> bool {
     matches!(opcode, 0x28..=0x35 | 0x45..=0xbf)
 }
@@ -78,11 +77,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_costs_a_step_is_written_otherwise() {
-        // Behind a sum is a tee, and behind that another, which stays.
+    fn instructions_that_cost_a_step_are_replaced() {
+        // A tee after a sum is replaced; the tee after it stays.
         let tees = [0, 0x41, 1, 0x20, 0, 0x6a, 0x22, 0, 0x22, 0, 0x0b];
         let no_tee = [0, 0x41, 1, 0x20, 0, 0x6a, 0x21, 0, 0x20, 0, 0x22, 0, 0x0b];
-        // Whether it is not so that `i64.const 5` is zero.
+        // The negation of `i64.const 5 == 0`.
         let not_not = [0, 0x42, 5, 0x50, 0x45, 0x0b];
         let not = [0, 0x42, 5, 0x42, 0, 0x52, 0x0b];
         let module = |body: &[u8]| {
@@ -96,7 +95,7 @@ mod tests {
             module.finish()
         };
         for (body, wanted) in [(&tees[..], &no_tee[..]), (&not_not, &not)] {
-            assert_eq!(spare(&module(body)).unwrap(), module(wanted));
+            assert_eq!(reduce_steps(&module(body)).unwrap(), module(wanted));
         }
     }
 }

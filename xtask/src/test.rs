@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test, on the artefacts that users install.
+//! `cargo xtask test`: runs every test, on the artefacts that users install.
 
 use crate::dist;
 use crate::playground;
@@ -6,7 +6,9 @@ use crate::shell::{Done, run as sh};
 use crate::vector;
 use crate::wasm;
 
-/// Builds the artefacts, which some tests run, and runs every test of the workspace. Arguments go to `cargo test`.
+/// Builds the artefacts, which some tests run, and runs every test of the workspace.
+///
+/// Arguments are passed to `cargo test`.
 pub fn run(arguments: &[String]) -> Done {
     dist::run(&[])?;
     vector::test()?;

@@ -1,5 +1,6 @@
-//! Vector's module, and the program that loads it, in tests and for `run --via vector`. That program is a workspace of
-//! its own, since it embeds the Lua that the module must not have.
+//! Builds Vector's module and its driver, for tests and `run --via vector`.
+//!
+//! The driver is a workspace of its own, since it embeds the Lua that the module must not contain.
 
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use crate::shell::{Done, cargo, run as sh, target_directory, workspace};
 
 const DRIVER: &str = "drivers/vector/Cargo.toml";
 
-/// Builds the module, for every C library that Vector's own gnu builds run on.
+/// Builds the module, for every C library on which Vector's own gnu builds run.
 pub fn build() -> Done<PathBuf> {
     plugin::portable("kaudit-vector", "libkaudit.so", "luaopen_kaudit")
 }
@@ -19,12 +20,12 @@ pub fn driver() -> Done<PathBuf> {
     Ok(target_directory()?.join("vector-driver/release/kaudit-vector-driver"))
 }
 
-/// Runs the driver's own tests; the module's are the workspace's.
+/// Runs the driver's own tests; the module's tests are in the workspace.
 pub fn test() -> Done {
     workspace(DRIVER, "vector-driver", &["test", "--quiet", "--locked"], &[])
 }
 
-/// Checks the driver as the workspace is checked.
+/// Runs the workspace's lints on the driver.
 pub fn lint() -> Done {
     sh(&mut cargo(&["fmt", "--manifest-path", DRIVER, "--check"]))?;
     workspace(

@@ -1,10 +1,12 @@
-//! Builds the WASM guest (`kaudit.wasm`, which reads a file, and `kaudit-base.wasm`, into which `kaudit-filter bake` puts
-//! a configuration) and the playground's module.
+//! Builds the WASM guest and the playground's module.
 //!
-//! One guest has to load in every Fluent Bit from 2.2 on, whose runtime knows no reference types, so the standard
-//! library is built along, for the first WebAssembly and three small additions. That takes the library's source and
-//! `wasm-ld`: rustup's components where they are installed, else Debian's packages. Binaryen's `wasm-opt` then takes an
-//! eighth off the guest, and [`steps`] a tenth off its steps.
+//! The guest is `kaudit.wasm`, which reads a file, and `kaudit-base.wasm`, in which `kaudit-filter bake` embeds a
+//! configuration.
+//!
+//! One guest has to load in every Fluent Bit from 2.2 on, whose runtime has no reference types, so the standard library
+//! is built too, for the first version of WebAssembly and three small additions. That requires the library's source and
+//! `wasm-ld`: rustup's components if they are installed, otherwise Debian's packages. Binaryen's `wasm-opt` then
+//! reduces the guest's size by an eighth, and [`steps`] its steps by a tenth.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use std::process::Command;
 use crate::shell::{Done, apt_get, cargo, read, root, run, target_directory, workspace};
 use crate::steps;
 
-/// What every Fluent Bit from 2.2 on understands.
+/// The WebAssembly features of every Fluent Bit from 2.2 on.
 const FLAGS: &str =
     "-C target-cpu=mvp -C target-feature=+bulk-memory,+mutable-globals,+sign-ext -C panic=abort";
 
@@ -21,19 +23,21 @@ const FLAGS: &str =
 const FEATURES: [&str; 4] =
     ["--mvp-features", "--enable-bulk-memory", "--enable-mutable-globals", "--enable-sign-ext"];
 
-/// What `wasm-opt` is to do. The lowest kilobyte is the end of the stack, which comes first in memory: nobody has a
-/// pointer there, so what is added to one may be part of the instruction that loads. A large function with one caller
-/// stays a function: Fluent Bit's interpreter reserves the whole frame of a function, its constants included, and merged
-/// frames of what calls itself do not fit into its operand stack of eight kilobytes.
+/// The options of `wasm-opt`.
+///
+/// The lowest kilobyte is the end of the stack, which comes first in memory: no pointer points there, so a constant
+/// offset may be part of the load instruction. A large function with one caller is not inlined: Fluent Bit's
+/// interpreter reserves the whole frame of a function, including constants, and the merged frames of recursive
+/// functions would exceed its operand stack of eight kilobytes.
 const OPTIMISED: [&str; 4] = ["-O3", "--low-memory-unused", "--one-caller-inline-max-function-size", "100"];
 
-/// Where cargo puts a module, below its target directory.
+/// The directory of a built module, below the target directory.
 const OUTPUT: &str = "wasm32-unknown-unknown/guest";
 
-/// What the drivers are built with.
+/// The Debian packages for building the drivers.
 const WAMR: [&str; 3] = ["cmake", "clang", "libclang-dev"];
 
-/// A Rust that builds for WebAssembly.
+/// The Debian packages of a Rust that builds for WebAssembly.
 const DEBIAN: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "libstd-rust-web-dev", "lld"];
 
 /// The guest that reads its configuration from a file.
@@ -41,7 +45,7 @@ pub fn file() -> Done<PathBuf> {
     build("file", &target_directory()?, "")
 }
 
-/// The guest that waits for a configuration.
+/// The guest without a configuration.
 pub fn base() -> Done<PathBuf> {
     build("base", &target_directory()?, "")
 }
@@ -50,7 +54,7 @@ pub fn base() -> Done<PathBuf> {
 pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     let features: &[&str] = if kind == "file" { &["--features", "file"] } else { &[] };
     let built = compile("kaudit-wasm", features, target, flags)?;
-    // The next kind is built in the same place, where the standard library is.
+    // The next kind is built in the same directory, which has the built standard library.
     let kept = built.with_file_name(kind).with_extension("wasm");
     if read(Command::new("wasm-opt").arg("--version")).is_err() {
         apt_get(&["binaryen"])
@@ -58,12 +62,12 @@ pub fn build(kind: &str, target: &Path, flags: &str) -> Done<PathBuf> {
     }
     run(Command::new("wasm-opt").args(FEATURES).args(OPTIMISED).arg(&built).arg("-o").arg(&kept))?;
     let module = fs::read(&kept).map_err(|error| format!("{}: {error}", kept.display()))?;
-    let module = steps::spare(&module).map_err(|error| format!("{}: {error}", kept.display()))?;
+    let module = steps::reduce_steps(&module).map_err(|error| format!("{}: {error}", kept.display()))?;
     fs::write(&kept, module).map_err(|error| format!("{}: {error}", kept.display()))?;
     Ok(kept)
 }
 
-/// The playground's module, as the compiler leaves it, below a directory, with further flags for the compiler.
+/// Builds the playground's module below a directory, with further flags for the compiler; it is not optimised.
 pub fn playground(target: &Path, flags: &str) -> Done<PathBuf> {
     compile("kaudit-playground", &[], target, flags)
 }
@@ -73,38 +77,39 @@ fn compile(package: &str, features: &[&str], target: &Path, flags: &str) -> Done
     let mut cargo = toolchain(flags)?;
     cargo
         .args(["build", "--locked", "--package", package, "--no-default-features", "--profile", "guest"])
-        // The library's sorting and the like, which no record waits for: a twelfth of the guest.
+        // The parts of the library that no record needs, such as sorting: a twelfth of the guest.
         .args(["-Z", "build-std-features=optimize_for_size"])
         .args(features);
     run(for_wasm(&mut cargo, &target))?;
     Ok(target.join(OUTPUT).join(package.replace('-', "_")).with_extension("wasm"))
 }
 
-/// A build for WebAssembly, the standard library included.
+/// Returns a build for WebAssembly, including the standard library.
 fn for_wasm<'a>(cargo: &'a mut Command, target: &Path) -> &'a mut Command {
     cargo
         .args(["-Z", "build-std=std,panic_abort", "--target", "wasm32-unknown-unknown", "--target-dir"])
         .arg(target)
         .current_dir(root())
-        // The library can be built along with a stable compiler, too, when it is asked like this.
+        // This variable makes a stable compiler build the library, too.
         .env("RUSTC_BOOTSTRAP", "1")
 }
 
 const DRIVERS: &str = "drivers/wasm/Cargo.toml";
 
-/// Builds the programs that run the guest, in WAMR and, for tests, in wasmtime; gives the first.
+/// Builds the drivers of the guest, for WAMR and, for tests, for wasmtime; returns the first.
 pub fn driver() -> Done<PathBuf> {
     drivers(&["build", "--release", "--locked"], &[])?;
     Ok(target_directory()?.join("wasm-driver/release/kaudit-wamr-driver"))
 }
 
-/// Runs the drivers' own tests, which look at the modules in `dist/`.
+/// Runs the drivers' own tests, which load the modules in `dist/`.
 pub fn test() -> Done {
     drivers(&["test", "--release", "--quiet", "--locked", "--tests"], &[])
 }
 
-/// Measures the guest beside others that do the same: one written without care, and a Lua filter. What was measured is
-/// left below this directory, as criterion leaves it.
+/// Measures the guest, a naive guest and a Lua filter for the same job.
+///
+/// Criterion's results are below this directory.
 pub fn bench(target: &Path) -> Done {
     let naive = target_directory()?.join("guest-naive");
     let mut rustc = toolchain("")?;
@@ -116,14 +121,14 @@ pub fn bench(target: &Path) -> Done {
     run(bench.env("CARGO_TARGET_DIR", target))
 }
 
-/// Checks the drivers as the workspace is checked.
+/// Runs the workspace's lints on the drivers.
 pub fn lint() -> Done {
     run(&mut cargo(&["fmt", "--manifest-path", DRIVERS, "--check"]))?;
     let targets = ["--lib", "--bins", "--tests"];
     drivers(&[&["clippy", "--release", "--locked"][..], &targets].concat(), &["--", "--deny", "warnings"])
 }
 
-/// Sees to it that WAMR can be built.
+/// Ensures that WAMR can be built.
 fn drivers_needs() -> Done {
     if read(Command::new("cmake").arg("--version")).is_ok() && has_libclang() {
         return Ok(());
@@ -137,7 +142,7 @@ fn drivers(arguments: &[&str], more: &[&str]) -> Done {
     workspace(DRIVERS, "wasm-driver", arguments, more)
 }
 
-/// Whether the library is there that makes the bindings to WAMR's interface; `llvm-config` may be there without it.
+/// Returns whether libclang, which generates the bindings to WAMR, is installed; `llvm-config` may exist without it.
 fn has_libclang() -> bool {
     let libraries = Path::new("/usr/lib");
     let below = |directory: &Path| fs::read_dir(directory).into_iter().flatten().flatten();
@@ -148,7 +153,7 @@ fn has_libclang() -> bool {
         })
 }
 
-/// The `cargo` that can build the guest.
+/// Returns a `cargo` that can build the guest.
 fn toolchain(flags: &str) -> Done<Command> {
     let sysroot = read(Command::new("rustc").args(["--print", "sysroot"]))?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
@@ -170,7 +175,7 @@ fn toolchain(flags: &str) -> Done<Command> {
     Ok(cargo)
 }
 
-/// Sees to it that Debian's Rust is there, which has its library's source.
+/// Ensures that Debian's Rust, which has its library's source, is installed.
 pub fn debian() -> Done {
     if debian_is_complete() { Ok(()) } else { install() }
 }
@@ -183,7 +188,7 @@ fn debian_is_complete() -> bool {
 
 fn install() -> Done {
     let advice = format!(
-        "what is built for another platform needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
+        "a build for another platform needs the source of Rust's standard library: `rustup component add rust-src`, or on Debian, as \
          root, `apt-get install {}`",
         DEBIAN.join(" ")
     );

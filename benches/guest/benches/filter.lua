@@ -1,4 +1,4 @@
--- The same job for Fluent Bit's Lua filter, in the way of its manual: a record is a table.
+-- The same job for Fluent Bit's Lua filter, as in its manual: a record is a table.
 local MAX_AGE, MAX_AHEAD, LIMIT = 24 * 3600000, 4 * 3600000, 1000
 local ETYPE = {principal = true, resource = true}
 local CATEGORY = {anomaly = true, incident = true}

@@ -1,8 +1,10 @@
-//! What a record costs in Fluent Bit's runtime: the guest, a guest written without care, and a Lua filter that do the same
-//! job on the same findings, the answers of all three compared first; and a guest that does nothing.
+//! The cost per record in Fluent Bit's runtime.
 //!
-//! `cargo xtask bench --wasm` builds what it needs and runs it. Besides times it prints the instructions that the guest
-//! executes for a record, which do not depend on the machine.
+//! The guest, a naive guest and a Lua filter do the same job on the same findings, and their answers are compared
+//! first. A fourth guest does nothing.
+//!
+//! `cargo xtask bench --wasm` builds its requirements and runs it. Besides times it prints the instructions that the
+//! guest executes per record, which do not depend on the machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Detections of some 500 bytes, of which the block list refuses a quarter.
+/// Returns detections of some 500 bytes, of which the block list rejects a quarter.
 fn findings() -> Vec<Vec<u8>> {
     let finding = |number: usize| {
         let pick = |words: &[&'static str]| words[number / 4 % words.len()];
@@ -50,7 +52,7 @@ fn findings() -> Vec<Vec<u8>> {
     (0..FINDINGS).map(finding).collect()
 }
 
-/// The guest with the job inside.
+/// Returns the guest with the job embedded.
 fn guest() -> Vec<u8> {
     let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join("job.wasm");
     let mut bake = Command::new(root().join("dist/kaudit-filter"));
@@ -67,7 +69,7 @@ fn naive() -> Vec<u8> {
     fs::read(module).expect("`cargo xtask bench --wasm` builds it")
 }
 
-/// A guest that drops every record unseen: what a call costs.
+/// A guest that drops every record without reading it: the cost of a call.
 const IDLE: &str = r#"(module
     (memory (export "memory") 4)
     (func (export "_initialize"))
@@ -81,7 +83,7 @@ fn started<R: Runtime>(runtime: &R, stack: u32) -> R::Instance {
     instance
 }
 
-/// Instructions of WebAssembly a record, of a warm guest: `kept N, dropped N`.
+/// Returns the WebAssembly instructions per record of a warm guest: `kept N, dropped N`.
 fn instructions(guest: &[u8], findings: &[Vec<u8>]) -> String {
     let mut guest = started(&Wasmtime::new(guest).expect("it compiles"), 0);
     let mut sums = [(0, 0); 2];
@@ -100,7 +102,7 @@ fn instructions(guest: &[u8], findings: &[Vec<u8>]) -> String {
     format!("kept {kept}, dropped {dropped}")
 }
 
-/// The Lua filter; a record goes in as a table and comes out as one.
+/// The Lua filter; its input and output are tables.
 struct Script {
     lua: Lua,
     filter: Function,
@@ -146,7 +148,7 @@ fn measure(criterion: &mut Criterion) {
     assert_eq!(kept, FINDINGS * 3 / 4);
 
     let text = instructions(&guest, &findings);
-    println!("instructions a record: {text}");
+    println!("instructions per record: {text}");
     fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("instructions.txt"), text)
         .expect("the directory is ours");
 

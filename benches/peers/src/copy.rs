@@ -1,6 +1,6 @@
-//! The floor: the record's bytes, copied.
+//! The baseline: copies the record's bytes.
 
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 /// Copies.
 pub struct Copy;

@@ -1,15 +1,15 @@
-//! A limit for each key, as the peers in Rust keep it; the one in Lua has its own.
+//! A rate limit per key for the peers in Rust; the one in Lua has its own.
 
 use std::collections::HashMap;
 
-use crate::LIMIT;
+use crate::peer::LIMIT;
 
-/// When each key's next record would come if all came at exactly the limit, milliseconds.
+/// The time of each key's next record if all arrived at exactly the limit, milliseconds.
 #[derive(Default)]
 pub struct Gcra(HashMap<String, i64>);
 
 impl Gcra {
-    /// Whether a record of this key may pass.
+    /// Returns whether a record of this key may pass.
     pub fn admit(&mut self, key: &str, now_ms: i64) -> bool {
         let (interval, full) = (1000 / LIMIT, 1000);
         let arrival = match self.0.get_mut(key) {

@@ -1,5 +1,5 @@
--- The job as a script for Fluent Bit's filter: cb(tag, timestamp, record) gives -1 to drop and 2 with a new record.
--- Milliseconds between two arrivals, and of those that may come at once; whoever runs it may have set others.
+-- The job as a script for Fluent Bit's filter: cb(tag, timestamp, record) returns -1 to drop and 2 with a new record.
+-- Milliseconds between two records, and for a burst; the caller may have set other values.
 local interval, full = interval or 500, full or 1000
 local limits = { detections = {}, selections = {}, activity = {} }
 

@@ -1,5 +1,9 @@
-//! LuaJIT's way, as Fluent Bit runs a script: an event's MessagePack becomes a table, the function is called, and its
-//! table becomes MessagePack. On the raw stack, as Fluent Bit does it in C. The only unsafe code.
+//! A script in LuaJIT, as Fluent Bit runs it.
+//!
+//! An event's MessagePack becomes a table, the function is called, and its table becomes MessagePack, on the raw stack,
+//! as in Fluent Bit's C code. The only unsafe code.
+
+#![expect(unsafe_code, reason = "Lua's interface is in C")]
 
 use std::ffi::c_int;
 
@@ -10,7 +14,7 @@ use mlua::ffi::{
     lua_rawlen, lua_rawset, lua_rawseti, lua_settop, lua_toboolean, lua_tolstring, lua_tonumber, lua_type,
 };
 
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 const SOURCE: &str = include_str!("job.lua");
 
@@ -28,9 +32,9 @@ impl LuaJit {
 
 impl Peer for LuaJit {
     fn answer(&mut self, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> Answer {
-        let mut answer = Answer::Gone;
-        // SAFETY: the closure leaves the stack as it may: what is on it is dropped. The record is sound MessagePack of
-        // ours, so no read goes beyond it; an error of Lua's is caught around the closure, which owns nothing.
+        let mut answer = Answer::NotKept;
+        // SAFETY: the closure may leave values on the stack: they are dropped. The record is our own valid MessagePack,
+        // so no read exceeds it; an error of Lua is caught around the closure, which owns nothing.
         let ran: mlua::Result<()> = unsafe {
             self.0.exec_raw((), |state| {
                 lua_getfield(state, LUA_GLOBALSINDEX, c"cb".as_ptr());
@@ -52,8 +56,8 @@ impl Peer for LuaJit {
 
 /// Pushes the next value.
 unsafe fn push(state: *mut lua_State, bytes: &mut &[u8]) {
-    // SAFETY: the caller's promise that the value is sound; a table and the pair under way are three places of a stack
-    // that has twenty.
+    // SAFETY: the caller's promise that the value is valid; a table and the current pair take three of the stack's
+    // twenty slots.
     unsafe {
         let marker = take(bytes, 1)[0];
         match marker {
@@ -83,7 +87,7 @@ unsafe fn push(state: *mut lua_State, bytes: &mut &[u8]) {
                 push_map(state, length, bytes);
             }
             0xe0..=0xff => lua_pushnumber(state, f64::from(marker as i8)),
-            0xc1 | 0xc4..=0xc9 | 0xd4..=0xd8 => panic!("no value of JSON: {marker:#x}"),
+            0xc1 | 0xc4..=0xc9 | 0xd4..=0xd8 => panic!("not a JSON value: {marker:#x}"),
         }
     }
 }
@@ -113,7 +117,7 @@ unsafe fn push_list(state: *mut lua_State, length: usize, bytes: &mut &[u8]) {
 
 unsafe fn push_text(state: *mut lua_State, length: usize, bytes: &mut &[u8]) {
     let text = take(bytes, length);
-    // SAFETY: so many bytes are there.
+    // SAFETY: the string has this number of bytes.
     unsafe { lua_pushlstring(state, text.as_ptr().cast(), text.len()) };
 }
 
@@ -129,7 +133,7 @@ fn number(bytes: &mut &[u8], length: usize) -> u64 {
 
 /// Writes the value on top of the stack, and leaves it there.
 unsafe fn write(state: *mut lua_State, out: &mut Vec<u8>) {
-    // SAFETY: every place that is read is one that was just pushed.
+    // SAFETY: every slot that is read was just pushed.
     unsafe {
         match lua_type(state, -1) {
             LUA_TBOOLEAN => out.push(if lua_toboolean(state, -1) == 0 { 0xc2 } else { 0xc3 }),
@@ -159,9 +163,11 @@ unsafe fn write_text(state: *mut lua_State, out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
-/// A table with a first element is a list; of a map the members are counted first, as Fluent Bit does.
+/// Writes a table; with a first element it is a list.
+///
+/// The members of a map are counted first, as in Fluent Bit.
 unsafe fn write_table(state: *mut lua_State, out: &mut Vec<u8>) {
-    // SAFETY: a table is on top; each step of the walk leaves a key and a value, of which the value is taken away.
+    // SAFETY: a table is on top; each step of the walk pushes a key and a value, of which the value is popped.
     unsafe {
         let length = lua_rawlen(state, -1);
         let mut members = 0_u32;
@@ -181,7 +187,7 @@ unsafe fn write_table(state: *mut lua_State, out: &mut Vec<u8>) {
         while lua_next(state, -2) != 0 {
             if length == 0 {
                 lua_settop(state, -1);
-                // The key stands below the value; a copy of it on top is written and taken away.
+                // The key is below the value; a copy of it on top is written and popped.
                 mlua::ffi::lua_pushvalue(state, -2);
                 write(state, out);
                 lua_settop(state, -2);
@@ -192,7 +198,7 @@ unsafe fn write_table(state: *mut lua_State, out: &mut Vec<u8>) {
     }
 }
 
-/// Whole numbers as such.
+/// Writes a number, whole numbers as integers.
 fn write_number(number: f64, out: &mut Vec<u8>) {
     if number.fract() == 0.0 && number.abs() < 9e15 {
         out.push(0xd3);

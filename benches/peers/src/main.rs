@@ -1,49 +1,34 @@
-//! The same job on the same records in other ways: `kaudit-peers [ROUNDS]`.
+//! Other implementations of the same job on the same records: `kaudit-peers [ROUNDS]`.
 //!
-//! The job is `benches/job.yaml` with a limit that is met: kind, block list, the sets of words, patterns over rules,
-//! severity, names, labels, a limit for each entity. Before anything is timed, each peer has to give the engine's answer
-//! for every record: the same verdict and, of a kept one, the same entry. What the engine does besides (either spelling,
-//! nesting, repeated keys, guards of age and size, summaries of what was suppressed) the peers leave out.
+//! The job is `benches/job.yaml` with a limit that is reached: kind, block list, sets of values, patterns over rules,
+//! severity, names, labels, a limit for each entity. Before anything is timed, each peer has to give the engine's
+//! answer for every record: the same verdict and, if it is kept, the same entry. The peers omit the engine's other
+//! features (both spellings, nesting, duplicate keys, guards of age and size, summaries).
 //!
-//! Peers take turns, round after round. Each line told is `FORMAT NAME MEDIAN LOWER UPPER`: nanoseconds of one processor
-//! for a record, and the quartiles.
+//! Peers run in interleaved rounds. Each printed line is `FORMAT NAME MEDIAN LOWER UPPER`: CPU nanoseconds per record,
+//! and the quartiles.
 
 mod copy;
 mod gcra;
 mod luajit;
 mod naive;
+mod peer;
 mod remap;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::process::ExitCode;
 
 use kaudit_bench::records::{Profile, Records};
-use kaudit_bench::rounds::{Series, cpu_ns, turns};
 use kaudit_bench::{Encoding, JOB, Worker};
+use kaudit_timing::{Series, interleave, repeat};
 use serde_json::Value;
 
-/// Records in a pass, of so many entities: some of them meet their limit.
+use peer::{Answer, LIMIT, Peer};
+
+/// The numbers of records in a pass and of their entities: some of them reach their limit.
 const RECORDS: usize = 2_000;
 const ENTITIES: u64 = 1_000;
-/// A limit for each entity and second.
-pub const LIMIT: i64 = 2;
-/// A round is of passes until it has taken so long.
-const ROUND_NS: u64 = 50_000_000;
-
-/// What became of a record. A kept one's entry is in the buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It leaves as an entry.
-    Kept,
-    /// It is dropped, or held back by the limit.
-    Gone,
-}
-
-/// A way to do the job.
-pub trait Peer {
-    /// Decides on a record that arrives at this time, and writes its entry behind what is in the buffer.
-    fn answer(&mut self, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> Answer;
-}
 
 /// The engine.
 struct Engine(Worker, Encoding);
@@ -57,7 +42,7 @@ impl Engine {
 
 impl Peer for Engine {
     fn answer(&mut self, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> Answer {
-        if self.0.decide(self.1, record, now_ms, out) { Answer::Kept } else { Answer::Gone }
+        if self.0.decide(self.1, record, now_ms, out) { Answer::Kept } else { Answer::NotKept }
     }
 }
 
@@ -75,7 +60,7 @@ fn peers(encoding: Encoding) -> Vec<(&'static str, Box<dyn Peer>)> {
 fn main() -> ExitCode {
     let rounds = std::env::args().nth(1).map_or(Ok(11), |rounds| rounds.parse());
     let Ok(rounds) = rounds else {
-        eprintln!("expected a number of rounds");
+        eprintln!("expected the number of rounds");
         return ExitCode::from(2);
     };
     let texts: Vec<String> = Records::new(Profile::Mixed, ENTITIES, 1).take(RECORDS).collect();
@@ -93,11 +78,11 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Every peer's answers, held against the engine's. Copying has none.
+/// Compares every peer's answers with the engine's. Copying has none.
 fn check(encoding: Encoding, records: &[Vec<u8>]) -> Result<(), String> {
     let mut peers = peers(encoding);
     peers.retain(|(name, _)| *name != "copy");
-    let mut fates: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut verdicts: BTreeMap<&str, usize> = BTreeMap::new();
     // Twice, so that limits are met as they are in later passes.
     for (number, record) in records.iter().chain(records).enumerate() {
         let now_ms = arrival(number);
@@ -107,26 +92,26 @@ fn check(encoding: Encoding, records: &[Vec<u8>]) -> Result<(), String> {
             (*name, answer, value(encoding, &out))
         });
         let Some((_, expected, entry)) = answers.next() else { return Err("no engine".to_owned()) };
-        *fates.entry(if expected == Answer::Kept { "kept" } else { "gone" }).or_default() += 1;
+        *verdicts.entry(if expected == Answer::Kept { "kept" } else { "not kept" }).or_default() += 1;
         for (name, answer, own) in answers {
             if answer != expected || own != entry {
                 return Err(format!("{name} answers {answer:?} {own:?}, the engine {expected:?} {entry:?}"));
             }
         }
     }
-    if fates.len() < 2 {
-        return Err(format!("the records have one fate: {fates:?}"));
+    if verdicts.len() < 2 {
+        return Err(format!("all records have the same verdict: {verdicts:?}"));
     }
-    eprintln!("all agree: {fates:?}");
+    eprintln!("all agree: {verdicts:?}");
     Ok(())
 }
 
-/// A millisecond after the one before.
+/// Returns a time one millisecond after the previous one.
 fn arrival(number: usize) -> i64 {
     kaudit_bench::records::START_MS + 3_600_000 + number as i64
 }
 
-/// An entry as a value; numbers that are whole are equal however they are written.
+/// Returns an entry as a value; whole numbers are equal in every notation.
 fn value(encoding: Encoding, bytes: &[u8]) -> Option<Value> {
     if bytes.is_empty() {
         return None;
@@ -138,7 +123,7 @@ fn value(encoding: Encoding, bytes: &[u8]) -> Option<Value> {
     Some(sorted(value))
 }
 
-/// Without the order of keys.
+/// Sorts the keys.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -150,30 +135,25 @@ fn sorted(value: Value) -> Value {
     }
 }
 
+/// Measures every peer in turn.
 fn measure(encoding: Encoding, records: &[Vec<u8>], rounds: usize) -> Vec<(&'static str, Series)> {
-    let mut peers: Vec<_> =
-        peers(encoding).into_iter().map(|(name, peer)| (name, peer, Series::default(), 0)).collect();
+    // With the number of records that each has had.
+    let mut peers: Vec<_> = peers(encoding).into_iter().map(|(name, peer)| (name, peer, 0)).collect();
     let mut out = Vec::with_capacity(4 << 20);
-    // The first round is for caches, and does not count.
-    for round in 0..=rounds {
-        for turn in turns(round, peers.len()) {
-            let (_, peer, series, seen) = &mut peers[turn];
-            let (mut spent, mut passes) = (0, 0);
-            while spent < ROUND_NS {
-                let start = cpu_ns();
+    let Ok(series) = interleave(rounds, peers.len(), |peer| -> Result<f64, Infallible> {
+        let (_, peer, seen) = &mut peers[peer];
+        let (nanos, ()) = repeat(|timer| {
+            timer.time(|| {
                 out.clear();
                 for record in records {
                     peer.answer(std::hint::black_box(record), arrival(*seen), &mut out);
                     *seen += 1;
                 }
                 std::hint::black_box(&out);
-                spent += cpu_ns() - start;
-                passes += 1;
-            }
-            if round > 0 {
-                series.push(spent as f64 / (passes * records.len()) as f64);
-            }
-        }
-    }
-    peers.into_iter().map(|(name, _, series, _)| (name, series)).collect()
+            });
+            Ok(())
+        })?;
+        Ok(nanos as f64 / records.len() as f64)
+    });
+    peers.into_iter().map(|(name, ..)| name).zip(series).collect()
 }

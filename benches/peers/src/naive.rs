@@ -1,11 +1,11 @@
-//! The naive way: a tree of values, a few regular expressions, and the entry as another tree.
+//! The naive implementation: a tree of values, a few regular expressions, and the entry as another tree.
 
 use kaudit_bench::Encoding;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::gcra::Gcra;
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 /// Trees and expressions.
 pub struct Naive {
@@ -92,8 +92,8 @@ impl Peer for Naive {
             Encoding::Json => serde_json::from_slice(record).unwrap_or_default(),
             Encoding::MsgPack => rmp_serde::from_slice(record).unwrap_or_default(),
         };
-        let Value::Object(finding) = finding else { return Answer::Gone };
-        let Some(entry) = self.decide(finding, now_ms) else { return Answer::Gone };
+        let Value::Object(finding) = finding else { return Answer::NotKept };
+        let Some(entry) = self.decide(finding, now_ms) else { return Answer::NotKept };
         match self.encoding {
             Encoding::Json => serde_json::to_writer(out, &entry).expect("a vector takes all"),
             Encoding::MsgPack => rmp_serde::encode::write(out, &entry).expect("a vector takes all"),

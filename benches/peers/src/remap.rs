@@ -1,15 +1,15 @@
-//! Vector's way: a program of its remap language over the line of an event, and a throttle behind it.
+//! Vector's implementation: a program in its remap language for the line of an event, followed by a throttle.
 
 use vrl::compiler::runtime::{Runtime, Terminate};
 use vrl::compiler::{Program, TargetValue, TimeZone, compile};
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
 use crate::gcra::Gcra;
-use crate::{Answer, Peer};
+use crate::peer::{Answer, Peer};
 
 const SOURCE: &str = include_str!("job.vrl");
 
-/// The program and what runs it.
+/// The program and its runtime.
 pub struct Remap {
     program: Program,
     runtime: Runtime,
@@ -37,14 +37,14 @@ impl Peer for Remap {
         self.runtime.clear();
         match self.runtime.resolve(&mut target, &self.program, &TimeZone::default()) {
             Ok(_) => {}
-            Err(Terminate::Abort(_)) => return Answer::Gone,
+            Err(Terminate::Abort(_)) => return Answer::NotKept,
             Err(error) => panic!("job.vrl: {error}"),
         }
-        let Value::Object(event) = &target.value else { return Answer::Gone };
+        let Value::Object(event) = &target.value else { return Answer::NotKept };
         // The throttle's `key_field` is a template over the event.
         let key = event.get("key").and_then(Value::to_str_lossy).unwrap_or_default();
         if !self.throttle.admit(&key, now_ms) {
-            return Answer::Gone;
+            return Answer::NotKept;
         }
         let message = event.get("message").and_then(Value::as_bytes);
         out.extend_from_slice(message.expect("the program leaves a text"));

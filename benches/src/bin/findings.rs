@@ -1,4 +1,4 @@
-//! Prints generated findings, a line each: `findings COUNT`.
+//! Prints generated findings, one per line: `findings COUNT`.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ use kaudit_bench::records::{Profile, Records};
 
 fn main() -> ExitCode {
     let Some(count) = std::env::args().nth(1).and_then(|count| count.parse().ok()) else {
-        eprintln!("expected how many findings to print");
+        eprintln!("expected the number of findings");
         return ExitCode::from(2);
     };
     let mut out = BufWriter::new(stdout().lock());

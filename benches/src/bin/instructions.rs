@@ -1,7 +1,7 @@
-//! Does the same work again and again, for a tool that counts instructions: `instructions CASE ROUNDS`.
+//! Repeats the same work, for a tool that counts instructions: `instructions CASE ROUNDS`.
 //!
-//! Two runs with different rounds differ by the work alone; without arguments it prints the cases, each with the
-//! number of records in a round.
+//! Two runs with different numbers of rounds differ only by that work; without arguments it prints the cases, each with
+//! the number of records in a round.
 
 #![forbid(unsafe_code)]
 

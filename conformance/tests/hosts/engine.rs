@@ -1,4 +1,4 @@
-//! The engine within this process: over JSON text, and over `MessagePack` as a log agent hands it.
+//! The engine within this process: with JSON text, and with `MessagePack` as a log agent passes it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use kaudit_filter::{BuildError, Filter, Time};
 
 use crate::msgpack;
 
-/// How records go in and entries come out.
+/// The encoding of records and entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// JSON text.
@@ -27,12 +27,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The engine over JSON text.
+    /// Returns the engine with JSON text.
     pub fn json() -> Self {
         Self { encoding: Encoding::Json }
     }
 
-    /// The engine over `MessagePack`.
+    /// Returns the engine with `MessagePack`.
     pub fn msgpack() -> Self {
         Self { encoding: Encoding::MsgPack }
     }
@@ -67,45 +67,45 @@ impl Driver for Engine {
             Ok(fed) => fed,
             Err(error) => return Outcome::Refused(vec![error.to_string()]),
         };
-        let lines = fed.left.into_iter().map(|left| match self.encoding {
-            Encoding::MsgPack if left.passed => msgpack::decode(&left.bytes),
-            _ => left.bytes,
+        let lines = fed.emitted.into_iter().map(|emitted| match self.encoding {
+            Encoding::MsgPack if emitted.passed => msgpack::decode(&emitted.bytes),
+            _ => emitted.bytes,
         });
         let (verdicts, stats) = (Some(fed.verdicts), Some(fed.stats));
         Outcome::Ran(Run { lines: lines.collect(), verdicts, stats, ..Run::default() })
     }
 }
 
-/// A configuration of one file, or what is wrong with it.
+/// Reads a configuration of one file, or returns its mistakes.
 pub fn read(text: &str) -> Result<Config, Vec<String>> {
     let reading = config::read("config.yaml", text, &config::NoFiles);
     reading.config.ok_or_else(|| reading.diagnostics.iter().map(ToString::to_string).collect())
 }
 
-/// What became of records that were fed to a filter.
+/// The output of a filter.
 pub struct Fed {
-    /// What left, in order.
-    pub left: Vec<Left>,
+    /// The emitted lines, in order.
+    pub emitted: Vec<Emitted>,
     /// The verdicts in order: one for each record, or for each item of a batch.
     pub verdicts: Vec<String>,
     /// The filter's counters.
     pub stats: BTreeMap<String, u64>,
 }
 
-/// A line that left.
-pub struct Left {
+/// An emitted line.
+pub struct Emitted {
     /// An entry or envelope as JSON, or the bytes of a record that passed.
     pub bytes: Vec<u8>,
-    /// When it left, epoch milliseconds.
+    /// When it was emitted, epoch milliseconds.
     pub at_ms: i64,
-    /// Whether it is a record that passed.
+    /// Whether it is an unchanged record.
     pub passed: bool,
 }
 
-/// Feeds records, each with its arrival, to a new filter.
+/// Filters records, each with its arrival, with a new filter.
 pub fn feed(config: &Config, encoding: Encoding, records: &[(Vec<u8>, i64)]) -> Result<Fed, BuildError> {
     let mut session = Session::new(Filter::new(config, 0)?, config);
-    let mut lines = Lines { encoding, at_ms: 0, left: Vec::new() };
+    let mut lines = Lines { encoding, at_ms: 0, emitted: Vec::new() };
     let mut verdicts = Vec::new();
     for (bytes, at_ms) in records {
         lines.at_ms = *at_ms;
@@ -120,13 +120,13 @@ pub fn feed(config: &Config, encoding: Encoding, records: &[(Vec<u8>, i64)]) -> 
     session.finish(Time::from_millis(lines.at_ms), |own| drop(lines.take(&own, &[])));
     let stats =
         counters::all(session.stats()).iter().map(|counter| (counter.label(), counter.count)).collect();
-    Ok(Fed { left: lines.left, verdicts, stats })
+    Ok(Fed { emitted: lines.emitted, verdicts, stats })
 }
 
 struct Lines {
     encoding: Encoding,
     at_ms: i64,
-    left: Vec<Left>,
+    emitted: Vec<Emitted>,
 }
 
 impl Lines {
@@ -139,13 +139,13 @@ impl Lines {
             }
             Emission::Grouped(_) => "kept".to_owned(),
             Emission::Envelope(envelope) => {
-                self.leave(envelope.clone(), false);
+                self.push(envelope.clone(), false);
                 return None;
             }
             Emission::Dropped(reason) => format!("dropped: {}", reason.label()),
             Emission::Suppressed => "suppressed".to_owned(),
             Emission::Passed => {
-                self.leave(record.to_owned(), true);
+                self.push(record.to_owned(), true);
                 "passed".to_owned()
             }
         })
@@ -160,10 +160,10 @@ impl Lines {
                 line = msgpack::decode(&line);
             }
         }
-        self.leave(line, false);
+        self.push(line, false);
     }
 
-    fn leave(&mut self, bytes: Vec<u8>, passed: bool) {
-        self.left.push(Left { bytes, at_ms: self.at_ms, passed });
+    fn push(&mut self, bytes: Vec<u8>, passed: bool) {
+        self.emitted.push(Emitted { bytes, at_ms: self.at_ms, passed });
     }
 }

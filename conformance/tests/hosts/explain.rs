@@ -1,4 +1,4 @@
-//! What is explained is what happens: every case through the filter and through its explainer, side by side.
+//! Explanations equal verdicts: every case is run by the filter and by its explainer.
 
 use std::path::Path;
 
@@ -14,14 +14,14 @@ use crate::engine;
 fn an_explanation_ends_in_the_verdict() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let cases = case::load(&root.join("tests/data/cases")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let mut told = 0;
+    let mut explained = 0;
     for case in &cases {
-        told += run(case);
+        explained += run(case);
     }
-    assert!(told > 100, "only {told} records were explained");
+    assert!(explained > 100, "only {explained} records were explained");
 }
 
-/// Runs a case; how many records it has.
+/// Runs a case; returns the number of its records.
 fn run(case: &Case) -> usize {
     let config = engine::read(&case.config).unwrap();
     let mut filter = Filter::new(&config, 0).unwrap();
@@ -68,52 +68,57 @@ fn run(case: &Case) -> usize {
     case.records.len()
 }
 
-/// Whether the way leads to the outcome.
-fn consistent(told: &Explanation) -> Result<(), &'static str> {
+/// Returns whether the steps lead to the outcome.
+fn consistent(explanation: &Explanation) -> Result<(), &'static str> {
     let is = |right: bool, what| if right { Ok(()) } else { Err(what) };
-    let claims = told.integrations.iter().filter(|step| step.result == MatchResult::Matches).count();
-    let finding = matches!(told.recognised, Recognised::Finding { .. });
-    for clause in told.integrations.iter().flat_map(|step| &step.clauses) {
+    let matching = explanation.integrations.iter().filter(|step| step.result == MatchResult::Matches).count();
+    let finding = matches!(explanation.recognised, Recognised::Finding { .. });
+    for clause in explanation.integrations.iter().flat_map(|step| &step.clauses) {
         let holds = match clause.name {
             "entity-match" | "rules-match" => clause.matched.is_some(),
             "entity-no-match" | "rules-no-match" => clause.matched.is_none(),
             _ => clause.accepts,
         };
-        is(holds == clause.accepts, "what a pattern finds is not what its clause says")?;
+        is(holds == clause.accepts, "a pattern's match contradicts its clause")?;
     }
-    match &told.outcome {
+    match &explanation.outcome {
         Outcome::Kept(entry) if finding => {
             // A text may be a string.
             let entry = entry.replace('\\', "");
-            is(claims == 1, "kept, and not claimed once")?;
+            is(matching == 1, "kept, and not matched by exactly one integration")?;
             is(
-                told.limit.as_ref().is_none_or(|limit| limit.free > 0 && limit.wait_ns == 0),
-                "kept, and no room",
+                explanation.limit.as_ref().is_none_or(|limit| limit.free > 0 && limit.wait_ns == 0),
+                "kept, and no free limit",
             )?;
-            is(told.severity.is_some(), "kept, and no severity row")?;
-            is(told.stale.is_some() == told.changes.contains(&Change::Clamped), "stale and not clamped")?;
-            let redacted = told.changes.iter().any(|change| matches!(change, Change::Redacted { .. }));
+            is(explanation.severity.is_some(), "kept, and no severity row")?;
+            is(
+                explanation.stale.is_some() == explanation.changes.contains(&Change::Clamped),
+                "stale and not clamped",
+            )?;
+            let redacted = explanation.changes.iter().any(|change| matches!(change, Change::Redacted { .. }));
             is(redacted == entry.contains("\"redacted\":"), "redacted, or not")?;
-            let truncated = told.changes.iter().any(|change| matches!(change, Change::Truncated { .. }));
+            let truncated =
+                explanation.changes.iter().any(|change| matches!(change, Change::Truncated { .. }));
             is(truncated == entry.contains("\"truncated\":{\"bytes\":"), "truncated, or not")
         }
-        Outcome::Kept(_) | Outcome::Passed | Outcome::Dropped(Reason::Unrecognised) => {
-            is(!finding && told.integrations.is_empty(), "not a finding, and asked about")
-        }
+        Outcome::Kept(_) | Outcome::Passed | Outcome::Dropped(Reason::Unrecognised) => is(
+            !finding && explanation.integrations.is_empty(),
+            "not a finding, and matched against integrations",
+        ),
         Outcome::Suppressed => {
-            is(claims == 1, "suppressed, and not claimed")?;
+            is(matching == 1, "suppressed, and not matched")?;
             is(
-                told.limit.as_ref().is_some_and(|limit| limit.free == 0 && limit.wait_ns > 0),
-                "suppressed, and room",
+                explanation.limit.as_ref().is_some_and(|limit| limit.free == 0 && limit.wait_ns > 0),
+                "suppressed, and limit free",
             )
         }
         Outcome::Dropped(Reason::Counted | Reason::Stale) => {
-            is(claims == 1, "counted or stale, and not claimed")
+            is(matching == 1, "counted or stale, and not matched")
         }
         Outcome::Dropped(reason) => {
-            is(claims == 0, "dropped, and claimed")?;
-            let steps = || told.integrations.iter();
-            // The clause that refused the last ones: the furthest that any came.
+            is(matching == 0, "dropped, and matched")?;
+            let steps = || explanation.integrations.iter();
+            // The clause that rejected the last candidates: the last one that any integration reached.
             let furthest = steps().filter_map(|step| match step.result {
                 MatchResult::Rejects(reason) => Some(reason),
                 _ => None,
@@ -123,11 +128,11 @@ fn consistent(told: &Explanation) -> Result<(), &'static str> {
                 Reason::Stopped => {
                     is(steps().any(|step| step.result == MatchResult::Stopped), "none is stopped")
                 }
-                Reason::NoIntegration => is(furthest.is_none(), "some integration was asked"),
-                // One that is stopped may have come further.
+                Reason::NoIntegration => is(furthest.is_none(), "an integration was checked"),
+                // A stopped integration may have reached a later clause.
                 _ => is(
                     steps().any(|step| step.result == MatchResult::Rejects(*reason)),
-                    "no clause refuses so",
+                    "no clause rejects with this reason",
                 ),
             }
         }

@@ -1,6 +1,8 @@
-//! Every case through every host. `KAUDIT_CASES=part,-part` chooses cases by parts of their names, `KAUDIT_HOSTS=part,-part`
-//! hosts, of which only those are built. `KAUDIT_DIST` says that `dist/` is complete and new, so that no host is skipped for
-//! the want of it. `BLESS=1` writes `tests/data/skips.toml`.
+//! Runs every case on every host.
+//!
+//! `KAUDIT_CASES=part,-part` selects cases by parts of their names, `KAUDIT_HOSTS=part,-part` hosts; only these are
+//! built. `KAUDIT_DIST` states that `dist/` is complete and new, so that no host may be skipped because it was not
+//! built. `BLESS=1` writes `tests/data/skips.toml`.
 
 mod engine;
 mod explain;
@@ -21,12 +23,12 @@ use conformance::{case, suite, vector};
 
 #[test]
 fn every_case_on_every_host() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package stands in the workspace");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace");
     let cases = case::load(&root.join("tests/data/cases")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (only, hosts) = (variable("KAUDIT_CASES"), variable("KAUDIT_HOSTS"));
     let mut drivers = drivers(root, &hosts, "", false);
-    assert!(!drivers.is_empty(), "KAUDIT_HOSTS={hosts} chooses no host");
+    assert!(!drivers.is_empty(), "KAUDIT_HOSTS={hosts} selects no host");
     let report = suite::run(&cases, &only, &mut drivers);
 
     let table = report.table();
@@ -34,7 +36,7 @@ fn every_case_on_every_host() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in target");
     let file = target.join("conformance-report.txt");
     std::fs::write(&file, format!("{table}\n{}", report.failures())).expect("the report can be written");
-    assert!(report.chosen() > 0, "KAUDIT_CASES={only} chooses no case");
+    assert!(report.chosen() > 0, "KAUDIT_CASES={only} selects no case");
     let is_complete = only.is_empty() && hosts.is_empty();
     assert!(!is_complete || report.ran() == report.chosen(), "some case is skipped by every host:\n{table}");
     let skips = judge_skips(&root.join("tests/data/skips.toml"), &report, is_complete);
@@ -42,7 +44,7 @@ fn every_case_on_every_host() {
     assert!(failures.is_empty(), "{failures}\n{}", file.display());
 }
 
-/// What differs from the pinned skips; with `BLESS=1`, pins those of the report.
+/// Returns the differences from the pinned skips; with `BLESS=1`, pins the skips of the report.
 fn judge_skips(file: &Path, report: &suite::Report, is_complete: bool) -> String {
     let text = std::fs::read_to_string(file).expect("the pinned skips can be read");
     let pinned = Skips::parse(&text).unwrap_or_else(|what| panic!("{}: {what}", file.display()));
@@ -53,15 +55,16 @@ fn judge_skips(file: &Path, report: &suite::Report, is_complete: bool) -> String
     match pinned.differences(report, is_complete) {
         lines if lines.is_empty() => lines,
         lines => format!(
-            "the skips are not the ones of {}: `-` is pinned and not skipped for this reason, `+` is skipped and not \
+            "the skips differ from {}: `-` is pinned and not skipped for this reason, `+` is skipped and not \
              pinned. `BLESS=1` pins them.\n{lines}",
             file.display()
         ),
     }
 }
 
-/// The hosts whose names `only` chooses, with their files below the directory `test`: built for release, as `dist/` has
-/// them, or else built here with assertions.
+/// Returns the hosts that `only` selects, with their files below the directory `test`.
+///
+/// They are release builds from `dist/`, or built here with assertions.
 fn drivers(root: &Path, only: &str, test: &str, is_release: bool) -> Vec<Box<dyn Driver>> {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let target = scratch.parent().expect("the scratch directory is in target");
@@ -92,10 +95,10 @@ fn drivers(root: &Path, only: &str, test: &str, is_release: bool) -> Vec<Box<dyn
         let module = if is_release {
             vector::Built { module: dist.join("kaudit.so"), driver: dist.join("kaudit-vector-driver") }
         } else {
-            vector::build(target).expect("Vector's module and its host can be built")
+            vector::build(target).expect("Vector's module and its driver can be built")
         };
-        for way in [vector::Way::Text, vector::Way::Table] {
-            drivers.push(Box::new(vector::Vector::new(way, &module, &scratch.join("vector"))));
+        for mode in [vector::Mode::Text, vector::Mode::Table] {
+            drivers.push(Box::new(vector::Vector::new(mode, &module, &scratch.join("vector"))));
         }
     }
     if any(&["playground"]) {
@@ -104,7 +107,7 @@ fn drivers(root: &Path, only: &str, test: &str, is_release: bool) -> Vec<Box<dyn
     }
     for host in Wasm::all(&dist, &target.join("wasm-driver/release"), &program, scratch) {
         let complete = std::env::var_os("KAUDIT_DIST").is_some() && any(&[host.name()]);
-        assert!(host.is_built() || !complete, "dist/ lacks what `{}` needs", host.name());
+        assert!(host.is_built() || !complete, "dist/ lacks files of `{}`", host.name());
         drivers.push(Box::new(host));
     }
     drivers.retain(|driver| suite::is_chosen(driver.name(), only));

@@ -1,11 +1,11 @@
-//! JSON to `MessagePack` and back, each member in its place, equal keys included.
+//! Converts JSON to `MessagePack` and back; keeps the order of members, and duplicate keys.
 
 use rmpv::Value;
 
-/// A record as an agent would have it after decoding JSON.
+/// Returns a record as an agent has it after decoding JSON.
 ///
 /// # Panics
-/// The text is not JSON: the suite hands such records to no host that decodes them.
+/// The text is not JSON: the suite passes such records to no host that decodes them.
 pub fn encode(json: &[u8]) -> Vec<u8> {
     let value: Value = serde_json::from_slice(json).expect("the record is JSON");
     let mut bytes = Vec::new();
@@ -13,14 +13,15 @@ pub fn encode(json: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// An entry as the agent's output would write it. Bytes that are not text, and keys that are not, come out as JSON
-/// that no contract accepts.
+/// Returns an entry as the agent's output would write it.
+///
+/// Bytes and keys that are not text become JSON that violates the contract.
 ///
 /// # Panics
 /// The bytes are not one `MessagePack` value.
 pub fn decode(mut bytes: &[u8]) -> Vec<u8> {
-    let value = rmpv::decode::read_value(&mut bytes).expect("what leaves is MessagePack");
-    assert!(bytes.is_empty(), "{} bytes behind what leaves", bytes.len());
+    let value = rmpv::decode::read_value(&mut bytes).expect("the output is MessagePack");
+    assert!(bytes.is_empty(), "{} bytes after the output", bytes.len());
     let mut json = Vec::new();
     write(&value, &mut json);
     json
@@ -58,7 +59,7 @@ fn write(value: &Value, json: &mut Vec<u8>) {
         Value::Boolean(_) | Value::Integer(_) => json.extend(value.to_string().bytes()),
         Value::F64(number) => json.extend(format!("{number:?}").bytes()),
         Value::F32(number) => json.extend(format!("{number:?}").bytes()),
-        // Its bytes are there for those who search them.
+        // Its bytes are included, so that tests can search them.
         Value::Binary(bytes) | Value::Ext(_, bytes) => json.extend([b"<no JSON>", &bytes[..]].concat()),
     }
 }

@@ -25,16 +25,16 @@ impl Playground {
     }
 
     fn case(&mut self, case: &Case) -> io::Result<Run> {
-        // What is no UTF-8 is the host's to mend: a page has texts.
+        // A host replaces bytes that are not UTF-8; a page has only texts.
         let records = case
             .records
             .iter()
             .map(|record| json!({ "text": String::from_utf8_lossy(&record.bytes), "at": record.at_ms }));
         let records: Vec<Value> = records.collect();
-        let told =
+        let answer =
             self.browser.eval(&format!("playground.filter({}, {})", json!(case.config), json!(records)))?;
         let mut run = Run { verdicts: Some(Vec::new()), ..Run::default() };
-        for row in told["rows"].as_array().into_iter().flatten() {
+        for row in answer["rows"].as_array().into_iter().flatten() {
             let text = |name: &str| row[name].as_str().unwrap_or_default();
             match text("verdict") {
                 "kept" | "own" => run.lines.push(text("entry").into()),
@@ -51,7 +51,7 @@ impl Playground {
                 .for_each(|verdicts| verdicts.push(verdict.clone()));
         }
         let mut stats = BTreeMap::new();
-        flatten("", &told["account"], &mut stats);
+        flatten("", &answer["account"], &mut stats);
         run.stats = Some(stats);
         Ok(run)
     }

@@ -1,5 +1,7 @@
-//! Random records, findings and not, through the engine: whatever they are, every line that leaves meets the contract,
-//! the account closes, and nothing panics. What this found stands among the cases.
+//! Filters random records, findings and others.
+//!
+//! Every emitted line must satisfy the contract, the counters must balance, and nothing may panic. Former failures are
+//! among the cases.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,7 +16,7 @@ use crate::msgpack;
 /// 2020-03-01T16:00:00Z.
 const NOW: i64 = 1_583_078_400_000;
 
-/// Sections that change what leaves; each with the largest entry it allows.
+/// Sections that change the output, each with the largest entry it allows.
 const SECTIONS: [(&str, usize); 12] = [
     ("", 30_000),
     ("coralogix: {text: string}", 30_000),
@@ -56,7 +58,7 @@ integrations:
 ",
 ];
 
-/// Keys that mean something, in both spellings, and some that look as if they did.
+/// Keys with a meaning, in both spellings, and similar keys without one.
 const KEYS: [&str; 42] = [
     "etype",
     "eid",
@@ -121,7 +123,7 @@ const NUMBERS: [&str; 16] = [
     "7",
 ];
 
-/// What stands in a JSON string, as it is written there.
+/// The contents of a JSON string, encoded.
 fn inside() -> impl Strategy<Value = String> {
     let hostile = select(vec![
         "a",
@@ -162,7 +164,7 @@ fn inside() -> impl Strategy<Value = String> {
     let text = prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat());
     prop_oneof![
         12 => text.clone().boxed(),
-        // Long ones: a string that must be cut, at whatever stands at the cut.
+        // Long ones: a string that must be truncated, at any contents.
         1 => (text, 1_usize..9000).prop_map(|(text, times)| text.repeat(times.min(60_000 / text.len().max(1)))).boxed(),
     ]
 }
@@ -262,7 +264,7 @@ fn json() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![5 => whole.prop_map(String::into_bytes), 1 => broken]
 }
 
-/// A `MessagePack` value of a kind that JSON has no word for, too.
+/// A `MessagePack` value, also of kinds that JSON lacks.
 fn packed_value() -> impl Strategy<Value = Value> {
     let text = || inside().prop_map(Value::from);
     let leaf = prop_oneof![
@@ -290,7 +292,7 @@ fn packed_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A string whose bytes need not be UTF-8, which `MessagePack` does not mind.
+/// A string whose bytes need not be UTF-8, which `MessagePack` permits.
 fn broken_text(bytes: Vec<u8>) -> Value {
     let mut packed = vec![0xd9, u8::try_from(bytes.len()).expect("short")];
     packed.extend(bytes);
@@ -301,7 +303,7 @@ fn broken_text(bytes: Vec<u8>) -> Value {
     Value::String(text)
 }
 
-/// A record as an agent's `MessagePack`: what is JSON too, and what is not.
+/// A record as an agent's `MessagePack`, with and without an equal JSON.
 fn packed() -> impl Strategy<Value = Vec<u8>> {
     let known = select(vec![
         [("etype", "principal"), ("eid", "e")],
@@ -352,7 +354,7 @@ fn arrivals() -> impl Strategy<Value = Vec<i64>> {
     })
 }
 
-/// Feeds the records and says what is wrong with what became of them.
+/// Filters the records and returns the faults of the output.
 fn wrong_with(
     encoding: Encoding,
     records: &[Vec<u8>],
@@ -361,7 +363,7 @@ fn wrong_with(
     integrations: &str,
 ) -> Vec<String> {
     let config = read(&format!("{sections}\n{integrations}")).unwrap_or_else(|remarks| panic!("{remarks:?}"));
-    // An envelope waits for its end, and its entries must not grow old meanwhile.
+    // An envelope is emitted when it is complete; its entries must not become too old meanwhile.
     let still = sections.contains("bulk");
     let records: Vec<_> =
         records.iter().cloned().zip(arrivals.iter().map(|at| if still { NOW } else { *at })).collect();
@@ -371,23 +373,23 @@ fn wrong_with(
         Err(_) => return vec!["panicked".to_owned()],
     };
     let mut wrong = unbalanced(&fed, records.len());
-    for left in fed.left.iter().filter(|left| !left.passed) {
-        // `1e5` is 100000.0 once it was a double. The guard's default leaves as much below what Coralogix takes.
+    for line in fed.emitted.iter().filter(|line| !line.passed) {
+        // `1e5` becomes 100000.0 as a double. The guard's default is lower than Coralogix's limit by as much.
         let spelling = if encoding == Encoding::MsgPack { 2000 } else { 0 };
-        let limits = Limits { now_ms: left.at_ms, max_entry_bytes: max_entry_bytes + spelling };
+        let limits = Limits { now_ms: line.at_ms, max_entry_bytes: max_entry_bytes + spelling };
         let check = if still { contract::check_envelope } else { contract::check_entry };
-        let line = String::from_utf8_lossy(&left.bytes);
-        wrong.extend(check(&left.bytes, &limits).iter().map(|violation| format!("{violation}: {line}")));
+        let text = String::from_utf8_lossy(&line.bytes);
+        wrong.extend(check(&line.bytes, &limits).iter().map(|violation| format!("{violation}: {text}")));
     }
     wrong
 }
 
-/// Where the account does not close.
+/// Returns the counters that do not balance.
 fn unbalanced(fed: &Fed, records: usize) -> Vec<String> {
     let count = |name: &str| fed.stats.get(name).copied().unwrap_or(0);
     let verdicts = |verdict: &str| fed.verdicts.iter().filter(|v| v.starts_with(verdict)).count() as u64;
-    let lines = fed.left.iter().filter(|left| !left.passed).map(|left| {
-        let envelope = serde_json::from_slice::<serde_json::Value>(&left.bytes).ok();
+    let lines = fed.emitted.iter().filter(|line| !line.passed).map(|line| {
+        let envelope = serde_json::from_slice::<serde_json::Value>(&line.bytes).ok();
         envelope.and_then(|envelope| Some(envelope.get("logEntries")?.as_array()?.len())).unwrap_or(1) as u64
     });
     let sums = [
@@ -403,7 +405,7 @@ fn unbalanced(fed: &Fed, records: usize) -> Vec<String> {
         ),
         ("summarised", count("summarised"), count("suppressed")),
         ("lines", lines.sum(), count("kept.total") + count("summaries") + count("reports")),
-        ("passed lines", fed.left.iter().filter(|left| left.passed).count() as u64, count("passed")),
+        ("passed lines", fed.emitted.iter().filter(|line| line.passed).count() as u64, count("passed")),
     ];
     sums.iter()
         .filter(|(_, one, other)| one != other)

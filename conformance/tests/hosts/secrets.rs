@@ -22,10 +22,10 @@ use crate::engine::{self, Encoding};
 /// 2020-03-01T16:00:00Z.
 const NOW: i64 = 1_583_078_400_000;
 
-/// What the redaction searches for: the text, and the same as a number.
+/// The pattern of the redaction: the text, and the same as a number.
 const PATTERN: &str = "sec-[0-9a-f]{16}|77[0-9]{13}";
 
-/// How output is shaped; the names are templates of several fields in one of them.
+/// The shapes of the output; in one of them the names are templates of several fields.
 const SHAPES: [(&str, &str); 4] = [
     ("singles object", "coralogix: {text: object}"),
     ("singles string", "coralogix: {text: string}"),
@@ -98,7 +98,7 @@ const SPELLINGS: [(&str, &str, usize); 55] = [
     ("the filter's own key, nested", r#"{"kaudit_filter":{"a":"@P"}}"#, 0),
 ];
 
-/// A few of the spellings, for positions of which there are many.
+/// A few of the spellings, for groups with many positions.
 const FEW: [&str; 9] = [
     "in a longer string",
     "escaped in part",
@@ -209,8 +209,8 @@ const NAMED: [&str; 12] = [
     "reasons.doc",
 ];
 
-/// What is around a finding, applied in order: `@R` is the record, `@S` the record as a JSON string, `@B` its members, and
-/// `@C` a finding without secret.
+/// The texts around a finding, applied in order: `@R` is the record, `@S` the record as a JSON string, `@B` its
+/// members, and `@C` a finding without secret.
 const AROUND: [(&str, &[&str]); 30] = [
     ("text under `log`", &[r#"{"log":@S}"#]),
     ("text under `log`, with transport", &[r#"{"stream":"stdout","log":@S,"kubernetes":{"pod":"a"}}"#]),
@@ -421,7 +421,7 @@ impl Secrets {
             format!("77{}(?<number>[0-9]{{5}}){}", numbers.0, numbers.1),
             format!("(?i:(?<ended>[0-9a-f]{{4}}){tail})"),
         ];
-        // What the secret's beginning is in base64 whatever comes before and after it.
+        // The beginning of the secret in base64, independent of the bytes before and after it.
         parts.extend((0..3).map(|before| {
             let encoded = BASE64_STANDARD_NO_PAD.encode(format!("{}{secret}", &"\0\0\0"[..before]));
             let skip = [0, 2, 3][before];
@@ -463,8 +463,8 @@ impl Secrets {
         json
     }
 
-    /// The numbers of the records whose secrets are in a text, however it is encoded; `None` in the place of a number that
-    /// cannot be read.
+    /// Returns the numbers of the records whose secrets are in a text, in any encoding; `None`: a number that cannot be
+    /// read.
     fn occur(&self, text: &[u8]) -> BTreeSet<Option<usize>> {
         /// How often escape sequences are resolved.
         const TIMES: usize = 9;
@@ -579,7 +579,7 @@ impl Position {
         Self { name: format!("{}; {name}", self.name), around, ..self.clone() }
     }
 
-    /// The record with the gaps filled; `None` if a gap takes only strings, and the value is none.
+    /// Returns the record with the gaps filled; `None` if a gap takes only strings, and the value is not a string.
     fn fill(&self, value: &str, index: usize) -> Option<Vec<u8>> {
         if self.record.contains("@K") && !value.starts_with('"') {
             return None;
@@ -605,15 +605,16 @@ impl Position {
     }
 }
 
-/// Records that go through one configuration.
+/// Records for one configuration.
 struct Group {
     name: &'static str,
     /// The fields that are redacted.
     rules: &'static [&'static str],
     config: &'static str,
-    /// Whether each record arrives twice, and entries leave later.
+    /// Whether each record arrives twice, and entries are emitted later.
     twice: bool,
-    /// Of the records, in percent, those whose secrets leave without redaction at least. The others are cut.
+    /// The minimum percentage of the records whose secrets are in the output without redaction. The others are
+    /// truncated.
     control: usize,
     records: Vec<Planted>,
 }
@@ -726,7 +727,7 @@ fn groups(secrets: &Secrets) -> Vec<Group> {
     ]
 }
 
-/// Findings whose labels, limiter keys and samples are cut within the secret.
+/// Findings whose labels, limiter keys and samples are truncated within the secret.
 fn at_cuts(secrets: &Secrets, first: usize) -> Vec<Planted> {
     let mut records = Vec::new();
     for key in ["eid", "short-doc", "cluster", "principal"] {
@@ -744,8 +745,8 @@ fn at_cuts(secrets: &Secrets, first: usize) -> Vec<Planted> {
     records
 }
 
-/// Records above `max-entry-bytes` (16,384), up to ten times: with the secret in what is kept, in what is cut, and near
-/// the cut.
+/// Records above `max-entry-bytes` (16,384), up to ten times, with the secret in the kept part, in the truncated part,
+/// and near the boundary.
 fn oversized(secrets: &Secrets, few: &dyn Fn(&str) -> bool) -> Vec<Planted> {
     const SIZES: [usize; 4] = [9_000, 20_000, 70_000, 170_000];
     let mut records = Vec::new();
@@ -771,7 +772,7 @@ fn oversized(secrets: &Secrets, few: &dyn Fn(&str) -> bool) -> Vec<Planted> {
         for size in SIZES {
             for spelling in SPELLINGS.iter().filter(|(name, ..)| few(name)) {
                 for before in [0, size / 2, size] {
-                    // Few of the large ones, which take time.
+                    // Few of the large ones, which are slow.
                     if size < 50_000 || spelling.0 == FEW[0] || (before == 0 && spelling.0 == FEW[1]) {
                         put(name, record, *spelling, size, before);
                     }
@@ -814,7 +815,7 @@ impl Group {
         }
     }
 
-    /// The numbers of the records that a host can take, and how many it cannot, by reason.
+    /// Returns the numbers of the records that a host accepts, and the number of others by reason.
     fn taken(&self, driver: &dyn Driver) -> (BTreeSet<usize>, BTreeMap<&'static str, usize>) {
         let mut reasons = BTreeMap::new();
         let taken = |index: &usize| {
@@ -826,8 +827,9 @@ impl Group {
         ((0..self.records.len()).filter(taken).collect(), reasons)
     }
 
-    /// Records in runs of a few megabytes: more is too much for one request to a browser. Records of which summaries are
-    /// made stay together.
+    /// Splits records into runs of a few megabytes, the limit of one request to a browser.
+    ///
+    /// Records with summaries stay together.
     fn runs(&self, taken: &BTreeSet<usize>) -> Vec<BTreeSet<usize>> {
         const BYTES: usize = 8_000_000;
         let (mut runs, mut bytes) = (vec![BTreeSet::new()], 0);
@@ -842,7 +844,7 @@ impl Group {
         runs
     }
 
-    /// The records that a host can take, as one case.
+    /// Returns the records that a host accepts, as one case.
     fn stream(
         &self,
         driver: &dyn Driver,
@@ -858,8 +860,8 @@ impl Group {
         if self.twice {
             case.own = vec![Pattern::default()];
             if !has(Need::Own) && has(Need::Arrival) {
-                // Such a host emits a summary or report in the place of a record that is dropped or suppressed. So are
-                // these, but for the first.
+                // Such a host emits a summary or report instead of a record that is dropped or suppressed, as all of
+                // these but the first are.
                 let later = NOW + 3 * 3_600_000;
                 let record = format!(
                     r#"{{"id":"i","verb":"get","cluster":"later","principal":"p","resource-type":"pods","time":{later}}}"#
@@ -920,7 +922,7 @@ struct Tally {
     /// Secrets that occurred in the control, and its records.
     shown: usize,
     controlled: usize,
-    /// Records that the host cannot take, by reason.
+    /// Records that the host does not accept, by reason.
     reasons: BTreeMap<&'static str, usize>,
     /// Positions and spellings of the records it took.
     positions: BTreeSet<String>,
@@ -946,7 +948,7 @@ impl Tally {
 }
 
 #[test]
-fn planted_secrets_never_leave() {
+fn planted_secrets_are_in_no_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace");
     // Built for release, all records take a minute; a debug build of each host takes several.
     let is_complete = std::env::var_os("KAUDIT_DIST").is_some();
@@ -988,7 +990,7 @@ fn planted_secrets_never_leave() {
     assert!(leaks.is_empty(), "KAUDIT_SEED={seed}: {} leaks\n{leaks}", leaks.matches("\n    ").count());
 }
 
-/// Puts a group through a host in each shape, and in some without redaction.
+/// Runs a group on a host in each shape, and in some without redaction.
 fn run(driver: &mut dyn Driver, group: &Group, secrets: &Secrets, tally: &mut Tally, leaks: &mut String) {
     /// The shapes that run without redaction, too: text as an object and as a string.
     const CONTROLLED: [&str; 2] = ["singles object", "singles string"];
@@ -1039,7 +1041,7 @@ fn run(driver: &mut dyn Driver, group: &Group, secrets: &Secrets, tally: &mut Ta
 /// A `MessagePack` value around a secret, which is given as bytes.
 type Special = (&'static str, fn(&[u8]) -> Value);
 
-/// What JSON has no form for. In a finding, it is under a field that the redaction names.
+/// Values that JSON lacks. In a finding, they are under a field that the redaction names.
 const SPECIALS: [Special; 14] = [
     ("binary", |secret| Value::Binary(secret.to_vec())),
     ("binary with other bytes", |secret| Value::Binary([b"\xff\x00", secret, b"\xfe"].concat())),
@@ -1110,7 +1112,7 @@ fn special_records(special: &Value) -> Vec<(&'static str, Value)> {
 }
 
 #[test]
-fn secrets_in_messagepack_never_leave() {
+fn secrets_in_messagepack_are_in_no_output() {
     let seed = seed();
     let secrets = Secrets::new(seed);
     let (mut total, mut leaks, mut shown) = (0, String::new(), 0);
@@ -1131,13 +1133,13 @@ fn secrets_in_messagepack_never_leave() {
                     let mut bytes = Vec::new();
                     rmpv::encode::write_value(&mut bytes, &record).expect("a vector takes all");
                     for (end, bytes) in [("", &bytes[..]), (", cut", &bytes[..bytes.len() - 1])] {
-                        // A record that ends within the secret has a part of it that nothing can recognise.
+                        // A record that ends within the secret contains a part of it, which no pattern can match.
                         if !end.is_empty() && !secrets.occur(bytes).contains(&Some(1)) {
                             continue;
                         }
                         let fed = engine::feed(&config, Encoding::MsgPack, &[(bytes.to_vec(), NOW)]);
                         let lines: Vec<_> =
-                            fed.expect("a filter").left.into_iter().map(|left| left.bytes).collect();
+                            fed.expect("a filter").emitted.into_iter().map(|line| line.bytes).collect();
                         let found = occurrences(&secrets, &lines);
                         if !redacts {
                             shown += found.len();
@@ -1153,6 +1155,6 @@ fn secrets_in_messagepack_never_leave() {
         }
     }
     println!("{total} records of MessagePack, {shown} secrets without redaction");
-    assert!(shown * 2 > total, "without redaction only {shown} of {total} secrets leave");
+    assert!(shown * 2 > total, "without redaction only {shown} of {total} secrets are emitted");
     assert!(leaks.is_empty(), "KAUDIT_SEED={seed}: {} leaks\n{leaks}", leaks.matches("\n    ").count());
 }

@@ -1,4 +1,4 @@
-//! A browser without a window, with the built playground in it, driven by its developer protocol.
+//! A headless browser with the built playground, controlled by its developer protocol.
 //!
 //! Decision: the protocol over the browser's pipes (file descriptors 3 and 4, messages ended by a NUL), for which a
 //! shell and a JSON parser are enough, instead of a WebSocket and a driver that would have to match the browser.
@@ -17,11 +17,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// How long an answer may take.
+/// The time limit for an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What Chromium is started with: nothing is shown, kept or fetched. Its sandbox needs rights that a container lacks, and
-/// what is opened here is our own page.
+/// The options of Chromium: nothing is shown, stored or fetched.
+///
+/// Its sandbox needs privileges that a container lacks, and the only page is our own.
 const OPTIONS: &[&str] = &[
     "--headless",
     "--remote-debugging-pipe",
@@ -37,10 +38,10 @@ const OPTIONS: &[&str] = &[
     "--hide-scrollbars",
 ];
 
-/// Builds the page, unless it is there as the sources have it.
+/// Builds the page, unless it is up to date.
 ///
 /// # Errors
-/// It cannot be built; cargo has said why.
+/// It cannot be built; cargo has printed the reason.
 pub fn build() -> io::Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -61,20 +62,20 @@ pub struct Browser {
     profile: PathBuf,
     session: Option<String>,
     last: u64,
-    /// Everything that went wrong within the page, and every address that it asked for.
+    /// Every error in the page, and every address that it requested.
     heard: Vec<Value>,
 }
 
 impl Browser {
-    /// Starts `KAUDIT_BROWSER`, or else `chromium`; its profile lives in a new directory below `scratch`.
+    /// Starts `KAUDIT_BROWSER`, by default `chromium`; its profile is in a new directory below `scratch`.
     ///
     /// # Errors
-    /// There is none, or it does not answer.
+    /// There is no such program, or it does not answer.
     pub fn start(scratch: &Path) -> io::Result<Self> {
         let program = std::env::var_os("KAUDIT_BROWSER").unwrap_or_else(|| "chromium".into());
         let profile = scratch.join(format!("browser-{}", std::process::id()));
         fs::create_dir_all(&profile)?;
-        // The shell gives the browser its pipes under the numbers that it looks for.
+        // The shell passes the browser its pipes under the descriptors that it reads.
         let mut shell = Command::new("sh");
         shell
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1"])
@@ -99,8 +100,8 @@ impl Browser {
         let mut browser =
             Self { child, requests, messages, profile, session: None, last: 0, heard: Vec::new() };
         browser.attach().map_err(|error| {
-            let advice = "`cargo xtask playground --test` installs one, or name it in KAUDIT_BROWSER";
-            io::Error::other(format!("no browser by the name `{}` ({error}); {advice}", program.display()))
+            let advice = "`cargo xtask playground --test` installs one, or set KAUDIT_BROWSER";
+            io::Error::other(format!("no browser `{}` ({error}); {advice}", program.display()))
         })?;
         Ok(browser)
     }
@@ -121,7 +122,7 @@ impl Browser {
     /// Calls a method of the protocol.
     ///
     /// # Errors
-    /// The browser refuses it, is gone, or does not answer.
+    /// The browser rejects it, has exited, or does not answer.
     pub fn call(&mut self, method: &str, parameters: &Value) -> io::Result<Value> {
         self.last += 1;
         let id = self.last;
@@ -136,7 +137,7 @@ impl Browser {
                 RecvTimeoutError::Timeout => {
                     io::Error::other(format!("no answer to {method} in {PATIENCE:?}"))
                 }
-                RecvTimeoutError::Disconnected => io::Error::other("it is gone"),
+                RecvTimeoutError::Disconnected => io::Error::other("the browser has exited"),
             })?;
             if message["id"] == id {
                 return match message.get("error") {
@@ -148,10 +149,12 @@ impl Browser {
         }
     }
 
-    /// Opens an address. Where it is the page at hand with another fragment, the page is loaded anew all the same.
+    /// Opens an address.
+    ///
+    /// The current page with another fragment is loaded again, too.
     ///
     /// # Errors
-    /// It cannot be opened, or the playground in it does not get ready.
+    /// It cannot be opened, or the playground in it does not start.
     pub fn open(&mut self, address: &str) -> io::Result<f64> {
         self.call("Page.navigate", &json!({ "url": "about:blank" }))?;
         self.heard.clear();
@@ -164,10 +167,10 @@ impl Browser {
         ready.as_f64().ok_or_else(|| io::Error::other(format!("the playground is not ready: {ready}")))
     }
 
-    /// The value of an expression, or of the promise that it is.
+    /// Returns the value of an expression, awaited if it is a promise.
     ///
     /// # Errors
-    /// It throws; what it throws.
+    /// It throws; the error is the thrown value.
     pub fn eval(&mut self, expression: &str) -> io::Result<Value> {
         let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true });
         let mut answer = self.call("Runtime.evaluate", &asked)?;
@@ -183,7 +186,7 @@ impl Browser {
     /// Waits until an expression is true.
     ///
     /// # Errors
-    /// It does not become so in ten seconds.
+    /// It is not true within ten seconds.
     pub fn wait(&mut self, expression: &str) -> io::Result<()> {
         let waiting = format!(
             "new Promise((done, fail) => {{ const end = performance.now() + 10000; const look = () => ({expression}) ? \
@@ -192,7 +195,7 @@ impl Browser {
         self.eval(&waiting).map(drop).map_err(|error| io::Error::other(format!("{expression}: {error}")))
     }
 
-    /// Types a text where the focus is.
+    /// Types a text into the focused element.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -225,7 +228,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Makes the window so large, in pixels, and `dark` or `light`.
+    /// Sets the size of the window, in pixels, and the theme, `dark` or `light`.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -236,37 +239,37 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &scheme).map(drop)
     }
 
-    /// Writes what is to be seen into a PNG file.
+    /// Writes a screenshot to a PNG file.
     ///
     /// # Errors
-    /// It cannot be seen, or not be written.
+    /// The screenshot fails, or cannot be written.
     pub fn screenshot(&mut self, file: &Path) -> io::Result<()> {
         let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }))?;
         let image = STANDARD.decode(shot["data"].as_str().unwrap_or_default()).map_err(io::Error::other)?;
         fs::write(file, image)
     }
 
-    /// How long the page has kept a processor busy since it was opened, milliseconds; waiting for one does not count.
+    /// Returns the page's CPU time since it was opened, milliseconds.
     ///
     /// # Errors
     /// As [`Self::call`].
     pub fn busy(&mut self) -> io::Result<f64> {
-        let told = self.call("Performance.getMetrics", &json!({}))?;
-        let mut metrics = told["metrics"].as_array().into_iter().flatten();
+        let metrics_reply = self.call("Performance.getMetrics", &json!({}))?;
+        let mut metrics = metrics_reply["metrics"].as_array().into_iter().flatten();
         let task = metrics.find(|metric| metric["name"] == "TaskDuration");
         let seconds = task.and_then(|metric| metric["value"].as_f64());
         seconds
             .map(|seconds| seconds * 1000.0)
-            .ok_or_else(|| io::Error::other(format!("no such metric: {told}")))
+            .ok_or_else(|| io::Error::other(format!("no such metric: {metrics_reply}")))
     }
 
-    /// Every address that was asked for since the page was opened.
+    /// Returns every address that was requested since the page was opened.
     pub fn requests(&self) -> Vec<&str> {
         let asked = self.heard.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
         asked.filter_map(|event| event["params"]["request"]["url"].as_str()).collect()
     }
 
-    /// What the page's console shows of errors, those that nobody caught included.
+    /// Returns the errors in the page's console, including uncaught ones.
     pub fn complaints(&self) -> Vec<String> {
         let complaint = |event: &Value| {
             let parameters = &event["params"];
@@ -284,7 +287,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It may be gone already, and then has left its profile alone.
+        // It may have exited already; then it does not write to its profile.
         self.session = None;
         let _ = self.call("Browser.close", &json!({}));
         let _ = self.child.kill();

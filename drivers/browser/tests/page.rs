@@ -1,4 +1,4 @@
-//! The built page in a browser, as somebody uses it.
+//! The built page in a browser, used by mouse and keyboard.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn address() -> String {
     format!("file://{}", page().display())
 }
 
-/// A browser of this name with the page in it.
+/// Returns a browser of this name with the page in it.
 fn browser(name: &str) -> Browser {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut browser = Browser::start(&scratch).unwrap();
@@ -29,7 +29,7 @@ fn browser(name: &str) -> Browser {
 const CONFIG: &str = "document.querySelector('#config textarea')";
 const FINDINGS: &str = "document.querySelector('#findings textarea')";
 
-/// Puts the focus on a field and types into it, in place of what stands there.
+/// Focuses a field and replaces its text by typing.
 fn fill(browser: &mut Browser, field: &str, text: &str) {
     browser.eval(&format!("{field}.focus(), {field}.select()")).unwrap();
     if text.is_empty() { browser.press("Backspace").unwrap() } else { browser.type_text(text).unwrap() }
@@ -41,7 +41,7 @@ fn text(browser: &mut Browser, selector: &str) -> String {
     text.as_str().unwrap().to_owned()
 }
 
-/// All texts of a kind of element.
+/// Returns the texts of all elements that match a selector.
 fn texts(browser: &mut Browser, selector: &str) -> Vec<String> {
     let found = browser
         .eval(&format!("[...document.querySelectorAll({})].map(it => it.textContent)", json!(selector)));
@@ -60,37 +60,37 @@ const GOOD: &str = "integrations:
 const DETECTION: &str = r#"{"etype":"principal","eid":"johnD","cluster":"prod","category":"incident","confidence":"high","short-doc":"Change in usage pattern","time":1773735300000}"#;
 
 #[test]
-fn it_is_one_small_file_that_is_ready_at_once_and_asks_for_nothing() {
+fn the_page_is_one_small_file_that_starts_fast_and_makes_no_requests() {
     let size = fs::metadata(page()).unwrap().len();
     assert!(size < 1_500_000, "{size} bytes");
     let mut browser = browser("start");
-    // Others may be at work on the machine, so what counts is the processor's time: the best of some.
+    // Other programs may use the machine, so CPU time is measured, the best of several.
     let mut busy = f64::INFINITY;
     for _ in 0..5 {
         let ready = browser.open(&address()).unwrap();
         let now = browser.busy().unwrap();
-        println!("{size} bytes, ready after {ready:.0} ms, {now:.0} ms of them at work");
+        println!("{size} bytes, ready after {ready:.0} ms, {now:.0} ms CPU time");
         busy = busy.min(now);
     }
-    assert!(busy < 500.0, "ready after {busy} ms at work");
+    assert!(busy < 500.0, "ready after {busy} ms of CPU time");
     assert!(texts(&mut browser, "#list > li").len() > 40);
     assert_eq!(browser.requests(), [address()]);
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]
-fn a_mistake_is_shown_while_it_is_there() {
+fn a_mistake_is_shown_until_it_is_corrected() {
     let mut browser = browser("mistake");
     fill(&mut browser, FINDINGS, DETECTION);
     fill(&mut browser, CONFIG, GOOD);
     browser.wait(&says("#sum", "1 record = 1 kept + 0 dropped + 0 suppressed + 0 passed")).unwrap();
-    assert_eq!(text(&mut browser, "#remarks-sum"), "Nothing to remark");
+    assert_eq!(text(&mut browser, "#remarks-sum"), "No problems found");
 
     fill(&mut browser, CONFIG, &GOOD.replace("entity-no-match: '^system:'", "entity-no-match: '(system'"));
     browser.wait(&says("#remarks-sum", "1 error")).unwrap();
     let remark = text(&mut browser, "#remarks li");
     for part in ["4:37", "error K043", "integrations[0].data-filter.entity-no-match", "More about K043"] {
-        assert!(remark.contains(part), "{remark} does not say {part}");
+        assert!(remark.contains(part), "{remark} does not contain {part}");
     }
     let caret = text(&mut browser, "#remarks .snippet");
     let (line, caret) = caret.split_once('\n').unwrap();
@@ -98,7 +98,7 @@ fn a_mistake_is_shown_while_it_is_there() {
     assert_eq!(text(&mut browser, "#config .marks .error"), "(");
     assert_eq!(browser.eval(&format!("{CONFIG}.ariaInvalid")).unwrap(), "true");
     assert_eq!(text(&mut browser, "#shown"), "of the configuration before its errors");
-    // From the remark to its place.
+    // From the remark to its position in the text.
     browser.eval("document.querySelector('#remarks .where').focus()").unwrap();
     browser.press("Enter").unwrap();
     let at = GOOD.find("'^system:").unwrap() as u64 + 1;
@@ -106,18 +106,18 @@ fn a_mistake_is_shown_while_it_is_there() {
     assert_eq!(browser.eval(&format!("document.activeElement === {CONFIG}")).unwrap(), true);
 
     fill(&mut browser, CONFIG, GOOD);
-    browser.wait(&says("#remarks-sum", "Nothing to remark")).unwrap();
+    browser.wait(&says("#remarks-sum", "No problems found")).unwrap();
     assert_eq!(browser.eval(&format!("{CONFIG}.ariaInvalid")).unwrap(), "false");
     assert_eq!(texts(&mut browser, "#remarks li").len(), 0);
 
-    // Several are no mistake in a file that is looked at, but no filter can be made of them.
+    // `check` accepts several configurations in a file, but a filter has one.
     fill(&mut browser, CONFIG, &[GOOD, GOOD].join("---\n"));
     browser.wait(&says("#remarks li.error", "a second configuration")).unwrap();
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]
-fn verdicts_and_the_way_to_them_can_be_read() {
+fn verdicts_and_the_steps_to_them_are_shown() {
     let mut browser = browser("verdicts");
     fill(&mut browser, CONFIG, GOOD);
     let system = DETECTION.replace("johnD", "system:node:a");
@@ -126,7 +126,7 @@ fn verdicts_and_the_way_to_them_can_be_read() {
     assert_eq!(texts(&mut browser, "#list .badge"), ["kept", "dropped", "kept"]);
     assert_eq!(texts(&mut browser, "#legend button"), ["kept2", "entity-no-match1"]);
 
-    // By the keys alone: to the first verdict, and open it.
+    // By keyboard only: move to the first verdict and open it.
     browser.eval("document.querySelector('#list summary').focus()").unwrap();
     browser.press("Enter").unwrap();
     browser.wait("document.querySelector('#list li:nth-child(1) .json')").unwrap();
@@ -139,14 +139,14 @@ fn verdicts_and_the_way_to_them_can_be_read() {
     browser.wait("document.querySelector('#list li:nth-child(2) .steps')").unwrap();
     let way = text(&mut browser, "#list li:nth-child(2) .steps");
     for part in ["entity-no-match", "^system:", "system:node:a"] {
-        assert!(way.contains(part), "{way} does not say {part}");
+        assert!(way.contains(part), "{way} does not contain {part}");
     }
 
-    // What is read stays open while the configuration changes.
+    // Open details stay open while the configuration changes.
     fill(&mut browser, CONFIG, &GOOD.replace("^system:", "^sys"));
     browser.wait(&says("#list li:nth-child(2) .steps", "^sys finds")).unwrap();
 
-    // One part of the account alone.
+    // One part of the counters alone.
     browser.eval("document.querySelector('#legend .dropped').click()").unwrap();
     assert_eq!(texts(&mut browser, "#list .badge"), ["dropped"]);
     assert_eq!(browser.complaints(), [""; 0]);
@@ -156,7 +156,7 @@ fn verdicts_and_the_way_to_them_can_be_read() {
 fn a_long_day_can_be_pasted() {
     let mut browser = browser("long");
     fill(&mut browser, CONFIG, GOOD);
-    // The page answers while the filter is at work, and what was typed last counts.
+    // The page stays responsive while the filter runs, and the last input counts.
     let line = json!(format!("{DETECTION}\n"));
     browser.eval(&format!("void (findings.text = {line}.repeat(3000), run())")).unwrap();
     browser.eval("void (findings.text += 'no json', run())").unwrap();
@@ -168,9 +168,10 @@ fn a_long_day_can_be_pasted() {
 }
 
 #[test]
-fn a_link_brings_it_all_back_but_secrets() {
+fn a_link_restores_everything_but_secrets() {
     let mut first = browser("link");
-    let config = GOOD.replace("target-type: http-api,", "target-type: http-api, http-api-token: 'dontTell',");
+    let config =
+        GOOD.replace("target-type: http-api,", "target-type: http-api, http-api-token: 'doNotShow',");
     fill(&mut first, CONFIG, &config);
     fill(&mut first, FINDINGS, DETECTION);
     first.eval("byId('arrival').value = 'at', byId('arrival').dispatchEvent(new Event('change'))").unwrap();
@@ -183,7 +184,7 @@ fn a_link_brings_it_all_back_but_secrets() {
     let mut second = browser("linked");
     second.open(&link).unwrap();
     let shown = second.eval(&format!("[{CONFIG}.value, {FINDINGS}.value, byId('at').value]")).unwrap();
-    assert_eq!(shown, json!([config.replace("dontTell", "********"), DETECTION, "2026-03-17T12:00:00Z"]));
+    assert_eq!(shown, json!([config.replace("doNotShow", "********"), DETECTION, "2026-03-17T12:00:00Z"]));
     second.wait(&says("#sum", "1 record = 1 kept")).unwrap();
 
     second.open(&link[..link.len() - 9]).unwrap();
@@ -192,9 +193,9 @@ fn a_link_brings_it_all_back_but_secrets() {
 }
 
 #[test]
-fn it_can_be_used_by_keys_and_by_ear() {
+fn the_page_works_with_a_keyboard_and_a_screen_reader() {
     let mut browser = browser("keys");
-    // Everything that can be reached by keys has a name, and is reached in the order of the page.
+    // Every control that the keyboard reaches has a name, and is reached in the order of the page.
     browser.eval("document.activeElement.blur()").unwrap();
     let mut reached: Vec<String> = Vec::new();
     for _ in 0..24 {
@@ -210,7 +211,7 @@ fn it_can_be_used_by_keys_and_by_ear() {
         "Copy link",
         "Auto",
         "kept",
-        "Take an example",
+        "Load an example",
         "Configuration",
         "arrive",
         "detections",
@@ -220,11 +221,11 @@ fn it_can_be_used_by_keys_and_by_ear() {
     .map(place);
     assert!(order.is_sorted(), "{order:?} {reached:?}");
 
-    // What a screen reader is told, after a pause.
+    // The text for a screen reader, after a pause.
     fill(&mut browser, CONFIG, "integrations: []\n");
     browser.wait(&says("#spoken", "1 error")).unwrap();
     fill(&mut browser, CONFIG, GOOD);
-    browser.wait(&says("#spoken", "Nothing to remark.")).unwrap();
+    browser.wait(&says("#spoken", "No problems found.")).unwrap();
 
     // Every control of the page has a name in the accessibility tree as well.
     let tree = browser.call("Accessibility.getFullAXTree", &json!({})).unwrap();
@@ -272,13 +273,14 @@ fn both_themes_can_be_read_at_any_width() {
     browser.wait(&says("#remarks-sum", "errors")).unwrap();
     browser.eval("document.querySelector('#remarks details').open = true").unwrap();
     let grounds = look(&mut browser, "mistakes");
-    // The switch is stronger than the system.
+    // The switch overrides the system's theme.
     browser.eval("document.querySelector('[name=theme][value=light]').click()").unwrap();
     assert_eq!(browser.eval("getComputedStyle(document.body).backgroundColor").unwrap(), grounds[0]);
 }
 
-/// The texts whose colour is too near to their ground's, each with its contrast. WCAG 2.2 AA asks 4.5 to 1 of text of this
-/// size.
+/// Returns the texts with too little contrast to their background, each with its contrast.
+///
+/// WCAG 2.2 AA requires 4.5 to 1 for text of this size.
 const CONTRAST: &str = r"
 (() => {
   const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});

@@ -1,8 +1,12 @@
-//! Fluent Bit's side of the plugin interface: the structures as its releases lay them out, the functions that its
-//! executable exports, and the calls in the order in which it makes them. All of the driver's `unsafe` is here.
+//! Fluent Bit's side of the plugin interface.
 //!
-//! The layouts are written down as offsets, from the headers of 2.2.3, 3.2.10 and 5.1.1, and not shared with the plugin:
-//! what one side gets wrong, the other must not get wrong with it.
+//! It contains the structures in the layouts of its releases, the functions that its executable exports, and the calls
+//! in Fluent Bit's order. All of the driver's `unsafe` is here.
+//!
+//! The layouts are offsets, from the headers of 2.2.3, 3.2.10 and 5.1.1, and not shared with the plugin, so that both
+//! sides cannot contain the same mistake.
+
+#![expect(unsafe_code, reason = "the plugin's interface is in C")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
@@ -10,13 +14,14 @@ use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// What differs between releases.
+/// The differences between releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// `sizeof(struct flb_filter_plugin)`.
     plugin_bytes: usize,
-    /// Where `struct flb_filter_instance` has its `context`: in front of it a build without regular expressions lacks
-    /// `match_regex`.
+    /// The offset of `context` in `struct flb_filter_instance`.
+    ///
+    /// A build without regular expressions lacks `match_regex` before it.
     context: usize,
 }
 
@@ -28,15 +33,15 @@ impl Layout {
         ("3.2-no-regex", Self { plugin_bytes: 88, context: 72 }),
     ];
 
-    /// Where the instance has its list of properties.
+    /// Returns the offset of the instance's list of properties.
     fn properties(self) -> usize {
         self.context + 24
     }
 }
 
-/// Where `log_level` stands in `struct flb_filter_instance`.
+/// The offset of `log_level` in `struct flb_filter_instance`.
 const LOG_LEVEL: usize = 8;
-/// Where `config_map`, `cb_init`, `cb_filter` and `cb_exit` stand in `struct flb_filter_plugin`.
+/// The offsets of `config_map`, `cb_init`, `cb_filter` and `cb_exit` in `struct flb_filter_plugin`.
 const CONFIG_MAP: usize = 24;
 const CB_INIT: usize = 40;
 const CB_FILTER: usize = 48;
@@ -57,7 +62,7 @@ struct Property {
     link: List,
 }
 
-/// `struct flb_filter_instance` as bytes, and behind it what the driver itself has to know of it.
+/// `struct flb_filter_instance` as bytes, followed by the driver's own data about it.
 #[repr(C, align(8))]
 struct RawInstance {
     bytes: [u8; 384],
@@ -81,7 +86,7 @@ type Run = unsafe extern "C" fn(
     *const c_void,
 ) -> c_int;
 
-// ---- What the executable exports ------------------------------------------------------------------------------------
+// ---- The functions that the executable exports ----------------------------------------------------------------------
 
 static CLOCK: AtomicI64 = AtomicI64::new(0);
 static LOG: Mutex<Vec<(i32, String)>> = Mutex::new(Vec::new());
@@ -91,7 +96,7 @@ pub fn set_clock(nanos: i64) {
     CLOCK.store(nanos, Ordering::Relaxed);
 }
 
-/// What the plugin logged since the last question: `FLB_LOG_*` and the line.
+/// Returns and forgets the lines that the plugin logged, each with its `FLB_LOG_*`.
 pub fn take_log() -> Vec<(i32, String)> {
     std::mem::take(&mut *LOG.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
@@ -121,8 +126,10 @@ unsafe extern "C" fn flb_filter_name(_: *const RawInstance) -> *const c_char {
     c"kaudit.0".as_ptr()
 }
 
-/// Fluent Bit's takes any number of arguments; the plugin's format is `%s`, and on the 64-bit systems that Linux runs on
-/// the one argument for it comes in the place of a fifth.
+/// As in Fluent Bit, but with one argument for the format.
+///
+/// Fluent Bit's function is variadic; the plugin's format is `%s`, and on 64-bit Linux the argument for it is passed
+/// like a fifth parameter.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn flb_log_print(
     level: c_int,
@@ -133,27 +140,27 @@ unsafe extern "C" fn flb_log_print(
 ) {
     // SAFETY: the plugin passes two strings.
     let (format, text) = unsafe { (CStr::from_ptr(format), CStr::from_ptr(text)) };
-    assert_eq!(format, c"%s", "the driver knows one format");
+    assert_eq!(format, c"%s", "the driver supports one format");
     let line = text.to_string_lossy().into_owned();
     LOG.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((level, line));
 }
 
-/// As in Fluent Bit, but the time is the driver's to set.
+/// As in Fluent Bit, but the driver sets the time.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn flb_time_get(time: *mut [i64; 2]) -> c_int {
     let nanos = CLOCK.load(Ordering::Relaxed);
-    // SAFETY: the plugin passes room for a `struct timespec`.
+    // SAFETY: the plugin passes a pointer to a `struct timespec`.
     unsafe { time.write([nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000)]) };
     0
 }
 
-/// A field of the instance.
+/// Returns a pointer to a field of the instance.
 unsafe fn field(instance: *mut RawInstance, offset: usize) -> *mut c_void {
     // SAFETY: the caller's promise; every offset in use is below the length of `bytes`, and a multiple of eight.
     unsafe { (&raw mut (*instance).bytes).byte_add(offset).cast() }
 }
 
-// ---- What the driver works with -------------------------------------------------------------------------------------
+// ---- The safe types -------------------------------------------------------------------------------------------------
 
 /// The plugin's file, loaded, and Fluent Bit's copy of its structure.
 pub struct Library {
@@ -161,18 +168,18 @@ pub struct Library {
     layout: Layout,
 }
 
-/// What became of a chunk.
+/// The result of filtering a chunk.
 #[derive(Debug)]
 pub enum Reply {
-    /// It stays as it is.
+    /// It stays unchanged.
     Untouched,
     /// It is dropped.
     Dropped,
-    /// This takes its place.
+    /// These bytes replace it.
     Replaced(Bytes),
 }
 
-/// Bytes that the plugin gave, the driver's to free.
+/// Bytes that the plugin returned, which the driver frees.
 #[derive(Debug)]
 pub struct Bytes {
     start: *mut c_void,
@@ -183,14 +190,14 @@ impl std::ops::Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the plugin gave so many bytes, and they are nobody else's.
+        // SAFETY: the plugin returned this number of bytes and passed their ownership.
         unsafe { std::slice::from_raw_parts(self.start.cast::<u8>(), self.length) }
     }
 }
 
 impl Drop for Bytes {
     fn drop(&mut self) {
-        // SAFETY: the plugin allocated them with `malloc`, as Fluent Bit asks, and this is their one owner.
+        // SAFETY: the plugin allocated them with `malloc`, as Fluent Bit requires, and this is their only owner.
         unsafe { libc::free(self.start) };
     }
 }
@@ -199,7 +206,7 @@ impl Library {
     /// Opens the file and copies the structure, as `flb_plugin_load` does. Like Fluent Bit's, the file stays open.
     pub fn open(path: &Path, layout: Layout) -> Result<Self, String> {
         let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|error| error.to_string())?;
-        // SAFETY: the strings end with zeros; what the file runs when it is opened is the plugin's own.
+        // SAFETY: the strings end with zeros; opening the file runs only the plugin's own code.
         let plugin = unsafe {
             let handle = libc::dlopen(name.as_ptr(), libc::RTLD_LAZY);
             if handle.is_null() {
@@ -213,7 +220,9 @@ impl Library {
         };
         let library = Self { plugin, layout };
         if library.word(CONFIG_MAP) != 0 {
-            return Err("a config map is misread on one side of 5.0.3".to_owned());
+            return Err(
+                "the plugin has a config map, which releases before or after 5.0.3 misread".to_owned()
+            );
         }
         Ok(library)
     }
@@ -224,7 +233,7 @@ impl Library {
         usize::from_ne_bytes(bytes)
     }
 
-    /// Sets an instance up with these options, as `flb_filter_init` does; `None`: the plugin refused.
+    /// Creates an instance with these options, as `flb_filter_init` does; `None`: the plugin refused.
     pub fn start(&self, options: &[(String, String)]) -> Option<Filter> {
         let string = |text: &String| CString::new(text.as_bytes()).unwrap_or_default();
         let instance = Box::into_raw(Box::new(RawInstance {
@@ -233,8 +242,8 @@ impl Library {
             options: options.iter().map(|(key, value)| (string(key), string(value))).collect(),
             properties: Vec::new(),
         }));
-        // SAFETY: the instance was just made, and nothing else refers to it; offsets are within its bytes; the plugin's
-        // functions have these signatures, by Fluent Bit's headers.
+        // SAFETY: the instance was just created, and nothing else refers to it; offsets are within its bytes; the
+        // plugin's functions have these signatures, by Fluent Bit's headers.
         unsafe {
             field(instance, LOG_LEVEL).cast::<c_int>().write(3);
             link_properties(instance);
@@ -249,11 +258,11 @@ impl Library {
     }
 }
 
-/// Makes the circular list of the instance's options.
+/// Links the circular list of the instance's options.
 unsafe fn link_properties(instance: *mut RawInstance) {
     let link = List { prev: ptr::null_mut(), next: ptr::null_mut() };
-    // SAFETY: the caller's promise that the instance is valid and nobody else's; `properties` does not grow after this,
-    // so its elements stay where they are.
+    // SAFETY: the caller's promise that the instance is valid and borrowed by no other code; `properties` does not grow
+    // after this, so its elements do not move.
     unsafe {
         let raw = &mut *instance;
         raw.properties = raw
@@ -281,16 +290,17 @@ pub struct Filter {
     exit: Exit,
 }
 
-// SAFETY: Fluent Bit calls a processor's filter from any thread, so the plugin has to bear it.
+// SAFETY: Fluent Bit calls a processor's filter from any thread, so the plugin has to support it.
 unsafe impl Send for Filter {}
-// SAFETY: as above; calls at the same time are what its lock is for.
+// SAFETY: as above; its lock serialises concurrent calls.
 unsafe impl Sync for Filter {}
 
 impl Filter {
     /// Calls the filter with a chunk, as `flb_filter_do` does.
     pub fn call(&self, chunk: &[u8]) -> Reply {
         let (mut out, mut length) = (ptr::null_mut(), 0);
-        // SAFETY: the chunk is readable for the call, and the two places are writable; the context is the plugin's own.
+        // SAFETY: the chunk is readable for the call, and the two pointers are writable; the context is the plugin's
+        // own.
         let code = unsafe {
             let context = field(self.instance, (*self.instance).layout.context).cast::<*mut c_void>().read();
             let tag = c"kaudit.test";
@@ -318,7 +328,7 @@ impl Filter {
 
 impl Drop for Filter {
     fn drop(&mut self) {
-        // SAFETY: the instance is this filter's alone; Fluent Bit calls `cb_exit` only where a context was set.
+        // SAFETY: only this filter refers to the instance; Fluent Bit calls `cb_exit` only if a context was set.
         unsafe {
             let context = field(self.instance, (*self.instance).layout.context).cast::<*mut c_void>().read();
             if !context.is_null() {

@@ -1,9 +1,9 @@
-//! Chunks of events, to and from JSON; by a reader and writer of `MessagePack` that are not the engine's.
+//! Chunks of events, to and from JSON, without the engine's `MessagePack` reader and writer.
 
 use kaudit_driver::{Event, Hex, Record};
 use rmpv::Value;
 
-/// A record as an event, or as bytes of a chunk.
+/// Returns a record as an event, or as bytes of a chunk.
 pub fn encode(nanos: i64, record: &Record) -> Result<Vec<u8>, String> {
     match record {
         Record::Text(text) => event(nanos, text),
@@ -13,8 +13,10 @@ pub fn encode(nanos: i64, record: &Record) -> Result<Vec<u8>, String> {
     }
 }
 
-/// `[[timestamp, {}], body]`, as inputs of 2.1 and later write it: the number of metadata is filled in later, in a fixed
-/// width. Text that is no JSON object is put under `log`, as inputs do with lines.
+/// Returns `[[timestamp, {}], body]`, as inputs of 2.1 and later write it.
+///
+/// The number of metadata members has a fixed width. A text that is not a JSON object is put under `log`, as inputs do
+/// with lines.
 pub fn event(nanos: i64, text: &str) -> Result<Vec<u8>, String> {
     let body = if text.trim_start().starts_with('{') { parse(text).ok() } else { None };
     let body = body.unwrap_or_else(|| Value::Map(vec![("log".into(), text.into())]));
@@ -22,7 +24,7 @@ pub fn event(nanos: i64, text: &str) -> Result<Vec<u8>, String> {
     Ok([&[0x92, 0x92], &time[..], &[0xdf, 0, 0, 0, 0], &body].concat())
 }
 
-/// The events of a chunk.
+/// Returns the events of a chunk.
 pub fn read(mut chunk: &[u8]) -> Result<Vec<Event>, String> {
     let mut events = Vec::new();
     while !chunk.is_empty() {
@@ -35,7 +37,7 @@ pub fn read(mut chunk: &[u8]) -> Result<Vec<Event>, String> {
     Ok(events)
 }
 
-/// The number of events of a chunk.
+/// Returns the number of events of a chunk.
 pub fn count(mut chunk: &[u8]) -> Result<u64, String> {
     let mut count = 0;
     while !chunk.is_empty() {
@@ -51,7 +53,7 @@ fn time(nanos: i64) -> Value {
     Value::Ext(0, [part(seconds), part(nanos)].concat())
 }
 
-/// Keeps the order of keys, and duplicate keys.
+/// Encodes a value; keeps the order of keys, and duplicate keys.
 fn parse(json: &str) -> Result<Value, String> {
     serde_json::from_str(json).map_err(|error| error.to_string())
 }

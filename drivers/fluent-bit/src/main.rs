@@ -78,7 +78,7 @@ impl Instance for Filter {
         };
         let (events, malformed): (Vec<Event>, _) = match read {
             Ok(events) => (events, None),
-            // It was malformed before.
+            // The chunk was malformed before.
             Err(error) if outcome == Outcome::Untouched => (Vec::new(), Some(error)),
             Err(error) => return Err(error),
         };

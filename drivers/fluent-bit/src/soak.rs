@@ -8,11 +8,11 @@ use kaudit_driver::resident_kb;
 use crate::abi::{self, Library, Reply};
 use crate::events;
 
-/// How much.
+/// The amount of work.
 pub struct Plan {
     cycles: u64,
     records: u64,
-    /// By how much resident memory may grow after the warming up, kB: the allocator's own unevenness.
+    /// The allowed growth of resident memory after the warm-up, kB: the variation of the allocator.
     slack: u64,
 }
 
@@ -35,11 +35,11 @@ impl Plan {
     }
 }
 
-/// Events in a chunk: about as many as Fluent Bit hands over of a busy file.
+/// Events in a chunk: about as many as Fluent Bit passes for a busy file.
 const CHUNK: u64 = 2_000;
 /// Instances that run at the same time, each on a thread of its own, and threads that share one more instance.
 const THREADS: u64 = 2;
-/// Runs the plan; an error says what grew or what did not add up.
+/// Runs the plan; an error states the growth or the wrong count.
 pub fn run(library: &Library, plan: &Plan) -> Result<(), String> {
     let start = 1_583_073_360_000_000_000;
     abi::set_clock(start);
@@ -51,7 +51,7 @@ pub fn run(library: &Library, plan: &Plan) -> Result<(), String> {
     plan.grown(before, after)?;
 
     let total = AtomicU64::new(0);
-    // Limiters' tables fill, and the allocator finds its level.
+    // Limiters' tables fill, and the allocator's memory reaches its maximum.
     for _ in 0..3 {
         records(library, plan.records / 10, start, &total)?;
     }
@@ -78,7 +78,7 @@ fn options(limit: &str) -> Vec<(String, String)> {
     options.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
 }
 
-/// Starts, calls and stops, and now and then a start that is refused.
+/// Starts, calls and stops instances; some starts are refused.
 fn cycles(library: &Library, count: u64) -> Result<(), String> {
     let chunk = chunk(0, 20)?;
     for cycle in 0..count {
@@ -93,20 +93,20 @@ fn cycles(library: &Library, count: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Puts records through several instances at once, and through one that all threads share.
+/// Filters records in several instances at once, and in one that all threads share.
 fn records(library: &Library, count: u64, start: i64, total: &AtomicU64) -> Result<(), String> {
     let shared = library.start(&options("100")).ok_or("the plugin refused to start")?;
     let chunks = (count / CHUNK / THREADS / 2).max(1);
     let worker = |thread: u64| {
         let own = library.start(&options("100")).ok_or("the plugin refused to start")?;
         for number in 0..chunks {
-            // New entities all the time, so that the table of keys is full and swept, and a second a chunk, so that
-            // summaries leave: both already in the first tenth.
+            // New entities in every chunk, so that the table of keys is full and swept, and one second per chunk, so
+            // that summaries are emitted: both within the first tenth.
             let chunk = chunk(number * THREADS + thread, CHUNK)?;
             abi::set_clock(start + i64::try_from(number).unwrap_or(0) * 1_000_000_000);
             for filter in [&own, &shared] {
                 if let Reply::Replaced(bytes) = filter.call(&chunk) {
-                    // Broken output is broken somewhere in its length.
+                    // Broken output has an error at some offset.
                     events::count(&bytes)?;
                 }
                 total.fetch_add(CHUNK, Ordering::Relaxed);

@@ -35,7 +35,7 @@ impl Agent {
     }
 
     fn started(layout: &str, options: &[&str]) -> Self {
-        Self::start(layout, options).unwrap_or_else(|said| panic!("{said:?}"))
+        Self::start(layout, options).unwrap_or_else(|logged| panic!("{logged:?}"))
     }
 
     /// The result of a chunk: the heads and bodies of the events after the plugin.
@@ -51,16 +51,16 @@ impl Agent {
     }
 
     /// The lines since the last call, without the one of the start.
-    fn said(&mut self) -> Vec<String> {
+    fn logged(&mut self) -> Vec<String> {
         lines(&std::mem::take(&mut self.log)).into_iter().filter(|line| !line.contains("started: ")).collect()
     }
 
     fn stop(mut self) -> Vec<String> {
         let stopped = self.client.stop().expect("the plugin stops");
         self.log.extend(stopped.log);
-        let said = self.said();
+        let logged = self.logged();
         self.client.finish().expect("the driver ends");
-        said
+        logged
     }
 }
 
@@ -111,7 +111,7 @@ fn every_layout_keeps_heads_and_writes_entries() {
             layout,
             &["application_name lab", "entity_no_match ^system:", "unrecognised pass"],
         );
-        // [[1.5, {"a": 1}], {eid…}]: a head as no input writes it leaves as it came.
+        // [[1.5, {"a": 1}], {eid…}]: a head that no input writes is emitted unchanged.
         let eid = "83a3656964a1 79a56574797065a97072696e636970616ca474696d65cf00000170976e6800";
         let unusual = raw(&format!("9292cb3ff800000000000081a16101{eid}"));
         let old = Record::OldEvent(finding_text("old"));
@@ -132,9 +132,9 @@ fn every_layout_keeps_heads_and_writes_entries() {
         assert_eq!(events[0].1["applicationName"], "lab", "{layout}");
         assert_eq!(events[3].1, serde_json::json!({"no": "finding"}), "{layout}");
         assert_eq!(events[4].1, serde_json::json!({"log": "a line"}), "{layout}");
-        let said = agent.stop();
+        let logged = agent.stop();
         assert_eq!(
-            said.last().map(String::as_str),
+            logged.last().map(String::as_str),
             Some("3 statistics: records=6 passed=2 kept.detections=3 dropped.entity-no-match=1"),
             "{layout}"
         );
@@ -142,13 +142,13 @@ fn every_layout_keeps_heads_and_writes_entries() {
 }
 
 #[test]
-fn a_chunk_takes_its_cheapest_way() {
+fn a_chunk_is_replaced_only_if_necessary() {
     let group = |second: &str| raw(&format!("9292d700{second}0000000080 80"));
     let (start, end) = (group("ffffffff"), group("fffffffe"));
     let keep = finding("a");
     let drop = finding("system:b");
     let pass = text(r#"{"no":"finding"}"#);
-    // The chunk, what becomes of it, and how many events are left.
+    // The chunk, its outcome, and the number of remaining events.
     let table: [(&[&Record], Outcome, usize); 9] = [
         (&[], Outcome::Untouched, 0),
         (&[&pass, &pass], Outcome::Untouched, 2),
@@ -188,7 +188,7 @@ fn a_batch_is_one_event_for_each_entry_with_its_head() {
     let (first, second) = ("92d7005e5bdc000000000080", "92d7005e5bdc010000000080");
     let (start, end) = ("92d700ffffffff0000000080", "92d700fffffffe0000000080");
     assert_eq!(heads, [start, first, first, second, second, second, second, end]);
-    // An item that is no finding cannot stay as it is, since its record does not.
+    // An item that is not a finding cannot stay unchanged, since its record does not.
     assert_eq!(events[4].1["text"]["no"], "finding");
     assert_eq!(events[6].1, serde_json::json!({"no": "finding"}));
     assert_eq!(
@@ -206,10 +206,10 @@ fn a_malformed_chunk_passes_as_a_whole_and_is_logged_once() {
             let (outcome, _) = agent.chunk(&[finding("a"), raw(broken)]);
             assert_eq!(outcome, Outcome::Untouched, "{broken}");
         }
-        let said = agent.said();
-        assert_eq!(said.len(), 1, "{broken}: {said:?}");
-        assert!(said[0].starts_with("1 malformed chunk passed through unfiltered: "), "{said:?}");
-        // Nothing of it was charged to the limit.
+        let logged = agent.logged();
+        assert_eq!(logged.len(), 1, "{broken}: {logged:?}");
+        assert!(logged[0].starts_with("1 malformed chunk passed through unfiltered: "), "{logged:?}");
+        // No finding of it counted against the limit.
         assert_eq!(agent.chunk(&[finding("a")]).0, Outcome::Replaced, "{broken}");
         assert!(agent.stop()[0].ends_with("records=1 kept.detections=1 unfiltered.malformed=3"));
     }
@@ -228,7 +228,7 @@ fn every_mistake_is_a_line() {
         "category incidents",
         "application_name {clster}",
     ];
-    let said = refused(&options);
+    let logged = refused(&options);
     let starts = [
         "1 aplication_name: unknown option; ",
         "1 rate_limit: set more than once; ",
@@ -239,9 +239,9 @@ fn every_mistake_is_a_line() {
         "1 entity_match: unclosed group",
         "1 category: expected incident or anomaly, or a list of them, found `incidents`",
     ];
-    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    assert_eq!(logged.len(), starts.len(), "{logged:#?}");
     for start in starts {
-        assert!(said.iter().any(|line| line.starts_with(start)), "{start}: {said:#?}");
+        assert!(logged.iter().any(|line| line.starts_with(start)), "{start}: {logged:#?}");
     }
 
     assert_eq!(
@@ -257,10 +257,10 @@ fn every_mistake_is_a_line() {
         ["1 rate_limit_by: has no effect without `rate_limit`; set both or neither"]
     );
 
-    // A layout that is not the one declared: an unknown option cannot be seen, and that is said.
+    // With another layout than the declared one, an unknown option cannot be detected, and the plugin logs that.
     let mut agent = Agent::started("3.2-no-regex", &["aplication_name lab"]);
     assert_eq!(
-        agent.said(),
+        agent.logged(),
         ["2 this Fluent Bit does not show its options, so a misspelt one is not noticed"]
     );
 }
@@ -314,7 +314,7 @@ fn config(limit: u32, rest: &str) -> String {
 }
 
 #[test]
-fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
+fn a_changed_file_is_loaded_and_an_invalid_one_is_not() {
     let mount = Mount::new("reload");
     mount.write("1", &config(2, ""));
     let option = format!("config_file {}", mount.path().display());
@@ -324,60 +324,60 @@ fn a_changed_file_takes_over_and_a_wrong_one_does_not() {
         at += seconds * SECOND;
         agent.now = at;
         let (_, events) = agent.chunk(&vec![finding("a"); findings]);
-        (entities(&events).len(), agent.said())
+        (entities(&events).len(), agent.logged())
     };
     assert_eq!(step(&mut agent, 0, 2).0, 2);
     mount.write(
         "2",
         &config(2, "- name: more\n  type: selections\n  target: {target-type: syslog, syslog-host: h}\n"),
     );
-    assert_eq!(step(&mut agent, 1, 1), (0, vec![]), "not looked at yet; the limit is used up");
-    let (kept, said) = step(&mut agent, 5, 1);
+    assert_eq!(step(&mut agent, 1, 1), (0, vec![]), "not checked yet; the limit is used up");
+    let (kept, logged) = step(&mut agent, 5, 1);
     assert_eq!(kept, 0, "the limit's state is kept, as the integration is the same");
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].starts_with("3 reloaded: main (detections, at most 2 in 60s), more "), "{said:?}");
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].starts_with("3 reloaded: main (detections, at most 2 in 60s), more "), "{logged:?}");
 
     mount.write("3", "integrations: 7\nunrecognised: maybe\n");
-    let (kept, said) = step(&mut agent, 5, 1);
+    let (kept, logged) = step(&mut agent, 5, 1);
     assert_eq!(kept, 0);
-    assert_eq!(said.len(), 3, "{said:?}");
+    assert_eq!(logged.len(), 3, "{logged:?}");
     assert!(
-        said[0].starts_with("1 ") && said[0].contains("kaudit.yaml:1:15: error: integrations: "),
-        "{said:?}"
+        logged[0].starts_with("1 ") && logged[0].contains("kaudit.yaml:1:15: error: integrations: "),
+        "{logged:?}"
     );
     assert!(
-        said[1].contains("kaudit.yaml:2:15: error: unrecognised: expected wrap, pass or drop"),
-        "{said:?}"
+        logged[1].contains("kaudit.yaml:2:15: error: unrecognised: expected wrap, pass or drop"),
+        "{logged:?}"
     );
-    assert_eq!(said[2], "1 not reloaded: the configuration before stays in use");
-    assert_eq!(step(&mut agent, 5, 1), (0, vec![]), "said once");
+    assert_eq!(logged[2], "1 not reloaded: the previous configuration stays in use");
+    assert_eq!(step(&mut agent, 5, 1), (0, vec![]), "logged once");
 
     mount.write("4", &config(3, ""));
-    let (kept, said) = step(&mut agent, 5, 3);
+    let (kept, logged) = step(&mut agent, 5, 3);
     assert_eq!(kept, 3, "another limit starts from zero");
-    assert!(said[0].starts_with("3 reloaded: main (detections, at most 3 in 60s), "), "{said:?}");
+    assert!(logged[0].starts_with("3 reloaded: main (detections, at most 3 in 60s), "), "{logged:?}");
     // The findings that the previous limit suppressed are summarised when the summary is due.
     agent.now = NOW + 90 * SECOND;
     let (_, events) = agent.chunk(&[]);
-    let told: Vec<_> = events
+    let counts: Vec<_> = events
         .iter()
         .map(|(_, body)| body["text"]["kaudit_filter"]["summary"]["suppressed"].clone())
         .collect();
-    assert_eq!(told, [4]);
-    fs::remove_file(mount.path()).expect("the link goes");
-    let (_, said) = step(&mut agent, 100, 1);
-    assert_eq!(said.len(), 2, "{said:?}");
-    assert!(said[0].contains("cannot read: no such file or directory"), "{said:?}");
+    assert_eq!(counts, [4]);
+    fs::remove_file(mount.path()).expect("the link is removed");
+    let (_, logged) = step(&mut agent, 100, 1);
+    assert_eq!(logged.len(), 2, "{logged:?}");
+    assert!(logged[0].contains("cannot read: no such file or directory"), "{logged:?}");
 }
 
 #[test]
-fn statistics_are_told_at_intervals_and_at_the_end() {
+fn statistics_are_logged_at_intervals_and_at_the_end() {
     let options = ["rate_limit 1", "stats_interval 10s", "stats_entry on", "entity_no_match ^system:"];
     let mut agent = Agent::started("3.2", &options);
     agent.chunk(&[finding("a"), finding("a"), finding("system:b")]);
     agent.now = NOW + 9 * SECOND;
     agent.chunk(&[finding("a")]);
-    assert_eq!(agent.said(), Vec::<String>::new());
+    assert_eq!(agent.logged(), Vec::<String>::new());
     agent.now = NOW + 10 * SECOND;
     let (_, events) = agent.chunk(&[finding("a")]);
     let statistics = &events.last().expect("an entry").1;
@@ -388,12 +388,12 @@ fn statistics_are_told_at_intervals_and_at_the_end() {
         serde_json::json!({"records": 4, "suppressed": 1, "kept": {"detections": 2}, "dropped": {"entity-no-match": 1}})
     );
     assert_eq!(
-        agent.said(),
+        agent.logged(),
         ["3 statistics: records=4 suppressed=1 kept.detections=2 dropped.entity-no-match=1"]
     );
     agent.now = NOW + 20 * SECOND;
     agent.chunk(&[]);
-    assert_eq!(agent.said(), ["3 statistics: records=1 kept.detections=1"], "nothing was dropped");
+    assert_eq!(agent.logged(), ["3 statistics: records=1 kept.detections=1"], "nothing was dropped");
     assert_eq!(
         agent.stop(),
         [
@@ -432,7 +432,7 @@ fn the_file_exports_the_plugin_and_nothing_else() {
 }
 
 #[test]
-fn it_bears_many_starts_many_records_and_several_threads() {
+fn the_plugin_survives_many_starts_many_records_and_several_threads() {
     let output = Command::new(DRIVER)
         .env("MALLOC_ARENA_MAX", "1")
         .args(["--soak", "300,1000,4096"])

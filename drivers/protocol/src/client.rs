@@ -13,7 +13,7 @@ use crate::{Chunk, Filtered, Line, Record, Reply, Request, Round, Start, Stopped
 
 /// The time that a driver has for a request.
 const LIMIT: Duration = Duration::from_mins(1);
-/// How much of a driver's standard error is stored, bytes.
+/// The maximum stored length of a driver's standard error, bytes.
 const MAX_ERRORS: u64 = 1 << 20;
 
 /// A driver's process. Dropping it kills the process.
@@ -29,7 +29,7 @@ pub struct Client {
     limit: Duration,
 }
 
-/// Why a request has no result.
+/// The reason why a request has no result.
 #[derive(Debug)]
 pub enum Error {
     /// The plugin refused to start; the lines that it logged.
@@ -173,7 +173,7 @@ impl Client {
         }
     }
 
-    /// Ends the driver and returns what it wrote to standard error.
+    /// Ends the driver and returns its standard error.
     ///
     /// # Errors
     /// It does not end in time, or not with success.

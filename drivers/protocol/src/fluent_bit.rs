@@ -1,8 +1,8 @@
-//! What Fluent Bit's plugin writes in a form of its own.
+//! Formats that only Fluent Bit's plugin writes.
 
 use serde_json::Value;
 
-/// The counters of a line `statistics: records=5 kept.detections=3`; `None`: the line is another.
+/// Returns the counters of a line `statistics: records=5 kept.detections=3`; `None`: it is another line.
 pub fn statistics(message: &str) -> Option<Vec<(&str, u64)>> {
     let counters = message.strip_prefix("statistics: ")?.split(' ');
     counters
@@ -10,7 +10,9 @@ pub fn statistics(message: &str) -> Option<Vec<(&str, u64)>> {
         .collect()
 }
 
-/// The envelope in an event's body, which in `shape: bulk` is a request with headers and a body; `None`: it is no request.
+/// Returns the envelope in an event's body; `None`: the body is not a request.
+///
+/// With `shape: bulk` a body is a request with headers and a body.
 pub fn envelope(body: &str) -> Option<String> {
     let event: Value = serde_json::from_str(body).ok()?;
     event.get("headers")?;

@@ -1,4 +1,4 @@
-//! What a WebAssembly guest needs: a directory with its configuration, and an operand stack.
+//! The requirements of a WebAssembly guest: a directory with its configuration, and an operand stack.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -23,8 +23,9 @@ use: all
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// Makes a directory with a copy of a configuration file, or with a configuration that sends every finding. A baked
-    /// guest does not read it.
+    /// Creates a directory with a copy of a configuration file, or with a configuration that sends every finding.
+    ///
+    /// A baked guest does not read it.
     ///
     /// # Errors
     /// The file cannot be copied.

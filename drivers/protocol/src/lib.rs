@@ -6,7 +6,7 @@
 //!
 //! | side | |
 //! |---|---|
-//! | driver | [`run`] parses the arguments; [`Plugin`] and [`Instance`] are what a driver implements, [`serve()`] calls them |
+//! | driver | [`run`] parses the arguments; a driver implements [`Plugin`] and [`Instance`], and [`serve()`] calls them |
 //! | caller | [`Client`] starts a driver, and limits the time of each request |
 //!
 //! Decision: JSON instead of a binary format. A request can be typed by hand, and at 2 MB a chunk the encoding takes less
@@ -18,13 +18,16 @@ mod client;
 pub mod fluent_bit;
 pub mod guest;
 mod message;
+mod plugin;
+mod round;
 mod serve;
-mod timing;
 
 pub use client::{Client, Error};
+pub use kaudit_timing::Timer;
 pub use message::{
     Chunk, Event, Filtered, Hex, Level, Line, Lost, Outcome, Record, Reply, Request, Round, Start, Stopped,
     Value, flatten,
 };
-pub use serve::{Arguments, Instance, Plugin, run, serve, serve_standard};
-pub use timing::{Timer, cpu_nanos, repeat, resident_kb};
+pub use plugin::{Instance, Plugin};
+pub use round::resident_kb;
+pub use serve::{Arguments, run, serve, serve_standard};

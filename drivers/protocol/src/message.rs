@@ -11,7 +11,7 @@ pub use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Request {
-    /// Starts an instance of the plugin in place of the one before. Answered by `started` or `refused`.
+    /// Starts an instance of the plugin, which replaces the previous one. Answered by `started` or `refused`.
     Start(Start),
     /// Filters a chunk. Answered by `chunk`.
     Chunk(Chunk),
@@ -26,7 +26,7 @@ pub enum Request {
     Round(Start),
 }
 
-/// What an instance is started with.
+/// The arguments of a start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Start {
@@ -52,7 +52,7 @@ impl Start {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chunk {
-    /// When they arrive, nanoseconds since 1970: the agent's clock from now on.
+    /// Their time of arrival, nanoseconds since 1970; it also sets the agent's clock.
     pub at: i64,
     /// The records.
     pub records: Vec<Record>,
@@ -148,7 +148,7 @@ pub enum Reply {
 pub struct Filtered {
     /// Fluent Bit only.
     pub outcome: Option<Outcome>,
-    /// The events that the agent goes on with, in order.
+    /// The events after the plugin, in order.
     pub events: Vec<Event>,
     /// Fluent Bit only: why the events of an untouched chunk cannot be read.
     pub malformed: Option<String>,
@@ -162,11 +162,11 @@ pub struct Filtered {
     pub log: Vec<Line>,
 }
 
-/// What Fluent Bit's plugin did with a chunk.
+/// The result of Fluent Bit's plugin for a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It is used as it is.
+    /// It is used unchanged.
     Untouched,
     /// It is dropped.
     Dropped,
@@ -190,11 +190,11 @@ pub struct Event {
 pub struct Lost {
     /// Its index in the chunk.
     pub record: usize,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What an instance returns when it stops.
+/// The result of stopping an instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Stopped {
@@ -222,7 +222,7 @@ pub struct Round {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// How severe it is.
+    /// Its level.
     pub level: Level,
     /// The line.
     pub text: String,
@@ -247,7 +247,7 @@ impl Line {
 pub enum Level {
     /// An error.
     Error = 1,
-    /// A warning; also what a WebAssembly guest writes to standard error, where lines have no level.
+    /// A warning; also a line on the standard error of a WebAssembly guest, which has no levels.
     Warning = 2,
     /// Information.
     Info = 3,

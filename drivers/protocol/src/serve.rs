@@ -5,62 +5,9 @@ use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::timing::{self, Halt, Timer};
-use crate::{Chunk, Filtered, Line, Reply, Request, Start, Stopped};
-
-/// A loaded plugin.
-pub trait Plugin {
-    /// A chunk in the form in which the agent has it.
-    type Chunk;
-    /// A started instance.
-    type Instance: Instance<Chunk = Self::Chunk>;
-
-    /// Encodes a chunk.
-    ///
-    /// # Errors
-    /// The agent has no such records.
-    fn encode(&self, chunk: &Chunk) -> Result<Self::Chunk, String>;
-
-    /// Starts an instance. Dropping it stops it.
-    ///
-    /// # Errors
-    /// The plugin refused to start; the lines are added to those of [`Plugin::take_log`].
-    fn start(&mut self, start: &Start) -> Result<Self::Instance, Vec<Line>>;
-
-    /// Returns and forgets the lines that the plugin logged.
-    fn take_log(&mut self) -> Vec<Line> {
-        Vec::new()
-    }
-}
-
-/// A started instance of a plugin.
-pub trait Instance: Sized {
-    /// A chunk in the form in which the agent has it.
-    type Chunk;
-
-    /// The number of chunks that warm an instance up: the next contains nothing new for its caches.
-    const WARM_UP: usize = 20;
-
-    /// Filters a chunk and reads the result; the caller adds the log.
-    ///
-    /// # Errors
-    /// The plugin failed.
-    fn filter(&mut self, at: i64, chunk: &Self::Chunk) -> Result<Filtered, String>;
-
-    /// Filters a chunk, the plugin's part under the timer, and returns the number of events after it.
-    ///
-    /// # Errors
-    /// The plugin failed.
-    fn count(&mut self, at: i64, chunk: &Self::Chunk, timer: &mut Timer) -> Result<u64, String>;
-
-    /// Stops the instance as the agent does when it shuts down; the caller adds the log.
-    ///
-    /// # Errors
-    /// The plugin failed.
-    fn stop(self) -> Result<Stopped, String> {
-        Ok(Stopped::default())
-    }
-}
+use crate::plugin::{Instance as _, Plugin};
+use crate::round::{Halt, resident_kb, round};
+use crate::{Filtered, Reply, Request, Stopped};
 
 /// Answers requests until there are no more.
 ///
@@ -117,10 +64,10 @@ impl<P: Plugin> Session<'_, P> {
                 self.held.push((chunk.at, self.plugin.encode(&chunk)?));
                 Ok(Reply::Held)
             }
-            Request::Resident => timing::resident_kb().map(Reply::Resident),
+            Request::Resident => resident_kb().map(Reply::Resident),
             Request::Round(start) => {
                 self.instance = None;
-                match timing::round(self.plugin, &start, &self.held) {
+                match round(self.plugin, &start, &self.held) {
                     Ok(round) => Ok(Reply::Round(round)),
                     Err(Halt::Refused(lines)) => Ok(Reply::Refused(lines)),
                     Err(Halt::Failed(error)) => Err(error),
@@ -181,7 +128,7 @@ pub fn serve_standard(plugin: &mut impl Plugin) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Level, Record};
+    use crate::{Chunk, Instance, Level, Line, Record, Start, Timer};
 
     /// Passes each record on, and logs.
     struct Echo(Vec<Line>);

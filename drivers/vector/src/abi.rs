@@ -1,9 +1,11 @@
-//! Lua as Vector makes it. The only unsafe code.
+//! Creates a Lua as Vector does. The only unsafe code.
+
+#![expect(unsafe_code, reason = "a C module is loaded")]
 
 use mlua::{Lua, LuaOptions, StdLib};
 
-/// A Lua that loads C modules: made as the `lua` transform makes its own.
+/// Returns a Lua that loads C modules, created as the `lua` transform creates it.
 pub fn lua() -> Lua {
-    // SAFETY: unsafe is what a C module may do to this process, and the one loaded here is the module under test.
+    // SAFETY: a C module may do anything to this process; the only one loaded here is the module under test.
     unsafe { Lua::unsafe_new_with(StdLib::ALL_SAFE, LuaOptions::default()) }
 }

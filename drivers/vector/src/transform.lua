@@ -1,11 +1,11 @@
--- What a pipeline's `source` holds, with a clock that the test sets.
+-- A pipeline's `source`, with a clock that the test sets.
 local options = ...
 options.now = function() return arrival end
 local filter = require("kaudit").new(options)
 
 return {
   process = function(event, emit)
-    -- What goes wrong elsewhere: another transform leaves what no event can hold, or the user's clock stops.
+    -- Failures of other code: another transform leaves a value that no event can contain, or the user's clock fails.
     local spoil, now = type(event.log) == "table" and event.log.spoil, arrival
     if spoil == "event" then
       event.log.spoil = 0 / 0

@@ -9,16 +9,16 @@ use mlua::{Function, Lua, MultiValue, Result, Table};
 use crate::abi;
 use crate::value::{from_lua, into_lua};
 
-/// Vector has Lua collect garbage once for so many events.
+/// The number of events after which Vector runs Lua's garbage collection.
 const GC_INTERVAL: usize = 16;
 
-/// What the transform's `source` and hooks hold.
+/// The transform's `source` and hooks.
 const TRANSFORM: &str = include_str!("transform.lua");
 
 /// Counts the emitted events and drops them.
 const COUNTER: &str = "local count = 0; return function() count = count + 1 end, function() return count end";
 
-/// The text of an error that Lua raised, without the stack that mlua adds.
+/// Returns the text of an error that Lua raised, without the stack that mlua adds.
 pub fn words(error: &mlua::Error) -> String {
     let text = match error {
         mlua::Error::RuntimeError(text) => text.clone(),
@@ -41,12 +41,12 @@ pub struct Transform {
     flush: Function,
     shutdown: Function,
     stats: Function,
-    /// How many events came.
+    /// The number of filtered events.
     events: usize,
 }
 
 impl Transform {
-    /// Loads the module of a directory, and makes a filter.
+    /// Loads the module of a directory, and creates a filter.
     pub fn new(directory: &Path, options: &[(String, Value)], at: i64) -> Result<Self> {
         let lua = abi::lua();
         let package: Table = lua.globals().get("package")?;
@@ -61,7 +61,7 @@ impl Transform {
         let emit = {
             let emitted = emitted.clone();
             lua.create_function(move |lua, event: Table| {
-                // What cannot become an event of Vector's fails here, as it does there.
+                // A table that Vector cannot convert to an event fails here, too.
                 let log: mlua::Value = event.get("log")?;
                 if !log.is_table() {
                     let what = "Event should contain either \"log\" or \"metric\" key at the top level";
@@ -107,7 +107,7 @@ impl Transform {
         let mut verdicts = Vec::new();
         for record in records {
             let answer: MultiValue = self.process.call((self.event(record)?, &self.emit))?;
-            // A batch has a list of verdicts, each in the form in which that of a single record is made here.
+            // A batch has a list of verdicts, each in the form that is built here for a single record.
             if let Some(list) = answer.get(1).and_then(mlua::Value::as_table) {
                 verdicts.extend(list.sequence_values::<String>().collect::<Result<Vec<_>>>()?);
             } else {

@@ -1,12 +1,14 @@
-//! JSON to Lua tables and back, by the rules of Vector's own conversion: null becomes the empty string, a table with a
-//! first element is a list, one with the keys of a date a timestamp, any other a map, the empty one too.
+//! Converts JSON to Lua tables and back, by the rules of Vector's own conversion.
 //!
-//! A timestamp leaves as epoch milliseconds, as a sink with `timestamp_format: unix_ms` writes it.
+//! Null becomes the empty string; a table with a first element is a list, one with the keys of a date a timestamp, any
+//! other a map, also the empty one.
+//!
+//! A timestamp becomes epoch milliseconds, as a sink with `timestamp_format: unix_ms` writes it.
 
 use mlua::{IntoLua as _, Lua, Result, Table};
 use serde_json::{Map, Number, Value};
 
-/// A value on its way into Lua.
+/// Converts a value for Lua.
 pub fn into_lua(lua: &Lua, value: &Value) -> Result<mlua::Value> {
     match value {
         Value::Null => "".into_lua(lua),
@@ -30,7 +32,7 @@ pub fn into_lua(lua: &Lua, value: &Value) -> Result<mlua::Value> {
     }
 }
 
-/// A value on its way back.
+/// Converts a value from Lua.
 pub fn from_lua(value: &mlua::Value) -> Result<Value> {
     match value {
         mlua::Value::String(text) => Ok(Value::String(text.to_string_lossy())),
@@ -60,7 +62,7 @@ fn table(table: &Table) -> Result<Value> {
     Ok(Value::Object(members))
 }
 
-/// A date as epoch milliseconds; `None`: the table is none.
+/// Returns a date as epoch milliseconds; `None`: the table is not a date.
 fn timestamp(table: &Table) -> Result<Option<i64>> {
     let mut parts = [0_i64; 6];
     for (part, key) in parts.iter_mut().zip(["year", "month", "day", "hour", "min", "sec"]) {
@@ -91,7 +93,7 @@ mod tests {
         let lua = Lua::new();
         for (into, back) in [
             (r#"{"a":1,"b":[1.5,"x",true],"c":{"d":"e"}}"#, r#"{"a":1,"b":[1.5,"x",true],"c":{"d":"e"}}"#),
-            // What Lua cannot tell apart.
+            // Values that are equal in Lua.
             (r#"{"none":null,"list":[],"map":{}}"#, r#"{"none":"","list":{},"map":{}}"#),
             (
                 r#"{"year":2020,"month":2,"day":29,"hour":16,"min":0,"sec":1,"nanosec":5000000}"#,

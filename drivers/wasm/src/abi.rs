@@ -1,5 +1,7 @@
 //! WAMR's interface in C, called as Fluent Bit calls it. The only unsafe code.
 
+#![expect(unsafe_code, reason = "WAMR's interface is in C")]
+
 use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs::File;
@@ -12,11 +14,11 @@ use std::thread::{self, ThreadId};
 
 use wamrx_sys as wamr;
 
-/// What Fluent Bit gives an instance as a heap when its configuration says nothing.
+/// The heap that Fluent Bit gives an instance by default, bytes.
 pub const HEAP: u32 = 8 << 10;
 
 thread_local! {
-    /// What the guest's clock tells.
+    /// The time of the guest's clock.
     static CLOCK: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -33,8 +35,8 @@ unsafe extern "C" fn clock_time_get(
     time: *mut c_void,
 ) -> u32 {
     const FAULT: u32 = 21;
-    // SAFETY: WAMR calls natives with the environment of the calling instance, and says here whether all eight bytes
-    // behind the pointer are in its memory.
+    // SAFETY: WAMR calls natives with the environment of the calling instance, and checks here that the eight bytes at
+    // the pointer are in its memory.
     let fits =
         unsafe { wamr::wasm_runtime_validate_native_addr(wamr::wasm_runtime_get_module_inst(env), time, 8) };
     if !fits {
@@ -45,7 +47,7 @@ unsafe extern "C" fn clock_time_get(
     0
 }
 
-/// Begins the runtime, once in a process and never ended, for this one thread.
+/// Starts the runtime, once per process and never stopped, for this thread only.
 fn begin() -> Result<(), String> {
     static BEGUN: OnceLock<(bool, ThreadId)> = OnceLock::new();
     let this = thread::current().id();
@@ -67,8 +69,8 @@ fn full_init() -> bool {
         signature: c"(iI*)i".as_ptr(),
         attachment: ptr::null_mut(),
     }]));
-    // SAFETY: the arguments are complete; the natives live on, and the function has the signature that is told, which
-    // WAMR precedes with the environment. What is registered last is found first.
+    // SAFETY: the arguments are complete; the natives are static, and the function has the given signature, preceded by
+    // the environment. The last registration takes precedence.
     unsafe {
         wamr::wasm_runtime_full_init(&raw mut arguments)
             && wamr::wasm_runtime_register_natives(
@@ -120,7 +122,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Makes an instance, which runs `_initialize`, with a file as its standard error.
+    /// Creates an instance, which runs `_initialize`, with a file as its standard error.
     ///
     /// # Errors
     /// It traps, or there is no memory.
@@ -167,9 +169,9 @@ impl Instance {
     /// Calls the filter function with a tag and a record, as Fluent Bit does; both end with a NUL.
     ///
     /// # Errors
-    /// Whatever makes Fluent Bit lose the record.
+    /// The reason why Fluent Bit loses the record.
     pub fn call(&mut self, function: &CStr, tag: &CStr, record: &[u8]) -> Result<Vec<u8>, String> {
-        debug_assert_eq!(record.last(), Some(&0), "the host counts the NUL in");
+        debug_assert_eq!(record.last(), Some(&0), "the host counts the NUL");
         // SAFETY: the instance lives; the name ends with a NUL.
         let function = unsafe { wamr::wasm_runtime_lookup_function(self.handle, function.as_ptr()) };
         if function.is_null() {
@@ -179,34 +181,34 @@ impl Instance {
         let copy = self.give(record);
         let low = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let mut arguments = [tag, low(TAG_LENGTH), 0, 0, copy, low(record.len() - 1)];
-        // SAFETY: the instance lives, and the function takes six numbers and gives one.
+        // SAFETY: the instance lives, and the function takes six numbers and returns one.
         let called = unsafe { wamr::wasm_runtime_call_wasm(self.env, function, 6, arguments.as_mut_ptr()) };
         let reply = if called { self.string(arguments[0]) } else { Err(self.exception()) };
         for address in [tag, copy] {
-            // SAFETY: the guest gave it for this call.
+            // SAFETY: the guest allocated it for this call.
             unsafe { wamr::wasm_runtime_module_free(self.handle, u64::from(address)) };
         }
         reply
     }
 
-    /// Copies bytes to where the guest's `malloc` says; 0: it has no memory.
+    /// Copies bytes to memory from the guest's `malloc`, and returns the address; 0: it has no memory.
     fn give(&mut self, bytes: &[u8]) -> u32 {
-        // SAFETY: WAMR copies so many bytes from there.
+        // SAFETY: WAMR copies the given number of bytes from the pointer.
         let address = unsafe {
             wamr::wasm_runtime_module_dup_data(self.handle, bytes.as_ptr().cast(), bytes.len() as u64)
         };
         u32::try_from(address).unwrap_or(0)
     }
 
-    /// The string at an address.
+    /// Returns the string at an address.
     fn string(&mut self, address: u32) -> Result<Vec<u8>, String> {
         // SAFETY: the instance lives.
         let ends = unsafe { wamr::wasm_runtime_validate_app_str_addr(self.handle, u64::from(address)) };
         if address == 0 || !ends {
             return Err("an invalid reply".to_owned());
         }
-        // SAFETY: just validated: within the instance's memory there is a NUL behind the address, and nobody writes there
-        // until the instance is called again.
+        // SAFETY: just validated: within the instance's memory there is a NUL after the address, and no code writes
+        // there until the instance is called again.
         let text = unsafe {
             let start = wamr::wasm_runtime_addr_app_to_native(self.handle, u64::from(address));
             CStr::from_ptr(start.cast())
@@ -229,7 +231,7 @@ const TAG_LENGTH: usize = crate::TAG.len();
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        // SAFETY: both were made once, and the environment goes first.
+        // SAFETY: both were created once, and the environment is destroyed first.
         unsafe {
             if !self.env.is_null() {
                 wamr::wasm_runtime_destroy_exec_env(self.env);
@@ -239,7 +241,7 @@ impl Drop for Instance {
     }
 }
 
-/// Where WAMR writes an error.
+/// The buffer into which WAMR writes an error.
 struct Words([u8; Self::LENGTH as usize]);
 
 impl Default for Words {

@@ -1,5 +1,7 @@
-//! Runs the guest in a WebAssembly runtime: `kaudit-wamr-driver MODULE` in Fluent Bit's, `kaudit-wasmtime-driver MODULE` in
-//! another. Both serve the protocol of `kaudit_driver`.
+//! Runs the guest in a WebAssembly runtime.
+//!
+//! `kaudit-wamr-driver MODULE` uses Fluent Bit's runtime, `kaudit-wasmtime-driver MODULE` another. Both serve the
+//! protocol of `kaudit_driver`.
 
 mod abi;
 pub mod wamr;
@@ -16,14 +18,14 @@ pub trait Instance {
     /// Sets the guest's clock, nanoseconds since 1970.
     fn set_clock(&mut self, nanos: i64);
 
-    /// Puts a record through the guest as Fluent Bit does: copied to where the guest's `malloc` says, with a tag and a
-    /// NUL behind each.
+    /// Filters a record as Fluent Bit does: it is copied to memory from the guest's `malloc`, with a tag, each followed
+    /// by a NUL.
     ///
     /// # Errors
-    /// Why Fluent Bit would lose the record.
+    /// The reason why Fluent Bit would lose the record.
     fn answer(&mut self, record: &[u8]) -> Result<Vec<u8>, String>;
 
-    /// The instructions since the start; `None`: the runtime does not count them.
+    /// Returns the instructions since the start; `None`: the runtime does not count them.
     fn spent(&mut self) -> Option<u64> {
         None
     }
@@ -34,13 +36,13 @@ pub trait Runtime {
     /// Its instances.
     type Instance: Instance;
 
-    /// Makes an instance and calls its `_initialize`.
+    /// Creates an instance and calls its `_initialize`.
     ///
     /// # Errors
-    /// Why Fluent Bit would not start.
+    /// The reason why Fluent Bit would not start.
     fn start(&self, start: &Start) -> Result<Self::Instance, String>;
 
-    /// Returns and forgets what its instances wrote to standard error.
+    /// Returns and forgets the standard error of its instances.
     fn take_errors(&self) -> Vec<u8>;
 }
 
@@ -50,7 +52,7 @@ pub const TAG: &str = "kaudit";
 /// The name of the guest's filter function.
 pub const FUNCTION: &str = "kaudit";
 
-/// The operand stack of an instance when Fluent Bit's configuration says nothing, bytes: `wasm_stack_size`.
+/// The default of Fluent Bit's `wasm_stack_size`, the operand stack of an instance, bytes.
 const STACK: u32 = 8 << 10;
 
 /// A loaded guest, for the protocol.
@@ -84,7 +86,7 @@ impl<R: Runtime> Plugin for Guest<R> {
 impl<I: Instance> kaudit_driver::Instance for Started<I> {
     type Chunk = Vec<Vec<u8>>;
 
-    /// An interpreter takes long, and has no cache of its own.
+    /// An interpreter is slow, and has no cache of its own.
     const WARM_UP: usize = 2;
 
     fn filter(&mut self, at: i64, records: &Vec<Vec<u8>>) -> Result<Filtered, String> {
@@ -112,7 +114,7 @@ impl<I: Instance> kaudit_driver::Instance for Started<I> {
     }
 }
 
-/// A guest's clock has no time before 1970.
+/// Converts a time for the guest's clock, which has no time before 1970.
 fn clock(nanos: i64) -> u64 {
     u64::try_from(nanos).unwrap_or(0)
 }

@@ -18,7 +18,7 @@ pub struct Wamr {
     module: Rc<Module>,
     /// Standard error of all instances. In memory, so that a guest that writes much does not wait for a reader.
     errors: File,
-    /// How much of it was returned.
+    /// The number of bytes of it that were returned.
     taken: Cell<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! The functions of WASI that the guest imports, for a runtime that has none: a clock, a file, standard error.
+//! The functions of WASI that the guest imports, for a runtime without WASI: a clock, a file, standard error.
 
 use std::cell::RefCell;
 use std::fs;
@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use wasmtime::{Caller, Error, Extern, Linker, Memory, Result};
 
-/// What an instance sees of the world.
+/// The state that an instance can access.
 #[derive(Debug)]
-pub struct World {
-    /// What the clock tells, nanoseconds since 1970.
+pub struct State {
+    /// The time of the clock, nanoseconds since 1970.
     pub clock: u64,
     directory: Option<PathBuf>,
     /// Open files by their descriptors, from [`FIRST_FILE`] on: the bytes that are still to be read.
@@ -18,11 +18,11 @@ pub struct World {
     errors: Errors,
 }
 
-/// What instances wrote to standard error.
+/// The standard error of the instances.
 pub type Errors = Rc<RefCell<Vec<u8>>>;
 
-impl World {
-    /// A world with one directory, or none.
+impl State {
+    /// Returns a state with one directory, or none.
     pub fn new(directory: Option<&Path>, clock: u64, errors: Errors) -> Self {
         Self { clock, directory: directory.map(Path::to_owned), files: Vec::new(), errors }
     }
@@ -40,21 +40,21 @@ const NO_ENTRY: u32 = 44;
 ///
 /// # Errors
 /// None: the names differ.
-pub fn link(linker: &mut Linker<World>) -> Result<()> {
+pub fn link(linker: &mut Linker<State>) -> Result<()> {
     const WASI: &str = "wasi_snapshot_preview1";
-    linker.func_wrap(WASI, "clock_time_get", |mut caller: Caller<'_, World>, _: u32, _: u64, to: u32| {
+    linker.func_wrap(WASI, "clock_time_get", |mut caller: Caller<'_, State>, _: u32, _: u64, to: u32| {
         let clock = caller.data().clock;
         write(&mut caller, to, &clock.to_le_bytes())
     })?;
-    linker.func_wrap(WASI, "random_get", |mut caller: Caller<'_, World>, to: u32, length: u32| {
-        // Equal runs are to be equal.
+    linker.func_wrap(WASI, "random_get", |mut caller: Caller<'_, State>, to: u32, length: u32| {
+        // Constant, so that runs are reproducible.
         write(&mut caller, to, &vec![0; length as usize])
     })?;
     linker.func_wrap(WASI, "fd_close", |_: u32| SUCCESS)?;
     linker.func_wrap(
         WASI,
         "fd_prestat_get",
-        |mut caller: Caller<'_, World>, fd: u32, to: u32| match caller
+        |mut caller: Caller<'_, State>, fd: u32, to: u32| match caller
             .data()
             .directory
             .as_ref()
@@ -72,7 +72,7 @@ pub fn link(linker: &mut Linker<World>) -> Result<()> {
 
 #[expect(clippy::too_many_arguments, reason = "WASI's")]
 fn path_open(
-    mut caller: Caller<'_, World>,
+    mut caller: Caller<'_, State>,
     fd: u32,
     _follow: u32,
     path: u32,
@@ -95,7 +95,7 @@ fn path_open(
 }
 
 /// Fills the first part only, which WASI allows.
-fn fd_read(mut caller: Caller<'_, World>, fd: u32, parts: u32, _: u32, to: u32) -> Result<u32> {
+fn fd_read(mut caller: Caller<'_, State>, fd: u32, parts: u32, _: u32, to: u32) -> Result<u32> {
     let (start, length) = part(&mut caller, parts)?;
     let file = fd.checked_sub(FIRST_FILE).and_then(|index| caller.data_mut().files.get_mut(index as usize));
     let Some(file) = file else { return Ok(BAD_DESCRIPTOR) };
@@ -105,7 +105,7 @@ fn fd_read(mut caller: Caller<'_, World>, fd: u32, parts: u32, _: u32, to: u32) 
 }
 
 /// Writes the first part only, which WASI allows.
-fn fd_write(mut caller: Caller<'_, World>, fd: u32, parts: u32, _: u32, to: u32) -> Result<u32> {
+fn fd_write(mut caller: Caller<'_, State>, fd: u32, parts: u32, _: u32, to: u32) -> Result<u32> {
     let (start, length) = part(&mut caller, parts)?;
     if fd != STANDARD_ERROR {
         return Ok(BAD_DESCRIPTOR);
@@ -115,8 +115,8 @@ fn fd_write(mut caller: Caller<'_, World>, fd: u32, parts: u32, _: u32, to: u32)
     write(&mut caller, to, &length.to_le_bytes())
 }
 
-/// The address and the length of a buffer in WASI's list of them.
-fn part(caller: &mut Caller<'_, World>, at: u32) -> Result<(u32, u32)> {
+/// Returns the address and the length of a buffer in WASI's list of buffers.
+fn part(caller: &mut Caller<'_, State>, at: u32) -> Result<(u32, u32)> {
     let bytes = read(caller, at, 8)?;
     let number = |range: std::ops::Range<usize>| {
         bytes[range].iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte))
@@ -124,17 +124,17 @@ fn part(caller: &mut Caller<'_, World>, at: u32) -> Result<(u32, u32)> {
     Ok((number(0..4), number(4..8)))
 }
 
-fn memory(caller: &mut Caller<'_, World>) -> Result<Memory> {
+fn memory(caller: &mut Caller<'_, State>) -> Result<Memory> {
     caller.get_export("memory").and_then(Extern::into_memory).ok_or_else(|| Error::msg("no memory"))
 }
 
-fn read(caller: &mut Caller<'_, World>, at: u32, length: u32) -> Result<Vec<u8>> {
+fn read(caller: &mut Caller<'_, State>, at: u32, length: u32) -> Result<Vec<u8>> {
     let mut bytes = vec![0; length as usize];
     memory(caller)?.read(&*caller, at as usize, &mut bytes)?;
     Ok(bytes)
 }
 
-fn write(caller: &mut Caller<'_, World>, at: u32, bytes: &[u8]) -> Result<u32> {
+fn write(caller: &mut Caller<'_, State>, at: u32, bytes: &[u8]) -> Result<u32> {
     memory(caller)?.write(&mut *caller, at as usize, bytes)?;
     Ok(SUCCESS)
 }

@@ -1,11 +1,11 @@
-//! The guest in wasmtime, with nothing of WebAssembly that Fluent Bit's oldest runtime lacks.
+//! The guest in wasmtime, limited to the features of Fluent Bit's oldest WebAssembly runtime.
 
 use wasmtime::{Config, Engine, ExternType, Linker, Memory, Module, Store, TypedFunc, ValType, WasmFeatures};
 
-use crate::wasi::{self, Errors, World};
+use crate::wasi::{self, Errors, State};
 use crate::{FUNCTION, Start, TAG, clock};
 
-/// What WAMR 1.3.0 knows as Fluent Bit 2.2 builds it.
+/// The features of WAMR 1.3.0 as Fluent Bit 2.2 builds it.
 const KNOWN: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SIGN_EXTENSION)
     .union(WasmFeatures::BULK_MEMORY)
@@ -22,7 +22,7 @@ impl Wasmtime {
     /// Compiles a module.
     ///
     /// # Errors
-    /// It is not valid, or needs what an old runtime has not.
+    /// It is not valid, or needs a feature that an old runtime lacks.
     pub fn new(bytes: &[u8]) -> Result<Self, String> {
         let mut config = Config::new();
         config.wasm_features(WasmFeatures::all(), false).wasm_features(KNOWN, true).consume_fuel(true);
@@ -31,7 +31,7 @@ impl Wasmtime {
         Ok(Self { engine, module, errors: Errors::default() })
     }
 
-    /// The module's imports and exports with their types, one a line, sorted.
+    /// Returns the module's imports and exports with their types, one per line, sorted.
     pub fn interface(&self) -> String {
         let imports = self
             .module
@@ -45,7 +45,7 @@ impl Wasmtime {
     }
 }
 
-/// A type in words.
+/// Returns the name of a type.
 fn shape(of: &ExternType) -> String {
     let list = |types: &mut dyn Iterator<Item = ValType>| {
         types.map(|value| value.to_string()).collect::<Vec<_>>().join(" ")
@@ -60,15 +60,15 @@ fn shape(of: &ExternType) -> String {
     }
 }
 
-/// An error with its causes, on one line.
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
+/// Returns an error with its causes, on one line.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn words(error: wasmtime::Error) -> String {
     format!("{error:#}").replace('\n', " ")
 }
 
 /// An instance.
 pub struct Instance {
-    store: Store<World>,
+    store: Store<State>,
     memory: Memory,
     malloc: TypedFunc<u32, u32>,
     free: TypedFunc<u32, ()>,
@@ -82,7 +82,7 @@ impl crate::Runtime for Wasmtime {
         let mut linker = Linker::new(&self.engine);
         wasi::link(&mut linker).map_err(words)?;
         let directory = start.directory.as_deref();
-        let world = World::new(directory, clock(start.at), Errors::clone(&self.errors));
+        let world = State::new(directory, clock(start.at), Errors::clone(&self.errors));
         let mut store = Store::new(&self.engine, world);
         store.set_fuel(u64::MAX).map_err(words)?;
         let instance = linker.instantiate(&mut store, &self.module).map_err(words)?;
@@ -117,8 +117,8 @@ impl Instance {
         let copy = self.give(record)?;
         let [tag_length, length] = [TAG.len(), record.len()].map(|length| u32::try_from(length).unwrap_or(0));
         let reply = self.filter.call(&mut self.store, (tag, tag_length, 0, 0, copy, length))?;
-        let behind = self.memory.data(&self.store).get(reply as usize..).filter(|_| reply != 0);
-        let end = behind.and_then(|bytes| Some((bytes, bytes.iter().position(|&byte| byte == 0)?)));
+        let rest = self.memory.data(&self.store).get(reply as usize..).filter(|_| reply != 0);
+        let end = rest.and_then(|bytes| Some((bytes, bytes.iter().position(|&byte| byte == 0)?)));
         let text = end.map(|(bytes, end)| bytes[..end].to_vec());
         self.free.call(&mut self.store, tag)?;
         self.free.call(&mut self.store, copy)?;

@@ -1,7 +1,6 @@
-//! The built modules of `dist/` in Fluent Bit's runtime: how large they are, and that nothing is too much for them with
-//! what Fluent Bit gives them by default.
+//! The built modules of `dist/` in Fluent Bit's runtime: their sizes, and large inputs with Fluent Bit's defaults.
 //!
-//! WAMR wants to be in one thread, and the usual harness has one for each test: this one runs them in turn.
+//! WAMR must run in one thread, and the usual harness starts one for each test; this one runs them one after the other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +25,7 @@ fn built(file: &str) -> Vec<u8> {
     })
 }
 
-/// A module with this configuration inside.
+/// Returns a module with this configuration inside.
 fn baked(test: &str, config: &Path) -> Vec<u8> {
     let module = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.wasm"));
     let mut bake = Command::new(root().join("dist/kaudit-filter"));
@@ -42,7 +41,7 @@ fn baked_text(test: &str, config: &str) -> Vec<u8> {
     baked(test, &file)
 }
 
-/// An instance in WAMR with Fluent Bit's defaults, an hour old.
+/// Returns an instance in WAMR with Fluent Bit's defaults, an hour old.
 fn wamr(module: Vec<u8>) -> impl Instance {
     let runtime = Wamr::new(module).expect("it loads");
     let start = Start { at: NOON_NS - HOUR_NS, ..Start::default() };
@@ -72,7 +71,7 @@ fn a_reference_type_is_too_new() {
     assert!(Wamr::new(b"\0asm\x01\0\0\0\x04\x04\x01\x6f\0\x01".to_vec()).is_err());
 }
 
-fn the_examples_leave_as_they_do_from_the_file() {
+fn a_baked_configuration_emits_the_same_entries_as_the_file() {
     let config = root().join("examples");
     let file = Wamr::new(built("kaudit.wasm")).expect("it loads");
     let start = Start { directory: Some(config.clone()), stack: Some(guest::STACK), ..Start::default() };
@@ -117,7 +116,7 @@ fn nothing_is_too_much_for_the_default_stack_and_heap() {
     assert!(String::from_utf8(reply).is_ok_and(|reply| reply.starts_with('{')));
 }
 
-fn what_is_suppressed_leaves_as_a_summary() {
+fn suppressed_findings_are_summarised() {
     let config = format!(
         "rate-limit: {{period: 1000s, by: entity, burst: 1}}\nintegrations:\n- type: detections\n  {TARGET}, rate-limit: 1}}\n"
     );
@@ -139,7 +138,7 @@ fn a_broken_configuration_keeps_the_guest_from_starting() {
     for directory in [Some(directory), None] {
         let started = module.start(&Start { directory, stack: Some(guest::STACK), ..Start::default() });
         assert!(started.is_err_and(|error| error.contains("unreachable")));
-        assert!(module.take_errors().starts_with(b"kaudit"), "it says why");
+        assert!(module.take_errors().starts_with(b"kaudit"), "it prints the reason");
         assert!(module.take_errors().is_empty(), "and once");
     }
 }
@@ -148,12 +147,15 @@ fn main() {
     let tests: [(&str, fn()); 6] = [
         ("no_module_is_larger_than_its_ceiling", no_module_is_larger_than_its_ceiling),
         ("a_reference_type_is_too_new", a_reference_type_is_too_new),
-        ("the_examples_leave_as_they_do_from_the_file", the_examples_leave_as_they_do_from_the_file),
+        (
+            "a_baked_configuration_emits_the_same_entries_as_the_file",
+            a_baked_configuration_emits_the_same_entries_as_the_file,
+        ),
         (
             "nothing_is_too_much_for_the_default_stack_and_heap",
             nothing_is_too_much_for_the_default_stack_and_heap,
         ),
-        ("what_is_suppressed_leaves_as_a_summary", what_is_suppressed_leaves_as_a_summary),
+        ("suppressed_findings_are_summarised", suppressed_findings_are_summarised),
         (
             "a_broken_configuration_keeps_the_guest_from_starting",
             a_broken_configuration_keeps_the_guest_from_starting,

@@ -75,7 +75,9 @@ impl Setting {
         reading.config.unwrap_or_else(|| panic!("{:?}\n{}", reading.diagnostics, self.text))
     }
 
-    /// Builds a filter for one entry of each record, if the host is to take no more. Returns its configuration, too.
+    /// Builds a filter and returns it with its configuration.
+    ///
+    /// Its output is limited to one entry per record, if the host accepts no more.
     pub fn filter(&self, single_output: bool) -> (Filter, Config) {
         let baked = self.baked.get_or_init(|| {
             let baked = bake(&self.config()).unwrap_or_else(|error| panic!("{error}\n{}", self.text));

@@ -9,13 +9,13 @@ use crate::json::Json;
 use crate::pair::{Outcome, check_account, check_truncated, text as text_of};
 use crate::{configs, records};
 
-/// The most values of one input.
+/// The maximum number of values of one input.
 const MAX_VALUES: usize = 16;
 
-/// Both encodings of one value: their verdicts are the same, and their entries the same by value.
+/// Checks both encodings of one value: their verdicts are equal, and their entries equal by value.
 ///
-/// The first byte selects as in [`crate::json_sequence`]. If `{` or `[` follows, the rest is lines of JSON; otherwise its
-/// bytes are instructions that build values.
+/// The first byte selects as in [`crate::json_sequence`]. If `{` or `[` follows, the rest is lines of JSON; otherwise
+/// its bytes are instructions that build values.
 pub fn both_encodings(input: &[u8]) {
     let Some((selector, rest)) = input.split_first() else { return };
     let values: Vec<Json> = if let Some(b'{' | b'[') = rest.first() {
@@ -81,17 +81,20 @@ impl One {
     }
 }
 
-/// Statistics without those of changes, which depend on how long a record is in its encoding.
-fn comparable(stats: Stats) -> Stats {
-    Stats { truncated: 0, redacted: 0, ..stats }
+/// Statistics without the counters of changes, which depend on the length of a record in its encoding.
+fn comparable(mut stats: Stats) -> Stats {
+    (stats.truncated, stats.redacted) = (0, 0);
+    stats
 }
 
 fn parse(entry: &[u8]) -> Json {
     Json::parse(entry).unwrap_or_else(|error| panic!("no JSON: {error}\n{}", String::from_utf8_lossy(entry)))
 }
 
-/// Compares entries of one finding. What a record that is too large is cut to depends on its length, and what is wrong
-/// with a broken one names a position: both differ between encodings.
+/// Compares entries of one finding.
+///
+/// The truncated text of an oversized record depends on its length, and the error of a malformed one contains a
+/// position: both differ between encodings.
 fn compare(one: &Json, other: &Json, value: &Json) {
     let (mut texts, mut marks) = (Vec::new(), Vec::new());
     for entry in [one, other] {
@@ -120,7 +123,7 @@ fn compare(one: &Json, other: &Json, value: &Json) {
     if !is_truncated {
         assert_eq!(mark(0, "previous"), mark(1, "previous"), "the mark previous of {value:?}");
     }
-    // Of a value that is no object, JSON's text is sent, and of MessagePack the value itself.
+    // For a value that is not an object, the entry has its JSON text, or in MessagePack the value itself.
     let is_value = match (mark(0, "unrecognised"), texts[1].get("message")) {
         (Some(Json::Str(word)), _) if word == "not-an-object" => true,
         (Some(_), Some(message)) => !matches!(message, Json::Str(_)),
@@ -131,7 +134,7 @@ fn compare(one: &Json, other: &Json, value: &Json) {
     }
 }
 
-/// Writes a value as the filter writes it, so that its length is that of the entry's text.
+/// Writes a value like the filter, so that its length equals the length of the entry's text.
 fn write_json(value: &Json, out: &mut Vec<u8>) {
     match value {
         Json::Null => out.extend(b"null"),
@@ -194,7 +197,7 @@ fn to_msgpack(value: &Json) -> rmpv::Value {
     }
 }
 
-/// Keys, and strings that decide.
+/// Keys and strings that affect verdicts.
 const WORDS: [&str; 64] = [
     "etype",
     "eid",
@@ -262,16 +265,17 @@ const WORDS: [&str; 64] = [
     "project",
 ];
 
-/// Builds values from bytes: each selects what comes next.
+/// Builds values from bytes: each byte selects the next token.
 struct Build<'a> {
     rest: &'a [u8],
-    /// How many values may still be built.
+    /// The remaining number of values.
     left: usize,
-    /// How many texts are around the value that is built.
+    /// The number of texts around the current value.
     quoted: usize,
 }
 
-/// The most texts around a value. Each multiplies its size: backslashes double, and a byte in a list takes four.
+/// The maximum number of texts around a value. Each multiplies its size: backslashes double, and a byte in a list takes
+/// four.
 const MAX_QUOTED: usize = 4;
 
 impl Build<'_> {
@@ -322,7 +326,7 @@ impl Build<'_> {
         if self.left == 0 {
             return Json::Null;
         }
-        // The numbers that are missing here, and containers that are too deep, are short strings.
+        // All other numbers, and containers that are too deep, give short strings.
         match kind % 20 {
             0 => Json::Null,
             1 => Json::Bool(kind & 0x80 != 0),

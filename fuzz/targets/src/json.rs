@@ -1,4 +1,4 @@
-//! JSON as an independent reader takes it: members in order, duplicate keys included.
+//! JSON values for comparison, parsed by an independent reader: members in order, duplicate keys included.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -31,7 +31,7 @@ impl Json {
         }
     }
 
-    /// Whether a map in it has a key twice.
+    /// Returns whether a map in it has a duplicate key.
     pub fn has_duplicates(&self) -> bool {
         match self {
             Self::Map(members) => {
@@ -45,7 +45,7 @@ impl Json {
         }
     }
 
-    /// How deep maps and lists are nested in it.
+    /// Returns the depth of nested maps and lists.
     pub fn depth(&self) -> usize {
         match self {
             Self::Map(members) => 1 + members.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
@@ -54,7 +54,7 @@ impl Json {
         }
     }
 
-    /// Calls `on` with every string in it, keys included, and with the text that each list of bytes spells.
+    /// Calls `on` with every string in it, keys included, and with the text of each list of bytes.
     pub fn texts(&self, on: &mut dyn FnMut(&str)) {
         self.strings(on);
         match self {
@@ -124,7 +124,7 @@ impl PartialEq for Json {
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "a float that was read from the integer's digits lost as much"
+    reason = "a float that was parsed from the integer's digits has the same rounding"
 )]
 fn is_same(int: i128, float: f64) -> bool {
     (int as f64).partial_cmp(&float) == Some(Ordering::Equal)

@@ -3,13 +3,14 @@
 //!
 //! The programs in `fuzz/` call them with inputs of libFuzzer's; `tests/corpora.rs` calls them with the files of
 //! `fuzz/corpus/`. An input begins with bytes that select a configuration and a form; `json-sequence` and `text` accept
-//! a sign for repetition, so that a small file makes a large record (see [`expand`]).
+//! a sign for repetition, so that a small file makes a large record (see `expand`).
 
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a target panics where a property does not hold")]
 
 mod configs;
 mod encodings;
+mod expand;
 mod json;
 mod pair;
 mod records;
@@ -31,26 +32,3 @@ pub const TARGETS: &[Target] = &[
     ("both-encodings", both_encodings),
     ("text", text),
 ];
-
-/// The byte that repeats the one before it, followed by a byte with the count. It is valid in no JSON text.
-const REPEAT: u8 = 0x1f;
-
-/// Resolves repetitions: after [`REPEAT`] and a byte `n`, the byte before both follows `256 * (n % 32)` times more. Up to
-/// eight repetitions are resolved, so that an input makes at most 64 KiB more.
-fn expand(input: &[u8]) -> Vec<u8> {
-    let mut expanded = Vec::with_capacity(input.len());
-    let mut rest = input;
-    let mut left = 8;
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        match (*byte, expanded.last().copied(), after) {
-            (REPEAT, Some(last), [count, after @ ..]) if left > 0 => {
-                left -= 1;
-                expanded.resize(expanded.len() + 256 * usize::from(count % 32), last);
-                rest = after;
-            }
-            _ => expanded.push(*byte),
-        }
-    }
-    expanded
-}

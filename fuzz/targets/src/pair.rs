@@ -1,4 +1,4 @@
-//! Two filters of one configuration, with and without a cache of keys, that get the same records in the same order.
+//! Two filters of one configuration, with and without a key cache, for the same records in the same order.
 
 use kaudit_filter::entry::{Entry, OWN_KEY};
 use kaudit_filter::record::{Body, Encoding, Record};
@@ -9,7 +9,7 @@ use crate::configs::Setting;
 use crate::json::Json;
 use crate::records;
 
-/// A verdict, and the entry as it is written.
+/// A verdict, and the written entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Kept(Written),
@@ -18,7 +18,7 @@ pub enum Outcome {
     Passed,
 }
 
-/// An entry in all forms in which it is written.
+/// An entry in all encodings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Written {
     pub json: Vec<u8>,
@@ -43,7 +43,7 @@ impl Outcome {
         }
     }
 
-    /// The verdict without its entry.
+    /// Returns the verdict without its entry.
     pub fn name(&self) -> String {
         match self {
             Self::Kept(_) => "Kept".to_owned(),
@@ -65,7 +65,7 @@ impl Written {
     /// Checks that the forms are valid, mean the same and are small enough. Returns the entry.
     pub fn check(&self, max: usize) -> Json {
         let entry = Json::parse(&self.json).unwrap_or_else(|error| panic!("no JSON: {error}\n{self:?}"));
-        assert!(!entry.has_duplicates(), "a key twice\n{self:?}");
+        assert!(!entry.has_duplicates(), "a duplicate key\n{self:?}");
         assert!(!self.json.iter().any(|byte| matches!(byte, b'\n' | b'\r')), "a line break\n{self:?}");
         assert!(self.json.len() <= max, "{} bytes, at most {max} are allowed\n{self:?}", self.json.len());
         let item = Json::parse(&self.item).unwrap_or_else(|error| panic!("no JSON item: {error}\n{self:?}"));
@@ -92,7 +92,7 @@ impl Written {
     }
 }
 
-/// Returns the text of an entry as the object that it is or spells.
+/// Returns the text of an entry as an object, parsed if it is a string.
 pub fn text(entry: &Json, written: &[u8]) -> Json {
     let text = match entry.get("text") {
         Some(Json::Str(text)) => {
@@ -101,8 +101,12 @@ pub fn text(entry: &Json, written: &[u8]) -> Json {
         Some(object) => object.clone(),
         None => panic!("no text\n{}", String::from_utf8_lossy(written)),
     };
-    assert!(matches!(text, Json::Map(_)), "a text that is no object\n{}", String::from_utf8_lossy(written));
-    assert!(!text.has_duplicates(), "a key of the text twice\n{}", String::from_utf8_lossy(written));
+    assert!(
+        matches!(text, Json::Map(_)),
+        "a text that is not an object\n{}",
+        String::from_utf8_lossy(written)
+    );
+    assert!(!text.has_duplicates(), "a duplicate key of the text\n{}", String::from_utf8_lossy(written));
     text
 }
 
@@ -122,7 +126,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// New filters of a configuration.
+    /// Returns new filters for a configuration.
     pub fn new(setting: &Setting, single_output: bool) -> Self {
         let (warm, config) = setting.filter(single_output);
         let (mut cold, _) = setting.filter(single_output);
@@ -156,7 +160,7 @@ impl Pair {
         outcomes
     }
 
-    /// Drains both filters and checks the account.
+    /// Drains both filters and checks that the counters balance.
     pub fn finish(mut self) {
         self.own(Time::from_nanos(self.now), true);
         let stats = self.warm.stats();
@@ -183,7 +187,7 @@ impl Pair {
     }
 }
 
-/// Checks that a record's verdicts are what its statistics count.
+/// Checks that the statistics count a record's verdicts.
 pub fn check_account(stats: &Stats, outcomes: &[Outcome]) {
     assert!(stats.balances(), "{stats:?}");
     assert_eq!(stats.records, 1);
@@ -197,7 +201,7 @@ pub fn check_account(stats: &Stats, outcomes: &[Outcome]) {
     assert_eq!((stats.batches, stats.batch_items), (items.min(1), items), "batches");
 }
 
-/// Checks that an entry is marked if a string of its text is cut. The remark may be the record's own.
+/// Checks that an entry is marked if a string of its text is truncated. The remark may be the record's own.
 pub fn check_truncated(text: &Json, record: Record<'_>) {
     let remark = "[truncated ";
     let mut cut = false;
@@ -211,10 +215,10 @@ pub fn check_truncated(text: &Json, record: Record<'_>) {
         let bytes = String::from_utf8_lossy(&bytes);
         bytes.contains(remark.trim_end()) || bytes.contains(&numbers)
     };
-    assert!(!cut || is_marked || is_its_own(), "cut without a mark: {text:.2000?}");
+    assert!(!cut || is_marked || is_its_own(), "truncated without a mark: {text:.2000?}");
 }
 
-/// Checks that a body that is copied unchanged means what the record means.
+/// Checks that a body that is copied unchanged is equal to the record by value.
 fn check_verbatim(verdict: &Verdict<'_>) {
     let Verdict::Kept(entry) = verdict else { return };
     let Body::Verbatim(record) = entry.body() else { return };

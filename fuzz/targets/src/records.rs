@@ -1,11 +1,11 @@
-//! Single records against independent readers: `serde_json` and `rmpv`.
+//! Compares single records with independent readers: `serde_json` and `rmpv`.
 
 use kaudit_filter::Time;
 use kaudit_filter::record::{Document, Event, MAX_DEPTH, Number, Quality, Record, SyntaxErrorKind};
 
 use crate::json::Json;
 
-/// The time of arrival of a sequence's first record, about that of the findings in the corpora.
+/// The time of arrival of a sequence's first record, close to the times of the findings in the corpora.
 pub const NOW: Time = Time::from_millis(1_583_078_400_000);
 
 /// Compares the reader of JSON with `serde_json`.
@@ -39,11 +39,11 @@ pub fn check_json(text: &[u8]) {
         },
         (Err(error), Err(_)) => assert!(error.offset <= text.len(), "{error}"),
     }
-    // Whatever the text is, its document is whole.
+    // The document of any text is complete.
     check_document(&Record::json(text).document());
 }
 
-/// The properties of what `serde_json` refuses and the grammar does not.
+/// The properties of texts that `serde_json` rejects and the grammar accepts.
 fn refused() -> Quality {
     let mut quality = Quality::LONE_SURROGATE;
     quality.add(Quality::NOT_UTF8);
@@ -73,7 +73,7 @@ pub fn check_msgpack(bytes: &[u8]) {
                 );
             }
         }
-        (Ok(_), None) => panic!("rmpv refuses it: {bytes:x?}"),
+        (Ok(_), None) => panic!("rmpv rejects it: {bytes:x?}"),
         (Err(error), Some(value)) => match error.kind {
             SyntaxErrorKind::TooDeep | SyntaxErrorKind::ContainerKey => (),
             // rmpv reads the byte as nil.
@@ -86,7 +86,7 @@ pub fn check_msgpack(bytes: &[u8]) {
     check_document(&Record::msgpack(bytes).document());
 }
 
-/// Whether all strings and keys that are strings are UTF-8.
+/// Returns whether all strings and keys that are strings are UTF-8.
 fn is_utf8(value: &rmpv::Value) -> bool {
     match value {
         rmpv::Value::String(text) => text.is_str(),
@@ -96,7 +96,7 @@ fn is_utf8(value: &rmpv::Value) -> bool {
     }
 }
 
-/// A value of `MessagePack` as JSON; `None` if it has no form in JSON.
+/// Returns a value of `MessagePack` as JSON; `None` if it has no form in JSON.
 pub fn to_json(value: &rmpv::Value) -> Option<Json> {
     Some(match value {
         rmpv::Value::Nil => Json::Null,
@@ -117,7 +117,7 @@ pub fn to_json(value: &rmpv::Value) -> Option<Json> {
     })
 }
 
-/// A document as a value.
+/// Returns a document as a value.
 fn document(document: &Document<'_>) -> Json {
     let mut events = document.events.iter();
     let value = value(&mut events);
@@ -165,6 +165,6 @@ fn number_value(number: Number<'_>) -> Json {
 fn check_document(read: &Document<'_>) {
     if !read.events.is_empty() {
         let json = document(read);
-        assert!(!json.has_duplicates(), "a document with a key twice");
+        assert!(!json.has_duplicates(), "a document with a duplicate key");
     }
 }

@@ -1,11 +1,11 @@
-//! Searches output for a secret, in every form in which one could read it.
+//! Searches output for a secret, in every encoding in which it could be read.
 
 use std::sync::OnceLock;
 
 use crate::configs::SECRET;
 use crate::json::Json;
 
-/// How a secret is spelled where it is planted.
+/// Returns the spelling in which the secret is planted.
 pub fn planted(spelling: u8) -> String {
     match spelling % 6 {
         0 | 1 => SECRET.to_owned(),
@@ -16,8 +16,10 @@ pub fn planted(spelling: u8) -> String {
     }
 }
 
-/// Returns the form in which the output contains the secret, if it does. `input` is what it was made of: hexadecimal and
-/// base64 are nothing that redaction reads, so that a record that contains them keeps them.
+/// Returns the form in which the output contains the secret, if it does.
+///
+/// `input` is the record: redaction does not decode hexadecimal and base64, so a record that contains the secret in
+/// them keeps it.
 pub fn leak(output: &[u8], input: &[u8]) -> Option<&'static str> {
     let (text, source) = (String::from_utf8_lossy(output), String::from_utf8_lossy(input));
     for (name, form) in encoded() {
@@ -47,7 +49,7 @@ pub fn leak(output: &[u8], input: &[u8]) -> Option<&'static str> {
     found
 }
 
-/// Whether a text contains the secret, or spells it by up to three levels of escape sequences and lists of bytes.
+/// Returns whether a text contains the secret, within up to three levels of escape sequences and lists of bytes.
 fn is_spelled(text: &str) -> bool {
     let mut text = text.to_owned();
     for _ in 0..3 {
@@ -66,8 +68,9 @@ fn is_spelled(text: &str) -> bool {
     text.contains(SECRET)
 }
 
-/// Encodings of the secret that are no escape sequences. Of base64, at each of the three offsets, the part that does not
-/// depend on what is around it.
+/// Encodings of the secret other than escape sequences.
+///
+/// Base64, at each of the three offsets, is reduced to the part that does not depend on the surrounding bytes.
 fn encoded() -> &'static [(&'static str, String)] {
     static ALL: OnceLock<Vec<(&str, String)>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -83,7 +86,7 @@ fn encoded() -> &'static [(&'static str, String)] {
     })
 }
 
-/// Joins what a function makes of each item.
+/// Joins the results of a function for each item.
 fn each<T>(items: impl Iterator<Item = T>, spell: impl Fn(T) -> String) -> String {
     items.map(spell).collect()
 }
@@ -111,7 +114,7 @@ fn percent_encoded(text: &str) -> String {
     each(text.bytes(), byte)
 }
 
-/// The text with escape sequences of JSON resolved; what is none stays.
+/// Returns the text with escape sequences of JSON resolved; invalid ones are unchanged.
 fn unescaped(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars();
@@ -150,14 +153,14 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The text with lists of bytes resolved; what is none stays.
+/// Returns the text with lists of bytes resolved; other lists are unchanged.
 fn bytes_decoded(text: &str) -> String {
     let mut out = Vec::new();
     let mut parts = text.split('[');
     out.extend(parts.next().unwrap_or_default().bytes());
     for part in parts {
         let end = part.find(']').unwrap_or(part.len());
-        // The last number of a list that was cut off may be cut, too.
+        // The last number of a truncated list may be truncated, too.
         let mut numbers: Vec<_> = part[..end].split(',').map(|number| number.trim().parse::<u8>()).collect();
         if end == part.len() {
             numbers.pop();
@@ -173,7 +176,7 @@ fn bytes_decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Whether a value contains the secret.
+/// Returns whether a value contains the secret.
 pub fn is_in(value: &Json) -> bool {
     let mut found = false;
     value.texts(&mut |text| found |= is_spelled(text));

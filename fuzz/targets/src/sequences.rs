@@ -1,11 +1,12 @@
-//! Sequences of records through one filter with a cache of keys and one without.
+//! Sequences of records through one filter with a key cache and one without.
 
 use kaudit_filter::record::Record;
 
+use crate::expand::expand;
 use crate::pair::Pair;
-use crate::{configs, expand, records};
+use crate::{configs, records};
 
-/// The most records of one input: more of them show nothing new.
+/// The maximum number of records of one input: more of them add no coverage.
 const MAX_RECORDS: usize = 64;
 
 /// Sequences of JSON records.

@@ -1,4 +1,4 @@
-//! Any text in the forms in which records carry one, and a secret in it that must not be in the output.
+//! Any text in the forms in which records contain one, and a secret in it that must not be in the output.
 
 use std::cell::RefCell;
 
@@ -7,15 +7,17 @@ use kaudit_filter::explain::Explainer;
 use kaudit_filter::record::Record;
 
 use crate::configs::{self, Setting};
+use crate::expand::expand;
 use crate::json::Json;
 use crate::pair::{Outcome, Pair, text as text_of};
-use crate::{expand, records, secret};
+use crate::{records, secret};
 
-/// Where the secret is planted in a text.
+/// The byte in a text that the secret replaces.
 const MARKER: u8 = 0x01;
 
-/// Any text in a record: no form of it makes the filter panic, every item is accounted for, and a secret that redaction
-/// applies to is in no output.
+/// Checks any text in a record.
+///
+/// No form of it makes the filter panic, every item is counted, and a secret that redaction applies to is in no output.
 ///
 /// The first byte selects the paths of `look-in` by its lower two bits, a host with a single output by the next one,
 /// `MessagePack` by the next one, and by the next one whether the verdicts are explained; the second byte the redaction;
@@ -60,8 +62,10 @@ pub fn text(input: &[u8]) {
     }
 }
 
-/// Checks that each verdict is explained. Explainers take milliseconds to build and are kept: without limits one record
-/// does not change what they say about another.
+/// Checks that each verdict is explained.
+///
+/// Explainers take milliseconds to build and are reused: without limits one record does not change the explanation of
+/// another.
 fn explain(setting: &'static Setting, record: Record<'_>, verdicts: usize) {
     thread_local! {
         static EXPLAINERS: RefCell<Vec<(&'static Setting, Explainer)>> = const { RefCell::new(Vec::new()) };
@@ -84,15 +88,17 @@ fn plant(text: &[u8], secret: &str) -> Vec<u8> {
     if planted.len() == 1 {
         planted.push(&[]);
     }
-    // Many copies of it show nothing new.
+    // Many copies of it add no coverage.
     if planted.len() > 9 {
         planted.truncate(9);
     }
     planted.join(secret.as_bytes())
 }
 
-/// Checks that the secret is not in an entry: in none of it if it is no finding's or if all of the secret was in the field
-/// that redaction names; else not in that field.
+/// Checks that the secret is not in an entry.
+///
+/// It must be nowhere in the entry if the record is not a finding, or if all of the secret was in the redacted field;
+/// otherwise it must not be in that field.
 fn check_entry(entry: &[u8], record: &[u8], field: &str, within_field: bool) {
     let parsed = Json::parse(entry).expect("an entry is JSON");
     let text = text_of(&parsed, entry);
@@ -115,7 +121,7 @@ enum Form {
     Log,
     Message,
     List,
-    /// As Fluent Bit's Kubernetes filter leaves it.
+    /// As Fluent Bit's Kubernetes filter emits it.
     Kubernetes,
     /// JSON in JSON.
     Twice,
@@ -157,7 +163,7 @@ impl Form {
         Self::Merged,
     ];
 
-    /// Whether all of the text is in the field that redaction names, or in a raw copy of it.
+    /// Returns whether all of the text is in the redacted field, or in a raw copy of it.
     fn is_within_field(self) -> bool {
         matches!(
             self,

@@ -1,45 +1,43 @@
-//! `kaudit-filter bench`: what the filter costs, on the operator's own records and with the operator's own filters.
+//! `kaudit-filter bench`: the cost of the filter on the operator's records, with the operator's configuration.
+//!
+//! This module reads the records, starts the plugins and writes the results; `kaudit_measure` measures and formats them.
 
-mod clauses;
-mod corpus;
-mod door;
-mod engine;
-mod page;
-mod report;
+mod plugin;
 
-use std::fs;
-use std::io::{self, IsTerminal};
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use kaudit_bench::Encoding;
-use kaudit_bench::records::Profile;
-use kaudit_bench::rounds::{Series, turns};
 use kaudit_filter::config::Config;
+use kaudit_measure::records::Profile;
+use kaudit_measure::{
+    Corpus, Encoding, Engine, EngineDetail, Measured, Report, Target, copy, each_record, integrations, page,
+    patterns,
+};
+use kaudit_timing::{Series, interleave};
 
-use crate::run::{Halt, ended};
+use crate::outcome::{Halt, Outcome, eprintln_line, report_halt};
 use crate::via::Via;
-use crate::{Outcome, config};
-use corpus::Corpus;
-use door::{Door, Plugin};
-use engine::Engine;
-use report::{Detail, Measured, Report, Through};
+use crate::{clock, config, input};
+use plugin::Plugin;
 
-/// Measures what the filter costs, on your records with your filters, or on generated ones
+/// Measures the cost of the filter on your records or on generated ones
 ///
-/// Records are read into memory first, and arrive as an agent hands them on: in chunks, those of one second of their own
-/// time together. Then the engine and the plugins take turns, round after round, each round with a new filter that was
-/// warmed up; `copy`, the bytes copied and nothing more, is the floor that all are held against. Times are those of one
-/// processor at work, not of a clock, so that other programs disturb less; they are medians, with the quartiles beside
-/// them.
+/// Reports CPU time per record, the cores for a given load, and the cost of copying the bytes as a baseline.
 ///
-/// It also takes each record by itself, which gives percentiles and the price of each verdict; and it looks at every
-/// integration and pattern: what it claims, what a search for it costs, in how many findings it occurs, and how many
-/// would fare otherwise without it. So a pattern that is dear, never found or without effect is seen.
+/// Records are read into memory first. They arrive in chunks, as an agent passes them on: the records of one second of
+/// their own time are a chunk. Then the engine and the plugins are measured in turn, round after round, each round with a new
+/// filter that was warmed up. Times are CPU times, which other programs disturb less than elapsed time. Reported are
+/// medians and quartiles.
 ///
-/// With --compare, two configurations take turns in one run, and the difference is told with an interval of 95 %
-/// confidence: it is beyond the noise where the interval does not hold 0.
+/// Each record is also measured separately, for percentiles and the cost by verdict. For every integration, the findings
+/// that match it are counted; for every pattern, the time of a search for it, the findings that contain it, and those
+/// whose result changes without it. So patterns that are expensive, never found or without effect are visible.
+///
+/// With --compare, two configurations are measured in turn. The difference is reported with its interval of 95 %
+/// confidence. It is significant if the interval does not contain 0.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -47,43 +45,43 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Another configuration, to be measured beside the first
+    /// Compare with this configuration
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
 
-    /// What filters: engine, fluent-bit, vector, wasm, several of them with commas, or all that are there
-    #[arg(long, value_name = "DOORS", default_value = "engine", value_parser = Doors::parse)]
-    via: Doors,
+    /// Measure these targets: engine, fluent-bit, vector, wasm, separated by commas, or all that are installed
+    #[arg(long, value_name = "TARGETS", default_value = "engine", value_parser = Targets::parse)]
+    via: Targets,
 
-    /// Make so many records instead of reading files
+    /// Generate this number of records instead of reading files
     #[arg(long, value_name = "COUNT", conflicts_with = "files", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     generate: Option<u32>,
 
-    /// Which records to make
+    /// Generate records of this kind
     #[arg(long, value_enum, default_value_t = ProfileArg::Mixed, requires = "generate")]
     profile: ProfileArg,
 
-    /// Of how many entities generated records are
+    /// Generate records of this number of entities
     #[arg(long, value_name = "COUNT", default_value = "1000", requires = "generate", value_parser = clap::value_parser!(u64).range(1..))]
     entities: u64,
 
-    /// What generated records depend on besides: the same seed, the same records
+    /// Seed of the generated records: equal seeds give equal records
     #[arg(long, value_name = "NUMBER", default_value = "1", requires = "generate")]
     seed: u64,
 
-    /// How many rounds; a difference is judged from six on
+    /// Measure this number of rounds; a comparison needs at least 6
     #[arg(long, value_name = "COUNT", default_value = "11", value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
 
-    /// The load to reckon processors for, such as 50000/s
+    /// Calculate the cores for this load, such as 50000/s
     #[arg(long, value_name = "RECORDS/s", default_value = "50000/s", value_parser = load)]
     load: f64,
 
-    /// Write everything as JSON
+    /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write a page with plots: one file of HTML, without scripts
+    /// Write the results with plots, as one HTML file without scripts
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
@@ -93,17 +91,17 @@ pub struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  What do my filters cost on yesterday's findings, and what would 20,000 a second need?
+  Cost of my filters on yesterday's findings, and the cores for 20,000 a second:
     kaudit-filter bench --config kaudit.yaml --load 20000/s --report bench.html findings.ndjson.gz
 
-  Is the new pattern dearer than the old one?
+  Compare a new pattern with the old one:
     kaudit-filter bench --config old.yaml --compare new.yaml findings.ndjson.gz
 
-  What does each door cost, on generated records?
+  Cost of the engine and of each plugin, on generated records:
     kaudit-filter bench --via all --generate 200000
 
 Exit codes:
-  0  done; with --via all, what is absent is named
+  0  done; with --via all, missing plugins are reported
   1  a configuration has errors
   2  wrong usage, or something could not be read, started or written";
 
@@ -115,7 +113,7 @@ enum ProfileArg {
     Selections,
     /// Raw audit entries
     Activity,
-    /// Of a hundred, 5 detections, 35 selections and 60 audit entries
+    /// 5 % detections, 35 % selections, 60 % audit entries
     Mixed,
 }
 
@@ -130,22 +128,24 @@ impl ProfileArg {
     }
 }
 
-/// What `--via` names.
+/// The targets of `--via`.
 #[derive(Clone)]
-struct Doors {
+struct Targets {
     vias: Vec<Via>,
-    /// Whether one that is absent is no mistake.
+    /// Whether a missing plugin is not an error.
     all: bool,
 }
 
-impl Doors {
+impl Targets {
     fn parse(text: &str) -> Result<Self, String> {
         if text == "all" {
             return Ok(Self { vias: Via::value_variants().to_vec(), all: true });
         }
-        let vias = text
-            .split(',')
-            .map(|word| Via::from_str(word, false).map_err(|_| format!("unknown door `{word}`")));
+        let vias = text.split(',').map(|word| {
+            Via::from_str(word, false).map_err(|_| {
+                format!("unknown target `{word}`; one of engine, fluent-bit, vector, wasm, or `all`")
+            })
+        });
         Ok(Self { vias: vias.collect::<Result<_, _>>()?, all: false })
     }
 }
@@ -154,12 +154,12 @@ fn load(text: &str) -> Result<f64, &'static str> {
     let number = text.strip_suffix("/s").unwrap_or(text).parse().ok();
     number
         .filter(|load: &f64| load.is_finite() && *load > 0.0)
-        .ok_or("expected records a second, such as `50000/s`")
+        .ok_or("expected records per second, such as `50000/s`")
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> io::Result<Outcome> {
-    ended(measure(args))
+    report_halt(measure(args))
 }
 
 fn measure(args: &Args) -> Result<Outcome, Halt> {
@@ -174,7 +174,7 @@ fn measure(args: &Args) -> Result<Outcome, Halt> {
     }
     let corpus = match args.generate {
         Some(count) => Corpus::generate(count as usize, args.profile.profile(), args.entities, args.seed),
-        None => Corpus::read(&args.files)?,
+        None => read(&args.files)?,
     };
     let bench = Bench { args, corpus: &corpus, progress: progress() };
     let report = bench.report(&files, &configs)?;
@@ -185,9 +185,41 @@ fn measure(args: &Args) -> Result<Outcome, Halt> {
         write(file, &(text + "\n"))?;
     }
     if let Some(file) = &args.report {
-        write(file, &page::page(&report))?;
+        write(file, &page(&report))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Reads the records of files.
+fn read(files: &[PathBuf]) -> Result<Corpus, Halt> {
+    let names: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+    let mut corpus = Corpus::new(names.join(", "), clock::wall());
+    for file in files {
+        let failed = |error: &dyn std::fmt::Display| Halt::Failed(format!("{}: {error}", file.display()));
+        let mut records = input::Records::new(open(file).map_err(|error| failed(&error))?);
+        while let Some(piece) = records.next().map_err(|error| failed(&error))? {
+            if !corpus.has_room(piece.bytes.len()) {
+                let (file, line) = (file.display(), piece.line);
+                eprintln_line(format_args!(
+                    "{file}:{line}: the records from here on are not measured: the limit is 1 GiB"
+                ));
+                return Ok(corpus);
+            }
+            corpus.malformed += usize::from(piece.fault.is_some());
+            corpus.push(String::from_utf8_lossy(piece.bytes).replace(['\n', '\r'], " "));
+        }
+    }
+    if corpus.records == 0 {
+        return Err(Halt::Failed("no records to measure".to_owned()));
+    }
+    Ok(corpus)
+}
+
+fn open(file: &Path) -> io::Result<Box<dyn Read>> {
+    if file == Path::new("-") {
+        return input::decompressed(io::stdin().lock());
+    }
+    input::decompressed(File::open(file)?)
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Halt> {
@@ -202,65 +234,86 @@ fn progress() -> ProgressBar {
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// What all measurements of a run share.
+/// The engine's two encodings, as targets.
+const ENCODINGS: [(&str, Encoding); 2] =
+    [("engine, JSON", Encoding::Json), ("engine, MessagePack", Encoding::MsgPack)];
+
+/// The inputs that all measurements share.
 struct Bench<'a> {
     args: &'a Args,
     corpus: &'a Corpus,
     progress: ProgressBar,
 }
 
-/// A door of one of the configurations, and what its rounds told.
+/// A target with one of the configurations.
 struct Turn<'a> {
+    /// The index of the configuration.
     config: usize,
     name: &'static str,
-    door: Box<dyn Door + 'a>,
-    ns: Series,
-    left: u64,
+    runner: Runner<'a>,
+    emitted: u64,
     resident_kb: Option<u64>,
+}
+
+enum Runner<'a> {
+    Engine(Engine<'a>),
+    Plugin(Box<Plugin>),
+}
+
+impl Turn<'_> {
+    /// Measures a round. Returns the CPU time per record, nanoseconds.
+    fn round(&mut self) -> Result<f64, Halt> {
+        match &mut self.runner {
+            Runner::Engine(engine) => {
+                let (ns, emitted) = engine.round()?;
+                self.emitted = emitted;
+                Ok(ns)
+            }
+            Runner::Plugin(plugin) => {
+                let round = plugin.round()?;
+                self.emitted = round.emitted;
+                self.resident_kb = self.resident_kb.max(Some(round.resident_kb));
+                Ok(round.ns)
+            }
+        }
+    }
 }
 
 impl<'a> Bench<'a> {
     fn report(&self, files: &[Option<&Path>], configs: &'a [Config]) -> Result<Report, Halt> {
-        let (mut doors, absent) = self.doors(files, configs)?;
-        let copy = self.rounds(&mut doors)?;
+        let (mut turns, absent) = self.turns(files, configs)?;
+        let (copied, series) = self.rounds(&mut turns)?;
+        let turns: Vec<_> = turns.iter().zip(&series).collect();
         let mut measured = Vec::new();
         for (index, (file, config)) in files.iter().zip(configs).enumerate() {
-            let own = doors.iter().filter(|turn| turn.config == index);
-            let through = own.map(|turn| Through::new(turn.name, &turn.ns, turn.left, turn.resident_kb));
-            let through = through.collect();
-            measured.push(self.configuration(*file, config, through)?);
+            let own = turns.iter().filter(|(turn, _)| turn.config == index);
+            let targets =
+                own.map(|(turn, ns)| Target::new(turn.name, ns, turn.emitted, turn.resident_kb)).collect();
+            measured.push(self.configuration(*file, config, targets)?);
         }
-        let series = |index: usize| doors.iter().filter(move |turn| turn.config == index);
-        let pairs = series(0).zip(series(1)).map(|(first, second)| (first.name, &first.ns, &second.ns));
-        Ok(Report::new(self.corpus, self.args.load, &copy, measured, pairs, absent))
+        let of = |index: usize| turns.iter().filter(move |(turn, _)| turn.config == index);
+        let pairs = of(0).zip(of(1)).map(|((turn, first), (_, second))| (turn.name, *first, *second));
+        Ok(Report::new(self.corpus, self.args.load, &copied, measured, pairs, absent))
     }
 
-    /// Opens every door for every configuration; those that are absent come with the reason.
-    fn doors(
+    /// Returns every target for every configuration, and the reasons for missing ones.
+    fn turns(
         &self,
         files: &[Option<&Path>],
         configs: &'a [Config],
     ) -> Result<(Vec<Turn<'a>>, Vec<String>), Halt> {
-        let (mut doors, mut absent) = (Vec::new(), Vec::new());
+        let (mut turns, mut absent) = (Vec::new(), Vec::new());
         for (index, (file, config)) in files.iter().zip(configs).enumerate() {
-            let turn = |name, door| Turn {
-                config: index,
-                name,
-                door,
-                ns: Series::default(),
-                left: 0,
-                resident_kb: None,
-            };
+            let turn = |name, runner| Turn { config: index, name, runner, emitted: 0, resident_kb: None };
             for via in &self.args.via.vias {
                 if *via == Via::Engine {
-                    for (name, encoding) in ENCODINGS {
-                        let engine = Engine { config, corpus: self.corpus, encoding };
-                        doors.push(turn(name, Box::new(engine) as Box<dyn Door>));
-                    }
+                    turns.extend(ENCODINGS.map(|(name, encoding)| {
+                        turn(name, Runner::Engine(Engine { config, corpus: self.corpus, encoding }))
+                    }));
                     continue;
                 }
                 match Plugin::start(*via, *file, self.corpus) {
-                    Ok(plugin) => doors.push(turn(via.word(), Box::new(plugin))),
+                    Ok(plugin) => turns.push(turn(via.name(), Runner::Plugin(Box::new(plugin)))),
                     Err(Halt::Failed(reason)) if self.args.via.all => {
                         if index == 0 {
                             absent.push(reason);
@@ -270,58 +323,46 @@ impl<'a> Bench<'a> {
                 }
             }
         }
-        Ok((doors, absent))
+        Ok((turns, absent))
     }
 
-    /// Lets the floor and every door take turns.
-    fn rounds(&self, doors: &mut [Turn<'_>]) -> Result<Series, Halt> {
-        let mut copy = Series::default();
+    /// Measures copying and every target in turn.
+    fn rounds(&self, turns: &mut [Turn<'_>]) -> Result<(Series, Vec<Series>), Halt> {
         let rounds = usize::from(self.args.rounds);
-        self.progress.set_length((doors.len() * (rounds + 1)) as u64);
-        // The first round is for caches, and does not count.
-        for round in 0..=rounds {
-            let floor = engine::copy(self.corpus);
-            if round > 0 {
-                copy.push(floor);
-            }
-            for turn in turns(round, doors.len()) {
-                let turn = &mut doors[turn];
-                self.progress.set_message(turn.name);
-                let told = turn.door.round()?;
-                if round > 0 {
-                    turn.ns.push(told.ns);
+        self.progress.set_length(((turns.len() + 1) * (rounds + 1)) as u64);
+        let mut series = interleave(rounds, turns.len() + 1, |target| {
+            let ns = match target.checked_sub(1) {
+                None => copy(self.corpus),
+                Some(turn) => {
+                    self.progress.set_message(turns[turn].name);
+                    turns[turn].round()?
                 }
-                turn.left = told.left;
-                turn.resident_kb = turn.resident_kb.max(told.resident_kb);
-                self.progress.inc(1);
-            }
-        }
-        Ok(copy)
+            };
+            self.progress.inc(1);
+            Ok::<_, Halt>(ns)
+        })?;
+        let copied = series.remove(0);
+        Ok((copied, series))
     }
 
-    /// What is looked at without turns: records one by one, memory, integrations and patterns.
+    /// Measures what needs no comparison: each record separately, integrations and patterns.
     fn configuration(
         &self,
         file: Option<&Path>,
         config: &Config,
-        through: Vec<Through>,
+        targets: Vec<Target>,
     ) -> Result<Measured, Halt> {
-        self.progress.set_message("records one by one");
+        self.progress.set_message("records separately");
         let mut details = Vec::new();
-        let mut claims = Vec::new();
+        let mut matched = Vec::new();
         for (name, encoding) in ENCODINGS {
-            let singles = engine::singles(config, self.corpus, encoding)?;
-            let memory = engine::memory(config, self.corpus, encoding)?;
-            details.push(Detail::new(name, &singles, memory));
-            claims = clauses::integrations(config, self.corpus, &singles)?;
+            let costs = each_record(Engine { config, corpus: self.corpus, encoding })?;
+            details.push(EngineDetail::new(name, &costs));
+            matched = integrations(config, self.corpus, &costs)?;
         }
         self.progress.set_message("patterns");
-        let (patterns, beyond) = clauses::patterns(config, self.corpus)?;
+        let (patterns, patterns_beyond) = patterns(config, self.corpus)?;
         let name = file.map_or_else(|| "no configuration".to_owned(), |file| file.display().to_string());
-        Ok(Measured { name, through, details, integrations: claims, patterns, patterns_beyond: beyond })
+        Ok(Measured { name, through: targets, details, integrations: matched, patterns, patterns_beyond })
     }
 }
-
-/// The engine's two encodings, as doors.
-const ENCODINGS: [(&str, Encoding); 2] =
-    [("engine, JSON", Encoding::Json), ("engine, MessagePack", Encoding::MsgPack)];

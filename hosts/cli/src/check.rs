@@ -1,4 +1,4 @@
-//! `kaudit-filter check`: what is wrong with configurations, and what is surely not meant.
+//! `kaudit-filter check`: reports errors and probable mistakes of configurations.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -9,68 +9,74 @@ use host_kit::config::SiblingFiles;
 use kaudit_filter::config::{Code, Level, may_be_configuration};
 use kaudit_workbench::check::{self, CheckReport};
 
-use crate::{Outcome, config, say};
+use crate::config;
+use crate::outcome::{Outcome, eprintln_line};
 
-/// Says what is wrong with a configuration, and what is surely not meant
+/// Checks configurations and reports errors, warnings and advice
 ///
-/// Every mistake is told at once, under the line it is about, with what is allowed and what to do. Errors are what the
-/// filter refuses. Warnings are what it takes and what is hardly meant, such as a pattern that can never match. Advice
-/// is what is worth knowing when one looks, such as an integration that an earlier one leaves nothing to.
+/// All problems are reported at once, each under its line, with the allowed values and a suggested fix. Errors are
+/// settings that the filter rejects. Warnings are valid settings that are probably mistakes, such as a pattern that can
+/// never match. Advice is information that does not need a change, such as an integration that matches nothing because
+/// an earlier one matches all of its findings.
 ///
-/// PATH is a file or a folder: a ConfigMap as it stands in the cluster, a rendered chart of many documents, the bare
-/// list of the key `audit-integration`, or the filter's own document. Each configuration of a file is looked at. In a
-/// folder, and those below it, every .yaml and .yml file is that looks like one of these; other files are passed over.
+/// PATH is a file or a folder. A file contains a ConfigMap as exported from the cluster, a rendered chart of many
+/// documents, the bare list of the key `audit-integration`, or the filter's own document; each configuration in it is
+/// checked. A folder is searched recursively for .yaml and .yml files that contain one of these; other files are
+/// skipped.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Say what a code means, such as K012, or list them all
+    /// Explain a code, such as K012; `all` lists all codes
     #[arg(long, value_name = "CODE|all", conflicts_with_all = ["paths", "format", "strict"])]
     explain: Option<String>,
 
-    /// How remarks are written to standard output
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
-    /// Fail on warnings, too
+    /// Exit with 1 on warnings, too
     #[arg(long)]
     strict: bool,
 
-    /// Files and folders; `-` is standard input
+    /// Files and folders to check; `-` is standard input
     #[arg(value_name = "PATH", required_unless_present = "explain")]
     paths: Vec<PathBuf>,
 }
 
 const EXAMPLES: &str = "Examples:
-  Look at what a cluster has:
+  Check the configuration of a cluster:
     kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml | kaudit-filter check -
 
-  Look at a chart:
+  Check a rendered chart:
     helm template charts/kaudit | kaudit-filter check -
 
-  Annotate a change on GitHub, and fail on warnings:
+  Annotate a pull request on GitHub, and fail on warnings:
     kaudit-filter check --format github --strict deploy/
 
-  What is meant by a remark:
+  Explain a code:
     kaudit-filter check --explain K047
 
 Exit codes:
   0  no error; with --strict no warning either
   1  a configuration has errors, or with --strict warnings
-  2  wrong usage, or something could not be read or written";
+  2  wrong usage, or a file could not be read or written";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people: each remark under its line
+    /// Text: each problem under its line
     Text,
-    /// For programs
+    /// One JSON object
     Json,
     /// SARIF 2.1.0, for code scanners
     Sarif,
-    /// Commands that annotate a change, for GitHub's workflows
+    /// Workflow commands that annotate a change on GitHub
     Github,
 }
 
-/// Runs the command. An error is one of writing.
+/// Runs the command.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     if let Some(code) = &args.explain {
         return explain(code);
@@ -78,7 +84,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     let mut report = CheckReport::default();
     let mut outcome = Outcome::Done;
     for path in &args.paths {
-        outcome = outcome.max(look(path, &mut report));
+        outcome = outcome.max(check_path(path, &mut report));
     }
     if report.is_empty() {
         return Ok(outcome);
@@ -97,17 +103,19 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Whether colours are welcome: on a terminal, unless its user says otherwise (no-color.org).
+/// Returns whether standard output gets colours.
+///
+/// It does on a terminal, unless `NO_COLOR` is set (no-color.org).
 pub fn coloured() -> bool {
-    io::stdout().is_terminal() && !refused()
+    io::stdout().is_terminal() && !no_color()
 }
 
-/// The same of standard error.
+/// Returns whether standard error gets colours.
 pub fn coloured_errors() -> bool {
-    io::stderr().is_terminal() && !refused()
+    io::stderr().is_terminal() && !no_color()
 }
 
-fn refused() -> bool {
+fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
@@ -116,7 +124,9 @@ fn explain(code: &str) -> io::Result<Outcome> {
         _ if code == "all" => check::codes(),
         Some(code) => check::explain(code),
         None => {
-            say(format_args!("kaudit-filter: no code is called `{code}`; `check --explain all` lists them"));
+            eprintln_line(format_args!(
+                "kaudit-filter: unknown code `{code}`; `check --explain all` lists all codes"
+            ));
             return Ok(Outcome::Failed);
         }
     };
@@ -124,27 +134,27 @@ fn explain(code: &str) -> io::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Looks at a file, or at those of a folder that may be meant.
-fn look(path: &Path, report: &mut CheckReport) -> Outcome {
+/// Checks a file, or the configurations in a folder.
+fn check_path(path: &Path, report: &mut CheckReport) -> Outcome {
     if !path.is_dir() {
-        return look_at(path, report);
+        return check_file(path, report);
     }
     let mut found = Vec::new();
     if let Err(error) = walk(path, &may_be_configuration, &mut found) {
-        say(format_args!("{}: cannot read: {error}", path.display()));
+        eprintln_line(format_args!("{}: cannot read: {error}", path.display()));
         return Outcome::Failed;
     }
     if found.is_empty() {
-        say(format_args!(
-            "{}: no file looks like a configuration; name one to have it checked all the same",
+        eprintln_line(format_args!(
+            "{}: no configuration found in this folder; pass a file to check it regardless of its contents",
             path.display()
         ));
         return Outcome::Failed;
     }
-    found.iter().map(|file| look_at(file, report)).max().unwrap_or(Outcome::Done)
+    found.iter().map(|file| check_file(file, report)).max().unwrap_or(Outcome::Done)
 }
 
-fn look_at(file: &Path, report: &mut CheckReport) -> Outcome {
+fn check_file(file: &Path, report: &mut CheckReport) -> Outcome {
     let (name, text) = config::named_text(file);
     match text {
         Ok(text) => {
@@ -155,8 +165,10 @@ fn look_at(file: &Path, report: &mut CheckReport) -> Outcome {
     }
 }
 
-/// The YAML files below a folder whose text is wanted, by name. Hidden ones are an editor's or version control's.
-pub fn walk(folder: &Path, wanted: &dyn Fn(&str) -> bool, found: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Collects the YAML files below a folder whose text is accepted, sorted by name.
+///
+/// Hidden files are skipped: they belong to editors and version control.
+pub fn walk(folder: &Path, accepts: &dyn Fn(&str) -> bool, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     paths.sort();
@@ -167,18 +179,20 @@ pub fn walk(folder: &Path, wanted: &dyn Fn(&str) -> bool, found: &mut Vec<PathBu
             continue;
         }
         if path.is_dir() && !path.is_symlink() {
-            walk(&path, wanted, found)?;
-        } else if yaml && may_be_meant(&path, wanted) {
+            walk(&path, accepts, found)?;
+        } else if yaml && is_accepted(&path, accepts) {
             found.push(path);
         }
     }
     Ok(())
 }
 
-/// Whether a file's text is wanted. One that may not be read, or not as text, is not passed over: it is told.
-fn may_be_meant(path: &Path, wanted: &dyn Fn(&str) -> bool) -> bool {
+/// Returns whether a file's text is accepted.
+///
+/// A file without read permission is accepted, so that it is reported instead of skipped.
+fn is_accepted(path: &Path, accepts: &dyn Fn(&str) -> bool) -> bool {
     match fs::read(path) {
-        Ok(bytes) => wanted(&String::from_utf8_lossy(&bytes)),
+        Ok(bytes) => accepts(&String::from_utf8_lossy(&bytes)),
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     }
 }

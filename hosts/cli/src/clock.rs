@@ -1,17 +1,17 @@
-//! Points in time: what the clock says, and what an argument says instead.
+//! The current time, and times from arguments.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kaudit_filter::Time;
 
-/// The time now.
-#[expect(clippy::disallowed_methods, reason = "the one place of this host that reads the clock")]
+/// Returns the current time.
+#[expect(clippy::disallowed_methods, reason = "the only function of this host that reads the clock")]
 pub fn wall() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// The value of an argument.
+/// Parses an argument: RFC 3339, or milliseconds since 1970.
 pub fn parse(text: &str) -> Result<Time, &'static str> {
     let millis = text.parse().ok().map(Time::from_millis);
     millis

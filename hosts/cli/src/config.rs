@@ -5,31 +5,39 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use host_kit::config::{ReadError, SiblingFiles, read_text, text};
-use kaudit_filter::config::{self, Config, DataFilter, Integration};
+use kaudit_filter::config::{self, Config, Integration};
 use kaudit_filter::finding::Kind;
 
-use crate::{Outcome, say};
+use crate::outcome::{Outcome, eprintln_line};
 
-/// Reads the file, or takes the built-in configuration where there is none.
+/// Reads the file; without a file, returns the built-in configuration.
 ///
-/// Every remark about the file goes to standard error; with an error among them there is no configuration.
+/// Every diagnostic about the file is written to standard error.
+///
+/// # Errors
+/// The file cannot be read, or has errors.
 pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
     let Some(file) = file else {
-        say(format_args!("no --config: every finding is sent, none is filtered or limited"));
+        eprintln_line(format_args!(
+            "no --config: every finding is sent, without data filters and rate limits"
+        ));
         return Ok(accept_all());
     };
     let name = file.to_string_lossy();
     let text = read_text(file).map_err(|error| unreadable(&name, &error))?;
     let reading = config::read(&name, &text, &SiblingFiles::of(file));
-    for remark in &reading.diagnostics {
-        say(format_args!("{remark}"));
+    for diagnostic in &reading.diagnostics {
+        eprintln_line(format_args!("{diagnostic}"));
     }
     reading.config.ok_or(Outcome::Mistakes)
 }
 
-/// Reads the file without a remark; the built-in configuration if there is none or it has errors. For a plugin that
-/// reads it itself, and reports its mistakes.
-pub fn known(file: Option<&Path>) -> Config {
+/// Reads the file without diagnostics.
+///
+/// Returns the built-in configuration if there is no file or it has errors.
+///
+/// For runs through a plugin, which reads the file itself and reports its mistakes.
+pub fn load_silently(file: Option<&Path>) -> Config {
     let config = file.and_then(|file| {
         let text = read_text(file).ok()?;
         config::read(&file.to_string_lossy(), &text, &SiblingFiles::of(file)).config
@@ -37,7 +45,7 @@ pub fn known(file: Option<&Path>) -> Config {
     config.unwrap_or_else(accept_all)
 }
 
-/// Returns the text of a file, or of standard input for `-`, and the name for messages.
+/// Returns a file's name for messages, and its text; `-` is standard input.
 pub fn named_text(file: &Path) -> (Cow<'_, str>, Result<String, ReadError>) {
     if file != Path::new("-") {
         return (file.to_string_lossy(), read_text(file));
@@ -48,25 +56,22 @@ pub fn named_text(file: &Path) -> (Cow<'_, str>, Result<String, ReadError>) {
     ("stdin".into(), read.and_then(|_| text(bytes).map_err(ReadError::Content)))
 }
 
-/// Reports that a file cannot be read. Content that is no configuration is a mistake in it.
+/// Reports that a file cannot be read.
+///
+/// Invalid content counts as a mistake, an I/O error as a failure.
 pub fn unreadable(name: &str, error: &ReadError) -> Outcome {
-    say(format_args!("{name}: cannot read: {error}"));
+    eprintln_line(format_args!("{name}: cannot read: {error}"));
     match error {
         ReadError::Content(_) => Outcome::Mistakes,
         ReadError::Io(_) => Outcome::Failed,
     }
 }
 
-/// One unlimited integration for each kind of finding, and every default.
+/// Returns a configuration that accepts every finding, with defaults.
+///
+/// It has one unlimited integration for each kind.
 fn accept_all() -> Config {
-    let integration = |kind: &Kind| Integration {
-        name: kind.word().to_owned(),
-        kind: *kind,
-        stopped: false,
-        applies: true,
-        rate_limit: None,
-        filter: DataFilter::default(),
-        line: 0,
-    };
-    Config { integrations: Kind::ALL.iter().map(integration).collect(), ..Config::default() }
+    let mut config = Config::default();
+    config.integrations = Kind::ALL.iter().map(|kind| Integration::new(*kind, kind.name())).collect();
+    config
 }

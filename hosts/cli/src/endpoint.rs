@@ -1,8 +1,8 @@
-//! `kaudit-filter endpoint`: takes entries as Coralogix's ingestion would, and tells what it would not.
+//! `kaudit-filter endpoint`: a test double of Coralogix's ingestion.
 //!
-//! A test double of the published contract, which the crate `contract` holds: an agent posts to it, and what it answers
-//! is what Coralogix answers, partial rejections behind a 200 included. What Coralogix keeps to itself stands in the
-//! log and on the page. It is no server for the open network: no TLS, and everyone who reaches it sees everything.
+//! It implements the published contract (crate `contract`): an agent posts entries and gets Coralogix's responses,
+//! including a 200 for a request with rejected entries. The reasons, which Coralogix does not report, are in the log
+//! and on the page. It is for tests only: it has no TLS, and every client that can connect can read all entries.
 
 mod fault;
 mod query;
@@ -26,76 +26,80 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::{Outcome, clock, say};
+use crate::clock;
+use crate::outcome::{Outcome, eprintln_line};
 use fault::{Fault, Kind, Plan};
 use query::Query;
 use request::{Refusal, Route};
-use store::{Account, Store};
+use store::{Counts, Store};
 
-/// Takes entries as Coralogix would, and tells what it would have dropped or spoilt
+/// Starts a test double of Coralogix that reports rejected entries
 ///
-/// A test double of Coralogix's published ingestion contract: point an agent at it before you point it at Coralogix.
-/// It takes /logs/v1/singles (a list, or an entry a line) and /logs/v1/bulk, plain or gzipped. The older /api/v1/logs is
-/// taken with a note, and /logs/rest/... and the header `private_key` are refused; each message names the current form.
-/// As Coralogix does, it answers 200 even where it rejects entries; unlike Coralogix, it says why: on standard error, in
-/// the answer's body, and on its page. It also rejects what Coralogix would take but spoil: an entry without severity,
-/// for one, becomes Debug there.
+/// It implements Coralogix's published ingestion contract, so that an agent can send to it before it sends to
+/// Coralogix. It accepts /logs/v1/singles (a list, or one entry per line) and /logs/v1/bulk, plain or gzipped. The
+/// older /api/v1/logs is accepted with a note; /logs/rest/... and the header `private_key` are rejected; each message
+/// contains the current form. Like Coralogix, it answers 200 to a request with rejected entries; unlike Coralogix, it
+/// reports the reasons: on standard error, in the response body, and on its page. It also rejects entries that
+/// Coralogix accepts but alters: an entry without severity, for example, becomes Debug there.
 ///
-/// The PAGE at / lists what arrived, and searches it with a small part of Lucene's query language: field:word,
-/// field:"some words", bare words, word*, AND, OR, NOT and parentheses. The page has it from /entries?query=...; counts
-/// are at /account.
+/// The PAGE at / lists the received entries and searches them with a subset of Lucene's query language: field:word,
+/// field:"some words", bare words, word*, AND, OR, NOT and parentheses. /entries?query=... returns the same as JSON,
+/// and /counts the counters.
 ///
-/// It speaks plain HTTP and shows everything to whoever reaches it; it is for tests. End it with Ctrl-C.
+/// It is for tests only: it has no TLS, and every client that can connect can read all entries. Stop it with Ctrl-C.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Where to listen; port 0 is any free one
+    /// Listen on this address; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// The environment variable with the key that requests must carry; without it, any key will do
+    /// Environment variable with the key that requests must send [default: any key is accepted]
     #[arg(long, value_name = "NAME")]
     key_env: Option<String>,
 
-    /// Judge the age of entries as of this time instead of now: RFC 3339, or milliseconds since 1970
+    /// Compute the age of entries at this time: RFC 3339, or milliseconds since 1970 [default: the current time]
     #[arg(long, value_name = "TIME", value_parser = clock::parse, allow_negative_numbers = true)]
     now: Option<Time>,
 
-    /// Meet requests with a fault: a status, `slow` or `reset`, for seconds or a number of requests; may be repeated
+    /// Inject a fault: a status, `slow` or `reset`, for seconds or a number of requests; may be repeated
     #[arg(long = "fault", value_name = "KIND:SPAN")]
     faults: Vec<Fault>,
 
-    /// How many of the last entries are kept; all are counted
+    /// Number of entries that are kept, the latest ones; all are counted
     #[arg(long, value_name = "COUNT", default_value = "1000")]
     keep: NonZeroUsize,
 }
 
 const EXAMPLES: &str = "Examples:
-  Let Fluent Bit send to it, and watch http://127.0.0.1:8080:
+  Send entries from Fluent Bit, and open http://127.0.0.1:8080:
     kaudit-filter endpoint
     fluent-bit ... -o http -p host=127.0.0.1 -p port=8080 -p uri=/logs/v1/singles \\
         -p format=json -p json_date_key=off -p header='Authorization Bearer test'
 
-  See that nothing is lost when Coralogix is busy for ten seconds, and broken for three requests:
+  Test that no entry is lost while Coralogix answers 429 for ten seconds and 500 for three requests:
     kaudit-filter endpoint --fault 429:10s --fault 500:3
 
-  Ask what arrived:
+  Search the received entries:
     curl -G http://127.0.0.1:8080/entries \\
         --data-urlencode 'query=eid:johnD AND short-doc:\"Change in usage pattern\"'
 
 Exit codes:
-  0  done; the account is on standard error
-  1  entries or requests were refused
+  0  done; the counters are on standard error
+  1  entries or requests were rejected
   2  wrong usage, or the address cannot be used";
 
-/// A connection that says nothing for so long is closed.
+/// The timeout of an idle connection.
 const IDLE: Duration = Duration::from_mins(1);
-/// So many connections at a time; further ones wait.
+/// The maximum number of concurrent connections; further ones wait.
 const CONNECTIONS: usize = 64;
-/// How late a slow answer is.
+/// The delay of a slow response.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Runs until Ctrl-C.
+/// Runs the command until SIGINT or SIGTERM.
+///
+/// # Errors
+/// The signal handlers cannot be installed.
 pub fn run(args: Args) -> io::Result<Outcome> {
     let Ok(key) = args.key_env.as_deref().map(key).transpose() else { return Ok(Outcome::Failed) };
     let endpoint = Arc::new(Endpoint {
@@ -104,46 +108,47 @@ pub fn run(args: Args) -> io::Result<Outcome> {
         plan: Mutex::new(Plan::new(args.faults)),
         store: Mutex::new(Store::new(args.keep.get())),
     });
-    // From here on a signal waits for whoever asks.
+    // From here on, signals are queued.
     let mut stop = Signals::new([SIGINT, SIGTERM])?;
     let shared = Arc::clone(&endpoint);
     let started = port(args.listen).and_then(|address| {
-        let server = Server::new(move |request| shared.answer(request)).bind(address);
+        let server = Server::new(move |request| shared.handle(request)).bind(address);
         server.with_global_timeout(IDLE).with_max_concurrent_connections(CONNECTIONS).spawn()?;
         Ok(address)
     });
     match started {
-        Ok(address) => say(format_args!(
-            "listening on http://{address}\na test double of coralogix's published contract; end it with Ctrl-C"
+        Ok(address) => eprintln_line(format_args!(
+            "listening on http://{address}\na test double of coralogix's published contract; stop it with Ctrl-C"
         )),
         Err(error) => {
-            say(format_args!("--listen {}: cannot listen: {error}", args.listen));
+            eprintln_line(format_args!("--listen {}: cannot listen: {error}", args.listen));
             return Ok(Outcome::Failed);
         }
     }
     stop.forever().next();
-    let account = endpoint.store().account;
-    say(format_args!("\n{account}"));
-    Ok(if account.rejected + account.refused == 0 { Outcome::Done } else { Outcome::Mistakes })
+    let counts = endpoint.store().counts;
+    eprintln_line(format_args!("\n{counts}"));
+    Ok(if counts.rejected + counts.refused == 0 { Outcome::Done } else { Outcome::Mistakes })
 }
 
-/// The key in an environment variable.
+/// Returns the key in an environment variable.
 fn key(name: &str) -> Result<String, ()> {
     match std::env::var(name) {
         Ok(key) if !key.trim().is_empty() => Ok(key.trim().to_owned()),
         _ => {
-            say(format_args!("--key-env {name}: the variable is not set, or holds no key"));
+            eprintln_line(format_args!("--key-env {name}: the variable is not set or empty"));
             Err(())
         }
     }
 }
 
-/// The address, with a free port for 0: the server tells nobody which one it got.
+/// Returns the address with a free port instead of 0.
+/// The server does not report the port that it gets.
 fn port(address: SocketAddr) -> io::Result<SocketAddr> {
     if address.port() == 0 { TcpListener::bind(address)?.local_addr() } else { Ok(address) }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Endpoint {
     key: Option<String>,
     now: Option<Time>,
@@ -152,73 +157,76 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    fn answer(&self, request: &mut Request<Body>) -> Response<Body> {
+    fn handle(&self, request: &mut Request<Body>) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let route = Route::of(&path);
         match (request.method(), route, path.as_str()) {
-            (&Method::POST, Some(route), _) => self.take(route, &path, request),
+            (&Method::POST, Some(route), _) => self.ingest(route, &path, request),
             (&Method::GET, _, "/") => page(),
-            (&Method::GET, _, "/account") => answer(200, &json!(self.store().account)),
+            (&Method::GET, _, "/counts") => answer(200, &json!(self.store().counts)),
             (&Method::GET, _, "/entries") => self.entries(request),
-            (_, Some(_), _) => answer(405, &json!({"reasons": ["entries are posted"]})),
-            (&Method::POST, None, _) if let Some(current) = Route::instead_of(&path) => {
-                let number = self.count(|account| account.refused += 1);
+            (_, Some(_), _) => answer(405, &json!({"reasons": ["method not allowed: use POST"]})),
+            (&Method::POST, None, _) if let Some(current) = Route::successor_of(&path) => {
+                let number = self.count(|counts| counts.refused += 1);
                 let reason = format!("{path} is an older path: post to {current}");
-                say(format_args!("request {number}, {path}: refused with 404: {reason}"));
+                eprintln_line(format_args!("request {number}, {path}: rejected with 404: {reason}"));
                 answer(404, &json!({"reasons": [reason]}))
             }
             _ => {
                 let paths = Route::ALL.map(|(path, _)| path).join(", ");
-                answer(404, &json!({"reasons": [format!("entries are posted to {paths}")]}))
+                answer(404, &json!({"reasons": [format!("unknown path: post entries to {paths}")]}))
             }
         }
     }
 
-    /// Entries are posted.
-    fn take(&self, route: Route, path: &str, request: &mut Request<Body>) -> Response<Body> {
+    /// Handles posted entries.
+    fn ingest(&self, route: Route, path: &str, request: &mut Request<Body>) -> Response<Body> {
         let arrival = clock::wall();
         let fault = lock(&self.plan).next(arrival);
-        let number = self.count(|account| account.faults += u64::from(fault.is_some()));
+        let number = self.count(|counts| counts.faults += u64::from(fault.is_some()));
         match fault {
             Some(Kind::Status(status)) => {
-                say(format_args!("request {number}, {path}: fault: answered with {status}"));
-                return answer(status, &json!({"reasons": ["a fault that was asked for"]}));
+                eprintln_line(format_args!("request {number}, {path}: injected fault: status {status}"));
+                return answer(status, &json!({"reasons": ["an injected fault"]}));
             }
             Some(Kind::Reset) => {
-                say(format_args!("request {number}, {path}: fault: connection cut"));
-                // The server has no way to close a connection; unwinding its thread, past the panic hook, closes it.
-                resume_unwind(Box::new("a fault that was asked for"));
+                eprintln_line(format_args!("request {number}, {path}: injected fault: connection closed"));
+                // The server has no function that closes a connection; unwinding its thread, without the panic hook,
+                // does.
+                resume_unwind(Box::new("an injected fault"));
             }
             Some(Kind::Slow) => {
-                say(format_args!("request {number}, {path}: fault: answered after {SLOW:?}"));
-                #[expect(clippy::disallowed_methods, reason = "a late answer is what was asked for")]
+                eprintln_line(format_args!(
+                    "request {number}, {path}: injected fault: answered after {SLOW:?}"
+                ));
+                #[expect(clippy::disallowed_methods, reason = "the delay is the injected fault")]
                 sleep(SLOW);
             }
             None => {}
         }
         let limits = Limits::at(self.now.unwrap_or(arrival).millis());
         match request::read(route, request, self.key.as_deref(), &limits) {
-            Ok(entries) => self.judge(entries, number, (route, path), arrival),
+            Ok(entries) => self.store_entries(entries, number, (route, path), arrival),
             Err(Refusal { status, reasons }) => {
-                self.store().account.refused += 1;
+                self.store().counts.refused += 1;
                 for reason in &reasons {
-                    say(format_args!("request {number}, {path}: refused with {status}: {reason}"));
+                    eprintln_line(format_args!("request {number}, {path}: rejected with {status}: {reason}"));
                 }
                 answer(status, &json!({"reasons": reasons}))
             }
         }
     }
 
-    /// Counts a request, and in `more` what became of it; its number.
-    fn count(&self, more: impl FnOnce(&mut Account)) -> u64 {
-        let account = &mut self.store().account;
-        account.requests += 1;
-        more(account);
-        account.requests
+    /// Counts a request, and its result with `result`; returns its number.
+    fn count(&self, result: impl FnOnce(&mut Counts)) -> u64 {
+        let counts = &mut self.store().counts;
+        counts.requests += 1;
+        result(counts);
+        counts.requests
     }
 
-    /// Keeps the entries and tells which of them Coralogix would not have kept.
-    fn judge(
+    /// Stores the entries, and reports those that Coralogix would drop or alter.
+    fn store_entries(
         &self,
         entries: Vec<request::Entry>,
         number: u64,
@@ -231,9 +239,9 @@ impl Endpoint {
         for (index, entry) in entries.into_iter().enumerate() {
             if !entry.reasons.is_empty() {
                 let reasons = entry.reasons.join("; ");
-                say(format_args!(
-                    "request {number}, {path}, entry {index}: rejected: {reasons}; coralogix would have dropped or \
-                     spoilt it while answering 200"
+                eprintln_line(format_args!(
+                    "request {number}, {path}, entry {index}: rejected: {reasons}; coralogix would drop or alter it \
+                     and answer 200"
                 ));
                 rejections.push(json!({"entry": index, "reasons": entry.reasons}));
             }
@@ -242,13 +250,13 @@ impl Endpoint {
         let accepted = count - rejections.len();
         let mut body = json!({"accepted": accepted, "rejected": rejections.len(), "rejections": rejections});
         if let Some(advice) = route.advice() {
-            say(format_args!("request {number}, {path}: {advice}"));
+            eprintln_line(format_args!("request {number}, {path}: {advice}"));
             body["advice"] = advice.into();
         }
         answer(200, &body)
     }
 
-    /// What arrived; with `?query=`, what of it a query finds.
+    /// Returns the received entries, or with `?query=` those that match the query.
     fn entries(&self, request: &Request<Body>) -> Response<Body> {
         let mut parameters = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
         let text = parameters.find(|(name, _)| name == "query").map(|(_, text)| text);
@@ -263,7 +271,7 @@ impl Endpoint {
     }
 }
 
-/// No thread leaves half a change behind.
+/// Locks a mutex, also after a panic: every change under these locks is complete.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -274,7 +282,7 @@ fn answer(status: u16, body: &Value) -> Response<Body> {
 
 fn page() -> Response<Body> {
     let mut page = respond(200, "text/html; charset=utf-8", include_str!("endpoint/page.html").to_owned());
-    // What the page shows was written by others.
+    // The page displays text of unknown origin.
     if let Ok(policy) =
         "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
             .parse()

@@ -1,4 +1,4 @@
-//! `kaudit-filter explain`: the verdict for each record, and every check that led to it.
+//! `kaudit-filter explain`: prints the verdicts, and the checks that led to them.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, StdoutLock, Write};
@@ -15,38 +15,39 @@ use kaudit_workbench::explain;
 
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
-use crate::run::{Halt, Input, Recognition, Sink, ended, over};
-use crate::{Outcome, check, config};
+use crate::outcome::{Halt, Outcome, report_halt};
+use crate::stream::{Input, Recognition, Sink, run_files};
+use crate::{check, config};
 
 /// Prints the verdict for each record and every check that led to it
 ///
-/// For each record: the verdict; what it was recognised as, by which keys, and where in the record it was found or
-/// searched for; each integration in the order in which
-/// they are asked, with the clause that refused and the text that its pattern found; the rate limit as it was met; the
-/// row that gave the severity; and what was clamped, truncated or redacted. The verdict is the engine's own: it is
-/// what `run` and an agent do with the same records at the same times.
+/// For each record: the verdict; the kind of finding, the keys that identify it, and where in the record it was found
+/// or searched for; each integration in the order in which they are tested, with the clause that rejected the finding
+/// and the text that its pattern matched; the state of the rate limit; the row that determined the severity; and the
+/// changes to the entry (clamped, truncated, redacted). The verdict is the engine's own: `run` and an agent return the
+/// same for the same records at the same times.
 ///
 /// A record with several findings has a verdict for each of its items. Values that the configuration's `redact`
 /// overwrites are overwritten here, too.
 ///
-/// All records go through the filter, so that limits count; --only and --reason choose the verdicts that are printed.
-/// Summaries and count reports are printed when they would be sent.
+/// All records pass through the filter, so that rate limits count them; --only and --reason select the verdicts that
+/// are printed. Summaries and count reports are printed at the time at which they would be sent.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// The configuration: a ConfigMap, a list of integrations, or the filter's own document
+    /// Configuration: a ConfigMap, a list of integrations, or the filter's own document
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Print this verdict only
+    /// Print only records with this verdict [default: all]
     #[arg(long, value_enum)]
     only: Option<Only>,
 
-    /// Print records dropped for this reason only
+    /// Print only records dropped for this reason [default: all]
     #[arg(long, value_parser = PossibleValuesParser::new(Reason::ALL.iter().map(|reason| reason.label())))]
     reason: Option<String>,
 
-    /// One JSON object a line, for programs
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 
@@ -58,13 +59,13 @@ const EXAMPLES: &str = "Examples:
   Why is this finding not in Coralogix?
     kaudit-filter explain --config kaudit.yaml --clock record finding.json
 
-  Which accounts does the block list hold back, and on what text?
+  Which accounts does the block list drop, and which text matched?
     kaudit-filter explain -c kaudit.yaml --reason entity-no-match findings.ndjson
 
 Exit codes:
   0  done
-  1  the input or the configuration has errors; what could be read was processed
-  2  wrong usage, or something could not be read or written";
+  1  the input or the configuration has errors; the readable records were processed
+  2  wrong usage, or a file could not be read or written";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Only {
@@ -74,26 +75,29 @@ enum Only {
     Passed,
 }
 
-/// Runs the command. An error is one of writing.
+/// Runs the command.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let config = match config::load(args.config.as_deref()) {
         Ok(config) => config,
         Err(outcome) => return Ok(outcome),
     };
-    ended(explained(args, config))
+    report_halt(print_all(args, config))
 }
 
-fn explained(args: &Args, config: Config) -> Result<Outcome, Halt> {
+fn print_all(args: &Args, config: Config) -> Result<Outcome, Halt> {
     let explainer = Explainer::new(&config, RandomState::new().hash_one(0))
         .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
     let out = BufWriter::new(io::stdout().lock());
-    let mut teller = Teller { args, config, explainer, out, file: String::new(), line: 0 };
-    let config = teller.config.clone();
-    let (outcome, _) = over(&args.input, &config, &Interrupt::catch()?, &mut teller)?;
+    let mut printer = Printer { args, config, explainer, out, file: String::new(), line: 0 };
+    let config = printer.config.clone();
+    let (outcome, _) = run_files(&args.input, &config, &Interrupt::catch()?, &mut printer)?;
     Ok(outcome)
 }
 
-struct Teller<'a> {
+struct Printer<'a> {
     args: &'a Args,
     config: Config,
     explainer: Explainer,
@@ -102,8 +106,8 @@ struct Teller<'a> {
     line: u64,
 }
 
-impl Teller<'_> {
-    fn asked_for(&self, verdict: &Verdict) -> bool {
+impl Printer<'_> {
+    fn is_selected(&self, verdict: &Verdict) -> bool {
         let only = match verdict {
             Verdict::Kept(_) => Only::Kept,
             Verdict::Dropped(_) => Only::Dropped,
@@ -114,12 +118,12 @@ impl Teller<'_> {
             Verdict::Dropped(reason) => reason.label(),
             _ => "",
         };
-        self.args.only.is_none_or(|wanted| wanted == only)
-            && self.args.reason.as_deref().is_none_or(|wanted| wanted == reason)
+        self.args.only.is_none_or(|selected| selected == only)
+            && self.args.reason.as_deref().is_none_or(|selected| selected == reason)
     }
 
-    /// Tells the entries that the filter adds, at the end all that it owes.
-    fn own(&mut self, now: Time, all: bool) -> io::Result<()> {
+    /// Prints the summaries and reports that are due, or with `all` every pending one.
+    fn print_own(&mut self, now: Time, all: bool) -> io::Result<()> {
         while let Some(entry) = if all { self.explainer.finish(now) } else { self.explainer.due(now) } {
             if self.args.only.is_some() || self.args.reason.is_some() {
                 continue;
@@ -136,7 +140,7 @@ impl Teller<'_> {
     }
 }
 
-impl Sink for Teller<'_> {
+impl Sink for Printer<'_> {
     fn at(&mut self, file: &str, line: u64) {
         file.clone_into(&mut self.file);
         self.line = line;
@@ -146,7 +150,7 @@ impl Sink for Teller<'_> {
         let explanations = self.explainer.explain(Record::json(piece.bytes), now);
         let items = explanations.len();
         for (item, explanation) in explanations.iter().enumerate() {
-            if !self.asked_for(&explanation.outcome) {
+            if !self.is_selected(&explanation.outcome) {
                 continue;
             }
             if self.args.json {
@@ -158,7 +162,7 @@ impl Sink for Teller<'_> {
                 self.out.write_all(text.as_bytes())?;
             }
         }
-        self.own(now, false)?;
+        self.print_own(now, false)?;
         Ok(Recognition::Unknown)
     }
 
@@ -167,7 +171,7 @@ impl Sink for Teller<'_> {
     }
 
     fn finish(&mut self, now: Time) -> Result<Outcome, Halt> {
-        self.own(now, true)?;
+        self.print_own(now, true)?;
         self.out.flush()?;
         Ok(Outcome::Done)
     }

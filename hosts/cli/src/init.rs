@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use kaudit_workbench::init::{self, Agent, Choices};
 
-use crate::{Outcome, say};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Writes a starting configuration, a test of it, and a pipeline for the agent
 ///
@@ -78,14 +78,20 @@ fn domain(text: &str) -> Result<String, &'static str> {
 /// Runs the command. An error is one of writing to standard output.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let choices = choices(args)?;
-    let files = init::files(&choices);
+    let files = match init::files(&choices) {
+        Ok(files) => files,
+        Err(error) => {
+            eprintln_line(format_args!("kaudit-filter: internal error: {error}"));
+            return Ok(Outcome::Failed);
+        }
+    };
     let there: Vec<_> = files
         .iter()
         .map(|(name, _)| args.folder.join(name))
         .filter(|path| path.symlink_metadata().is_ok())
         .collect();
     for path in &there {
-        say(format_args!("{}: is there already; nothing is written", path.display()));
+        eprintln_line(format_args!("{}: is there already; nothing is written", path.display()));
     }
     if !there.is_empty() {
         return Ok(Outcome::Mistakes);
@@ -94,13 +100,13 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         let path = args.folder.join(name);
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
         if let Err(error) = made.and_then(|()| fs::File::create_new(&path)?.write_all(text.as_bytes())) {
-            say(format_args!("{}: cannot write: {error}", path.display()));
+            eprintln_line(format_args!("{}: cannot write: {error}", path.display()));
             return Ok(Outcome::Failed);
         }
-        say(format_args!("wrote {}", path.display()));
+        eprintln_line(format_args!("wrote {}", path.display()));
     }
     let folder = args.folder.display();
-    say(format_args!(
+    eprintln_line(format_args!(
         "\nNext:\n  kaudit-filter check {folder}\n  kaudit-filter test {folder}/tests\n  \
          kaudit-filter run --config {folder}/kaudit.yaml --clock record findings.ndjson"
     ));
@@ -166,7 +172,7 @@ fn given<T>(
         let answer = if answer.trim().is_empty() { default } else { answer.trim() };
         match read(answer) {
             Some(value) => return Ok(value),
-            None if asks => say(format_args!("`{answer}` is none of these")),
+            None if asks => eprintln_line(format_args!("`{answer}` is none of these")),
             // The defaults are read without a fault; a test takes them.
             None => return Err(io::Error::other("the default of a question cannot be read")),
         }

@@ -1,11 +1,13 @@
-//! Splits a stream of bytes into records: one JSON object after the other, on lines of their own or not, or the
-//! elements of top-level arrays, plain or gzipped.
+//! Splits a stream of bytes into records.
 //!
-//! It never gives a byte up silently. What is no JSON is a record as well, unchanged and with its fault, and reading goes on where the next record begins. Only what is around records is skipped: white space, commas, brackets
-//! of arrays, byte order marks, and NUL bytes, which a file that was truncated while it was written begins with. Memory stays
+//! Records are JSON objects, separated by lines or not, or the elements of top-level arrays; plain or gzipped.
+//!
+//! No byte is discarded silently. Text that is not JSON is a record, too, unchanged and with its fault, and reading
+//! continues at the next record. Only the separators of records are skipped: white space, commas, brackets of arrays,
+//! byte order marks, and NUL bytes, with which a file begins that was truncated while it was written. Memory is
 //! bounded: one record at a time, up to [`MAX_RECORD`].
-//! Decision: the end of a record is found by a JSON reader and not by counting braces, since a record that was cut off
-//! would otherwise swallow all that follow.
+//! Decision: the end of a record is found by a JSON reader instead of by counting braces, since a truncated record
+//! would swallow all following ones.
 
 mod skim;
 
@@ -17,20 +19,25 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use skim::Stop;
 
-/// The largest record, in bytes. Findings are below a megabyte; what is larger is one document, not a stream of records.
+/// The maximum size of a record, in bytes.
+/// Findings are below a megabyte; a larger record is probably a single document.
 pub const MAX_RECORD: usize = 64 << 20;
 
-/// How much is asked of the source at once.
+/// Bytes per read from the source.
 const CHUNK: usize = 128 << 10;
 
-/// From this size on, an unfinished record is looked at again only when it has doubled, so that the work stays linear;
-/// below, at every read, so that a record from a pipe is not held back.
+/// The size, in bytes, from which on an incomplete record is parsed less often.
+///
+/// It is then parsed again only when it has doubled, so that the work is linear. Below, it is parsed after every read,
+/// so that a record from a pipe is not delayed.
 const EAGER: usize = 1 << 20;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Looks through gzip, recognised by its first bytes; several members in a row are one stream.
+/// Decompresses gzip, recognised by its first bytes; returns other data as is.
+///
+/// Several concatenated members are one stream.
 pub fn decompressed<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut head = Vec::new();
     source.by_ref().take(GZIP.len() as u64).read_to_end(&mut head)?;
@@ -39,33 +46,35 @@ pub fn decompressed<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read +
     Ok(if gzipped { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }
 
-/// The fault of a record that begins as no object or list does, such as a line of text.
+/// The fault of a record that does not begin like an object or list.
 pub const NOT_AN_OBJECT: &str = "not a JSON object";
 
 /// One record of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
-    /// The line on which it begins, from 1.
+    /// The line of its first byte, from 1.
     pub line: u64,
-    /// The record's bytes, as they are.
+    /// The record's bytes, unchanged.
     pub bytes: &'a [u8],
-    /// Why a strict JSON reader rejects it. The engine may still recognise it.
+    /// The error of a strict JSON reader.
+    /// The engine may recognise the record nevertheless.
     pub fault: Option<String>,
 }
 
-/// Why the rest of a stream cannot be read.
+/// The reason why the rest of a stream cannot be read.
 #[derive(Debug)]
 pub enum Error {
-    /// The source failed.
+    /// Reading the source failed.
     Io(io::Error),
     /// The record on this line is larger than the limit.
     TooLarge { line: u64, limit: usize },
-    /// The stream ends within the array that begins on this line.
+    /// The stream ends in the array that begins on this line.
     Unclosed { line: u64 },
 }
 
 impl Error {
-    /// Whether what was read is at fault, and not the reading: a gzip stream that is broken or cut off, say.
+    /// Returns whether the contents are invalid, such as a truncated gzip stream.
+    /// Otherwise, reading failed.
     pub fn is_contents(&self) -> bool {
         use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         match self {
@@ -74,7 +83,7 @@ impl Error {
         }
     }
 
-    /// The line it is about, if it is about one.
+    /// Returns the line of the error, if it has one.
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::Io(_) => None,
@@ -87,27 +96,26 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "cannot read: {error}"),
-            Self::TooLarge { limit, .. } => write!(
-                f,
-                "a record of more than {limit} bytes; the rest is not read, since findings are JSON objects of their own"
-            ),
+            Self::TooLarge { limit, .. } => {
+                write!(f, "record too large: the limit is {limit} bytes; the rest of the file is not read")
+            }
             Self::Unclosed { .. } => {
-                f.write_str("the array that begins here is not closed; the file may be cut off")
+                f.write_str("the array that begins here is not closed; the file may be truncated")
             }
         }
     }
 }
 
-/// The records of one source, in order.
+/// A reader of the records of one source.
 pub struct Records<R> {
     source: R,
-    /// What was read; records before `at` are done with.
+    /// The bytes read; those before `at` have been processed.
     buffer: Vec<u8>,
     at: usize,
     ended: bool,
     /// The line of `at`.
     line: u64,
-    /// How far the line of `at` is indented, and whether `at` still stands within the indentation.
+    /// The indentation of the line of `at`, and whether `at` is within it.
     indent: usize,
     leading: bool,
     /// Whether a record ended on the line of `at`.
@@ -117,14 +125,14 @@ pub struct Records<R> {
     limit: usize,
 }
 
-/// Where a record ends, and what is wrong with it.
+/// The length of a record, and its fault.
 struct Extent {
     len: usize,
     fault: Option<String>,
 }
 
 impl<R: Read> Records<R> {
-    /// Reads `source` from its beginning.
+    /// Returns a reader that begins at the current position of `source`.
     pub fn new(source: R) -> Self {
         Self {
             source,
@@ -140,7 +148,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The next record; `None` at the end. After an error there is nothing more to read.
+    /// Returns the next record; `None` at the end.
+    /// After an error, no further record can be read.
     pub fn next(&mut self) -> Result<Option<Piece<'_>>, Error> {
         if !self.find_record()? {
             return Ok(None);
@@ -157,12 +166,12 @@ impl<R: Read> Records<R> {
         Ok(Some(Piece { line, bytes, fault }))
     }
 
-    /// Whether the next record has to be waited for.
+    /// Returns whether the next record has not been read from the source yet.
     pub fn is_drained(&self) -> bool {
         self.rest().iter().all(u8::is_ascii_whitespace)
     }
 
-    /// Goes to the first byte of the next record, over white space, commas and the brackets of top-level arrays.
+    /// Skips separators up to the first byte of the next record; `false` at the end.
     fn find_record(&mut self) -> Result<bool, Error> {
         loop {
             self.skip_blank();
@@ -181,7 +190,10 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// A line of text may begin with a bracket as well; an array of records goes on with a record, or ends at once.
+    /// Returns whether a bracket opens an array of records.
+    /// It does if an object or the closing bracket follows.
+    ///
+    /// A line of text may begin with a bracket, too.
     fn opens_array(&mut self) -> Result<bool, Error> {
         loop {
             match self.rest().iter().skip(1).copied().find(|byte| !byte.is_ascii_whitespace()) {
@@ -197,8 +209,9 @@ impl<R: Read> Records<R> {
         Ok(self.rest().starts_with(BYTE_ORDER_MARK))
     }
 
-    /// The length of a run of NUL bytes, if a record follows it or precedes it on its line. A line of nothing else is a
-    /// line of text.
+    /// Returns the length of a run of NUL bytes before or after a record on its line.
+    ///
+    /// A line that consists of NUL bytes is a line of text.
     fn padding(&mut self) -> Result<Option<usize>, Error> {
         loop {
             match self.rest().iter().position(|byte| *byte != 0) {
@@ -226,35 +239,39 @@ impl<R: Read> Records<R> {
                 Err(error) if error.is_eof() && self.fill()? => {}
                 Err(error) => {
                     let fault = Some(describe(&error, self.line));
-                    // A half of a surrogate pair or a number beyond every range has an end nevertheless.
+                    // A record with half of a surrogate pair or a number out of range has an end nevertheless.
                     match skim::value(self.rest()) {
                         Ok(len) if self.is_one_record(len) => return Ok(Extent { len, fault }),
                         Err(Stop::End) if !error.is_eof() && self.fill()? => {}
-                        _ => return Ok(Extent { len: self.broken_length(&error)?, fault }),
+                        _ => return Ok(Extent { len: self.malformed_length(&error)?, fault }),
                     }
                 }
             }
         }
     }
 
-    /// Whether the value that ends after `len` bytes is a record. If its bytes are not UTF-8, lines are: a value that began
-    /// on one such line seems to end on another, or before the end of its own. Within an array it has to end on its line.
+    /// Returns whether the value of `len` bytes is a record.
+    ///
+    /// With bytes that are not UTF-8, the end of a value is unreliable and may be on another line: then lines are
+    /// records, and in an array a value has to end on its line.
     fn is_one_record(&self, len: usize) -> bool {
         let value = &self.rest()[..len];
         std::str::from_utf8(value).is_ok() || self.array.is_some() && !value.contains(&b'\n')
     }
 
-    /// How far a broken record reaches: to the end of its line, or in an array to the next element on it; or, where the fault shows on a later line, over the
-    /// lines that are indented deeper and its closing bracket. So a cut-off line costs no other, and a broken record
-    /// that was printed over many lines is one fault.
-    fn broken_length(&mut self, error: &serde_json::Error) -> Result<usize, Error> {
-        if broken_line(error) == 1 {
+    /// Returns the length of a malformed record.
+    ///
+    /// It ends with its line, or in an array before the next element on the line. If the error is on a later line, the
+    /// record includes the lines with deeper indentation and its closing bracket. So a truncated line affects no other
+    /// line, and a malformed record that is printed over many lines is one fault.
+    fn malformed_length(&mut self, error: &serde_json::Error) -> Result<usize, Error> {
+        if error_line(error) == 1 {
             let len = self.length_until(|byte| *byte == b'\n')?;
             let line = &self.rest()[..len];
             return Ok(if self.array.is_some() { skim::element(line).unwrap_or(len) } else { len });
         }
         loop {
-            if let Some(len) = self.next_beginning() {
+            if let Some(len) = self.next_record_line() {
                 return Ok(len);
             }
             if !self.fill()? {
@@ -263,8 +280,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The first of the following lines that does not belong to this record.
-    fn next_beginning(&self) -> Option<usize> {
+    /// Returns the offset of the first line that does not belong to this record.
+    fn next_record_line(&self) -> Option<usize> {
         let rest = self.rest();
         let mut lines = rest.iter().enumerate().filter(|&(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         lines.find(|&line| {
@@ -319,7 +336,7 @@ impl<R: Read> Records<R> {
         self.at += len;
     }
 
-    /// Reads on behind the record at hand; `false` at the end of the stream.
+    /// Reads more bytes of the current record; `false` at the end of the stream.
     fn fill(&mut self) -> Result<bool, Error> {
         self.buffer.drain(..self.at);
         self.at = 0;
@@ -327,8 +344,8 @@ impl<R: Read> Records<R> {
         if had > self.limit {
             return Err(Error::TooLarge { line: self.line, limit: self.limit });
         }
-        let want = if had < EAGER { had + 1 } else { had * 2 };
-        while self.buffer.len() < want && !self.ended {
+        let target = if had < EAGER { had + 1 } else { had * 2 };
+        while self.buffer.len() < target && !self.ended {
             self.read_chunk().map_err(Error::Io)?;
         }
         Ok(self.buffer.len() > had)
@@ -349,7 +366,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// The length of the JSON value at the beginning.
+/// Returns the length of the JSON value at the beginning.
 fn value_length(bytes: &[u8]) -> serde_json::Result<usize> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Any>();
     match values.next() {
@@ -358,8 +375,10 @@ fn value_length(bytes: &[u8]) -> serde_json::Result<usize> {
     }
 }
 
-/// Any JSON value, read in full and forgotten. Serde's own (`IgnoredAny`) nests without limit, and with it a stream that
-/// only ever opens would be read to its end from every line anew.
+/// Any JSON value, parsed and discarded.
+///
+/// Serde's `IgnoredAny` has no limit of nesting: a stream of opening brackets would be parsed to its end from every
+/// line.
 struct Any;
 
 impl<'de> Deserialize<'de> for Any {
@@ -410,28 +429,30 @@ impl<'de> Visitor<'de> for Any {
     }
 }
 
-/// The line of the record at which it breaks, from 1. A raw line feed in a string is reported as the next line's byte 0.
-fn broken_line(error: &serde_json::Error) -> u64 {
+/// Returns the line of an error within its record, from 1.
+///
+/// `serde_json` reports a raw line feed in a string at byte 0 of the next line.
+fn error_line(error: &serde_json::Error) -> u64 {
     error.line().saturating_sub(usize::from(error.column() == 0)).max(1) as u64
 }
 
-/// The fault in words, for a record that begins on `line`.
+/// Returns the text of a fault in a record that begins on `line`.
 fn describe(error: &serde_json::Error, line: u64) -> String {
     if error.is_eof() {
-        return "the record is cut off".to_owned();
+        return "the record is truncated".to_owned();
     }
     if error.column() == 0 {
-        return format!("a string does not end on line {}", line + broken_line(error) - 1);
+        return format!("a string does not end on line {}", line + error_line(error) - 1);
     }
-    let words = error.to_string();
-    let words = match words.split(" at line ").next().unwrap_or_default() {
+    let text = error.to_string();
+    let text = match text.split(" at line ").next().unwrap_or_default() {
         "recursion limit exceeded" => "nested too deeply",
-        words => words,
+        text => text,
     };
     let byte = error.column();
-    match broken_line(error) {
-        1 => format!("{words} at its byte {byte}"),
-        later => format!("{words} at byte {byte} of line {}", line + later - 1),
+    match error_line(error) {
+        1 => format!("{text} at byte {byte}"),
+        later => format!("{text} at byte {byte} of line {}", line + later - 1),
     }
 }
 
@@ -439,7 +460,7 @@ fn describe(error: &serde_json::Error, line: u64) -> String {
 mod tests {
     use super::*;
 
-    /// Hands out the bytes in pieces of a fixed size, as a pipe may.
+    /// Returns the bytes in pieces of a fixed size, as a pipe may.
     struct Trickle<'a>(&'a [u8], usize);
 
     impl Read for Trickle<'_> {
@@ -451,7 +472,7 @@ mod tests {
         }
     }
 
-    /// Every record as `line|text` or `line|text|fault`, and at last what ended the stream early.
+    /// Returns every record as `line|text` or `line|text|fault`, and the last error.
     fn read(source: impl Read, limit: usize) -> Vec<String> {
         let mut records = Records::new(source);
         records.limit = limit;
@@ -472,7 +493,7 @@ mod tests {
         }
     }
 
-    /// A name, the stream, and what is to be found in it.
+    /// A name, the stream, and the expected records.
     type Case = (&'static str, &'static str, &'static [&'static str]);
 
     const RECORDS: &[Case] = &[
@@ -499,7 +520,7 @@ mod tests {
         ("byte order mark before an array", "\u{feff}[{\"a\":1},{}]", &["1|{\"a\":1}", "1|{}"]),
         ("NUL bytes before a record", "\0\0\0{\"a\":1}\n{}", &["1|{\"a\":1}", "2|{}"]),
         ("byte order mark and NUL bytes before an array", "\u{feff}\0\0[{}]", &["1|{}"]),
-        ("NUL bytes behind a record", "{\"a\":1}\0\0\n{} \0", &["1|{\"a\":1}", "2|{}"]),
+        ("NUL bytes after a record", "{\"a\":1}\0\0\n{} \0", &["1|{\"a\":1}", "2|{}"]),
         ("array of no records", "[1,[2]]\n{}", &["1|[1,[2]]", "2|{}"]),
         ("array within an array", "[{},[{}]]", &["1|{}", "1|[{}]"]),
     ];
@@ -509,9 +530,9 @@ mod tests {
         (
             "text in brackets",
             "[2020/03/01] up\n{}",
-            &["1|[2020/03/01] up|expected `,` or `]` at its byte 6", "2|{}"],
+            &["1|[2020/03/01] up|expected `,` or `]` at byte 6", "2|{}"],
         ),
-        ("text behind a record", "{} tail {}\n{}", &["1|{}", "1|tail {}|not a JSON object", "2|{}"]),
+        ("text after a record", "{} tail {}\n{}", &["1|{}", "1|tail {}|not a JSON object", "2|{}"]),
         ("a brace too many", "{}}\n{}", &["1|{}", "1|}|not a JSON object", "2|{}"]),
         ("a bracket too many", "{}]\n{}", &["1|{}", "1|]|not a JSON object", "2|{}"]),
         ("a number in an array", "[{}, 12, {}]", &["1|{}", "1|12|not a JSON object", "1|{}"]),
@@ -520,62 +541,66 @@ mod tests {
         (
             "half of a surrogate pair in an array",
             "[{\"a\":\"\\ud83d\"},{\"b\":1}]",
-            &["1|{\"a\":\"\\ud83d\"}|unexpected end of hex escape at its byte 13", "1|{\"b\":1}"],
+            &["1|{\"a\":\"\\ud83d\"}|unexpected end of hex escape at byte 13", "1|{\"b\":1}"],
         ),
         (
             "half of a surrogate pair, and another record on the line",
             "{\"a\":\"\\ud83dx\"}{}",
-            &["1|{\"a\":\"\\ud83dx\"}|unexpected end of hex escape at its byte 13", "1|{}"],
+            &["1|{\"a\":\"\\ud83dx\"}|unexpected end of hex escape at byte 13", "1|{}"],
         ),
         (
             "a number out of range in an array",
             "[{\"a\":1},{\"a\":1e400,\"b\":[{}]},{}]\n{}",
-            &["1|{\"a\":1}", "1|{\"a\":1e400,\"b\":[{}]}|number out of range at its byte 10", "1|{}", "2|{}"],
+            &["1|{\"a\":1}", "1|{\"a\":1e400,\"b\":[{}]}|number out of range at byte 10", "1|{}", "2|{}"],
         ),
         (
-            "a broken element of an array",
+            "a malformed element of an array",
             "[{\"a\":tru,\"b\":[{},{}]},{\"b\":1}]{}",
-            &["1|{\"a\":tru,\"b\":[{},{}]}|expected ident at its byte 9", "1|{\"b\":1}", "1|{}"],
+            &["1|{\"a\":tru,\"b\":[{},{}]}|expected ident at byte 9", "1|{\"b\":1}", "1|{}"],
         ),
         (
-            "an element of an array that is cut off",
+            "an element of an array that is truncated",
             "[{\"a\":1,\"b\":,{\"b\":1} , {}]\n{}",
-            &["1|{\"a\":1,\"b\":|expected value at its byte 12", "1|{\"b\":1}", "1|{}", "2|{}"],
+            &["1|{\"a\":1,\"b\":|expected value at byte 12", "1|{\"b\":1}", "1|{}", "2|{}"],
         ),
         (
-            "an element of an array that is cut off in a string",
+            "an element of an array that is truncated in a string",
             "[{\"a\":\"b,{\"b\":1},{}]\n{}",
-            &["1|{\"a\":\"b|expected `,` or `}` at its byte 11", "1|{\"b\":1}", "1|{}", "2|{}"],
+            &["1|{\"a\":\"b|expected `,` or `}` at byte 11", "1|{\"b\":1}", "1|{}", "2|{}"],
         ),
         (
             "array not closed",
             "{}\n[{},\n",
-            &["1|{}", "2|{}", "2: the array that begins here is not closed; the file may be cut off"],
+            &["1|{}", "2|{}", "2: the array that begins here is not closed; the file may be truncated"],
         ),
-        ("cut off in a string", "{\"a\":\"b\n{}", &["1|{\"a\":\"b|a string does not end on line 1", "2|{}"]),
         (
-            "cut off at a key",
+            "truncated in a string",
+            "{\"a\":\"b\n{}",
+            &["1|{\"a\":\"b|a string does not end on line 1", "2|{}"],
+        ),
+        (
+            "truncated at a key",
             "{\"a\":1,\n{}\n",
             &["1|{\"a\":1,|key must be a string at byte 1 of line 2", "2|{}"],
         ),
         (
-            "cut off at a value, which the next line could be",
+            "truncated at a value, which the next line could contain",
             "{\"a\":\n{}\n{}",
             &["1|{\"a\":|expected `,` or `}` at byte 1 of line 3", "2|{}", "3|{}"],
         ),
-        ("cut off at the end", "{}\n{\"a\":[{}", &["1|{}", "2|{\"a\":[{}|the record is cut off"]),
+        ("truncated at the end", "{}\n{\"a\":[{}", &["1|{}", "2|{\"a\":[{}|the record is truncated"]),
         (
-            "cut off in a list, which all lines to the end could be of",
+            "truncated in a list, to which all following lines could belong",
             "{\"a\":[\n{},\n{}",
-            &["1|{\"a\":[|the record is cut off", "2|{}", "3|{}"],
+            &["1|{\"a\":[|the record is truncated", "2|{}", "3|{}"],
         ),
         (
-            "broken over lines",
+            "malformed over lines",
             "{\n \"a\": x,\n \"b\": {\n }\n}\n{}",
             &["1|{\n \"a\": x,\n \"b\": {\n }\n}|expected value at byte 7 of line 2", "6|{}"],
         ),
         (
-            "broken over lines in an array",
+            "malformed over lines in an array",
             "[\n  {\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },\n  {}\n]\n{}",
             &[
                 "2|{\n    \"a\": x,\n    \"b\": [\n      {}\n    ]\n  },|expected value at byte 10 of line 3",
@@ -584,22 +609,19 @@ mod tests {
             ],
         ),
         (
-            "broken over lines at an array's end",
+            "malformed over lines at an array's end",
             "[\n  {\n    \"a\": x\n  }\n]\n{}",
             &["2|{\n    \"a\": x\n  }|expected value at byte 10 of line 3", "6|{}"],
         ),
         (
-            "larger than the limit, which is 80 here",
+            "larger than the limit of 80 bytes",
             "{}\n{\"a\":\"0123456789012345678901234567890123456789012345678901234567890123456789012345\"}\n{}",
-            &[
-                "1|{}",
-                "2: a record of more than 80 bytes; the rest is not read, since findings are JSON objects of their own",
-            ],
+            &["1|{}", "2: record too large: the limit is 80 bytes; the rest of the file is not read"],
         ),
     ];
 
     #[test]
-    fn a_stream_falls_into_the_same_records_however_it_arrives() {
+    fn records_do_not_depend_on_the_size_of_reads() {
         for (name, input, expected) in RECORDS.iter().chain(FAULTS) {
             for size in [1, 2, 3, 7, 4096] {
                 assert_eq!(
@@ -615,14 +637,14 @@ mod tests {
     fn bytes_that_are_not_utf8_have_a_fault_and_an_end() {
         assert_eq!(
             read(&b"{\"a\":\"\xff\"}\n{}"[..], MAX_RECORD),
-            ["1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7", "2|{}"]
+            ["1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at byte 7", "2|{}"]
         );
         assert_eq!(
             read(&b"[{\"a\":\"\xff\"},{}]\n{\"b\":\"\xff\",\"c\":[\n{}]}"[..], MAX_RECORD),
             [
-                "1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at its byte 7",
+                "1|{\"a\":\"\u{fffd}\"}|invalid unicode code point at byte 7",
                 "1|{}",
-                "2|{\"b\":\"\u{fffd}\",\"c\":[|invalid unicode code point at its byte 7",
+                "2|{\"b\":\"\u{fffd}\",\"c\":[|invalid unicode code point at byte 7",
                 "3|{}",
                 "3|]}|not a JSON object",
             ]
@@ -630,7 +652,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_only_opens_is_not_read_to_its_end_from_every_line() {
+    fn a_stream_of_opening_brackets_takes_linear_time() {
         let found = read("{\"a\":[\n".repeat(1000).as_bytes(), MAX_RECORD);
         assert_eq!(found.len(), 1000);
         for (at, record) in found.iter().enumerate().take(900) {

@@ -1,4 +1,5 @@
-//! Ends a run on SIGINT or SIGTERM as the end of its input would: pending summaries are written, and the account.
+//! Handles SIGINT and SIGTERM like the end of the input.
+//! Pending summaries and the counters are written.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -10,23 +11,24 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
-/// How often a waiting read checks for a signal.
+/// The interval at which a blocked read checks for a signal.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How much is read from standard input at once.
+/// Bytes per read from standard input.
 const CHUNK: usize = 128 << 10;
 
-/// The signal that has arrived, if any.
+/// The received signal, if any.
 #[derive(Clone, Default)]
 pub struct Interrupt(Arc<AtomicUsize>);
 
 impl Interrupt {
-    /// Catches the first SIGINT or SIGTERM from now on; a second one ends the program at once.
+    /// Catches the first SIGINT or SIGTERM from now on.
+    /// A second one ends the program at once.
     ///
     /// # Errors
-    /// The system refuses the handlers.
+    /// The handlers cannot be installed.
     pub fn catch() -> io::Result<Self> {
         let interrupt = Self::default();
         let caught = Arc::new(AtomicBool::new(false));
@@ -38,16 +40,16 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// The outcome of a run that a signal ended; `None` while there was none.
+    /// Returns the outcome for the received signal; `None` if there is none.
     pub fn outcome(&self) -> Option<Outcome> {
         let caught = self.0.load(Ordering::Relaxed);
         [Outcome::Interrupted, Outcome::Terminated].into_iter().find(|outcome| *outcome as usize == caught)
     }
 
-    /// Standard input that ends when a signal arrives.
+    /// Returns standard input, which ends when a signal arrives.
     ///
-    /// Decision: a thread that reads. A signal interrupts no read, since the handlers restart it, and without `unsafe`
-    /// there are no others.
+    /// Decision: a reading thread. A signal does not interrupt a read, since the handlers restart it, and other
+    /// handlers need `unsafe`.
     pub fn stdin(&self) -> Stdin {
         let (sender, chunks) = sync_channel(2);
         thread::spawn(move || {

@@ -1,7 +1,8 @@
-//! `kaudit-filter`: the command-line host. It runs the engine over files, so that an operator sees offline what an
-//! agent with the filter would send.
+//! `kaudit-filter`: the command-line host.
 //!
-//! Each subcommand is a module with its arguments and one function; this file knows their names and the exit codes.
+//! It runs the engine on files, so that an operator can test offline which entries an agent with the filter would send.
+//!
+//! Each subcommand is a module with its arguments and one function; this file contains their names and the exit codes.
 
 #![forbid(unsafe_code)]
 
@@ -19,38 +20,27 @@ mod interrupt;
 mod manual;
 mod migrate;
 mod options;
+mod outcome;
 mod output;
 mod pipe;
 mod report;
 mod run;
+mod stream;
 mod test;
 mod via;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-/// How a command ended; the number is the exit code, the worst counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    #[default]
-    Done = 0,
-    /// The input or the configuration has errors.
-    Mistakes = 1,
-    /// Wrong usage, or something could not be read or written.
-    Failed = 2,
-    /// SIGINT ended the run.
-    Interrupted = 130,
-    /// SIGTERM ended the run.
-    Terminated = 143,
-}
+use outcome::{Outcome, eprintln_line};
 
-/// Filters Alcide kAudit findings and shows what Coralogix would receive
+/// Filters Alcide kAudit findings, and prints the entries for Coralogix
 ///
 /// kaudit-filter recognises kAudit's findings (detections, selections, activity) in a stream of records, applies the
-/// data filters and rate limits of a kAudit integration list, and shapes Coralogix log entries. A log agent does it in
-/// its pipeline; this program does it offline, with the same engine.
+/// data filters and rate limits of a kAudit integration list, and prints Coralogix log entries. Log agents run the same
+/// engine in their pipelines; this program runs it offline.
 #[derive(Parser)]
 #[command(name = "kaudit-filter", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
@@ -80,28 +70,28 @@ enum Command {
 const EXIT_CODES: &str = "Exit codes:
   0  done
   1  the input or the configuration has errors
-  2  wrong usage, or something could not be read or written";
+  2  wrong usage, or a file could not be read or written";
 
-const WHAT_NEXT: &str = "\
-kaudit-filter shows what Coralogix would receive of your kAudit findings.
+const NEXT_STEPS: &str = "\
+kaudit-filter prints the log entries that Coralogix would receive for your kAudit findings.
 
 Next:
-  kaudit-filter run findings.ndjson                            every finding as an entry, no filter
-  kaudit-filter init                                           a starting configuration, with a pipeline for the agent
-  kaudit-filter migrate integration.yaml                       the filter's document of kAudit's own configuration
-  kaudit-filter check kaudit.yaml                              what is wrong with a configuration, and what to do
-  kaudit-filter test tests/                                    unit tests of a configuration
-  kaudit-filter run --config kaudit.yaml findings.ndjson       what Coralogix would receive
-  kaudit-filter explain --config kaudit.yaml findings.ndjson   why each record is kept or not
-  kaudit-filter options                                        what there is to configure
-  kaudit-filter run --help                                     all about records, configuration and clocks
-  kaudit-filter bench --generate 100000                        what the filter costs, on your records or generated ones
-  kaudit-filter doctor                                         which agents here load the plugins
-  kaudit-filter endpoint                                       a test double of Coralogix, for an agent to send to
+  kaudit-filter run findings.ndjson                            print every finding as an entry, unfiltered
+  kaudit-filter init                                           write a starting configuration and a pipeline
+  kaudit-filter migrate integration.yaml                       convert kAudit's configuration to the filter's
+  kaudit-filter check kaudit.yaml                              report errors, with suggested fixes
+  kaudit-filter test tests/                                    run unit tests of a configuration
+  kaudit-filter run --config kaudit.yaml findings.ndjson       print the entries that Coralogix would receive
+  kaudit-filter explain --config kaudit.yaml findings.ndjson   print why each record is kept or dropped
+  kaudit-filter options                                        list every configuration key
+  kaudit-filter run --help                                     print the details of records, configuration and clocks
+  kaudit-filter bench --generate 100000                        measure CPU time and memory
+  kaudit-filter doctor                                         test whether the installed agents load the plugins
+  kaudit-filter endpoint                                       start a test double of Coralogix
 ";
 
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let result = match Cli::parse().command {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Test(args)) => test::run(&args),
@@ -110,28 +100,23 @@ fn main() -> ExitCode {
         Some(Command::Migrate(args)) => migrate::run(&args),
         Some(Command::Options(args)) => options::run(&args),
         Some(Command::Schema(_)) => options::schema(),
-        Some(Command::Completions(args)) => manual::completions(&args),
-        Some(Command::Man(args)) => manual::man(&args),
+        Some(Command::Completions(args)) => manual::completions(&args, Cli::command()),
+        Some(Command::Man(args)) => manual::man(&args, &Cli::command()),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
         Some(Command::Bake(args)) => Ok(bake::run(&args)),
         Some(Command::Doctor(args)) => doctor::run(&args),
-        None => io::stderr().write_all(WHAT_NEXT.as_bytes()).map(|()| Outcome::Failed),
+        None => io::stderr().write_all(NEXT_STEPS.as_bytes()).map(|()| Outcome::Failed),
     };
-    let outcome = match ended {
+    let outcome = match result {
         Ok(outcome) => outcome,
-        // Whoever reads the entries has seen enough, as `head` has.
+        // The reader closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Done,
         Err(error) => {
-            say(format_args!("kaudit-filter: cannot write: {error}"));
+            eprintln_line(format_args!("kaudit-filter: cannot write: {error}"));
             Outcome::Failed
         }
     };
     ExitCode::from(outcome as u8)
-}
-
-/// Writes a line to standard error; where that is closed, there is nobody to tell.
-fn say(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

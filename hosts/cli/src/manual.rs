@@ -1,52 +1,58 @@
-//! `kaudit-filter completions` and `kaudit-filter man`: what shells and `man` know of this program, made of its own help.
+//! `kaudit-filter completions` and `man`, both generated from the help.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::{Cli, Outcome, say};
+use crate::outcome::{Outcome, eprintln_line};
 
 /// Prints a completion script for a shell
 ///
 /// For bash, in `~/.bashrc`: source <(kaudit-filter completions bash)
 #[derive(clap::Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell that runs the script
     #[arg(value_enum)]
     shell: Shell,
 }
 
 /// Writes the manual pages
 ///
-/// One for the program and one for each of its subcommands, into a folder such as /usr/local/share/man/man1. Without a
-/// folder the program's own is printed: kaudit-filter man | man -l -
+/// Writes one page for the program and one for each subcommand, into a folder such as /usr/local/share/man/man1.
+/// Without a folder, the program's own page is printed: kaudit-filter man | man -l -
 #[derive(clap::Args)]
 pub struct ManArgs {
-    /// The folder, which is made where it is not there
+    /// Folder for the pages; created if it does not exist
     #[arg(value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
 
-/// Runs `completions`. An error is one of writing.
-pub fn completions(args: &CompletionsArgs) -> io::Result<Outcome> {
+/// Runs `completions`.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn completions(args: &CompletionsArgs, mut program: Command) -> io::Result<Outcome> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "kaudit-filter", &mut script);
+    clap_complete::generate(args.shell, &mut program, "kaudit-filter", &mut script);
     io::stdout().write_all(&script)?;
     Ok(Outcome::Done)
 }
 
-/// Runs `man`. An error is one of writing to standard output.
-pub fn man(args: &ManArgs) -> io::Result<Outcome> {
+/// Runs `man`.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn man(args: &ManArgs, program: &Command) -> io::Result<Outcome> {
     let Some(folder) = &args.folder else {
-        io::stdout().write_all(&page(Cli::command())?)?;
+        io::stdout().write_all(&page(program.clone())?)?;
         return Ok(Outcome::Done);
     };
     let written = fs::create_dir_all(folder).and_then(|()| {
-        fs::write(folder.join("kaudit-filter.1"), page(Cli::command())?)?;
-        for command in Cli::command().get_subcommands() {
+        fs::write(folder.join("kaudit-filter.1"), page(program.clone())?)?;
+        for command in program.get_subcommands() {
             let name = format!("kaudit-filter-{}", command.get_name());
             let named =
                 command.clone().display_name(&name).bin_name(format!("kaudit-filter {}", command.get_name()));
@@ -55,7 +61,7 @@ pub fn man(args: &ManArgs) -> io::Result<Outcome> {
         Ok(())
     });
     if let Err(error) = written {
-        say(format_args!("{}: cannot write: {error}", folder.display()));
+        eprintln_line(format_args!("{}: cannot write: {error}", folder.display()));
         return Ok(Outcome::Failed);
     }
     Ok(Outcome::Done)

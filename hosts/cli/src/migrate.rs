@@ -1,4 +1,4 @@
-//! `kaudit-filter migrate`: the filter's document of kAudit's own configuration.
+//! `kaudit-filter migrate`: converts kAudit's configuration to the filter's.
 
 use std::fs;
 use std::io::{self, Write};
@@ -7,23 +7,24 @@ use std::path::PathBuf;
 use host_kit::config::SiblingFiles;
 use kaudit_workbench::migrate;
 
+use crate::check;
 use crate::config::{named_text, unreadable};
-use crate::{Outcome, check, say};
+use crate::outcome::{Outcome, eprintln_line};
 
-/// Turns kAudit's own configuration, of any age, into the filter's document
+/// Converts kAudit's own configuration, in any dialect, to the filter's document
 ///
-/// Takes a ConfigMap, or the list of its key `audit-integration`. Targets of the older dialect become maps, old endpoints
-/// present ones; secrets are taken out; the period of rate limits is stated; comments stay. What changed is told on
-/// standard error, with what `check` has to say of the result. The new document is read again and means what the
-/// original means, or none is written.
+/// Reads a ConfigMap, or the list of its key `audit-integration`. Targets of the older dialect are converted to maps
+/// and old endpoints are replaced by current ones; secrets are removed; the period of rate limits is made explicit;
+/// comments are kept. The changes, and the diagnostics of `check` for the result, are written to standard error. The
+/// new document is written only if it filters exactly like the original.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Write the document here, instead of to standard output
+    /// Write the document to this file [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// The configuration; `-` is standard input
+    /// Configuration to convert; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -34,9 +35,12 @@ const EXAMPLES: &str = "Examples:
 Exit codes:
   0  done
   1  the configuration has errors, or cannot be migrated; nothing was written
-  2  wrong usage, or something could not be read or written";
+  2  wrong usage, or a file could not be read or written";
 
-/// Runs the command. An error is one of writing.
+/// Runs the command.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let (name, text) = named_text(&args.file);
     let text = match text {
@@ -47,7 +51,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Ok(migrated) => migrated,
         Err(mistakes) => {
             for line in mistakes {
-                say(format_args!("{line}"));
+                eprintln_line(format_args!("{line}"));
             }
             return Ok(Outcome::Mistakes);
         }
@@ -56,16 +60,16 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         None => io::stdout().write_all(migrated.text.as_bytes())?,
         Some(file) => {
             if let Err(error) = fs::write(file, &migrated.text) {
-                say(format_args!("{}: cannot write: {error}", file.display()));
+                eprintln_line(format_args!("{}: cannot write: {error}", file.display()));
                 return Ok(Outcome::Failed);
             }
         }
     }
     for change in &migrated.changes {
-        say(format_args!("changed: {change}"));
+        eprintln_line(format_args!("changed: {change}"));
     }
     if !migrated.remarks.remarks().is_empty() {
-        say(format_args!("\n{}", migrated.remarks.text(check::coloured_errors()).trim_end()));
+        eprintln_line(format_args!("\n{}", migrated.remarks.text(check::coloured_errors()).trim_end()));
     }
     Ok(Outcome::Done)
 }

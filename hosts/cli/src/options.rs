@@ -1,46 +1,49 @@
-//! `kaudit-filter options` and `kaudit-filter schema`: what there is to configure.
+//! `kaudit-filter options` and `schema`: the reference of the configuration.
 
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 use kaudit_workbench::options;
 
-use crate::{Outcome, say};
+use crate::outcome::{Outcome, eprintln_line};
 
-/// Lists every key of the configuration: what it does, what it takes, its default
+/// Lists every configuration key with its effect, type and default
 ///
-/// The keys are those of the filter's own document and of kAudit's list, which stands in it under `integrations`.
+/// These are the keys of the filter's own document and, under `integrations`, of kAudit's list.
 #[derive(clap::Args)]
 pub struct Args {
-    /// How the list is written
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
-    /// Only keys whose path begins so, such as `guard` or `integrations[].target`
+    /// List only keys whose path has this prefix, such as `guard` or `integrations[].target` [default: all]
     #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
     prefix: String,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// For people
+    /// Text
     Text,
-    /// A table, for pages
+    /// A Markdown table
     Markdown,
-    /// For programs
+    /// JSON
     Json,
 }
 
-/// Prints the JSON Schema of the filter's own document, by which editors complete and check it
+/// Prints the JSON Schema of the filter's own document
 ///
-/// Editors with a YAML language server take it from a comment at the top of the document:
+/// Editors with a YAML language server use it to complete and validate the document, if it begins with this comment:
 ///
 ///   # yaml-language-server: $schema=kaudit.schema.json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct SchemaArgs {}
 
-/// Runs `options`. An error is one of writing.
+/// Runs `options`.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let out = match args.format {
         Format::Text => options::text(&args.prefix),
@@ -48,8 +51,8 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Format::Json => format!("{:#}\n", options::json(&args.prefix)),
     };
     if options::text(&args.prefix).is_empty() {
-        say(format_args!(
-            "kaudit-filter: no key begins with `{}`; `kaudit-filter options` lists all",
+        eprintln_line(format_args!(
+            "kaudit-filter: no key has the prefix `{}`; `kaudit-filter options` lists all keys",
             args.prefix
         ));
         return Ok(Outcome::Failed);
@@ -58,7 +61,10 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Runs `schema`. An error is one of writing.
+/// Runs `schema`.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn schema() -> io::Result<Outcome> {
     writeln!(io::stdout(), "{:#}", options::schema())?;
     Ok(Outcome::Done)

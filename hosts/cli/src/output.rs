@@ -1,15 +1,15 @@
-//! Writes entries, one line of JSON each: as they are, or in envelopes.
+//! Writes entries as lines of JSON, one entry or one envelope per line.
 
 use std::io::{self, Write};
 
 use host_kit::Emission;
 use kaudit_filter::entry::Entry;
 
-/// Where entries go.
+/// A writer of entries, which counts them.
 pub struct Output<W> {
     out: W,
     line: Vec<u8>,
-    /// Entries written, within envelopes or not.
+    /// Entries written, including those in envelopes.
     pub entries: u64,
     /// Envelopes written.
     pub envelopes: u64,
@@ -21,7 +21,7 @@ impl<W: Write> Output<W> {
         Self { out, line: Vec::new(), entries: 0, envelopes: 0 }
     }
 
-    /// Writes an entry or an envelope; other emissions of the filter write nothing.
+    /// Writes an entry or an envelope; ignores other emissions.
     pub fn emit(&mut self, emission: Emission<'_>) -> io::Result<()> {
         match emission {
             Emission::Entry(entry) => self.entry(entry),
@@ -42,7 +42,8 @@ impl<W: Write> Output<W> {
         self.out.write_all(&self.line)
     }
 
-    /// Writes a record that is not a finding and passes as it is, on one line: a line's end within JSON is white space.
+    /// Writes a record that passes unchanged, on one line.
+    /// A line break in JSON is white space.
     pub fn passed(&mut self, record: &[u8]) -> io::Result<()> {
         self.line.clear();
         self.line.extend(record.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
@@ -50,7 +51,7 @@ impl<W: Write> Output<W> {
         self.out.write_all(&self.line)
     }
 
-    /// Hands on what is buffered.
+    /// Flushes the writer.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }

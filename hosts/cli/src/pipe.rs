@@ -1,7 +1,8 @@
-//! `kaudit-filter pipe`: a record per line in, its entries out, for agents that load no plugin of ours.
+//! `kaudit-filter pipe`: filters lines, for agents that cannot load a plugin.
 //!
-//! It gives no line up: where the other side is away it waits, and whoever writes to it waits too. Decision: threads
-//! that share one filter under a lock, rather than an asynchronous runtime; there are as many connections as agents.
+//! No line is lost: while the receiver is unavailable, the program retries and stops reading (back-pressure). Decision:
+//! threads that share one filter under a lock instead of an asynchronous runtime; there are as many connections as
+//! agents.
 
 use std::fmt;
 use std::fs;
@@ -25,42 +26,44 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::clock::wall;
-use crate::{Outcome, config, say};
+use crate::config;
+use crate::outcome::{Outcome, eprintln_line};
 
-/// Filters a stream of lines as it flows: a finding in, its entry out
+/// Filters a stream of lines without delay
 ///
-/// Reads one record a line and writes one entry a line (several of a record with several findings), at once, for log agents that can talk to a program or a socket
-/// but load no plugin, such as Vector's musl builds. In shape bulk a line is an item of an envelope's logEntries.
-/// Records that are dropped leave no line; summaries of suppressed findings and count reports leave when they are due,
-/// the last of them when the input ends or the program is told to stop.
+/// Reads one record per line and writes one entry per line (several for a record with several findings), for log agents
+/// that can send to a program or a socket but cannot load a plugin, such as Vector's musl builds. In shape bulk a line
+/// is an item of an envelope's logEntries. Dropped records produce no line; summaries of suppressed findings and count
+/// reports are written when they are due, and all pending ones when the input ends or on SIGINT or SIGTERM.
 ///
-/// ADDRESS is `unix:PATH` or `tcp:HOST:PORT`. Where the address to connect to is away, lines wait, and so does whoever
-/// writes them. A connection that breaks may repeat the lines that were on their way.
+/// ADDRESS is `unix:PATH` or `tcp:HOST:PORT`. While the output address is unavailable, the program retries every second
+/// and reads no further lines. After a broken connection, lines in transit may be sent twice.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The configuration: a ConfigMap, a list of integrations, or the filter's own document
+    /// Configuration: a ConfigMap, a list of integrations, or the filter's own document [default: send every finding]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Take lines from connections to this address, instead of standard input
+    /// Read lines from connections to this address [default: standard input]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Address>,
 
-    /// Write lines to this address, instead of standard output
+    /// Write lines to this address [default: standard output]
     #[arg(long, value_name = "ADDRESS")]
     connect: Option<Address>,
 }
 
-/// A line is one finding; what is longer than this is none.
+/// The maximum length of a line, in bytes.
 const MAX_LINE: u64 = 16 << 20;
 
-/// So much may wait for more lines before it is handed on.
-const FULL: usize = 64 << 10;
+/// The size, in bytes, from which on buffered output is written.
+/// Below, it is written when no further input is available.
+const BUFFER_BYTES: usize = 64 << 10;
 
-/// How often the filter is asked for what is due, and a connection is tried again.
+/// The interval of checks for due entries and signals, and of connection attempts.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Where lines come from or go to.
+/// The address of a socket.
 #[derive(Clone, Debug)]
 enum Address {
     Unix(PathBuf),
@@ -99,7 +102,7 @@ impl Address {
     fn listen(&self) -> io::Result<Listener> {
         Ok(match self {
             Self::Unix(path) => {
-                // A socket whose program is gone stays behind as a file.
+                // Remove the socket file of a program that has ended.
                 if fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
                     fs::remove_file(path)?;
                 }
@@ -124,7 +127,10 @@ impl Listener {
     }
 }
 
-/// Runs the command until the input ends. An error is one of reading or writing.
+/// Runs the command until the input ends.
+///
+/// # Errors
+/// The input cannot be read, or the output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let config = match config::load(args.config.as_deref()) {
         Ok(config) => config,
@@ -133,18 +139,18 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     let filter = match Filter::new(&config, seed()) {
         Ok(filter) => filter,
         Err(error) => {
-            say(format_args!("kaudit-filter: {error}"));
+            eprintln_line(format_args!("kaudit-filter: {error}"));
             return Ok(Outcome::Mistakes);
         }
     };
-    // Items of an envelope are lines: the agent after this program makes the envelopes.
+    // Items of an envelope are written as lines: the agent after this program builds the envelopes.
     let session = Session::new(filter, &config).without_envelopes();
     let listener = match &args.listen {
         None => None,
         Some(address) => match address.listen() {
             Ok(listener) => Some(listener),
             Err(error) => {
-                say(format_args!("kaudit-filter: cannot listen on {address}: {error}"));
+                eprintln_line(format_args!("kaudit-filter: cannot listen on {address}: {error}"));
                 return Ok(Outcome::Failed);
             }
         },
@@ -168,7 +174,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
                     Ok(source) => {
                         scope.spawn(move || {
                             if let Err(error) = serve(pipe, source) {
-                                say(format_args!("kaudit-filter: connection closed: {error}"));
+                                eprintln_line(format_args!("kaudit-filter: connection closed: {error}"));
                             }
                         });
                     }
@@ -184,19 +190,19 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Reads lines to their end.
+/// Filters the lines of a source until it ends.
 fn serve(pipe: &Shared, source: impl Read) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(FULL, source);
+    let mut reader = BufReader::with_capacity(BUFFER_BYTES, source);
     let mut line = Vec::new();
     loop {
         line.clear();
         let length = reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
         if length as u64 == MAX_LINE {
-            return Err(io::Error::other(format!("a line of more than {MAX_LINE} bytes")));
+            return Err(io::Error::other(format!("line too long: the limit is {MAX_LINE} bytes")));
         }
         let mut pipe = pipe.lock();
         pipe.line(&line);
-        if length == 0 || reader.buffer().is_empty() || pipe.lines.len() >= FULL {
+        if length == 0 || reader.buffer().is_empty() || pipe.lines.len() >= BUFFER_BYTES {
             pipe.flush()?;
         }
         if length == 0 {
@@ -205,22 +211,23 @@ fn serve(pipe: &Shared, source: impl Read) -> io::Result<()> {
     }
 }
 
-/// Asks for what is due, until the input has ended; a signal ends the program, once what is owed has left.
+/// Writes due entries until the input ends.
+/// On a signal, it writes all pending entries and ends the program.
 fn tick(pipe: &Shared, end: &mpsc::Receiver<()>, stop: &AtomicBool) {
     while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
         if stop.load(Ordering::Relaxed) {
             end_now(pipe.lock().finish());
         }
-        // Standard output that is gone is told by the next line.
+        // An error of standard output occurs again for the next line, which reports it.
         let _ = pipe.lock().due();
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "other threads wait for input that may never come")]
-fn end_now(left: io::Result<()>) -> ! {
-    let outcome = left.map_or_else(
+#[expect(clippy::disallowed_methods, reason = "other threads block on input")]
+fn end_now(result: io::Result<()>) -> ! {
+    let outcome = result.map_or_else(
         |error| {
-            say(format_args!("kaudit-filter: {error}"));
+            eprintln_line(format_args!("kaudit-filter: {error}"));
             Outcome::Failed
         },
         |()| Outcome::Done,
@@ -228,7 +235,7 @@ fn end_now(left: io::Result<()>) -> ! {
     std::process::exit(outcome as i32)
 }
 
-/// One filter for all connections.
+/// The filter that all connections share.
 struct Shared(Mutex<Pipe>);
 
 impl Shared {
@@ -239,14 +246,14 @@ impl Shared {
 
 struct Pipe {
     session: Session,
-    /// Lines to be written.
+    /// Buffered output.
     lines: Vec<u8>,
     /// `None`: standard output.
     output: Option<Socket>,
 }
 
 impl Pipe {
-    /// Takes a line, whatever its end.
+    /// Filters a line; any line terminator is removed.
     fn line(&mut self, line: &[u8]) {
         let line = line.trim_ascii_end();
         if line.is_empty() {
@@ -279,7 +286,7 @@ impl Pipe {
         self.flush()
     }
 
-    /// Hands the lines on.
+    /// Writes the buffered output.
     fn flush(&mut self) -> io::Result<()> {
         if self.lines.is_empty() {
             return Ok(());
@@ -305,19 +312,19 @@ fn write(shape: Shape, emission: &Emission<'_>, lines: &mut Vec<u8>) {
     lines.push(b'\n');
 }
 
-/// A connection that is made when there is something to write, and again when it breaks.
+/// An output connection, opened for the first line and reopened after errors.
 struct Socket {
     address: Address,
     stream: Option<Box<dyn Write + Send>>,
-    /// Nobody waits any more.
+    /// Set by a signal: no further attempts.
     stop: Arc<AtomicBool>,
 }
 
 impl Socket {
-    /// Writes whole lines, as often as it takes.
+    /// Writes whole lines; retries until it succeeds or `stop` is set.
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         let Self { address, stream, stop } = self;
-        let mut told = false;
+        let mut reported = false;
         loop {
             let written = match stream {
                 Some(stream) => stream.write_all(lines),
@@ -327,18 +334,20 @@ impl Socket {
             *stream = None;
             if stop.load(Ordering::Relaxed) {
                 let lost = lines.split_inclusive(|byte| *byte == b'\n').count();
-                return Err(io::Error::other(format!("{lost} lines not written to {address}: {error}")));
+                return Err(io::Error::other(format!(
+                    "{lost} lines lost: cannot write to {address}: {error}"
+                )));
             }
-            if !told {
-                say(format_args!("kaudit-filter: cannot write to {address}: {error}; lines wait"));
-                told = true;
+            if !reported {
+                eprintln_line(format_args!("kaudit-filter: cannot write to {address}: {error}; retrying"));
+                reported = true;
             }
             wait();
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "whoever listens there may start in a moment")]
+#[expect(clippy::disallowed_methods, reason = "the interval between connection attempts")]
 fn wait() {
     thread::sleep(TICK);
 }

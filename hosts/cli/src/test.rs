@@ -1,5 +1,7 @@
 //! `kaudit-filter test`: unit tests of a configuration.
 
+mod junit;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -9,19 +11,23 @@ use host_kit::config::{SiblingFiles, read_text};
 use kaudit_filter::config::{self, Config};
 use kaudit_workbench::suite::{self, ConfigSource, Coverage, Suite, TestResult};
 
+use crate::check;
 use crate::config::unreadable;
-use crate::{Outcome, check, say};
+use crate::outcome::{Outcome, eprintln_line};
+use junit::junit;
 
 /// Runs unit tests of a configuration
 ///
-/// A test gives records and says what must become of each: kept, with these values; dropped, for this reason;
-/// suppressed, so many times; and which summaries and reports leave when. Each test has a filter of its own, and time is
-/// what the test says. Every record of a step is accounted for: what a step does not expect is a difference.
+/// A test contains records and the expected verdict for each: kept, with these values; dropped,
+/// for this reason; suppressed, this many times; and the summaries and reports that are sent at
+/// each time. Each test has its own filter and its own clock. Every record of a step is accounted
+/// for: a result that the step does not expect is a difference.
 ///
-/// PATH is a file of tests, or a folder whose .yaml and .yml files with a list of `tests` are run:
+/// PATH is a test file, or a folder; in a folder, every .yaml and .yml file with a list of `tests`
+/// is run:
 ///
-///   config: ../kaudit.yaml              the configuration, its path as seen from this file; or its text
-///   now: 2026-03-17T12:00:00Z           when each test begins
+///   config: ../kaudit.yaml              path of the configuration, relative to this file; or its text
+///   now: 2026-03-17T12:00:00Z           start time of each test
 ///   tests:
 ///     - name: nodes are silent
 ///       steps:
@@ -38,38 +44,43 @@ use crate::{Outcome, check, say};
 ///         - at: 60s
 ///           summary: {suppressed: 5, key: johnD}
 ///
-/// Of a step: `record`, `records` or `file` (a record a line) and `times`; `at`, a time after `now` such as 90s, or
-/// `end`, when the filter goes. Expected: `kept` (values of the entries by path, how many, or `all`), `dropped` (a reason,
-/// or reasons and how often), `suppressed`, `passed`, `summary` and `report` (values, or a list of them).
+/// Input of a step: `record`, `records` or `file` (one record per line), and `times`
+/// (repetitions); `at`, a time after `now` such as 90s, or `end`, the shutdown of the filter.
+/// Expectations: `kept` (values of the entries by path, a number, or `all`), `dropped` (a reason,
+/// or reasons with numbers), `suppressed`, `passed`, `summary` and `report` (values, or a list of
+/// them).
 #[derive(clap::Args)]
 #[command(after_long_help = EXIT_CODES, verbatim_doc_comment)]
 pub struct Args {
-    /// Write what was found into the files, in the place of what was expected
+    /// Replace the expectations in the test files by the actual results
     #[arg(long)]
     bless: bool,
 
-    /// Write the results for CI, too, in the form of `JUnit`
+    /// Also write a `JUnit` report to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
-    /// Files of tests, and folders of them
+    /// Test files, and folders that contain them
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 }
 
 const EXIT_CODES: &str = "Exit codes:
   0  every test passed, or was blessed
-  1  a test failed, or a file of tests or a configuration has errors
-  2  wrong usage, or something could not be read or written";
+  1  a test failed, or a test file or configuration has errors
+  2  wrong usage, or a file could not be read or written";
 
-/// Runs the command. An error is one of writing.
+/// Runs the command.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let mut tests = Tests::default();
     for path in &args.paths {
-        tests.outcome = tests.outcome.max(look(path, &mut tests.files));
+        tests.outcome = tests.outcome.max(find_files(path, &mut tests.files));
     }
     for file in std::mem::take(&mut tests.files) {
-        if let Err(outcome) = tests.file(&file, args.bless) {
+        if let Err(outcome) = tests.run_file(&file, args.bless) {
             tests.outcome = tests.outcome.max(outcome);
         }
     }
@@ -77,9 +88,9 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         tests.outcome = tests.outcome.max(Outcome::Mistakes);
     }
     if let Some(file) = &args.junit
-        && let Err(error) = fs::write(file, suite::junit(&tests.ran))
+        && let Err(error) = junit(&tests.ran).map_err(io::Error::other).and_then(|text| fs::write(file, text))
     {
-        say(format_args!("{}: cannot write: {error}", file.display()));
+        eprintln_line(format_args!("{}: cannot write: {error}", file.display()));
         return Ok(Outcome::Failed);
     }
     if tests.ran.is_empty() {
@@ -97,14 +108,14 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
 #[derive(Default)]
 struct Tests {
     files: Vec<PathBuf>,
-    /// Each configuration that is tested, by its name.
+    /// The tested configurations and their coverage, by name.
     configs: BTreeMap<String, (Config, Coverage)>,
     ran: Vec<TestResult>,
     outcome: Outcome,
 }
 
 impl Tests {
-    fn file(&mut self, file: &Path, bless: bool) -> Result<(), Outcome> {
+    fn run_file(&mut self, file: &Path, bless: bool) -> Result<(), Outcome> {
         let name = file.to_string_lossy();
         let text = text(file, &name)?;
         let suite = Suite::read(&name, &text, &SiblingFiles::of(file)).map_err(mistakes)?;
@@ -114,20 +125,22 @@ impl Tests {
         let mut ran = suite.run(config, coverage).map_err(large)?;
         if bless && ran.iter().any(|test| !test.differences.is_empty()) {
             let text = suite::blessed(&text, &ran);
-            // What cannot be read again must not take the place of what can.
+            // The file is replaced only if the new text can be parsed.
             let suite = Suite::read(&name, &text, &SiblingFiles::of(file)).map_err(|lines| {
-                say(format_args!("{name}: not blessed: the file would have mistakes"));
+                eprintln_line(format_args!("{name}: not blessed: the updated file would have errors"));
                 mistakes(lines)
             })?;
             fs::write(file, &text).map_err(|error| {
-                say(format_args!("{name}: cannot write: {error}"));
+                eprintln_line(format_args!("{name}: cannot write: {error}"));
                 Outcome::Failed
             })?;
-            say(format_args!("{name}: what was found is now expected; look at what you bless"));
+            eprintln_line(format_args!(
+                "{name}: expectations updated with the actual results; review the change"
+            ));
             ran = suite.run(config, coverage).map_err(large)?;
             for test in ran.iter().filter(|test| !test.can_be_blessed()) {
-                say(format_args!(
-                    "{name}:{}: not blessed: give each key of a step a line of its own, records first",
+                eprintln_line(format_args!(
+                    "{name}:{}: not blessed: write each key of a step on its own line, records first",
                     test.line
                 ));
             }
@@ -137,43 +150,44 @@ impl Tests {
     }
 }
 
-/// The configuration of a suite, and what to call it.
+/// Reads the configuration of a suite; returns it with its name.
 fn configuration(file: &Path, suite: &Suite) -> Result<(String, Config), Outcome> {
     let (path, text) = match &suite.config {
         ConfigSource::Inline(text) => (file.to_owned(), text.clone()),
         ConfigSource::File(path) => {
-            let path = beside(file, path);
+            let path = sibling(file, path);
             let text = text(&path, &path.to_string_lossy())?;
             (path, text)
         }
     };
     let name = path.to_string_lossy().into_owned();
     let reading = config::read(&name, &text, &SiblingFiles::of(&path));
-    let said = reading.diagnostics.iter().map(ToString::to_string);
+    let lines = reading.diagnostics.iter().map(ToString::to_string);
     match reading.config {
         Some(config) => Ok((name, config)),
-        None => Err(mistakes(said.collect())),
+        None => Err(mistakes(lines.collect())),
     }
 }
 
-/// A path as seen from a file; folders that it goes up from are left out, for reading.
-fn beside(file: &Path, path: &str) -> PathBuf {
-    let mut beside = file.parent().unwrap_or(Path::new("")).to_owned();
+/// Resolves a path relative to the folder of a file.
+/// `folder/..` is removed, for readable messages.
+fn sibling(file: &Path, path: &str) -> PathBuf {
+    let mut sibling = file.parent().unwrap_or(Path::new("")).to_owned();
     for part in Path::new(path).components() {
-        // A link may lead elsewhere than its folder's parent.
-        let up = part.as_os_str() == ".." && beside.file_name().is_some() && !beside.is_symlink();
+        // The parent of a symlink's target is another folder.
+        let up = part.as_os_str() == ".." && sibling.file_name().is_some() && !sibling.is_symlink();
         if up {
-            beside.pop();
+            sibling.pop();
         } else {
-            beside.push(part);
+            sibling.push(part);
         }
     }
-    beside
+    sibling
 }
 
 fn mistakes(lines: Vec<String>) -> Outcome {
     for line in lines {
-        say(format_args!("{line}"));
+        eprintln_line(format_args!("{line}"));
     }
     Outcome::Mistakes
 }
@@ -182,8 +196,8 @@ fn text(file: &Path, name: &str) -> Result<String, Outcome> {
     read_text(file).map_err(|error| unreadable(name, &error))
 }
 
-/// The files of tests at a path.
-fn look(path: &Path, found: &mut Vec<PathBuf>) -> Outcome {
+/// Collects the test files at a path.
+fn find_files(path: &Path, found: &mut Vec<PathBuf>) -> Outcome {
     if !path.is_dir() {
         found.push(path.to_owned());
         return Outcome::Done;
@@ -191,11 +205,14 @@ fn look(path: &Path, found: &mut Vec<PathBuf>) -> Outcome {
     let before = found.len();
     let tests = |text: &str| text.lines().any(|line| line.starts_with("tests:"));
     if let Err(error) = check::walk(path, &tests, found) {
-        say(format_args!("{}: cannot read: {error}", path.display()));
+        eprintln_line(format_args!("{}: cannot read: {error}", path.display()));
         return Outcome::Failed;
     }
     if found.len() == before {
-        say(format_args!("{}: no file has a list of `tests`", path.display()));
+        eprintln_line(format_args!(
+            "{}: no test file found in this folder: none has a list of `tests`",
+            path.display()
+        ));
         return Outcome::Failed;
     }
     Outcome::Done

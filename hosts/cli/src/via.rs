@@ -1,7 +1,7 @@
-//! `run --via`: the records go through the very file that an agent loads, in a driver that loads it as the agent does.
+//! `run --via`: filters records with an agent's plugin, in a driver program.
 //!
-//! The driver is a process apart, so that a crash of the plugin is an error like others. Driver and plugin are beside this
-//! program, where `cargo xtask dist` puts them; `kaudit_driver` has the protocol.
+//! The driver is a separate process, so that a crash of the plugin is an ordinary error. Driver and plugin are in the
+//! directory of this program, where `cargo xtask dist` writes them; `kaudit_driver` contains the protocol.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use kaudit_filter::Time;
 use serde_json::{Map, Value, json};
 
 use crate::input::Piece;
-use crate::run::{Halt, Recognition, Sink};
-use crate::{Outcome, say};
+use crate::outcome::{Halt, Outcome, eprintln_line};
+use crate::stream::{Recognition, Sink};
 
-/// What the records go through.
+/// The implementation that filters the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Via {
     /// The engine, in this program
@@ -33,7 +33,8 @@ pub enum Via {
 }
 
 impl Via {
-    /// The word of the command line, the driver program and the plugin; the engine has neither.
+    /// Returns the option value, the driver program and the plugin.
+    /// `None` for the engine.
     fn names(self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {
             Self::Engine => None,
@@ -43,43 +44,48 @@ impl Via {
         }
     }
 
-    /// The word of the command line.
-    pub fn word(self) -> &'static str {
-        self.names().map_or("engine", |(word, ..)| word)
+    /// Returns the value of the option `--via`.
+    pub fn name(self) -> &'static str {
+        self.names().map_or("engine", |(name, ..)| name)
     }
 
-    /// Starts the driver with the plugin, `file` or the one beside this program.
+    /// Starts the driver with the plugin `file`.
+    /// The default is the plugin in the directory of this program.
     ///
     /// # Errors
     /// A file is missing, or the driver cannot be started.
     pub fn driver(self, file: Option<&Path>) -> Result<Client, Halt> {
-        let Some((word, driver, plugin)) = self.names() else {
+        let Some((name, driver, plugin)) = self.names() else {
             return Err(Halt::Failed("--via engine: loads no plugin".to_owned()));
         };
         let own = std::env::current_exe().map_err(|error| self.halt(error.into()))?;
         let driver = own.with_file_name(driver);
         let file = match file {
-            // A bare name would be looked for among the system's libraries.
+            // The dynamic loader searches a bare name in the system's libraries.
             Some(file) => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
             None => own.with_file_name(plugin),
         };
-        for (what, path) in [("driver program", &driver), ("plugin", &file)] {
+        for (role, path) in [("driver program", &driver), ("plugin", &file)] {
             if !path.is_file() {
                 let path = path.display();
-                let message = format!("no {what} `{path}`; `cargo xtask dist` builds it into dist/");
-                return Err(Halt::Failed(format!("--via {word}: {message}")));
+                let message = format!("{role} not found: `{path}`; `cargo xtask dist` builds it in dist/");
+                return Err(Halt::Failed(format!("--via {name}: {message}")));
             }
         }
         if self == Self::Vector && !file.ends_with(plugin) {
-            let message =
-                format!("--plugin {}: expected a file `{plugin}`, by which Lua finds it", file.display());
+            let message = format!(
+                "--plugin {}: expected a file with the name `{plugin}`, which Lua requires",
+                file.display()
+            );
             return Err(Halt::Failed(message));
         }
         Client::start(&driver, &[file]).map_err(|error| self.halt(error))
     }
 
-    /// What an instance with a configuration file is started with, and the directory that it may read until the end. In
-    /// 1970 the guest is old enough to limit rates from the first record on.
+    /// Returns the start options of an instance, and the directory that it may read.
+    ///
+    /// The clock starts in 1970, so that the guest, which does not limit rates in its first second, limits the first
+    /// record.
     ///
     /// # Errors
     /// The configuration cannot be copied.
@@ -97,17 +103,18 @@ impl Via {
         Ok((Start::new(0, options), None))
     }
 
-    /// Why a run ends.
+    /// Converts a driver's error to the reason why a run ends.
     pub fn halt(self, error: Error) -> Halt {
         match error {
             Error::Refused(lines) => {
                 Halt::Refused(severe(&lines).map(|line| line.message().to_owned()).collect())
             }
-            Error::Failed(error) => Halt::Failed(format!("--via {}: {error}", self.word())),
+            Error::Failed(error) => Halt::Failed(format!("--via {}: {error}", self.name())),
         }
     }
 
-    /// The line for an event: the envelope in it, or Vector's message, or all of it.
+    /// Returns the output line for an event.
+    /// It is the envelope in it, Vector's message, or the whole event.
     fn line(self, body: &str) -> Cow<'_, str> {
         let line = match self {
             Self::FluentBit => fluent_bit::envelope(body),
@@ -120,7 +127,7 @@ impl Via {
     }
 }
 
-/// Errors and warnings.
+/// Returns the lines with errors and warnings.
 fn severe(lines: &[Line]) -> impl Iterator<Item = &Line> {
     lines.iter().filter(|line| line.level <= Level::Warning)
 }
@@ -131,7 +138,7 @@ pub struct Plugin<W> {
     client: Client,
     _directory: Option<Directory>,
     out: W,
-    /// The next chunk, its length in bytes, and when it arrives.
+    /// The next chunk, its length in bytes, and its arrival time.
     chunk: Vec<Record>,
     bytes: usize,
     at: Time,
@@ -139,30 +146,31 @@ pub struct Plugin<W> {
     failed: bool,
 }
 
-/// Agents' chunks are of about 2 MB.
-const FULL: usize = 2 << 20;
+/// The size in bytes from which on a chunk is filtered, as in the agents.
+const CHUNK_BYTES: usize = 2 << 20;
 
-/// How far Fluent Bit's clock is advanced after the last record, seconds, so that pending summaries and reports are emitted:
-/// the plugin writes them into chunks, and after the last there is none.
+/// Seconds after the last record at which Fluent Bit gets an empty chunk.
+/// The plugin writes pending summaries and reports only into chunks.
 const DRAIN: [i64; 3] = [2 * 60, 125 * 60, 25 * 60 * 60];
 
 impl<W: Write> Plugin<W> {
-    /// Starts the plugin, `file` or the one beside this program, in its driver. Lines are written to `out`.
+    /// Starts the plugin `file` in its driver; lines are written to `out`.
+    /// The default is the plugin in the directory of this program.
     ///
     /// # Errors
-    /// A file is missing, or the plugin refuses the configuration.
+    /// A file is missing, or the plugin rejects the configuration.
     pub fn start(via: Via, file: Option<&Path>, config: Option<&Path>, out: W) -> Result<Self, Halt> {
         let mut client = via.driver(file)?;
         let (start, directory) = via.start(config)?;
         let log = client.start_instance(start).map_err(|error| via.halt(error))?;
-        severe(&log).for_each(|line| say(format_args!("{}", line.message())));
+        severe(&log).for_each(|line| eprintln_line(format_args!("{}", line.message())));
         let report =
-            RunReport { via: via.word(), records: 0, lines: 0, malformed: 0, statistics: BTreeMap::new() };
+            RunReport { via: via.name(), records: 0, lines: 0, malformed: 0, statistics: BTreeMap::new() };
         let (chunk, at) = (Vec::new(), Time::from_nanos(0));
         Ok(Self { via, client, _directory: directory, out, chunk, bytes: 0, at, report, failed: false })
     }
 
-    /// The accounting of the run, after its end.
+    /// Returns the counters of the run, after its end.
     pub fn report(self, malformed: u64) -> RunReport {
         RunReport { malformed, ..self.report }
     }
@@ -176,16 +184,20 @@ impl<W: Write> Plugin<W> {
         let Filtered { events, lost, log, .. } = filtered;
         self.write(&events)?;
         for lost in lost {
-            // Fluent Bit goes on with the next.
+            // Fluent Bit continues with the next record.
             self.failed = true;
             let number = before + lost.record as u64 + 1;
-            say(format_args!("--via {}: record {number} is lost: {}", self.via.word(), lost.reason));
+            eprintln_line(format_args!(
+                "--via {}: record {number} was lost: {}",
+                self.via.name(),
+                lost.reason
+            ));
         }
         self.log(&log);
         Ok(())
     }
 
-    /// Writes each event on one line: within JSON a line's end is white space.
+    /// Writes each event on one line: a line break in JSON is white space.
     fn write(&mut self, events: &[Event]) -> Result<(), Halt> {
         for event in events {
             self.report.lines += 1;
@@ -202,21 +214,21 @@ impl<W: Write> Plugin<W> {
         }
         for line in severe(lines) {
             self.failed |= line.level == Level::Error;
-            say(format_args!("{}", line.message()));
+            eprintln_line(format_args!("{}", line.message()));
         }
     }
 }
 
 impl<W: Write> Sink for Plugin<W> {
     fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
-        if !self.chunk.is_empty() && (self.at != now || self.bytes > FULL) {
+        if !self.chunk.is_empty() && (self.at != now || self.bytes > CHUNK_BYTES) {
             self.call(self.at)?;
         }
         self.at = now;
         self.bytes += piece.bytes.len();
         self.report.records += 1;
         self.chunk.push(if self.via == Via::FluentBit && piece.fault.is_some() {
-            // Fluent Bit's inputs put lines there.
+            // Fluent Bit's inputs store lines of text under this key.
             Record::Text(json!({ "log": String::from_utf8_lossy(piece.bytes) }).to_string())
         } else {
             Record::new(piece.bytes)
@@ -243,35 +255,36 @@ impl<W: Write> Sink for Plugin<W> {
         self.report.statistics.extend(stopped.statistics);
         let errors = self.client.finish().map_err(|error| self.via.halt(error))?;
         if !errors.is_empty() {
-            say(format_args!("{}", errors.trim_end()));
+            eprintln_line(format_args!("{}", errors.trim_end()));
         }
         self.out.flush()?;
         Ok(if self.failed { Outcome::Failed } else { Outcome::Done })
     }
 }
 
-/// The accounting of a run through a plugin: what was put in and came out, and the plugin's own counters.
+/// The counters of a run through a plugin.
+/// They are records in, lines out, and the plugin's own counters.
 pub struct RunReport {
-    /// The word of the command line.
+    /// The value of the option `--via`.
     pub via: &'static str,
-    /// Records put in.
+    /// Records read.
     pub records: u64,
-    /// Lines that left: entries, or envelopes of them, and records that passed.
+    /// Lines written: entries, or envelopes of them, and records that passed.
     pub lines: u64,
     /// Records that are malformed by the engine's verdict.
     pub malformed: u64,
-    /// Counters by name, `group.name` in a group; none: the plugin reported nothing.
+    /// Counters by name, `group.name` in a group; empty if the plugin reported none.
     pub statistics: BTreeMap<String, u64>,
 }
 
 impl RunReport {
-    /// Records of which the plugin tells nothing: Fluent Bit's is silent about an interval in which nothing was dropped or
-    /// suppressed.
-    fn untold(&self) -> u64 {
+    /// Returns the number of records that the plugin's counters do not include.
+    /// The guest reports no counters.
+    fn uncounted(&self) -> u64 {
         self.records.saturating_sub(self.statistics.get("records").copied().unwrap_or(0))
     }
 
-    /// One line of JSON.
+    /// Returns the counters as one line of JSON.
     pub fn json(&self) -> Value {
         let mut plugin = Map::new();
         for (name, count) in &self.statistics {
@@ -290,7 +303,7 @@ impl RunReport {
             "records": self.records,
             "lines": self.lines,
             "malformed": self.malformed,
-            "untold": self.untold(),
+            "uncounted": self.uncounted(),
             "plugin": (!plugin.is_empty()).then_some(plugin),
         })
     }
@@ -309,15 +322,15 @@ impl fmt::Display for RunReport {
         for (name, count) in self.statistics.iter().filter(|(_, count)| **count > 0) {
             row(2, name, *count, "")?;
         }
-        if self.untold() > 0 {
+        if self.uncounted() > 0 {
             row(
                 2,
-                "untold",
-                self.untold(),
+                "uncounted",
+                self.uncounted(),
                 if self.via == "wasm" {
-                    "by the guest, which has nobody to tell it"
+                    "the guest reports no counters"
                 } else {
-                    "by the plugin, in a time in which nothing was dropped or suppressed"
+                    "the plugin reported no counters for them"
                 },
             )?;
         }

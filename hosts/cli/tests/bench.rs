@@ -112,14 +112,14 @@ fn integrations_and_patterns_are_counted() {
             ("no such <rule>", 0, 0, 5),
             // `system:node` and `bob`.
             ("o", 2, 2, 5),
-            // Without it the first would claim all but `system:node`: those of `bob` and `eve`.
+            // Without it the first would match all but `system:node`: the findings of `bob` and `eve`.
             ("secret", 2, 3, 5),
         ]
     );
 }
 
 #[test]
-fn verdicts_are_those_of_a_run() {
+fn verdicts_equal_the_verdicts_of_a_run() {
     let config = file(
         "run.yaml",
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/job.yaml")).unwrap(),
@@ -144,7 +144,7 @@ fn verdicts_are_those_of_a_run() {
 
 #[test]
 fn what_is_absent_is_named() {
-    // The program alone in a directory: no driver stands beside it.
+    // The program alone in a directory: no driver is next to it.
     let directory = scratch("alone");
     fs::create_dir_all(&directory).unwrap();
     let program = directory.join("kaudit-filter");
@@ -159,7 +159,7 @@ fn what_is_absent_is_named() {
     assert_eq!(all.status.code(), Some(0), "{}", said(&all));
     let table = String::from_utf8(all.stdout).unwrap();
     for via in ["fluent-bit", "vector"] {
-        let reason = format!("--via {via}: no driver program `");
+        let reason = format!("--via {via}: driver program not found: `");
         assert!(table.contains(&format!("not measured: {reason}")), "{table}");
         let alone = bench(via);
         assert_eq!(alone.status.code(), Some(2));
@@ -185,8 +185,11 @@ fn two_configurations_are_compared() {
         assert!(interval[0] <= median && median <= interval[1], "{one}");
         assert_eq!(one["beyond_noise"].as_bool().unwrap(), interval[0] > 0.0 || interval[1] < 0.0, "{one}");
     }
-    let page = fs::read_to_string(page).unwrap();
+    // The name of SVG's namespace is no address.
+    let page = fs::read_to_string(page).unwrap().replace("http://www.w3.org/2000/svg", "");
     assert!(page.contains("<code>no such &lt;rule&gt;</code>"));
+    // A dot for each round of `copy` and of two encodings with two configurations.
+    assert_eq!(page.matches("<circle").count(), 5 * 6);
     for foreign in ["<script", "http:", "https:", "url(", "@import", "<link", "<img"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
@@ -203,17 +206,17 @@ fn few_rounds_judge_nothing() {
 }
 
 #[test]
-fn mistakes_are_told() {
+fn mistakes_are_reported() {
     let wrong = file("wrong.yaml", "colour: red\n");
     let findings = findings();
     for (arguments, code, words) in [
         (&["--config", &wrong, &findings][..], 1, "colour"),
         (&["no-such-file"], 2, "no-such-file: "),
         (&[], 2, "required arguments"),
-        (&["--generate", "10", "--via", "carrier-pigeon"], 2, "unknown door `carrier-pigeon`"),
-        (&["--generate", "10", "--load", "many"], 2, "expected records a second"),
+        (&["--generate", "10", "--via", "carrier-pigeon"], 2, "unknown target `carrier-pigeon`"),
+        (&["--generate", "10", "--load", "many"], 2, "expected records per second"),
         (&["--generate", "10", &findings], 2, "cannot be used with"),
-        (&[&file("empty.ndjson", "")], 2, "no records to measure on"),
+        (&[&file("empty.ndjson", "")], 2, "no records to measure"),
         (
             &["--generate", "10", "--rounds", "1", "--json", "nowhere/x.json"],
             2,

@@ -1,5 +1,5 @@
-//! `kaudit-filter check` as a user runs it: what it looks at, what it prints, and the exit code. What it says of each
-//! mistake is tested where it is said.
+//! `kaudit-filter check` as a process: files, output formats, exit codes.
+//! The diagnostics are tested in `workbench`.
 
 use std::fs;
 use std::io::Write;
@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// The exit code, standard output and standard error.
-type Ran = (Option<i32>, String, String);
+type Output = (Option<i32>, String, String);
 
-fn ran(arguments: &[&str], stdin: &str) -> Ran {
+fn check(arguments: &[&str], stdin: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .arg("check")
@@ -21,7 +21,7 @@ fn ran(arguments: &[&str], stdin: &str) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // One that reads nothing may be gone already.
+    // A process that reads nothing may have ended already.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -43,7 +43,7 @@ fn exit_codes() {
         (&["--explain", "K999"], "", 2),
     ];
     for (arguments, stdin, code) in table {
-        let (found, out, err) = ran(arguments, stdin);
+        let (found, out, err) = check(arguments, stdin);
         assert_eq!(found, Some(code), "{arguments:?}: {out}{err}");
         assert_eq!(out.is_empty(), code == 2, "{arguments:?}: {out}");
     }
@@ -63,7 +63,7 @@ fn a_folder_is_searched_and_a_file_is_named() {
         fs::write(folder.join(name), text).unwrap();
     }
     let folder = folder.to_str().unwrap();
-    let (code, out, err) = ran(&[folder, "tests/data/config/six-mistakes.yaml", "--format", "json"], "");
+    let (code, out, err) = check(&[folder, "tests/data/config/six-mistakes.yaml", "--format", "json"], "");
     assert_eq!((code, err.as_str()), (Some(1), ""));
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&report["files"], &report["errors"]), (&Value::from(2), &Value::from(6)));
@@ -71,48 +71,48 @@ fn a_folder_is_searched_and_a_file_is_named() {
 }
 
 #[test]
-fn what_cannot_be_read_in_a_folder_is_told() {
+fn unreadable_files_of_a_folder_are_reported() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check-unread");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("good.yaml"), WARNED).unwrap();
     fs::write(folder.join("latin.yaml"), [WARNED.as_bytes(), b"# caf\xe9\n"].concat()).unwrap();
     fs::write(folder.join("other.yaml"), b"name: caf\xe9\n").unwrap();
-    let (code, _, err) = ran(&[folder.to_str().unwrap()], "");
-    let told = format!("{}/latin.yaml: cannot read: line 2 is not UTF-8\n", folder.display());
-    assert_eq!((code, err), (Some(1), told));
+    let (code, _, err) = check(&[folder.to_str().unwrap()], "");
+    let expected = format!("{}/latin.yaml: cannot read: line 2 is not UTF-8\n", folder.display());
+    assert_eq!((code, err), (Some(1), expected));
 }
 
 #[test]
-fn no_colour_where_nobody_sees_it() {
-    let (_, out, _) = ran(&["tests/data/config/six-mistakes.yaml"], "");
+fn a_pipe_gets_no_colours() {
+    let (_, out, _) = check(&["tests/data/config/six-mistakes.yaml"], "");
     assert!(out.contains("error[K021]") && !out.contains('\u{1b}'), "{out}");
 }
 
 #[test]
-fn formats_are_what_they_say() {
-    let (_, out, _) = ran(&["-", "--format", "github"], WARNED);
+fn each_format_is_printed() {
+    let (_, out, _) = check(&["-", "--format", "github"], WARNED);
     assert!(out.starts_with("::warning file=stdin,line=1,col="), "{out}");
-    let (_, out, _) = ran(&["-", "--format", "sarif"], WARNED);
+    let (_, out, _) = check(&["-", "--format", "sarif"], WARNED);
     let sarif: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(sarif.pointer("/runs/0/results/0/ruleId"), sarif.pointer("/runs/0/tool/driver/rules/0/id"));
 }
 
 #[test]
 fn codes_are_explained() {
-    let (code, out, _) = ran(&["--explain", "k047"], "");
+    let (code, out, _) = check(&["--explain", "k047"], "");
     assert_eq!(code, Some(0));
     assert!(out.starts_with("K047: "), "{out}");
-    let (_, all, _) = ran(&["--explain", "all"], "");
+    let (_, all, _) = check(&["--explain", "all"], "");
     assert!(all.lines().count() > 50 && all.contains("K047"), "{all}");
 }
 
 #[test]
-fn the_readme_shows_what_it_prints() {
+fn the_readme_shows_the_output() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
     let (_, console) = readme.split_once("$ dist/kaudit-filter check ").unwrap();
     let (arguments, console) = console.split_once('\n').unwrap();
     let (console, _) = console.split_once("```").unwrap();
-    let (_, out, _) = ran(&[arguments], "");
+    let (_, out, _) = check(&[arguments], "");
     for block in console.split('…').map(str::trim).filter(|block| !block.is_empty()) {
         assert!(out.contains(block), "not printed:\n{block}\nbut:\n{out}");
     }

@@ -1,5 +1,6 @@
-//! `examples/coralogix`: every query in it is asked of entries that the filter made, through the endpoint's search. A
-//! field that is no longer emitted changes what is found, and what is found is written down here.
+//! Runs every query of `examples/coralogix` on entries of the filter.
+//!
+//! The expected number of results changes if a field is no longer emitted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,13 +13,14 @@ use serde_json::{Value, json};
 /// The day of the example findings, at noon.
 const NOW: &str = "2026-03-17T12:00:00Z";
 
-/// What the examples do not have: successful authentications, which take a rule of one's own.
+/// Findings that the examples lack: successful authentications.
+/// They need a custom rule.
 const MORE: &str = r#"{"principal":"kubernetes-admin","rule":"admin authentication success","cluster":"prod-eu","verb":"get","id":"a","time":1773735400007}
 {"principal":"johnD","rule":"admin authentication success","cluster":"staging-us","verb":"get","id":"b","time":1773735400007}
 {"principal":"johnD","rule":"admin authentication failure","cluster":"prod-eu","verb":"get","id":"c","time":1773735400007}
 "#;
 
-/// How many entries each query finds, those of the labels that stand beside it.
+/// The number of entries that each query finds, with its label filters.
 const FOUND: &[(&str, usize)] = &[
     ("alert kAudit: critical finding", 7),
     ("alert kAudit: admin authentication failures", 2),
@@ -33,16 +35,16 @@ const FOUND: &[(&str, usize)] = &[
     ("view kAudit: counts of policy findings", 4),
     ("view kAudit: activity", 3),
     ("view kAudit: suppressed by rate limits", 1),
-    ("view kAudit: mended by the filter", 4),
+    ("view kAudit: repaired by the filter", 4),
     ("metric kaudit_findings", 40),
     ("widget Findings over time", 39),
     ("widget Findings by cluster", 39),
     ("widget Findings by principal", 39),
     ("widget Policy findings by rule", 22),
-    ("widget Detections by what was detected", 9),
+    ("widget Detections by type", 9),
     ("widget Detections by confidence", 9),
     ("widget Suppressed over time", 1),
-    ("widget Suppressed by whom the limit held back", 1),
+    ("widget Suppressed by key of the limit", 1),
 ];
 
 fn root() -> PathBuf {
@@ -57,7 +59,7 @@ fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
-fn word(value: &Value) -> &str {
+fn string(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
@@ -69,32 +71,33 @@ fn documents(file: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&text(file)).unwrap()
 }
 
-/// Terraform's resources of a type, by their names there.
+/// Returns Terraform's resources of a type, by name.
 fn terraform(kind: &str) -> BTreeMap<String, Value> {
     let file: Value = hcl::from_str(&text("main.tf")).unwrap();
     serde_json::from_value(file["resource"][kind].clone()).unwrap()
 }
 
-/// What Coralogix is asked.
+/// A query of a resource, with its filters.
 #[derive(Clone, Debug, PartialEq)]
-struct Question {
+struct ResourceQuery {
     query: String,
-    /// One of these is the subsystem's name, or its beginning where it ends in a hyphen. None: any.
+    /// Allowed subsystem names, or prefixes that end in a hyphen; empty: any.
     subsystems: Vec<String>,
     /// `None`: any.
     severity: Option<u64>,
-    /// Fields that are counted, grouped by or tracked: paths below `text`, or a label of the entry.
+    /// Fields that are counted, grouped by or tracked.
+    /// They are paths below `text`, or labels of the entry.
     fields: Vec<String>,
 }
 
-impl Question {
+impl ResourceQuery {
     fn new(query: &Value) -> Self {
         let query = query.as_str().expect("a query").to_owned();
         Self { query, subsystems: Vec::new(), severity: None, fields: Vec::new() }
     }
 
-    fn takes(&self, entry: &Value) -> bool {
-        let name = word(&entry["subsystemName"]);
+    fn accepts(&self, entry: &Value) -> bool {
+        let name = string(&entry["subsystemName"]);
         let mut subsystems = self.subsystems.iter();
         let named = self.subsystems.is_empty()
             || subsystems.any(|one| name == one || one.ends_with('-') && name.starts_with(one));
@@ -102,32 +105,34 @@ impl Question {
     }
 }
 
-/// A filter of logs in an alert; operator and Terraform spell the same.
-fn simple_filter(filter: &Value) -> Question {
+/// Returns the query of an alert's log filter.
+/// It is in the spelling of the operator or of Terraform.
+fn simple_filter(filter: &Value) -> ResourceQuery {
     let either = |value: &Value, names: [&str; 2]| {
         names.into_iter().map(|name| value[name].clone()).find(|value| !value.is_null()).unwrap_or_default()
     };
     let filter = either(filter, ["simpleFilter", "simple_filter"]);
     let labels = either(&filter, ["labelFilters", "label_filters"]);
     let subsystems = either(&labels, ["subsystemName", "subsystem_name"]);
-    let subsystem = word(at(&subsystems, "/0/value")).to_owned();
-    let starts = word(at(&subsystems, "/0/operation")).to_lowercase().replace('_', "") == "startswith";
+    let subsystem = string(at(&subsystems, "/0/value")).to_owned();
+    let starts = string(at(&subsystems, "/0/operation")).to_lowercase().replace('_', "") == "startswith";
     assert_eq!(starts, subsystem.ends_with('-'), "{subsystem}");
-    let severity = match word(at(&either(&labels, ["severity", "severities"]), "/0")).to_lowercase().as_str()
-    {
-        "" => None,
-        "critical" => Some(6),
-        other => panic!("severity {other}"),
-    };
-    Question {
+    let severity =
+        match string(at(&either(&labels, ["severity", "severities"]), "/0")).to_lowercase().as_str() {
+            "" => None,
+            "critical" => Some(6),
+            other => panic!("severity {other}"),
+        };
+    ResourceQuery {
         subsystems: vec![subsystem],
         severity,
-        ..Question::new(&either(&filter, ["luceneQuery", "lucene_query"]))
+        ..ResourceQuery::new(&either(&filter, ["luceneQuery", "lucene_query"]))
     }
 }
 
-/// An alert's questions, and its threshold, window and what it tracks, spelt alike.
-fn alert(name: &str, kind: &Value) -> (Vec<(String, Question)>, Vec<String>) {
+/// Returns an alert's queries, and its settings in one spelling.
+/// The settings are threshold, window and tracked field.
+fn alert(name: &str, kind: &Value) -> (Vec<(String, ResourceQuery)>, Vec<String>) {
     let (kind, alert) = kind.as_object().unwrap().iter().next().unwrap();
     let filters = [
         ("", "logsFilter"),
@@ -139,8 +144,11 @@ fn alert(name: &str, kind: &Value) -> (Vec<(String, Question)>, Vec<String>) {
     let tracked =
         ["keypathToTrack", "keypath_to_track"].map(|key| at(alert, &format!("/rules/0/condition/{key}")));
     let tracked: Vec<String> = tracked.into_iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    let questions = filters.map(|(part, key)| {
-        (format!("alert {name}{part}"), Question { fields: tracked.clone(), ..simple_filter(&alert[key]) })
+    let queries = filters.map(|(part, key)| {
+        (
+            format!("alert {name}{part}"),
+            ResourceQuery { fields: tracked.clone(), ..simple_filter(&alert[key]) },
+        )
     });
     let condition = at(alert, "/rules/0/condition");
     let mut settings = vec![kind.to_lowercase().replace('_', "")];
@@ -153,14 +161,14 @@ fn alert(name: &str, kind: &Value) -> (Vec<(String, Question)>, Vec<String>) {
         let spelt = [("_MINUTES", "m"), ("_HOUR", "h"), ("_MONTHS", "mo")];
         settings.push(spelt.iter().fold(value, |value, (long, short)| value.replace(long, short)));
     }
-    (questions.collect(), settings)
+    (queries.collect(), settings)
 }
 
-/// Every question of the folder, by what asks it.
-fn questions() -> Vec<(String, Question)> {
+/// Returns every query of the folder, by the name of its resource.
+fn queries() -> Vec<(String, ResourceQuery)> {
     let mut all = Vec::new();
     for document in documents("alerts.yaml") {
-        all.extend(alert(word(at(&document, "/spec/name")), at(&document, "/spec/alertType")).0);
+        all.extend(alert(string(at(&document, "/spec/name")), at(&document, "/spec/alertType")).0);
     }
     for document in documents("views.yaml").iter().filter(|document| document["kind"] == "View") {
         let filters = list(at(document, "/spec/filters/filters"));
@@ -168,41 +176,41 @@ fn questions() -> Vec<(String, Question)> {
             assert_eq!(filter["name"], "subsystemName");
             filter["selectedValues"].as_object().unwrap().keys().cloned()
         });
-        let question = Question {
+        let query = ResourceQuery {
             subsystems: subsystems.collect(),
-            ..Question::new(at(document, "/spec/searchQuery/query"))
+            ..ResourceQuery::new(at(document, "/spec/searchQuery/query"))
         };
-        all.push((format!("view {}", word(at(document, "/spec/name"))), question));
+        all.push((format!("view {}", string(at(document, "/spec/name"))), query));
     }
     for document in documents("events2metrics.yaml") {
         let spec = &document["spec"];
         let fields = list(&spec["metricLabels"]).chain(list(&spec["metricFields"]));
-        let question = Question {
+        let query = ResourceQuery {
             subsystems: vec![
-                word(at(spec, "/query/logs/subsystemNameFilters/0")).replace("filter:startsWith:", ""),
+                string(at(spec, "/query/logs/subsystemNameFilters/0")).replace("filter:startsWith:", ""),
             ],
-            fields: fields.map(|field| word(&field["sourceField"]).to_owned()).collect(),
-            ..Question::new(at(spec, "/query/logs/lucene"))
+            fields: fields.map(|field| string(&field["sourceField"]).to_owned()).collect(),
+            ..ResourceQuery::new(at(spec, "/query/logs/lucene"))
         };
-        all.push((format!("metric {}", word(&spec["name"])), question));
+        all.push((format!("metric {}", string(&spec["name"])), query));
     }
     all.extend(widgets());
     all
 }
 
-fn widgets() -> Vec<(String, Question)> {
+fn widgets() -> Vec<(String, ResourceQuery)> {
     let dashboard: Value = serde_json::from_str(&text("dashboard.json")).unwrap();
     let rows = list(at(&dashboard, "/layout/sections/0/rows"));
     let widgets = rows.flat_map(|row| list(&row["widgets"]));
     let field = |field: &Value| match (
-        word(&field["scope"]),
-        list(&field["keypath"]).map(word).collect::<Vec<_>>(),
+        string(&field["scope"]),
+        list(&field["keypath"]).map(string).collect::<Vec<_>>(),
     ) {
         ("DATASET_SCOPE_USER_DATA", path) => path.join("."),
         ("DATASET_SCOPE_LABEL", path) => format!("label {}", path.join(".")),
         other => panic!("{other:?}"),
     };
-    let question = |widget: &Value| {
+    let query = |widget: &Value| {
         let definition = &widget["definition"];
         let logs = [
             at(definition, "/lineChart/queryDefinitions/0/query/logs"),
@@ -213,13 +221,14 @@ fn widgets() -> Vec<(String, Question)> {
         let sums =
             [at(logs, "/aggregation/sum/observationField"), at(logs, "/aggregations/0/sum/observationField")];
         let fields = groups.chain(sums.into_iter().filter(|sum| !sum.is_null())).map(field);
-        let question = Question { fields: fields.collect(), ..Question::new(at(logs, "/luceneQuery/value")) };
-        (format!("widget {}", word(&widget["title"])), question)
+        let query =
+            ResourceQuery { fields: fields.collect(), ..ResourceQuery::new(at(logs, "/luceneQuery/value")) };
+        (format!("widget {}", string(&widget["title"])), query)
     };
-    widgets.map(question).collect()
+    widgets.map(query).collect()
 }
 
-/// The endpoint with what the filter made of the example findings.
+/// The endpoint with the entries of the example findings.
 struct Endpoint {
     child: Child,
     url: String,
@@ -272,14 +281,14 @@ fn entries() -> Vec<u8> {
     let mut child = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(MORE.as_bytes()).unwrap();
-    // One that has to be cut.
+    // One that has to be truncated.
     let uris = "/api/v1/namespaces/crm/pods ".repeat(2_000);
     writeln!(stdin, "{}", MORE.lines().next().unwrap().replace("\"get\"", &json!(uris).to_string())).unwrap();
     drop(stdin);
     child.wait_with_output().unwrap().stdout
 }
 
-/// Whether the entry has a field that a question names.
+/// Returns whether the entry has a field of a query.
 fn has(entry: &Value, field: &str) -> bool {
     match field.strip_prefix("label ") {
         Some(label) => entry.as_object().unwrap().keys().any(|key| key.eq_ignore_ascii_case(label)),
@@ -288,15 +297,15 @@ fn has(entry: &Value, field: &str) -> bool {
 }
 
 #[test]
-fn every_query_finds_what_it_is_for() {
+fn every_query_finds_its_entries() {
     let endpoint = Endpoint::start();
     endpoint.post(&entries());
     let mut found = Vec::new();
-    for (name, question) in questions() {
-        let entries = endpoint.search(&question.query);
-        let entries: Vec<&Value> = entries.iter().filter(|entry| question.takes(entry)).collect();
+    for (name, query) in queries() {
+        let entries = endpoint.search(&query.query);
+        let entries: Vec<&Value> = entries.iter().filter(|entry| query.accepts(entry)).collect();
         assert!(!entries.is_empty(), "{name} finds nothing");
-        for field in &question.fields {
+        for field in &query.fields {
             assert!(entries.iter().any(|entry| has(entry, field)), "{name}: no entry has `{field}`");
         }
         found.push((name, entries.len()));
@@ -307,33 +316,38 @@ fn every_query_finds_what_it_is_for() {
 }
 
 #[test]
-fn what_groups_a_widget_is_in_every_finding_that_it_counts() {
+fn every_finding_has_the_group_fields_of_its_widgets() {
     let endpoint = Endpoint::start();
     endpoint.post(&entries());
-    for (name, question) in widgets() {
-        let mut entries = endpoint.search(&question.query);
+    for (name, query) in widgets() {
+        let mut entries = endpoint.search(&query.query);
         entries.retain(|entry| entry["subsystemName"] != "kaudit-unrecognised");
-        for field in &question.fields {
+        for field in &query.fields {
             assert!(entries.iter().all(|entry| has(entry, field)), "{name}: an entry has no `{field}`");
         }
     }
 }
 
 #[test]
-fn terraform_says_what_the_operator_says() {
+fn terraform_and_the_operator_have_the_same_resources() {
     let spelt = |name: &str, description: &Value, priority: &Value, kind: &Value| {
-        let (questions, settings) = alert(name, kind);
-        (name.to_owned(), (description.clone(), word(priority).to_lowercase(), questions, settings))
+        let (queries, settings) = alert(name, kind);
+        (name.to_owned(), (description.clone(), string(priority).to_lowercase(), queries, settings))
     };
     let operator: BTreeMap<_, _> = documents("alerts.yaml")
         .iter()
         .map(|document| &document["spec"])
-        .map(|spec| spelt(word(&spec["name"]), &spec["description"], &spec["priority"], &spec["alertType"]))
+        .map(|spec| spelt(string(&spec["name"]), &spec["description"], &spec["priority"], &spec["alertType"]))
         .collect();
     let terraformed: BTreeMap<_, _> = terraform("coralogix_alert")
         .values()
         .map(|alert| {
-            spelt(word(&alert["name"]), &alert["description"], &alert["priority"], &alert["type_definition"])
+            spelt(
+                string(&alert["name"]),
+                &alert["description"],
+                &alert["priority"],
+                &alert["type_definition"],
+            )
         })
         .collect();
     assert_eq!(operator, terraformed);
@@ -342,7 +356,7 @@ fn terraform_says_what_the_operator_says() {
     let metric = &terraform("coralogix_events2metric")["findings"];
     let spec = &documents("events2metrics.yaml")[0]["spec"];
     let labels = list(&spec["metricLabels"])
-        .map(|label| (word(&label["targetLabel"]).to_owned(), label["sourceField"].clone()));
+        .map(|label| (string(&label["targetLabel"]).to_owned(), label["sourceField"].clone()));
     assert_eq!(metric["name"], spec["name"]);
     assert_eq!(at(metric, "/logs_query/lucene"), at(spec, "/query/logs/lucene"));
     assert_eq!(at(metric, "/logs_query/subsystems"), at(spec, "/query/logs/subsystemNameFilters"));
@@ -356,11 +370,11 @@ fn terraform_says_what_the_operator_says() {
 }
 
 #[test]
-fn alerts_are_as_the_operator_wants_them() {
+fn alerts_conform_to_the_operator() {
     for document in documents("alerts.yaml") {
         let spec = &document["spec"];
         assert_eq!(document["apiVersion"], "coralogix.com/v1beta1");
-        assert!(["p1", "p2", "p3", "p4", "p5"].contains(&word(&spec["priority"])), "{spec}");
+        assert!(["p1", "p2", "p3", "p4", "p5"].contains(&string(&spec["priority"])), "{spec}");
         let kind = spec["alertType"].as_object().unwrap();
         assert_eq!(kind.len(), 1);
         if kind.contains_key("logsImmediate") {
@@ -378,8 +392,8 @@ fn alerts_are_as_the_operator_wants_them() {
 }
 
 #[test]
-fn a_version_tag_is_one_request_and_its_key_no_argument() {
-    // In place of curl, a script that tells what it was asked.
+fn a_version_tag_is_one_request_without_the_key_as_argument() {
+    // A script in place of curl that prints its arguments.
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("version-tag");
     fs::create_dir_all(&scratch).unwrap();
     let curl = scratch.join("curl");

@@ -1,10 +1,11 @@
-//! `kaudit-filter doctor` with agents that only pretend: what it asks of them, and what it makes of their answers.
+//! `kaudit-filter doctor` with scripts in place of agents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A Fluent Bit of a version; it loads a plugin in which the word `good` stands, if it comes with a filter of it.
+/// A script in place of Fluent Bit.
+/// It loads a plugin file that contains `good`, if the configuration has a `kaudit` filter.
 const FLUENT_BIT: &str = r#"#!/bin/sh
 case "$*" in
 --version) echo "Fluent Bit vVERSION"; exit ;;
@@ -31,7 +32,7 @@ fn program(path: &Path, text: &str) {
     assert!(Command::new("chmod").arg("+x").arg(path).status().unwrap().success());
 }
 
-/// The exit code, and what was printed, without the directory's name.
+/// Returns the exit code and the output, with `.` instead of the directory.
 fn doctor(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut doctor = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
     doctor.arg("doctor").args(arguments).arg("--plugins").arg(directory).current_dir(directory);
@@ -41,8 +42,8 @@ fn doctor(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn an_agent_that_fits_is_found_and_asked() {
-    let directory = scratch("fits");
+fn a_compatible_agent_is_found_and_tested() {
+    let directory = scratch("compatible");
     program(&directory.join("fluent-bit"), &FLUENT_BIT.replace("VERSION", "5.1.1"));
     fs::write(directory.join("flb-filter_kaudit.so"), "good").unwrap();
     let expected = "plugins      .
@@ -59,8 +60,8 @@ fn an_agent_that_fits_is_found_and_asked() {
 }
 
 #[test]
-fn what_does_not_fit_is_explained() {
-    let directory = scratch("does-not");
+fn failures_are_explained() {
+    let directory = scratch("incompatible");
     program(&directory.join("fluent-bit"), &FLUENT_BIT.replace("VERSION", "1.9.10"));
     program(
         &directory.join("vector"),
@@ -81,10 +82,10 @@ fn what_does_not_fit_is_explained() {
 ./vector
   ok version    0.57.0 (from 0.57)
   NO lua        cannot be read: Unknown file magic
-  NO plugin     ./kaudit.so is not there
+  NO plugin     file not found: ./kaudit.so
 
 ./other
-  NO version    neither fluent-bit nor vector: `--version` prints no version of one
+  NO version    not an agent: `--version` does not print a version of fluent-bit or vector
 
 ./none
   NO version    cannot be run: No such file or directory (os error 2)

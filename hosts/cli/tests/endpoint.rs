@@ -1,4 +1,4 @@
-//! `kaudit-filter endpoint` as an agent and an operator meet it: what it answers, what it shows, what it says at the end.
+//! `kaudit-filter endpoint` as a process: responses, page, log and counters.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-/// The endpoint judges by this time, and the entries are of the same.
+/// The time of the endpoint (`--now`) and of the entries.
 const NOW: i64 = 1_773_748_800_000;
 
 struct Endpoint {
@@ -16,7 +16,7 @@ struct Endpoint {
     url: String,
 }
 
-/// The exit code, and what was said since the start.
+/// The exit code, and the log since the start.
 type End = (Option<i32>, String);
 
 impl Endpoint {
@@ -39,7 +39,7 @@ impl Endpoint {
     fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Option<(u16, Value)> {
         let request = minreq::post(format!("{}{path}", self.url)).with_headers(headers.iter().copied());
         let response = request.with_body(body.into()).with_timeout(30).send().ok()?;
-        // A connection that was cut has no answer.
+        // A closed connection has no response.
         Some((response.status_code, serde_json::from_slice(response.as_bytes()).ok()?))
     }
 
@@ -54,19 +54,19 @@ impl Endpoint {
         self.get(&format!("/entries?{query}"))
     }
 
-    /// Ctrl-C.
+    /// Sends SIGINT, as Ctrl-C does.
     fn stop(mut self) -> End {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-        let mut said = String::new();
-        self.log.read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap().code(), said)
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code(), log)
     }
 }
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        // Of a test that failed.
+        // After a failed test.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -98,7 +98,7 @@ fn gzipped(text: &str) -> Vec<u8> {
 const PATTERN: &str = "Change in usage pattern";
 
 #[test]
-fn good_entries_arrive_in_every_form_and_are_found() {
+fn valid_entries_are_accepted_in_every_form_and_found() {
     let endpoint = Endpoint::start(&["--key-env", "TEST_KEY"]);
     let (john, jane) = (entry("johnD", PATTERN), entry("jane", PATTERN));
     let both = json!([john, jane]);
@@ -121,7 +121,7 @@ fn good_entries_arrive_in_every_form_and_are_found() {
         let advice = answer.as_object_mut().unwrap().remove("advice");
         let expected = (200, json!({"accepted": accepted, "rejected": 0, "rejections": []}));
         assert_eq!((status, answer), expected, "{path}");
-        // The older path is taken, and the answer names the current one.
+        // The older path is accepted, and the response names the current one.
         let names_current = advice.is_some_and(|advice| advice.as_str().unwrap().contains("/logs/v1/bulk"));
         assert_eq!(names_current, path == "/api/v1/logs");
     }
@@ -131,7 +131,7 @@ fn good_entries_arrive_in_every_form_and_are_found() {
         ("short-doc:\"Change in usage pattern\"", 9),
         ("rule:exec* AND principal:johnD", 4),
         ("coralogix.metadata.subsystemName:\"kaudit-selections\" AND \"plain words\"", 4),
-        ("eid:nobody", 0),
+        ("eid:unknown", 0),
     ] {
         let (status, answer) = endpoint.search(query);
         assert_eq!((status, &answer["found"]), (200, &json!(found)), "{query}: {answer}");
@@ -140,17 +140,17 @@ fn good_entries_arrive_in_every_form_and_are_found() {
     assert_eq!(status, 400);
     assert!(answer["reasons"][0].as_str().unwrap().starts_with("query: column 5: `[`"), "{answer}");
 
-    let (code, said) = endpoint.stop();
-    assert_eq!(code, Some(0), "{said}");
+    let (code, log) = endpoint.stop();
+    assert_eq!(code, Some(0), "{log}");
     for row in ["requests           9", "accepted        17", "rejected         0"] {
-        assert!(said.contains(row), "no {row:?} in {said}");
+        assert!(log.contains(row), "no {row:?} in {log}");
     }
-    assert!(!said.contains("secret-key"), "{said}");
-    assert_eq!(said.matches("/api/v1/logs is an older path").count(), 2, "{said}");
+    assert!(!log.contains("secret-key"), "{log}");
+    assert_eq!(log.matches("/api/v1/logs is an older path").count(), 2, "{log}");
 }
 
 #[test]
-fn every_published_form_of_the_time_is_taken() {
+fn every_published_form_of_the_time_is_accepted() {
     let endpoint = Endpoint::start(&[]);
     let with = |more: Value| {
         let mut entry = entry("johnD", PATTERN);
@@ -172,7 +172,7 @@ fn every_published_form_of_the_time_is_taken() {
     ];
     let (_, answer) = endpoint.post("/logs/v1/bulk", &[KEY], envelope(&logs).to_string()).unwrap();
     assert_eq!(answer["accepted"], 2, "{answer}");
-    // A time of its own counts wherever it is.
+    // The age is computed from either member.
     let old = json!([with(json!({"hiResTimestamp": "1583078400000000000"}))]);
     let (_, answer) = endpoint.post("/logs/v1/singles", &[KEY], old.to_string()).unwrap();
     let reason = answer["rejections"][0]["reasons"][0].as_str().unwrap();
@@ -205,13 +205,13 @@ fn older_forms_are_answered_with_the_current_one() {
         ),
         ("/logs/rest/bulk/", vec![KEY], &bulk, 404, "is an older path: post to /logs/v1/bulk"),
         ("/logs/rest/bulk", vec![old], &bulk, 404, "is an older path: post to /logs/v1/bulk"),
-        ("/logs/v2/singles", vec![KEY], &good, 404, "entries are posted to /logs/v1/singles"),
+        ("/logs/v2/singles", vec![KEY], &good, 404, "unknown path: post entries to /logs/v1/singles"),
     ] {
         let (found, answer) = endpoint.post(path, &headers, body.clone()).unwrap();
         assert_eq!(found, status, "{path}: {answer}");
         assert!(answer["reasons"][0].as_str().unwrap().contains(current), "{path}: {answer}");
     }
-    // Both headers, as a sender has them that is being migrated.
+    // Both headers, as a sender has during a migration.
     assert_eq!(endpoint.post("/logs/v1/singles", &[KEY, old], good).unwrap().0, 200);
 
     let mut object = entry("johnD", PATTERN);
@@ -223,15 +223,15 @@ fn older_forms_are_answered_with_the_current_one() {
         "{answer}"
     );
 
-    let account = json!({"requests": 7, "refused": 5, "faults": 0, "accepted": 1, "rejected": 1});
-    assert_eq!(endpoint.get("/account"), (200, account));
-    let (code, said) = endpoint.stop();
-    assert_eq!((code, said.matches(": refused with 4").count()), (Some(1), 5), "{said}");
-    assert!(!said.contains("hidden"), "{said}");
+    let counts = json!({"requests": 7, "refused": 5, "faults": 0, "accepted": 1, "rejected": 1});
+    assert_eq!(endpoint.get("/counts"), (200, counts));
+    let (code, log) = endpoint.stop();
+    assert_eq!((code, log.matches(": rejected with 4").count()), (Some(1), 5), "{log}");
+    assert!(!log.contains("hidden"), "{log}");
 }
 
 #[test]
-fn what_coralogix_would_drop_or_spoil_is_told() {
+fn entries_that_coralogix_would_drop_or_alter_are_reported() {
     let endpoint = Endpoint::start(&[]);
     let good = entry("johnD", PATTERN);
     let with = |member: &str, value: Value| {
@@ -266,54 +266,62 @@ fn what_coralogix_would_drop_or_spoil_is_told() {
     let (_, answer) = endpoint.post("/logs/v1/bulk", &[KEY], envelope(&logs).to_string()).unwrap();
     assert_eq!((&answer["accepted"], &answer["rejections"][0]["entry"]), (&json!(2), &json!(1)), "{answer}");
 
-    // A query finds what Coralogix has; the list shows what it has not, too.
+    // A query finds only accepted entries; the list also contains rejected ones.
     assert_eq!(endpoint.search("eid:johnD").1["found"], 2);
     let (_, all) = endpoint.get("/entries");
     let rejected =
         all["entries"].as_array().unwrap().iter().filter(|received| received["verdict"] == "rejected");
     assert_eq!((all["found"].as_u64(), rejected.count()), (Some(10), 6));
     assert!(!all.to_string().contains("hidden"), "{all}");
-    let account = json!({"requests": 3, "refused": 0, "faults": 0, "accepted": 4, "rejected": 6});
-    assert_eq!(endpoint.get("/account"), (200, account));
+    let counts = json!({"requests": 3, "refused": 0, "faults": 0, "accepted": 4, "rejected": 6});
+    assert_eq!(endpoint.get("/counts"), (200, counts));
 
-    let (code, said) = endpoint.stop();
+    let (code, log) = endpoint.stop();
     assert_eq!(code, Some(1));
-    assert_eq!(
-        said.matches("coralogix would have dropped or spoilt it while answering 200").count(),
-        6,
-        "{said}"
-    );
-    assert!(said.contains("request 3, /logs/v1/bulk, entry 1: rejected: /logEntries/1/severity: "), "{said}");
-    assert!(!said.contains("hidden"), "{said}");
+    assert_eq!(log.matches("coralogix would drop or alter it and answer 200").count(), 6, "{log}");
+    assert!(log.contains("request 3, /logs/v1/bulk, entry 1: rejected: /logEntries/1/severity: "), "{log}");
+    assert!(!log.contains("hidden"), "{log}");
 }
 
-/// A path, headers and a body; the status and the reason they are answered with.
+/// A path, headers and a body; the expected status and reason.
 type Wrong<'a> = (&'a str, &'a [(&'a str, &'a str)], Vec<u8>, u16, &'a str);
 
 #[test]
-fn a_request_that_is_wrong_is_refused_whole() {
+fn an_invalid_request_is_rejected_as_a_whole() {
     let endpoint = Endpoint::start(&["--key-env", "TEST_KEY"]);
     let good = json!([entry("johnD", PATTERN)]).to_string();
     let bulk = envelope(&[log("a")]).to_string();
     let nameless = bulk.replace("prod-eu", " ");
     let gzip = ("Content-Encoding", "gzip");
-    let long = format!("[{}]", vec![good.trim_matches(['[', ']']); 12_000].join(","));
+    let large = format!("[{}]", vec![good.trim_matches(['[', ']']); 12_000].join(","));
     let bomb = gzipped(&" ".repeat(10_000_000));
     let other = [("Authorization", "Bearer other")];
     let table: [Wrong<'_>; 13] = [
         ("/logs/v1/singles", &[], good.clone().into(), 401, "no key"),
         ("/logs/v1/singles", &[("Authorization", "Bearer ")], good.clone().into(), 401, "no key"),
-        ("/logs/v1/singles", &other, good.clone().into(), 403, "the key is not the one"),
+        ("/logs/v1/singles", &other, good.clone().into(), 403, "wrong key"),
         ("/api/v1/logs", &[], bulk.clone().into(), 401, "no key"),
         ("/logs/v1/singles", &[KEY, gzip], good.clone().into(), 400, "the body cannot be read"),
         ("/logs/v1/singles", &[KEY], gzipped(&good), 400, "the body is gzip"),
         ("/logs/v1/singles", &[KEY, ("Content-Encoding", "br")], good.clone().into(), 415, "encoding"),
         ("/logs/v1/singles", &[KEY], good[..50].into(), 400, "the list is not JSON: EOF"),
         ("/logs/v1/singles", &[KEY], b"{\"text\":\"\xff\"}".to_vec(), 400, "the body is not UTF-8"),
-        ("/logs/v1/singles", &[KEY], long.into(), 413, "the body has not less than 2000000 bytes"),
-        ("/logs/v1/singles", &[KEY, gzip], bomb, 413, "the body has not less than 2000000 bytes"),
+        (
+            "/logs/v1/singles",
+            &[KEY],
+            large.into(),
+            413,
+            "request body too large: it must be smaller than 2000000 bytes",
+        ),
+        (
+            "/logs/v1/singles",
+            &[KEY, gzip],
+            bomb,
+            413,
+            "request body too large: it must be smaller than 2000000 bytes",
+        ),
         ("/logs/v1/bulk", &[KEY], nameless.into(), 400, "/applicationName: "),
-        ("/logs", &[KEY], good.clone().into(), 404, "entries are posted to /logs/v1/singles"),
+        ("/logs", &[KEY], good.clone().into(), 404, "unknown path: post entries to /logs/v1/singles"),
     ];
     for (path, headers, body, status, reason) in table {
         let (found, answer) = endpoint.post(path, headers, body).unwrap();
@@ -321,51 +329,51 @@ fn a_request_that_is_wrong_is_refused_whole() {
         assert!(answer["reasons"][0].as_str().unwrap().starts_with(reason) || status == 415, "{answer}");
     }
     assert_eq!(endpoint.get("/logs/v1/bulk").0, 405);
-    let (_, account) = endpoint.get("/account");
+    let (_, counts) = endpoint.get("/counts");
     assert_eq!(
-        (&account["refused"], &account["accepted"], &account["rejected"]),
+        (&counts["refused"], &counts["accepted"], &counts["rejected"]),
         (&json!(12), &json!(0), &json!(0))
     );
-    let (code, said) = endpoint.stop();
+    let (code, log) = endpoint.stop();
     assert_eq!(code, Some(1));
-    assert!(!said.contains("secret-key") && !said.contains("other"), "{said}");
+    assert!(!log.contains("secret-key") && !log.contains("other"), "{log}");
 }
 
 #[test]
-fn faults_come_as_asked_for() {
+fn faults_are_injected_in_order() {
     let endpoint =
         Endpoint::start(&["--fault", "429:1", "--fault", "503:1", "--fault", "reset:1", "--fault", "slow:1"]);
     let good = json!([entry("johnD", PATTERN)]).to_string();
     let post = || endpoint.post("/logs/v1/singles", &[KEY], good.clone());
     let statuses: Vec<Option<u16>> = (0..5).map(|_| post().map(|(status, _)| status)).collect();
     assert_eq!(statuses, [Some(429), Some(503), None, Some(200), Some(200)]);
-    let account = json!({"requests": 5, "refused": 0, "faults": 4, "accepted": 2, "rejected": 0});
-    assert_eq!(endpoint.get("/account"), (200, account));
-    let (code, said) = endpoint.stop();
+    let counts = json!({"requests": 5, "refused": 0, "faults": 4, "accepted": 2, "rejected": 0});
+    assert_eq!(endpoint.get("/counts"), (200, counts));
+    let (code, log) = endpoint.stop();
     assert_eq!(code, Some(0));
-    for line in ["answered with 429", "answered with 503", "connection cut", "answered after 3s"] {
-        assert!(said.contains(&format!("fault: {line}")), "no {line:?} in {said}");
+    for line in ["status 429", "status 503", "connection closed", "answered after 3s"] {
+        assert!(log.contains(&format!("injected fault: {line}")), "no {line:?} in {log}");
     }
 }
 
 #[test]
-fn only_the_last_are_kept() {
+fn only_the_latest_entries_are_kept() {
     let endpoint = Endpoint::start(&["--keep", "2"]);
     let three = json!([entry("a", "x"), entry("b", "x"), entry("c", "x")]).to_string();
     endpoint.post("/logs/v1/singles", &[KEY], three).unwrap();
     let (_, all) = endpoint.get("/entries");
     assert_eq!((&all["found"], &all["entries"][0]["entry"]["text"]["eid"]), (&json!(2), &json!("c")));
-    assert_eq!(endpoint.get("/account").1["accepted"], 3);
+    assert_eq!(endpoint.get("/counts").1["accepted"], 3);
     assert_eq!(endpoint.stop().0, Some(0));
 }
 
 #[test]
-fn the_page_asks_for_nothing_from_elsewhere() {
+fn the_page_makes_no_external_requests() {
     let endpoint = Endpoint::start(&[]);
     let response = minreq::get(&endpoint.url).with_timeout(30).send().unwrap();
     let page = response.as_str().unwrap();
     assert_eq!(response.status_code, 200);
-    assert!(page.contains("test double"), "it says what it is");
+    assert!(page.contains("test double"), "the page states its purpose");
     for foreign in ["http://", "https://", "src=", "@import", "innerHTML"] {
         assert!(!page.contains(foreign), "the page has {foreign}");
     }
@@ -385,8 +393,8 @@ fn wrong_usage_is_explained() {
             .args(arguments)
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(expected), "{said}");
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{log}");
+        assert!(log.contains(expected), "{log}");
     }
 }

@@ -1,4 +1,5 @@
-//! `kaudit-filter explain` as a user runs it, over the shipped examples. `BLESS=1` writes the expectation anew.
+//! `kaudit-filter explain` as a process, over the shipped examples.
+//! `BLESS=1` updates the snapshot.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 const CONFIG: [&str; 4] = ["--config", "examples/kaudit.yaml", "--now", "2026-03-17T12:00:00Z"];
 
-fn ran(command: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+fn run(command: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let kinds = ["detections", "selections", "selection-counts", "activity"];
     let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
@@ -25,9 +26,9 @@ fn ran(command: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn the_examples_are_explained() {
-    let (code, out, err) = ran("explain", &[]);
+    let (code, out, err) = run("explain", &[]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    assert!(!out.contains('\u{1b}'), "colours where nobody sees them");
+    assert!(!out.contains('\u{1b}'), "colours in a pipe");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/explain.txt");
     if std::env::var_os("BLESS").is_some() {
         fs::write(file, &out).unwrap();
@@ -37,20 +38,20 @@ fn the_examples_are_explained() {
 }
 
 #[test]
-fn what_is_told_adds_up_to_the_account() {
-    let (_, out, _) = ran("explain", &["--json"]);
-    let mut told: BTreeMap<String, u64> = BTreeMap::new();
+fn verdicts_agree_with_the_counters_of_run() {
+    let (_, out, _) = run("explain", &["--json"]);
+    let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     for line in out.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
-        let word = line["verdict"].as_str().unwrap_or("own").to_owned();
-        *told.entry(word).or_default() += 1;
+        let verdict = line["verdict"].as_str().unwrap_or("own").to_owned();
+        *verdicts.entry(verdict).or_default() += 1;
         if let Some(reason) = line["reason"].as_str() {
-            *told.entry(reason.to_owned()).or_default() += 1;
+            *verdicts.entry(reason.to_owned()).or_default() += 1;
         }
     }
-    let (_, _, err) = ran("run", &["--summary", "json"]);
-    let account: Value = serde_json::from_str(err.lines().last().unwrap()).unwrap();
-    for (word, path) in [
+    let (_, _, err) = run("run", &["--summary", "json"]);
+    let counters: Value = serde_json::from_str(err.lines().last().unwrap()).unwrap();
+    for (name, path) in [
         ("kept", "/kept/total"),
         ("dropped", "/dropped/total"),
         ("suppressed", "/suppressed"),
@@ -58,17 +59,20 @@ fn what_is_told_adds_up_to_the_account() {
         ("stopped", "/dropped/stopped"),
         ("counted", "/dropped/counted"),
     ] {
-        let count = account.pointer(path).and_then(Value::as_u64);
-        assert!(count > Some(0) && told.get(word).copied() == count, "{word}: {told:?} and {account}");
+        let count = counters.pointer(path).and_then(Value::as_u64);
+        assert!(
+            count > Some(0) && verdicts.get(name).copied() == count,
+            "{name}: {verdicts:?} and {counters}"
+        );
     }
-    let own = account["summaries"].as_u64().unwrap() + account["reports"].as_u64().unwrap();
-    assert_eq!(told["own"], own);
+    let own = counters["summaries"].as_u64().unwrap() + counters["reports"].as_u64().unwrap();
+    assert_eq!(verdicts["own"], own);
 }
 
 #[test]
-fn only_what_is_asked_for() {
+fn options_select_verdicts() {
     let heads = |arguments: &[&str]| {
-        let (code, out, err) = ran("explain", arguments);
+        let (code, out, err) = run("explain", arguments);
         assert_eq!((code, err.as_str()), (Some(0), ""));
         out.lines().filter(|line| line.starts_with("examples/")).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -79,7 +83,7 @@ fn only_what_is_asked_for() {
     );
     let reason = heads(&["--reason", "entity-no-match"]);
     assert_eq!(reason, ["examples/findings/detections.ndjson:9: dropped: entity-no-match"]);
-    let (code, _, err) = ran("explain", &["--reason", "colour"]);
+    let (code, _, err) = run("explain", &["--reason", "colour"]);
     assert!(code == Some(2) && err.contains("entity-no-match"), "{err}");
 }
 
@@ -185,10 +189,10 @@ fn no_secret_is_printed() {
         assert!(printed.contains("***"), "{printed}");
         assert!(printed.matches("entity-no-match").count() > 5, "{printed}");
         assert!(printed.contains("suppressed"), "{printed}");
-        // Nor a part of it.
+        // No part of it either.
         assert!(!printed.contains(&secret[..8]), "{secret} in {printed}");
     }
-    // The same records as a test that expects something else of each.
+    // The same records as a test with a wrong expectation for each.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain/secret");
     let steps = records.each_ref().map(|record| {
         let record = record.replace('\'', "''");
@@ -211,7 +215,7 @@ fn no_secret_is_printed() {
 }
 
 #[test]
-fn the_readme_shows_what_it_prints() {
+fn the_readme_shows_the_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let (_, console) = readme.split_once("$ dist/kaudit-filter explain ").unwrap();

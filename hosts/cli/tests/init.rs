@@ -1,4 +1,4 @@
-//! `kaudit-filter init` and `migrate` as a user runs them, followed by what they propose next.
+//! `kaudit-filter init` and `migrate` as processes, followed by the proposed next commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,10 +37,10 @@ fn what_is_begun_is_sound() {
             "{agent}"
         );
         let (code, out, err) = ran(&["check", "--strict", path]);
-        assert!(code == Some(0) && out.contains("nothing to remark"), "{out}{err}");
+        assert!(code == Some(0) && out.contains("no problems found"), "{out}{err}");
         let (code, out, err) = ran(&["test", &format!("{path}/tests")]);
         assert!(code == Some(0) && out.contains("2 tests, all passed"), "{out}{err}");
-        // A second time it writes over nothing.
+        // A second run overwrites no file.
         let (code, _, err) = ran(&["init", path]);
         assert!(code == Some(1) && err.contains("is there already"), "{err}");
     }
@@ -60,14 +60,14 @@ fn nothing_is_written_through_a_link() {
 }
 
 #[test]
-fn what_is_migrated_is_the_filter_s() {
+fn a_migrated_document_passes_the_check() {
     let folder = folder("migrate");
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("kaudit.yaml");
     let (code, out, err) = ran(&["migrate", "examples/audit-integration.yaml"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("rate-limit: {period: 1s}\n") && out.contains("# Policy findings"), "{out}");
-    assert!(err.contains("changed: the list stands under `integrations`"), "{err}");
+    assert!(err.contains("changed: the list was moved under `integrations`"), "{err}");
     let (code, nothing, _) =
         ran(&["migrate", "examples/audit-integration.yaml", "-o", file.to_str().unwrap()]);
     assert_eq!((code, nothing.as_str()), (Some(0), ""));

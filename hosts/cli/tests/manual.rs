@@ -1,4 +1,4 @@
-//! What is made of the program's own tables and help: the reference, the schema, completions, manual pages.
+//! Output generated from tables and help: options, schema, completions, manuals.
 
 use std::fs;
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
-fn ran(arguments: &[&str]) -> (Option<i32>, String, String) {
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter")).args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// The subcommands, as the help lists them.
+/// Returns the subcommands in the help.
 fn subcommands() -> Vec<String> {
-    let (_, help, _) = ran(&["--help"]);
+    let (_, help, _) = run(&["--help"]);
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let names = list
         .lines()
@@ -32,26 +32,26 @@ fn every_subcommand_is_completed_and_has_a_page() {
     let names = subcommands();
     assert!(names.len() > 8, "{names:?}");
     for shell in ["bash", "zsh", "fish"] {
-        let (code, script, _) = ran(&["completions", shell]);
+        let (code, script, _) = run(&["completions", shell]);
         assert_eq!(code, Some(0));
         for name in &names {
             assert!(script.contains(name.as_str()), "{shell} does not complete {name}");
         }
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
-    let (code, _, err) = ran(&["man", folder.to_str().unwrap()]);
+    let (code, _, err) = run(&["man", folder.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{err}");
     for name in &names {
         let page = fs::read_to_string(folder.join(format!("kaudit-filter-{name}.1"))).unwrap();
         assert!(page.contains(".SH SYNOPSIS") && page.contains(name.as_str()), "{page}");
     }
-    let (_, page, _) = ran(&["man"]);
+    let (_, page, _) = run(&["man"]);
     assert_eq!(page, fs::read_to_string(folder.join("kaudit-filter.1")).unwrap());
 }
 
 #[test]
-fn the_schema_is_the_one_beside_the_examples() {
-    let (code, out, _) = ran(&["schema"]);
+fn the_schema_is_the_one_in_the_examples() {
+    let (code, out, _) = run(&["schema"]);
     assert_eq!(code, Some(0));
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     assert_eq!(out, fs::read_to_string(examples.join("kaudit.schema.json")).unwrap());
@@ -60,17 +60,17 @@ fn the_schema_is_the_one_beside_the_examples() {
 }
 
 #[test]
-fn options_are_listed_by_their_beginning() {
-    let (code, out, _) = ran(&["options", "guard.max-age"]);
+fn options_are_selected_by_prefix() {
+    let (code, out, _) = run(&["options", "guard.max-age"]);
     assert_eq!(code, Some(0));
     assert_eq!(
         out,
         "guard.max-age (default 24h)\n    Older findings are stale.\n    a duration from 1s to 3650d, such as 24h\n"
     );
-    let (_, all, _) = ran(&["options", "--format", "json"]);
+    let (_, all, _) = run(&["options", "--format", "json"]);
     assert!(serde_json::from_str::<Value>(&all).unwrap().as_array().unwrap().len() > 50);
-    let (_, table, _) = ran(&["options", "--format", "markdown", "unrecognised"]);
+    let (_, table, _) = run(&["options", "--format", "markdown", "unrecognised"]);
     assert_eq!(table.lines().count(), 3, "{table}");
-    let (code, out, err) = ran(&["options", "colour"]);
+    let (code, out, err) = run(&["options", "colour"]);
     assert!(code == Some(2) && out.is_empty() && err.contains("`colour`"), "{err}");
 }

@@ -45,7 +45,7 @@ fn a_line_in_is_a_line_out_at_once() {
         let entry: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
         assert_eq!(entry["threadId"], who);
     }
-    // Suppressed: it leaves as a summary when the input ends.
+    // Suppressed: its summary is written when the input ends.
     write!(stdin, "\n{FINDING}").unwrap();
     drop(stdin);
     let summary: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
@@ -69,10 +69,10 @@ fn each_item_of_a_batch_is_a_line() {
 }
 
 #[test]
-fn sockets_are_connected_when_they_are_there() {
+fn the_output_is_connected_when_it_is_available() {
     let directory = scratch("sockets");
     let (from, to) = (directory.join("from.sock"), directory.join("to.sock"));
-    // What a program that died left behind.
+    // The socket file of a program that has ended.
     let _ = fs::remove_file(&from);
     drop(UnixListener::bind(&from).unwrap());
     let _ = fs::remove_file(&to);
@@ -85,16 +85,16 @@ fn sockets_are_connected_when_they_are_there() {
         }
     };
     writeln!(source, "{FINDING}").unwrap();
-    // It waits for whoever takes the lines, and says so.
-    let mut told = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
-    assert!(told.starts_with("kaudit-filter: cannot write to unix:to.sock: "), "{told}");
-    assert!(told.ends_with("; lines wait\n"), "{told}");
+    // It reports the failed connection, and retries.
+    let mut log = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut log).unwrap();
+    assert!(log.starts_with("kaudit-filter: cannot write to unix:to.sock: "), "{log}");
+    assert!(log.ends_with("; retrying\n"), "{log}");
     let listener = UnixListener::bind(&to).unwrap();
     let (sink, _) = listener.accept().unwrap();
     writeln!(source, "{FINDING}").unwrap();
     drop(source);
-    // Told to stop, it hands over what it still owes.
+    // On SIGTERM it writes the pending summary.
     let mut lines = BufReader::new(sink).lines();
     let entry: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(entry["threadId"], "johnD");
@@ -107,7 +107,7 @@ fn sockets_are_connected_when_they_are_there() {
 }
 
 #[test]
-fn mistakes_end_it_at_the_start() {
+fn invalid_configurations_and_arguments_are_reported() {
     let directory = scratch("mistakes");
     fs::write(directory.join("kaudit.yaml"), "integrations: 1\n").unwrap();
     let cases: [(&[&str], i32, &str); 3] = [
@@ -115,11 +115,11 @@ fn mistakes_end_it_at_the_start() {
         (&["--listen", "from.sock"], 2, "expected `unix:PATH` or `tcp:HOST:PORT`"),
         (&["--config", "nowhere.yaml"], 2, ""),
     ];
-    for (arguments, code, said) in cases {
+    for (arguments, code, message) in cases {
         let output = pipe(&directory, arguments).wait_with_output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{error}");
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(message), "{error}");
         assert_eq!(entries(&output.stdout[..]).len(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! `kaudit-filter run` as a user runs it: what it prints, where, and the exit code.
+//! `kaudit-filter run` as a process: its two outputs, and the exit code.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -15,18 +15,18 @@ const NOON: &str = "2026-03-17T12:00:00Z";
 const DETECTION: &str = r#"{"etype":"principal","eid":"johnD","category":"anomaly","confidence":"medium","short-doc":"Change in usage pattern","cluster":"prod-eu","time":1773735300000}"#;
 const SELECTION: &str = r#"{"rule":"exec into pod","principal":"johnD","verb":"create","cluster":"prod-eu","time":1773735301000}"#;
 
-/// What a run left behind.
-struct Ran {
+/// The result of a run.
+struct RunOutput {
     code: Option<i32>,
     out: String,
     err: String,
 }
 
-impl Ran {
-    /// The accounting, the last line of `--summary json`.
-    fn account(&self) -> Value {
+impl RunOutput {
+    /// Returns the counters, the last line of `--summary json`.
+    fn counters(&self) -> Value {
         serde_json::from_str(self.err.lines().last().unwrap_or_default())
-            .unwrap_or_else(|error| panic!("no accounting ({error}): {}", self.err))
+            .unwrap_or_else(|error| panic!("no counters ({error}): {}", self.err))
     }
 
     fn entries(&self) -> Vec<Value> {
@@ -40,7 +40,7 @@ fn program() -> Command {
     command
 }
 
-fn ran(arguments: &[&str], stdin: &[u8]) -> Ran {
+fn ran(arguments: &[&str], stdin: &[u8]) -> RunOutput {
     let mut child = program()
         .args(arguments)
         .stdin(Stdio::piped())
@@ -52,9 +52,9 @@ fn ran(arguments: &[&str], stdin: &[u8]) -> Ran {
     let stdin = stdin.to_vec();
     let feeder = std::thread::spawn(move || pipe.write_all(&stdin));
     let output = child.wait_with_output().unwrap();
-    // A program that refuses its arguments does not read; what it was fed is of no interest then.
+    // A program that rejects its arguments does not read its input.
     let _ = feeder.join().unwrap();
-    Ran {
+    RunOutput {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
@@ -82,45 +82,45 @@ fn examples() -> Vec<String> {
 }
 
 #[test]
-fn without_arguments_it_says_what_to_do_next() {
+fn without_arguments_the_next_steps_are_printed() {
     let ran = ran(&[], b"");
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
     assert!(ran.err.contains("kaudit-filter run --config kaudit.yaml findings.ndjson"), "{}", ran.err);
 }
 
 #[test]
-fn help_is_for_reading() {
+fn the_help_has_its_sections() {
     let ran = ran(&["run", "--help"], b"");
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    for word in
+    for term in
         ["RECORDS", "CONFIGURATION", "TIME", "Examples:", "Exit codes:", "--clock", "RFC 3339", "gzip"]
     {
-        assert!(ran.out.contains(word), "no `{word}` in\n{}", ran.out);
+        assert!(ran.out.contains(term), "no `{term}` in\n{}", ran.out);
     }
 }
 
 #[test]
-fn the_examples_are_accounted_for() {
+fn the_examples_are_countersed_for() {
     let files = examples();
     for config in ["examples/kaudit.yaml", "examples/audit-integration.yaml"] {
         let options = ["run", "--config", config, "--now", NOON, "--summary", "json"];
         let arguments: Vec<&str> = options.into_iter().chain(files.iter().map(String::as_str)).collect();
         let ran = ran(&arguments, b"");
         assert_eq!(ran.code, Some(0), "{}", ran.err);
-        let account = ran.account();
-        let number = |name: &str| account.pointer(name).and_then(Value::as_u64).unwrap();
+        let counters = ran.counters();
+        let number = |name: &str| counters.pointer(name).and_then(Value::as_u64).unwrap();
         let lines: usize =
             files.iter().map(|file| fs::read_to_string(root(file)).unwrap().lines().count()).sum();
         assert_eq!(number("/records"), lines as u64);
         assert_eq!(
             number("/records"),
             number("/kept/total") + number("/dropped/total") + number("/suppressed") + number("/passed"),
-            "{account}"
+            "{counters}"
         );
         for group in ["kept", "dropped"] {
-            let parts = account[group].as_object().unwrap().iter().filter(|(name, _)| *name != "total");
+            let parts = counters[group].as_object().unwrap().iter().filter(|(name, _)| *name != "total");
             let sum: u64 = parts.map(|(_, count)| count.as_u64().unwrap()).sum();
-            assert_eq!(sum, number(&format!("/{group}/total")), "{group}: {account}");
+            assert_eq!(sum, number(&format!("/{group}/total")), "{group}: {counters}");
         }
         assert_eq!(number("/entries"), number("/kept/total") + number("/summaries") + number("/reports"));
         assert_eq!(number("/entries"), ran.out.lines().count() as u64);
@@ -128,7 +128,7 @@ fn the_examples_are_accounted_for() {
         assert_eq!(number("/reported"), number("/dropped/counted"));
         assert!(
             number("/suppressed") > 0 && number("/dropped/stopped") > 0,
-            "the examples show it: {account}"
+            "the examples contain both: {counters}"
         );
         for entry in ran.entries() {
             assert!((1..=6).contains(&entry["severity"].as_u64().unwrap()), "{entry}");
@@ -141,7 +141,7 @@ fn root(file: &str) -> PathBuf {
 }
 
 #[test]
-fn the_same_records_give_the_same_entries_however_they_come() {
+fn the_form_of_the_input_does_not_change_the_entries() {
     let lines = format!("{DETECTION}\n{SELECTION}\n");
     let expected = ran(&["run", "--now", NOON], lines.as_bytes());
     assert_eq!((expected.code, expected.out.lines().count()), (Some(0), 2), "{}", expected.err);
@@ -172,7 +172,7 @@ fn several_files_are_one_stream() {
     let (first, second) = (file("several", "a", DETECTION), file("several", "b", SELECTION));
     let ran = ran(&["run", "--now", NOON, "--summary", "json", &first, "-", &second], DETECTION.as_bytes());
     assert_eq!((ran.code, ran.entries().len()), (Some(0), 3));
-    assert_eq!(ran.account()["kept"]["detections"], 2);
+    assert_eq!(ran.counters()["kept"]["detections"], 2);
 }
 
 #[test]
@@ -186,23 +186,23 @@ fn malformed_records_are_reported_and_the_run_goes_on() {
         let ran = ran(&["run", "--config", &config, "--now", NOON, "--summary", "json", &input], b"");
         assert_eq!(ran.code, Some(1));
         assert_eq!(ran.out.lines().count(), lines, "{policy}: {}", ran.out);
-        let said: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
+        let messages: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
         assert_eq!(
-            said,
+            messages,
             [
                 format!("{input}:2: malformed record: not a JSON object"),
                 format!("{input}:4: malformed record: key must be a string at byte 1 of line 5"),
             ]
         );
-        let account = ran.account();
-        assert_eq!(account.pointer(number), Some(&2.into()), "{account}");
-        assert_eq!((&account["malformed"], &account["records"]), (&2.into(), &5.into()));
+        let counters = ran.counters();
+        assert_eq!(counters.pointer(number), Some(&2.into()), "{counters}");
+        assert_eq!((&counters["malformed"], &counters["records"]), (&2.into(), &5.into()));
         assert_eq!(ran.out.lines().any(|line| line == "oops"), policy == "pass");
     }
 }
 
 #[test]
-fn one_bad_element_of_an_array_costs_no_other() {
+fn a_malformed_element_of_an_array_affects_no_other() {
     let elements = [
         DETECTION.replace("johnD", "john\\ud83d"),
         DETECTION.replacen('{', "{\"n\":1e400,", 1),
@@ -213,8 +213,8 @@ fn one_bad_element_of_an_array_costs_no_other() {
     let others = vec![DETECTION; 200].join(",");
     let input = file("elements", "in.json", format!("[{},{others}]\n{SELECTION}\n", elements.join(",")));
     let ran = ran(&["run", "--now", NOON, "--summary", "json", &input], b"");
-    let account = ran.account();
-    let count = |name: &str| account.pointer(name).and_then(Value::as_u64);
+    let counters = ran.counters();
+    let count = |name: &str| counters.pointer(name).and_then(Value::as_u64);
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert_eq!(count("/records"), Some(206), "{}", ran.err);
     assert_eq!(
@@ -223,17 +223,17 @@ fn one_bad_element_of_an_array_costs_no_other() {
         "{}",
         ran.err
     );
-    // Half of a surrogate pair and a number beyond every range are no errors to the engine.
+    // Half of a surrogate pair and a number out of range are not errors to the engine.
     let faults = ["expected ident", "expected value"];
-    let said: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
-    assert_eq!(said.len(), faults.len(), "{}", ran.err);
-    for (line, fault) in said.iter().zip(faults) {
+    let messages: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
+    assert_eq!(messages.len(), faults.len(), "{}", ran.err);
+    for (line, fault) in messages.iter().zip(faults) {
         assert!(line.starts_with(&format!("{input}:1: malformed record: {fault}")), "{line}");
     }
 }
 
 #[test]
-fn a_record_is_malformed_only_if_the_engine_calls_it_so() {
+fn the_engine_determines_which_records_are_malformed() {
     let inner = |text: &str| serde_json::json!({ "log": text }).to_string();
     let cut = &DETECTION[..60];
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(30), "]".repeat(30));
@@ -255,27 +255,27 @@ fn a_record_is_malformed_only_if_the_engine_calls_it_so() {
     for policy in ["wrap", "pass", "drop"] {
         let config = file("verdicts", &format!("{policy}.yaml"), all(&format!("unrecognised: {policy}\n")));
         let ran = ran(&["run", "--config", &config, "--now", NOON, "--summary", "json", &input], b"");
-        let said: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
-        assert_eq!(said.len(), broken.len(), "{policy}: {}", ran.err);
-        for (number, (said, (_, fault))) in said.iter().zip(&broken).enumerate() {
+        let messages: Vec<&str> = ran.err.lines().filter(|line| line.contains("malformed record")).collect();
+        assert_eq!(messages.len(), broken.len(), "{policy}: {}", ran.err);
+        for (number, (message, (_, fault))) in messages.iter().zip(&broken).enumerate() {
             let expected = format!("{input}:{}: malformed record: {fault}", fine.len() + number + 1);
-            assert!(said.starts_with(&expected), "{said}, not {expected}");
+            assert!(message.starts_with(&expected), "{message}, not {expected}");
         }
-        let account = ran.account();
+        let counters = ran.counters();
         assert_eq!(
-            (&account["malformed"], &account["kept"]["detections"]),
+            (&counters["malformed"], &counters["kept"]["detections"]),
             (&4.into(), &4.into()),
-            "{account}"
+            "{counters}"
         );
     }
 }
 
 #[test]
-fn the_items_of_a_batch_are_counted_and_the_account_closes() {
+fn the_items_of_a_batch_are_counted_and_the_counters_balance() {
     let batch = format!("{{\"records\":[{DETECTION},{{\"a\":1}},{SELECTION}]}}\n{DETECTION}\n");
     let json = ran(&["run", "--now", NOON, "--summary", "json"], batch.as_bytes());
-    let account = json.account();
-    let number = |name: &str| account.pointer(name).and_then(Value::as_u64).unwrap();
+    let counters = json.counters();
+    let number = |name: &str| counters.pointer(name).and_then(Value::as_u64).unwrap();
     assert_eq!((json.code, json.entries().len()), (Some(0), 4), "{}", json.err);
     assert_eq!((number("/records"), number("/batches"), number("/batch-items")), (2, 1, 3));
     let out = ["/kept/total", "/dropped/total", "/suppressed", "/passed", "/batches"].map(number);
@@ -289,7 +289,7 @@ batch items                   3   findings and others in batches
   kept                        4
     detections                2
     selections                1
-    unrecognised              1   not findings, sent all the same
+    unrecognised              1   not findings, sent as entries
   dropped                     0
   suppressed                  0
   passed                      0
@@ -301,7 +301,7 @@ entries                       4
 }
 
 #[test]
-fn a_signal_ends_a_run_with_its_summaries_and_account() {
+fn a_signal_ends_a_run_with_its_summaries_and_counters() {
     let config = file("signal", "kaudit.yaml", all("").replace("singles\"}", "singles\", rate-limit: 1}"));
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let mut child = program()
@@ -314,9 +314,9 @@ fn a_signal_ends_a_run_with_its_summaries_and_account() {
         let mut stdin = child.stdin.take().unwrap();
         let mut entries = BufReader::new(child.stdout.take().unwrap()).lines();
         stdin.write_all(format!("{DETECTION}\n").repeat(50).as_bytes()).unwrap();
-        // It is written when all that has arrived is filtered.
+        // It is written when the records so far have been filtered.
         assert!(entries.next().unwrap().unwrap().contains("johnD"));
-        // A record that is not complete is not filtered.
+        // An incomplete record is not filtered.
         stdin.write_all(&DETECTION.as_bytes()[..40]).unwrap();
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
@@ -324,16 +324,16 @@ fn a_signal_ends_a_run_with_its_summaries_and_account() {
         assert_eq!(summary["text"]["kaudit_filter"]["summary"]["suppressed"], 49);
         assert!(entries.next().is_none());
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        let account: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-        assert_eq!((&account["records"], &account["suppressed"]), (&50.into(), &49.into()), "{said}");
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{log}");
+        let counters: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+        assert_eq!((&counters["records"], &counters["suppressed"]), (&50.into(), &49.into()), "{log}");
         drop(stdin);
     }
 }
 
 #[test]
-fn what_a_file_begins_with_is_not_part_of_its_first_record() {
+fn byte_order_marks_and_padding_are_not_part_of_a_record() {
     let cut = &DETECTION[..40];
     for (name, head) in
         [("bom", "\u{feff}"), ("nul", "\0\0\0\0"), ("both", "\u{feff}\0"), ("lines", "\n\n \r\n")]
@@ -352,12 +352,12 @@ fn what_a_file_begins_with_is_not_part_of_its_first_record() {
     }
     let input = file("heads", "cut", format!("{DETECTION}\n{cut}\n{SELECTION}\n{cut}"));
     let ran = ran(&["run", "--now", NOON, "--summary", "json", &input], b"");
-    let account = ran.account();
-    assert_eq!((&account["malformed"], &account["records"]), (&2.into(), &4.into()), "{}", ran.err);
+    let counters = ran.counters();
+    assert_eq!((&counters["malformed"], &counters["records"]), (&2.into(), &4.into()), "{}", ran.err);
     assert!(ran.out.contains("the record ends early at byte 40"), "{}", ran.out);
 }
 
-/// A configuration with one unlimited integration for detections and one for selections, and more.
+/// A configuration with unlimited integrations for detections and selections.
 fn all(more: &str) -> String {
     let target = r#"target: {target-type: http-api, http-api-uri: "https://ingress.eu2.coralogix.com/logs/v1/singles"}"#;
     format!("{more}integrations:\n- type: detections\n  {target}\n- type: selections\n  {target}\n")
@@ -368,7 +368,7 @@ fn many_malformed_records_are_counted() {
     let ran = ran(&["run", "--now", NOON], "x\n".repeat(25).as_bytes());
     assert_eq!(ran.code, Some(1));
     assert_eq!(ran.err.lines().filter(|line| line.starts_with("stdin:")).count(), 10);
-    assert!(ran.err.contains("\nand 15 more malformed records\n"), "{}", ran.err);
+    assert!(ran.err.contains("\n15 more malformed records\n"), "{}", ran.err);
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn records_that_pass_stay_on_one_line() {
 }
 
 #[test]
-fn every_mistake_of_the_configuration_is_said_at_once() {
+fn every_mistake_of_the_configuration_is_reported_at_once() {
     let config = file(
         "mistakes",
         "kaudit.yaml",
@@ -387,10 +387,10 @@ fn every_mistake_of_the_configuration_is_said_at_once() {
     );
     let ran = ran(&["run", "--config", &config], DETECTION.as_bytes());
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
-    let places: Vec<String> =
+    let positions: Vec<String> =
         ran.err.lines().map(|line| line.split(": ").take(3).collect::<Vec<_>>().join(": ")).collect();
     assert_eq!(
-        places,
+        positions,
         [
             format!("{config}:1:20: error: coralogix.shape"),
             format!("{config}:2:1: error: guards"),
@@ -402,12 +402,12 @@ fn every_mistake_of_the_configuration_is_said_at_once() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unreadable_files_are_named() {
     let input = file("unreadable", "in.ndjson", DETECTION);
     let config = file("unreadable", "kaudit.yaml", b"coralogix:\n  shape: \xff\n");
     let cut = &gzipped(&format!("{DETECTION}\n").repeat(2000));
     let broken = file("unreadable", "broken.gz", &cut[..cut.len() - 30]);
-    for (arguments, code, said) in [
+    for (arguments, code, message) in [
         (vec!["--config", "no-such.yaml", &input], 2, "no-such.yaml: cannot read: "),
         (vec!["--config", &config, &input], 1, "kaudit.yaml: cannot read: line 2 is not UTF-8"),
         (vec!["no-such.ndjson", &input], 2, "no-such.ndjson: cannot open: "),
@@ -419,29 +419,29 @@ fn what_cannot_be_read_is_named() {
     ] {
         let ran = ran(&[&["run"], &arguments[..]].concat(), b"");
         assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.err);
-        assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
-        // One bad input does not cost the others; a bad configuration or option costs all.
-        let reads_on = ran.err.contains("\nrecords");
-        assert_eq!(ran.out.contains("johnD"), reads_on);
-        assert_eq!(reads_on, !arguments[0].starts_with("--"), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(message), "{arguments:?}: {}", ran.err);
+        // An unreadable input does not end the run; an invalid configuration or option does.
+        let continues = ran.err.contains("\nrecords");
+        assert_eq!(ran.out.contains("johnD"), continues);
+        assert_eq!(continues, !arguments[0].starts_with("--"), "{arguments:?}: {}", ran.err);
     }
 }
 
 #[test]
-fn integrations_may_stand_in_a_file_beside() {
+fn integrations_may_be_in_another_file() {
     let list = all("").replace("integrations:\n", "");
-    file("beside", "audit-integration", list);
-    let config = file("beside", "kaudit.yaml", "integrations-file: audit-integration\n");
+    file("integrations-file", "audit-integration", list);
+    let config = file("integrations-file", "kaudit.yaml", "integrations-file: audit-integration\n");
     let good = ran(&["run", "--config", &config, "--now", NOON], DETECTION.as_bytes());
     assert_eq!((good.code, good.entries().len()), (Some(0), 1), "{}", good.err);
-    let config = file("beside", "astray.yaml", "integrations-file: no-such\n");
-    let astray = ran(&["run", "--config", &config], DETECTION.as_bytes());
-    assert_eq!(astray.code, Some(1));
-    assert!(astray.err.contains("no-such"), "{}", astray.err);
+    let config = file("integrations-file", "missing.yaml", "integrations-file: no-such\n");
+    let missing = ran(&["run", "--config", &config], DETECTION.as_bytes());
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.contains("no-such"), "{}", missing.err);
 }
 
 #[test]
-fn clocks_say_when_records_arrive() {
+fn clocks_determine_the_arrival_time() {
     let old = DETECTION.replace("1773735300000", "1583073360000");
     let day_later = DETECTION.replace("1773735300000", "1773821700000");
     let input = format!("{old}\n{DETECTION}\n{day_later}\n");
@@ -449,12 +449,12 @@ fn clocks_say_when_records_arrive() {
         (&["--now", NOON][..], 2),
         (&["--now", "2020-03-01T15:36:00+01:00"], 2),
         (&["--clock", "record"], 0),
-        // Days that are long gone.
+        // The findings are older than the maximum age.
         (&["--clock", "wall"], 3),
         (&[], 3),
     ] {
         let ran = ran(&[&["run", "--summary", "json"], clock].concat(), input.as_bytes());
-        assert_eq!(ran.account()["clamped"], clamped, "{clock:?}");
+        assert_eq!(ran.counters()["clamped"], clamped, "{clock:?}");
     }
 }
 
@@ -472,11 +472,11 @@ fn a_limit_counts_arrivals() {
     for (clock, kept, summaries) in [(&["--now", NOON][..], 2, 1), (&["--clock", "record"], 4, 2)] {
         let ran =
             ran(&[&["run", "--config", &config, "--summary", "json"], clock].concat(), input.as_bytes());
-        let account = ran.account();
+        let counters = ran.counters();
         assert_eq!(
-            (&account["kept"]["total"], &account["summaries"]),
+            (&counters["kept"]["total"], &counters["summaries"]),
             (&kept.into(), &summaries.into()),
-            "{clock:?}: {account}"
+            "{clock:?}: {counters}"
         );
         assert_eq!(ran.entries().len(), kept + summaries);
     }
@@ -491,12 +491,12 @@ fn bulk_groups_entries_into_envelopes() {
         envelopes.iter().map(|envelope| envelope["logEntries"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [2, 1]);
     assert_eq!(envelopes[0]["subsystemName"], "kaudit-detections");
-    let account = ran.account();
-    assert_eq!((&account["entries"], &account["envelopes"]), (&3.into(), &2.into()));
+    let counters = ran.counters();
+    assert_eq!((&counters["entries"], &counters["envelopes"]), (&3.into(), &2.into()));
 }
 
 #[test]
-fn the_table_shows_what_there_is() {
+fn the_table_omits_counters_that_are_zero() {
     let ran = ran(&["run", "--now", NOON], format!("{DETECTION}\nx\n").as_bytes());
     let table = ran.err.split_once("\n\n").unwrap().1;
     assert_eq!(
@@ -505,7 +505,7 @@ fn the_table_shows_what_there_is() {
 records                       2   1 malformed
   kept                        2
     detections                1
-    unrecognised              1   not findings, sent all the same
+    unrecognised              1   not findings, sent as entries
   dropped                     0
   suppressed                  0
   passed                      0
@@ -516,7 +516,7 @@ entries                       2
 }
 
 #[test]
-fn entries_of_a_pipe_do_not_wait_for_its_end() {
+fn entries_are_written_before_the_input_ends() {
     let mut child = program()
         .args(["run", "--now", NOON])
         .stdin(Stdio::piped())
@@ -528,7 +528,7 @@ fn entries_of_a_pipe_do_not_wait_for_its_end() {
     let mut entries = BufReader::new(child.stdout.take().unwrap()).lines();
     for _ in 0..3 {
         writeln!(stdin, "{DETECTION}").unwrap();
-        // This would never return if the program waited for more.
+        // This would block if the program waited for more input.
         assert!(entries.next().unwrap().unwrap().contains("johnD"));
     }
     drop(stdin);
@@ -537,7 +537,7 @@ fn entries_of_a_pipe_do_not_wait_for_its_end() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_output_pipe_is_no_error() {
     let input = file("pipe", "many.ndjson", format!("{DETECTION}\n").repeat(20_000));
     let mut child = program()
         .args(["run", "--now", NOON, &input])
@@ -551,11 +551,12 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert!(first.contains("johnD"));
     drop(entries);
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(0), 1), "{said}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), log.lines().count()), (Some(0), 1), "{log}");
 }
 
-/// The block of the README that begins with this, without its first line.
+/// Returns the README's block that begins with this text.
+/// Its first line is removed.
 fn readme(beginning: &str) -> String {
     let text = fs::read_to_string(root("README.md")).unwrap();
     let blocks = text.split("\n```").skip(1).step_by(2);
@@ -565,7 +566,7 @@ fn readme(beginning: &str) -> String {
 }
 
 #[test]
-fn the_readme_shows_what_the_program_prints() {
+fn the_readme_shows_the_output() {
     let console = readme("$ dist/kaudit-filter run --config examples/kaudit.yaml");
     let (command, table) = console.split_once('\n').unwrap();
     assert_eq!(

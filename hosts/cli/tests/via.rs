@@ -1,4 +1,5 @@
-//! `kaudit-filter run --via` through the built plugins: the same entries as from the engine itself.
+//! `kaudit-filter run --via` with the built plugins.
+//! They return the same entries as the engine.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -60,23 +61,24 @@ fn run(directory: &Path, arguments: &[&str]) -> Output {
     command.current_dir(root()).arg("run").args(arguments).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn log(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// The accounting, the last line of `--summary json`.
-fn account(output: &Output) -> Value {
-    let said = said(output);
-    serde_json::from_str(said.lines().last().unwrap_or_default())
-        .unwrap_or_else(|error| panic!("{error}: {said}"))
+/// Returns the counters, the last line of `--summary json`.
+fn counters(output: &Output) -> Value {
+    let log = log(output);
+    serde_json::from_str(log.lines().last().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{error}: {log}"))
 }
 
-/// The entries, and the filter's own apart: those leave when their time has come, which hosts learn differently.
+/// Returns the entries, and separately the filter's own.
+/// The time of the latter depends on the clock of the host.
 fn entries(output: &Output) -> (Vec<Value>, Vec<Value>) {
     let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
     let entries = lines.map(|line| {
         let mut entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        // Some hosts write the text as JSON in a string, as the endpoint takes either.
+        // Some hosts write the text as JSON in a string; Coralogix accepts both.
         if let Some(text) = entry["text"].as_str().and_then(|text| serde_json::from_str(text).ok()) {
             entry["text"] = text;
         }
@@ -100,25 +102,32 @@ fn the_plugins_give_the_entries_of_the_engine() {
             let plain = run(dist(), &arguments);
             let (expected, own) = entries(&plain);
             assert!(expected.len() > 10);
-            let counts = account(&plain);
+            let expected_counters = counters(&plain);
             for (via, ..) in DRIVERS {
                 arguments.extend(["--via", via]);
                 let output = run(dist(), &arguments);
                 arguments.truncate(arguments.len() - 2);
-                assert_eq!(output.status.code(), Some(0), "{via}: {}", said(&output));
+                assert_eq!(output.status.code(), Some(0), "{via}: {}", log(&output));
                 let (found, found_own) = entries(&output);
                 assert_eq!(found, expected, "{via} {arguments:?}");
                 assert_eq!(found_own.len(), own.len(), "{via} {arguments:?}");
-                let told = account(&output);
-                assert_eq!(told["records"], counts["records"]);
-                assert_eq!(told["lines"], found.len() + found_own.len());
+                let found_counters = counters(&output);
+                assert_eq!(found_counters["records"], expected_counters["records"]);
+                assert_eq!(found_counters["lines"], found.len() + found_own.len());
                 let number = |value: &Value| value.as_u64().unwrap_or(0);
-                for (reason, count) in
-                    counts["dropped"].as_object().unwrap().iter().filter(|(name, _)| *name != "total")
+                for (reason, count) in expected_counters["dropped"]
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .filter(|(name, _)| *name != "total")
                 {
-                    assert_eq!(number(count), number(&told["plugin"]["dropped"][reason]), "{via}: {reason}");
+                    assert_eq!(
+                        number(count),
+                        number(&found_counters["plugin"]["dropped"][reason]),
+                        "{via}: {reason}"
+                    );
                 }
-                let told_kept: u64 = told["plugin"]["kept"]
+                let found_kept: u64 = found_counters["plugin"]["kept"]
                     .as_object()
                     .into_iter()
                     .flatten()
@@ -126,70 +135,76 @@ fn the_plugins_give_the_entries_of_the_engine() {
                     .map(|(_, count)| number(count))
                     .sum();
                 assert_eq!(
-                    number(&counts["kept"]["total"]),
-                    told_kept + number(&told["untold"]),
-                    "{via}: {told}"
+                    number(&expected_counters["kept"]["total"]),
+                    found_kept + number(&found_counters["uncounted"]),
+                    "{via}: {found_counters}"
                 );
-                assert_eq!(counts["suppressed"], number(&told["plugin"]["suppressed"]), "{via}: {told}");
+                assert_eq!(
+                    expected_counters["suppressed"],
+                    number(&found_counters["plugin"]["suppressed"]),
+                    "{via}: {found_counters}"
+                );
             }
         }
     }
 }
 
 #[test]
-fn what_is_missing_or_wrong_is_said() {
+fn missing_files_and_mistakes_are_reported() {
     let empty = directory("empty");
     for (via, driver, plugin) in DRIVERS {
         let output = run(&empty, &["--via", via, "examples/findings/activity.ndjson"]);
         assert_eq!(output.status.code(), Some(2));
-        let missing =
-            format!("kaudit-filter: --via {via}: no driver program `{}`", empty.join(driver).display());
-        assert_eq!(said(&output), format!("{missing}; `cargo xtask dist` builds it into dist/\n"));
+        let missing = format!(
+            "kaudit-filter: --via {via}: driver program not found: `{}`",
+            empty.join(driver).display()
+        );
+        assert_eq!(log(&output), format!("{missing}; `cargo xtask dist` builds it in dist/\n"));
 
         let output = run(dist(), &["--via", via, "--plugin", "nowhere/kaudit.so"]);
         assert_eq!(output.status.code(), Some(2));
-        assert!(said(&output).contains(": no plugin `"), "{}", said(&output));
+        assert!(log(&output).contains(": plugin not found: `"), "{}", log(&output));
 
-        // The plugin's own words, as the engine has them.
+        // The plugin's own diagnostics.
         let config = empty.join("mistaken.yaml");
         fs::write(&config, "colour: red\n").unwrap();
         let config = config.to_str().unwrap();
         let output = run(dist(), &["--via", via, "--config", config, "examples/findings/activity.ndjson"]);
-        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-        assert!(said(&output).contains("colour"), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(1), "{}", log(&output));
+        assert!(log(&output).contains("colour"), "{}", log(&output));
 
         let broken = directory(&format!("broken-{via}"));
         put(&dist().join(plugin), &broken.join(plugin));
         put(&root().join("hosts/cli/tests/data/dies.sh"), &broken.join(driver));
         let output = run(&broken, &["--via", via, "examples/findings/activity.ndjson"]);
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        let died = format!("kaudit-filter: --via {via}: the driver ended during `start`: signal: 11");
-        assert!(said(&output).contains(&died), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", log(&output));
+        let expected = format!("kaudit-filter: --via {via}: the driver ended during `start`: signal: 11");
+        assert!(log(&output).contains(&expected), "{}", log(&output));
     }
     for (arguments, mistake) in [
-        (&["--plugin", "kaudit.so"][..], "kaudit-filter: --plugin: the engine loads none"),
-        (
-            &["--via", "vector", "--shape", "bulk"],
-            "kaudit-filter: --shape: the plugin reads it in the configuration",
-        ),
-        (&["--via", "vector", "--plugin", "Cargo.toml"], "expected a file `kaudit.so`"),
+        (&["--plugin", "kaudit.so"][..], "kaudit-filter: --plugin: the engine loads no plugin"),
+        (&["--via", "vector", "--shape", "bulk"], "kaudit-filter: --shape: not available with --via"),
+        (&["--via", "vector", "--plugin", "Cargo.toml"], "expected a file with the name `kaudit.so`"),
     ] {
         let output = run(dist(), arguments);
         assert_eq!(output.status.code(), Some(2));
-        assert!(said(&output).contains(mistake), "{}", said(&output));
+        assert!(log(&output).contains(mistake), "{}", log(&output));
     }
 }
 
 #[test]
-fn malformed_records_and_those_on_many_lines_go_through() {
+fn malformed_and_multiline_records_are_filtered() {
     let file = directory("malformed").join("records");
     fs::write(&file, "{\"eid\":\"johnD\",\n\"etype\":\"principal\"}\nnot json\n{\"cut\":\n").unwrap();
     let arguments = ["--now", NOON, "--summary", "json", file.to_str().unwrap()];
     for (via, ..) in DRIVERS {
         let output = run(dist(), &[&arguments[..], &["--via", via]].concat());
-        assert_eq!(output.status.code(), Some(1), "{via}: {}", said(&output));
-        let told = account(&output);
-        assert_eq!((&told["records"], &told["lines"], &told["malformed"]), (&3.into(), &3.into(), &2.into()));
+        assert_eq!(output.status.code(), Some(1), "{via}: {}", log(&output));
+        let found_counters = counters(&output);
+        assert_eq!(
+            (&found_counters["records"], &found_counters["lines"], &found_counters["malformed"]),
+            (&3.into(), &3.into(), &2.into())
+        );
     }
 }
 
@@ -215,22 +230,24 @@ fn lines_are_written_while_the_input_is_open() {
 }
 
 #[test]
-fn a_bench_takes_the_same_through_every_door() {
+fn a_bench_filters_the_same_records_in_every_target() {
     let json = directory("bench").join("report.json");
     let arguments =
         ["--config", "examples/kaudit.yaml", "--via", "all", "--generate", "600", "--rounds", "1"];
     let mut command = Command::new(dist().join("kaudit-filter"));
     command.current_dir(root()).arg("bench").args(arguments).args(["--json", json.to_str().unwrap()]);
     let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", log(&output));
     let report: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
-    let doors = report["configurations"][0]["through"].as_array().unwrap();
-    let told: Vec<_> = doors.iter().map(|door| (door["name"].as_str().unwrap(), &door["left"])).collect();
-    for door in DRIVERS.iter().map(|(via, ..)| *via).chain(["engine, MessagePack"]) {
-        let (_, left) = told.iter().find(|(name, _)| *name == door).unwrap_or_else(|| panic!("{told:?}"));
-        assert_eq!(*left, told[0].1, "{told:?}");
+    let targets = report["configurations"][0]["through"].as_array().unwrap();
+    let through: Vec<_> =
+        targets.iter().map(|target| (target["name"].as_str().unwrap(), &target["left"])).collect();
+    for target in DRIVERS.iter().map(|(via, ..)| *via).chain(["engine, MessagePack"]) {
+        let (_, left) =
+            through.iter().find(|(name, _)| *name == target).unwrap_or_else(|| panic!("{through:?}"));
+        assert_eq!(*left, through[0].1, "{through:?}");
     }
-    assert!(doors.iter().all(|door| door["ns"].as_f64().unwrap() > 0.0));
+    assert!(targets.iter().all(|target| target["ns"].as_f64().unwrap() > 0.0));
 }
 
 #[test]
@@ -251,13 +268,13 @@ fn the_guest_gives_the_entries_of_the_engine() {
         let (expected, _) = entries(&run(&dist, &arguments));
         assert!(expected.len() > 5);
         let output = run(&dist, &[&arguments[..], &["--via", "wasm"]].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", log(&output));
         assert_eq!(entries(&output).0, expected);
-        assert_eq!(account(&output)["lines"], expected.len());
+        assert_eq!(counters(&output)["lines"], expected.len());
     }
     let config = dist.join("mistaken.yaml");
     fs::write(&config, "colour: red\n").unwrap();
     let output = run(&dist, &["--via", "wasm", "--config", config.to_str().unwrap(), findings[0]]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("colour"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", log(&output));
+    assert!(log(&output).contains("colour"), "{}", log(&output));
 }

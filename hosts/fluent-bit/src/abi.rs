@@ -1,14 +1,19 @@
-//! Fluent Bit's C interface: the raw declarations, and around them the few safe types that the plugin works with. All
-//! of the plugin's `unsafe` is in this file.
+//! Fluent Bit's C interface: the raw declarations, and safe types around them.
+//!
+//! All of the plugin's `unsafe` is in this file.
 //!
 //! Fluent Bit opens `flb-filter_kaudit.so`, looks up the data symbol `filter_kaudit_plugin` and copies as many bytes of
 //! it as its own `struct flb_filter_plugin` has. The structure grew at its end only, since 2.2 (which inserted
-//! `cb_pre_run`), so one layout with zeros behind it serves 2.2 and every later release.
+//! `cb_pre_run`), so one layout, followed by zeros, serves 2.2 and every later release.
 //!
 //! Decision: no `config_map`. Its array's stride changed in patch release 5.0.3, so an array built for one side is
-//! misread on the other; and the host's check of options stops at the first unknown one, while the plugin names every
-//! mistake at once. The plugin therefore looks through the instance's own list of properties
-//! ([`Instance::properties`]), and only where that structure proves to be the one declared here.
+//! misread on the other; and the host's check of options stops at the first unknown one, while the plugin reports every
+//! mistake at once. The plugin therefore reads the instance's own list of properties ([`Instance::properties`]), and
+//! only if that structure proves to be the one declared here.
+
+#![expect(unsafe_code, reason = "Fluent Bit's interface is in C")]
+
+mod export;
 
 use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -21,7 +26,6 @@ use std::sync::{Mutex, PoisonError};
 use kaudit_filter::Time;
 use kaudit_filter::entry::Out;
 
-use crate::callbacks::Kaudit;
 use crate::chunk::Outcome;
 
 // ---- Raw declarations, by include/fluent-bit/flb_filter.h ----------------------------------------------------------
@@ -88,15 +92,15 @@ pub struct RawPlugin {
     cb_filter: Option<Run>,
     cb_exit: Option<Exit>,
     cb_notification: Option<Setup>,
-    /// The list's head, and room for callbacks that a later release may add; null for "none".
+    /// The list's head, and space for callbacks that a later release may add; null means "none".
     zeros: [usize; 8],
 }
 
-// The two supported generations: what the plugin sets lies where both expect it, and both find zeros behind it.
+// The two supported generations: the fields that the plugin sets have the same offsets in both, and zeros follow them.
 const SIZE_2_2: usize = 80;
 const SIZE_3_2: usize = 88;
 const _: () = {
-    assert!(size_of::<usize>() == 8, "the layouts below are those of 64-bit systems");
+    assert!(size_of::<usize>() == 8, "the layouts below are for 64-bit systems");
     assert!(offset_of!(RawPlugin, name) == 8);
     assert!(offset_of!(RawPlugin, config_map) == 24);
     assert!(offset_of!(RawPlugin, cb_init) == 40);
@@ -110,6 +114,25 @@ const _: () = {
     assert!(offset_of!(Property, link) == 16);
 };
 
+impl RawPlugin {
+    /// Returns the description of a plugin.
+    const fn of<P: Plugin>() -> Self {
+        Self {
+            event_type: LOGS,
+            flags: 0,
+            name: c"kaudit".as_ptr(),
+            description: c"Alcide kAudit findings as Coralogix log entries".as_ptr(),
+            config_map: ptr::null(),
+            cb_pre_run: None,
+            cb_init: Some(init::<P>),
+            cb_filter: Some(filter::<P>),
+            cb_exit: Some(exit::<P>),
+            cb_notification: None,
+            zeros: [0; 8],
+        }
+    }
+}
+
 // SAFETY: the structure is never written to; its pointers are to constants and functions.
 unsafe impl Sync for RawPlugin {}
 
@@ -119,22 +142,6 @@ const LOGS: c_int = 1;
 const MODIFIED: c_int = 1;
 /// `FLB_FILTER_NOTOUCH`: the chunk stays as it is.
 const NOT_TOUCHED: c_int = 2;
-
-/// What Fluent Bit looks up in the file.
-#[unsafe(no_mangle)]
-pub static filter_kaudit_plugin: RawPlugin = RawPlugin {
-    event_type: LOGS,
-    flags: 0,
-    name: c"kaudit".as_ptr(),
-    description: c"Alcide kAudit findings as Coralogix log entries".as_ptr(),
-    config_map: ptr::null(),
-    cb_pre_run: None,
-    cb_init: Some(init::<Kaudit>),
-    cb_filter: Some(filter::<Kaudit>),
-    cb_exit: Some(exit::<Kaudit>),
-    cb_notification: None,
-    zeros: [0; 8],
-};
 
 /// `struct flb_time`.
 #[repr(C)]
@@ -152,13 +159,13 @@ unsafe extern "C" {
     fn flb_time_get(time: *mut RawTime) -> c_int;
 }
 
-// ---- The callbacks: pointers become safe types, and no panic leaves -------------------------------------------------
+// ---- The callbacks: pointers become safe types, and panics are caught -----------------------------------------------
 
-/// What a plugin does, in safe terms.
+/// A plugin's callbacks, in safe types.
 pub trait Plugin: Sized + Send {
-    /// `cb_init`; `None`: the host must not start, and the log says why.
+    /// `cb_init`; `None`: the host must not start, and the log contains the reason.
     fn start(host: Instance) -> Option<Self>;
-    /// `cb_filter`: what takes the chunk's place is written to `out`.
+    /// `cb_filter`: writes the chunk's replacement to `out`.
     fn filter(&mut self, chunk: &[u8], now: Time, out: &mut Buffer) -> Outcome;
     /// [`Plugin::filter`] panicked, and the chunk passed.
     fn failed(&mut self, message: &str);
@@ -166,8 +173,9 @@ pub trait Plugin: Sized + Send {
     fn stop(self);
 }
 
-/// What `flb_filter_set_context` is given: the plugin's state, behind a lock because a processor may call from other
-/// threads than the one that ran `cb_init`.
+/// The argument of `flb_filter_set_context`: the plugin's state.
+///
+/// It is locked, because a processor may call from other threads than the one that ran `cb_init`.
 type Context<P> = Mutex<P>;
 
 unsafe extern "C" fn init<P: Plugin>(
@@ -211,7 +219,7 @@ unsafe extern "C" fn filter<P: Plugin>(
     // SAFETY: the host owns `bytes` readable bytes at `data` and changes none of them during the call.
     let chunk = unsafe { slice::from_raw_parts(data.cast::<u8>(), bytes) };
     let mut plugin = context.lock().unwrap_or_else(PoisonError::into_inner);
-    // An entry is about half as long again as the finding that it is of.
+    // An entry is about 1.5 times as long as its finding.
     let mut out = Buffer::of(bytes.saturating_add(bytes / 2));
     let outcome = guarded(|| plugin.filter(chunk, now(), &mut out)).unwrap_or_else(|message| {
         let _ = guarded(|| plugin.failed(&message));
@@ -222,7 +230,7 @@ unsafe extern "C" fn filter<P: Plugin>(
         Outcome::Dropped => (ptr::null_mut(), 0),
         Outcome::Replaced => out.into_raw(),
     };
-    // SAFETY: the host passes two places for the result, not null as checked above.
+    // SAFETY: the host passes two pointers for the result, not null as checked above.
     unsafe {
         *out_data = start.cast();
         *out_bytes = length;
@@ -239,8 +247,10 @@ unsafe extern "C" fn exit<P: Plugin>(context: *mut c_void, _config: *const c_voi
     0
 }
 
-/// Runs the plugin's own code; a panic ends here, and gives its message. What the code held is plain data that is
-/// never half valid in the sense of the language, so it may be used again.
+/// Runs the plugin's own code; returns the message of a panic as an error.
+///
+/// The state that the code uses is plain data that a panic cannot leave invalid in the sense of the language, so it may
+/// be used again.
 fn guarded<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload: Box<dyn Any + Send>| {
         let text = payload.downcast_ref::<&str>().copied();
@@ -250,7 +260,7 @@ fn guarded<T>(body: impl FnOnce() -> T) -> Result<T, String> {
 
 // ---- The safe types -------------------------------------------------------------------------------------------------
 
-/// How much a message matters; the numbers are `FLB_LOG_*`.
+/// The level of a log message; the numbers are `FLB_LOG_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are Fluent Bit's own")]
 pub enum Level {
@@ -259,7 +269,7 @@ pub enum Level {
     Info = 3,
 }
 
-/// The host's side of one configured filter: where options are read and messages go.
+/// The host's side of one configured filter: its options and its log.
 #[derive(Clone, Copy)]
 pub struct Instance {
     raw: NonNull<RawInstance>,
@@ -274,10 +284,13 @@ unsafe impl Send for Instance {}
 impl Instance {
     /// Takes the pointer that `cb_init` is given.
     fn new(raw: *const RawInstance) -> Option<Self> {
+        /// Only its address is used.
+        static PROBE: u8 = 0;
         let raw = NonNull::new(raw.cast_mut())?;
-        let probe: *const c_void = (&raw const filter_kaudit_plugin).cast();
+        let probe: *const c_void = (&raw const PROBE).cast();
         // SAFETY: the host stores the pointer and does nothing with it. It allocated the whole structure, which is far
-        // longer than what is declared here, so the field can be read whatever it is; the null pointer is what it was.
+        // longer than the declaration here, so the field can be read even if it is another one; the null pointer
+        // restores it.
         let known = unsafe {
             flb_filter_set_context(raw.as_ptr(), probe);
             let known = (&raw const (*raw.as_ptr()).context).read() == probe;
@@ -320,13 +333,13 @@ impl Instance {
         unsafe { text(flb_filter_name(self.raw.as_ptr())) }.unwrap_or_default()
     }
 
-    /// Writes one line to the host's log, if the instance's `log_level` asks for it.
+    /// Writes one line to the host's log, if the instance's `log_level` permits it.
     pub fn log(&self, level: Level, message: &str) {
         // SAFETY: the instance is valid, see `Send`; where the structure is known the field is an int.
         let wanted = !self.known || level as c_int <= unsafe { (*self.raw.as_ptr()).log_level };
         let line = format!("[filter:kaudit:{}] {message}", self.name()).replace(['\0', '\n', '\r'], " ");
         let Some(line) = CString::new(line).ok().filter(|_| wanted) else { return };
-        // SAFETY: the format asks for exactly one string, which outlives the call.
+        // SAFETY: the format has exactly one string argument, which outlives the call.
         unsafe { flb_log_print(level as c_int, ptr::null(), 0, c"%s".as_ptr(), line.as_ptr()) };
     }
 }
@@ -348,11 +361,12 @@ fn now() -> Time {
     Time::from_nanos(time.seconds.saturating_mul(1_000_000_000).saturating_add(time.nanoseconds))
 }
 
-/// Bytes that the host will free: allocated by the C library, and growing by doubling. When memory runs out the buffer
-/// says so at the end instead of ending the process.
+/// Bytes that the host will free: allocated by the C library, and growing by doubling.
 ///
-/// Decision: the first allocation is for a whole chunk of entries, since what grows from nothing is copied once more on
-/// the way. What of it is not written to takes no memory.
+/// If memory runs out, [`Buffer::failed`] returns it at the end; the process is not aborted.
+///
+/// Decision: the first allocation is for a whole chunk of entries, since a buffer that grows from zero is copied once
+/// more. Pages that are not written to take no memory.
 pub struct Buffer {
     least: usize,
     start: *mut u8,
@@ -362,17 +376,17 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer, whose first allocation will have at least so many bytes.
+    /// Returns an empty buffer, whose first allocation will have at least `least` bytes.
     fn of(least: usize) -> Self {
         Self { least, start: ptr::null_mut(), length: 0, capacity: 0, failed: false }
     }
 
-    /// Whether memory ran out, so that bytes are missing.
+    /// Returns whether memory ran out, so that bytes are missing.
     pub fn failed(&self) -> bool {
         self.failed
     }
 
-    /// Makes room for so many bytes more; whether there is.
+    /// Reserves `more` further bytes; returns whether there is enough memory.
     pub fn reserve(&mut self, more: usize) -> bool {
         more <= self.capacity - self.length || self.grow(more)
     }
@@ -391,7 +405,7 @@ impl Buffer {
         if let Some((start, capacity)) = grown {
             (self.start, self.capacity) = (start, capacity);
         } else {
-            // Nothing is written any more, however little.
+            // Nothing is written any more, of any length.
             (self.failed, self.capacity) = (true, self.length);
         }
         grown.is_some()
@@ -408,7 +422,7 @@ impl Buffer {
 impl Out for Buffer {
     fn put(&mut self, bytes: &[u8]) {
         if self.reserve(bytes.len()) {
-            // SAFETY: there is room for the bytes behind the first `length`, and no slice of this memory was given out.
+            // SAFETY: `reserve` ensured space for the bytes after the first `length`; no slice of this memory exists.
             unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(self.length), bytes.len()) };
             self.length += bytes.len();
         }
@@ -426,12 +440,12 @@ impl Drop for Buffer {
 mod tests {
     use super::*;
 
-    /// What a plugin must never do, and this one does.
+    /// A plugin that panics in every callback.
     struct Broken;
 
     static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-    fn said() -> Vec<String> {
+    fn logged() -> Vec<String> {
         std::mem::take(&mut *LOG.lock().expect("nothing panics with the lock"))
     }
 
@@ -457,19 +471,19 @@ mod tests {
     }
 
     #[test]
-    fn no_panic_leaves() {
+    fn panics_are_caught() {
         let mut instance = std::mem::MaybeUninit::<RawInstance>::zeroed();
         let raw: *const RawInstance = instance.as_mut_ptr();
         let (mut out, mut length) = (ptr::null_mut(), 0);
         let (chunk, none) = ([0_u8; 7], ptr::null());
-        // SAFETY: the callbacks are given what the host gives them; zeros are a valid instance.
+        // SAFETY: the arguments of the callbacks are the host's; zeros are a valid instance.
         unsafe {
             assert_eq!(init::<Broken>(ptr::null(), none, none), -1, "no instance");
             assert_eq!(init::<Broken>(raw, none, none), -1);
-            assert_eq!(said(), Vec::<String>::new(), "log_level is off");
+            assert_eq!(logged(), Vec::<String>::new(), "log_level is off");
             (*instance.as_mut_ptr()).log_level = 1;
             assert_eq!(init::<Broken>(raw, none, none), -1);
-            assert_eq!(said(), ["[filter:kaudit:broken.0] failed to start: at the start"]);
+            assert_eq!(logged(), ["[filter:kaudit:broken.0] failed to start: at the start"]);
             assert!((*raw).context.is_null(), "the host would call `cb_exit`");
 
             (*instance.as_mut_ptr()).data = raw.cast();
@@ -480,7 +494,7 @@ mod tests {
                 let (out, length) = (&raw mut out, &raw mut length);
                 let code = filter::<Broken>(data, 7, tag, 3, out, length, raw, none, context, none);
                 assert_eq!(code, NOT_TOUCHED, "the chunk passes");
-                assert_eq!(said(), ["at byte 7"]);
+                assert_eq!(logged(), ["at byte 7"]);
             }
             assert!(out.is_null() && length == 0);
             assert_eq!(exit::<Broken>(context, none), 0);
@@ -488,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_runs_out_is_said() {
+    fn exhausted_memory_is_reported() {
         let mut buffer = Buffer::of(2);
         buffer.put(b"text");
         buffer.reserve(usize::MAX / 2);
@@ -497,7 +511,7 @@ mod tests {
         assert_eq!(buffer.length, 4, "nothing is written any more");
     }
 
-    // The host's functions, as far as a test needs them: an option is set where the instance has `data`.
+    // The host's functions that the test needs: an option is set if the instance has `data`.
 
     #[unsafe(no_mangle)]
     unsafe extern "C" fn flb_filter_get_property(_: *const c_char, raw: *const RawInstance) -> *const c_char {

@@ -1,12 +1,12 @@
-//! What the plugin does when Fluent Bit starts it, calls it with a chunk and stops it.
+//! The plugin's callbacks: start, one chunk, stop.
 //!
 //! Time is the host's clock, read once for each chunk. Decision: not the events' timestamps. A parser with a
 //! `time_key` sets those to the log's own time, so a replayed file would look fresh to the guard while Coralogix, which
 //! judges by its own clock, drops it; and a rate limit would follow the file's pace instead of the stream's.
 //!
-//! A failure never costs the stream a record: when the filter's own code panics, when memory runs out or when a chunk
-//! is not what it should be, the chunk passes as it came. The filter is kept as it is, its limits and counters
-//! included; what it had counted of that chunk stays counted, and the statistics say how many chunks passed so.
+//! A failure never loses a record: if the filter's own code panics, if memory runs out or if a chunk is malformed, the
+//! chunk passes through unfiltered. The filter keeps its state, including limits and counters; records of that chunk
+//! that were already counted stay counted, and the statistics contain the number of unfiltered chunks.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -33,11 +33,11 @@ pub struct Kaudit {
     /// The counters when they were last logged.
     logged: Stats,
     unfiltered: Unfiltered,
-    /// Places of the current chunk's events; kept for its memory.
+    /// The offsets of the current chunk's events; kept to reuse its memory.
     events: Vec<Event>,
 }
 
-/// Chunks that passed because something went wrong.
+/// The numbers of chunks that passed through unfiltered, by cause.
 #[derive(Clone, Copy, Default)]
 struct Unfiltered {
     malformed: u64,
@@ -46,7 +46,7 @@ struct Unfiltered {
 }
 
 impl Plugin for Kaudit {
-    /// Reads the options; logs what will be done, or every mistake.
+    /// Reads the options; logs the configuration, or every mistake.
     fn start(host: Instance) -> Option<Self> {
         let refuse = |mistakes: Vec<String>| log_all(&host, Level::Error, &mistakes);
         let options = options::read(&host).map_err(refuse).ok()?;
@@ -73,7 +73,7 @@ impl Plugin for Kaudit {
         })
     }
 
-    /// One chunk in; what takes its place is written to `out`.
+    /// Filters one chunk; writes its replacement to `out`.
     fn filter(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
         if self.reload.is_due(now) {
             self.reload();
@@ -104,9 +104,9 @@ impl Plugin for Kaudit {
         outcome
     }
 
-    /// The plugin's own code panicked, and a chunk passed.
+    /// Counts a chunk that passed because the plugin's own code panicked.
     fn failed(&mut self, message: &str) {
-        // The entries of the chunk, which passed as it was.
+        // Discards the chunk's entries: the chunk passed unchanged.
         self.session.close(|_| ());
         self.unfiltered.panicked += 1;
         if self.unfiltered.panicked == 1 {
@@ -117,7 +117,7 @@ impl Plugin for Kaudit {
         }
     }
 
-    /// Logs the last statistics, and what can no longer be emitted: after this there is no chunk to put it in.
+    /// Logs the last statistics, and the pending entries, which no later chunk can contain.
     fn stop(mut self) {
         self.log_statistics();
         let before = *self.session.stats();
@@ -136,7 +136,7 @@ impl Plugin for Kaudit {
 }
 
 impl Kaudit {
-    /// Replaces the configuration if the file has changed and is without mistakes.
+    /// Replaces the configuration if the file has changed and has no mistakes.
     fn reload(&mut self) {
         let Some(changed) = self.file.as_ref().and_then(ConfigFile::changed) else { return };
         let read = changed.read();
@@ -152,12 +152,12 @@ impl Kaudit {
             }
             Err(mistakes) => {
                 log_all(&self.host, Level::Error, &mistakes);
-                self.log(Level::Error, "not reloaded: the configuration before stays in use");
+                self.log(Level::Error, "not reloaded: the previous configuration stays in use");
             }
         }
     }
 
-    /// Logs the counters since the last call, and returns them.
+    /// Logs the counters since the last call and returns them.
     fn log_statistics(&mut self) -> Stats {
         let stats = *self.session.stats();
         let since = stats.since(&self.logged);
@@ -179,11 +179,11 @@ fn log_all(host: &Instance, level: Level, lines: &[String]) {
     }
 }
 
-/// The configuration in one line.
+/// Returns the configuration in one line.
 fn describe(config: &Config) -> String {
     let mut text = String::new();
     for integration in &config.integrations {
-        let _ = write!(text, "{} ({}", integration.name, integration.kind.word());
+        let _ = write!(text, "{} ({}", integration.name, integration.kind.name());
         if !integration.applies {
             text += ", not used";
         } else if integration.stopped {

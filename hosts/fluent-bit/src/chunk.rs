@@ -1,12 +1,12 @@
-//! One chunk in, one chunk out.
+//! Filters one chunk into another.
 //!
-//! A chunk is a row of events in `MessagePack`: `[[timestamp, metadata], body]`, or `[timestamp, body]` of older
-//! inputs. An event whose finding is kept is emitted with its head (timestamp and metadata) unchanged, to the byte, and
+//! A chunk is a sequence of events in `MessagePack`: `[[timestamp, metadata], body]`, or `[timestamp, body]` of older
+//! inputs. An event whose finding is kept is emitted with the bytes of its head (timestamp and metadata) unchanged, and
 //! the entry as its body; an event with several findings becomes one event for each entry, in order, all with its head.
-//! Group markers, the events that Fluent Bit puts around records of one origin, stay in place.
+//! Group markers, the events that Fluent Bit puts around records of one origin, keep their positions.
 //!
-//! The whole chunk is split into events before the first is decided upon, so that a chunk that is broken somewhere
-//! passes untouched as a whole, without a part of it having been charged to a rate limit.
+//! The whole chunk is split into events before the first is filtered, so that a chunk with an error anywhere passes
+//! unchanged as a whole, before any of its findings counts against a rate limit.
 
 use host_kit::{Emission, Session};
 use kaudit_filter::Time;
@@ -17,18 +17,18 @@ use kaudit_filter::record::{Record, SyntaxError, SyntaxErrorKind};
 const BODY_KEY: &str = "body";
 const HEADERS_KEY: &str = "headers";
 
-/// What becomes of a chunk.
+/// The result of filtering a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It stays as it is; whatever was written is thrown away.
+    /// It stays unchanged; written output is discarded.
     Untouched,
     /// It is dropped.
     Dropped,
-    /// What was written takes its place.
+    /// The written output replaces it.
     Replaced,
 }
 
-/// One event, as places in the chunk.
+/// One event, as offsets in the chunk.
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
     start: usize,
@@ -37,7 +37,7 @@ pub struct Event {
     marker: bool,
 }
 
-/// Finds the events of a chunk.
+/// Splits a chunk into its events.
 pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), SyntaxError> {
     events.clear();
     let mut start = 0;
@@ -60,7 +60,7 @@ pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), SyntaxError> {
     Ok(())
 }
 
-/// An event as Fluent Bit itself writes nearly all of them, `[[time, {}], body]`: only its body is left to be walked.
+/// Reads an event in the form of nearly all events, `[[time, {}], body]`: only its body needs to be walked.
 fn usual(chunk: &[u8], start: usize) -> Option<Event> {
     // No metadata: a map whose length was to be filled in later, or the shortest.
     const NONE: [&[u8]; 2] = [&[0xdf, 0, 0, 0, 0], &[0x80]];
@@ -72,7 +72,7 @@ fn usual(chunk: &[u8], start: usize) -> Option<Event> {
     Some(Event { start, body, end, marker: is_marker(timestamp) })
 }
 
-/// What stands in a list of two.
+/// Returns the contents of a list of two elements.
 fn pair(bytes: &[u8]) -> Option<&[u8]> {
     let heads: [&[u8]; 3] = [&[0x92], &[0xdc, 0, 2], &[0xdd, 0, 0, 0, 2]];
     heads.iter().find_map(|head| bytes.strip_prefix(*head))
@@ -86,14 +86,14 @@ fn is_marker(timestamp: &[u8]) -> bool {
     })
 }
 
-/// Puts a chunk's events through the filter; what leaves is written to `out`.
+/// Filters a chunk's events and writes the output to `out`.
 pub struct Pass<'a, O> {
     chunk: &'a [u8],
     out: &'a mut O,
     now: Time,
-    /// What stands in a chunk of only dropped records is not worth a chunk: whether there is anything else.
+    /// Whether the output contains an event other than group markers.
     any: bool,
-    /// Until the first event that does not pass, nothing is copied.
+    /// Whether an event did not pass; until then nothing is copied.
     touched: bool,
 }
 
@@ -127,7 +127,7 @@ impl<'a, O: Out> Pass<'a, O> {
         }
     }
 
-    /// Appends an event that is none of the chunk's: an entry of the filter's own, or an envelope.
+    /// Appends an event that is not of the chunk: an entry of the filter's own, or an envelope.
     pub fn own(&mut self, emission: &Emission<'_>) {
         self.touch(self.chunk.len());
         match emission {
@@ -137,7 +137,7 @@ impl<'a, O: Out> Pass<'a, O> {
         }
     }
 
-    /// Returns what becomes of the chunk.
+    /// Returns the result for the chunk.
     pub fn finish(self) -> Outcome {
         match (self.touched, self.any) {
             (false, _) => Outcome::Untouched,
@@ -146,7 +146,7 @@ impl<'a, O: Out> Pass<'a, O> {
         }
     }
 
-    /// From here on the chunk is written anew; what came before passes.
+    /// Starts writing the chunk's replacement; the events before `start` are copied.
     fn touch(&mut self, start: usize) {
         if !self.touched {
             self.touched = true;
@@ -166,7 +166,7 @@ impl<'a, O: Out> Pass<'a, O> {
         entry.write_msgpack(self.out);
     }
 
-    /// An envelope is an event that `out_http` sends as a request of its own.
+    /// Writes an envelope: an event that `out_http` sends as a request of its own.
     fn envelope(&mut self, json: &[u8]) {
         self.any = true;
         self.out.put(&head(self.now));
@@ -182,7 +182,7 @@ impl<'a, O: Out> Pass<'a, O> {
     }
 }
 
-/// `[[now, {}], ` of an event; its body follows.
+/// Returns `[[now, {}], `, the beginning of an event; its body follows.
 fn head(now: Time) -> [u8; 13] {
     let (seconds, nanos) = (now.nanos().div_euclid(1_000_000_000), now.nanos().rem_euclid(1_000_000_000));
     // Event times have 32 bits without a sign, which reach to 2106.
@@ -194,7 +194,7 @@ fn head(now: Time) -> [u8; 13] {
     bytes
 }
 
-/// A string of at most 31 bytes.
+/// Writes a string of at most 31 bytes.
 fn string(text: &str, out: &mut impl Out) {
     out.put(&[0xa0 | u8::try_from(text.len()).unwrap_or(0)]);
     out.put(text.as_bytes());

@@ -1,8 +1,8 @@
 //! The native filter plugin for Fluent Bit, `flb-filter_kaudit.so`.
 //!
-//! Three rooms: [`abi`] is Fluent Bit's C interface and all the `unsafe` there is, `chunk` turns one chunk of events
-//! into another, `callbacks` is what the plugin does when it is started, called and stopped; `options` reads what the
-//! user wrote. Deciding about records is the engine's.
+//! [`abi`] is Fluent Bit's C interface and contains all `unsafe` code, `callbacks` implements start, filter and stop,
+//! `chunk` filters one chunk of events, and `options` reads the section of the filter. The engine decides about
+//! records.
 
 pub mod abi;
 mod callbacks;

@@ -1,7 +1,7 @@
-//! What the user wrote: the options of the `[FILTER]` section, and the file that `config_file` names.
+//! The options of the `[FILTER]` section, and the file that `config_file` names.
 //!
-//! The options in place of a file are the engine's ([`INLINE_OPTIONS`]), the same for every agent; this host adds those about
-//! itself.
+//! The inline options, which replace a file, are the engine's ([`INLINE_OPTIONS`]), the same for every agent; this host
+//! adds options about itself.
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
@@ -13,32 +13,32 @@ use crate::abi::Instance;
 
 /// The file with the configuration.
 const CONFIG_FILE: &CStr = c"config_file";
-/// How often the file is looked at.
+/// The interval between checks of the file.
 const RELOAD_INTERVAL: &CStr = c"reload_interval";
-/// How often statistics are written.
+/// The interval between statistics.
 const STATS_INTERVAL: &CStr = c"stats_interval";
-/// Whether statistics leave as an entry, too.
+/// Whether statistics are also emitted as an entry.
 const STATS_ENTRY: &CStr = c"stats_entry";
 
-/// Options about the host, which go with a file as well.
+/// Options about the host, which are allowed together with a file.
 const HOST: [&CStr; 4] = [CONFIG_FILE, RELOAD_INTERVAL, STATS_INTERVAL, STATS_ENTRY];
 
-/// What Fluent Bit itself reads among a filter's options.
+/// The options of a filter that Fluent Bit itself reads.
 const FLUENT_BIT: [&str; 2] = ["active", "condition"];
 
 /// The options, checked.
 pub struct Options {
-    /// The configuration as it was read.
+    /// The configuration.
     pub config: Config,
-    /// Remarks that do not keep the filter from running.
+    /// Warnings; the filter runs nevertheless.
     pub warnings: Vec<String>,
     /// The file; `None`: the options are inline.
     pub file: Option<ConfigFile<SiblingFiles>>,
-    /// Nanoseconds between two looks at the file.
+    /// Nanoseconds between two checks of the file.
     pub reload_interval: i64,
     /// Nanoseconds between two statistics.
     pub stats_interval: i64,
-    /// Whether statistics leave as an entry, too.
+    /// Whether statistics are also emitted as an entry.
     pub stats_entry: bool,
 }
 
@@ -75,7 +75,7 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
     Ok(Options { config, warnings, file, reload_interval, stats_interval, stats_entry })
 }
 
-/// The options given in place of a file.
+/// Reads the inline options.
 fn inline(given: &Instance) -> Accepted {
     let options: Vec<(&str, String)> =
         INLINE_OPTIONS.iter().filter_map(|&(name, _)| Some((name, property(given, name)?))).collect();
@@ -89,18 +89,18 @@ fn inline(given: &Instance) -> Accepted {
     read
 }
 
-/// A remark without its level, which the log has.
+/// Formats a diagnostic without its level, which the log adds.
 fn line(remark: &Diagnostic) -> String {
     let help = if remark.help().is_empty() { String::new() } else { format!("; {}", remark.help()) };
     format!("{}: {}{help}", remark.path(), remark.message())
 }
 
-/// An option by a name that is known to the engine.
+/// Returns the value of an inline option.
 fn property(given: &Instance, name: &str) -> Option<String> {
     given.property(&CString::new(name).ok()?)
 }
 
-/// Options that neither the plugin nor Fluent Bit knows, and those that are set twice.
+/// Returns a mistake for each option that is unknown, or set twice.
 fn misspelt(names: &[String]) -> Vec<String> {
     let (mut mistakes, all) = (Vec::new(), all());
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -116,13 +116,13 @@ fn misspelt(names: &[String]) -> Vec<String> {
     mistakes
 }
 
-/// Options that a configuration file excludes.
+/// Returns a mistake for each inline option that is set beside a configuration file.
 fn beside_a_file(given: &Instance) -> Vec<String> {
     let set = INLINE_OPTIONS.iter().filter(|(name, _)| property(given, name).is_some());
     set.map(|(name, _)| excluded(name)).collect()
 }
 
-/// Every option's name.
+/// Returns the name of every option.
 fn all() -> Vec<String> {
     let inline = INLINE_OPTIONS.iter().map(|(name, _)| (*name).to_owned());
     HOST.into_iter().map(spell).chain(inline).collect()
@@ -132,7 +132,7 @@ fn spell(option: &CStr) -> String {
     option.to_string_lossy().into_owned()
 }
 
-/// A number of seconds, or of minutes, hours or days with `m`, `h` or `d` behind it.
+/// Reads a number of seconds, or of minutes, hours or days with the suffix `m`, `h` or `d`.
 fn interval(given: &Instance, option: &CStr, default: i64) -> Result<i64, String> {
     const DAY: i64 = 86_400;
     let Some(value) = given.property(option) else { return Ok(default) };

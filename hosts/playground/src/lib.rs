@@ -1,8 +1,8 @@
-//! The engine in a web page: what the playground's JavaScript calls.
+//! The engine in a web page: the interface for the playground's JavaScript.
 //!
-//! Answers are JSON texts, as [`trial`] and [`remarks`] make them; the page parses them. Decision: texts and not
-//! JavaScript objects built across the boundary, so that the glue stays a few functions and every answer can be tested
-//! here. The page tells the time, since the engine has no clock.
+//! Answers are JSON texts, built by [`trial`] and [`remarks`]; the page parses them. Decision: texts instead of
+//! JavaScript objects, so that the generated glue stays a few functions and every answer can be tested here. The page
+//! passes the time, since the engine has no clock.
 
 pub mod records;
 pub mod remarks;
@@ -12,47 +12,47 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use kaudit_filter::Time;
 
-/// What is to be said of a configuration, as [`remarks::of`] gives it.
+/// Returns the diagnostics of a configuration; see [`remarks::of`].
 #[wasm_bindgen]
 pub fn check(config: &str) -> String {
     remarks::of(config).to_string()
 }
 
-/// A configuration that may be sent on: without its secrets.
+/// Returns a configuration without its secrets, for sharing.
 #[wasm_bindgen]
 pub fn masked(config: &str) -> String {
     kaudit_workbench::check::masked(config)
 }
 
-/// The records of a pasted text: a list of pairs, the line of each and its text.
+/// Returns the records of a pasted text: a list of pairs, the line of each and its text.
 #[wasm_bindgen]
 pub fn records(text: &str) -> String {
     let records = records::split(text);
     serde_json::json!(records).to_string()
 }
 
-/// Reads a time as the program's `--now` does: RFC 3339. Milliseconds since 1970.
+/// Parses a time like the program's `--now`, RFC 3339; returns milliseconds since 1970.
 #[wasm_bindgen]
 pub fn parse_time(text: &str) -> Option<f64> {
     Time::parse(text).map(to_page)
 }
 
-/// A filter at work. Times are milliseconds since 1970.
+/// A filter for one run. Times are milliseconds since 1970.
 #[wasm_bindgen]
 pub struct Trial(trial::Trial);
 
 #[wasm_bindgen]
 impl Trial {
-    /// A new filter with this configuration.
+    /// Returns a new filter with this configuration.
     ///
     /// # Errors
-    /// It has errors; [`check`] tells which.
+    /// It has errors; [`check`] returns them.
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str) -> Result<Self, String> {
         trial::Trial::new(config).map(Self)
     }
 
-    /// The time of the record's first finding that has one.
+    /// Returns the time of the record's first finding that has one.
     pub fn time(&mut self, record: &str) -> Option<f64> {
         self.0.time(record).map(to_page)
     }
@@ -62,19 +62,19 @@ impl Trial {
         self.0.take(record, from_page(now)).to_string()
     }
 
-    /// What the filter still owes at the end.
+    /// Returns the pending entries at the end.
     pub fn finish(&mut self, now: f64) -> String {
         self.0.finish(from_page(now)).to_string()
     }
 
-    /// What became of the records so far, as the program's `--summary json` counts it.
+    /// Returns the counters, as in the program's `--summary json`.
     pub fn account(&self) -> String {
         self.0.account().to_string()
     }
 }
 
-/// JavaScript's numbers hold every millisecond that a [`Time`] can be.
-#[expect(clippy::cast_possible_truncation, reason = "what is beyond the range becomes its nearest end")]
+/// Converts milliseconds; JavaScript's numbers represent every millisecond of a [`Time`] exactly.
+#[expect(clippy::cast_possible_truncation, reason = "a number beyond the range is clamped to it")]
 fn from_page(now: f64) -> Time {
     Time::from_millis(now as i64)
 }

@@ -1,12 +1,12 @@
 //! Splits a pasted text into records.
 //!
-//! JSON values one after the other, printed on lines or over them, or in arrays; where the text is not such a stream,
-//! each line is a record, sound or not. Decision: all or lines, instead of finding the next beginning after a fault as
-//! the program does: in a page one sees the broken line, and mends it.
+//! A text is a sequence of JSON values, each on one line or on several, or in arrays; if it is not, each line is a
+//! record, valid or not. Decision: no recovery after a syntax error, unlike the program: in a page the user sees the
+//! broken line and corrects it.
 
 use serde_json::value::RawValue;
 
-/// The records with the line, from 1, on which each begins.
+/// Returns the records, each with the line, from 1, on which it begins.
 pub fn split(text: &str) -> Vec<(usize, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let records = stream(text).unwrap_or_else(|| lines(text).collect());
@@ -22,7 +22,7 @@ pub fn split(text: &str) -> Vec<(usize, &str)> {
     placed.collect()
 }
 
-/// The objects of a stream of nothing but objects and arrays of objects.
+/// Returns the objects of a stream that consists of objects and arrays of objects only.
 fn stream(text: &str) -> Option<Vec<&str>> {
     let mut records = Vec::new();
     for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {

@@ -1,4 +1,4 @@
-//! What is said of a configuration while it is written.
+//! The diagnostics of a configuration while it is edited.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use kaudit_filter::config::NoFiles;
 use kaudit_workbench::check::CheckReport;
 use serde_json::{Value, json};
 
-/// What the configuration is called; messages of the page name no file.
+/// The configuration's file name; messages of the page omit it.
 pub(crate) const NAME: &str = "kaudit.yaml";
 
-/// The report of `kaudit-filter check --format json`, and under `explained` what each code in it means, by code.
+/// Returns the report of `kaudit-filter check --format json`, and under `explained` the explanation of each code in it.
 pub fn of(text: &str) -> Value {
     let mut report = CheckReport::default();
     report.file(NAME, text, &NoFiles);
     let explained: BTreeMap<&str, &str> =
         report.remarks().iter().map(|remark| (remark.code().label(), remark.code().explanation())).collect();
-    let mut told = report.json();
-    told["explained"] = json!(explained);
-    told
+    let mut answer = report.json();
+    answer["explained"] = json!(explained);
+    answer
 }
 
 #[cfg(test)]
@@ -26,9 +26,9 @@ mod tests {
 
     #[test]
     fn each_code_is_explained() {
-        let told = of("integrations: []\n");
-        let code = told["remarks"][0]["code"].as_str().unwrap();
-        assert_eq!((&told["errors"], &told["remarks"][0]["line"]), (&1.into(), &1.into()));
-        assert!(told["explained"][code].as_str().unwrap().contains("integration"), "{told}");
+        let answer = of("integrations: []\n");
+        let code = answer["remarks"][0]["code"].as_str().unwrap();
+        assert_eq!((&answer["errors"], &answer["remarks"][0]["line"]), (&1.into(), &1.into()));
+        assert!(answer["explained"][code].as_str().unwrap().contains("integration"), "{answer}");
     }
 }

@@ -1,4 +1,4 @@
-//! A filter at work in a page: what became of each record, and of all.
+//! A filter for one run in a page: the verdict for each record, and the counters.
 
 use host_kit::config::accept;
 use host_kit::{Emission, Session, counters};
@@ -11,20 +11,20 @@ use serde_json::{Map, Value, json};
 
 use crate::remarks::NAME;
 
-/// Seeds the tables of limiter keys. Whoever chooses names that collide in them slows down their own page.
+/// Seeds the tables of limiter keys. A user who constructs collisions slows down only their own page.
 const SEED: u64 = 0;
 
-/// A filter that explains what it does.
+/// A filter that explains its verdicts.
 pub struct Trial {
     config: Config,
     session: Session<Explainer>,
     times: FindingTimes,
-    /// Entries that left.
+    /// The number of emitted entries.
     entries: u64,
 }
 
 impl Trial {
-    /// A new filter with the configuration of this text.
+    /// Returns a new filter with the configuration in this text.
     ///
     /// # Errors
     /// The configuration has errors, a line for each.
@@ -38,17 +38,19 @@ impl Trial {
         Ok(Self { config, session, times, entries: 0 })
     }
 
-    /// The time of the record's first finding that has one.
+    /// Returns the time of the record's first finding that has one.
     pub fn time(&mut self, record: &str) -> Option<Time> {
         self.times.first(Record::json(record))
     }
 
-    /// Filters a record that arrives `now`. Returns an object with the `verdicts`, one for each item of a batch, and the
-    /// JSON texts of the filter's `own` entries that are due.
+    /// Filters a record that arrives `now`.
     ///
-    /// A verdict has the members `verdict` (`kept`, `dropped`, `suppressed` or `passed`), the `reason` of a drop and its
-    /// meaning (`help`), the `fields` that decide, the `way` to the verdict as rows of a label and words, and the `entry`
-    /// of a kept record as JSON text.
+    /// Returns an object with the `verdicts`, one for each item of a batch, and the JSON texts of the filter's `own`
+    /// entries that are due.
+    ///
+    /// A verdict has the members `verdict` (`kept`, `dropped`, `suppressed` or `passed`), the `reason` of a drop and
+    /// its meaning (`help`), the `fields` that decide, the `steps` to the verdict as rows of a label and a text,
+    /// and the `entry` of a kept record as JSON text.
     pub fn take(&mut self, record: &str, now: Time) -> Value {
         let explanations = self.session.explain(Record::json(record), now);
         let verdicts: Vec<Value> =
@@ -59,15 +61,18 @@ impl Trial {
         json!({ "verdicts": verdicts, "own": own })
     }
 
-    fn verdict(&mut self, told: Explanation) -> Value {
-        let fields: Map<String, Value> =
-            told.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+    fn verdict(&mut self, explanation: Explanation) -> Value {
+        let fields: Map<String, Value> = explanation
+            .fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+            .collect();
         let mut answer = json!({
-            "verdict": explain::outcome_name(&told.outcome),
+            "verdict": explain::outcome_name(&explanation.outcome),
             "fields": fields,
-            "way": explain::plain_rows(&told, &self.config),
+            "steps": explain::plain_rows(&explanation, &self.config),
         });
-        match told.outcome {
+        match explanation.outcome {
             Outcome::Kept(entry) => {
                 self.entries += 1;
                 answer["entry"] = entry.into();
@@ -81,7 +86,7 @@ impl Trial {
         answer
     }
 
-    /// The texts of the entries that the filter still owes at the end: summaries and count reports.
+    /// Returns the texts of the pending entries at the end: summaries and count reports.
     pub fn finish(&mut self, now: Time) -> Value {
         let mut own = Vec::new();
         self.session.finish(now, |entry| own.extend(text(&entry)));
@@ -89,7 +94,7 @@ impl Trial {
         own.into()
     }
 
-    /// The counters, named as in the program's `--summary json`; every one is there, zero or not.
+    /// Returns the counters, named as in the program's `--summary json`, including zeros.
     pub fn account(&self) -> Value {
         let mut account = counters::json(self.session.stats());
         account.insert("entries".to_owned(), self.entries.into());
@@ -120,20 +125,24 @@ mod tests {
     }
 
     #[test]
-    fn each_record_is_told_and_the_account_closes() {
+    fn each_record_has_a_verdict_and_the_counters_balance() {
         let now = Time::from_millis(1_773_735_300_000);
         let mut trial = Trial::new(CONFIG).unwrap();
-        let told: Vec<Value> = ["system:a", "johnD", "johnD", "no json"]
+        let answers: Vec<Value> = ["system:a", "johnD", "johnD", "no json"]
             .map(|eid| if eid == "no json" { eid.to_owned() } else { detection(eid) })
             .iter()
             .map(|record| trial.take(record, now)["verdicts"][0].take())
             .collect();
-        let verdicts: Vec<&Value> = told.iter().map(|told| &told["verdict"]).collect();
+        let verdicts: Vec<&Value> = answers.iter().map(|answer| &answer["verdict"]).collect();
         assert_eq!(verdicts, ["dropped", "kept", "suppressed", "kept"]);
-        assert_eq!(told[0]["reason"], "entity-no-match");
-        assert_eq!(told[0]["fields"]["eid"], "system:a");
-        assert!(told[0]["way"].to_string().contains("finds `system:` in `system:a`"), "{}", told[0]["way"]);
-        let entry: Value = serde_json::from_str(told[1]["entry"].as_str().unwrap()).unwrap();
+        assert_eq!(answers[0]["reason"], "entity-no-match");
+        assert_eq!(answers[0]["fields"]["eid"], "system:a");
+        assert!(
+            answers[0]["steps"].to_string().contains("matches `system:` in `system:a`"),
+            "{}",
+            answers[0]["steps"]
+        );
+        let entry: Value = serde_json::from_str(answers[1]["entry"].as_str().unwrap()).unwrap();
         assert_eq!(entry["text"]["eid"], "johnD");
         let own = trial.finish(now);
         assert_eq!(own.as_array().unwrap().len(), 1);
@@ -151,11 +160,11 @@ mod tests {
         let now = Time::from_millis(1_773_735_300_000);
         let mut trial = Trial::new(CONFIG).unwrap();
         let batch = format!(r#"{{"records":[{},{{"a":1}},{}]}}"#, detection("system:a"), detection("johnD"));
-        let told = trial.take(&batch, now);
-        let verdicts = told["verdicts"].as_array().unwrap();
+        let answer = trial.take(&batch, now);
+        let verdicts = answer["verdicts"].as_array().unwrap();
         assert_eq!(verdicts.iter().map(|it| &it["verdict"]).collect::<Vec<_>>(), ["dropped", "kept", "kept"]);
         for (verdict, path) in verdicts.iter().zip(["records[0]", "records[1]", "records[2]"]) {
-            assert!(verdict["way"].to_string().contains(&format!("in `{path}`")), "{verdict}");
+            assert!(verdict["steps"].to_string().contains(&format!("in `{path}`")), "{verdict}");
         }
         let account = trial.account();
         for (name, count) in [("records", 1), ("batches", 1), ("batch-items", 3), ("entries", 2)] {

@@ -6,13 +6,13 @@ function element(name, className, ...contents) {
   return made;
 }
 
-// What a letter belongs to: a text, a comment, a key, a number.
+// The classes of characters: a text, a comment, a key, a number.
 const YAML = /(?<s>"(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*')|(?<c>(?<=^|\s)#.*)|(?<k>[\w./-]+)(?=:(?:\s|$))/gm;
 const JSON_TEXT = /(?<k>"(?:[^"\\]|\\.)*"(?=\s*:))|(?<s>"(?:[^"\\]|\\.)*")|(?<n>-?\b\d[\d.eE+-]*\b|\b(?:true|false|null)\b)/g;
-/** Longer texts stay plain, so that typing stays quick. */
+/** Longer texts are not coloured, so that typing stays fast. */
 const COLOURED = 200_000;
 
-/** The text with its parts coloured. */
+/** Returns the text with its parts coloured. */
 function coloured(text, grammar) {
   const made = document.createDocumentFragment();
   let at = 0;
@@ -95,12 +95,12 @@ class Editor {
     [...this.gutter.children].forEach((line, index) => { line.className = classes.get(index + 1) ?? ""; });
   }
 
-  /** The line, from 1, in which the caret stands. */
+  /** Returns the line, from 1, of the caret. */
   get line() {
     return this.text.slice(0, this.area.selectionStart).split("\n").length;
   }
 
-  /** Puts the caret at a place, and the place into view. */
+  /** Moves the caret to a position and scrolls it into view. */
   reveal(line, column) {
     const before = this.text.split("\n").slice(0, line - 1).join("\n");
     const text = this.text.split("\n")[line - 1] ?? "";
@@ -114,7 +114,7 @@ class Editor {
   }
 }
 
-/** A JSON text over lines, coloured; its numbers keep their letters. */
+/** Returns a JSON text on several lines, coloured; the spelling of its numbers is unchanged. */
 function pretty(json) {
   let depth = 0;
   const indent = () => "\n" + "  ".repeat(depth);

@@ -1,18 +1,18 @@
 const {check, records, parse_time, masked, Trial} = wasm_bindgen;
 const EXAMPLES = JSON.parse(document.getElementById("examples").textContent);
 const SEVERITIES = ["", "debug", "verbose", "info", "warn", "error", "critical"];
-/** So many verdicts are listed at once; all are counted. */
+/** The number of verdicts that are listed at once; all are counted. */
 const LISTED = 300;
-/** How long a pause of typing is, milliseconds: for the page, and for who listens to it. */
-const PAUSE = 120, HUSH = 900;
-/** How long the filter works before it lets the page do something else, milliseconds. */
-const SPELL = 40;
+/** The pause in typing before the page is updated, and before a screen reader announces the result, milliseconds. */
+const PAUSE = 120, ANNOUNCE_PAUSE = 900;
+/** The time after which a run yields to the page's other events, milliseconds. */
+const MAX_BLOCKING = 40;
 
 const byId = id => document.getElementById(id);
 const config = new Editor(byId("config"), YAML, () => later(run));
 const findings = new Editor(byId("findings"), JSON_TEXT, () => later(run));
-/** What the last run told, and which part of it is shown: a verdict, or a verdict and its reason. */
-let told = {rows: [], account: undefined}, wanted = "", listed = LISTED;
+/** The result of the last run, and the shown part of it: a verdict, or a verdict and its reason. */
+let result = {rows: [], account: undefined}, wanted = "", listed = LISTED;
 
 let timer;
 function later(what) {
@@ -20,7 +20,7 @@ function later(what) {
   timer = setTimeout(what, PAUSE);
 }
 
-/** Words with the parts between backticks as code. */
+/** Returns a text whose parts between backticks are code elements. */
 function words(text) {
   return text.split("`").map((part, index) => index % 2 ? element("code", "", part) : part);
 }
@@ -28,21 +28,22 @@ function words(text) {
 // Records through a filter.
 
 /**
- * Puts records, each `{text, at}`, through a new filter: a row for each verdict and for each entry of its own, and the
- * account. A record without `at` arrives at its finding's time, or else together with the record before. The page stays at hand meanwhile; nothing comes of it where it is no longer `wanted`.
+ * Filters records, each `{text, at}`, with a new filter. Returns a row for each verdict and for each entry of the
+ * filter's own, and the counters. A record without `at` arrives at its finding's time, otherwise together with the
+ * previous record. The page stays responsive meanwhile; returns undefined once `wanted` returns false.
  */
 async function filter(configuration, list, wanted = () => true) {
   const trial = new Trial(configuration);
   try {
     const rows = [];
     const add = entries => { for (const entry of entries) rows.push({verdict: "own", entry}); };
-    let rest = performance.now() + SPELL;
+    let rest = performance.now() + MAX_BLOCKING;
     let last = Date.now();
     for (const record of list) {
       if (performance.now() > rest) {
         await new Promise(done => setTimeout(done));
         if (!wanted()) return undefined;
-        rest = performance.now() + SPELL;
+        rest = performance.now() + MAX_BLOCKING;
       }
       last = record.at ?? trial.time(record.text) ?? last;
       const {verdicts, own} = JSON.parse(trial.take(record.text, last));
@@ -56,10 +57,10 @@ async function filter(configuration, list, wanted = () => true) {
   }
 }
 
-/** The pasted records with the times of their arrival, unless those are the findings' own. */
+/** Returns the pasted records with their times of arrival, unless they arrive at the findings' own times. */
 function pasted() {
-  const [way, fixed] = [byId("arrival").value, parse_time(byId("at").value)];
-  const at = way === "record" ? undefined : way === "at" && fixed !== undefined ? fixed : Date.now();
+  const [arrival, fixed] = [byId("arrival").value, parse_time(byId("at").value)];
+  const at = arrival === "record" ? undefined : arrival === "at" && fixed !== undefined ? fixed : Date.now();
   return JSON.parse(records(findings.text)).map(([line, text]) => ({line, text, at}));
 }
 
@@ -72,9 +73,9 @@ async function run() {
     try {
       const ran = await filter(config.text, pasted(), () => mine === runs);
       if (!ran) return;
-      told = ran;
+      result = ran;
     } catch (mistakes) {
-      // A file that `check` looks through, but a filter cannot be made of.
+      // `check` accepts several configurations in a file, but a filter has one.
       report.errors = 1;
       report.remarks.unshift({level: "error", line: 1, column: 1, width: 1, code: "", path: "", message: String(mistakes), help: ""});
       showRemarks(report);
@@ -87,7 +88,7 @@ async function run() {
 let hush;
 function speak(text) {
   clearTimeout(hush);
-  hush = setTimeout(() => { byId("spoken").textContent = text; }, HUSH);
+  hush = setTimeout(() => { byId("spoken").textContent = text; }, ANNOUNCE_PAUSE);
 }
 
 // Remarks about the configuration.
@@ -100,7 +101,7 @@ function showRemarks(report) {
   const counts = [[report.errors, "error"], [report.warnings, "warning"]]
     .filter(([count]) => count).map(([count, word]) => `${count} ${word}${count > 1 ? "s" : ""}`);
   if (report.advice) counts.push(`${report.advice} ${report.advice > 1 ? "pieces" : "piece"} of advice`);
-  byId("remarks-sum").textContent = counts.join(", ") || "Nothing to remark";
+  byId("remarks-sum").textContent = counts.join(", ") || "No problems found";
   byId("remarks-sum").className = worst;
   config.area.ariaInvalid = String(report.errors > 0);
   config.mark(remarks);
@@ -135,17 +136,17 @@ function remarkItem({level, line, column, width, code, path, message, help}, tex
   return item;
 }
 
-/** A text of paragraphs, the indented ones as they stand. */
+/** Returns the paragraphs of a text; indented ones are preformatted. */
 function paragraphs(text) {
   return text.split("\n\n").map(part => part.startsWith("    ")
     ? element("pre", "", part.replaceAll(/^ {4}/gm, ""))
     : element("p", "", ...words(part)));
 }
 
-// The account and the verdicts.
+// The counters and the verdicts.
 
 function showVerdicts(stale) {
-  const {rows, account} = told;
+  const {rows, account} = result;
   byId("verdicts").classList.toggle("stale", stale);
   byId("account").classList.toggle("stale", stale);
   if (account) showAccount(account, rows);
@@ -158,7 +159,7 @@ function showVerdicts(stale) {
   const list = byId("list");
   const open = new Set([...list.querySelectorAll("li > details[open]")].map(it => it.parentElement.dataset.key));
   list.replaceChildren(...shown.slice(0, listed).map(verdictItem));
-  // What somebody reads stays open while they type.
+  // Open details stay open while the user types.
   for (const item of list.children) item.firstChild.open = open.has(item.dataset.key);
   if (shown.length > listed) {
     const more = element("button", "", `${shown.length - listed} more`);
@@ -166,7 +167,7 @@ function showVerdicts(stale) {
     more.addEventListener("click", () => { listed += LISTED; showVerdicts(stale); });
     list.append(element("li", "empty", more));
   }
-  if (!rows.length) list.append(element("li", "empty", "Paste findings, or add some examples, and read here what becomes of each."));
+  if (!rows.length) list.append(element("li", "empty", "Paste findings, or add some examples, and read their verdicts here."));
   follow();
 }
 
@@ -191,9 +192,9 @@ function showAccount(account, rows) {
   const helps = new Map(rows.map(row => [row.reason, row.help]));
   const chips = [["kept", "kept", account.kept.total, ""],
     ...reasons.map(([reason, count]) => ["dropped", `dropped ${reason}`, count, helps.get(reason) ?? ""]),
-    ["suppressed", "suppressed", account.suppressed, "held back by rate limits"],
-    ["passed", "passed", account.passed, "no findings, left as they are"],
-    ["own", "own", own, "summaries of what was suppressed, and count reports"]];
+    ["suppressed", "suppressed", account.suppressed, "exceeded a rate limit"],
+    ["passed", "passed", account.passed, "not findings, unchanged"],
+    ["own", "own", own, "summaries of suppressed findings, and count reports"]];
   const names = {own: "the filter's own"};
   const focused = document.activeElement?.dataset?.key;
   byId("legend").replaceChildren(...chips.filter(([, , count]) => count).map(([name, key, count, help]) => {
@@ -202,7 +203,7 @@ function showAccount(account, rows) {
     chip.title = help.replaceAll("`", "");
     chip.dataset.key = key;
     chip.ariaPressed = String(wanted === key);
-    chip.ariaLabel = `${name === "dropped" ? "dropped, " : ""}${chip.textContent}: show these alone`;
+    chip.ariaLabel = `${name === "dropped" ? "dropped, " : ""}${chip.textContent}: show only these`;
     chip.addEventListener("click", () => {
       [wanted, listed] = [wanted === key ? "" : key, LISTED];
       showVerdicts(byId("verdicts").classList.contains("stale"));
@@ -210,7 +211,7 @@ function showAccount(account, rows) {
     return element("li", "", chip);
   }));
   if (focused) document.querySelector(`#legend [data-key="${focused}"]`)?.focus();
-  const entries = `${account.entries} ${account.entries === 1 ? "entry leaves" : "entries leave"}`;
+  const entries = `${account.entries} ${account.entries === 1 ? "entry emitted" : "entries emitted"}`;
   const changed = ["clamped", "truncated", "redacted"].filter(name => account[name]).map(name => `${account[name]} ${name}`);
   byId("legend").append(element("li", "text", [entries, ...changed].join(" · ")));
 }
@@ -225,7 +226,7 @@ function verdictItem(row) {
     element("span", `side ${severity === "error" ? "severe" : severity}`, severity),
     element("span", "sub", ...sub));
   const details = element("details", "", summary);
-  // What is inside is made when it is asked for.
+  // The contents are created when they are opened.
   details.addEventListener("toggle", () => { if (details.open && details.childElementCount === 1) details.append(body(row)); });
   const item = element("li", "", details);
   item.dataset.key = row.line ? `${row.line}.${row.item}` : row.entry;
@@ -233,7 +234,7 @@ function verdictItem(row) {
   return item;
 }
 
-/** The title of a record's row, and what stands below it. */
+/** Returns the title and the second line of a record's row. */
 function ofRecord(row) {
   const {eid, principal, username, cluster} = row.fields;
   const title = row.fields["short-doc"] ?? row.fields.rule ?? row.fields.verb ?? row.text.slice(0, 200);
@@ -242,7 +243,7 @@ function ofRecord(row) {
   return [title, row.reason ? [element("b", "", row.reason), " · ", who] : [who]];
 }
 
-/** The same of an entry that is the filter's own. */
+/** Returns the title and the second line for an entry of the filter's own. */
 function ofItsOwn(entry) {
   const text = typeof entry.text === "string" ? JSON.parse(entry.text) : entry.text;
   const {summary, integration} = text.kaudit_filter;
@@ -251,18 +252,18 @@ function ofItsOwn(entry) {
     : [`${text.count} × ${text.rule ?? ""} by ${text.principal ?? ""}`, [`count report of ${integration}`]];
 }
 
-/** A row of the way to a verdict. What a clause was asked begins with yes or no. */
+/** Returns a row of the steps to a verdict. The row of a clause begins with yes or no. */
 function step([label, says]) {
   const [, answer, clause, rest] = /^ {2}(yes|no) +(\S+) +(.*)$/s.exec(says) ?? [];
-  const told = answer
+  const parts = answer
     ? [element("b", answer, answer), " ", element("b", "", clause), " ", ...words(rest)]
     : words(says);
-  return element("li", answer ? "clause" : "", element("span", "stage", label), element("span", "", ...told));
+  return element("li", answer ? "clause" : "", element("span", "stage", label), element("span", "", ...parts));
 }
 
 function body(row) {
   const made = element("div", "body");
-  if (row.way) made.append(element("ol", "steps", ...row.way.map(step)));
+  if (row.steps) made.append(element("ol", "steps", ...row.steps.map(step)));
   if (row.entry) made.append(pretty(row.entry));
   if (row.line) {
     const go = element("button", "go", `Show the record, line ${row.line}`);
@@ -273,7 +274,7 @@ function body(row) {
   return made;
 }
 
-/** Shows which verdict is of the line in which the caret stands. */
+/** Highlights the verdict of the caret's line. */
 function follow() {
   const line = document.activeElement === findings.area ? findings.line : 0;
   for (const item of byId("list").children) {
@@ -310,10 +311,10 @@ function showArrival() {
   byId("at").ariaInvalid = String(!byId("at").hidden && parse_time(byId("at").value) === undefined);
 }
 
-/** Remembers the theme where the browser lets a page remember. */
+/** Stores the theme if the browser permits it. */
 function theme(chosen) {
   document.documentElement.dataset.theme = chosen;
-  try { localStorage.setItem("theme", chosen); } catch { /* it lasts as long as the page */ }
+  try { localStorage.setItem("theme", chosen); } catch { /* the theme lasts until the page is closed */ }
 }
 for (const choice of document.querySelectorAll("[name=theme]"))
   choice.addEventListener("change", () => theme(choice.value));
@@ -328,14 +329,14 @@ function note(text) {
   byId("note").hidden = !text;
 }
 
-/** Copies a link to what stands here; without secrets, which nobody means to send on. */
+/** Copies a link to the configuration and the findings, without secrets. */
 async function share() {
   const state = {config: masked(config.text), findings: findings.text, arrival: byId("arrival").value, at: byId("at").value};
   history.replaceState(null, "", await toFragment(state));
   const hidden = state.config === config.text ? "" : " Tokens in it are overwritten.";
-  const size = location.href.length > 8000 ? ` It has ${location.href.length.toLocaleString("en")} characters, which some programs cut.` : "";
+  const size = location.href.length > 8000 ? ` It has ${location.href.length.toLocaleString("en")} characters, which some programs truncate.` : "";
   const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-  note(`${copied ? "Link copied." : "The link stands in the address bar."} It holds the configuration and the findings.${hidden}${size}`);
+  note(`${copied ? "Link copied." : "The link is in the address bar."} It contains the configuration and the findings.${hidden}${size}`);
 }
 byId("share").addEventListener("click", share);
 
@@ -351,7 +352,7 @@ async function show(state) {
 async function fromLink() {
   const state = await fromFragment(location.hash);
   if (state) await show(state);
-  else if (location.hash.startsWith(MARK)) note("The link is broken: it may have been cut.");
+  else if (location.hash.startsWith(MARK)) note("The link is broken: it may have been truncated.");
   return state !== undefined;
 }
 addEventListener("hashchange", fromLink);
@@ -363,6 +364,6 @@ async function start() {
   if (!await fromLink()) await show(beginning);
   return performance.now();
 }
-/** For who drives the page: milliseconds until it was ready, and its filter. */
+/** For tests of the page: milliseconds until it was ready, and its filter. */
 window.playground = {ready: start(), filter};
 window.playground.ready.catch(error => note(`The playground cannot start here: ${error}`));

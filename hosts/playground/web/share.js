@@ -1,4 +1,4 @@
-// What a link holds, behind `#1=`: JSON, deflated, in base64 for addresses. Browsers send no fragment to any server.
+// The fragment of a link: `#1=`, followed by JSON, deflated, in URL-safe base64. Browsers send no fragment to a server.
 const MARK = "#1=";
 
 async function through(stream, bytes) {
@@ -15,14 +15,14 @@ function fromBase64(text) {
   return Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
 }
 
-/** The fragment that holds a state. */
+/** Returns the fragment for a state. */
 async function toFragment(state) {
   const bytes = new TextEncoder().encode(JSON.stringify(state));
   const base64 = toBase64(await through(new CompressionStream("deflate-raw"), bytes));
   return MARK + base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** The state that a fragment holds; nothing, where it holds none or a broken one. */
+/** Returns the state in a fragment; undefined if it has none or a broken one. */
 async function fromFragment(fragment) {
   if (!fragment.startsWith(MARK)) return undefined;
   try {

@@ -1,19 +1,19 @@
-//! The times Lua knows: the clock that events arrive by, and dates as `os.date("!*t")` gives them.
+//! Times: the clock of arrival, and dates as `os.date("!*t")` returns them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kaudit_filter::{Civil, Time};
 use mlua::prelude::{LuaFunction, LuaResult};
 
-/// Tells when events arrive.
+/// The clock that returns the time of arrival.
 pub struct Clock {
-    /// The user's function, which gives epoch milliseconds; `None`: the system's clock.
+    /// The user's function, which returns epoch milliseconds; `None`: the system's clock.
     pub own: Option<LuaFunction>,
 }
 
 impl Clock {
-    /// The time of arrival.
-    #[expect(clippy::disallowed_methods, reason = "the one place of this host that reads the clock")]
+    /// Returns the time of arrival.
+    #[expect(clippy::disallowed_methods, reason = "the only function of this host that reads the clock")]
     pub fn now(&self) -> LuaResult<Time> {
         if let Some(own) = &self.own {
             return Ok(Time::from_millis(own.call(())?));
@@ -23,8 +23,9 @@ impl Clock {
     }
 }
 
-/// Returns the date of an instant in epoch milliseconds as the fields that Vector reads of a date table: year, month, day,
-/// hour, minute, second and nanosecond.
+/// Returns the date of an instant, in epoch milliseconds.
+///
+/// It consists of the fields that Vector reads of a date table: year, month, day, hour, minute, second and nanosecond.
 ///
 /// Decision: not `os.date`, a call of which costs as much as the rest of an entry.
 pub const fn date(millis: i64) -> (i64, i64, i64, i64, i64, i64, i64) {

@@ -1,19 +1,21 @@
--- The module's Lua part: emits the entries that the native steps make of an event, and guards them, so that no error loses
--- an event.
+-- The module's Lua part: emits the entries that the native steps return for an event, and guards the steps, so that no
+-- error loses an event.
 local new_step = ...
 local ipairs, next, pcall, tostring, type = ipairs, next, pcall, tostring, type
 
--- Vector has Lua collect everything after every 16 events: a collection that Lua begins in between is work done twice.
--- Lua begins one when the memory in use has doubled, which takes about 16 events; now, when it is ten times as much.
+-- Vector runs a full garbage collection after every 16 events, so a collection that Lua starts in between is redundant.
+-- By default Lua starts one when the memory in use has doubled, which takes about 16 events; here, when it is ten times
+-- as much.
 collectgarbage("incremental", 1000, 0, 0)
 
 local Filter = {}
 Filter.__index = Filter
 
--- How deep `plain` copies a table: deeper than any event, and an end for a table that contains itself.
+-- The maximum depth of the tables that `plain` copies: above the depth of any event; it ends the copy of a table that
+-- contains itself.
 local MAX_DEPTH = 100
 
--- A copy of a value with strings in the place of what no event of Vector's can hold.
+-- Returns a copy of a value, in which strings replace the values that Vector's events cannot contain.
 local function plain(value, depth)
   local kind = type(value)
   if kind == "table" and depth > 0 then
@@ -28,8 +30,8 @@ local function plain(value, depth)
   return tostring(value)
 end
 
--- Emits an event that failed as it came, with a mark. `log`, `message` and `own` are what `event.log`, its `message` and
--- its `kaudit_filter` were before they were replaced.
+-- Emits an event whose filtering failed, unchanged but for a mark. `log`, `message` and `own` are the values of
+-- `event.log`, its `message` and its `kaudit_filter` before they were replaced.
 local function rescue(self, event, emit, reason, log, message, own)
   self.failed = self.failed + 1
   if type(log) ~= "table" then
@@ -44,7 +46,7 @@ local function rescue(self, event, emit, reason, log, message, own)
   end
 end
 
--- An entry as Vector's log.
+-- Returns an entry as Vector's log.
 local function entry(
   text, severity, application, subsystem, computer, category, class, method, thread,
   year, month, day, hour, min, sec, nanosec
@@ -65,7 +67,7 @@ local function entry(
   }
 end
 
--- The event with an entry: a text takes the place of the message, a table that of the whole log.
+-- Returns the event with an entry: a text replaces the message, a table replaces the whole log.
 local function with(event, entry)
   if type(entry) == "table" then
     event.log = entry
@@ -83,7 +85,7 @@ local function copied(table)
   return copy
 end
 
--- Emits one event for each entry of a batch. Each is a copy: what `emit` does with it is not known here.
+-- Emits one event for each entry of a batch. Each is a copy, since `emit` may change or keep its argument.
 local function emit_all(event, log, entries, emit)
   for _, entry in ipairs(entries) do
     local one = copied(event)
@@ -95,7 +97,7 @@ local function emit_all(event, log, entries, emit)
 end
 
 local function process(step, event, emit, log)
-  -- What is no log, such as a metric, passes.
+  -- An event that is not a log, such as a metric, passes.
   if log == nil then
     emit(event)
     return "passed"
@@ -111,8 +113,8 @@ local function process(step, event, emit, log)
   return verdict, reason
 end
 
--- Vector's `process` hook. Returns the verdict, and the reason of a drop; for several findings `batch` and a list of their
--- verdicts.
+-- Vector's `process` hook. Returns the verdict, and the reason of a drop; for several findings `batch` and a list of
+-- their verdicts.
 function Filter:process(event, emit)
   local log, message, own
   if type(event) == "table" then
@@ -144,17 +146,17 @@ local function emit_own(self, emit, all)
   end
 end
 
--- For a timer: the summaries and count reports that are due.
+-- For a timer: emits the summaries and count reports that are due.
 function Filter:flush(emit)
   emit_own(self, emit, false)
 end
 
--- Vector's `shutdown` hook: all pending summaries and reports.
+-- Vector's `shutdown` hook: emits all pending summaries and reports.
 function Filter:shutdown(emit)
   emit_own(self, emit, true)
 end
 
--- The counters since the filter was made.
+-- Returns the counters since the filter was created.
 function Filter:stats()
   local stats = self.step:stats()
   stats.failed = self.failed
@@ -163,7 +165,7 @@ end
 
 local kaudit = {}
 
--- Makes a filter, or raises an error that lists every mistake of the options and the file they name.
+-- Returns a filter, or raises an error that lists every mistake in the options and their file.
 function kaudit.new(options)
   local step, mistakes = new_step(options, entry)
   if not step then

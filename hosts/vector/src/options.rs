@@ -1,4 +1,4 @@
-//! What the user gives to `kaudit.new`: a file, or the common options inline, and what only this host has.
+//! The argument of `kaudit.new`: a file or the inline options, and this host's own options.
 
 use std::path::Path;
 
@@ -9,27 +9,27 @@ use mlua::prelude::{LuaFunction, LuaValue};
 /// The options, read.
 pub struct Options {
     pub config: Config,
-    /// Gives the time of arrival, epoch milliseconds.
+    /// Returns the time of arrival, epoch milliseconds.
     pub now: Option<LuaFunction>,
-    pub way: Option<Way>,
+    pub mode: Option<Mode>,
 }
 
-/// How events come in and leave.
+/// The form of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Mode {
     /// A line in `log.message`.
     Text,
     /// Decoded, in `log` itself.
     Table,
 }
 
-/// What was found of the options, and what is wrong with them.
+/// The options found so far, and their mistakes.
 #[derive(Default)]
 struct Found {
     file: Option<String>,
     inline: Vec<(&'static str, String)>,
     now: Option<LuaFunction>,
-    way: Option<Way>,
+    mode: Option<Mode>,
     mistakes: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Options {
                 for warning in warnings {
                     eprintln!("kaudit: {warning}");
                 }
-                Ok(Self { config, now: found.now, way: found.way })
+                Ok(Self { config, now: found.now, mode: found.mode })
             }
             read => {
                 let mistakes = found.mistakes.iter().cloned().chain(read.err().unwrap_or_default());
@@ -75,10 +75,10 @@ impl Found {
         match (name.as_str(), value) {
             ("config_file", LuaValue::String(file)) => self.file = Some(file.to_string_lossy()),
             ("now", LuaValue::Function(now)) => self.now = Some(now),
-            ("way", LuaValue::String(way)) if way == "text" => self.way = Some(Way::Text),
-            ("way", LuaValue::String(way)) if way == "table" => self.way = Some(Way::Table),
+            ("way", LuaValue::String(mode)) if mode == "text" => self.mode = Some(Mode::Text),
+            ("way", LuaValue::String(mode)) if mode == "table" => self.mode = Some(Mode::Table),
             ("config_file", _) => self.wrong("config_file", "expected the path of a file, as a string"),
-            ("now", _) => self.wrong("now", "expected a function that gives epoch milliseconds"),
+            ("now", _) => self.wrong("now", "expected a function that returns epoch milliseconds"),
             ("way", _) => self.wrong("way", "expected \"text\" or \"table\""),
             (name, value) => {
                 let Some((known, _)) = INLINE_OPTIONS.iter().find(|(known, _)| *known == name) else {
@@ -98,7 +98,7 @@ impl Found {
         self.mistakes.push(format!("error: {option}: {what}"));
     }
 
-    /// Returns the file's configuration, or that of the inline options.
+    /// Returns the configuration of the file or of the inline options.
     fn config(&self) -> Accepted {
         match (&self.file, self.inline.first()) {
             (None, _) => {
@@ -112,7 +112,7 @@ impl Found {
     }
 }
 
-/// An option's text: a list is one of words.
+/// Returns an option's text; the items of a list are joined by commas.
 fn spelt(value: &LuaValue) -> Option<String> {
     match value {
         LuaValue::Table(list) => {

@@ -1,15 +1,18 @@
 //! Reads a Lua table into `MessagePack`, the engine's view of decoded records.
 //!
-//! What a table means is Vector's rule: with a first element it is a list, with the six keys of a date a timestamp, else
-//! a map; so an empty list is an empty map. Decision: a copy in a buffer that lives on, rather than a view of the table
-//! itself: most of what either costs is Lua's to hand over a key and a value, and a view would ask for them twice.
+//! The meaning of a table is Vector's: with a first element it is a list, with the six keys of a date a timestamp,
+//! otherwise a map; so an empty list is an empty map. Decision: a copy in a buffer that is reused, rather than a view
+//! of the table: most of the cost of either is Lua's transfer of a key and a value, and a view would request them
+//! twice.
 
 use mlua::Lua;
 use mlua::prelude::{LuaError, LuaResult, LuaTable};
 
 use crate::abi::{self, Table, Value};
 
-/// How deep a table is read: beyond what the engine takes for a finding, so that it says so, and an end for a table that
+/// The maximum depth of a table.
+///
+/// It is above the engine's maximum, so that the engine reports the depth, and it ends the walk of a table that
 /// contains itself.
 const MAX_DEPTH: u32 = 160;
 
@@ -21,7 +24,7 @@ pub fn table(lua: &Lua, table: &LuaTable, out: &mut Vec<u8>) -> LuaResult<()> {
     if whole { Ok(()) } else { Err(LuaError::runtime("the record is nested too deep")) }
 }
 
-/// Whether a table is a date.
+/// Returns whether a table is a date.
 pub fn is_date(table: &mut Table) -> bool {
     let mut date = Date::default();
     let known = table.members(|key, value| date.take(&key, &value));
@@ -39,7 +42,7 @@ const LIST: u8 = 0xDD;
 const MAP: u8 = 0xDF;
 
 impl Packer<'_> {
-    /// Writes a table; whether it nests no deeper than `depth`.
+    /// Writes a table; returns whether it nests no deeper than `depth`.
     fn table(&mut self, table: &mut Table, depth: u32) -> bool {
         if depth == 0 {
             return false;
@@ -83,7 +86,7 @@ impl Packer<'_> {
     #[inline(always)]
     fn text(&mut self, bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
-            // The shortest form, which the engine reads quickest.
+            // The shortest form, which the engine reads fastest.
             Ok(length @ 0..=31) => self.out.push(SHORT | length),
             Ok(length) => self.out.extend([0xD9, length]),
             Err(_) => self.head(STR, bytes.len()),
@@ -91,7 +94,7 @@ impl Packer<'_> {
         self.out.extend_from_slice(bytes);
     }
 
-    /// A header of 32 bits: more than 4 GB no event has.
+    /// Writes a header of 32 bits: no event has more than 4 GB.
     fn head(&mut self, kind: u8, length: usize) {
         let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
         self.out.extend([kind, a, b, c, d]);
@@ -102,7 +105,7 @@ impl Packer<'_> {
         self.out.extend(bytes);
     }
 
-    /// A date as RFC 3339.
+    /// Writes a date as RFC 3339.
     fn date(&mut self, date: &Date) {
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
         for (part, (_, place, digits)) in date.parts.iter().zip(Date::PARTS) {
@@ -116,16 +119,16 @@ impl Packer<'_> {
     }
 }
 
-/// What a map may be instead: the parts of a date, as far as they came.
+/// The parts of a date found so far; a map with all of them is a timestamp.
 #[derive(Default)]
 struct Date {
     parts: [u32; Self::PARTS.len()],
-    /// A bit for each part that came.
+    /// A bit for each part that was found.
     came: u8,
 }
 
 impl Date {
-    /// The parts' keys, and where in RFC 3339 which number of digits is theirs.
+    /// The parts' keys, with the offset and the number of their digits in RFC 3339.
     const PARTS: [(&[u8], usize, u32); 7] = [
         (b"year", 0, 4),
         (b"month", 5, 2),
@@ -138,7 +141,7 @@ impl Date {
     /// The bits of all parts but the fraction.
     const WHOLE: u8 = 0b011_1111;
 
-    /// Takes a member; whether it is a part.
+    /// Stores a member; returns whether it is a part.
     fn take(&mut self, key: &Value<'_>, value: &Value<'_>) -> bool {
         let (Value::Str(key), Value::Int(value)) = (key, value) else { return false };
         let Ok(value) = u32::try_from(*value) else { return false };

@@ -1,4 +1,4 @@
-//! The native steps: what becomes of one event's log; one entry of the filter's own.
+//! The native steps: filter one event's log; return one entry of the filter's own.
 
 use host_kit::counters::{self, Counter};
 use host_kit::{Emission, Session, seed};
@@ -12,7 +12,7 @@ use mlua::{IntoLua as _, IntoLuaMulti as _, Lua, MultiValue};
 
 use crate::abi::{self, Value};
 use crate::clock::Clock;
-use crate::options::{Options, Way};
+use crate::options::{Mode, Options};
 use crate::pack;
 use crate::table::Builder;
 
@@ -20,30 +20,30 @@ use crate::table::Builder;
 pub struct Step {
     session: Session,
     probe: Probe,
-    /// The way that was asked for; `None`: each event's own.
-    way: Option<Way>,
-    /// The way of the last event: that of the filter's own entries.
-    last: Way,
+    /// The configured mode; `None`: the mode of each event.
+    mode: Option<Mode>,
+    /// The mode of the last event, in which the filter's own entries are emitted.
+    last: Mode,
     clock: Clock,
     builder: Builder,
-    /// What is packed and written, from event to event.
+    /// Buffers, reused for every event.
     packed: Vec<u8>,
     written: Vec<u8>,
 }
 
 impl Step {
-    /// A filter from the options given to `kaudit.new`; `builder` makes its entries.
+    /// Returns a filter for the options of `kaudit.new`; `builder` builds its entries.
     ///
     /// # Errors
     /// Every mistake, one a line.
     pub fn new(options: &LuaValue, builder: Builder) -> Result<Self, String> {
-        let Options { config, now, way } = Options::read(options)?;
+        let Options { config, now, mode } = Options::read(options)?;
         let filter = Filter::new(&config, seed()).map_err(|error| error.to_string())?;
         Ok(Self {
             session: Session::new(filter, &config).without_envelopes(),
             probe: Probe::new(&config)?,
-            way,
-            last: way.unwrap_or(Way::Text),
+            mode,
+            last: mode.unwrap_or(Mode::Text),
             clock: Clock { own: now },
             builder,
             packed: Vec::new(),
@@ -51,8 +51,10 @@ impl Step {
         })
     }
 
-    /// Judges a log. Returns the verdict, the reason of a drop and the entry; for a record with several findings `batch`, the
-    /// list of their verdicts and the list of their entries.
+    /// Filters a log.
+    ///
+    /// Returns the verdict, the reason of a drop and the entry; for a record with several findings `batch`, the list of
+    /// their verdicts and the list of their entries.
     fn process(&mut self, lua: &Lua, log: &LuaTable, message: LuaValue) -> LuaResult<MultiValue> {
         match message {
             LuaValue::String(message) if self.is_text(lua, log, &message)? => self.text(lua, &message),
@@ -60,13 +62,13 @@ impl Step {
         }
     }
 
-    /// Whether the record of a log that has a message is this message, and not the log.
+    /// Returns whether the record is the message of this log, and not the log itself.
     ///
-    /// It is, unless the log contains a finding and the message does not. The filter that is asked is another one, since
-    /// each record is counted once; and it is asked only where there is any choice.
+    /// It is, unless the log contains a finding and the message does not. A second filter checks this, since each
+    /// record is counted once, and only if both are possible.
     fn is_text(&mut self, lua: &Lua, log: &LuaTable, message: &LuaString) -> LuaResult<bool> {
-        if let Some(way) = self.way {
-            return Ok(way == Way::Text);
+        if let Some(mode) = self.mode {
+            return Ok(mode == Mode::Text);
         }
         if !may_contain_finding(lua, log)? {
             return Ok(true);
@@ -75,13 +77,13 @@ impl Step {
         if message.contains(&b'{') && self.probe.contains_finding(Record::json(&*message)) {
             return Ok(true);
         }
-        // A log that cannot be packed is none that the filter could take as a table.
+        // A log that cannot be packed cannot be filtered as a table.
         Ok(pack::table(lua, log, &mut self.packed).is_err()
             || !self.probe.contains_finding(Record::msgpack(&self.packed)))
     }
 
     fn text(&mut self, lua: &Lua, text: &LuaString) -> LuaResult<MultiValue> {
-        self.last = Way::Text;
+        self.last = Mode::Text;
         let now = self.clock.now()?;
         let Self { session, builder, written, .. } = self;
         let (text, shape) = (text.as_bytes(), session.shape());
@@ -96,7 +98,7 @@ impl Step {
     }
 
     fn table(&mut self, lua: &Lua, log: &LuaTable) -> LuaResult<MultiValue> {
-        self.last = Way::Table;
+        self.last = Mode::Table;
         let now = self.clock.now()?;
         let Self { session, builder, packed, .. } = self;
         pack::table(lua, log, packed)?;
@@ -116,7 +118,7 @@ impl Step {
         let shape = session.shape();
         let entry = if all { session.next_pending(now) } else { session.next_due(now) };
         let Some(entry) = entry else { return Ok(None) };
-        if *last == Way::Text && shape == Shape::Singles {
+        if *last == Mode::Text && shape == Shape::Singles {
             lua.create_table_from([("message", text(lua, &entry, written)?)]).map(Some)
         } else {
             builder.entry(lua, shape, &entry, None).map(Some)
@@ -124,17 +126,17 @@ impl Step {
     }
 }
 
-/// What is returned of a record: the outcome of its finding, or of each of several.
+/// The values returned for a record: the outcome of its finding, or of each of several.
 #[derive(Default)]
 struct Answer {
     first: Option<(&'static str, Option<&'static str>, Option<LuaValue>)>,
-    /// Of several: the verdicts, and the entries of those that are kept.
+    /// For several findings: the verdicts, and the entries of the kept ones.
     batch: Option<(LuaTable, LuaTable)>,
     error: Option<LuaError>,
 }
 
 impl Answer {
-    /// Takes the next verdict.
+    /// Adds the next verdict.
     fn take(
         &mut self,
         lua: &Lua,
@@ -190,23 +192,21 @@ impl Answer {
     }
 }
 
-/// Says whether a record contains a finding, without counting it.
+/// A filter that returns whether a record contains a finding, without counting it.
 struct Probe(Filter);
 
 impl Probe {
-    /// For findings where a configuration looks for them.
+    /// Returns a probe that searches the same keys as this configuration.
     fn new(config: &Config) -> Result<Self, String> {
-        let config = Config {
-            integrations: Vec::new(),
-            severity: Vec::new(),
-            redact: Vec::new(),
-            unrecognised: Unrecognised::Drop,
-            ..config.clone()
-        };
+        let mut config = config.clone();
+        config.integrations.clear();
+        config.severity.clear();
+        config.redact.clear();
+        config.unrecognised = Unrecognised::Drop;
         Filter::new(&config, 0).map(Self).map_err(|error| error.to_string())
     }
 
-    /// Whether there is a finding, or an entry of the filter's own.
+    /// Returns whether there is a finding, or an entry of the filter's own.
     fn contains_finding(&mut self, record: Record<'_>) -> bool {
         let mut found = false;
         self.0.process(record, Time::default(), |verdict| {
@@ -216,15 +216,16 @@ impl Probe {
     }
 }
 
-/// An entry as text.
+/// Returns an entry as text.
 fn text(lua: &Lua, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> LuaResult<LuaString> {
     buffer.clear();
     entry.write_json(buffer);
     lua.create_string(&*buffer)
 }
 
-/// Whether a log may contain a finding besides its message: it has a key that each kind of finding has one of, or an object
-/// or text that may be one.
+/// Returns whether a log may contain a finding outside its message.
+///
+/// It may if it has one of the keys that identify the kinds of findings, or an object or text that may be a finding.
 fn may_contain_finding(lua: &Lua, log: &LuaTable) -> LuaResult<bool> {
     let mut may = false;
     abi::read(lua, log, |log| {
@@ -253,7 +254,7 @@ impl LuaUserData for Step {
     }
 }
 
-/// The counters as a table, named and nested as in the program's `--summary json`.
+/// Returns the counters as a table, named and nested as in the program's `--summary json`.
 fn stats(lua: &Lua, stats: &Stats) -> LuaResult<LuaTable> {
     let table = lua.create_table()?;
     for Counter { group, name, count } in counters::all(stats) {

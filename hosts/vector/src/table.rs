@@ -1,4 +1,6 @@
-//! Builds entries as Lua tables. A body that did not change is the event's own table, moved; one that did is built anew.
+//! Builds entries as Lua tables.
+//!
+//! A body that did not change is the event's own table, moved; a changed one is built from its document.
 
 use kaudit_filter::config::{Shape, TextForm};
 use kaudit_filter::entry::{Entry, OWN_KEY};
@@ -8,12 +10,15 @@ use mlua::{Either, IntoLua as _, Lua};
 
 use crate::clock;
 
-/// Builds entries, of what they hold, by `kaudit.lua`'s function: a table that stands written in a script is made with its
-/// keys known and in one go.
+/// Builds entries with `kaudit.lua`'s function.
+///
+/// A table constructor in a script allocates the table once, for all its keys.
 pub struct Builder(pub LuaFunction);
 
 impl Builder {
-    /// An entry as Vector's `log`. `record` is the table that the record was read from, and its packed form.
+    /// Returns an entry as Vector's `log`.
+    ///
+    /// `record` is the table that the record was read from, and its packed form.
     pub fn entry(
         &self,
         lua: &Lua,
@@ -21,14 +26,14 @@ impl Builder {
         entry: &Entry<'_>,
         record: Option<(&LuaTable, &[u8])>,
     ) -> LuaResult<LuaTable> {
-        // A finding that the record contains is built anew, as is a body that changed.
+        // A finding inside the record is built from its document, as is a changed body.
         let record = match (entry.body(), record) {
             (Body::Verbatim(body), Some((table, packed))) if std::ptr::eq(body.bytes(), packed) => {
                 Some(table)
             }
             _ => None,
         };
-        // The names of an envelope's items stand in the envelope.
+        // The names of an envelope's items are in the envelope.
         let name = |name| if shape == Shape::Singles { label(name) } else { None };
         let [category, class, method, thread] = entry.labels().map(|(_, text)| label(text));
         let labels = (category, class, method, thread, clock::date(entry.timestamp_ms()));
@@ -46,7 +51,7 @@ fn label(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A text that is not just the record's table.
+/// Returns the entry's `text`; `None`: it is the record's table.
 fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<Option<LuaValue>> {
     if entry.text_form() == TextForm::String {
         let mut text = Vec::new();
@@ -54,7 +59,7 @@ fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<Op
         return lua.create_string(text)?.into_lua(lua).map(Some);
     }
     let body = match record {
-        // The record as it came: what was packed is what the table still contains.
+        // The unchanged record: the table still has the packed contents.
         Some(_) if entry.marks().events.is_empty() => return Ok(None),
         Some(record) => record.clone(),
         None => map(lua, &entry.body().clone().into_document())?,
@@ -65,7 +70,9 @@ fn text(lua: &Lua, entry: &Entry<'_>, record: Option<&LuaTable>) -> LuaResult<Op
     body.into_lua(lua).map(Some)
 }
 
-/// A map's events as a table. What Vector's tables have no word for, null, is the empty string, as Vector itself has it.
+/// Returns a map's events as a table.
+///
+/// Null, which Vector's tables cannot contain, becomes the empty string, as in Vector itself.
 fn map(lua: &Lua, document: &Document<'_>) -> LuaResult<LuaTable> {
     let mut open: Vec<Open> = vec![Open { table: lua.create_table()?, key: LuaValue::Nil }];
     let mut events = document.events.iter();
@@ -116,7 +123,7 @@ impl Open {
     }
 }
 
-/// Whole numbers stay whole while Lua's integers hold them.
+/// Returns a number as a Lua integer if it is one and in range, otherwise as a float.
 fn number(lua: &Lua, number: Number<'_>) -> LuaResult<LuaValue> {
     match number {
         Number::Int(value) => Ok(LuaValue::Integer(value)),

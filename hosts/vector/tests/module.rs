@@ -1,11 +1,12 @@
-//! The built module in a Lua configured as Vector configures it: its options, its two ways, and what happens when
-//! something fails. The suite of cases runs with those of the other hosts.
+//! The built module in a Lua configured as Vector configures it: options, both modes, failures.
+//!
+//! The suite of cases runs in `conformance`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use conformance::vector::{self, Built, Ran, Vector, Way};
+use conformance::vector::{self, Built, Mode, Ran, Vector};
 use kaudit_driver::{Error, Record};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ fn scratch(test: &str) -> PathBuf {
 }
 
 const FINDING: &str = r#"{"etype":"principal","eid":"johnD","category":"incident","confidence":"high","cluster":"crm","time":1583078400000}"#;
-/// When it was found.
+/// The finding's time.
 const NOW: i64 = 1_583_078_400_000;
 
 fn finding() -> Value {
@@ -33,21 +34,21 @@ fn finding() -> Value {
 fn ask(test: &str, options: &Value, events: Vec<Value>) -> Result<Ran, Error> {
     let arrival = |mut event: Value| (NOW, Record::Log(event["log"].take()));
     let events = events.into_iter().map(arrival).collect();
-    Vector::new(Way::Text, &BUILT, &scratch(test)).ask(options, events)
+    Vector::new(Mode::Text, &BUILT, &scratch(test)).ask(options, events)
 }
 
 fn ran(test: &str, options: &Value, events: Vec<Value>) -> Ran {
     ask(test, options, events).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Runs events and gives what was emitted.
+/// Runs events and returns the emitted ones.
 #[expect(clippy::needless_pass_by_value, reason = "the calls read better")]
 fn emitted(test: &str, options: Value, events: Vec<Value>) -> Vec<Value> {
     ran(test, &options, events).events
 }
 
 #[test]
-fn mistakes_are_told_all_at_once_and_stop_the_start() {
+fn all_mistakes_are_reported_at_once_and_prevent_the_start() {
     let file = scratch("mistakes").join("kaudit.yaml");
     fs::write(&file, "unrecognised: lose\nintegrations: []\n").expect("the file can be written");
     let at = |remark: &str| format!("kaudit: {}:{remark}", file.display());
@@ -93,7 +94,7 @@ fn mistakes_are_told_all_at_once_and_stop_the_start() {
 }
 
 #[test]
-fn an_event_goes_the_way_it_came() {
+fn an_event_keeps_its_mode() {
     let with_message = |message: &str| {
         let mut log = finding();
         log["message"] = message.into();
@@ -101,9 +102,9 @@ fn an_event_goes_the_way_it_came() {
     };
     let text = |event: Value| ("text", event);
     let table = |event: Value| ("table", event);
-    for (way, event) in [
+    for (mode, event) in [
         text(json!({ "log": { "message": FINDING, "host": "node-1" } })),
-        // A decoded finding may have a text of its own beside its fields; a line that holds one decides.
+        // A decoded finding may have a message beside its fields; a message that contains a finding takes precedence.
         text(with_message(FINDING)),
         text(json!({ "log": { "message": "starting up", "host": "node-1" } })),
         text(
@@ -125,17 +126,17 @@ fn an_event_goes_the_way_it_came() {
         table(json!({ "log": { "message": 7 } })),
         table(json!({ "log": {} })),
     ] {
-        let left = &emitted("ways", json!({}), vec![event.clone()])[0];
-        let entry = match way {
+        let left = &emitted("modes", json!({}), vec![event.clone()])[0];
+        let entry = match mode {
             "text" => serde_json::from_str(left["message"].as_str().unwrap_or_default()).unwrap_or_default(),
             _ => left.clone(),
         };
         assert_eq!(entry["timestamp"], NOW, "{event} left as {left}");
         assert!(entry["text"].is_object(), "{event} left as {left}");
-        // The text way leaves the rest of the event alone.
+        // The text mode does not change the rest of the event.
         assert_eq!(left.get("host"), event["log"].get("host"));
-        // In a pipeline of tables, everything is one.
-        let left = &emitted("ways", json!({ "way": "table" }), vec![event])[0];
+        // In the table mode, every entry is a table.
+        let left = &emitted("modes", json!({ "way": "table" }), vec![event])[0];
         assert_eq!((&left["timestamp"], left["text"].is_object()), (&json!(NOW), true), "{left}");
     }
 }
@@ -158,7 +159,7 @@ fn tables_survive() {
     let left = emitted("tables", json!({}), vec![json!({ "log": log })]);
     assert_eq!(left[0]["text"], text);
 
-    // A text that has to change is built anew; only a date in it is a string now.
+    // A text that has to change is built from its document; only a date in it becomes a string.
     log["kaudit_filter"] = json!({ "mine": 1 });
     text["seen"] = "2020-03-01T16:00:00.005000000Z".into();
     text["kaudit_filter"] = json!({ "previous": { "mine": 1 } });
@@ -190,7 +191,7 @@ fn envelopes_are_left_to_the_sink() {
 }
 
 #[test]
-fn what_is_suppressed_leaves_as_a_summary_in_the_way_of_the_last_event() {
+fn summaries_are_emitted_in_the_mode_of_the_last_event() {
     let options = json!({ "rate_limit": 1, "rate_limit_by": "entity" });
     let line = || json!({ "log": { "message": FINDING } });
     let left = emitted("summary", options.clone(), vec![line(), line(), line()]);
@@ -209,13 +210,13 @@ fn finding_of(entity: &str) -> String {
 }
 
 #[test]
-fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
+fn each_finding_of_a_batch_becomes_an_event() {
     let options = json!({ "entity_no_match": "^system:" });
     let lines = ["a", "system:b", "c", "d"].map(finding_of).join("\n");
     let list: Vec<Value> = ["a", "system:b", "c", "d"]
         .map(|entity| serde_json::from_str(&finding_of(entity)).expect("JSON"))
         .into();
-    for (way, log) in [
+    for (mode, log) in [
         ("text", json!({ "message": lines, "host": "node-1" })),
         ("text", json!({ "message": Value::from(list.clone()).to_string(), "host": "node-1" })),
         ("table", json!({ "records": list, "host": "node-1" })),
@@ -228,7 +229,7 @@ fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
             .iter()
             .map(|event| {
                 let text = &event["message"];
-                if way == "text" {
+                if mode == "text" {
                     assert_eq!(event["host"], "node-1", "the rest of the event is not touched");
                 }
                 text.as_str()
@@ -242,7 +243,7 @@ fn each_finding_of_a_batch_leaves_as_an_event_of_its_own() {
 }
 
 #[test]
-fn a_log_that_is_a_text_leaves_as_a_message() {
+fn a_log_that_is_a_text_becomes_a_message() {
     let options = json!({ "rate_limit": 1, "rate_limit_by": "entity" });
     let event = || json!({ "log": FINDING });
     let entry = |log: &Value| -> Value {
@@ -260,13 +261,13 @@ fn a_log_that_is_a_text_leaves_as_a_message() {
     }
     let left = emitted("scalars", json!({ "way": "table" }), vec![event()]);
     assert_eq!((&left[0]["threadId"], &left[0]["text"]), (&json!("johnD"), &finding()));
-    // A list is decoded: it goes as a table.
+    // A list is decoded: it is emitted as a table.
     let left = emitted("scalars", json!({}), vec![json!({ "log": [finding(), finding()] })]);
     assert_eq!((left.len(), &left[1]["text"]), (2, &finding()));
 }
 
 #[test]
-fn a_finding_that_the_log_contains_leaves_alone() {
+fn a_finding_inside_the_log_is_emitted_alone() {
     let log = json!({ "log_processed": finding(), "stream": "stdout", "time": "2020-03-01T15:59:00Z" });
     let left = emitted("wrapped", json!({}), vec![json!({ "log": log })]);
     assert_eq!((&left[0]["text"], &left[0]["timestamp"]), (&finding(), &json!(NOW)));
@@ -285,7 +286,7 @@ fn no_error_loses_an_event() {
 }
 
 #[test]
-fn what_emit_refuses_keeps_its_content() {
+fn an_event_that_emit_rejects_keeps_its_content() {
     let mut log = finding();
     log["spoil"] = "function".into();
     let line = json!({ "message": FINDING, "kaudit_filter": { "mine": 1 }, "spoil": "event" });
@@ -294,7 +295,7 @@ fn what_emit_refuses_keeps_its_content() {
         let ran = ran("refused", &json!({}), vec![json!({ "log": log })]);
         assert_eq!((ran.statistics["failed"], ran.events.len()), (1, 1), "{ran:?}");
         let mut left = ran.events[0].clone();
-        // What no event can hold is text now.
+        // Values that no event can contain become text.
         let spoil = left["spoil"].take();
         assert!(
             spoil.as_str().is_some_and(|spoil| spoil.contains("nan") || spoil.contains("function")),

@@ -1,15 +1,15 @@
-//! The boundary to the host: WASI's functions, the exports Fluent Bit calls, and the memory they share.
+//! The boundary to the host: WASI's functions, and in [`exports`] the functions that Fluent Bit calls.
 //!
-//! The only room with `unsafe`. A WebAssembly instance has one thread, so its state is thread-local.
+//! It contains all of the guest's `unsafe`.
 
-use std::cell::RefCell;
+#![expect(unsafe_code, reason = "WASI and Fluent Bit pass pointers")]
+
+mod exports;
+
 use std::fmt::Write as _;
-use std::{ptr, slice};
+use std::slice;
 
 use kaudit_filter::Time;
-
-use crate::reply::Guest;
-use crate::setup;
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
@@ -46,129 +46,36 @@ struct Part {
 
 const STANDARD_ERROR: u32 = 2;
 const REALTIME: u32 = 0;
-/// A microsecond: what the clock may be off.
+/// The requested precision of the clock: a microsecond.
 const PRECISION: u64 = 1_000;
 
-/// What the guest is called, in its messages.
+/// The guest's name in its messages.
 const NAME: &str = "kaudit";
-
-thread_local! {
-    static INBOX: RefCell<Inbox> = const { RefCell::new(Inbox { buffers: Vec::new(), used: 0 }) };
-    static GUEST: RefCell<Option<Guest>> = const { RefCell::new(None) };
-}
-
-/// Where the host puts its arguments: a few buffers that are used again for every record. Decision: not the allocator.
-/// Fluent Bit before 4.1 frees nothing until a chunk ends, and calling the allocator twice for each record costs more
-/// than looking at a list.
-struct Inbox {
-    buffers: Vec<Vec<u64>>,
-    used: usize,
-}
-
-impl Inbox {
-    fn take(&mut self, bytes: usize) -> *mut u64 {
-        let words = bytes / 8 + 1;
-        self.used += 1;
-        match self.buffers.get_mut(self.used - 1) {
-            Some(buffer) if buffer.capacity() >= words => buffer.as_mut_ptr(),
-            _ => self.make(words),
-        }
-    }
-
-    /// Allocates where a buffer is too small; null if there is no memory. An allocation that aborts would trap, and
-    /// Fluent Bit would lose the record.
-    #[cold]
-    fn make(&mut self, words: usize) -> *mut u64 {
-        let missing = self.used.saturating_sub(self.buffers.len());
-        if self.buffers.try_reserve(missing).is_err() {
-            return ptr::null_mut();
-        }
-        self.buffers.resize_with(self.buffers.len().max(self.used), Vec::new);
-        let buffer = &mut self.buffers[self.used - 1];
-        match buffer.try_reserve_exact(words) {
-            Ok(()) => buffer.as_mut_ptr(),
-            Err(_) => ptr::null_mut(),
-        }
-    }
-}
-
-/// Allocates memory for an argument of the host; null if there is none. It stays the host's until the next answer is given.
-#[unsafe(no_mangle)]
-extern "C" fn malloc(size: usize) -> *mut u64 {
-    INBOX.with_borrow_mut(|inbox| inbox.take(size))
-}
-
-/// The host gives memory back; the inbox keeps it for the next record.
-#[unsafe(no_mangle)]
-extern "C" fn free(_: *mut u64) {}
-
-/// Runs when the instance starts. A guest that cannot get ready says why and traps, so that Fluent Bit refuses to start
-/// instead of losing records.
-#[unsafe(no_mangle)]
-extern "C" fn _initialize() {
-    std::panic::set_hook(Box::new(|panic| say(format_args!("{panic}"))));
-    match setup::guest() {
-        Ok(guest) => {
-            if let Some(notice) = guest.notice() {
-                say(format_args!("{notice}"));
-            }
-            GUEST.set(Some(guest));
-        }
-        Err(mistakes) => {
-            for mistake in mistakes.lines() {
-                say(format_args!("{mistake}"));
-            }
-            core::arch::wasm32::unreachable()
-        }
-    }
-}
-
-/// The filter function: a record of JSON text in, a JSON object or the empty text out, ended by a NUL.
-///
-/// # Safety
-/// Fluent Bit's promise: `record` points at `length` bytes that it has written into memory it got from [`malloc`].
-#[unsafe(no_mangle)]
-unsafe extern "C" fn kaudit(
-    _: *const u8,
-    _: u32,
-    _: u32,
-    _: u32,
-    record: *const u8,
-    length: usize,
-) -> *const u8 {
-    // SAFETY: on Fluent Bit's promise; a null pointer, which it passes when it found no memory, comes without bytes.
-    let record = if record.is_null() { &[] } else { unsafe { slice::from_raw_parts(record, length) } };
-    INBOX.with_borrow_mut(|inbox| inbox.used = 0);
-    GUEST.with_borrow_mut(|guest| match guest {
-        Some(guest) => guest.answer(record, now()).as_ptr(),
-        None => c"{}".as_ptr().cast(),
-    })
-}
 
 /// The wall clock.
 pub(crate) fn now() -> Time {
     let mut nanos = 0;
-    // SAFETY: WASI writes eight bytes, which are ours. A clock that fails leaves 1970.
+    // SAFETY: WASI writes eight bytes, which are ours. If the clock fails, the time is 1970.
     unsafe { clock_time_get(REALTIME, PRECISION, &raw mut nanos) };
     Time::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
-/// A number that nobody can guess, for the tables of limiter keys.
+/// Returns a random seed for the tables of limiter keys.
 pub(crate) fn seed() -> u64 {
     let mut bytes = [0; 8];
-    // SAFETY: WASI writes as many bytes as it is told, which are ours. Without randomness the seed is zero.
+    // SAFETY: WASI writes exactly the given number of bytes, which are ours. Without randomness the seed is zero.
     unsafe { random_get(bytes.as_mut_ptr(), 8) };
     u64::from_le_bytes(bytes)
 }
 
-/// A line on the agent's standard error.
+/// Prints a line on the agent's standard error.
 pub(crate) fn say(message: std::fmt::Arguments<'_>) {
     let mut line = String::new();
     // Writing into a string cannot fail.
     let _ = writeln!(line, "{NAME}: {message}");
     let part = Part { start: line.as_ptr(), length: line.len() };
     let mut written = 0;
-    // SAFETY: WASI reads one part, whose bytes are the line's, and writes four bytes. Nobody is left to tell when it fails.
+    // SAFETY: WASI reads one part, whose bytes are the line's, and writes four bytes. A failure cannot be reported.
     unsafe { fd_write(STANDARD_ERROR, &raw const part, 1, &raw mut written) };
 }
 
@@ -222,15 +129,15 @@ fn read(directory: u32, name: &str) -> Option<Result<Vec<u8>, String>> {
     Some(done)
 }
 
-/// Where `bake` writes the address and the length of a configuration; zero: nothing is baked in.
+/// The address and the length of a configuration, which `bake` writes; zero: there is none.
 #[unsafe(no_mangle)]
 static kaudit_baked: [usize; 2] = [0, 0];
 
-/// The baked configuration.
+/// Returns the baked configuration.
 pub(crate) fn baked() -> Option<&'static [u8]> {
-    // SAFETY: a static may be read; volatile, since the module's data is changed behind the compiler's back.
+    // SAFETY: a static may be read; volatile, since `bake` changes the module's data after the compiler.
     let [start, length] = unsafe { (&raw const kaudit_baked).read_volatile() };
-    // SAFETY: on the promise of `bake`, which put so many bytes there, in memory that nobody else has, before the
-    // instance was made.
+    // SAFETY: on the promise of `bake`, which put so many bytes there, in memory with no other owner, before the
+    // instance was created.
     (start != 0).then(|| unsafe { slice::from_raw_parts(start as *const u8, length) })
 }

@@ -1,4 +1,4 @@
-//! One record's answer: at most one JSON object.
+//! The answer to one record: at most one JSON object.
 
 use host_kit::{Emission, Session};
 use kaudit_filter::bulk::Grouper;
@@ -7,17 +7,19 @@ use kaudit_filter::entry::Entry;
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time};
 
-/// What an operator has to know when limits or count reports are configured. It is printed when an instance starts, so
-/// once from Fluent Bit 4.1 on, and for every chunk by an older one.
+/// The notice for an operator whose configuration has limits or count reports.
+///
+/// It is printed when an instance starts: once from Fluent Bit 4.1 on, and for every chunk by an older one.
 pub const NOTICE: &str = "rate limits and count reports begin a second after the start; Fluent Bit before 4.1 starts \
-                          this filter anew for each chunk, so there all findings pass";
+                          this filter again for each chunk, so there all findings pass";
 
-/// How old an instance must be to keep a finding back, nanoseconds. Fluent Bit before 4.1 throws an instance away with
-/// its chunk, some milliseconds after its start, and with it what it kept back; nothing tells a guest which Fluent Bit
-/// it is in, but no chunk takes so long.
+/// The age in nanoseconds from which an instance suppresses or counts findings.
+///
+/// Fluent Bit before 4.1 discards an instance with its chunk, some milliseconds after its start, and with it all
+/// pending summaries; a guest cannot read the version of Fluent Bit, but no chunk takes so long.
 const SETTLED_NS: i64 = 1_000_000_000;
 
-/// The guest's heart: a filter and the buffer of its last answer.
+/// The guest: a filter and the buffer of its last answer.
 pub struct Guest {
     session: Session,
     started: Time,
@@ -26,7 +28,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// A guest around a filter, started `now`.
+    /// Returns a guest with this filter, started `now`.
     pub fn new(mut filter: Filter, config: &Config, now: Time) -> Self {
         filter.set_single_output();
         filter.set_suppression_enabled(false);
@@ -34,7 +36,7 @@ impl Guest {
         Self { session, started: now, settled: false, reply: Vec::new() }
     }
 
-    /// What the operator has to know at the start, if anything.
+    /// Returns the notice to print at the start, if any.
     pub fn notice(&self) -> Option<&'static str> {
         self.session.may_suppress().then_some(NOTICE)
     }
@@ -42,8 +44,8 @@ impl Guest {
     /// Returns the answer to one record that arrived `now`: a JSON object, or nothing if the record is dropped, and a NUL
     /// that ends it.
     ///
-    /// A dropped record leaves its slot to a pending summary or report that is due. A record with several findings is one
-    /// entry, marked `batch`: Fluent Bit takes one object for each record.
+    /// The answer to a dropped record is a pending summary or report, if one is due. A record with several findings is
+    /// one entry, marked `batch`: Fluent Bit takes one object for each record.
     #[inline]
     pub fn answer(&mut self, record: &[u8], now: Time) -> &[u8] {
         if !self.settled && now.nanos().saturating_sub(self.started.nanos()) >= SETTLED_NS {
@@ -68,7 +70,7 @@ impl Guest {
     }
 }
 
-/// An entry, or an envelope of one.
+/// Writes an entry, or an envelope with one.
 fn write(entry: &Entry<'_>, shape: Shape, reply: &mut Vec<u8>) {
     match shape {
         Shape::Singles => entry.write_json(reply),
@@ -80,7 +82,9 @@ fn write(entry: &Entry<'_>, shape: Shape, reply: &mut Vec<u8>) {
     }
 }
 
-/// A record that stays as it is. Fluent Bit would lose a reply that is not a JSON object, so that becomes a text in one.
+/// Writes a record unchanged.
+///
+/// Fluent Bit would lose a reply that is not a JSON object, so another record becomes a text in one.
 fn pass(record: &[u8], reply: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(record);
     if Record::json(&*text).check().is_ok() {

@@ -6,7 +6,7 @@ use kaudit_filter::config::Config;
 use crate::abi;
 use crate::reply::Guest;
 
-/// The guest of the baked configuration; without one, of the configuration in a file.
+/// Returns the guest with the baked configuration; without one, with the configuration in a file.
 ///
 /// # Errors
 /// Each mistake on a line of its own.
@@ -28,7 +28,7 @@ fn from_file() -> Result<(Filter, Config), String> {
     use host_kit::config::{accept, text};
     use kaudit_filter::config::{self, FileLoader};
 
-    /// What the configuration may be called, the filter's own document first.
+    /// The possible names of the configuration file, the filter's own document first.
     const NAMES: [&str; 2] = ["kaudit.yaml", "audit-integration"];
 
     /// The directories of Fluent Bit's option `accessible_paths`.

@@ -1,4 +1,4 @@
-//! The guest's answers: always a JSON object or nothing, whatever the record, and nothing that was held back is lost.
+//! The guest's answers: for any record a JSON object or nothing, and no summary is lost.
 
 use kaudit_filter::config::{self, NoFiles};
 use kaudit_filter::{Filter, Time};
@@ -13,7 +13,7 @@ fn guest(config: &str) -> Guest {
     Guest::new(Filter::new(&config, 7).unwrap(), &config, Time::from_millis(START_MS))
 }
 
-/// The answer `after` milliseconds: nothing, or an object.
+/// Returns the answer `after` milliseconds: nothing, or an object.
 fn ask(guest: &mut Guest, record: &[u8], after: i64) -> Option<Value> {
     let answer = guest.answer(record, Time::from_millis(START_MS + after));
     let (nul, text) = answer.split_last().unwrap();
@@ -67,7 +67,7 @@ fn any_record_gets_an_object() {
 }
 
 #[test]
-fn what_passes_is_not_touched() {
+fn a_record_that_passes_is_unchanged() {
     let mut guest = guest(&format!("unrecognised: pass\nintegrations:\n- type: detections\n  {TARGET}}}\n"));
     let record = r#"{"log" : "a line",  "n":1.0}"#;
     assert_eq!(
@@ -108,7 +108,7 @@ fn a_batch_is_one_entry_and_is_marked() {
 }
 
 #[test]
-fn an_envelope_holds_one_entry() {
+fn an_envelope_has_one_entry() {
     let mut guest =
         guest(&format!("coralogix: {{shape: bulk}}\nintegrations:\n- type: detections\n  {TARGET}}}\n"));
     let envelope = ask(&mut guest, &detection("a"), 0).unwrap();
@@ -123,7 +123,7 @@ fn limited() -> Guest {
 }
 
 #[test]
-fn a_young_instance_holds_nothing_back() {
+fn a_new_instance_suppresses_nothing() {
     let mut guest = limited();
     assert!(guest.notice().is_some());
     for after in [0, 1, 998, 999] {
@@ -134,7 +134,7 @@ fn a_young_instance_holds_nothing_back() {
 }
 
 #[test]
-fn a_summary_leaves_in_the_slot_of_a_dropped_record() {
+fn a_summary_is_emitted_in_the_slot_of_a_dropped_record() {
     let mut guest = limited();
     ask(&mut guest, &detection("a"), 1_000).unwrap();
     assert_eq!(ask(&mut guest, &detection("a"), 2_000), None);
@@ -147,7 +147,7 @@ fn a_summary_leaves_in_the_slot_of_a_dropped_record() {
 }
 
 #[test]
-fn without_a_free_slot_a_summary_leaves_on_a_kept_finding() {
+fn without_a_free_slot_a_summary_is_added_to_a_kept_finding() {
     let mut guest = limited();
     ask(&mut guest, &detection("a"), 1_000).unwrap();
     assert_eq!(ask(&mut guest, &detection("a"), 2_000), None);

@@ -5,6 +5,8 @@
 //! ([`Node`]). A patch is a part of the tree, or, as a JSON patch, a list of parts with their paths. An absent value in
 //! a body that is present is a fact, also in a patch: the request does not set it.
 
+use alloc::string::String;
+
 use super::buffers::{EventBuffers, State, push_value};
 use crate::audit::field::EventField;
 use crate::record::{Record, Value};

@@ -1,5 +1,8 @@
 //! The memory of an event's fields, which is reused for the next event.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use core::fmt::Write as _;
 
 use super::nested::{Key, NestedKeys, Parts, each_text, is_extra_key};

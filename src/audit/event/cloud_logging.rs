@@ -2,6 +2,8 @@
 //!
 //! The entry has no groups, no query and no `objectRef`; the names of its method and its resource replace the latter.
 
+use alloc::string::String;
+
 use super::buffers::State;
 use super::nested::Key;
 use super::{Event, Number, ResponseStatus, Str, User, Value};

@@ -22,7 +22,7 @@ impl CheckReport {
         out.push('\n');
         if let Some(worst) = self.remarks.iter().rev().max_by_key(|remark| remark.level()) {
             let label = worst.code().label();
-            out += &["`check --explain ", label, "` says more, of any code\n"].concat();
+            out += &["`check --explain ", label, "` explains this code\n"].concat();
         }
         out
     }
@@ -95,6 +95,8 @@ impl CheckReport {
     }
 
     /// Returns the report as SARIF 2.1.0, the exchange format of code scanners.
+    ///
+    /// Decision: not `serde-sarif`, which generates its types from the JSON schema in a build script.
     pub fn sarif(&self) -> Value {
         let mut used: Vec<Code> = self.remarks.iter().map(Diagnostic::code).collect();
         used.sort_unstable();

@@ -13,7 +13,7 @@ const SECRET_KEYS: &[&str] = &["http-api-token", "slack-uri", "shared-key", "val
 const ABOUT_VALUES: &[Code] =
     &[Code::Value, Code::Shape, Code::TargetType, Code::TargetList, Code::LooseSecret, Code::PlainSecret];
 
-/// Words that mark any key as that of a secret, in any spelling.
+/// Words that mark any key as a secret's, in any spelling.
 const SECRET_WORDS: &[&str] = &[
     "token",
     "secret",

@@ -1,7 +1,8 @@
 //! Updates the expectations in a test file with the actual results.
 //! The rest of the file is not changed.
 
-use super::{StepPosition, TestResult};
+use super::model::StepPosition;
+use super::run::TestResult;
 
 impl TestResult {
     /// Returns whether all differences can be written into the file.
@@ -55,12 +56,12 @@ fn is_block(position: &StepPosition) -> bool {
 fn value_end(lines: &[&str], line: usize, column: usize) -> usize {
     let mut end = line + 1;
     for (number, text) in (line + 1..).zip(&lines[line + 1..]) {
-        let words = text.trim_start();
-        let indent = text.len() - words.len();
-        if words.is_empty() || (words.starts_with('#') && indent <= column) {
+        let content = text.trim_start();
+        let indent = text.len() - content.len();
+        if content.is_empty() || (content.starts_with('#') && indent <= column) {
             continue;
         }
-        if indent < column || (indent == column && !words.starts_with("- ")) {
+        if indent < column || (indent == column && !content.starts_with("- ")) {
             break;
         }
         end = number + 1;

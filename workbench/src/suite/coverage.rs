@@ -40,14 +40,14 @@ impl Coverage {
         let missing = integrations.iter().filter(|(index, _)| !self.matched.contains(index));
         let missing =
             missing.map(|(_, integration)| format!("`{}` (line {})", integration.name, integration.line));
-        rows.push(row("integrations", "claim a finding", integrations.len(), &missing.collect::<Vec<_>>()));
+        rows.push(row("integrations", "match a finding", integrations.len(), &missing.collect::<Vec<_>>()));
         let missing = clauses.iter().filter(|clause| !self.rejections.contains(clause));
         let missing = missing.map(|(index, clause)| format!("{clause} of `{}`", name_of(*index)));
-        rows.push(row("clauses", "refuse a finding", clauses.len(), &missing.collect::<Vec<_>>()));
+        rows.push(row("clauses", "reject a finding", clauses.len(), &missing.collect::<Vec<_>>()));
         let missing = (0..config.severity.len()).filter(|row| !self.rows.contains(row));
         rows.push(row(
             "severity rows",
-            "fire",
+            "applied",
             config.severity.len(),
             &missing.map(|row| format!("severity[{row}]")).collect::<Vec<_>>(),
         ));
@@ -61,8 +61,9 @@ fn row(label: &str, verb: &str, all: usize, missing: &[String]) -> String {
         return String::new();
     }
     let covered = all - missing.len();
-    let never = if missing.is_empty() { String::new() } else { format!("; never: {}", missing.join(", ")) };
-    format!("  {label:<14}{covered} of {all} {verb}{never}")
+    let not_covered =
+        if missing.is_empty() { String::new() } else { format!("; not covered: {}", missing.join(", ")) };
+    format!("  {label:<14}{covered} of {all} {verb}{not_covered}")
 }
 
 /// Returns the names of an integration's clauses.

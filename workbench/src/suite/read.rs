@@ -5,7 +5,7 @@ use kaudit_filter::config::FileLoader;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-use super::{Case, ConfigSource, Expected, Step, StepPosition, StepTime, Suite};
+use super::model::{Case, ConfigSource, Expected, Step, StepPosition, StepTime, Suite};
 
 type Node<'s> = MarkedYaml<'s>;
 type Members<'n, 's> = Vec<(&'n str, &'n Node<'s>, &'n Node<'s>)>;
@@ -30,11 +30,14 @@ impl Suite {
             Ok(documents) => {
                 let suite = documents.first().and_then(|root| reader.suite(root));
                 if documents.is_empty() {
-                    let message = "the file is empty; it holds `config`, `now` and `tests`";
+                    let message = "the file is empty; expected `config`, `now` and `tests`";
                     reader.mistakes.push(format!("{name}:1:1: error: {message}"));
                 }
                 if let Some(second) = documents.get(1) {
-                    reader.mistake(second, "a second document; give each a file of its own");
+                    reader.mistake(
+                        second,
+                        "only one document per file is allowed; move the second one to its own file",
+                    );
                 }
                 suite
             }
@@ -72,7 +75,7 @@ impl SuiteReader<'_> {
             _ => {
                 self.mistake(
                     root,
-                    "`config` is missing; it names the configuration's file, or holds it as a text",
+                    "`config` is missing; expected the path of the configuration, or its text",
                 );
                 None
             }
@@ -81,16 +84,16 @@ impl SuiteReader<'_> {
             Some(Value::String(text)) if Time::parse(&text).is_some() => self.now = Time::parse(&text)?,
             _ => self.mistake(
                 root,
-                "`now` is missing or no time; it is the time of the first step, such as `2026-03-17T12:00:00Z`",
+                "`now` is missing or not a time; expected the time of the first step, such as `2026-03-17T12:00:00Z`",
             ),
         }
         let Some(tests) = get("tests") else {
-            self.mistake(root, "`tests` is missing; it is a list of tests, each with `name` and `steps`");
+            self.mistake(root, "`tests` is missing; expected a list of tests, each with `name` and `steps`");
             return None;
         };
         let items = self.items(tests);
         if matches!(&tests.data, YamlData::Sequence(_)) && items.is_empty() {
-            self.mistake(tests, "`tests` is empty; it is a list of tests, each with `name` and `steps`");
+            self.mistake(tests, "`tests` is empty; expected a list of tests, each with `name` and `steps`");
         }
         let cases = items.iter().filter_map(|test| self.case(test)).collect();
         Some(Suite { name: self.name.to_owned(), config: config?, cases })
@@ -100,12 +103,15 @@ impl SuiteReader<'_> {
         let members = self.members(node, &[CASE])?;
         let get = |key: &str| members.iter().find(|(name, ..)| *name == key).map(|(_, _, node)| *node);
         let Some(Value::String(name)) = get("name").and_then(scalar) else {
-            self.mistake(node, "`name` is missing: what the test is to show");
+            self.mistake(node, "`name` is missing; expected the purpose of the test");
             return None;
         };
         let steps = get("steps").map(|steps| self.items(steps).to_vec()).unwrap_or_default();
         if steps.is_empty() {
-            self.mistake(node, "`steps` is missing; each has records, and what must become of them");
+            self.mistake(
+                node,
+                "`steps` is missing; expected a list of steps, each with records and their expected results",
+            );
         }
         let mut last = self.now;
         let steps = steps.iter().filter_map(|step| {
@@ -139,7 +145,7 @@ impl SuiteReader<'_> {
                     {
                         times = number.as_u64().unwrap_or(1);
                     }
-                    _ => self.mistake(value, "expected how often the records arrive, from 1 to 200000"),
+                    _ => self.mistake(value, "expected a number of repetitions, from 1 to 200000"),
                 },
                 _ => self.expected(key, name, value, &mut step.expected),
             }
@@ -150,7 +156,10 @@ impl SuiteReader<'_> {
         }
         step.expected.is_empty = step.position.expectations.is_empty();
         if step.records.is_empty() && step.expected.is_empty && matches!(step.time, StepTime::Time(_)) {
-            self.mistake(node, "a step has `record`, `records` or `file`, and what must become of it");
+            self.mistake(
+                node,
+                "the step is empty; expected `record`, `records` or `file`, and the expected results",
+            );
         }
         Some(step)
     }
@@ -179,7 +188,7 @@ impl SuiteReader<'_> {
 
     fn file(&mut self, node: &Node<'_>) -> Vec<String> {
         let Some(Value::String(path)) = scalar(node) else {
-            self.mistake(node, "expected the name of a file, one record a line");
+            self.mistake(node, "expected the path of a file with one record per line");
             return Vec::new();
         };
         match self.files.load(&path) {
@@ -198,10 +207,10 @@ impl SuiteReader<'_> {
         };
         let all_or_count = |value: &Value| match value {
             Value::Null => Some(None),
-            Value::String(word) if word == "all" => Some(None),
+            Value::String(text) if text == "all" => Some(None),
             value => value.as_u64().map(Some),
         };
-        let understood = match (key, &value) {
+        let is_valid = match (key, &value) {
             ("kept", Value::Object(_)) => {
                 to.kept = fields(&value).unwrap_or_default();
                 to.verdicts.insert("kept".to_owned(), None);
@@ -225,14 +234,14 @@ impl SuiteReader<'_> {
             }
             _ => false,
         };
-        if !understood {
+        if !is_valid {
             let help = match key {
                 "dropped" => {
-                    "expected a reason, such as `entity-no-match`, or reasons and how often: `{etype: 2}`"
+                    "expected a reason, such as `entity-no-match`, or reasons with numbers: `{etype: 2}`"
                 }
-                "summary" | "report" => "expected a map of values, or a list of such",
-                "kept" => "expected a map of the entry's values, how many are kept, or `all`",
-                _ => "expected how many, or `all`",
+                "summary" | "report" => "expected a map of values, or a list of maps",
+                "kept" => "expected a map of the entry's values, a number of records, or `all`",
+                _ => "expected a number of records, or `all`",
             };
             self.mistake(name, &format!("`{key}`: {help}"));
         }
@@ -252,7 +261,7 @@ impl SuiteReader<'_> {
                 }
                 _ => {
                     let keys: Vec<&str> = known.iter().flat_map(|keys| keys.iter().copied()).collect();
-                    self.mistake(key, &format!("unknown key; known are {}", keys.join(", ")));
+                    self.mistake(key, &format!("unknown key; expected one of {}", keys.join(", ")));
                 }
             }
         }

@@ -10,7 +10,8 @@ use kaudit_filter::record::Record;
 use kaudit_filter::{BuildError, Time};
 use serde_json::Value;
 
-use super::{Case, Coverage, Expected, Step, StepResult, StepTime, Suite, value_at};
+use super::coverage::Coverage;
+use super::model::{Case, Expected, Step, StepPosition, StepResult, StepTime, Suite, value_at};
 use crate::explain;
 
 /// The result of one test.
@@ -25,7 +26,7 @@ pub struct TestResult {
     /// The differences, step by step; empty: the test passed.
     pub differences: Vec<Difference>,
     /// The steps that differ or expect nothing, with their actual results.
-    pub(super) blessings: Vec<(super::StepPosition, Vec<String>)>,
+    pub(super) blessings: Vec<(StepPosition, Vec<String>)>,
 }
 
 /// The difference between expected and actual results of a step.
@@ -169,7 +170,7 @@ fn differences(expected: &Expected, found: &StepResult) -> Vec<String> {
             is_printed = true;
         }
     }
-    for (word, expected, found) in
+    for (key, expected, found) in
         [("summary", &expected.summaries, &found.summaries), ("report", &expected.reports, &found.reports)]
     {
         for index in 0..expected.len().max(found.len()) {
@@ -178,11 +179,11 @@ fn differences(expected: &Expected, found: &StepResult) -> Vec<String> {
                     lines.extend(
                         different_values(expected, found)
                             .iter()
-                            .map(|line| format!("{} in the {word}: {}", &line[..1], &line[2..])),
+                            .map(|line| format!("{} in the {key}: {}", &line[..1], &line[2..])),
                     );
                 }
-                (Some(expected), None) => lines.push(format!("- {word}: {}", flow_map(expected))),
-                (None, Some(found)) => lines.push(format!("+ {word}: {found}")),
+                (Some(expected), None) => lines.push(format!("- {key}: {}", flow_map(expected))),
+                (None, Some(found)) => lines.push(format!("+ {key}: {found}")),
                 (None, None) => {}
             }
         }
@@ -229,13 +230,13 @@ fn matching_expectations(expected: &Expected, found: &StepResult) -> Vec<String>
     if !dropped.is_empty() {
         lines.push(format!("dropped: {{{}}}", dropped.join(", ")));
     }
-    for (word, key, expected, found) in [
+    for (key, default_path, expected, found) in [
         ("summary", "suppressed", &expected.summaries, &found.summaries),
         ("report", "count", &expected.reports, &found.reports),
     ] {
         let all = found.iter().enumerate().map(|(index, found)| {
             let paths = expected.get(index).map_or_else(
-                || vec![key.to_owned()],
+                || vec![default_path.to_owned()],
                 |expected| expected.iter().map(|(path, _)| path.clone()).collect(),
             );
             flow_map(
@@ -248,8 +249,8 @@ fn matching_expectations(expected: &Expected, found: &StepResult) -> Vec<String>
         let all: Vec<String> = all.collect();
         match &all[..] {
             [] => {}
-            [one] => lines.push(format!("{word}: {one}")),
-            many => lines.push(format!("{word}: [{}]", many.join(", "))),
+            [one] => lines.push(format!("{key}: {one}")),
+            many => lines.push(format!("{key}: [{}]", many.join(", "))),
         }
     }
     lines

@@ -1,17 +1,21 @@
-//! `cargo xtask bench --agent PROGRAM [--wamrc PROGRAM]`: what the filter adds to a Fluent Bit that reads a file and throws
-//! away what leaves, beside what a Lua script adds that does the same job.
+//! `cargo xtask bench --agent PROGRAM [--wamrc PROGRAM]`: the filter's overhead in Fluent Bit.
 //!
-//! With the ahead-of-time compiler of that Fluent Bit's WebAssembly runtime, the guest runs as machine code, too.
+//! Fluent Bit reads a file and discards its output; the overhead is compared with a Lua script for the same job.
 //!
-//! Findings come as lines of text, as containers' logs do. The plugin reads a line as it is, or, as a script and a guest
-//! need it, what Fluent Bit's parser made of it. What is compared takes turns.
+//! With the ahead-of-time compiler of that Fluent Bit's WebAssembly runtime, the guest is also measured as machine
+//! code.
+//!
+//! Findings are lines of text, like containers' logs. The plugin reads a line unchanged, or, like a script and a guest,
+//! the result of Fluent Bit's parser. The pipelines run in interleaved rounds.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{RECORD, machine, write};
+use kaudit_timing::{Series, interleave};
+
+use super::record::{FOLDER, machine, write};
 use crate::dist;
 use crate::shell::{self, Done, cargo, root};
 
@@ -19,7 +23,7 @@ const FINDINGS: u32 = 100_000;
 const ROUNDS: usize = 5;
 
 /// A pipeline that is measured.
-struct Way {
+struct Pipeline {
     name: &'static str,
     /// Whether Fluent Bit's parser decodes the lines.
     decoded: bool,
@@ -30,30 +34,30 @@ struct Way {
 /// The guest as machine code, if there is a compiler for it.
 const AHEAD: &str = "decoded, guest, ahead of time";
 
-const WAYS: [Way; 7] = [
-    Way { name: "lines", decoded: false, filter: "" },
-    Way {
+const PIPELINES: [Pipeline; 7] = [
+    Pipeline { name: "lines", decoded: false, filter: "" },
+    Pipeline {
         name: "lines, plugin",
         decoded: false,
         filter: "[FILTER]\n    name kaudit\n    match *\n    config_file {here}/lines.yaml\n",
     },
-    Way { name: "decoded", decoded: true, filter: "" },
-    Way {
+    Pipeline { name: "decoded", decoded: true, filter: "" },
+    Pipeline {
         name: "decoded, plugin",
         decoded: true,
         filter: "[FILTER]\n    name kaudit\n    match *\n    config_file {here}/job.yaml\n",
     },
-    Way {
+    Pipeline {
         name: "decoded, guest",
         decoded: true,
         filter: "[FILTER]\n    name wasm\n    match *\n    wasm_path {here}/job.wasm\n    function_name kaudit\n",
     },
-    Way {
+    Pipeline {
         name: AHEAD,
         decoded: true,
         filter: "[FILTER]\n    name wasm\n    match *\n    wasm_path {here}/job.aot\n    function_name kaudit\n",
     },
-    Way {
+    Pipeline {
         name: "decoded, luajit",
         decoded: true,
         filter: "[FILTER]\n    name lua\n    match *\n    script {here}/job.lua\n    call timed\n    \
@@ -61,16 +65,16 @@ const WAYS: [Way; 7] = [
     },
 ];
 
-/// What is told of them: a way, the way without a filter, that of the script and what that is held against, and how many
-/// times as much as the script the filter may add.
-const TOLD: [[&str; 4]; 4] = [
+/// The comparisons: a pipeline, its baseline without a filter, the script's baseline, and the goal for the ratio of
+/// both overheads.
+const COMPARISONS: [[&str; 4]; 4] = [
     ["lines, plugin", "lines", "lines", "0.1"],
     ["decoded, plugin", "decoded", "decoded", "0.1"],
     ["decoded, guest", "decoded", "decoded", "1.5"],
     [AHEAD, "decoded", "decoded", "1.5"],
 ];
 
-/// Runs every way in turn and writes the report.
+/// Runs the pipelines in interleaved rounds and writes the report.
 pub fn measure(agent: &str, wamrc: Option<&str>) -> Done {
     dist::run(&["program", "plugin", "wasm-base"].map(str::to_owned))?;
     let here = shell::target_directory()?.join("agent");
@@ -78,38 +82,19 @@ pub fn measure(agent: &str, wamrc: Option<&str>) -> Done {
     if let Some(wamrc) = wamrc {
         shell::run(Command::new(wamrc).arg("-o").arg(here.join("job.aot")).arg(here.join("job.wasm")))?;
     }
-    let ways: Vec<&Way> = WAYS.iter().filter(|way| wamrc.is_some() || way.name != AHEAD).collect();
+    let pipelines: Vec<&Pipeline> =
+        PIPELINES.iter().filter(|pipeline| wamrc.is_some() || pipeline.name != AHEAD).collect();
     let version = shell::read(Command::new(agent).arg("--version"))?;
     let version = String::from_utf8_lossy(&version.stdout).lines().next().unwrap_or_default().to_owned();
-    check(agent, &here, &ways)?;
+    check(agent, &here, &pipelines)?;
 
-    let mut times: Vec<Times> = ways.iter().map(|way| Times { way: way.name, seconds: Vec::new() }).collect();
-    for round in 0..ROUNDS {
-        let mut turns: Vec<usize> = (0..ways.len()).collect();
-        if round % 2 == 1 {
-            turns.reverse();
-        }
-        for turn in turns {
-            let spent = user_seconds(agent, &configuration(&here, ways[turn], "null")?)?;
-            eprintln!("{:<30} {spent:.3} s", ways[turn].name);
-            times[turn].seconds.push(spent);
-        }
-    }
+    let series = interleave(ROUNDS, pipelines.len(), |pipeline| -> Done<f64> {
+        let spent = user_seconds(agent, &configuration(&here, pipelines[pipeline], "null")?)?;
+        eprintln!("{:<30} {spent:.3} s", pipelines[pipeline].name);
+        Ok(spent)
+    })?;
+    let times: Vec<_> = pipelines.iter().map(|pipeline| pipeline.name).zip(series).collect();
     report(&version, &times)
-}
-
-/// What the rounds of a way took.
-struct Times {
-    way: &'static str,
-    seconds: Vec<f64>,
-}
-
-impl Times {
-    fn median(&self) -> f64 {
-        let mut seconds = self.seconds.clone();
-        seconds.sort_by(f64::total_cmp);
-        seconds[ROUNDS / 2]
-    }
 }
 
 /// Writes what the pipelines read.
@@ -123,7 +108,7 @@ fn prepare(here: &Path) -> Done {
     let job = text("job.yaml")?;
     put("job.yaml", &job)?;
     put("lines.yaml", &format!("{job}coralogix: {{text: string}}\n"))?;
-    // A script of Fluent Bit's is told seconds.
+    // Fluent Bit passes seconds to a script.
     let timed = "function timed(tag, now, record) return cb(tag, now * 1000, record) end";
     put("job.lua", &format!("interval, full = 0.01, 1000\n{}\n{timed}\n", text("peers/src/job.lua")?))?;
     put("parsers.conf", "[PARSER]\n    name json\n    format json\n")?;
@@ -146,44 +131,44 @@ fn prepare(here: &Path) -> Done {
     )
 }
 
-/// The configuration of a way whose output is this one, in a file.
-fn configuration(here: &Path, way: &Way, output: &str) -> Done<PathBuf> {
+/// Writes the configuration of a pipeline with this output to a file.
+fn configuration(here: &Path, pipeline: &Pipeline, output: &str) -> Done<PathBuf> {
     let folder = here.display().to_string();
-    let parser = if way.decoded { "    parser json\n" } else { "" };
+    let parser = if pipeline.decoded { "    parser json\n" } else { "" };
     let text = format!(
         "[SERVICE]\n    flush 1\n    log_level error\n    parsers_file {folder}/parsers.conf\n[INPUT]\n    name tail\n    \
          path {folder}/findings.ndjson\n    read_from_head on\n    exit_on_eof on\n    tag kaudit\n    buffer_chunk_size \
          256k\n    buffer_max_size 2M\n{parser}{}[OUTPUT]\n    name {output}\n    match *\n",
-        way.filter.replace("{here}", &folder),
+        pipeline.filter.replace("{here}", &folder),
     );
     let path = here.join("fluent-bit.conf");
     fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path)
 }
 
-/// Sees to it that every filter lets the same number of findings through.
-fn check(agent: &str, here: &Path, ways: &[&Way]) -> Done {
+/// Checks that every filter emits the same number of findings.
+fn check(agent: &str, here: &Path, pipelines: &[&Pipeline]) -> Done {
     let mut counts = Vec::new();
-    for way in ways.iter().filter(|way| !way.filter.is_empty()) {
-        let output = format!("file\n    path {}\n    file left\n    format plain", here.display());
-        let left = here.join("left");
-        let _ = fs::remove_file(&left);
-        user_seconds(agent, &configuration(here, way, &output)?)?;
-        let text =
-            fs::read_to_string(&left).map_err(|error| format!("{}: nothing left: {error}", way.name))?;
-        counts.push((way.name, text.lines().count()));
-        let _ = fs::remove_file(&left);
+    for pipeline in pipelines.iter().filter(|pipeline| !pipeline.filter.is_empty()) {
+        let output = format!("file\n    path {}\n    file emitted\n    format plain", here.display());
+        let output_file = here.join("emitted");
+        let _ = fs::remove_file(&output_file);
+        user_seconds(agent, &configuration(here, pipeline, &output)?)?;
+        let text = fs::read_to_string(&output_file)
+            .map_err(|error| format!("{}: no output: {error}", pipeline.name))?;
+        counts.push((pipeline.name, text.lines().count()));
+        let _ = fs::remove_file(&output_file);
     }
-    println!("entries that leave: {counts:?}");
+    println!("emitted entries: {counts:?}");
     let same = counts.iter().all(|(_, count)| *count == counts[0].1);
-    same.then_some(()).ok_or_else(|| "the filters do not do the same job".to_owned())
+    same.then_some(()).ok_or_else(|| "the filters emit different numbers of entries".to_owned())
 }
 
-/// Runs the agent; the seconds that it spent outside the kernel.
+/// Runs the agent; returns its user CPU time, seconds.
 fn user_seconds(agent: &str, configuration: &Path) -> Done<f64> {
     let plugin = root().join("dist/flb-filter_kaudit.so");
     let errors = configuration.with_file_name("errors");
-    // Bash tells milliseconds, where other shells tell the kernel's ticks of ten.
+    // Bash prints milliseconds; other shells print the kernel's ticks of ten milliseconds.
     let script = "TIMEFORMAT=%3U; time \"$@\" >/dev/null 2>\"$0\"";
     let mut command = Command::new("bash");
     command
@@ -202,25 +187,25 @@ fn user_seconds(agent: &str, configuration: &Path) -> Done<f64> {
     }
 }
 
-fn report(version: &str, times: &[Times]) -> Done {
-    let wamrc = if times.iter().any(|times| times.way == AHEAD) { " --wamrc wamrc" } else { "" };
+fn report(version: &str, times: &[(&str, Series)]) -> Done {
+    let wamrc = if times.iter().any(|(way, _)| *way == AHEAD) { " --wamrc wamrc" } else { "" };
     let mut text = format!(
-        "# What a filter adds to an agent\n\nWritten by `cargo xtask bench --agent fluent-bit{wamrc}` with {version}, on {}: \
-         user CPU of the whole agent, `tail` to `null`, {FINDINGS} findings, {ROUNDS} rounds in turns.\n\n\
+        "# Overhead in an agent\n\nWritten by `cargo xtask bench --agent fluent-bit{wamrc}` with {version}, on {}: \
+         user CPU of the whole agent, `tail` to `null`, {FINDINGS} findings, {ROUNDS} interleaved rounds.\n\n\
          | pipeline | seconds | median |\n|---|---|---:|\n",
         machine()
     );
-    for times in times {
-        let rounds: Vec<String> = times.seconds.iter().map(|spent| format!("{spent:.3}")).collect();
-        let _ = writeln!(text, "| {} | {} | {:.3} |", times.way, rounds.join(" "), times.median());
+    for (way, seconds) in times {
+        let rounds: Vec<String> = seconds.rounds().iter().map(|spent| format!("{spent:.3}")).collect();
+        let _ = writeln!(text, "| {way} | {} | {:.3} |", rounds.join(" "), seconds.median());
     }
-    let median = |name: &str| times.iter().find(|times| times.way == name).map(Times::median);
+    let median = |name: &str| times.iter().find(|(way, _)| *way == name).map(|(_, seconds)| seconds.median());
     let added = |name: &str, to: &str| Some(median(name)? - median(to)?);
     text.push_str(
-        "\nA script and a guest need the parser, which they are charged with where the plugin does without.\n\n\
-         | | adds, s | the script adds, s | ratio | goal |\n|---|---:|---:|---:|---|\n",
+        "\nA script and a guest need the parser; its cost is part of their overhead if the plugin reads lines.\n\n\
+         | | overhead, s | overhead of the script, s | ratio | goal |\n|---|---:|---:|---:|---|\n",
     );
-    for [name, without, floor, goal] in TOLD {
+    for [name, without, floor, goal] in COMPARISONS {
         let (Some(adds), Some(script)) = (added(name, without), added("decoded, luajit", floor)) else {
             continue;
         };
@@ -230,5 +215,5 @@ fn report(version: &str, times: &[Times]) -> Done {
         println!("{line}");
         let _ = writeln!(text, "{line}");
     }
-    write(&format!("{RECORD}/agent.md"), &text)
+    write(&format!("{FOLDER}/agent.md"), &text)
 }

@@ -1,8 +1,9 @@
-//! The guard against slower code: instructions for each record, counted by valgrind, which differ neither with the
-//! machine's load nor from run to run.
+//! The guard against slower code: instructions per record.
 //!
-//! They differ with the processor only where code asks it what it can do. Valgrind answers like one and the same
-//! processor with AVX2 wherever there is AVX2; on a machine without it nothing can be compared, and that is said.
+//! They are counted by valgrind, and depend neither on the machine's load nor on the run.
+//!
+//! They depend on the processor only where code detects its features. On every machine with AVX2, valgrind emulates the
+//! same processor; on a machine without it nothing can be compared, and the guard reports that.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,22 +11,22 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::write;
+use super::record::write;
 use crate::shell::{self, Done, cargo};
 
-/// More instructions than on record by this share, and the guard fails. Compilers differ by less.
+/// The allowed increase over the record, as a share. Compilers differ by less.
 const TOLERANCE: f64 = 0.05;
 
 const INSTRUCTIONS: &str = "benches/record/instructions.toml";
 
-/// Instructions for each record, by case.
+/// Instructions per record, by case.
 type Counts = BTreeMap<String, u64>;
 
-/// Compares the counts with those on record.
+/// Compares the counts with the record.
 pub fn compare() -> Done {
     if !is_comparable() {
         eprintln!(
-            "instructions not counted: those on record are of x86-64 with AVX2, and this machine is another"
+            "instructions not counted: the record is for x86-64 with AVX2, and this machine is another"
         );
         return Ok(());
     }
@@ -35,14 +36,14 @@ pub fn compare() -> Done {
         toml::from_str(&text).map_err(|error| format!("cannot read `{INSTRUCTIONS}`: {error}"))?;
     let counted = count()?;
     if recorded.keys().ne(counted.keys()) {
-        return Err(format!("`{INSTRUCTIONS}` is of other cases; run `cargo xtask bench --update`"));
+        return Err(format!("`{INSTRUCTIONS}` has other cases; run `cargo xtask bench --update`"));
     }
     let mut slower = Vec::new();
     for (case, &now) in &counted {
         let before = recorded[case];
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let change = now as f64 / before as f64 - 1.0;
-        println!("{case:<17} {now:>6} instructions a record, {:+.1} %", change * 100.0);
+        println!("{case:<17} {now:>6} instructions per record, {:+.1} %", change * 100.0);
         if change > TOLERANCE {
             slower.push(case.as_str());
         }
@@ -51,19 +52,19 @@ pub fn compare() -> Done {
         return Ok(());
     }
     Err(format!(
-        "more than {:.0} % over the record: {}; find the cause, or run `cargo xtask bench --update` and say why",
+        "more than {:.0} % over the record: {}; find the cause, or run `cargo xtask bench --update` and state the reason",
         TOLERANCE * 100.0,
         slower.join(", ")
     ))
 }
 
-/// Writes the counts anew.
+/// Updates the record.
 pub fn update() -> Done {
     if !is_comparable() {
-        return Err("the counts on record are of x86-64 with AVX2, and this machine is another".to_owned());
+        return Err("the record is for x86-64 with AVX2, and this machine is another".to_owned());
     }
     let counts = count()?;
-    let mut text = "# Instructions a record, on x86-64: `cargo xtask bench --instructions` compares, `--update` writes.\n"
+    let mut text = "# Instructions per record, on x86-64: `cargo xtask bench --instructions` compares, `--update` writes.\n"
         .to_owned();
     for (case, count) in &counts {
         let _ = writeln!(text, "{case} = {count}");
@@ -71,7 +72,7 @@ pub fn update() -> Done {
     write(INSTRUCTIONS, &text)
 }
 
-/// Counts each case at two lengths; what both have in common, the first round, falls out.
+/// Counts each case with two numbers of rounds; the difference excludes the first round.
 fn count() -> Done<Counts> {
     const ROUNDS: [u64; 2] = [1, 21];
     install()?;
@@ -104,23 +105,24 @@ fn count() -> Done<Counts> {
 
 fn instructions(program: &Path, case: &str, rounds: u64) -> Done<u64> {
     let mut command = Command::new("valgrind");
-    // What is done with the records, and not how the filter is built, which chance has a part in.
+    // Only the processing of records is counted; building the filter depends on random numbers.
     let counted = "--toggle-collect=kaudit_bench::Worker::all";
     command.args(["--tool=callgrind", counted, "--callgrind-out-file=/dev/null"]).arg(program);
     let output = shell::read(command.args([case, &rounds.to_string()]))?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    said.lines()
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    stderr
+        .lines()
         .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
-        .ok_or_else(|| format!("valgrind told no count:\n{said}"))
+        .ok_or_else(|| format!("valgrind printed no count:\n{stderr}"))
 }
 
-/// Whether valgrind's processor is the one on record.
+/// Returns whether valgrind emulates the record's processor.
 fn is_comparable() -> bool {
     let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     cfg!(target_arch = "x86_64") && flags.split_whitespace().any(|flag| flag == "avx2")
 }
 
-/// Installs valgrind where it is missing.
+/// Installs valgrind if it is missing.
 fn install() -> Done {
     let there = || shell::read(Command::new("valgrind").arg("--version")).is_ok();
     if there() {
@@ -132,7 +134,7 @@ fn install() -> Done {
     if there() {
         return Ok(());
     }
-    let why = installed.err().unwrap_or_else(|| "it is installed, and does not run".to_owned());
+    let why = installed.err().unwrap_or_else(|| "it is installed, but does not run".to_owned());
     Err(format!(
         "cannot count instructions without valgrind ({why}); install it, as `apt-get install valgrind` does"
     ))

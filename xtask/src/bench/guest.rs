@@ -1,15 +1,15 @@
-//! `cargo xtask bench --wasm`: the guest in Fluent Bit's runtime, beside a guest written without care and a Lua filter
-//! that do the same job.
+//! `cargo xtask bench --wasm`: the guest in Fluent Bit's runtime, compared with a naive guest and a Lua filter.
 
 use std::fmt::Write as _;
 use std::fs;
 
-use super::{RECORD, collect, machine, write};
+use super::criterion::collect;
+use super::record::{FOLDER, machine, write};
 use crate::dist;
 use crate::shell::{self, Done};
 use crate::wasm;
 
-/// How much of the time of a guest written without care the guest may take, calls left out.
+/// The goal: the guest's time as a share of the naive guest's, both without the call.
 const GOAL: f64 = 0.05;
 
 /// Runs the benches, which compare all answers first, and writes the report.
@@ -28,21 +28,20 @@ pub fn measure() -> Done {
     let share = (guest - idle) / (naive - idle);
     let met = if share <= GOAL { "met" } else { "missed" };
     let mut text = format!(
-        "# What a record costs in Fluent Bit's WebAssembly runtime\n\nWritten by `cargo xtask bench --wasm` on {}: medians of \
-         one run, without Fluent Bit's own conversions.\n\n| | ns a record | without the call |\n|---|---:|---:|\n",
+        "# Cost per record in Fluent Bit's WebAssembly runtime\n\nWritten by `cargo xtask bench --wasm` on {}: medians of \
+         one run, without Fluent Bit's own conversions.\n\n| | ns per record | without the call |\n|---|---:|---:|\n",
         machine()
     );
     for (name, nanos, call) in [
         ("a guest that does nothing: the call", idle, idle),
         ("the guest", guest, idle),
-        ("a guest written without care", naive, idle),
+        ("a naive guest", naive, idle),
         ("a LuaJIT script, tables made and read", script, 0.0),
     ] {
         let _ = writeln!(text, "| {name} | {nanos:.0} | {:.0} |", nanos - call);
     }
-    let verdict = format!(
-        "The guest's own time is {share:.3} of that of a guest written without care; goal at most {GOAL}: {met}."
-    );
+    let verdict =
+        format!("The guest's own time is {share:.3} times the naive guest's; goal at most {GOAL}: {met}.");
     println!("{verdict}");
     let counted = target.join("tmp/instructions.txt");
     let counted = fs::read_to_string(&counted).map_err(|error| format!("{}: {error}", counted.display()))?;
@@ -50,5 +49,5 @@ pub fn measure() -> Done {
         text,
         "\n{verdict}\n\nInstructions of WebAssembly a record, counted in wasmtime: {counted}."
     );
-    write(&format!("{RECORD}/guest.md"), &text)
+    write(&format!("{FOLDER}/guest.md"), &text)
 }

@@ -1,4 +1,4 @@
-//! The agent of the demo: the built plugin, in a process that loads it and calls it as Fluent Bit does.
+//! The agent of the demo: the built plugin in its driver, which calls it as Fluent Bit does.
 
 use std::path::Path;
 
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::shell::{Done, root};
 
-/// What an agent with the plugin did with the records.
+/// The output of the plugin.
 pub struct Ran {
-    /// Entries, by the chunk that they left with.
+    /// Entries, by the chunk in which they were emitted.
     pub chunks: Vec<Vec<Value>>,
     /// The plugin's own statistics, by the names of the counters.
     pub statistics: Vec<(String, u64)>,
 }
 
 impl Ran {
-    /// A counter, or the sum of a group of them.
+    /// Returns a counter, or the sum of a group of counters.
     pub fn count(&self, name: &str) -> u64 {
         let group = format!("{name}.");
         let counted = self.statistics.iter();
@@ -24,7 +24,7 @@ impl Ran {
     }
 }
 
-/// Puts records through the plugin: all at once, and after a while, when a summary is due, nothing.
+/// Filters records in one chunk, then an empty chunk at the time when a summary is due.
 pub fn run(driver: &Path, plugin: &Path, config: &str, records: &[String], now_ms: i64) -> Done<Ran> {
     let mut client = Client::start(driver, &[plugin])?;
     let config = root().join(config).to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! Coralogix's place in the demo: `kaudit-filter endpoint`, started, posted to and asked.
+//! The test double of Coralogix in the demo: `kaudit-filter endpoint`.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::shell::Done;
 
-/// The endpoint at work; it ends with this value.
+/// A running endpoint; dropping it stops it.
 pub struct Endpoint {
     child: Child,
-    /// Where it listens.
+    /// Its address.
     pub url: String,
 }
 
 impl Endpoint {
-    /// Starts it; it judges the age of entries as of `now`.
+    /// Starts it; it checks the age of entries relative to `now`.
     pub fn start(program: &Path, now: &str) -> Done<Self> {
         let mut command = Command::new(program);
         command.args(["endpoint", "--listen", "127.0.0.1:0", "--now", now]).stderr(Stdio::piped());
@@ -24,7 +24,7 @@ impl Endpoint {
         let log = child.stderr.take().ok_or("the endpoint has no log")?;
         let mut lines = BufReader::new(log).lines().map_while(Result::ok);
         let first = lines.next().unwrap_or_default();
-        // What it rejects stands in its answers as well; its log is read so that it can go on writing.
+        // Its answers contain the rejections, too; its log is read so that it does not block.
         std::thread::spawn(move || lines.for_each(drop));
         match first.strip_prefix("listening on ") {
             Some(url) => Ok(Self { child, url: url.to_owned() }),
@@ -32,21 +32,21 @@ impl Endpoint {
         }
     }
 
-    /// Posts entries as a list; answers with what it says of them.
+    /// Posts entries as a list; returns its answer.
     pub fn post(&self, entries: &[Value]) -> Done<Value> {
         let body = Value::from(entries.to_vec()).to_string();
         let request = minreq::post(format!("{}/logs/v1/singles", self.url));
         json(request.with_header("Authorization", "Bearer demo").with_body(body))
     }
 
-    /// What a query finds.
+    /// Returns the results of a query.
     pub fn search(&self, query: &str) -> Done<Value> {
         let query: String =
             form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
         json(minreq::get(format!("{}/entries?{query}", self.url)))
     }
 
-    /// Leaves it running until it is ended from outside.
+    /// Waits until it is stopped from outside.
     pub fn wait(mut self) -> Done {
         self.child.wait().map(|_| ()).map_err(|error| error.to_string())
     }

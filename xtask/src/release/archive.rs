@@ -1,4 +1,4 @@
-//! An archive without times and owners: the same files give the same bytes.
+//! Reproducible archives, without times and owners.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,17 +19,17 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An empty one.
+    /// Returns an empty archive.
     pub fn new(folder: &'static str) -> Self {
         Self { folder, files: BTreeMap::new() }
     }
 
-    /// Puts a file in; a program may be executed.
+    /// Adds a file; a program is executable.
     pub fn file(&mut self, path: &str, bytes: Vec<u8>, program: bool) {
         self.files.insert(path.to_owned(), (bytes, program));
     }
 
-    /// Puts a folder's files in, those that the repository has.
+    /// Adds the files of a folder that are in the repository.
     pub fn folder(&mut self, name: &str, folder: &Path) -> Done {
         let listed = read(Command::new("git").args(["ls-files", "-z"]).current_dir(folder))?;
         for path in String::from_utf8_lossy(&listed.stdout).split_terminator('\0') {
@@ -43,7 +43,7 @@ impl Archive {
         Ok(())
     }
 
-    /// The archive, packed.
+    /// Returns the packed archive.
     pub fn pack(&self) -> Done<Vec<u8>> {
         self.tar()
             .and_then(|tar| {
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_in_which_files_come_changes_nothing() {
+    fn the_order_of_files_has_no_effect() {
         let packed = |names: [&str; 2]| {
             let mut archive = Archive::new("kaudit");
             for name in names {

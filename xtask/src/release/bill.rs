@@ -1,8 +1,8 @@
-//! What third parties wrote of what is delivered: a bill of materials for programs (`CycloneDX`), and the licences for
-//! people.
+//! Third-party software in the artefacts: a bill of materials (`CycloneDX`), and the licences as text.
 //!
 //! Decision: from `cargo metadata` and the lock files rather than by a further tool: they are what the build goes by, and
-//! the same commit gives the same bill, without a time or a random number.
+//! the same commit gives the same bill, without a time or a random number. Its JSON is written here: `cyclonedx-bom` ends
+//! at version 1.5 and adds a random serial number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use toml::Table;
 use super::build::PLATFORMS;
 use crate::shell::{Done, cargo, read, root};
 
-/// Bills of what is delivered.
+/// The bill of materials and the licences.
 pub struct Bill {
     /// `CycloneDX`, as JSON.
     pub cyclonedx: String,
@@ -26,7 +26,7 @@ pub struct Bill {
     pub library: String,
 }
 
-/// Workspaces, and the packages in them that become artefacts.
+/// Workspaces, and their packages that become artefacts.
 const DELIVERED: [(&str, &[&str]); 2] = [
     (
         "",
@@ -42,13 +42,13 @@ const DELIVERED: [(&str, &[&str]); 2] = [
     ("drivers/vector/", &["kaudit-vector-driver"]),
 ];
 
-/// Packages whose source in another language is compiled into what is delivered, though cargo says that they only build.
+/// Packages whose source in another language is compiled into artefacts, although they are build dependencies.
 const COMPILED_IN: [&str; 1] = ["lua-src"];
 
-/// Where a toolchain has the copyright notices of its standard library, below its root.
+/// The copyright notices of a toolchain's standard library, below its root.
 const LIBRARY_NOTICES: &str = "share/doc/rust/COPYRIGHT-library.html";
 
-/// Makes both.
+/// Builds both.
 pub fn make() -> Done<Bill> {
     let mut packages = BTreeMap::new();
     for (folder, delivered) in DELIVERED {
@@ -60,11 +60,11 @@ pub fn make() -> Done<Bill> {
     Ok(Bill { cyclonedx: cyclonedx(&packages, &version), licences: licences(&packages, &version)?, library })
 }
 
-/// A package of somebody else's.
+/// A third-party package.
 struct Package {
     licence: String,
     sha256: Option<String>,
-    /// Where its source is.
+    /// The directory of its source.
     directory: String,
     needs: BTreeSet<Id>,
 }
@@ -72,7 +72,7 @@ struct Package {
 /// Name and version.
 type Id = (String, String);
 
-/// Walks from what is delivered to everything that is linked into it; what only builds or tests it is not.
+/// Collects the packages that are linked into the artefacts, without packages that only build or test them.
 fn collect(folder: &str, delivered: &[&str], triple: &str, packages: &mut BTreeMap<Id, Package>) -> Done {
     let manifest = format!("{folder}Cargo.toml");
     let arguments =
@@ -127,7 +127,7 @@ fn word(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The checksums of a lock file; the workspace's own packages have none.
+/// Returns the checksums of a lock file; the workspace's own packages have none.
 fn sums(lock: &str) -> Done<BTreeMap<Id, String>> {
     let text = fs::read_to_string(root().join(lock)).map_err(|error| format!("{lock}: {error}"))?;
     let table: Table = text.parse().map_err(|error| format!("{lock}: {error}"))?;
@@ -140,17 +140,17 @@ fn sums(lock: &str) -> Done<BTreeMap<Id, String>> {
     Ok(rows.collect())
 }
 
-/// The version of the standard library that is linked into everything, and its notices.
+/// Returns the version of the standard library that is linked into every artefact, and its notices.
 fn library() -> Done<(String, String)> {
     let word = |arguments: &[&str]| -> Done<String> {
         Ok(String::from_utf8_lossy(&read(Command::new("rustc").args(arguments))?.stdout).trim().to_owned())
     };
-    let told = word(&["--version", "--verbose"])?;
+    let version = word(&["--version", "--verbose"])?;
     let version =
-        told.lines().find_map(|line| line.strip_prefix("release: ")).ok_or("rustc has no release")?;
+        version.lines().find_map(|line| line.strip_prefix("release: ")).ok_or("rustc has no release")?;
     let notices = Path::new(&word(&["--print", "sysroot"])?).join(LIBRARY_NOTICES);
     let text = fs::read_to_string(&notices).map_err(|error| {
-        format!("{}: {error}; a release takes a toolchain of rustup's, which has it", notices.display())
+        format!("{}: {error}; a release needs a toolchain from rustup, which contains it", notices.display())
     })?;
     Ok((version.to_owned(), text))
 }
@@ -198,12 +198,12 @@ fn cyclonedx(packages: &BTreeMap<Id, Package>, rust: &str) -> String {
     format!("{bill:#}\n")
 }
 
-/// Files that a package's licence stands in begin with one of these.
+/// The beginnings of the names of files with a package's licence.
 const TEXTS: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"];
 
 fn licences(packages: &BTreeMap<Id, Package>, rust: &str) -> Done<String> {
     let mut text =
-        "What is delivered contains these packages, under these licences. Their texts follow.\n\n".to_owned();
+        "The artefacts contain these packages, under these licences. Their texts follow.\n\n".to_owned();
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for ((name, version), package) in packages.iter().filter(|(_, package)| package.sha256.is_some()) {
         let own = of(Path::new(&package.directory))?;
@@ -221,7 +221,7 @@ fn licences(packages: &BTreeMap<Id, Package>, rust: &str) -> Done<String> {
     Ok(text)
 }
 
-/// The texts in a package's folder.
+/// Returns the licence texts in a package's folder.
 fn of(folder: &Path) -> Done<Vec<String>> {
     let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut texts = BTreeMap::new();
@@ -240,16 +240,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bill_has_what_is_linked_and_nothing_else() {
+    fn the_bill_has_exactly_the_linked_packages() {
         let bill = make().unwrap();
         let parsed: Value = serde_json::from_str(&bill.cyclonedx).unwrap();
         let components = parsed["components"].as_array().unwrap();
         let component = |name: &str| components.iter().find(|component| component["name"] == name);
-        // Of the engine, of a plugin, of the module, of its driver, of a guest, of the page, and of all.
+        // Dependencies of the engine, a plugin, the module, its driver, a guest, the page, and of all.
         for name in ["regex-automata", "libc", "mlua", "lua-src", "kaudit-wasm", "wasm-bindgen", "rust-std"] {
             assert!(component(name).is_some(), "{name} is missing");
         }
-        // Of tests, of tasks, and of builds.
+        // Dependencies of tests, tasks and builds.
         for name in ["proptest", "criterion", "xtask", "conformance", "minreq", "cc"] {
             assert!(component(name).is_none(), "{name} is not delivered");
         }
@@ -269,7 +269,7 @@ mod tests {
         }
         for dependency in parsed["dependencies"].as_array().unwrap() {
             for need in dependency["dependsOn"].as_array().unwrap() {
-                assert!(references.contains(&need), "{need} is no component");
+                assert!(references.contains(&need), "{need} is not a component");
             }
         }
         let named = components.iter().filter(|component| !component["hashes"].is_null());

@@ -1,24 +1,23 @@
-//! The artefacts of a platform, built by zig's linker for an old C library, as the plugins of `dist` are.
+//! Builds the artefacts of a platform with zig's linker for an old C library, like the plugins of `dist`.
 //!
-//! A platform that is not this machine's takes Rust's standard library for it: rustup's component where that is
-//! installed; else the library is built along by Debian's Rust, which has its source.
+//! Another platform than this machine's needs Rust's standard library for it: rustup's component if that is installed;
+//! otherwise Debian's Rust builds the library too, from its source.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::clean;
-use crate::playground;
+use crate::page;
 use crate::plugin::{self, GLIBC};
 use crate::shell::{Done, read, root, run as sh, target_directory};
 use crate::wasm;
 
-/// What is built for.
+/// A platform.
 pub struct Platform {
-    /// As images call it.
+    /// Its name in container images.
     pub name: &'static str,
-    /// As Rust calls it.
+    /// Its name in Rust.
     pub triple: &'static str,
 }
 
@@ -28,7 +27,7 @@ pub const PLATFORMS: [Platform; 2] = [
     Platform { name: "linux-arm64", triple: "aarch64-unknown-linux-gnu" },
 ];
 
-/// How a package is built, the file that comes of it, and the name under which it is delivered.
+/// The build of a package, its file, and the name of the artefact.
 const NATIVE: [(&[&str], &str, &str); 5] = [
     (&["build", "--package", "kaudit-filter-cli"], "kaudit-filter", "kaudit-filter"),
     (
@@ -49,7 +48,7 @@ const NATIVE: [(&[&str], &str, &str); 5] = [
     ),
 ];
 
-/// Builds everything for a platform; gives the files by their names.
+/// Builds everything for a platform; returns the files by their names.
 pub fn run(platform: &Platform, target: &Path) -> Done<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for (arguments, file, name) in NATIVE {
@@ -59,7 +58,7 @@ pub fn run(platform: &Platform, target: &Path) -> Done<Vec<(String, Vec<u8>)>> {
     for (name, kind) in [("kaudit.wasm", "file"), ("kaudit-base.wasm", "base")] {
         files.push((name.to_owned(), wasm::build(kind, target, &nameless(target)?)?));
     }
-    files.push(("playground.html".to_owned(), playground::page(target, &nameless(target)?)?));
+    files.push(("playground.html".to_owned(), page::build_in(target, &nameless(target)?)?));
     let read = |(name, path): (String, PathBuf)| {
         fs::read(&path).map(|bytes| (name, bytes)).map_err(|error| format!("{}: {error}", path.display()))
     };
@@ -81,25 +80,25 @@ fn command(platform: &Platform, target: &Path, arguments: &[&str]) -> Done<Comma
     Ok(command)
 }
 
-/// Flags that keep the paths of this machine out of what is built.
+/// Returns flags that keep the paths of this machine out of the artefacts.
 fn nameless(target: &Path) -> Done<String> {
     let home = env::var_os("HOME").map(PathBuf::from).ok_or("the variable HOME is not set")?;
     let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let root = fs::canonicalize(root()).map_err(|error| error.to_string())?;
-    // The last that fits counts, so the longer path comes after the shorter.
+    // The last match counts, so the longer path comes after the shorter.
     let named = [(home.as_path(), "home"), (&cargo, "cargo"), (&root, "kaudit-filter"), (target, "target")];
     let flags = named.map(|(path, name)| format!("--remap-path-prefix={}=/{name}", path.display()));
     Ok(flags.join(" "))
 }
 
-/// Whether the toolchain has a standard library for the platform.
+/// Returns whether the toolchain has a standard library for the platform.
 fn has_library(platform: &Platform) -> Done<bool> {
     let libraries =
         read(Command::new("rustc").args(["--print", "target-libdir", "--target", platform.triple]))?;
     Ok(Path::new(String::from_utf8_lossy(&libraries.stdout).trim()).is_dir())
 }
 
-/// Has Debian's Rust build it, and the standard library along.
+/// Makes Debian's Rust build it together with the standard library.
 fn with_debian(command: &mut Command, platform: &Platform) -> Done {
     wasm::debian().map_err(|error| {
         format!("no standard library for {0}: `rustup target add {0}`; and {error}", platform.triple)
@@ -108,4 +107,13 @@ fn with_debian(command: &mut Command, platform: &Platform) -> Done {
     clean(command).env("PATH", format!("/usr/bin:{path}")).env("RUSTC_BOOTSTRAP", "1");
     command.args(["-Z", "build-std=std,panic_unwind"]);
     Ok(())
+}
+
+/// A command of `cargo` for someone else's toolchain.
+fn clean(command: &mut Command) -> &mut Command {
+    // Set by the cargo that runs this task.
+    for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "RUSTDOC"] {
+        command.env_remove(variable);
+    }
+    command
 }

@@ -1,4 +1,4 @@
-//! The benchmark's job on detections, without any care for speed.
+//! The benchmark's job on detections, without any optimisation.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ unsafe extern "C" {
     fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
 }
 
-/// The finding may be so much older or newer than now, milliseconds.
+/// The maximum age of a finding, and its maximum time ahead of now, milliseconds.
 const MAX_AGE: i64 = 24 * 3_600_000;
 const MAX_AHEAD: i64 = 4 * 3_600_000;
-/// So many findings of an entity in a second.
+/// The maximum number of findings of an entity per second.
 const LIMIT: i64 = 1000;
 
 struct Job {
@@ -39,13 +39,13 @@ extern "C" fn malloc(size: usize) -> *mut u8 {
     let mut bytes = Vec::with_capacity(size + 8);
     bytes.extend_from_slice(&(size + 8).to_le_bytes());
     bytes.resize(8, 0);
-    // SAFETY: eight bytes are there.
+    // SAFETY: the eight bytes exist.
     unsafe { bytes.leak().as_mut_ptr().add(8) }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn free(bytes: *mut u8) {
-    // SAFETY: `malloc` gave it, with its capacity before it.
+    // SAFETY: `malloc` returned it, with its capacity before it.
     unsafe {
         let start = bytes.sub(8);
         let capacity = start.cast::<usize>().read_unaligned();

@@ -1,25 +1,25 @@
-//! Faults on demand: what an agent must survive.
+//! Injected faults.
 
 use std::collections::VecDeque;
 use std::str::FromStr;
 
 use kaudit_filter::Time;
 
-/// A fault, and for how long.
+/// A fault and its duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     kind: Kind,
     span: Span,
 }
 
-/// What happens to a request.
+/// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It is answered with this status, and nothing of it is kept.
+    /// The request is answered with this status; its entries are discarded.
     Status(u16),
-    /// It is answered as it should be, but late.
+    /// The request is answered correctly, after a delay.
     Slow,
-    /// The connection is cut before an answer, and nothing of the request is kept.
+    /// The connection is closed without an answer; the entries are discarded.
     Reset,
 }
 
@@ -34,7 +34,7 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         read(text).ok_or(
-            "expected `429:10s`: a status from 400 to 599, `slow` or `reset`; then seconds, or a number of requests",
+            "expected `429:10s`: a status from 400 to 599, `slow` or `reset`; then a duration in seconds, or a number of requests",
         )
     }
 }
@@ -55,23 +55,23 @@ fn read(text: &str) -> Option<Fault> {
     Some(Fault { kind, span })
 }
 
-/// Faults one after the other; the first begins with the first request.
+/// A sequence of faults; the first begins with the first request.
 pub struct Plan {
     faults: VecDeque<Fault>,
-    /// When the one at the front began.
+    /// The start time of the fault at the front.
     began: Option<Time>,
 }
 
 impl Plan {
-    /// From the first to the last.
+    /// Returns a plan of these faults, in order.
     pub fn new(faults: Vec<Fault>) -> Self {
         Self { faults: faults.into(), began: None }
     }
 
-    /// What happens to a request that comes now.
+    /// Returns the fault for a request that arrives `now`.
     pub fn next(&mut self, now: Time) -> Option<Kind> {
         while let Some(fault) = self.faults.front_mut() {
-            let holds = match &mut fault.span {
+            let is_active = match &mut fault.span {
                 Span::Nanoseconds(span) => {
                     let began = self.began.get_or_insert(now).nanos();
                     now.nanos().saturating_sub(began) < *span
@@ -82,7 +82,7 @@ impl Plan {
                     true
                 }
             };
-            if holds {
+            if is_active {
                 return Some(fault.kind);
             }
             self.faults.pop_front();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fault_is_refused() {
+    fn invalid_faults_are_rejected() {
         for text in [
             "",
             "429",

@@ -1,46 +1,49 @@
-//! Searches entries as Coralogix's log screen does: a small part of Lucene's query language.
+//! Searches entries with a subset of Lucene's query language, as Coralogix does.
 //!
 //! | | |
 //! |---|---|
-//! | `eid:johnD` | a field has the word; capitals do not matter |
-//! | `short-doc:"change in usage"` | a field has the words in this order |
-//! | `context.unusual-uri:cronjobs` | a field within a field, in lists as well |
-//! | `eid:system*` | a field has a word that begins so; `eid:*`, the field is there |
-//! | `johnD`, `"usage pattern"` | any field has it |
-//! | `a AND b`, `a OR b`, `NOT a`, `rule:(a OR b)` | `NOT` binds closest, `OR` loosest |
+//! | `eid:johnD` | the field contains the word, in any case |
+//! | `short-doc:"change in usage"` | the field contains the words in this order |
+//! | `context.unusual-uri:cronjobs` | a nested field, also in lists |
+//! | `eid:system*` | the field contains a word with this prefix; `eid:*`: the field exists |
+//! | `johnD`, `"usage pattern"` | any field contains it |
+//! | `a AND b`, `a OR b`, `NOT a`, `rule:(a OR b)` | precedence: `NOT`, `AND`, `OR` |
 //!
-//! Words are what stands between characters that are neither letters, digits nor `_`, in a query as in a field. What
-//! else Lucene knows (ranges, regular expressions, boosts) is refused, not ignored. Decision: so are two terms without
-//! an operator between them: products differ in what that means.
+//! A word is a sequence of letters, digits and `_`, in a query and in a field. Other features of Lucene (ranges,
+//! regular expressions, boosts) are rejected instead of ignored. Decision: two terms without an operator are rejected,
+//! too, since products interpret them differently.
 
 use serde_json::Value;
 
-/// A query, read.
+/// A parsed query.
 #[derive(Debug)]
 pub enum Query {
-    /// All of them hold.
+    /// All parts match.
     All(Vec<Query>),
-    /// One of them holds.
+    /// At least one part matches.
     Any(Vec<Query>),
-    /// It does not hold.
+    /// The part does not match.
     Not(Box<Query>),
     /// A value matches.
     Match(Match),
 }
 
-/// What is looked for, and where.
+/// The words of a query, and the field that must contain them.
 #[derive(Debug)]
 pub struct Match {
-    /// Names joined by dots; `None`: any field.
+    /// The path of the field, joined by dots; `None`: any field.
     field: Option<String>,
-    /// In lower case, one after the other. None: any value will do.
+    /// Consecutive words, in lower case; empty: any value matches.
     words: Vec<String>,
-    /// The last word is the beginning of one.
+    /// Whether the last word is a prefix.
     prefix: bool,
 }
 
 impl Query {
-    /// Reads a query; an error says where it is wrong, and how to write it.
+    /// Parses a query.
+    ///
+    /// # Errors
+    /// The column and kind of a syntax error.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parser = Parser { rest: text, text, depth: 0 };
         let query = parser.any(None)?;
@@ -51,38 +54,39 @@ impl Query {
         }
     }
 
-    /// Whether it finds the document.
-    pub fn finds(&self, document: &Value) -> bool {
+    /// Returns whether the document matches.
+    pub fn matches(&self, document: &Value) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.finds(document)),
-            Self::Any(parts) => parts.iter().any(|part| part.finds(document)),
-            Self::Not(part) => !part.finds(document),
+            Self::All(parts) => parts.iter().all(|part| part.matches(document)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(document)),
+            Self::Not(part) => !part.matches(document),
             Self::Match(Match { field: Some(field), words, prefix }) => {
-                at(document, field, &mut |value| matches(value, words, *prefix))
+                any_at(document, field, &mut |value| value_matches(value, words, *prefix))
             }
             Self::Match(Match { field: None, words, prefix }) => {
-                anywhere(document, &mut |value| matches(value, words, *prefix))
+                anywhere(document, &mut |value| value_matches(value, words, *prefix))
             }
         }
     }
 }
 
-/// Whether the test holds for a value at the path; the values of a list are looked at one by one.
-fn at(value: &Value, path: &str, test: &mut impl FnMut(&Value) -> bool) -> bool {
+/// Returns whether a value at the path passes the test.
+/// Each item of a list is tested.
+fn any_at(value: &Value, path: &str, test: &mut impl FnMut(&Value) -> bool) -> bool {
     match value {
-        Value::Array(list) => list.iter().any(|value| at(value, path, test)),
+        Value::Array(list) => list.iter().any(|value| any_at(value, path, test)),
         Value::Object(map) => map.iter().any(|(key, value)| match path.strip_prefix(key.as_str()) {
-            Some("") => each(value, test),
-            Some(rest) => rest.strip_prefix('.').is_some_and(|rest| at(value, rest, test)),
+            Some("") => any_item(value, test),
+            Some(rest) => rest.strip_prefix('.').is_some_and(|rest| any_at(value, rest, test)),
             None => false,
         }),
         _ => false,
     }
 }
 
-fn each(value: &Value, test: &mut impl FnMut(&Value) -> bool) -> bool {
+fn any_item(value: &Value, test: &mut impl FnMut(&Value) -> bool) -> bool {
     match value {
-        Value::Array(list) => list.iter().any(|value| each(value, test)),
+        Value::Array(list) => list.iter().any(|value| any_item(value, test)),
         value => test(value),
     }
 }
@@ -95,10 +99,10 @@ fn anywhere(value: &Value, test: &mut impl FnMut(&Value) -> bool) -> bool {
     }
 }
 
-fn matches(value: &Value, words: &[String], prefix: bool) -> bool {
+fn value_matches(value: &Value, words: &[String], prefix: bool) -> bool {
     let found = match value {
         Value::Null => return false,
-        // Only that it is there can be asked of it: its members have names of their own.
+        // An object matches only `field:*`: its members are fields of their own.
         Value::Object(_) => return words.is_empty(),
         Value::String(text) => split(text),
         other => split(&other.to_string()),
@@ -111,19 +115,19 @@ fn matches(value: &Value, words: &[String], prefix: bool) -> bool {
     })
 }
 
-/// The words of a text, in lower case.
+/// Returns the words of a text, in lower case.
 fn split(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
-/// Within so many parentheses and `NOT`s a query is still read.
+/// The maximum depth of nested parentheses and `NOT`s.
 const MAX_DEPTH: usize = 50;
-/// The straight one, and those that text processors put in its place.
+/// The straight quote, and the typographic ones that text processors insert.
 const QUOTES: [char; 4] = ['"', '\u{201c}', '\u{201d}', '\u{201e}'];
-/// What Lucene gives a meaning at a term's beginning, or anywhere in it.
-const FOREIGN_FIRST: [char; 9] = ['[', '{', '/', '+', '-', '!', '<', '>', '='];
-const FOREIGN: [char; 3] = ['~', '^', '?'];
+/// Lucene's operators at the beginning of a term, or anywhere in it.
+const UNSUPPORTED_FIRST: [char; 9] = ['[', '{', '/', '+', '-', '!', '<', '>', '='];
+const UNSUPPORTED: [char; 3] = ['~', '^', '?'];
 
 struct Parser<'a> {
     text: &'a str,
@@ -134,7 +138,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn any(&mut self, field: Option<&str>) -> Result<Query, String> {
         let mut parts = vec![self.all(field)?];
-        while self.word("OR") {
+        while self.operator("OR") {
             parts.push(self.all(field)?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Query::Any(parts) })
@@ -142,7 +146,7 @@ impl Parser<'_> {
 
     fn all(&mut self, field: Option<&str>) -> Result<Query, String> {
         let mut parts = vec![self.one(field)?];
-        while self.word("AND") {
+        while self.operator("AND") {
             parts.push(self.one(field)?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Query::All(parts) })
@@ -159,7 +163,7 @@ impl Parser<'_> {
     }
 
     fn clause(&mut self, field: Option<&str>) -> Result<Query, String> {
-        if self.word("NOT") {
+        if self.operator("NOT") {
             return Ok(Query::Not(Box::new(self.one(field)?)));
         }
         self.space();
@@ -190,7 +194,7 @@ impl Parser<'_> {
         Err(start)
     }
 
-    /// A term, or a field's name with what is looked for in it.
+    /// Parses a term, or the name of a field and its query.
     fn term(&mut self, field: Option<&str>) -> Result<Query, String> {
         let mut term = String::new();
         let mut prefix = false;
@@ -198,14 +202,14 @@ impl Parser<'_> {
             let escaped = c == '\\' && self.rest.len() > 1;
             let end = c.is_whitespace() || matches!(c, '(' | ')') || QUOTES.contains(&c);
             if prefix && !end {
-                return Err(self.mistake("`*` stands at the end of a term only"));
+                return Err(self.mistake("`*` is only allowed at the end of a term"));
             }
             if end {
                 break;
             }
-            if term.is_empty() && FOREIGN_FIRST.contains(&c) || FOREIGN.contains(&c) {
+            if term.is_empty() && UNSUPPORTED_FIRST.contains(&c) || UNSUPPORTED.contains(&c) {
                 return Err(self.mistake(&format!(
-                    "`{c}` has a meaning in Lucene that is not known here: put the term between quotes"
+                    "`{c}` is a Lucene operator that is not supported: quote the term to search for the character"
                 )));
             }
             self.rest = &self.rest[c.len_utf8()..];
@@ -229,15 +233,15 @@ impl Parser<'_> {
     fn found(&self, field: Option<&str>, text: &str, prefix: bool) -> Result<Query, String> {
         let words = split(text);
         if words.is_empty() && !(prefix && text.is_empty()) {
-            return Err(self.mistake(&format!("`{text}` has no word to look for")));
+            return Err(self.mistake(&format!("`{text}` contains no word")));
         }
         Ok(Query::Match(Match { field: field.map(str::to_owned), words, prefix }))
     }
 
-    /// Goes past an operator, if one stands here.
-    fn word(&mut self, word: &str) -> bool {
+    /// Consumes an operator; `false` if the next word is another.
+    fn operator(&mut self, operator: &str) -> bool {
         self.space();
-        let Some(rest) = self.rest.strip_prefix(word) else { return false };
+        let Some(rest) = self.rest.strip_prefix(operator) else { return false };
         let ends = rest.is_empty() || rest.starts_with(|c: char| c.is_whitespace() || c == '(');
         if ends {
             self.rest = rest;
@@ -249,9 +253,9 @@ impl Parser<'_> {
         self.rest = self.rest.trim_start();
     }
 
-    fn mistake(&self, what: &str) -> String {
+    fn mistake(&self, message: &str) -> String {
         let before = &self.text[..self.text.len() - self.rest.len()];
-        format!("column {}: {what}", before.chars().count() + 1)
+        format!("column {}: {message}", before.chars().count() + 1)
     }
 }
 
@@ -260,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_find_what_they_say() {
+    fn queries_match_their_documents() {
         let document = serde_json::json!({
             "eid": "johnD", "short-doc": "Change in usage pattern", "category": "anomaly",
             "context": {"unusual-uri": ["/apis/batch/v1/cronjobs", "/api/v1/pods"], "caller.ip": "203.0.113.45"},
@@ -313,12 +317,12 @@ mod tests {
         ];
         for (query, expected) in table {
             let read = Query::parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
-            assert_eq!(read.finds(&document), expected, "{query}");
+            assert_eq!(read.matches(&document), expected, "{query}");
         }
     }
 
     #[test]
-    fn what_is_no_query_is_explained() {
+    fn invalid_queries_are_explained() {
         let deep = "(".repeat(5_000);
         let table = [
             ("", "column 1: expected a term, such as `eid:johnD`"),
@@ -331,13 +335,13 @@ mod tests {
             ("(a", "column 3: expected `)`"),
             ("a)", "column 2: `)` without a `(` before it"),
             ("é AND \"b", "column 7: `\"` is not closed"),
-            ("a*b", "column 3: `*` stands at the end of a term only"),
-            ("time:[1 TO 2]", "column 6: `[` has a meaning in Lucene that is not known here"),
-            ("eid:/john.*/", "column 5: `/` has a meaning"),
-            ("-eid:a", "column 1: `-` has a meaning"),
-            ("roam~2", "column 5: `~` has a meaning"),
+            ("a*b", "column 3: `*` is only allowed at the end of a term"),
+            ("time:[1 TO 2]", "column 6: `[` is a Lucene operator that is not supported"),
+            ("eid:/john.*/", "column 5: `/` is a Lucene operator"),
+            ("-eid:a", "column 1: `-` is a Lucene operator"),
+            ("roam~2", "column 5: `~` is a Lucene operator"),
             ("a && b", "column 3: expected an operator"),
-            ("eid:\"--\"", "column 9: `--` has no word to look for"),
+            ("eid:\"--\"", "column 9: `--` contains no word"),
             (deep.as_str(), "column 51: nested more than 50 deep"),
         ];
         for (query, expected) in table {

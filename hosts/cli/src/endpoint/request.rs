@@ -1,4 +1,4 @@
-//! A request to Coralogix's ingestion: who may send it, what entries are in it, and which of them the contract refuses.
+//! Parses ingestion requests: the key, the entries, violations of the contract.
 
 use std::io::Read;
 
@@ -9,33 +9,33 @@ use oxhttp::model::{Body, HeaderMap, Request};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Where entries are posted to.
+/// The kinds of ingestion requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// A list of entries, or an entry a line.
+    /// A list of entries, or one entry per line.
     Singles,
     /// An envelope.
     Bulk,
-    /// An envelope, which may carry the key as `privateKey`.
+    /// An envelope, which may contain the key as `privateKey`.
     Old,
 }
 
 impl Route {
-    /// Every path with what is posted there.
+    /// Every path and its kind of request.
     pub const ALL: [(&'static str, Self); 3] =
         [("/logs/v1/singles", Self::Singles), ("/logs/v1/bulk", Self::Bulk), ("/api/v1/logs", Self::Old)];
 
-    /// What is posted to a path.
+    /// Returns the kind of request that a path accepts.
     pub fn of(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == path).map(|(_, route)| route)
     }
 
-    /// The current path, if a path is an older one that this endpoint refuses.
-    pub fn instead_of(path: &str) -> Option<&'static str> {
+    /// Returns the current path, if a path is an older one that this endpoint rejects.
+    pub fn successor_of(path: &str) -> Option<&'static str> {
         OLDER.into_iter().find(|(older, _)| *older == path.trim_end_matches('/')).map(|(_, current)| current)
     }
 
-    /// The message to a sender whose request is accepted in an older form.
+    /// Returns the note for a request that is accepted in an older form.
     pub fn advice(self) -> Option<&'static str> {
         (self == Self::Old).then_some(
             "/api/v1/logs is an older path, and coralogix ended its ingestion hosts on 2026-09-30: post envelopes to \
@@ -48,23 +48,24 @@ impl Route {
 const OLDER: [(&str, &str); 2] =
     [("/logs/rest/singles", "/logs/v1/singles"), ("/logs/rest/bulk", "/logs/v1/bulk")];
 
-/// The header in which an earlier version of the contract had the key.
+/// The header with the key in an earlier version of the contract.
 const OLDER_KEY: &str = "private_key";
 
 /// One entry of a request.
 pub struct Entry {
-    /// The entry, with the names of its envelope; what is no JSON, as the beginning of its text.
+    /// The entry, with the names of its envelope.
+    /// If it is not JSON: the beginning of its text.
     pub value: Value,
-    /// Bytes that it came in.
+    /// The size of its text in bytes.
     pub size: usize,
-    /// Why the contract refuses it; none: it is accepted.
+    /// The violations of the contract; empty if the entry is accepted.
     pub reasons: Vec<String>,
 }
 
-/// Why nothing of a request is taken.
+/// The reasons why a whole request is rejected.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
     /// One line for each reason.
     pub reasons: Vec<String>,
@@ -76,7 +77,10 @@ impl Refusal {
     }
 }
 
-/// Reads a request; `key` is the one that it must carry, `None` any.
+/// Parses a request; `key` is the required key, `None` accepts any.
+///
+/// # Errors
+/// The whole request is rejected.
 pub fn read(
     route: Route,
     request: &mut Request<Body>,
@@ -90,7 +94,7 @@ pub fn read(
             format!("the header `{OLDER_KEY}` is an older form: send the key as `authorization: Bearer KEY`"),
         ));
     }
-    // Who has no key at all need not be read, but where the body may bring it.
+    // Without a key the body is not read, unless it may contain the key.
     if route != Route::Old {
         authorise(given.as_deref(), key)?;
     }
@@ -98,7 +102,7 @@ pub fn read(
     if route == Route::Singles {
         return singles(&body, limits);
     }
-    let mut envelope = contract::parse(body.as_bytes()).map_err(|what| Refusal::new(400, what))?;
+    let mut envelope = contract::parse(body.as_bytes()).map_err(|error| Refusal::new(400, error))?;
     if route == Route::Old {
         let private = envelope.as_object_mut().and_then(|envelope| envelope.remove("privateKey"));
         given = given.or_else(|| Some(private?.as_str()?.to_owned()));
@@ -114,38 +118,44 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
 
 fn authorise(given: Option<&str>, key: Option<&str>) -> Result<(), Refusal> {
     match (given.filter(|given| !given.is_empty()), key) {
-        (None, _) => Err(Refusal::new(401, "no key: send the header `authorization: bearer` with one")),
+        (None, _) => Err(Refusal::new(401, "no key: send the header `authorization: Bearer KEY`")),
         (Some(given), Some(key)) if given != key => {
-            Err(Refusal::new(403, "the key is not the one that this endpoint was given"))
+            Err(Refusal::new(403, "wrong key: it differs from the key in the variable of --key-env"))
         }
         _ => Ok(()),
     }
 }
 
-/// The body, decompressed and no longer than the contract allows.
+/// Returns the body, decompressed.
+///
+/// # Errors
+/// The body exceeds the maximum size of the contract, or cannot be decoded.
 fn text(request: &mut Request<Body>) -> Result<String, Refusal> {
-    const ENOUGH: u64 = MAX_REQUEST_BYTES as u64;
+    const MAX_READ: u64 = MAX_REQUEST_BYTES as u64;
     let encoding = request.headers().get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
     let body = request.body_mut();
     let mut bytes = Vec::new();
     let read = match encoding.as_deref() {
-        None | Some(b"" | b"identity") => body.take(ENOUGH).read_to_end(&mut bytes),
-        Some(b"gzip") => MultiGzDecoder::new(body).take(ENOUGH).read_to_end(&mut bytes),
+        None | Some(b"" | b"identity") => body.take(MAX_READ).read_to_end(&mut bytes),
+        Some(b"gzip") => MultiGzDecoder::new(body).take(MAX_READ).read_to_end(&mut bytes),
         Some(_) => {
-            return Err(Refusal::new(415, "the body's encoding is not known: send it plain or as gzip"));
+            return Err(Refusal::new(415, "unknown content encoding: send the body plain or as gzip"));
         }
     };
     read.map_err(|error| Refusal::new(400, format!("the body cannot be read: {error}")))?;
     if bytes.len() >= MAX_REQUEST_BYTES {
-        return Err(Refusal::new(413, format!("the body has not less than {MAX_REQUEST_BYTES} bytes")));
+        return Err(Refusal::new(
+            413,
+            format!("request body too large: it must be smaller than {MAX_REQUEST_BYTES} bytes"),
+        ));
     }
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        return Err(Refusal::new(400, "the body is gzip, but no header `content-encoding: gzip` says so"));
+        return Err(Refusal::new(400, "the body is gzip: send the header `content-encoding: gzip`"));
     }
     String::from_utf8(bytes).map_err(|error| Refusal::new(400, format!("the body is not UTF-8: {error}")))
 }
 
-/// The entries of a list, or one a line.
+/// Returns the entries of a list, or one per line.
 fn singles(body: &str, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
     if body.trim_start().starts_with('[') {
         let list: Vec<&RawValue> = serde_json::from_str(body)
@@ -160,11 +170,11 @@ fn singles(body: &str, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
 }
 
 fn single(text: &str, limits: &Limits) -> Entry {
-    // Within a list an entry may be printed over several lines.
+    // In a list, an entry may be printed over several lines.
     let line = text.replace(['\n', '\r'], " ");
     let reasons = contract::check_entry(line.as_bytes(), limits).iter().map(ToString::to_string).collect();
     let mut value = contract::parse(line.as_bytes()).unwrap_or_else(|_| excerpt(&line));
-    // Where Coralogix's older endpoints had the key, it may still stand: it is refused, and shown to nobody.
+    // Older endpoints of Coralogix accepted the key here. The entry is rejected, and the key is not displayed.
     if let Some(private) = value.get_mut("privateKey") {
         *private = "***".into();
     }
@@ -175,12 +185,12 @@ fn excerpt(text: &str) -> Value {
     text.chars().take(300).collect::<String>().into()
 }
 
-/// The entries of an envelope, each with the envelope's names.
+/// Returns the entries of an envelope, each with the envelope's names.
 fn bulk(envelope: &Value, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
     let violations = contract::check_envelope(envelope.to_string().as_bytes(), limits);
     let reasons = |entry| {
-        let those = violations.iter().filter(move |violation| violation.entry == entry);
-        those.map(ToString::to_string).collect::<Vec<_>>()
+        let matching = violations.iter().filter(move |violation| violation.entry == entry);
+        matching.map(ToString::to_string).collect::<Vec<_>>()
     };
     let whole = reasons(None);
     if !whole.is_empty() {

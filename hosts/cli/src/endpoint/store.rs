@@ -1,4 +1,4 @@
-//! What arrived: the last entries, and counts of all.
+//! Stores the latest entries, and counts all.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,71 +10,67 @@ use serde_json::{Map, Value, json};
 use super::query::Query;
 use super::request::Entry;
 
-/// An entry as it arrived.
+/// A received entry.
 struct Received {
-    /// From 1, in the order of arrival.
+    /// Its number in order of arrival, from 1.
     number: u64,
     at: Time,
     entry: Entry,
 }
 
-/// Counts of all that arrived, for as long as the endpoint runs.
+/// Counters since the start of the endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Account {
-    /// Requests for ingestion.
+pub struct Counts {
+    /// Ingestion requests.
     pub requests: u64,
-    /// Requests of which nothing was taken, for what is wrong with them.
+    /// Rejected requests.
     pub refused: u64,
-    /// Requests that met with a fault.
+    /// Requests with an injected fault.
     pub faults: u64,
-    /// Entries within the contract.
+    /// Entries that conform to the contract.
     pub accepted: u64,
-    /// Entries against the contract.
+    /// Entries that violate the contract.
     pub rejected: u64,
 }
 
-impl fmt::Display for Account {
+impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "requests   {:>9}", self.requests)?;
-        writeln!(f, "  refused  {:>9}   nothing of them was taken", self.refused)?;
-        writeln!(f, "  faults   {:>9}   as asked for", self.faults)?;
+        writeln!(f, "  refused  {:>9}   rejected as a whole", self.refused)?;
+        writeln!(f, "  faults   {:>9}   injected by --fault", self.faults)?;
         writeln!(f, "entries    {:>9}", self.accepted + self.rejected)?;
         writeln!(f, "  accepted {:>9}", self.accepted)?;
-        write!(
-            f,
-            "  rejected {:>9}   coralogix would have dropped or spoilt them while answering 200",
-            self.rejected
-        )
+        write!(f, "  rejected {:>9}   coralogix would drop or alter them and answer 200", self.rejected)
     }
 }
 
-/// What arrived.
+/// The latest entries, and the counters.
 pub struct Store {
-    /// So many of the last entries.
+    /// The maximum number of entries.
     keep: usize,
     entries: VecDeque<Received>,
     bytes: usize,
-    /// Counts, those of entries included.
-    pub account: Account,
+    /// The counters, also of entries that are no longer stored.
+    pub counts: Counts,
 }
 
-/// Entries are kept up to so many bytes, as they came, whatever their number.
+/// The maximum total size of the stored entries, in bytes of their text.
 const MAX_BYTES: usize = 64 << 20;
-/// An answer has so many entries, the latest.
+/// The maximum number of entries in a response.
 const MAX_SHOWN: usize = 500;
 
 impl Store {
-    /// Keeps the last `keep` entries.
+    /// Returns a store for the latest `keep` entries.
     pub fn new(keep: usize) -> Self {
-        Self { keep, entries: VecDeque::new(), bytes: 0, account: Account::default() }
+        Self { keep, entries: VecDeque::new(), bytes: 0, counts: Counts::default() }
     }
 
-    /// Takes an entry in.
+    /// Stores and counts an entry.
     pub fn push(&mut self, entry: Entry, at: Time) {
         let counter =
-            if entry.reasons.is_empty() { &mut self.account.accepted } else { &mut self.account.rejected };
+            if entry.reasons.is_empty() { &mut self.counts.accepted } else { &mut self.counts.rejected };
         *counter += 1;
-        let number = self.account.accepted + self.account.rejected;
+        let number = self.counts.accepted + self.counts.rejected;
         self.bytes += entry.size;
         self.entries.push_back(Received { number, at, entry });
         while self.entries.len() > self.keep || self.bytes > MAX_BYTES {
@@ -83,8 +79,10 @@ impl Store {
         }
     }
 
-    /// Entries that a query finds, the latest first: those accepted, for a query finds nothing that was dropped. Without a
-    /// query, all.
+    /// Returns the accepted entries that match the query, the latest first.
+    /// Without a query, it returns all entries.
+    ///
+    /// A query does not match rejected entries, which Coralogix would not have stored.
     pub fn search(&self, query: Option<&Query>) -> Value {
         let found: Vec<&Received> = self
             .entries
@@ -93,7 +91,7 @@ impl Store {
             .filter(|received| {
                 query.is_none_or(|query| {
                     received.entry.reasons.is_empty()
-                        && query.finds(&searchable(&received.entry.value, received.at))
+                        && query.matches(&searchable(&received.entry.value, received.at))
                 })
             })
             .collect();
@@ -116,8 +114,10 @@ impl Received {
     }
 }
 
-/// An entry as Coralogix searches it: the members of its text as they stand, and about the entry itself what is under
-/// `coralogix`. An entry without a time has the one of its arrival.
+/// Returns an entry in the form that Coralogix searches.
+/// The members of its text are at the top level, its labels under `coralogix`.
+///
+/// An entry without a time has the time of its arrival.
 fn searchable(entry: &Value, arrival: Time) -> Value {
     let text = match &entry["text"] {
         Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()),
@@ -127,8 +127,9 @@ fn searchable(entry: &Value, arrival: Time) -> Value {
         Value::Object(members) => members,
         text => Map::from_iter([("text".to_owned(), text)]),
     };
-    let about = entry.as_object().into_iter().flatten().filter(|(name, _)| *name != "text");
-    let mut metadata: Map<String, Value> = about.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let labels = entry.as_object().into_iter().flatten().filter(|(name, _)| *name != "text");
+    let mut metadata: Map<String, Value> =
+        labels.map(|(name, value)| (name.clone(), value.clone())).collect();
     let nanoseconds = metadata.get("hiResTimestamp").and_then(|text| text.as_str()?.parse::<i64>().ok());
     let timestamp = metadata
         .remove("timestamp")
@@ -146,15 +147,15 @@ mod tests {
     }
 
     #[test]
-    fn the_last_are_kept_and_all_are_counted() {
+    fn the_latest_are_kept_and_all_are_counted() {
         let mut store = Store::new(3);
         for number in 0..10 {
             store.push(entry(&json!({"n": number}), 100), Time::from_millis(0));
         }
-        assert_eq!((store.account.accepted, store.entries.len(), store.bytes), (10, 3, 300));
+        assert_eq!((store.counts.accepted, store.entries.len(), store.bytes), (10, 3, 300));
         assert_eq!(store.search(None)["entries"][0]["number"], 10);
         store.push(entry(&json!({"n": 11}), MAX_BYTES), Time::from_millis(0));
-        assert_eq!((store.account.accepted, store.entries.len(), store.bytes), (11, 1, MAX_BYTES));
+        assert_eq!((store.counts.accepted, store.entries.len(), store.bytes), (11, 1, MAX_BYTES));
     }
 
     #[test]
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_has_the_time_that_it_brings_or_the_one_of_its_arrival() {
+    fn an_entry_without_a_time_has_its_arrival_time() {
         let arrival = Time::from_millis(1_583_078_400_000);
         for (entry, time) in [
             (json!({"text": "a"}), 1_583_078_400_000_i64),

@@ -1,35 +1,36 @@
-//! Where a JSON value ends, for values that a strict reader rejects.
+//! Finds the end of a JSON value that a strict reader rejects.
 //!
-//! The grammar alone: halves of surrogate pairs, numbers beyond every range and bytes that are not UTF-8 are accepted, which
-//! `serde_json` refuses in the middle of a value and then cannot skip. Decision: not `IgnoredAny`, which accepts them as well
-//! but nests without a limit.
+//! It checks only the grammar: halves of surrogate pairs, numbers out of range and bytes that are not UTF-8 are
+//! accepted. `serde_json` rejects them in the middle of a value and then cannot skip it. Decision: not `IgnoredAny`,
+//! which accepts them, too, but has no limit of nesting.
 
-/// Containers within one another; as deep as `serde_json` goes.
+/// The maximum depth of nesting, as in `serde_json`.
 const MAX_DEPTH: usize = 127;
-/// How many beginnings are tried for the element after a broken one, so that the work per line stays bounded.
+/// The maximum number of offsets that are tried for an element.
+/// It bounds the work per line.
 const MAX_TRIES: usize = 64;
 
-/// Why a value has no end.
+/// The reason why a value has no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The bytes end before it does.
+    /// The value is incomplete.
     End,
-    /// It is not JSON.
-    Broken,
+    /// The value is not JSON.
+    Malformed,
 }
 
-/// The length of the JSON value at the beginning of `bytes`.
+/// Returns the length of the JSON value at the beginning of `bytes`.
 pub fn value(bytes: &[u8]) -> Result<usize, Stop> {
     let mut at = 0;
     let mut open: Vec<u8> = Vec::new();
     loop {
-        at = blank(bytes, at);
+        at = skip_blank(bytes, at);
         match *bytes.get(at).ok_or(Stop::End)? {
             bracket @ (b'{' | b'[') => {
                 if open.len() == MAX_DEPTH {
-                    return Err(Stop::Broken);
+                    return Err(Stop::Malformed);
                 }
-                at = blank(bytes, at + 1);
+                at = skip_blank(bytes, at + 1);
                 let close = if bracket == b'{' { b'}' } else { b']' };
                 if *bytes.get(at).ok_or(Stop::End)? == close {
                     at += 1;
@@ -42,19 +43,19 @@ pub fn value(bytes: &[u8]) -> Result<usize, Stop> {
                 }
             }
             b'"' => at = string(bytes, at)?,
-            b't' => at = word(bytes, at, b"true")?,
-            b'f' => at = word(bytes, at, b"false")?,
-            b'n' => at = word(bytes, at, b"null")?,
+            b't' => at = literal(bytes, at, b"true")?,
+            b'f' => at = literal(bytes, at, b"false")?,
+            b'n' => at = literal(bytes, at, b"null")?,
             b'-' | b'0'..=b'9' => at = number(bytes, at)?,
-            _ => return Err(Stop::Broken),
+            _ => return Err(Stop::Malformed),
         }
-        // Behind a value: out of what it closes, or on to the next.
+        // After a value: close containers, or continue with the next value.
         loop {
             let Some(&close) = open.last() else { return Ok(at) };
-            at = blank(bytes, at);
+            at = skip_blank(bytes, at);
             match *bytes.get(at).ok_or(Stop::End)? {
                 b',' if close == b'}' => {
-                    at = key(bytes, blank(bytes, at + 1))?;
+                    at = key(bytes, skip_blank(bytes, at + 1))?;
                     break;
                 }
                 b',' => {
@@ -65,28 +66,32 @@ pub fn value(bytes: &[u8]) -> Result<usize, Stop> {
                     open.pop();
                     at += 1;
                 }
-                _ => return Err(Stop::Broken),
+                _ => return Err(Stop::Malformed),
             }
         }
     }
 }
 
-/// The length of the broken element at the beginning of the rest of an array's line: to its closing bracket if that is
-/// followed by a comma or the array's end, or else to the comma before the next whole object. `None`: neither is found.
+/// Returns the length of the malformed array element at the beginning of `line`.
+///
+/// It ends with its closing bracket, if a comma or the array's end follows, or else before the comma that precedes the
+/// next complete object. `None`: neither is found.
 pub fn element(line: &[u8]) -> Option<usize> {
-    let is_end = |at: usize| matches!(line.get(blank(line, at)), None | Some(b',' | b']'));
+    let is_end = |at: usize| matches!(line.get(skip_blank(line, at)), None | Some(b',' | b']'));
     if let Some(len) = balanced(line).filter(|len| is_end(*len)) {
         return Some(len);
     }
     let commas = line.iter().enumerate().filter(|(_, byte)| **byte == b',').map(|(at, _)| at);
-    let mut beginnings = commas.filter(|at| line.get(blank(line, at + 1)) == Some(&b'{')).take(MAX_TRIES);
-    beginnings.find(|at| {
-        let start = blank(line, at + 1);
+    let mut candidates =
+        commas.filter(|at| line.get(skip_blank(line, at + 1)) == Some(&b'{')).take(MAX_TRIES);
+    candidates.find(|at| {
+        let start = skip_blank(line, at + 1);
         value(&line[start..]).is_ok_and(|len| is_end(start + len))
     })
 }
 
-/// The length up to the bracket that closes the first one, all others between in their pairs.
+/// Returns the length up to the bracket that closes the first one.
+/// `None`: brackets in between do not match.
 fn balanced(line: &[u8]) -> Option<usize> {
     let mut open: Vec<u8> = Vec::new();
     let mut at = 0;
@@ -109,22 +114,22 @@ fn balanced(line: &[u8]) -> Option<usize> {
     None
 }
 
-/// Over white space.
-fn blank(bytes: &[u8], at: usize) -> usize {
+/// Returns the offset after white space.
+fn skip_blank(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
 }
 
-/// Over a key and its colon.
+/// Returns the offset after a key and its colon.
 fn key(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     if *bytes.get(at).ok_or(Stop::End)? != b'"' {
-        return Err(Stop::Broken);
+        return Err(Stop::Malformed);
     }
-    let at = blank(bytes, string(bytes, at)?);
-    if *bytes.get(at).ok_or(Stop::End)? == b':' { Ok(at + 1) } else { Err(Stop::Broken) }
+    let at = skip_blank(bytes, string(bytes, at)?);
+    if *bytes.get(at).ok_or(Stop::End)? == b':' { Ok(at + 1) } else { Err(Stop::Malformed) }
 }
 
-/// Over a string, from quote to quote.
+/// Returns the offset after a string.
 fn string(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     let mut at = at + 1;
     loop {
@@ -138,43 +143,45 @@ fn string(bytes: &[u8], at: usize) -> Result<usize, Stop> {
                     b'u' => {
                         for _ in 0..4 {
                             if !bytes.get(at).ok_or(Stop::End)?.is_ascii_hexdigit() {
-                                return Err(Stop::Broken);
+                                return Err(Stop::Malformed);
                             }
                             at += 1;
                         }
                     }
-                    _ => return Err(Stop::Broken),
+                    _ => return Err(Stop::Malformed),
                 }
             }
-            0..=0x1f => return Err(Stop::Broken),
+            0..=0x1f => return Err(Stop::Malformed),
             _ => at += 1,
         }
     }
 }
 
-fn word(bytes: &[u8], at: usize, word: &[u8]) -> Result<usize, Stop> {
+/// Returns the offset after a literal: `true`, `false` or `null`.
+fn literal(bytes: &[u8], at: usize, literal: &[u8]) -> Result<usize, Stop> {
     let rest = &bytes[at..];
-    match rest.len() < word.len() && word.starts_with(rest) {
+    match rest.len() < literal.len() && literal.starts_with(rest) {
         true => Err(Stop::End),
-        false if rest.starts_with(word) => Ok(at + word.len()),
-        false => Err(Stop::Broken),
+        false if rest.starts_with(literal) => Ok(at + literal.len()),
+        false => Err(Stop::Malformed),
     }
 }
 
+/// Returns the offset after a number.
 fn number(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     let digits = |at: usize| {
         let count =
             bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
         match (count, bytes.get(at)) {
             (0, None) => Err(Stop::End),
-            (0, Some(_)) => Err(Stop::Broken),
+            (0, Some(_)) => Err(Stop::Malformed),
             _ => Ok(at + count),
         }
     };
     let start = at + usize::from(bytes[at] == b'-');
     let mut at = digits(start)?;
     if bytes[start] == b'0' && at > start + 1 {
-        return Err(Stop::Broken);
+        return Err(Stop::Malformed);
     }
     if bytes.get(at) == Some(&b'.') {
         at = digits(at + 1)?;
@@ -190,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_ends_where_a_strict_reader_says() {
+    fn the_end_of_a_value_agrees_with_a_strict_reader() {
         let texts = [
             "{}",
             "[]",
@@ -237,23 +244,25 @@ mod tests {
             "{} {}",
         ];
         for text in texts {
-            // A number of its own ends where the bytes do; what is after a value is not looked at.
+            // A number at the top level ends with the bytes; the bytes after a value are not checked.
             let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
             let expected = match values.next() {
                 Some(Ok(_)) => Ok(values.byte_offset()),
                 Some(Err(error)) if error.is_eof() => Err(Stop::End),
                 None => Err(Stop::End),
-                Some(Err(_)) => Err(Stop::Broken),
+                Some(Err(_)) => Err(Stop::Malformed),
             };
-            let lenient = [("01", Err(Stop::Broken)), ("truex", Ok(4))];
-            let expected =
-                lenient.iter().find(|(odd, _)| *odd == text).map_or(expected, |(_, expected)| *expected);
+            let exceptions = [("01", Err(Stop::Malformed)), ("truex", Ok(4))];
+            let expected = exceptions
+                .iter()
+                .find(|(exception, _)| *exception == text)
+                .map_or(expected, |(_, expected)| *expected);
             assert_eq!(value(text.as_bytes()), expected, "{text}");
         }
     }
 
     #[test]
-    fn what_strict_readers_refuse_has_an_end() {
+    fn values_that_strict_readers_reject_have_an_end() {
         for text in [
             &br#"{"a":"\ud83d"}"#[..],
             br#""\ude00x""#,
@@ -265,11 +274,11 @@ mod tests {
             assert_eq!(value(text), Ok(text.len()), "{}", String::from_utf8_lossy(text));
         }
         let deep = |depth: usize| value(&[vec![b'['; depth], vec![b']'; depth]].concat());
-        assert_eq!((deep(MAX_DEPTH), deep(MAX_DEPTH + 1)), (Ok(2 * MAX_DEPTH), Err(Stop::Broken)));
+        assert_eq!((deep(MAX_DEPTH), deep(MAX_DEPTH + 1)), (Ok(2 * MAX_DEPTH), Err(Stop::Malformed)));
     }
 
     #[test]
-    fn a_broken_element_ends_before_the_next() {
+    fn a_malformed_element_ends_before_the_next() {
         for (line, expected) in [
             (r#"{"a":tru},{}]"#, Some(9)),
             (r#"{"a":tru} ]"#, Some(9)),

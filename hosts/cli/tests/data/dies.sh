@@ -1,4 +1,4 @@
 #!/bin/sh
-# A driver that dies as a crash of its plugin lets it die.
+# A driver that ends with a signal, as after a crash of its plugin.
 read -r line
 kill -SEGV $$

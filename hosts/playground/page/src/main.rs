@@ -1,9 +1,10 @@
-//! Builds the playground: the module, the JavaScript that goes with it, the page's own files and the examples, in one
-//! HTML file that needs nothing else.
+//! Builds the playground as one self-contained HTML file.
 //!
-//! `kaudit-playground-page MODULE PAGE`. Decision: a program of its own instead of a part of `xtask`, which every task
-//! would otherwise wait for; and wasm-bindgen as a library instead of its program, so that Cargo keeps its version equal
-//! to that in the module.
+//! It contains the module, its JavaScript, the page's own files and the examples.
+//!
+//! `kaudit-playground-page MODULE PAGE`. Decision: a program of its own instead of a part of `xtask`, which would take
+//! longer to build for every task; and wasm-bindgen as a library instead of its program, so that Cargo keeps both
+//! versions equal.
 
 #![forbid(unsafe_code)]
 
@@ -19,13 +20,13 @@ use flate2::write::GzEncoder;
 use serde_json::{Map, Value};
 use wasm_bindgen_cli_support::Bindgen;
 
-/// What the page may weigh, bytes.
+/// The maximum size of the page, bytes.
 const MAX_BYTES: usize = 1_500_000;
 
 /// The page's own files, in the order in which they run.
 const SCRIPTS: &[&str] = &["editor.js", "share.js", "page.js"];
 
-/// Example configurations: what the page calls them, and where they stand.
+/// Example configurations: their titles in the page, and their paths.
 const CONFIGS: &[(&str, &str)] = &[
     ("The filter's own document", "examples/kaudit.yaml"),
     ("kAudit's ConfigMap", "examples/audit-integration.yaml"),
@@ -60,29 +61,30 @@ fn build(module: &Path, page: &Path) -> Result<(), String> {
     let (glue, module) = bound(module)?;
     let scripts: Result<Vec<_>, _> = SCRIPTS.iter().map(|name| own(name)).collect();
     let mut text = own("page.html")?;
-    for (place, part) in [
+    for (mark, part) in [
         ("{{style}}", own("page.css")?),
         ("{{examples}}", examples()?),
         ("{{module}}", packed(&module)?),
         ("{{glue}}", glue),
         ("{{script}}", format!("\"use strict\";\n{}", scripts?.join("\n"))),
     ] {
-        if text.matches(place).count() != 1 {
-            return Err(format!("page.html does not have one place `{place}`"));
+        if text.matches(mark).count() != 1 {
+            return Err(format!("page.html must contain `{mark}` exactly once"));
         }
         if part.contains("</script") {
-            return Err(format!("what stands at `{place}` would end its element"));
+            return Err(format!("the text for `{mark}` would end its HTML element"));
         }
-        text = text.replace(place, &part);
+        text = text.replace(mark, &part);
     }
     if text.len() > MAX_BYTES {
-        return Err(format!("the page weighs {} bytes, and may weigh {MAX_BYTES}", text.len()));
+        return Err(format!("the page has {} bytes; the limit is {MAX_BYTES}", text.len()));
     }
     fs::write(page, text).map_err(|error| format!("{}: {error}", page.display()))
 }
 
-/// The JavaScript that goes with a module, as a classic script (a page from `file://` may import no module), and what
-/// is left of the module.
+/// Returns the JavaScript of a module, and the module without its custom sections.
+///
+/// The JavaScript is a classic script, since a page from `file://` may import no module.
 fn bound(module: &Path) -> Result<(String, Vec<u8>), String> {
     let bind = || {
         let mut bindgen = Bindgen::new();
@@ -93,7 +95,7 @@ fn bound(module: &Path) -> Result<(String, Vec<u8>), String> {
     bind().map_err(|error: Box<dyn std::error::Error>| format!("{}: {error}", module.display()))
 }
 
-/// The module as text, a third of its size.
+/// Returns the module as text, compressed to a third of its size.
 fn packed(module: &[u8]) -> Result<String, String> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let packed = encoder.write_all(module).and_then(|()| encoder.finish());
@@ -102,7 +104,7 @@ fn packed(module: &[u8]) -> Result<String, String> {
         .map_err(|error| format!("cannot compress the module: {error}"))
 }
 
-/// The examples as JSON that may stand in an HTML element.
+/// Returns the examples as JSON that is valid inside an HTML element.
 fn examples() -> Result<String, String> {
     let texts = |files: &[(&str, &str)]| {
         let texts = files.iter().map(|(name, path)| Ok(((*name).to_owned(), Value::from(read(path)?))));
@@ -116,7 +118,7 @@ fn own(name: &str) -> Result<String, String> {
     read(&format!("hosts/playground/web/{name}"))
 }
 
-/// A file of the repository.
+/// Reads a file of the repository.
 fn read(path: &str) -> Result<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"))

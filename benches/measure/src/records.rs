@@ -1,0 +1,200 @@
+//! Records generated from a seed: the same seed, profile and number of entities give the same records on every machine.
+//!
+//! They have the fields, lengths and spellings of kAudit's findings in their flat form; names are invented.
+
+use std::fmt::Write as _;
+
+/// The kinds of generated findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Detections.
+    Detections,
+    /// Selections.
+    Selections,
+    /// Raw audit entries.
+    Activity,
+    /// Of a hundred, 5 detections, 35 selections and 60 audit entries.
+    Mixed,
+}
+
+impl Profile {
+    /// Every profile, with its name on the command line.
+    pub const ALL: [(&str, Self); 4] = [
+        ("detections", Self::Detections),
+        ("selections", Self::Selections),
+        ("activity", Self::Activity),
+        ("mixed", Self::Mixed),
+    ];
+}
+
+/// An infinite iterator of records as JSON text.
+#[derive(Clone, Debug)]
+pub struct Records {
+    random: Random,
+    profile: Profile,
+    entities: u64,
+    bytes: usize,
+    time_ms: i64,
+}
+
+/// The time of the first record: 2026-03-01T00:00:00Z, in milliseconds since 1970. Each next is a millisecond later.
+pub const START_MS: i64 = 1_772_323_200_000;
+
+impl Records {
+    /// Returns records of this number of distinct entities; 0 counts as 1.
+    pub fn new(profile: Profile, entities: u64, seed: u64) -> Self {
+        Self { random: Random(seed), profile, entities: entities.max(1), bytes: 0, time_ms: START_MS }
+    }
+
+    /// Sets the minimum length of a record, bytes.
+    #[must_use]
+    pub fn of_bytes(self, bytes: usize) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// Returns an entity; three of ten are accounts of the cluster itself.
+    fn entity(&mut self) -> String {
+        let number = self.random.below(self.entities);
+        match number % 10 {
+            0 => format!("system:serviceaccount:team-{}:runner-{number}", number % 50),
+            1 => format!("system:node:worker-{number}.example.internal"),
+            2 => format!("system:kube-controller-{number}"),
+            _ => format!("user-{number}@example.com"),
+        }
+    }
+
+    fn detection(&mut self) -> String {
+        let entity = self.entity();
+        let etype = self.random.of(&["principal", "principal", "principal", "resource", "cluster"]);
+        let category = self.random.of(&["anomaly", "anomaly", "anomaly", "incident"]);
+        let confidence = self.random.of(&["high", "medium", "low"]);
+        let direction = self.random.of(&["read", "write"]);
+        let doc = self.random.of(&[
+            "change in count of unique remote commands",
+            "unusual secrets access",
+            "first use of a user agent",
+        ]);
+        let cluster = self.random.of(CLUSTERS);
+        let time = self.time_ms;
+        format!(
+            r#"{{"confidence":"{confidence}","etype":"{etype}","short_doc":"{doc}","cluster":"{cluster}","context_subresource_exec_command":"cat /etc/hosts; ls; ls /bin; sh","reasons_0_values_high":"4","timestamp":"{}","reasons_0_direction":"{direction}","direction":"{direction}","reasons_0_period":180000,"time":{time},"category":"{category}","period":180000,"eid":"{entity}","doc":"unusual {doc} in access attempts","reasons_0_doc":"{doc} in {direction} access attempts"}}"#,
+            timestamp(time),
+        )
+    }
+
+    /// Returns a selection, or without a rule an audit entry.
+    fn audit(&mut self, rule: Option<&str>) -> String {
+        let entity = self.entity();
+        let verb = self.random.of(&["get", "list", "create", "delete", "patch"]);
+        let access = if matches!(verb, "get" | "list") { "read" } else { "write" };
+        let resource = self.random.of(&["secrets", "pods", "rolebindings", "configmaps", "deployments"]);
+        let namespace = self.random.of(&["kube-system", "payments", "crm", "monitoring"]);
+        let name = self.random.below(10_000);
+        let cluster = self.random.of(CLUSTERS);
+        let (status, unauthorised) = if self.random.below(20) == 0 { (403, true) } else { (200, false) };
+        let address = self.random.below(250);
+        let time = self.time_ms;
+        let rule = rule.map_or_else(String::new, |rule| format!(r#""rule":"{rule}","#));
+        format!(
+            r#"{{"principal":"{entity}","username":"{entity}","user_groups":"system:authenticated",{rule}"cluster":"{cluster}","verb":"{verb}","uri":"/api/v1/namespaces/{namespace}/{resource}/item-{name}","api_group":"","api_version":"v1","resource_type":"{resource}","resource_namespace":"{namespace}","resource_name":"item-{name}","subresource":"","access_type":"{access}","status_code":{status},"status_reason":"","non_authorized":{unauthorised},"caller_ip":"10.2.3.{address}","caller_ip_asn":"Example Networks","caller_ip_country":"AQ","id":"3b1f6b4e-8f0e-4f0e-9c3a-{:012x}","time":{time},"timestamp":"{}","original_user_agent":"kubectl/v1.31.4 (linux/amd64) kubernetes/a78aa47","ua_kubectl":"v1.31.4"}}"#,
+            self.random.next() >> 16,
+            timestamp(time),
+        )
+    }
+}
+
+const CLUSTERS: &[&str] = &["prod-eu-1", "prod-us-1", "staging-eu"];
+const RULES: &[&str] =
+    &["secrets access", "exec into pod", "pod creation", "role binding", "anonymous unsafe"];
+
+impl Iterator for Records {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let profile = match (self.profile, self.random.below(100)) {
+            (Profile::Mixed, 0..5) => Profile::Detections,
+            (Profile::Mixed, 5..40) => Profile::Selections,
+            (Profile::Mixed, _) => Profile::Activity,
+            (profile, _) => profile,
+        };
+        let mut text = match profile {
+            Profile::Detections => self.detection(),
+            Profile::Selections => {
+                let rule = self.random.of(RULES);
+                self.audit(Some(rule))
+            }
+            Profile::Activity | Profile::Mixed => self.audit(None),
+        };
+        self.time_ms += 1;
+        if text.len() < self.bytes {
+            text.truncate(text.len() - 1);
+            text.push_str(r#","request_body":""#);
+            while text.len() + 2 < self.bytes {
+                let _ = write!(text, "spec.containers.{}=", self.random.below(1_000_000));
+            }
+            text.truncate(self.bytes - 2);
+            text.push_str("\"}");
+        }
+        Some(text)
+    }
+}
+
+/// Returns a time in kAudit's spelling; the generator never reaches April 2026.
+fn timestamp(ms: i64) -> String {
+    let second = (ms - START_MS) / 1000;
+    let (day, hour) = (second / 86_400 % 31 + 1, second / 3600 % 24);
+    format!("2026-03-{day:02}T{hour:02}:{:02}:{:02}+0000", second / 60 % 60, second % 60)
+}
+
+/// `SplitMix64`, a generator in the public domain: two multiplications per number, and no dependency.
+#[derive(Clone, Debug)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn of<'w>(&mut self, words: &[&'w str]) -> &'w str {
+        #[expect(clippy::cast_possible_truncation, reason = "less than the number of words")]
+        words[self.below(words.len() as u64) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kaudit_filter::record::Record;
+
+    use super::*;
+
+    #[test]
+    fn the_same_seed_makes_the_same_findings() {
+        let mut times = kaudit_filter::FindingTimes::new(&kaudit_filter::config::Config::default());
+        for (name, profile) in Profile::ALL {
+            let records: Vec<_> = Records::new(profile, 100, 7).take(200).collect();
+            assert_eq!(records, Records::new(profile, 100, 7).take(200).collect::<Vec<_>>(), "{name}");
+            assert_ne!(records, Records::new(profile, 100, 8).take(200).collect::<Vec<_>>(), "{name}");
+            for record in &records {
+                assert!(times.first(Record::json(record)).is_some(), "{record}");
+            }
+        }
+    }
+
+    #[test]
+    fn records_have_the_wanted_length() {
+        for bytes in [2_000, 1_000_000] {
+            for record in Records::new(Profile::Mixed, 10, 1).of_bytes(bytes).take(20) {
+                assert_eq!(record.len(), bytes);
+                assert!(serde_json::from_str::<serde_json::Value>(&record).is_ok());
+            }
+        }
+    }
+}

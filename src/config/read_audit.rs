@@ -1,0 +1,121 @@
+//! Reads the policy and section `audit`.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::audit::Audit;
+use super::dialect;
+use super::files::FileLoader;
+use super::option_type::OptionType;
+use super::problems::{Problems, SourceSpan, quote};
+use super::reader::ConfigReader;
+use super::section::{Section, describe_node, items};
+use super::yaml::{Node, YamlValue};
+use crate::audit::net::{Network, NetworkError};
+use crate::audit::{CallerIp, EventOptions, StageOption};
+use crate::error::Code;
+use crate::policy::{Policy, PolicyReader};
+
+const POLICY: &str = "policy";
+const POLICY_FILE: &str = "policy-file";
+const PROXIES: &str = "trusted-proxies";
+
+/// Reads the evaluation of audit events; `None`: no option asks for it.
+pub(super) fn read(
+    reader: &mut ConfigReader,
+    root: &Section<'_>,
+    siblings: Option<&Node>,
+    files: &dyn FileLoader,
+) -> Option<Audit> {
+    [POLICY, POLICY_FILE, "audit"].iter().find(|key| root.get(key).is_some())?;
+    let policy = policy(reader, root, siblings, files).unwrap_or_default();
+    let problems = &mut reader.problems;
+    let section = root.section(problems, "audit");
+    section.check(problems, None);
+    let caller_ip = match networks(problems, &section) {
+        networks if networks.is_empty() => {
+            section.value(problems, "caller-ip", CallerIp::of).unwrap_or_default()
+        }
+        networks => CallerIp::LastOutside(networks),
+    };
+    let cluster = section.text(problems, "cluster").filter(|cluster| !cluster.is_empty());
+    let stages = section.value(problems, "stages", StageOption::of).unwrap_or_default();
+    Some(Audit { policy, stages, fields: EventOptions { caller_ip, cluster } })
+}
+
+/// Reads the policy, which is in the document or in a file.
+fn policy(
+    reader: &mut ConfigReader,
+    root: &Section<'_>,
+    siblings: Option<&Node>,
+    files: &dyn FileLoader,
+) -> Option<Policy> {
+    let (inline, file) = (root.get(POLICY), root.get(POLICY_FILE));
+    if let (Some(_), Some(file)) = (inline, file) {
+        let message = "a second policy; `policy` is given too";
+        reader.problems.add(
+            Code::PolicyMissing,
+            file.at,
+            POLICY_FILE,
+            message,
+            "give the filter one of them",
+        );
+    }
+    if let Some(field) = inline {
+        let expected = root.type_of(POLICY)?;
+        items(&mut reader.problems, field.node, POLICY, expected);
+        let is_list = matches!(field.node.value, YamlValue::List(_));
+        return is_list.then(|| policy_reader(reader, files).rules(field.node, POLICY));
+    }
+    let name = root.text(&mut reader.problems, POLICY_FILE)?;
+    if let Some(member) = siblings.and_then(|data| data.get(&name)) {
+        let list = dialect::parse_data_value(&mut reader.problems, member)?;
+        return Some(policy_reader(reader, files).rules(&list, ""));
+    }
+    let text = load(&mut reader.problems, &name, file?.node.at, files)?;
+    let file = reader.problems.file(&name);
+    policy_reader(reader, files).document(file, &text)
+}
+
+fn policy_reader<'r>(reader: &'r mut ConfigReader, files: &'r dyn FileLoader) -> PolicyReader<'r> {
+    PolicyReader { problems: &mut reader.problems, budget: &mut reader.pattern_budget, files }
+}
+
+fn load(problems: &mut Problems, name: &str, at: SourceSpan, files: &dyn FileLoader) -> Option<String> {
+    match files.load(name) {
+        Ok(text) => Some(text),
+        Err(reason) => {
+            let message = format!("{} cannot be read: {reason}", quote(name));
+            problems.add(Code::FileUnreadable, at, POLICY_FILE, message, "");
+            None
+        }
+    }
+}
+
+/// Reads the list of trusted proxies.
+fn networks(problems: &mut Problems, section: &Section<'_>) -> Vec<Network> {
+    let Some(field) = section.get(PROXIES) else { return Vec::new() };
+    let path = section.path_of(PROXIES);
+    let list = items(problems, field.node, &path, OptionType::Networks);
+    let mut networks = Vec::new();
+    for (index, item) in list.iter().enumerate() {
+        let at = format!("{path}[{index}]");
+        let YamlValue::Scalar(scalar) = &item.value else {
+            let message = format!("expected a network, found {}", describe_node(item));
+            problems.add(Code::Value, item.at, &at, message, "such as `10.0.0.0/8`");
+            continue;
+        };
+        match Network::parse(scalar.text.trim()) {
+            Ok(network) => networks.push(network),
+            Err(NetworkError::HostBits(network)) => {
+                let message = format!("{} is an address within a network", quote(&scalar.text));
+                problems.add(Code::Value, item.at, &at, message, format!("the network is `{network}`"));
+            }
+            Err(NetworkError::Address | NetworkError::Prefix) => {
+                let message = format!("expected a network, found {}", quote(&scalar.text));
+                problems.add(Code::Value, item.at, &at, message, "such as `10.0.0.0/8`");
+            }
+        }
+    }
+    networks
+}

@@ -1,0 +1,90 @@
+//! Writes and measures entries with the encoder of an encoding.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+#[cfg(feature = "msgpack")]
+use super::msgpack;
+use super::out::{CallbackOut, Out};
+use super::truncate::{self, Misfit};
+use super::{Entry, Names, json};
+
+impl Names {
+    /// Sets the names, which are valid labels. The first two are not empty.
+    pub fn set(&mut self, [application, subsystem, computer]: [&[u8]; 3]) {
+        let texts = [(&mut self.application, application), (&mut self.subsystem, subsystem)];
+        for (text, new) in texts.into_iter().chain([(&mut self.computer, computer)]) {
+            text.clear();
+            text.extend_from_slice(new);
+        }
+        let names = [application, subsystem, computer];
+        self.json.clear();
+        json::names(names, &mut self.json);
+        #[cfg(feature = "msgpack")]
+        {
+            self.msgpack.clear();
+            msgpack::names(names, &mut self.msgpack);
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// Appends the text (body and marks) as JSON.
+    pub fn write_text(&self, out: &mut impl Out) {
+        json::text(self, out);
+    }
+
+    /// Appends the entry as one line of JSON, without the line break.
+    pub fn write_json(&self, out: &mut impl Out) {
+        json::entry(self, out);
+    }
+
+    /// Appends the head of a bulk envelope, with the entry's names.
+    pub(crate) fn write_bulk_head(&self, out: &mut impl Out) {
+        json::bulk_head(self, out);
+    }
+
+    /// Appends the entry as an item of a bulk envelope's `logEntries`.
+    ///
+    /// An item has no names, and its text is a string.
+    pub fn write_bulk_item(&self, out: &mut impl Out) {
+        json::bulk_item(self, out);
+    }
+
+    /// Appends the entry as a `MessagePack` map.
+    #[cfg(feature = "msgpack")]
+    pub fn write_msgpack(&self, out: &mut impl Out) {
+        msgpack::entry(self, out);
+    }
+
+    /// Returns the entry's size as JSON in bytes.
+    pub(crate) fn length(&self) -> usize {
+        let mut length = 0_usize;
+        let mut put = |bytes: &[u8]| {
+            length = length.saturating_add(bytes.len());
+            true
+        };
+        json::entry(self, &mut CallbackOut::new(&mut put));
+        length
+    }
+
+    /// Truncates the longest strings of the body to make the entry at most `max` bytes.
+    ///
+    /// The size of the entry as JSON.
+    pub(crate) fn truncate_to(&mut self, max: usize) -> Result<(), Misfit> {
+        truncate::to_size(self, max)
+    }
+
+    /// Returns the first bytes of the body as JSON text, at most `max`.
+    pub(crate) fn json_prefix(&self, max: usize) -> String {
+        let mut bytes: Vec<u8> = Vec::with_capacity(max);
+        let mut put = |piece: &[u8]| {
+            let left = max.saturating_sub(bytes.len());
+            bytes.extend_from_slice(piece.get(..left).unwrap_or(piece));
+            bytes.len() < max
+        };
+        json::prefix(self.body.view(), &mut CallbackOut::new(&mut put));
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+}
