@@ -20,7 +20,7 @@ pub(super) fn read(problems: &mut Problems, root: &Section<'_>) -> Option<Vec<Ve
     let OptionType::Paths { max_items, max_keys, max_key_bytes } = expected else { return None };
     // A null could mean the default or the record alone, so a list is required.
     if field.node.is_null() {
-        let help = "`[]` searches only the record itself; leave the key out for the default";
+        let help = "`[]` searches only the record itself; omit the key for the default";
         problems.add(Code::Value, field.at, KEY, format!("expected {expected}, found nothing"), help);
         return None;
     }

@@ -6,7 +6,7 @@
 //! envelopes (`shape: bulk`) an entry is a table in both modes, since Vector's sink builds a list within an envelope
 //! only from tables. A record with several findings becomes one event for each entry.
 //!
-//! The native steps ([`step`]) return the verdict and the entry for an event's log; `kaudit.lua`, compiled in, replaces
+//! The native steps (`step`) return the verdict and the entry for an event's log; `kaudit.lua`, compiled in, replaces
 //! the log, emits the event and guards every step, so that no error loses an event. Decision: the guards are Lua rather
 //! than Rust, because an error may come from Vector's own `emit`, and only Lua's `pcall` handles such an error in both
 //! directions.
