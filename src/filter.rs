@@ -293,6 +293,15 @@ struct Collected {
 }
 
 impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
+    /// Counts the result of evaluating an event.
+    fn evaluated(&mut self, result: Result<u64, (Reason, u64)>) {
+        let (Ok(undecided) | Err((_, undecided))) = result;
+        self.stats.undecided = self.stats.undecided.saturating_add(undecided);
+        if let Err((reason, _)) = result {
+            self.reject(reason);
+        }
+    }
+
     fn reject(&mut self, reason: Reason) {
         self.verdicts = self.verdicts.saturating_add(1);
         (self.on)(Rejected::Dropped(reason).count_in(self.stats));
@@ -361,10 +370,9 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
 impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
     fn event(&mut self, event: &FoundEvent<'_, '_>) {
         let Some(mut events) = self.stages.events.take() else { return };
-        if let Err(reason) = events.evaluate(event, self.now, &mut |found| self.event_finding(found)) {
-            self.reject(reason);
-        }
+        let evaluated = events.evaluate(event, self.now, &mut |found| self.event_finding(found));
         self.stages.events = Some(events);
+        self.evaluated(evaluated);
     }
 
     fn legacy_event(&mut self) {

@@ -88,6 +88,8 @@ pub struct Stats {
     pub reports: u64,
     /// Findings that those reports count.
     pub reported: u64,
+    /// Rules that could not be decided on an audit event, because its body or another part is missing.
+    pub undecided: u64,
 }
 
 /// Counters by their stable names, in groups; the first group has no name.
@@ -135,6 +137,7 @@ impl Stats {
             ("summarised", self.summarised),
             ("reports", self.reports),
             ("reported", self.reported),
+            ("undecided", self.undecided),
         ];
         let kept = Kind::ALL.iter().map(|&kind| (kind.name(), self.kept_of(kind)));
         let kept = kept.chain([("unrecognised", self.wrapped)]).collect();
@@ -174,6 +177,7 @@ impl Stats {
             summarised: less(self.summarised, earlier.summarised),
             reports: less(self.reports, earlier.reports),
             reported: less(self.reported, earlier.reported),
+            undecided: less(self.undecided, earlier.undecided),
         }
     }
 

@@ -77,27 +77,31 @@ impl EventStage {
 
     /// Calls `on` with each finding that an event becomes.
     ///
+    /// Returns the number of rules that could not be decided, because a part of the event is missing.
+    ///
     /// # Errors
-    /// The reason for which it becomes none.
+    /// The reason for which it becomes none, and that number.
     pub fn evaluate(
         &mut self,
         found: &FoundEvent<'_, '_>,
         now: Time,
         on: &mut dyn FnMut(&Found<'_, '_>),
-    ) -> Result<(), Reason> {
+    ) -> Result<u64, (Reason, u64)> {
         let Self { policy, rules, options, stages, recent, activity, buffers, matched, text, reader } = self;
         let FoundEvent { record, members, form, cluster } = *found;
         let mut event = Event::new(record, members, form, options, cluster, buffers);
         match event.evaluation(*stages) {
-            Evaluation::Never => return Err(Reason::Stage),
-            Evaluation::Start if !remember(&mut event, recent) => return Err(Reason::DuplicateStage),
-            Evaluation::UnlessStarted if is_known(&mut event, recent) => return Err(Reason::DuplicateStage),
+            Evaluation::Never => return Err((Reason::Stage, 0)),
+            Evaluation::Start if !remember(&mut event, recent) => return Err((Reason::DuplicateStage, 0)),
+            Evaluation::UnlessStarted if is_known(&mut event, recent) => {
+                return Err((Reason::DuplicateStage, 0));
+            }
             Evaluation::Always | Evaluation::Start | Evaluation::UnlessStarted => (),
         }
         matched.clear();
-        policy.evaluate(&mut event, |rule| matched.push(rule));
+        let undecided = policy.evaluate(&mut event, |rule| matched.push(rule));
         if matched.is_empty() && !*activity {
-            return Err(Reason::NoRule);
+            return Err((Reason::NoRule, undecided));
         }
         for rule in matched.iter().copied().map(Some).chain(activity.then_some(None)) {
             let (name, body_fields) = match rule.and_then(|rule| rules.get(rule)) {
@@ -107,7 +111,7 @@ impl EventStage {
             selection::write(&mut event, name, now, body_fields, text);
             read(reader, text, rule, on);
         }
-        Ok(())
+        Ok(undecided)
     }
 
     /// Calls `on` with the finding in a text that [`Self::evaluate`] gave.

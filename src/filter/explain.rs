@@ -19,7 +19,7 @@ use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
 use crate::limit::LimitStatus;
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, PatternCompiler, PatternFinder, PatternSource};
-use crate::policy::ExplainedRule;
+use crate::policy::{ExplainedRule, SeenValue};
 use crate::record::{Event, Limits, Number, Record, Value};
 use crate::redact::{Editor, Redactor, Scope};
 use crate::severity::{self, SeverityFlags, SeverityTable};
@@ -304,7 +304,17 @@ impl Sink for ExplainSink<'_> {
 
     fn event(&mut self, event: &FoundEvent<'_, '_>) {
         let path = self.path_of(event.record);
-        let rules = self.checks.events.as_mut().map(|events| events.explain(event)).unwrap_or_default();
+        let mut rules = self.checks.events.as_mut().map(|events| events.explain(event)).unwrap_or_default();
+        let redactor = &self.filter.stages.shaper.redactor;
+        for condition in rules.iter_mut().flat_map(|rule| &mut rule.conditions) {
+            match &mut condition.seen {
+                Some(SeenValue::Text(text)) => redactor.redact_all_in(text),
+                Some(SeenValue::List(texts)) => {
+                    texts.iter_mut().for_each(|text| redactor.redact_all_in(text))
+                }
+                Some(SeenValue::Absent | SeenValue::Unknown) | None => (),
+            }
+        }
         let Some(mut events) = self.filter.stages.events.take() else { return };
         let evaluated = events.evaluate(event, self.now, &mut |found| {
             self.finding(found);
@@ -317,10 +327,13 @@ impl Sink for ExplainSink<'_> {
             }
         });
         self.filter.stages.events = Some(events);
-        if let Err(reason) = evaluated {
+        if let Ok(undecided) = evaluated {
+            let stats = &mut self.filter.stats;
+            stats.undecided = stats.undecided.saturating_add(undecided);
+        } else {
             let mut explanation = Explanation::of(Recognised::Event { path });
             explanation.rules = rules;
-            self.judge(explanation, |judge| judge.reject(reason));
+            self.judge(explanation, |judge| judge.evaluated(evaluated));
         }
     }
 

@@ -49,13 +49,14 @@ impl RuleState {
 impl CompiledPolicy {
     /// Calls `on` with the index of each rule that matches and is reported, in the order of the policy.
     ///
-    /// Rules that depend on a part of the event that is missing are counted in [`Self::body_missing`].
-    pub fn evaluate(&mut self, source: &mut impl FieldSource, mut on: impl FnMut(usize)) {
+    /// Returns the number of rules that depend on a part of the event that is missing, such as its body.
+    pub fn evaluate(&mut self, source: &mut impl FieldSource, mut on: impl FnMut(usize)) -> u64 {
         self.begin();
+        let mut undecided = 0_u64;
         self.candidates.copy_from(&self.all);
         for index in 0..self.state.probes.len() {
             if self.candidates.is_empty() {
-                return;
+                return undecided;
             }
             self.prune(index, source);
         }
@@ -66,6 +67,7 @@ impl CompiledPolicy {
             match self.value(rule, source) {
                 Truth::True => on(rule),
                 Truth::Unknown => {
+                    undecided = undecided.saturating_add(1);
                     if let Some(missing) = self.body_missing.get_mut(rule) {
                         *missing = missing.saturating_add(1);
                     }
@@ -73,8 +75,10 @@ impl CompiledPolicy {
                 Truth::False => {}
             }
         }
+        undecided
     }
 
+    #[cfg(test)]
     /// Returns for each rule the number of events for which its value was unknown.
     ///
     /// The request body of these events, or another part, was missing.

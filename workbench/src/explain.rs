@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use kaudit_filter::config::{By, Config, Severity};
+use kaudit_filter::config::{Audit, By, Config, Severity};
 use kaudit_filter::explain::{
     Change, Clause, Explanation, LimitCheck, MatchResult, Outcome, Recognised, Step,
 };
+use kaudit_filter::policy::{Condition, ExplainedCondition, SeenValue, Truth};
 use kaudit_filter::stats::Reason;
 use serde_json::{Map, Value, json};
 
@@ -80,6 +81,7 @@ fn rows(explanation: &Explanation, config: &Config, paint: Paint) -> Vec<(&'stat
             explanation.fields.iter().map(|(name, value)| format!("{name} {}", quote(value))).collect();
         rows.push(("", fields.join(", ")));
     }
+    push_rules(explanation, config, paint, &mut rows);
     for step in &explanation.integrations {
         if step.result != MatchResult::OtherType {
             push_integration(step, paint, &mut rows);
@@ -121,6 +123,7 @@ fn recognised_text(recognised: &Recognised) -> String {
         Recognised::Other { because, path, searched } => {
             format!("not a finding{}: {because}{}", in_path(path), searched_in(searched))
         }
+        Recognised::Event { path } => format!("an audit event{}", in_path(path)),
         Recognised::OwnOutput => OWN_OUTPUT.to_owned(),
     }
 }
@@ -147,6 +150,73 @@ fn searched_in(paths: &[String]) -> String {
         more => format!(" and {more} more"),
     };
     format!("; searched in {}{more}", printed.join(", "))
+}
+
+/// Adds the rules of the policy that select the event with all their conditions, and the condition that refutes each
+/// other rule.
+fn push_rules(
+    explanation: &Explanation,
+    config: &Config,
+    paint: Paint,
+    rows: &mut Vec<(&'static str, String)>,
+) {
+    /// The maximum number of printed rules that do not select the event.
+    const PRINTED: usize = 20;
+    let Some(audit) = config.audit.as_ref().filter(|_| !explanation.rules.is_empty()) else { return };
+    let rules = explanation.rules.iter().filter_map(|explained| {
+        let rule = audit.policy.rules.get(explained.rule)?;
+        rule.status.then_some((rule, explained))
+    });
+    let (selecting, others): (Vec<_>, Vec<_>) =
+        rules.partition(|(_, explained)| explained.value == Truth::True);
+    for (rule, explained) in selecting {
+        rows.push((
+            "rule",
+            format!("{} {}", quote(&rule.name), paint.with(Style::Good, "selects the event")),
+        ));
+        for (condition, explained) in rule.conditions.iter().zip(&explained.conditions) {
+            rows.push(("", format!("  {}", condition_text(condition, explained, audit, paint))));
+        }
+    }
+    for (rule, explained) in others.iter().take(PRINTED) {
+        let refuting = rule.conditions.iter().zip(&explained.conditions);
+        let refuting = refuting.filter(|(_, condition)| condition.value != Truth::True);
+        let reason =
+            refuting.map(|(condition, explained)| condition_text(condition, explained, audit, paint));
+        let reason = reason.take(1).collect::<String>();
+        rows.push(("rule", format!("{} does not: {reason}", quote(&rule.name))));
+    }
+    if others.len() > PRINTED {
+        rows.push(("", paint.with(Style::Faint, &format!("{} more rules do not", others.len() - PRINTED))));
+    }
+}
+
+fn condition_text(
+    condition: &Condition,
+    explained: &ExplainedCondition,
+    audit: &Audit,
+    paint: Paint,
+) -> String {
+    let mark = match explained.value {
+        Truth::True => paint.with(Style::Good, "yes"),
+        Truth::False => paint.with(Style::Bad, "no "),
+        Truth::Unknown => paint.with(Style::Neutral, "unknown"),
+    };
+    let text = match condition {
+        Condition::Ref { rule, negated } => {
+            let name = audit.policy.rules.get(*rule).map_or("", |rule| &rule.name);
+            format!("{} {}", if *negated { "not-ref-id" } else { "ref-id" }, quote(name))
+        }
+        Condition::Test(test) => quote(&test.to_string()),
+    };
+    let seen = match &explained.seen {
+        None => String::new(),
+        Some(SeenValue::Absent) => ": an absent field".to_owned(),
+        Some(SeenValue::Unknown) => ": not in the event".to_owned(),
+        Some(SeenValue::Text(text)) => format!(": {}", quote(text)),
+        Some(SeenValue::List(texts)) => format!(": {}", quote(&texts.join("; "))),
+    };
+    format!("{mark} {text}{seen}")
 }
 
 fn push_integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, String)>) {
@@ -245,6 +315,9 @@ pub fn json(explanation: &Explanation, file: &str, line: u64, item: usize, items
         }
         Recognised::Other { because, path, searched } => {
             json!({"finding": false, "because": because, "path": path, "searched": searched})
+        }
+        Recognised::Event { path } => {
+            json!({"finding": false, "because": "an audit event", "path": path, "searched": []})
         }
         Recognised::OwnOutput => json!({"finding": false, "because": OWN_OUTPUT, "path": "", "searched": []}),
     };

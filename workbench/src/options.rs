@@ -238,6 +238,32 @@ fn enum_schema(names: EnumNames) -> Value {
     json!({"enum": all})
 }
 
+/// Returns the schema of a policy's rule.
+///
+/// Names and operators are left to `check`, which knows the fields.
+fn rule_schema() -> Value {
+    let text = json!({"type": "string"});
+    let condition = json!({
+        "type": "object",
+        "properties": {
+            "field": text, "match-op": {"type": ["string", "null"]}, "match-value": {}, "match-file": text,
+            "ref-id": {"type": ["string", "integer"]}, "not-ref-id": {"type": ["string", "integer"]}
+        },
+        "additionalProperties": false
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "id": {"type": ["string", "integer"]}, "name": text, "documentation": text, "description": text,
+            "namespace": text, "status": {"type": ["boolean", "string"]}, "combine-op": text,
+            "conditions": {"type": "array", "items": condition}, "enforcement": {"type": ["object", "null"]},
+            "severity": text, "tags": {"type": "array", "items": text}
+        },
+        "required": ["id", "name", "conditions"],
+        "additionalProperties": false
+    })
+}
+
 /// Returns the schema of a whole number, also as a text.
 fn integer_schema(min: u64, max: u64) -> Value {
     json!({"anyOf": [
