@@ -11,6 +11,7 @@
 //! value by the type in the table; messages, reference, JSON Schema and manifest are generated from it.
 
 mod look_in;
+mod names;
 mod types;
 
 #[cfg(feature = "compile")]
@@ -52,6 +53,7 @@ mod reader;
 pub(crate) mod reading;
 #[cfg(feature = "compile")]
 mod section;
+mod severity;
 #[cfg(feature = "compile")]
 mod target;
 #[cfg(feature = "compile")]
@@ -65,9 +67,10 @@ pub use crate::template::{Template, TemplateError};
 pub use audit::Audit;
 pub(crate) use look_in::ANY_OBJECT;
 pub use look_in::LOOK_IN;
+pub use severity::Severity;
 pub use types::{
     By, Config, Coralogix, DataFilter, Guard, Integration, KeyStyle, OnStale, RateLimit, RateLimits,
-    Redaction, Report, Severity, SeverityRow, Shape, TextForm, Unrecognised,
+    Redaction, Report, SeverityRow, Shape, TextForm, Unrecognised,
 };
 
 #[cfg(feature = "compile")]

@@ -13,6 +13,8 @@ mod evaluate;
 mod explain;
 #[cfg(feature = "compile")]
 mod lint;
+#[cfg(feature = "compile")]
+mod located;
 mod model;
 #[cfg(feature = "compile")]
 mod read;
@@ -21,6 +23,8 @@ mod resources;
 mod rule_set;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work;
 
 pub(crate) use evaluate::CompiledPolicy;
 #[cfg(feature = "compile")]

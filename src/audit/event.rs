@@ -7,6 +7,7 @@ mod body;
 mod buffers;
 mod cloud_logging;
 mod nested;
+mod payload;
 
 use super::field::{EventField, FieldRef, FieldSource, FieldValue, Origin};
 use super::members::{EventForm, EventMembers, Member};
@@ -19,8 +20,8 @@ use crate::time::Time;
 
 pub(crate) use buffers::EventBuffers;
 use buffers::{State, push_value};
-use cloud_logging::Payload;
 use nested::{Key, annotation, each_text};
+use payload::Payload;
 
 /// The address of `sourceIPs` that is the caller's.
 ///

@@ -17,10 +17,11 @@ use super::problems::quote;
 use super::read_audit;
 use super::reader::ConfigReader;
 use super::section::{Section, items};
+use super::severity::Severity;
 use super::target::IntegrationDefaults;
 use super::types::{
-    By, Config, Coralogix, Guard, KeyStyle, OnStale, RateLimits, Redaction, Severity, SeverityRow, Shape,
-    TextForm, Unrecognised,
+    By, Config, Coralogix, Guard, KeyStyle, OnStale, RateLimits, Redaction, SeverityRow, Shape, TextForm,
+    Unrecognised,
 };
 use super::yaml::{MERGE, Node, YamlValue};
 use crate::error::{Code, Diagnostic, Level};

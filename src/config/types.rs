@@ -7,33 +7,10 @@ use alloc::vec::Vec;
 
 use super::audit::Audit;
 use super::look_in;
+use super::names::names;
+use super::severity::Severity;
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
-
-/// Implements the names of an enumeration's values in a configuration; further names of a value are aliases.
-macro_rules! names {
-    ($type:ident: $($variant:ident $name:literal $($alias:literal)*,)*) => {
-        impl $type {
-            /// The name of every value.
-            pub const NAMES: &[&str] = &[$($name,)*];
-            /// Further names that are accepted.
-            pub const ALIASES: &[&str] = &[$($($alias,)*)*];
-
-            /// Returns the value with this name or alias.
-            pub fn of(name: &str) -> Option<Self> {
-                match name {
-                    $($name $(| $alias)* => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            /// Returns the value's name.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-    };
-}
 
 names! { Shape: Singles "singles", Bulk "bulk", }
 names! { TextForm: Object "object", String "string", }
@@ -42,10 +19,6 @@ names! { OnStale: Clamp "clamp", Drop "drop", }
 names! { By: None "none", Entity "entity", Rule "rule", Cluster "cluster", }
 names! { Unrecognised: Wrap "wrap", Pass "pass", Drop "drop", }
 names! { Report: Details "details", Count "count", }
-names! {
-    Severity: Debug "debug" "1", Verbose "verbose" "2", Info "info" "3", Warn "warn" "warning" "4", Error "error" "5",
-    Critical "critical" "6",
-}
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -127,29 +100,6 @@ pub enum KeyStyle {
     Original,
     /// Hyphens become underscores, which `DataPrime` reads without brackets.
     Snake,
-}
-
-/// A Coralogix severity, 1 to 6. Any other number makes Coralogix drop the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-#[repr(u8)]
-#[expect(missing_docs, reason = "the names are Coralogix's own")]
-pub enum Severity {
-    Debug = 1,
-    Verbose = 2,
-    Info = 3,
-    Warn = 4,
-    Error = 5,
-    Critical = 6,
-}
-
-impl Severity {
-    /// Returns the severity with this number.
-    pub(crate) fn from_number(number: i64) -> Option<Self> {
-        [Self::Debug, Self::Verbose, Self::Info, Self::Warn, Self::Error, Self::Critical]
-            .into_iter()
-            .find(|severity| i64::from(*severity as u8) == number)
-    }
 }
 
 /// One row of `severity`: it matches if every clause that is given matches.

@@ -10,6 +10,7 @@ fn literals() -> impl Strategy<Value = String> {
 }
 
 /// Patterns of any form.
+#[cfg(feature = "bake")]
 fn patterns() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => "[abé]{1,3}",

@@ -19,7 +19,6 @@ use core::net::IpAddr;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::evaluate::{CompiledPolicy, RuleState};
 use super::model::{CombineOp, Condition, MAX_DEPTH, MAX_RULES, MAX_VALUES, Operand, Policy, Rule};
 use super::rule_set::{Bits, RuleSet};
 use crate::audit::net::Network;
@@ -196,43 +195,42 @@ fn field_cost(field: &FieldRef) -> usize {
     }
 }
 
-impl CompiledPolicy {
-    /// Compiles the rules that are reported, and those to which they refer.
-    ///
-    /// # Errors
-    /// The policy exceeds a limit, its references have a cycle, or its patterns are too large together.
-    pub fn new(policy: &Policy, source: &mut impl PatternSource) -> Result<Self, BuildError> {
-        let order = checked_order(policy)?;
-        let reported: Vec<usize> = policy
-            .rules
-            .iter()
-            .enumerate()
-            .filter_map(|(index, rule)| rule.status.then_some(index))
-            .collect();
-        let (drafts, mut rules) = collect_atoms(policy, &used_rules(policy, &order));
-        let facts = Facts::of_rules(&rules, &order);
-        let facts: Vec<&Facts> =
-            reported.iter().filter_map(|rule| facts.get(*rule)).map(|[facts, _]| facts).collect();
+/// The tables of a policy.
+pub(super) struct Tables {
+    /// By index in the policy.
+    pub(super) rules: Vec<CompiledRule>,
+    /// The indices of the rules whose status is true.
+    pub(super) reported: Vec<usize>,
+    /// In the order in which they run.
+    pub(super) probes: Vec<Probe>,
+    /// The field of each probe.
+    pub(super) fields: Vec<FieldRef>,
+}
 
-        let probe_order = probe_order(&drafts, &facts);
-        let (mut probes, mut fields) = (Vec::new(), Vec::new());
-        let mut positions = vec![0; drafts.len()];
-        for &index in &probe_order {
-            let Some(draft) = drafts.get(index) else { continue };
-            positions.get_mut(index).into_iter().for_each(|position| *position = probes.len());
-            fields.push(draft.field.clone());
-            probes.push(Probe::new(draft, index, &facts, source)?);
-        }
-        renumber(&mut rules, &positions, &order, &probes);
-        Ok(Self {
-            all: Bits::full(reported.len()),
-            candidates: Bits::full(reported.len()),
-            body_missing: vec![0; policy.rules.len()].into(),
-            state: RuleState::new(probes, fields, policy.rules.len()),
-            reported: reported.into(),
-            rules: rules.into(),
-        })
+/// Compiles the rules that are reported, and the rules to which they refer.
+///
+/// # Errors
+/// The policy exceeds a limit, its references have a cycle, or its patterns are too large together.
+pub(super) fn compile(policy: &Policy, source: &mut impl PatternSource) -> Result<Tables, BuildError> {
+    let order = checked_order(policy)?;
+    let reported: Vec<usize> =
+        policy.rules.iter().enumerate().filter_map(|(index, rule)| rule.status.then_some(index)).collect();
+    let (drafts, mut rules) = collect_atoms(policy, &used_rules(policy, &order));
+    let facts = Facts::of_rules(&rules, &order);
+    let facts: Vec<&Facts> =
+        reported.iter().filter_map(|rule| facts.get(*rule)).map(|[facts, _]| facts).collect();
+
+    let probe_order = probe_order(&drafts, &facts);
+    let (mut probes, mut fields) = (Vec::new(), Vec::new());
+    let mut positions = vec![0; drafts.len()];
+    for &index in &probe_order {
+        let Some(draft) = drafts.get(index) else { continue };
+        positions.get_mut(index).into_iter().for_each(|position| *position = probes.len());
+        fields.push(draft.field.clone());
+        probes.push(Probe::new(draft, index, &facts, source)?);
     }
+    renumber(&mut rules, &positions, &order, &probes);
+    Ok(Tables { rules, reported, probes, fields })
 }
 
 /// Checks the limits, and returns the rules in the order of their references.
@@ -472,7 +470,7 @@ impl Probe {
     /// Computes all atoms for the value of an event.
     pub(super) fn run(&mut self, event: u64, value: FieldValue<'_>) {
         #[cfg(test)]
-        super::evaluate::work::count();
+        super::work::count();
         self.event = event;
         self.unknown = value == FieldValue::Unknown;
         self.hits.clear();
@@ -614,7 +612,7 @@ impl Finder {
     /// Calls `hit` with each effect of a value.
     fn search(&mut self, value: &str, hit: &mut impl FnMut(usize)) {
         #[cfg(test)]
-        super::evaluate::work::count();
+        super::work::count();
         match self {
             Self::Words(table) if value.len() > table.longest => {}
             Self::Words(table) => table.words.get(value).copied().into_iter().for_each(hit),

@@ -8,10 +8,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::compile::{AtomId, CompiledRule, Probe, Target, Term};
-use super::model::Truth;
+use super::compile::{AtomId, CompiledRule, Probe, Tables, Target, Term, compile};
+use super::model::{Policy, Truth};
 use super::rule_set::Bits;
 use crate::audit::{FieldRef, FieldSource};
+use crate::pattern::{BuildError, PatternSource};
 
 /// A policy that is compiled for evaluation.
 pub(crate) struct CompiledPolicy {
@@ -47,6 +48,22 @@ impl RuleState {
 }
 
 impl CompiledPolicy {
+    /// Compiles the rules that are reported, and the rules to which they refer.
+    ///
+    /// # Errors
+    /// The policy exceeds a limit, its references have a cycle, or its patterns are too large together.
+    pub fn new(policy: &Policy, source: &mut impl PatternSource) -> Result<Self, BuildError> {
+        let Tables { rules, reported, probes, fields } = compile(policy, source)?;
+        Ok(Self {
+            all: Bits::full(reported.len()),
+            candidates: Bits::full(reported.len()),
+            body_missing: vec![0; policy.rules.len()].into(),
+            state: RuleState::new(probes, fields, policy.rules.len()),
+            reported: reported.into(),
+            rules: rules.into(),
+        })
+    }
+
     /// Calls `on` with the index of each rule that matches and is reported, in the order of the policy.
     ///
     /// Returns the number of rules that depend on a part of the event that is missing, such as its body.
@@ -169,7 +186,7 @@ fn rule_value(
         return Some(*value);
     }
     #[cfg(test)]
-    work::count();
+    super::work::count();
     let rule = rules.get(index)?;
     // The value that decides a conjunction is false, that of a disjunction true.
     let (decisive, other) = if rule.and { (Truth::False, Truth::True) } else { (Truth::True, Truth::False) };
@@ -212,7 +229,7 @@ fn atom_value(
     source: &mut impl FieldSource,
 ) -> Option<Truth> {
     #[cfg(test)]
-    work::count();
+    super::work::count();
     let probe = state.probes.get(index)?;
     if probe.body && !body && probe.event != state.event {
         return None;
@@ -223,24 +240,4 @@ fn atom_value(
         true => Truth::True,
         false => Truth::False,
     })
-}
-
-/// Counts the steps of evaluations, for tests of bounds.
-#[cfg(test)]
-pub(super) mod work {
-    use std::cell::Cell;
-
-    thread_local! {
-        static STEPS: Cell<usize> = const { Cell::new(0) };
-    }
-
-    /// Counts a rule or condition that is evaluated, a probe that runs, or a value that it searches.
-    pub(in crate::policy) fn count() {
-        STEPS.set(STEPS.get() + 1);
-    }
-
-    /// Returns the number of steps of this thread since the last call.
-    pub(in crate::policy) fn take() -> usize {
-        STEPS.take()
-    }
 }

@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 
 use saphyr_parser::ScalarStyle;
 
+use super::located::{LocatedCondition, LocatedRule};
 use super::model::{CombineOp, Condition, Operand, Policy, Rule, Test, Truth};
-use super::read::{LocatedCondition, LocatedRule};
 use super::resources::{closed_values, is_resource_type, resource_type_help, verb_help};
 use crate::audit::{EventField, FieldRef};
 use crate::config::reading::{Node, Problems, Scalar, SourceSpan, YamlValue, occurs_in_every_text, quote};

@@ -12,6 +12,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use saphyr_parser::ScalarStyle;
 
 use super::lint;
+use super::located::{LocatedCondition, LocatedRule};
 use super::model::{
     CombineOp, Condition, Enforcement, MAX_CONDITIONS, MAX_DEPTH, MAX_FIELDS, MAX_RULES, MAX_VALUES, Operand,
     Policy, Rule, Test,
@@ -94,26 +95,6 @@ pub(crate) struct PolicyReader<'r> {
     pub problems: &'r mut Problems,
     pub budget: &'r mut PatternBudget,
     pub files: &'r dyn FileLoader,
-}
-
-/// A rule and the positions in it.
-pub(super) struct LocatedRule {
-    pub(super) path: String,
-    pub(super) id: SourceSpan,
-    pub(super) name: SourceSpan,
-    /// By condition of the rule.
-    pub(super) conditions: Vec<LocatedCondition>,
-    /// A condition has an error, and is missing.
-    pub(super) incomplete: bool,
-}
-
-/// The positions of a condition.
-pub(super) struct LocatedCondition {
-    pub(super) path: String,
-    /// The value, the name of a file, or the id of a reference.
-    pub(super) value: SourceSpan,
-    /// Of a list the positions of its values.
-    pub(super) values: Vec<SourceSpan>,
 }
 
 /// A condition whose reference is not yet resolved.

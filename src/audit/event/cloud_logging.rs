@@ -6,22 +6,10 @@ use alloc::string::String;
 
 use super::buffers::State;
 use super::nested::Key;
+use super::payload::Payload;
 use super::{Event, Number, ResponseStatus, Str, User, Value};
 use crate::audit::field::EventField;
 use crate::audit::members::Member;
-
-/// The parts of `protoPayload`.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Payload<'a> {
-    method_name: Value<'a>,
-    resource_name: Value<'a>,
-    authentication_info: Value<'a>,
-    authorization_info: Value<'a>,
-    request_metadata: Value<'a>,
-    pub request: Value<'a>,
-    response: Value<'a>,
-    status: Value<'a>,
-}
 
 /// The parts of `protoPayload.requestMetadata`.
 struct RequestMetadata<'a> {
