@@ -5,8 +5,9 @@ use allocation_counter::measure;
 use super::reference::rule_value;
 use super::{Event, Value, and, compiled, evaluate, rule, test};
 use crate::pattern::PatternCompiler;
-use crate::policy::evaluate::{CompiledPolicy, work};
+use crate::policy::evaluate::CompiledPolicy;
 use crate::policy::model::{CombineOp, Condition, Policy, Rule, Truth};
+use crate::policy::work;
 
 /// Rules of the forms that policies have: each needs a value of its own, and they share building blocks.
 fn rules(count: usize) -> Vec<Rule> {
