@@ -85,6 +85,8 @@ fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>
         archive.folder("examples", &root().join("examples"))?;
         for (name, text) in [
             ("README.md", readme(platform)?),
+            ("policies/default.yaml", text("policies/default.yaml")?),
+            ("docs/default-policy.md", text("docs/default-policy.md")?),
             ("LICENSE", text("LICENSE")?),
             ("LICENCES.txt", bill.licences.clone()),
             ("LICENCES.rust.html", bill.library.clone()),

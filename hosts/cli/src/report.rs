@@ -68,6 +68,7 @@ impl RunCounters<'_> {
         rows.push(Row(1, "reports", stats.reports, format!("of {} counted findings", stats.reported)));
         rows.push(Row(0, "clamped", stats.clamped, "timestamp replaced by the arrival time".to_owned()));
         rows.push(Row(0, "truncated", stats.truncated, "to the maximum size".to_owned()));
+        rows.push(Row(0, "undecided", stats.undecided, "rules without the body of their event".to_owned()));
         rows.push(Row(0, "redacted", stats.redacted, "at least one value overwritten".to_owned()));
         rows.retain(|row| row.2 > 0 || ALWAYS.contains(&row.1));
         rows
