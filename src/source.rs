@@ -32,7 +32,7 @@ use text::ValueStart;
 /// A path of several keys is one level.
 const LEVELS: usize = 3;
 
-/// The paths under which records have audit events, in addition to those of `look-in`: lists of events, and Elastic's
+/// The paths under which records have audit events, in addition to the paths of `look-in`: lists of events, and Elastic's
 /// form.
 const EVENT_PATHS: &[&[&str]] = &[&["items"], &["kubernetes", "audit"]];
 

@@ -25,7 +25,7 @@ use payload::Payload;
 
 /// The address of `sourceIPs` that is the caller's.
 ///
-/// Every address but the last can be invented by the client. Behind a load balancer, the last is the balancer's.
+/// Every address but the last can be invented by the client. With a load balancer, the last is the balancer's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum CallerIp {
@@ -133,7 +133,7 @@ struct Annotations<'a> {
 impl<'e, 'a> Event<'e, 'a> {
     /// Creates an event from the members of a record.
     ///
-    /// `cluster` is the name that the surrounding record gives, as those of EKS and AKS do.
+    /// `cluster` is the name that the surrounding record gives, as records of EKS and AKS do.
     pub fn new(
         record: Record<'a>,
         members: &'e EventMembers<'a>,
@@ -711,7 +711,7 @@ impl<'e, 'a> Event<'e, 'a> {
         }
     }
 
-    /// A dry run is named by the query, and that of a deletion also by the options in its body.
+    /// A dry run is named by the query, and a dry run of a deletion also by the options in its body.
     fn compute_dry_run(&mut self) {
         let field = EventField::DryRun;
         let unknown = self.is_unknown(EventField::Uri);

@@ -11,7 +11,7 @@ macro_rules! members {
     ($($variant:ident $($name:literal)+,)*) => {
         /// A top-level member of an audit event that fields are computed from.
         ///
-        /// The order is that of the API server's encoder; the members of Cloud Logging's form follow.
+        /// The order is the order of the API server's encoder; the members of Cloud Logging's form follow.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub(crate) enum Member {

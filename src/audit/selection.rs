@@ -26,7 +26,7 @@ const MAX_VALUE: usize = 1024;
 /// The text in place of a credential in a URI.
 const MASK: &str = "[masked]";
 
-/// kAudit's fields of an event, and those of ours that a reader of the record needs, in their order there.
+/// kAudit's fields of an event, and the additions that a reader of the record needs, in their order there.
 ///
 /// Body fields are written only if a rule matched them.
 const FIELDS: &[EventField] = &[

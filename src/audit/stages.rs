@@ -13,7 +13,7 @@ use core::hash::Hasher as _;
 /// A stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-#[expect(missing_docs, reason = "the names are those of audit.k8s.io")]
+#[expect(missing_docs, reason = "audit.k8s.io has these names")]
 pub enum Stage {
     RequestReceived,
     ResponseStarted,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn long_running_requests_are_those_of_the_api_server() {
+    fn long_running_requests_are_as_in_the_api_server() {
         for (verb, subresource, path, expected) in [
             ("watch", "", "/api/v1/pods", true),
             ("get", "exec", "/api/v1/namespaces/a/pods/b/exec", true),

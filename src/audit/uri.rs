@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_paths_are_those_of_the_api_discovery_and_health() {
+    fn usual_paths_are_in_the_api_discovery_and_health() {
         for path in [
             "",
             "/",

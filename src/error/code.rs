@@ -372,7 +372,7 @@ addition of this filter.
     - {field: verb, match-op: \"=\", match-value: delete}
     - {ref-id: 100001}";
     UnknownField "K072" Error "an unknown field"
-"No field of an audit event has this name. The fields are those of kAudit's policy language, further ones from an event's
+"No field of an audit event has this name. They are the fields of kAudit's policy language, further ones from an event's
 metadata, and `request-…` from the request body. `ua-<product>` is the version of a product in the user agent, and
 `user-extra-<key>` a value of the user's extra data.";
     UnknownOperator "K073" Error "an unknown operator"
@@ -384,7 +384,7 @@ networks of addresses. Operators need quotes in YAML: a plain `!=` is a tag, and
     MatchValue "K074" Error "a value that the operator cannot use"
 "`=`, `!=`, `~` and `!~` take one value. `in`, `not-in`, `cidr` and `not-cidr` take a value, a list of values, or a file with one
 value on each line (`match-file`), in which lines that begin with `#` are comments. `cidr` and `not-cidr` compare addresses, such
-as that of `caller-ip`, with networks:
+such as `caller-ip`, with networks:
 
     - {field: caller-ip, match-op: not-cidr, match-value: [10.0.0.0/8, \"fd00::/8\"]}";
     ValuesUnreadable "K075" Error "the file of a list cannot be read"

@@ -38,7 +38,7 @@ pub(super) struct EventStage {
     reader: Recogniser,
 }
 
-/// The properties of a rule that its selections have, besides those of kAudit's records.
+/// The properties of a rule that its selections have, besides the fields of kAudit's records.
 pub(super) struct RuleMeta {
     id: String,
     documentation: String,

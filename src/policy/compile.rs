@@ -154,7 +154,7 @@ struct ProbeDraft {
 }
 
 impl ProbeDraft {
-    /// Estimates the cost of the probe: that of the field, then that of the search.
+    /// Estimates the cost of the probe: the cost of the field, then the cost of the search.
     fn cost(&self) -> usize {
         let search: usize = match self.kind {
             ProbeKind::Words => 1,

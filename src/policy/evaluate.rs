@@ -188,7 +188,7 @@ fn rule_value(
     #[cfg(test)]
     super::work::count();
     let rule = rules.get(index)?;
-    // The value that decides a conjunction is false, that of a disjunction true.
+    // False decides a conjunction, true a disjunction.
     let (decisive, other) = if rule.and { (Truth::False, Truth::True) } else { (Truth::True, Truth::False) };
     let mut value = Some(other);
     for term in &rule.terms {

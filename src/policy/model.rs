@@ -74,7 +74,7 @@ pub enum CombineOp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Condition {
-    /// `ref-id`: the conditions of another rule, whatever its status.
+    /// `ref-id`: the conditions of another rule, with either status.
     Ref {
         /// The index of the rule in the policy.
         rule: usize,

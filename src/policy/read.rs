@@ -164,7 +164,7 @@ impl PolicyReader<'_> {
         lists.extend(parse_data_value(self.problems, member).map(|node| (node, path)));
     }
 
-    /// Reads a list of rules; `path` is that of the list, such as `policy`.
+    /// Reads a list of rules; `path` is the path of the list, such as `policy`.
     ///
     /// If there is an error, the result may be incomplete.
     pub fn rules(&mut self, list: &Node, path: &str) -> Policy {
@@ -879,7 +879,7 @@ impl PolicyReader<'_> {
     }
 }
 
-/// Returns the position of a map: that of its first key.
+/// Returns the position of a map: the position of its first key.
 fn member_at(members: &[YamlMember], at: SourceSpan) -> SourceSpan {
     members.first().map_or(at, |member| member.at)
 }

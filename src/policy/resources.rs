@@ -157,7 +157,7 @@ pub(super) fn resource_type_help(value: &str) -> Option<String> {
     if let Some(plural) = of_kind.or_else(of_short) {
         return Some(format!("write `{plural}`"));
     }
-    // Every resource type is in lower case, also that of a custom resource.
+    // Every resource type is in lower case, also the type of a custom resource.
     (lower != value)
         .then(|| format!("write `{lower}`, as resource types are in lower case and in the plural"))
 }

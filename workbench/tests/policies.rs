@@ -67,7 +67,7 @@ impl Cases {
         Self { bases: bases.as_object().unwrap().clone(), cases: cases.as_array().unwrap().clone() }
     }
 
-    /// Returns an event: the members of `event`, and those of the base that it does not replace.
+    /// Returns an event: the members of `event`, and the members of the base that it does not replace.
     fn event(&self, case: &Value) -> Value {
         let mut event = case.get("base").map_or_else(
             || Value::Object(Map::new()),

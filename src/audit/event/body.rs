@@ -37,7 +37,7 @@ pub(super) const FIELDS: &[EventField] = &[
 pub(super) enum Resource {
     Service,
     CertificateRequest,
-    /// Its body is that of a token request.
+    /// Its body is the body of a token request.
     ServiceAccount,
     Other,
 }

@@ -27,7 +27,7 @@ pub(super) enum State {
     List,
 }
 
-/// The values of the fields of one event, and the memory for those of the next.
+/// The values of the fields of one event, and the memory for the values of the next.
 ///
 /// Once it has grown, an event is read without an allocation.
 pub(crate) struct EventBuffers {

@@ -168,7 +168,7 @@ impl<'a> Event<'_, 'a> {
     /// Computes the status of the response.
     ///
     /// A `Status` in the response has kAudit's values. Otherwise they are derived from the gRPC code. `UNKNOWN` is the
-    /// code of every HTTP code without a gRPC code: that of an exec, attach or port-forward is 101, any other is unknown.
+    /// code of every HTTP code without a gRPC code: an exec, attach or port-forward has 101, any other an unknown code.
     pub(super) fn payload_status(&mut self) -> ResponseStatus<'a> {
         let payload = self.payload();
         let response = self.parts(payload.response, [Key::Kind, Key::Code, Key::Status, Key::Reason]);

@@ -122,7 +122,7 @@ pub(super) fn annotation(key: &[u8]) -> Option<Key> {
 
 /// Whether a key is `wanted`, in any case and with `_` for `.`.
 ///
-/// Extra attributes that were sent in headers, as those of proxies are, have keys in lower case.
+/// Extra attributes that were sent in headers, as a proxy's are, have keys in lower case.
 pub(super) fn is_extra_key(key: &str, wanted: &str) -> bool {
     key.len() == wanted.len()
         && key

@@ -175,7 +175,7 @@ fn extra_attributes_are_lists() {
 }
 
 #[test]
-fn connections_are_writes_whatever_their_verb() {
+fn connections_are_writes_with_every_verb() {
     let request = |verb: &str, subresource: &str| {
         event(&format!(r#""verb":"{verb}","objectRef":{{"resource":"pods","subresource":"{subresource}"}}"#))
     };
@@ -476,7 +476,7 @@ fn the_level_of_openshift_was_moved() {
 }
 
 #[test]
-fn the_cluster_is_that_of_the_record_or_the_configuration() {
+fn the_cluster_comes_from_the_record_or_the_configuration() {
     let labels = r#""resource":{"type":"k8s_cluster","labels":{"cluster_name":"gke-1"}}"#;
     let options = EventOptions { cluster: Some("default".to_owned()), ..EventOptions::default() };
     let mut tester = Tester { options, ..Tester::default() };
@@ -792,7 +792,7 @@ fn entries_of_cloud_logging_have_the_fields_of_an_event() {
 }
 
 #[test]
-fn codes_of_grpc_become_those_of_http() {
+fn codes_of_grpc_become_codes_of_http() {
     let method = |verb: &str, rest: &str| {
         entry(
             &format!(
@@ -845,7 +845,7 @@ fn codes_of_grpc_become_those_of_http() {
 }
 
 #[test]
-fn the_time_is_that_of_the_request() {
+fn the_time_is_the_time_of_the_request() {
     let received = r#""requestReceivedTimestamp":"2026-01-02T03:04:05.678901Z""#;
     let stamp = r#""timestamp":"2026-01-02T03:04:06Z""#;
     let created = r#""metadata":{"creationTimestamp":"2026-01-02T03:04:07Z"}"#;

@@ -76,7 +76,7 @@ fn numbers_and_flags_are_compared_as_text() {
 }
 
 #[test]
-fn a_reference_has_the_value_of_the_rule_whatever_its_status() {
+fn a_reference_has_the_value_of_the_rule_with_either_status() {
     let block =
         rule(CombineOp::Or, false, vec![test("principal", "~", "^system:"), test("verb", "=", "watch")]);
     let reference = |negated| Condition::Ref { rule: 2, negated };
