@@ -384,7 +384,7 @@ networks of addresses. Operators need quotes in YAML: a plain `!=` is a tag, and
     MatchValue "K074" Error "a value that the operator cannot use"
 "`=`, `!=`, `~` and `!~` take one value. `in`, `not-in`, `cidr` and `not-cidr` take a value, a list of values, or a file with one
 value on each line (`match-file`), in which lines that begin with `#` are comments. `cidr` and `not-cidr` compare addresses, such
-such as `caller-ip`, with networks:
+as `caller-ip`, with networks:
 
     - {field: caller-ip, match-op: not-cidr, match-value: [10.0.0.0/8, \"fd00::/8\"]}";
     ValuesUnreadable "K075" Error "the file of a list cannot be read"
