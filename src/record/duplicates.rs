@@ -10,7 +10,7 @@ use alloc::borrow::Cow;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use super::{MAX_DEPTH, Reader, SyntaxError, Token};
+use super::{MAX_DEPTH, Reader, Str, SyntaxError, Token};
 
 /// A Bloom filter over the keys of one nested value, each with its map's number.
 ///
@@ -92,7 +92,11 @@ pub(super) fn may_have_duplicates<'a>(reader: &mut impl Reader<'a>) -> Result<bo
     while let Some(token) = reader.next()? {
         match token {
             Token::Map | Token::List => filter.open(),
-            Token::Key(key) => filter.key(key.source()),
+            Token::Key(Str::Plain(key)) => filter.key(key),
+            // The same key may have another spelling. Only the exact check compares them.
+            Token::Key(Str::Escaped(_)) => filter.found = true,
+            #[cfg(feature = "msgpack")]
+            Token::NumberKey(_) => filter.found = true,
             Token::End if filter.close() => break,
             _ => (),
         }
@@ -151,6 +155,22 @@ mod tests {
         let many: Vec<String> = (0..2000).map(|number| format!("\"k{number}\":0")).collect();
         assert!(!exact(&format!("{{{}}}", many.join(","))));
         assert!(exact(&format!("{{{},\"k77\":1}}", many.join(","))));
+    }
+
+    #[test]
+    fn keys_with_another_spelling_are_left_to_the_exact_check() {
+        let text = br#"{"a":1,"\u0061":2}"#;
+        let mut reader = JsonReader::new(text);
+        assert!(matches!(reader.next(), Ok(Some(Token::Map))));
+        assert!(may_have_duplicates(&mut reader).unwrap() && has_duplicates(&mut JsonReader::new(text)));
+        #[cfg(feature = "msgpack")]
+        // Two numbers, and a number and a string: JSON has the same spelling for them.
+        for bytes in [&b"\x82\x07\x07\x07\x07"[..], b"\x82\x07\x07\xa1\x37\x07"] {
+            let mut reader = crate::record::msgpack::MsgPackReader::new(bytes);
+            assert!(matches!(reader.next(), Ok(Some(Token::Map))));
+            assert!(may_have_duplicates(&mut reader).unwrap(), "{bytes:?}");
+            assert!(has_duplicates(&mut crate::record::msgpack::MsgPackReader::new(bytes)), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -144,7 +144,7 @@ fn verdicts_and_the_steps_to_them_are_shown() {
 
     // Open details stay open while the configuration changes.
     fill(&mut browser, CONFIG, &GOOD.replace("^system:", "^sys"));
-    browser.wait(&says("#list li:nth-child(2) .steps", "^sys finds")).unwrap();
+    browser.wait(&says("#list li:nth-child(2) .steps", "^sys matches")).unwrap();
 
     // One part of the counters alone.
     browser.eval("document.querySelector('#legend .dropped').click()").unwrap();
@@ -184,7 +184,7 @@ fn a_link_restores_everything_but_secrets() {
     let mut second = browser("linked");
     second.open(&link).unwrap();
     let shown = second.eval(&format!("[{CONFIG}.value, {FINDINGS}.value, byId('at').value]")).unwrap();
-    assert_eq!(shown, json!([config.replace("doNotShow", "********"), DETECTION, "2026-03-17T12:00:00Z"]));
+    assert_eq!(shown, json!([config.replace("doNotShow", "*********"), DETECTION, "2026-03-17T12:00:00Z"]));
     second.wait(&says("#sum", "1 record = 1 kept")).unwrap();
 
     second.open(&link[..link.len() - 9]).unwrap();
