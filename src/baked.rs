@@ -19,9 +19,14 @@ const MAGIC: &[u8] = concat!("kaudit baked ", env!("CARGO_PKG_VERSION"), "\0").a
 /// Bakes a configuration.
 ///
 /// # Errors
-/// A pattern cannot be converted to a table.
+/// A pattern cannot be converted to a table, or the configuration evaluates audit events.
 #[cfg(feature = "bake")]
 pub fn bake(config: &Config) -> Result<Vec<u8>, BuildError> {
+    if config.audit.is_some() {
+        return Err(BuildError(
+            "a baked guest evaluates no audit events: use kaudit.wasm with a configuration file".to_string(),
+        ));
+    }
     let mut source = crate::pattern::bake::PatternBaker::default();
     Filter::build(config, 0, &mut source)?;
     let config = postcard::to_allocvec(config).map_err(|error| BuildError(error.to_string()))?;

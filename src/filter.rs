@@ -29,7 +29,7 @@ use crate::pattern::{BuildError, PatternSource};
 use crate::record::{Body, Document, Encoding, Record, SyntaxErrorKind};
 use crate::redact::Scope;
 use crate::severity::{SeverityFlags, SeverityTable};
-use crate::source::{Content, Found, FoundEvent, Members, NotAFinding, Recogniser, Sink};
+use crate::source::{Content, EVENTS, Found, FoundEvent, Members, NotAFinding, Recogniser, Sink};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
 use events::{EventStage, RuleMeta};
@@ -123,7 +123,7 @@ impl Filter {
         Ok(Self {
             stages: Stages::new(config, seed, source)?,
             stats: Stats::default(),
-            recogniser: Recogniser::new(&config.look_in, config.audit.is_some()),
+            recogniser: Recogniser::new(&config.look_in, EVENTS && config.audit.is_some()),
             scratch: Scratch { labels: LabelBuffers::with_cache(), ..Scratch::default() },
         })
     }
@@ -327,7 +327,7 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
     /// Emits the findings that were collected, as one entry.
     #[inline]
     fn emit_collected(&mut self) {
-        if !self.collected.is_empty() {
+        if EVENTS && !self.collected.is_empty() {
             self.emit_all_collected();
         }
     }
@@ -369,7 +369,7 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
 
 impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
     fn event(&mut self, event: &FoundEvent<'_, '_>) {
-        let Some(mut events) = self.stages.events.take() else { return };
+        let Some(mut events) = self.stages.events.take().filter(|_| EVENTS) else { return };
         let evaluated = events.evaluate(event, self.now, &mut |found| self.event_finding(found));
         self.stages.events = Some(events);
         self.evaluated(evaluated);
@@ -500,7 +500,8 @@ impl Stages {
     fn new(config: &Config, seed: u64, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         let limits = &config.rate_limit;
         let activity = config.integrations.iter().any(|one| one.applies && one.kind == Kind::Activity);
-        let events = config.audit.as_ref().map(|audit| EventStage::new(audit, activity, seed, source));
+        let audit = config.audit.as_ref().filter(|_| EVENTS);
+        let events = audit.map(|audit| EventStage::new(audit, activity, seed, source));
         let rules = config.audit.iter().flat_map(|audit| &audit.policy.rules).map(RuleMeta::new);
         let integrations = config.integrations.iter().map(|integration| CompiledIntegration {
             name: integration.name.clone(),

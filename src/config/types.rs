@@ -40,6 +40,7 @@ pub struct Config {
     /// record itself is read.
     pub look_in: Vec<Vec<String>>,
     /// The evaluation of Kubernetes audit events; `None`: they are records like others.
+    #[cfg_attr(feature = "tables", serde(skip))] // a baked guest evaluates none
     pub audit: Option<Audit>,
     /// Values that are overwritten before an entry is emitted.
     pub redact: Vec<Redaction>,
