@@ -185,26 +185,24 @@ fn one_entry_contains_all_selections_where_one_record_leaves() {
 
 #[test]
 fn bodies_never_leave() {
-    let privileged = event(json!({
-        "verb": "create", "level": "RequestResponse", "user": {"username": "system:kube-scheduler"},
-        "requestObject": {"kind": "Pod", "spec": {"containers": [
-            {"name": "a", "image": "s3cret", "securityContext": {"privileged": true}}]}},
-        "responseObject": {"status": "s3cret"},
-    }));
-    let text = privileged.to_string();
-    let cut = format!("{}[Truncated...]", &text[..text.find("requestReceived").unwrap()]);
-    let mut people = privileged.clone();
-    people["user"] = json!({"username": "bob", "extra": {"token": ["s3cret"]}});
-    let people = people.to_string();
-    let cut_people = format!("{}[Truncated...]", &people[..people.find("s3cret").unwrap() + 6]);
+    // In the order of the API server.
+    let head = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"1","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/shop/pods","verb":"create","user":{"username":"bob","extra":{"token":["s3cret"]}},"objectRef":{"resource":"pods","namespace":"shop"},"responseStatus":{"code":201},"#;
+    let body = r#""requestObject":{"kind":"Pod","spec":{"containers":[{"image":"s3cret","securityContext":{"privileged":true}}]}},"#;
+    let tail =
+        r#""responseObject":{"status":"s3cret"},"requestReceivedTimestamp":"2026-01-02T03:04:05.678901Z"}"#;
+    let whole = [head, body, tail].concat();
+    let cut = |length: usize| format!("{}[Truncated...]", &whole[..length]);
+    let in_body = head.len() + body.len() / 2;
     for (record, rules) in [
-        (text.clone(), vec!["privileged pods"]),
-        // The cut is after the body; who sent the request is unknown.
-        (cut, vec!["privileged pods"]),
-        // The cut is before the user.
-        (json!({"log": cut_people}).to_string(), vec![]),
-        (json!({"log": people}).to_string(), vec!["people", "privileged pods"]),
-        (people[..people.len() - 1].to_owned(), vec!["people", "privileged pods"]),
+        (whole.clone(), vec!["people", "privileged pods"]),
+        (json!({"log": whole}).to_string(), vec!["people", "privileged pods"]),
+        // The cut is in the request, in the response, and before the user.
+        (cut(in_body), vec!["people"]),
+        (json!({"log": cut(in_body)}).to_string(), vec!["people"]),
+        (cut(whole.len() - 60), vec!["people", "privileged pods"]),
+        (cut(180), vec![]),
+        // Not cut by EKS, but broken.
+        (whole[..whole.len() - 1].to_owned(), vec!["people", "privileged pods"]),
     ] {
         let (kept, _) = run(&mut filter(INTEGRATIONS), &record);
         let found: Vec<&str> =

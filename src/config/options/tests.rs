@@ -258,6 +258,8 @@ fn states_the_limits(value: OptionType, error: &Diagnostic) -> bool {
         (_, OptionType::Paths { max_items, max_keys, max_key_bytes }) if text.contains("at most") => {
             [max_items, max_keys, max_key_bytes].iter().any(|max| text.contains(&format!("at most {max}")))
         }
+        // An item of a list, such as an address within a network.
+        (Code::Value, OptionType::Networks) => text.contains("network"),
         (Code::Shape, OptionType::MapList | OptionType::Rules) if error.path().ends_with(']') => {
             text.contains("expected a map")
         }
