@@ -343,7 +343,9 @@ impl Recogniser {
         let is_any = |path: &Vec<String>| matches!(&path[..], [key] if key == ANY_OBJECT);
         let mut paths = KeyPath::sort(look_in.iter().filter(|path| !is_any(path)));
         if events {
-            EVENT_PATHS.iter().for_each(|path| KeyPath::add(&mut paths, path));
+            for path in EVENT_PATHS {
+                KeyPath::add(&mut paths, path);
+            }
         }
         Self {
             cache: cache(KeyTable::new(&paths, events)),
@@ -473,6 +475,7 @@ impl Position {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "two are options, two are results of different steps")]
 struct Search<'s> {
     cache: &'s mut KeyCache<KeyTable>,
     paths: &'s [KeyPath],

@@ -37,7 +37,7 @@ fn filter(integrations: &str) -> Filter {
     Filter::new(&config, 7).expect("small patterns")
 }
 
-fn event(changes: Value) -> Value {
+fn event(changes: &Value) -> Value {
     let mut event = json!({
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
         "auditID": "5d5d5c6e-0000-4000-8000-000000000001", "stage": "ResponseComplete",
@@ -57,7 +57,7 @@ fn event(changes: Value) -> Value {
 }
 
 fn exec() -> Value {
-    event(json!({
+    event(&json!({
         "verb": "get", "stage": "ResponseStarted",
         "requestURI": "/api/v1/namespaces/shop/pods/web-1/exec?command=cat&command=%2Fetc%2Fpasswd&container=web",
         "objectRef": {"resource": "pods", "namespace": "shop", "name": "web-1", "subresource": "exec"},
@@ -66,7 +66,7 @@ fn exec() -> Value {
 }
 
 fn machine() -> Value {
-    event(json!({"user": {"username": "system:kube-scheduler"}}))
+    event(&json!({"user": {"username": "system:kube-scheduler"}}))
 }
 
 /// Returns the entries' texts, and the reasons of drops.
@@ -112,7 +112,7 @@ fn an_event_becomes_a_selection_for_each_rule() {
 #[test]
 fn each_request_is_evaluated_once() {
     let mut filter = filter(INTEGRATIONS);
-    let received = event(json!({"stage": "RequestReceived"})).to_string();
+    let received = event(&json!({"stage": "RequestReceived"})).to_string();
     assert_eq!(run(&mut filter, &received).1, [Reason::Stage]);
     assert_eq!(run(&mut filter, &machine().to_string()).1, [Reason::NoRule]);
     let mut end = exec();
@@ -177,7 +177,7 @@ fn one_entry_contains_all_selections_where_one_record_leaves() {
     assert_eq!(text["kaudit_filter"]["selections"], 2);
     assert_eq!(text["selections"][1]["rule"], "people");
     assert_eq!(kept[0]["severity"], 6);
-    let one = event(json!({"auditID": "2"})).to_string();
+    let one = event(&json!({"auditID": "2"})).to_string();
     assert_eq!(run(&mut filter, &one).0[0]["text"]["rule"], "people");
     let stats = filter.stats();
     assert_eq!(stats.records + stats.batch_items, stats.kept() + stats.dropped() + stats.batches);

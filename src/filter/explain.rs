@@ -310,7 +310,9 @@ impl Sink for ExplainSink<'_> {
             match &mut condition.seen {
                 Some(SeenValue::Text(text)) => redactor.redact_all_in(text),
                 Some(SeenValue::List(texts)) => {
-                    texts.iter_mut().for_each(|text| redactor.redact_all_in(text))
+                    for text in texts {
+                        redactor.redact_all_in(text);
+                    }
                 }
                 Some(SeenValue::Absent | SeenValue::Unknown) | None => (),
             }

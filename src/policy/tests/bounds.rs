@@ -271,12 +271,12 @@ fn a_baked_policy_gives_equal_results() {
     let mut baker = PatternBaker::default();
     let mut compiled = CompiledPolicy::new(&policy, &mut baker).unwrap();
     let tables: &'static [u8] = Vec::leak(baker.tables);
-    let mut baked = CompiledPolicy::new(&read, &mut TableReader::new(tables)).unwrap();
+    let mut from_tables = CompiledPolicy::new(&read, &mut TableReader::new(tables)).unwrap();
     let mut found = 0;
     for mut event in events() {
         let expected = evaluate(&mut compiled, &mut event);
         found += expected.0.len();
-        assert_eq!(evaluate(&mut baked, &mut event), expected);
+        assert_eq!(evaluate(&mut from_tables, &mut event), expected);
     }
     assert!(found > 5);
 }
