@@ -1,8 +1,8 @@
 //! Kubernetes audit events, normalised into kAudit's fields.
 //!
-//! An event is read from the members of a record ([`EventMembers`]), in the API server's form or in the form of Google's
+//! An event is read from the members of a record (`EventMembers`), in the API server's form or in the form of Google's
 //! Cloud Logging. Its fields are computed on demand, each at most once: most events are refused after a few of them
-//! ([`Event`]). An event that a rule selects becomes kAudit's record of it ([`selection`]).
+//! (`Event`). An event that a rule selects becomes kAudit's record of it (`selection`).
 
 mod event;
 mod field;

@@ -1,7 +1,7 @@
 //! Policies over audit events: kAudit's rule language, read, checked, compiled and evaluated.
 //!
 //! A [`Policy`] is plain data. [`read()`] reads kAudit's list of rules with all mistakes, each with its position.
-//! [`CompiledPolicy`] evaluates all rules of a policy on one event at a time.
+//! `CompiledPolicy` evaluates all rules of a policy on one event at a time.
 //!
 //! A condition compares a field of the event with a value, or refers to another rule. Everything is compared as text, an
 //! empty text is an absent value, and a pattern is an unanchored search. A condition on a value that the event does not
