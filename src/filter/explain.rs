@@ -167,7 +167,7 @@ pub struct SeverityMatch {
     pub severity: Severity,
     /// The index of the operator's row; `None` for a built-in row.
     pub row: Option<usize>,
-    /// The index of the built-in row, if no row of the operator's matched.
+    /// The index of the built-in row, if no row of the operator's matched and the policy's rule states no severity.
     pub builtin: Option<usize>,
 }
 
@@ -299,6 +299,13 @@ impl Sink for ExplainSink<'_> {
         explanation.recognised =
             Recognised::Finding { kind, because: identifying_keys(kind, fields), path: self.path_of(record) };
         explanation.changes = self.checks.redactions(record, Scope::Fields);
+        // The rule's severity replaces the built-in rows.
+        let of_rule = found.rule.and_then(|rule| self.filter.stages.rules.get(rule)?.severity);
+        if let (Some(severity), Some(chosen)) = (of_rule, &mut explanation.severity)
+            && chosen.row.is_none()
+        {
+            *chosen = SeverityMatch { severity, row: None, builtin: None };
+        }
         self.judge(explanation, |judge| judge.finding(found));
     }
 

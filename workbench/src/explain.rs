@@ -107,7 +107,7 @@ fn rows(explanation: &Explanation, config: &Config, paint: Paint) -> Vec<(&'stat
         let row_of = match (chosen.row, chosen.builtin) {
             (Some(row), _) => format!("from the row severity[{row}]"),
             (None, Some(builtin)) => format!("from row {} of the built-in table", builtin + 1),
-            (None, None) => "the default: no row matches".to_owned(),
+            (None, None) => "stated by the rule of the policy".to_owned(),
         };
         rows.push(("severity", format!("{}, {row_of}", severity(chosen.severity))));
     }

@@ -115,6 +115,13 @@ fn consistent(explanation: &Explanation) -> Result<(), &'static str> {
         Outcome::Dropped(Reason::Counted | Reason::Stale) => {
             is(matching == 1, "counted or stale, and not matched")
         }
+        Outcome::Dropped(Reason::NoRule | Reason::Stage | Reason::DuplicateStage | Reason::LegacyEvent) => {
+            is(
+                matches!(explanation.recognised, Recognised::Event { .. })
+                    && explanation.integrations.is_empty(),
+                "no audit event, or matched against integrations",
+            )
+        }
         Outcome::Dropped(reason) => {
             is(matching == 0, "dropped, and matched")?;
             let steps = || explanation.integrations.iter();
