@@ -175,14 +175,18 @@ fn push_rules(
             format!("{} {}", quote(&rule.name), paint.with(Style::Good, "selects the event")),
         ));
         for (condition, explained) in rule.conditions.iter().zip(&explained.conditions) {
-            rows.push(("", format!("  {}", condition_text(condition, explained, audit, paint))));
+            let mark = match explained.value {
+                Truth::True => paint.with(Style::Good, "yes"),
+                Truth::False => paint.with(Style::Bad, "no "),
+                Truth::Unknown => paint.with(Style::Neutral, "?  "),
+            };
+            rows.push(("", format!("  {mark} {}", condition_text(condition, explained, audit))));
         }
     }
     for (rule, explained) in others.iter().take(PRINTED) {
         let refuting = rule.conditions.iter().zip(&explained.conditions);
         let refuting = refuting.filter(|(_, condition)| condition.value != Truth::True);
-        let reason =
-            refuting.map(|(condition, explained)| condition_text(condition, explained, audit, paint));
+        let reason = refuting.map(|(condition, explained)| condition_text(condition, explained, audit));
         let reason = reason.take(1).collect::<String>();
         rows.push(("rule", format!("{} does not: {reason}", quote(&rule.name))));
     }
@@ -191,17 +195,7 @@ fn push_rules(
     }
 }
 
-fn condition_text(
-    condition: &Condition,
-    explained: &ExplainedCondition,
-    audit: &Audit,
-    paint: Paint,
-) -> String {
-    let mark = match explained.value {
-        Truth::True => paint.with(Style::Good, "yes"),
-        Truth::False => paint.with(Style::Bad, "no "),
-        Truth::Unknown => paint.with(Style::Neutral, "unknown"),
-    };
+fn condition_text(condition: &Condition, explained: &ExplainedCondition, audit: &Audit) -> String {
     let text = match condition {
         Condition::Ref { rule, negated } => {
             let name = audit.policy.rules.get(*rule).map_or("", |rule| &rule.name);
@@ -216,7 +210,7 @@ fn condition_text(
         Some(SeenValue::Text(text)) => format!(": {}", quote(text)),
         Some(SeenValue::List(texts)) => format!(": {}", quote(&texts.join("; "))),
     };
-    format!("{mark} {text}{seen}")
+    format!("{text}{seen}")
 }
 
 fn push_integration(step: &Step, paint: Paint, rows: &mut Vec<(&'static str, String)>) {
