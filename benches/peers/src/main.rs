@@ -151,7 +151,7 @@ fn measure(encoding: Encoding, records: &[Vec<u8>], rounds: usize) -> Vec<(&'sta
                 }
                 std::hint::black_box(&out);
             });
-            Ok(())
+            Ok::<_, Infallible>(())
         })?;
         Ok(nanos as f64 / records.len() as f64)
     });
