@@ -352,15 +352,14 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
             events.read_again(&text, index, &mut |found| {
                 if number == 1 {
                     let finding = Finding::of(found, entity, rule);
-                    on(Verdict::Kept(stages.shape(&finding, &admitted, labels, Scope::Fields, stats, *now)));
+                    on(Verdict::Kept(stages.shape(&finding, &admitted, labels, None, stats, *now)));
                     return;
                 }
                 let Ok(scan) = Record::json(&all).check() else { return };
                 let found = Found { scan: &scan, copies: Vec::new(), rule: None, ..*found };
                 let finding = Finding::of(&found, entity, rule);
-                let mut entry = stages.shape(&finding, &admitted, labels, Scope::Everything, stats, *now);
-                entry.mark("selections", Document::uint(number as u64));
-                on(Verdict::Kept(entry));
+                let number = Some(number as u64);
+                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, number, stats, *now)));
             });
         }
         stages.events = Some(events);
@@ -389,7 +388,7 @@ impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
         match stages.decide(&finding, key, *now) {
             Ok(admitted) => {
                 stats.keep(Some(found.kind));
-                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, Scope::Fields, stats, *now)));
+                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, None, stats, *now)));
             }
             Err(rejected) => on(rejected.count_in(stats)),
         }
@@ -633,6 +632,8 @@ impl Stages {
     }
 
     /// Returns the entry of a finding that is sent.
+    ///
+    /// `together`: the number of findings, if its body is a list of several.
     #[cfg_attr(target_family = "wasm", inline(never))] // three kilobytes of the guest
     #[cfg_attr(not(target_family = "wasm"), inline)]
     fn shape<'a>(
@@ -640,7 +641,7 @@ impl Stages {
         finding: &Finding<'_, 'a>,
         admitted: &Admitted,
         buffers: &'a mut LabelBuffers,
-        scope: Scope,
+        together: Option<u64>,
         stats: &mut Stats,
         now: Time,
     ) -> Entry<'a> {
@@ -654,6 +655,9 @@ impl Stages {
         if let Some(rule) = finding.found.rule.and_then(|rule| self.rules.get(rule)) {
             rule.mark(&mut entry);
         }
+        if let Some(number) = together {
+            entry.mark("selections", Document::uint(number));
+        }
         if self.single_output && (self.limiter.any_pending() || self.counts.any_pending()) {
             self.mark_overdue(&mut entry, stats, now);
         }
@@ -665,6 +669,8 @@ impl Stages {
             has_text: members.has_candidates(),
             copies,
         };
+        // The rules of `redact` name fields of a finding, not of a list of findings.
+        let scope = if together.is_some() { Scope::Everything } else { Scope::Fields };
         self.shaper.apply_changes(&mut entry, &original, scope, stats);
         entry
     }

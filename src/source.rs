@@ -291,7 +291,7 @@ impl Candidate<'_> {
             Value::Str(text) => {
                 let source = text.source();
                 memchr(b'{', source).is_some()
-                    || matches!(source, [b'0'..=b'9', ..]) && audit::is_legacy_line(source)
+                    || EVENTS && matches!(source, [b'0'..=b'9', ..]) && audit::is_legacy_line(source)
             }
             Value::Map(bytes) => {
                 // Searches for the rarest letter of each name: a substring searcher takes longer to build than most
