@@ -53,15 +53,6 @@ const RULE_KEYS: &[&str] = &[
 ];
 const CONDITION_KEYS: &[&str] = &["field", "match-op", "match-value", "match-file", "ref-id", "not-ref-id"];
 const ENFORCEMENT_KEYS: &[&str] = &["time-limit", "count-limit"];
-const SEVERITIES: &[(&str, Severity)] = &[
-    ("debug", Severity::Debug),
-    ("verbose", Severity::Verbose),
-    ("info", Severity::Info),
-    ("warn", Severity::Warn),
-    ("error", Severity::Error),
-    ("critical", Severity::Critical),
-];
-
 /// The result of [`read`] and [`check`].
 #[derive(Clone, Debug)]
 pub struct PolicyResult {
@@ -384,9 +375,9 @@ impl PolicyReader<'_> {
     fn severity(&mut self, rule: &Node, path: &str) -> Option<Severity> {
         let member = rule.get("severity")?;
         let word = scalar(&member.node).map(|scalar| scalar.text.trim().to_ascii_lowercase());
-        let severity = word.and_then(|word| {
-            SEVERITIES.iter().find(|(name, _)| *name == word).map(|(_, severity)| *severity)
-        });
+        // Not the numbers that rows of `severity` may have, too.
+        let name = word.filter(|word| Severity::NAMES.contains(&word.as_str()));
+        let severity = name.and_then(|name| Severity::of(&name));
         if severity.is_none() {
             let expected = "debug, verbose, info, warn, error or critical";
             self.report_value(&member.node, &format!("{path}.severity"), expected);

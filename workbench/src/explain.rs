@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kaudit_filter::config::{Audit, By, Config, Severity};
+use kaudit_filter::config::{Audit, By, Config};
 use kaudit_filter::explain::{
     Change, Clause, Explanation, LimitCheck, MatchResult, Outcome, Recognised, Step,
 };
@@ -27,18 +27,6 @@ pub fn verdict(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Dropped(reason) => format!("dropped: {}", reason.label()),
         _ => outcome_name(outcome).to_owned(),
-    }
-}
-
-/// Returns the name of a severity.
-pub fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Debug => "debug",
-        Severity::Verbose => "verbose",
-        Severity::Info => "info",
-        Severity::Warn => "warn",
-        Severity::Error => "error",
-        Severity::Critical => "critical",
     }
 }
 
@@ -109,7 +97,7 @@ fn rows(explanation: &Explanation, config: &Config, paint: Paint) -> Vec<(&'stat
             (None, Some(builtin)) => format!("from row {} of the built-in table", builtin + 1),
             (None, None) => "stated by the rule of the policy".to_owned(),
         };
-        rows.push(("severity", format!("{}, {row_of}", severity(chosen.severity))));
+        rows.push(("severity", format!("{}, {row_of}", chosen.severity.name())));
     }
     rows.extend(explanation.changes.iter().map(|change| ("changed", change_text(change, config))));
     rows
@@ -335,7 +323,7 @@ pub fn json(explanation: &Explanation, file: &str, line: u64, item: usize, items
         })
     });
     let chosen = explanation.severity.as_ref().map(
-        |chosen| json!({"severity": severity(chosen.severity), "row": chosen.row, "builtin": chosen.builtin}),
+        |chosen| json!({"severity": chosen.severity.name(), "row": chosen.row, "builtin": chosen.builtin}),
     );
     json!({
         "file": file,

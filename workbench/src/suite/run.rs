@@ -210,7 +210,7 @@ fn with_severity_name(path: &str, value: Option<&Value>) -> Option<Value> {
     let name = value.and_then(Value::as_u64).filter(|_| path == "severity").and_then(|number| {
         [Debug, Verbose, Info, Warn, Error, Critical].into_iter().find(|severity| *severity as u64 == number)
     });
-    name.map(|severity| explain::severity(severity).into()).or_else(|| value.cloned())
+    name.map(|severity| severity.name().into()).or_else(|| value.cloned())
 }
 
 /// Returns the expectations that match the actual results.
