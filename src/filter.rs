@@ -4,8 +4,6 @@
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's buffers: a
 //! dropped record costs no allocation, and a kept one only the allocations that redaction or truncation need.
 
-use alloc::boxed::Box;
-
 mod events;
 #[cfg(feature = "compile")]
 pub mod explain;
@@ -16,6 +14,7 @@ mod shape;
 mod transit;
 
 use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 

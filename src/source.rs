@@ -10,11 +10,11 @@
 mod keys;
 mod text;
 
+use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use alloc::borrow::ToOwned as _;
 use memchr::{memchr, memchr2_iter};
 
 use crate::audit::{self, EventForm, EventMembers};

@@ -3,10 +3,9 @@
 //! It is JSON text that the filter reads as a finding, like a record of kAudit's own. It contains no body, no extra
 //! attribute but the ids of the credential, the pod and the node, and no credential of a URI.
 
+use alloc::borrow::Cow;
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
-
-use alloc::borrow::Cow;
 
 use super::event::Event;
 use super::field::{EventField, FieldRef, FieldSource as _, FieldValue};

@@ -10,10 +10,10 @@
 
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 
 use foldhash::fast::FixedState;

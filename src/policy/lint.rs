@@ -3,10 +3,9 @@
 //! Only mistakes that follow from the rule itself are reported: values that no event has, conditions that exclude each
 //! other or have no effect, and requests that a rule probably should cover and does not.
 
-use alloc::string::ToString as _;
-
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use saphyr_parser::ScalarStyle;

@@ -1,7 +1,6 @@
 //! A checked policy: plain data, not yet compiled.
 
-use alloc::string::String;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use core::fmt;

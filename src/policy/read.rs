@@ -4,10 +4,9 @@
 //! own, or a section of the filter's document.
 
 use alloc::borrow::ToOwned as _;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-
-use alloc::collections::{BTreeMap, BTreeSet};
 
 use saphyr_parser::ScalarStyle;
 
