@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
-use super::files::FileLoader;
-use super::problems::{Problems, SourceSpan, quote};
+use super::files::{FileLoader, load};
+use super::problems::{Problems, SourceSpan};
 use super::section::describe_node;
 use super::yaml::{self, Node, Origin, YamlDocument, YamlMember, YamlValue};
 use crate::error::Code;
@@ -212,14 +212,7 @@ pub(super) fn load_list(
     if let Some(member) = siblings.and_then(|data| data.get(name)) {
         return parse_data_value(problems, member);
     }
-    let text = match files.load(name) {
-        Ok(text) => text,
-        Err(reason) => {
-            let message = format!("{} cannot be read: {reason}", quote(name));
-            problems.add(Code::FileUnreadable, at, "integrations-file", message, "");
-            return None;
-        }
-    };
+    let text = load(problems, files, name, Code::FileUnreadable, (at, "integrations-file"))?;
     let file = problems.file(name);
     match locate(problems, file, &text)? {
         ConfigSource::List(list) => Some(list),

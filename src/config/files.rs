@@ -3,6 +3,9 @@
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 
+use super::problems::{Problems, SourceSpan, quote};
+use crate::error::Code;
+
 /// Loads the file that `integrations-file` names.
 ///
 /// The engine itself reads no files.
@@ -22,4 +25,22 @@ impl FileLoader for NoFiles {
     fn load(&self, _: &str) -> Result<String, String> {
         Err("no file can be read here; write the list under `integrations`".to_owned())
     }
+}
+
+/// Loads a file that a configuration names; reports one that cannot be read.
+///
+/// `at` and `path` are the position of its name.
+pub(crate) fn load(
+    problems: &mut Problems,
+    files: &dyn FileLoader,
+    name: &str,
+    code: Code,
+    (at, path): (SourceSpan, &str),
+) -> Option<String> {
+    files
+        .load(name)
+        .map_err(|reason| {
+            problems.add(code, at, path, format!("{} cannot be read: {reason}", quote(name)), "");
+        })
+        .ok()
 }

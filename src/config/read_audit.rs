@@ -1,13 +1,12 @@
 //! Reads the policy and section `audit`.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::audit::Audit;
 use super::dialect;
-use super::files::FileLoader;
+use super::files::{FileLoader, load};
 use super::option_type::OptionType;
-use super::problems::{Problems, SourceSpan, quote};
+use super::problems::{Problems, quote};
 use super::reader::ConfigReader;
 use super::section::{Section, describe_node, items};
 use super::yaml::{Node, YamlValue};
@@ -72,24 +71,14 @@ fn policy(
         let list = dialect::parse_data_value(&mut reader.problems, member)?;
         return Some(policy_reader(reader, files).rules(&list, ""));
     }
-    let text = load(&mut reader.problems, &name, file?.node.at, files)?;
+    let position = (file?.node.at, POLICY_FILE);
+    let text = load(&mut reader.problems, files, &name, Code::FileUnreadable, position)?;
     let file = reader.problems.file(&name);
     policy_reader(reader, files).document(file, &text)
 }
 
 fn policy_reader<'r>(reader: &'r mut ConfigReader, files: &'r dyn FileLoader) -> PolicyReader<'r> {
     PolicyReader { problems: &mut reader.problems, budget: &mut reader.pattern_budget, files }
-}
-
-fn load(problems: &mut Problems, name: &str, at: SourceSpan, files: &dyn FileLoader) -> Option<String> {
-    match files.load(name) {
-        Ok(text) => Some(text),
-        Err(reason) => {
-            let message = format!("{} cannot be read: {reason}", quote(name));
-            problems.add(Code::FileUnreadable, at, POLICY_FILE, message, "");
-            None
-        }
-    }
 }
 
 /// Reads the list of trusted proxies.

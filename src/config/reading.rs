@@ -9,6 +9,7 @@ use super::patterns;
 use crate::error::Code;
 
 pub(crate) use super::dialect::parse_data_value;
+pub(crate) use super::files::load;
 pub(crate) use super::patterns::{PatternBudget, occurs_in_every_text};
 pub(crate) use super::problems::{Problems, SourceSpan, quote};
 pub(crate) use super::section::{describe_node, nearest};

@@ -19,6 +19,7 @@ use super::model::{
 use super::resources::{OPERATORS, field_name_help, operator_help};
 use crate::audit::FieldRef;
 use crate::audit::net::{Network, NetworkError};
+use crate::config::reading::load;
 use crate::config::reading::{
     MERGE, Node, Origin, PatternBudget, Problems, Scalar, SourceSpan, YamlMember, YamlValue, check_pattern,
     describe_node, nearest, parse_data_value, parse_yaml, quote,
@@ -640,14 +641,8 @@ impl PolicyReader<'_> {
     ) -> Option<(Operand, LocatedCondition)> {
         let path = format!("{path}.match-file");
         let name = self.text(&member.node, &path, MAX_NAME)?;
-        let text = match self.files.load(&name) {
-            Ok(text) => text,
-            Err(reason) => {
-                let message = format!("{} cannot be read: {reason}", quote(&name));
-                self.problems.add(Code::ValuesUnreadable, member.node.at, &path, message, "");
-                return None;
-            }
-        };
+        let position = (member.node.at, path.as_str());
+        let text = load(self.problems, self.files, &name, Code::ValuesUnreadable, position)?;
         let file = self.problems.file(&name);
         let mut values = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
