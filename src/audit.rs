@@ -18,8 +18,10 @@ mod user_agent;
 pub use event::{CallerIp, EventOptions};
 pub(crate) use event::{Event, EventBuffers};
 pub use field::{EventField, FieldRef};
-pub(crate) use field::{FieldSource, FieldValue};
-pub(crate) use members::{EventForm, EventMembers, Member, cluster_of_wrapper, is_legacy_line};
+pub(crate) use field::{EventPart, FieldSource, FieldValue, RawPart};
+pub(crate) use members::{
+    EventForm, EventKeys, EventMembers, Member, begins_as_event, cluster_of_wrapper, is_legacy_line,
+};
 pub use source::SourceKind;
 pub(crate) use stages::{Evaluation, RecentRequests};
 pub use stages::{Stage, StageOption};

@@ -18,6 +18,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use crate::audit::EventForm;
 use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels, Names};
@@ -176,15 +177,19 @@ impl Filter {
     #[inline]
     pub fn process(&mut self, record: Record<'_>, now: Time, on: impl FnMut(Verdict<'_>)) {
         let Self { stages, stats, recogniser, scratch } = self;
-        let mut members = Members::default();
-        let scanned = recogniser.members(record, &mut members);
         let mut judge = Judge { stages, stats, scratch, now, on, verdicts: 0, collected: Vec::new() };
-        match (&scanned, members.fields.kind()) {
-            (Ok(scan), Some(kind)) => {
-                let copies = recogniser.copies(&members, scan.body);
-                judge.finding(&Found { kind, members: &members, scan, copies, rule: None });
+        if let Some(members) = recogniser.event(record) {
+            judge.event(&FoundEvent { record, members: &members, form: EventForm::ApiServer, cluster: None });
+        } else {
+            let mut members = Members::default();
+            let scanned = recogniser.members(record, &mut members);
+            match (&scanned, members.kind(record)) {
+                (Ok(scan), Some(kind)) => {
+                    let copies = recogniser.copies(&members, scan.body);
+                    judge.finding(&Found { kind, members: &members, scan, copies, rule: None });
+                }
+                _ => recogniser.search(record, scanned, &members, &mut judge),
             }
-            _ => recogniser.search(record, scanned, &members, &mut judge),
         }
         judge.emit_collected();
         let verdicts = judge.verdicts;

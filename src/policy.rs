@@ -18,6 +18,7 @@ mod located;
 mod model;
 #[cfg(feature = "compile")]
 mod read;
+mod recent;
 #[cfg(feature = "compile")]
 mod resources;
 mod rule_set;

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 use memchr::{memchr, memchr2_iter};
 
-use crate::audit::{self, EventForm, EventMembers};
+use crate::audit::{self, EventForm, EventKeys, EventMembers};
 use crate::config::ANY_OBJECT;
 use crate::finding::{Field, Fields, Kind};
 use crate::record::{
@@ -231,6 +231,11 @@ impl<'a> Members<'a> {
         Some((members, members.form(record)?))
     }
 
+    /// Returns the kind of finding that the object is, if it is one. An audit event is none, whatever members it has.
+    pub fn kind(&self, record: Record<'a>) -> Option<Kind> {
+        self.fields.kind().filter(|_| self.event(record).is_none())
+    }
+
     /// Returns the cluster of the events in the object, if it names one.
     fn cluster(&self) -> Option<String> {
         let Value::Str(text) = self.cluster else { return None };
@@ -317,6 +322,8 @@ pub(crate) struct Recogniser {
     any_object: bool,
     /// Whether audit events are recognised.
     events: bool,
+    /// The keys of events, read without the other keys; `None` if events are not recognised, and in the reference.
+    event_keys: Option<Box<KeyCache<EventKeys>>>,
     /// Buffers for text with resolved escape sequences, one for each level.
     buffers: Vec<String>,
 }
@@ -326,7 +333,8 @@ impl Recogniser {
     ///
     /// It recognises audit events if `events` is set.
     pub fn new(look_in: &[Vec<String>], events: bool) -> Self {
-        Self::with_cache(look_in, events, KeyCache::new)
+        let event_keys = events.then(|| Box::new(KeyCache::new(EventKeys)));
+        Self { event_keys, ..Self::with_cache(look_in, events, KeyCache::new) }
     }
 
     /// Creates a recogniser without a key cache, the reference for all others.
@@ -352,8 +360,18 @@ impl Recogniser {
             paths,
             any_object: look_in.iter().any(is_any),
             events,
+            event_keys: None,
             buffers: Vec::new(),
         }
+    }
+
+    /// Returns the members of a record that is an audit event in the API server's own form.
+    ///
+    /// `None`: the record has to be searched. Decision: a reading of its own, since an event has many members and large
+    /// values that no other record has: TODO.
+    #[inline]
+    pub fn event<'a>(&mut self, record: Record<'a>) -> Option<EventMembers<'a>> {
+        event(self.event_keys.as_deref_mut()?, record)
     }
 
     /// Reads the known members of a record.
@@ -368,9 +386,13 @@ impl Recogniser {
 
     /// Passes all findings of a record to the sink, or the record if it has none.
     pub fn read(&mut self, record: Record<'_>, sink: &mut dyn Sink) {
+        if let Some(members) = self.event(record) {
+            let form = EventForm::ApiServer;
+            return sink.event(&FoundEvent { record, members: &members, form, cluster: None });
+        }
         let mut members = Members::default();
         let scanned = self.members(record, &mut members);
-        match (&scanned, members.fields.kind()) {
+        match (&scanned, members.kind(record)) {
             (Ok(scan), Some(kind)) => {
                 let copies = self.copies(&members, scan.body);
                 sink.finding(&Found { kind, members: &members, scan, copies, rule: None });
@@ -389,7 +411,8 @@ impl Recogniser {
         members: &Members<'a>,
         sink: &mut dyn Sink,
     ) {
-        if members.entry_names == [true; 2] && scanned.is_ok() && sink.passes(record) {
+        let may_be_entry = members.entry_names == [true; 2] && members.event(record).is_none();
+        if may_be_entry && scanned.is_ok() && sink.passes(record) {
             return;
         }
         let mut search = self.start(sink);
@@ -424,8 +447,9 @@ impl Recogniser {
     }
 
     fn start<'s>(&'s mut self, sink: &'s mut dyn Sink) -> Search<'s> {
-        let Self { cache, paths, any_object, events, buffers } = self;
+        let Self { cache, paths, any_object, events, event_keys, buffers } = self;
         Search {
+            event_keys: event_keys.as_deref_mut(),
             cache,
             paths,
             any_object: *any_object,
@@ -478,6 +502,7 @@ impl Position {
 #[expect(clippy::struct_excessive_bools, reason = "two are options, two are results of different steps")]
 struct Search<'s> {
     cache: &'s mut KeyCache<KeyTable>,
+    event_keys: Option<&'s mut KeyCache<EventKeys>>,
     paths: &'s [KeyPath],
     any_object: bool,
     events: bool,
@@ -644,7 +669,7 @@ impl Search<'_> {
 
     /// Accepts an object as a finding, or searches its members.
     fn members<'x>(&mut self, members: &Members<'x>, scan: &Scan<'x>, at: Position) -> Searched {
-        match members.fields.kind() {
+        match members.kind(scan.body) {
             Some(kind) => self.emit_finding(kind, members, scan, at),
             None => self.event_or_candidates(scan.body, members, at),
         }
@@ -863,6 +888,10 @@ impl Search<'_> {
     ///
     /// Lines are not searched for in this case.
     fn single_object(&mut self, text: &[u8], at: Position) -> Option<Searched> {
+        let record = Record::json(text);
+        if let Some(members) = self.event_keys.as_deref_mut().and_then(|keys| event(keys, record)) {
+            return Some(self.emit_event(record, &members, EventForm::ApiServer, at));
+        }
         let mut members = Members::default();
         match members.read_first(text, self.cache) {
             Ok((scan, after)) => {
@@ -1031,6 +1060,16 @@ impl ItemWalk {
     }
 }
 
+/// See [`Recogniser::event`].
+#[inline]
+fn event<'a>(keys: &mut KeyCache<EventKeys>, record: Record<'a>) -> Option<EventMembers<'a>> {
+    if !EVENTS || !audit::begins_as_event(record) {
+        return None;
+    }
+    let members = EventMembers::read_event(record, keys)?;
+    (members.form(record) == Some(EventForm::ApiServer)).then_some(members)
+}
+
 /// Returns the keys of a finding's members that are copies of the finding.
 ///
 /// A copy is text or an object under a key of `look-in` that is a finding with the same values.
@@ -1059,6 +1098,7 @@ fn any_copies<'a>(
         let mut check = CopyCheck { fields: &members.fields, is_copy: false };
         let mut search = Search {
             cache,
+            event_keys: None,
             paths,
             any_object: false,
             events: false,

@@ -9,7 +9,7 @@ mod cloud_logging;
 mod nested;
 mod payload;
 
-use super::field::{EventField, FieldRef, FieldSource, FieldValue, Origin};
+use super::field::{EventField, EventPart, FieldRef, FieldSource, FieldValue, Origin, RawPart};
 use super::members::{EventForm, EventMembers, Member};
 use super::net::{Network, parse_address};
 use super::reason::{Grant, unquote};
@@ -20,7 +20,7 @@ use crate::time::Time;
 
 pub(crate) use buffers::EventBuffers;
 use buffers::{State, push_value};
-use nested::{Key, annotation, each_text};
+use nested::{Key, each_text};
 use payload::Payload;
 
 /// The address of `sourceIPs` that is the caller's.
@@ -182,6 +182,67 @@ impl<'e, 'a> Event<'e, 'a> {
     }
 
     fn is_long_running(&mut self) -> bool {
+        !self.is_short_running() && self.has_long_running_fields()
+    }
+
+    /// Returns the spelling of a member, and a number for its type and encoding.
+    fn raw(&self, member: Member) -> Option<(u8, &'a [u8])> {
+        let (kind, bytes) = match self.members.known(member)? {
+            Value::Absent => (0, &[][..]),
+            Value::Str(Str::Plain(text)) => (1, text),
+            Value::Map(map) => (2, map),
+            Value::List(list) => (3, list),
+            // They are rare.
+            Value::Str(Str::Escaped(_)) | Value::Null | Value::Bool(_) | Value::Number(_) => return None,
+        };
+        Some((kind << 1 | u8::from(self.record.is_text()), bytes))
+    }
+
+    fn outcome_part(&mut self) -> Option<RawPart<'_>> {
+        let (tag, status) = self.raw(Member::ResponseStatus)?;
+        let (other_tag, annotations) = self.raw(Member::Annotations)?;
+        let raw = self.buffers.raw();
+        raw.extend_from_slice(&u16::try_from(status.len()).ok()?.to_le_bytes());
+        raw.extend_from_slice(status);
+        raw.extend_from_slice(annotations);
+        Some(RawPart { tag: tag << 4 | other_tag, bytes: raw })
+    }
+
+    /// Returns the parts of the object that are the same for many events, each with its length.
+    fn object_part(&mut self) -> Option<RawPart<'_>> {
+        let Object { resource, namespace, group, subresource, .. } = self.object()?;
+        let raw = self.buffers.raw();
+        for value in [resource, namespace, group, subresource] {
+            let text = match value {
+                Value::Absent => &[][..],
+                Value::Str(Str::Plain(text)) => text,
+                _ => return None,
+            };
+            raw.extend_from_slice(&u16::try_from(text.len()).ok()?.to_le_bytes());
+            raw.extend_from_slice(text);
+        }
+        Some(RawPart { tag: 0, bytes: raw })
+    }
+
+    /// A cheap check of the members' bytes: no event for which it is true is long-running.
+    fn is_short_running(&mut self) -> bool {
+        let plain = |member| match self.members.get(member) {
+            Value::Str(Str::Plain(text)) => core::str::from_utf8(text).ok(),
+            _ => None,
+        };
+        self.form == EventForm::ApiServer
+            && plain(Member::Verb).is_some_and(|verb| !is_long_running(verb, "", ""))
+            && plain(Member::RequestUri).is_some_and(|path| !is_long_running("", "", path))
+            && self.object().is_some_and(|object| match object.subresource {
+                Value::Absent => true,
+                Value::Str(Str::Plain(part)) => {
+                    !is_long_running("", core::str::from_utf8(part).unwrap_or_default(), "")
+                }
+                _ => false,
+            })
+    }
+
+    fn has_long_running_fields(&mut self) -> bool {
         if self.text(EventField::Verb).is_some_and(|verb| is_long_running(verb, "", "")) {
             return true;
         }
@@ -234,7 +295,7 @@ impl<'e, 'a> Event<'e, 'a> {
         use EventField as F;
         match field {
             F::UserGroups => {
-                let groups = self.user_groups();
+                let groups = self.user().map(|user| user.groups);
                 self.put_sorted(field, groups);
             }
             F::ImpersonatedGroups => {
@@ -277,8 +338,8 @@ impl<'e, 'a> Event<'e, 'a> {
     fn source(&mut self, field: EventField) -> Option<Value<'a>> {
         use EventField as F;
         match field {
-            F::Principal => self.principal(),
-            F::Username => self.username(),
+            F::Principal => self.user().map(User::principal),
+            F::Username => self.user().map(|user| user.name),
             F::UserId => self.user().map(|user| user.id),
             F::ImpersonatedPrincipal => self.impersonated().map(User::principal),
             F::ImpersonatedUsername => self.impersonated().map(|user| user.name),
@@ -291,7 +352,7 @@ impl<'e, 'a> Event<'e, 'a> {
             F::Verb => self.members.known(Member::Verb),
             F::Status => self.status().map(|status| status.status),
             F::StatusReason => self.status().map(|status| status.reason),
-            F::StatusCode => self.status_code(),
+            F::StatusCode => self.status()?.code,
             F::ApiGroup => self.object().map(|object| match object.group {
                 // Converters of Google's entries write so. The group's name is empty.
                 Value::Str(Str::Plain(b"core")) => Value::Absent,
@@ -309,7 +370,7 @@ impl<'e, 'a> Event<'e, 'a> {
                 level => Some(level),
             },
             F::Uri => self.members.known(Member::RequestUri),
-            F::Decision => self.decision(),
+            F::Decision => self.annotations().map(|annotations| annotations.decision),
             F::DecisionReason => self.annotations().map(|annotations| annotations.reason),
             F::IssuedCredentialId => self.annotations().map(|annotations| annotations.issued_credential_id),
             F::PodSecurityViolations => self.annotations().map(|annotations| annotations.pod_security),
@@ -360,15 +421,6 @@ impl<'e, 'a> Event<'e, 'a> {
         Some(self.parts(object, keys))
     }
 
-    /// Returns the first value of an object whose key is wanted, without reading the rest.
-    fn find(&self, member: Member, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Value<'a>> {
-        let Value::Map(bytes) = self.members.known(member)? else { return Some(Value::Absent) };
-        Some(self.record.inner(bytes).find_member(&mut |key| match key {
-            Str::Plain(key) => is_wanted(key),
-            Str::Escaped(_) => is_wanted(key.decode(&mut String::new()).as_bytes()),
-        }))
-    }
-
     fn user(&mut self) -> Option<User<'a>> {
         if let Lazy::Read(user) = self.user {
             return user;
@@ -379,28 +431,6 @@ impl<'e, 'a> Event<'e, 'a> {
         };
         self.user = Lazy::Read(user);
         user
-    }
-
-    /// Returns the user's name, which comes first. The other parts may be many.
-    fn username(&mut self) -> Option<Value<'a>> {
-        match (self.form, self.user) {
-            (EventForm::ApiServer, Lazy::Unread) => self.find(Member::User, |key| key == b"username"),
-            _ => self.user().map(|user| user.name),
-        }
-    }
-
-    fn user_groups(&mut self) -> Option<Value<'a>> {
-        match (self.form, self.user) {
-            (EventForm::ApiServer, Lazy::Unread) => self.find(Member::User, |key| key == b"groups"),
-            _ => self.user().map(|user| user.groups),
-        }
-    }
-
-    fn principal(&mut self) -> Option<Value<'a>> {
-        match self.username()? {
-            Value::Str(name) if !name.source().is_empty() => Some(Value::Str(name)),
-            _ => self.user().map(User::principal),
-        }
     }
 
     fn impersonated(&mut self) -> Option<User<'a>> {
@@ -454,23 +484,6 @@ impl<'e, 'a> Event<'e, 'a> {
         };
         self.status = Lazy::Read(status);
         status
-    }
-
-    fn status_code(&mut self) -> Option<Value<'a>> {
-        match (self.form, self.status) {
-            (EventForm::ApiServer, Lazy::Unread) => self.find(Member::ResponseStatus, |key| key == b"code"),
-            _ => self.status()?.code,
-        }
-    }
-
-    fn decision(&mut self) -> Option<Value<'a>> {
-        match self.annotations {
-            // It comes first.
-            Lazy::Unread => {
-                self.find(self.annotations_member(), |key| annotation(key) == Some(Key::Decision))
-            }
-            Lazy::Read(annotations) => annotations.map(|annotations| annotations.decision),
-        }
     }
 
     fn annotations(&mut self) -> Option<Annotations<'a>> {
@@ -826,6 +839,23 @@ impl FieldSource for Event<'_, '_> {
             FieldRef::UserAgentProduct(name) => self.product(name),
             FieldRef::UserExtra(key) => self.extra(key),
         }
+    }
+
+    fn part(&mut self, part: EventPart) -> Option<RawPart<'_>> {
+        if self.form != EventForm::ApiServer {
+            return None;
+        }
+        let member = match part {
+            EventPart::Object => return self.object_part(),
+            EventPart::Outcome => return self.outcome_part(),
+            EventPart::Verb => Member::Verb,
+            EventPart::User => Member::User,
+            EventPart::ImpersonatedUser => Member::ImpersonatedUser,
+            EventPart::SourceIps => Member::SourceIps,
+            EventPart::UserAgent => Member::UserAgent,
+        };
+        let (tag, bytes) = self.raw(member)?;
+        Some(RawPart { tag, bytes })
     }
 }
 

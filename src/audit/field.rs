@@ -24,6 +24,41 @@ pub(crate) enum FieldValue<'v> {
 pub(crate) trait FieldSource {
     /// Returns the value of a field.
     fn value(&mut self, field: &FieldRef) -> FieldValue<'_>;
+
+    /// Returns a part of the event as it was received; `None` if it is unknown or may be in several places.
+    ///
+    /// Events with equal parts have equal values of the part's fields.
+    fn part(&mut self, part: EventPart) -> Option<RawPart<'_>>;
+}
+
+/// A part of an event that alone determines the values of some fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum EventPart {
+    Verb,
+    User,
+    ImpersonatedUser,
+    /// The type, namespace, group and subresource of the object, without its name and version, which vary.
+    Object,
+    SourceIps,
+    UserAgent,
+    /// The status of the response, and the annotations.
+    Outcome,
+}
+
+impl EventPart {
+    /// Returns the part as a bit of a set.
+    pub const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// The spelling of a part of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawPart<'p> {
+    /// The encoding and the type. Equal bytes of different types differ.
+    pub tag: u8,
+    pub bytes: &'p [u8],
 }
 
 /// A field that a condition names.
@@ -265,6 +300,53 @@ impl FieldRef {
     /// Whether the field comes from the request body.
     pub fn is_body(&self) -> bool {
         matches!(self, Self::Known(field) if field.origin() == Origin::Body)
+    }
+
+    /// Returns the part of an event that alone determines the field, if there is one.
+    pub(crate) fn part(&self) -> Option<EventPart> {
+        use EventField as F;
+        Some(match self {
+            Self::Known(F::Verb) => EventPart::Verb,
+            Self::Known(
+                F::Principal
+                | F::UserId
+                | F::Username
+                | F::UserGroups
+                | F::CredentialId
+                | F::PodName
+                | F::NodeName,
+            )
+            | Self::UserExtra(_) => EventPart::User,
+            Self::Known(
+                F::ImpersonatedPrincipal
+                | F::ImpersonatedUserId
+                | F::ImpersonatedUsername
+                | F::ImpersonatedGroups,
+            ) => EventPart::ImpersonatedUser,
+            Self::Known(F::ResourceType | F::ResourceNamespace | F::ApiGroup | F::Subresource) => {
+                EventPart::Object
+            }
+            Self::Known(F::CallerIp) => EventPart::SourceIps,
+            Self::Known(F::OriginalUserAgent | F::CallerSuppliedUserAgent) | Self::UserAgentProduct(_) => {
+                EventPart::UserAgent
+            }
+            Self::Known(
+                F::Status
+                | F::StatusReason
+                | F::StatusCode
+                | F::NonAuthorized
+                | F::Decision
+                | F::DecisionReason
+                | F::Role
+                | F::ClusterRole
+                | F::Binding
+                | F::IssuedCredentialId
+                | F::PodSecurityViolations
+                | F::FailedOpenWebhook
+                | F::PolicyFailure,
+            ) => EventPart::Outcome,
+            Self::Known(_) => return None,
+        })
     }
 
     /// Whether the field may have several values.

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 #[cfg(test)]
 use crate::record::SyntaxError;
-use crate::record::{Record, Str, Value};
+use crate::record::{Encoding, KeyCache, KeySet, MemberVisitor, Record, Str, Value};
 use crate::time::Time;
 
 macro_rules! members {
@@ -119,6 +119,15 @@ impl<'a> EventMembers<'a> {
         members
     }
 
+    /// Reads the members of a record, or of the JSON text that begins with one; `None` if it cannot be read.
+    ///
+    /// White space may follow the record.
+    pub fn read_event(record: Record<'a>, cache: &mut KeyCache<EventKeys>) -> Option<Self> {
+        let mut members = Self::default();
+        record.members(cache, &mut members).ok()?;
+        Some(members)
+    }
+
     /// Sets a member. Of two duplicate keys the first counts.
     #[inline]
     pub fn set(&mut self, member: Member, value: Value<'a>) {
@@ -184,6 +193,48 @@ impl<'a> EventMembers<'a> {
             Value::Str(Str::Plain(text)) => is(text),
             Value::Str(text) => is(text.decode(&mut String::new()).as_bytes()),
             _ => false,
+        }
+    }
+}
+
+/// The keys of an event's members.
+pub(crate) struct EventKeys;
+
+impl KeySet for EventKeys {
+    /// `None`: any other key.
+    type Meaning = Option<Member>;
+
+    fn meaning(&self, key: &[u8]) -> Option<Member> {
+        Member::of(core::str::from_utf8(key).ok()?)
+    }
+}
+
+impl<'a> MemberVisitor<'a, Option<Member>> for EventMembers<'a> {
+    // No part of an event is sent unchanged.
+    const VERBATIM: bool = false;
+
+    #[inline(always)]
+    fn text(&mut self, member: Option<Member>, text: &'a [u8]) {
+        self.value(member, Value::Str(Str::Plain(text)));
+    }
+
+    #[inline(always)]
+    fn value(&mut self, member: Option<Member>, value: Value<'a>) {
+        member.into_iter().for_each(|member| self.set(member, value));
+    }
+}
+
+/// Whether a record begins as the API server writes an event. It may be anything else nevertheless.
+pub(crate) fn begins_as_event(record: Record<'_>) -> bool {
+    match record.encoding() {
+        Encoding::Json => record.bytes().starts_with(br#"{"kind":"Event","apiVersion":"audit.k8s.io/"#),
+        #[cfg(feature = "msgpack")]
+        Encoding::MsgPack => {
+            let members = match record.bytes() {
+                [0x80..=0x8f, members @ ..] | [0xde, _, _, members @ ..] => members,
+                _ => return false,
+            };
+            members.starts_with(b"\xa4kind\xa5Event\xaaapiVersion")
         }
     }
 }

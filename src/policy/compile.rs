@@ -20,9 +20,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::model::{CombineOp, Condition, MAX_DEPTH, MAX_RULES, MAX_VALUES, Operand, Policy, Rule};
+use super::recent::RecentValues;
 use super::rule_set::{Bits, RuleSet};
 use crate::audit::net::Network;
-use crate::audit::{EventField, FieldRef, FieldValue};
+use crate::audit::{EventField, EventPart, FieldRef, FieldValue};
 use crate::pattern::{BuildError, PatternSet, PatternSource};
 
 /// The maximum number of atoms of each kind in [`Facts`]; more would only remove more candidates.
@@ -65,6 +66,8 @@ pub(super) struct AtomId {
 pub(super) struct Probe {
     /// The field comes from the request body.
     pub(super) body: bool,
+    /// The part of the event that alone determines the field.
+    pub(super) part: Option<EventPart>,
     finder: Finder,
     /// The effects of each table entry of the finder.
     effects: Box<[Effect]>,
@@ -100,7 +103,7 @@ struct Effect {
 enum Finder {
     Words(WordTable),
     Networks(NetworkTable),
-    Patterns(PatternSet),
+    Patterns(PatternSet, RecentValues),
 }
 
 /// Effects by word; the empty word is an absent value.
@@ -447,12 +450,13 @@ impl Probe {
                 for atom in 0..patterns.len() {
                     effects.effect(vec![atom]);
                 }
-                Finder::Patterns(source.set(&patterns)?)
+                Finder::Patterns(source.set(&patterns)?, RecentValues::default())
             }
         };
         let effects = effects.effects;
         Ok(Self {
             body: draft.field.is_body(),
+            part: draft.field.part(),
             finder,
             needed,
             relevant,
@@ -617,7 +621,7 @@ impl Finder {
             Self::Words(table) if value.len() > table.longest => {}
             Self::Words(table) => table.words.get(value).copied().into_iter().for_each(hit),
             Self::Networks(table) => table.find(value).into_iter().for_each(hit),
-            Self::Patterns(patterns) => patterns.for_each_found(value.as_bytes(), hit),
+            Self::Patterns(patterns, recent) => recent.search(value, patterns, hit),
         }
     }
 
@@ -626,7 +630,7 @@ impl Finder {
         match self {
             Self::Words(table) => table.joined,
             Self::Networks(_) => false,
-            Self::Patterns(_) => true,
+            Self::Patterns(..) => true,
         }
     }
 }

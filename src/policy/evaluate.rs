@@ -1,17 +1,20 @@
 //! Evaluates all rules of a policy on one event.
 //!
-//! All reported rules are candidates at first. Each probe of a metadata field removes the rules that it refutes; the
+//! All reported rules are candidates at first. A part of an event that was seen before removes the rules that it refuted
+//! then, without being read. Each probe of a metadata field removes the rules that it refutes; the
 //! evaluation ends when none is left, as for most events. A field of the request body is read only if a candidate depends
 //! on it and its other conditions are true. The remaining candidates are evaluated one by one; each atom and each rule at
 //! most once per event.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::compile::{AtomId, CompiledRule, Probe, Tables, Target, Term, compile};
 use super::model::{Policy, Truth};
+use super::recent::RecentParts;
 use super::rule_set::Bits;
-use crate::audit::{FieldRef, FieldSource};
+use crate::audit::{EventPart, FieldRef, FieldSource};
 use crate::pattern::{BuildError, PatternSource};
 
 /// A policy that is compiled for evaluation.
@@ -24,8 +27,19 @@ pub(crate) struct CompiledPolicy {
     pub(super) all: Bits,
     /// The positions of the rules that may still match; kept for its allocation.
     pub(super) candidates: Bits,
+    /// The parts of an event that some probe depends on.
+    parts: Box<[PartProbes]>,
+    /// The rules that a part refutes; kept for its allocation.
+    refuted: Bits,
     pub(super) state: RuleState,
     pub(super) body_missing: Box<[u64]>,
+}
+
+/// The probes whose fields depend on one part of an event only.
+struct PartProbes {
+    part: EventPart,
+    probes: Vec<usize>,
+    recent: RecentParts,
 }
 
 /// The part of a compiled policy that changes with each event.
@@ -36,6 +50,8 @@ pub(super) struct RuleState {
     fields: Box<[FieldRef]>,
     /// The number of the current event.
     event: u64,
+    /// A bit for each part of the event whose refutations were removed from the candidates.
+    applied: u8,
     /// For each rule, the last event for which it was evaluated and its value.
     values: Box<[(u64, Truth)]>,
 }
@@ -43,7 +59,7 @@ pub(super) struct RuleState {
 impl RuleState {
     pub(super) fn new(probes: Vec<Probe>, fields: Vec<FieldRef>, rules: usize) -> Self {
         let values = vec![(0, Truth::False); rules].into();
-        Self { probes: probes.into(), fields: fields.into(), event: 0, values }
+        Self { probes: probes.into(), fields: fields.into(), event: 0, applied: 0, values }
     }
 }
 
@@ -54,7 +70,16 @@ impl CompiledPolicy {
     /// The policy exceeds a limit, its references have a cycle, or its patterns are too large together.
     pub fn new(policy: &Policy, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         let Tables { rules, reported, probes, fields } = compile(policy, source)?;
+        let mut parts: BTreeMap<EventPart, Vec<usize>> = BTreeMap::new();
+        for (index, probe) in probes.iter().enumerate() {
+            probe.part.into_iter().for_each(|part| parts.entry(part).or_default().push(index));
+        }
+        let parts = parts.into_iter();
         Ok(Self {
+            parts: parts
+                .map(|(part, probes)| PartProbes { part, probes, recent: RecentParts::default() })
+                .collect(),
+            refuted: Bits::empty(reported.len()),
             all: Bits::full(reported.len()),
             candidates: Bits::full(reported.len()),
             body_missing: vec![0; policy.rules.len()].into(),
@@ -71,11 +96,17 @@ impl CompiledPolicy {
         self.begin();
         let mut undecided = 0_u64;
         self.candidates.copy_from(&self.all);
-        for index in 0..self.state.probes.len() {
+        for index in 0..self.parts.len() {
+            self.prune_by_part(index, source);
             if self.candidates.is_empty() {
                 return undecided;
             }
+        }
+        for index in 0..self.state.probes.len() {
             self.prune(index, source);
+            if self.candidates.is_empty() {
+                return undecided;
+            }
         }
         let mut from = 0;
         while let Some(position) = self.candidates.next_common(&self.all, from) {
@@ -106,6 +137,7 @@ impl CompiledPolicy {
     /// Begins the next event: all values are computed again.
     pub(super) fn begin(&mut self) {
         self.state.event = self.state.event.wrapping_add(1);
+        self.state.applied = 0;
     }
 
     /// Returns the value of a rule for the current event.
@@ -126,6 +158,29 @@ impl CompiledPolicy {
         let term = terms.and_then(|terms| terms.iter().find(|term| term.condition == condition)).copied();
         let value = term.and_then(|term| term_value(&self.rules, &mut self.state, term, true, source));
         value.unwrap_or(Truth::Unknown)
+    }
+
+    /// Removes the candidates that a part of the event refutes.
+    fn prune_by_part(&mut self, index: usize, source: &mut impl FieldSource) {
+        let Self { parts, candidates, refuted, all, state, .. } = self;
+        let Some(PartProbes { part, probes, recent }) = parts.get_mut(index) else { return };
+        let Some(raw) = source.part(*part) else { return };
+        state.applied |= part.bit();
+        if let Some(refuted) = recent.refuted(raw) {
+            return candidates.subtract(refuted);
+        }
+        // All rules that it refutes, and not only those that are still candidates.
+        refuted.copy_from(all);
+        for &probe in &*probes {
+            if let Some(probe) = state.ran(probe, source) {
+                probe.prune(refuted);
+            }
+        }
+        refuted.complement_within(all);
+        if let Some(raw) = source.part(*part) {
+            recent.store(raw, refuted);
+        }
+        candidates.subtract(refuted);
     }
 
     /// Removes the candidates that a probe refutes.

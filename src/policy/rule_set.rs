@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 /// A set with a bit for each rule.
+#[derive(Clone)]
 pub(super) struct Bits(Box<[u64]>);
 
 impl Bits {
@@ -36,6 +37,11 @@ impl Bits {
 
     pub(super) fn subtract(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
+    }
+
+    /// Replaces the set by the rules of `all` that are not in it.
+    pub(super) fn complement_within(&mut self, all: &Self) {
+        self.0.iter_mut().zip(&all.0).for_each(|(word, all)| *word = all & !*word);
     }
 
     /// Removes the rules that are in `needed` and not in `allowed`.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::evaluate::CompiledPolicy;
 use super::model::{CombineOp, Condition, Operand, Policy, Rule, Test};
-use crate::audit::{FieldRef, FieldSource, FieldValue};
+use crate::audit::{EventPart, FieldRef, FieldSource, FieldValue, RawPart};
 use crate::pattern::PatternCompiler;
 
 /// The value of a field of an [`Event`].
@@ -25,12 +25,14 @@ struct Event {
     values: BTreeMap<FieldRef, Value>,
     /// The fields that were read.
     read: Vec<FieldRef>,
+    /// The last part that was returned.
+    raw: String,
 }
 
 impl Event {
     fn of(values: &[(&str, &str)]) -> Self {
         let values = values.iter().map(|(name, value)| (field(name), Value::Text((*value).to_owned())));
-        Self { values: values.collect(), read: Vec::new() }
+        Self { values: values.collect(), ..Self::default() }
     }
 
     fn with(mut self, name: &str, value: Value) -> Self {
@@ -50,6 +52,15 @@ impl FieldSource for Event {
             Some(Value::Text(text)) => FieldValue::Text(text),
             Some(Value::List(values)) => FieldValue::List(values),
         }
+    }
+
+    fn part(&mut self, part: EventPart) -> Option<RawPart<'_>> {
+        let values: Vec<_> = self.values.iter().filter(|(field, _)| field.part() == Some(part)).collect();
+        if values.iter().any(|(_, value)| matches!(value, Value::Unknown)) {
+            return None;
+        }
+        self.raw = format!("{values:?}");
+        Some(RawPart { tag: 0, bytes: self.raw.as_bytes() })
     }
 }
 

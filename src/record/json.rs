@@ -315,9 +315,9 @@ impl<'a> JsonReader<'a> {
         Ok(code)
     }
 
-    /// Reads the value of a member. A map or list is checked and skipped.
+    /// Reads the value of a member. A map or list is checked and skipped, with its keys if `verbatim`.
     #[cold]
-    fn member_value(&mut self) -> Result<Value<'a>, SyntaxError> {
+    fn member_value(&mut self, verbatim: bool) -> Result<Value<'a>, SyntaxError> {
         self.space();
         let start = self.rest;
         Ok(match self.value()? {
@@ -325,7 +325,11 @@ impl<'a> JsonReader<'a> {
             Token::Number(number) => Value::Number(number),
             Token::Bool(value) => Value::Bool(value),
             token @ (Token::Map | Token::List) => {
-                self.nested()?;
+                if verbatim {
+                    self.nested()?;
+                } else {
+                    self.skip()?;
+                }
                 let bytes = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
                 if matches!(token, Token::Map) { Value::Map(bytes) } else { Value::List(bytes) }
             }
@@ -339,6 +343,28 @@ impl<'a> JsonReader<'a> {
             self.quality.add(Quality::MAYBE_DUPLICATE);
         }
         Ok(())
+    }
+
+    /// Skips the strings that come next in the innermost map or list, with the commas and colons between them.
+    #[inline]
+    fn skip_strings(&mut self) {
+        let is_map = self.open.innermost() == Some(true);
+        let (mut rest, mut expects) = (self.rest, self.expects);
+        loop {
+            let string = match expects {
+                Expects::Comma => rest.strip_prefix(b","),
+                Expects::First | Expects::Value => Some(rest),
+            };
+            let Some((_, after)) = string.and_then(ascii_string) else { break };
+            if expects == Expects::Value || !is_map {
+                (rest, expects) = (after, Expects::Comma);
+            } else if let Some(value) = after.strip_prefix(b":") {
+                (rest, expects) = (value, Expects::Value);
+            } else {
+                break;
+            }
+        }
+        (self.rest, self.expects) = (rest, expects);
     }
 
     /// Reads the comma or bracket after a member; returns whether the map ends.
@@ -411,6 +437,16 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         }
         .map(Some)
     }
+
+    /// Reads the common forms itself, as `members` does, and calls `next` for all others.
+    fn skip(&mut self) -> Result<(), SyntaxError> {
+        let depth = self.open.depth;
+        while self.open.depth >= depth {
+            self.skip_strings();
+            self.next()?;
+        }
+        Ok(())
+    }
 }
 
 /// Passes the members of the record in `text` in order to `visitor`.
@@ -438,10 +474,10 @@ pub(crate) fn members<'a, K: KeySet>(
 ///
 /// Returns the text after the record as well.
 #[inline(never)]
-pub(crate) fn first_members<'a, K: KeySet>(
+pub(crate) fn first_members<'a, K: KeySet, V: MemberVisitor<'a, K::Meaning>>(
     text: &'a [u8],
     cache: &mut KeyCache<K>,
-    visitor: &mut impl MemberVisitor<'a, K::Meaning>,
+    visitor: &mut V,
 ) -> Result<(Scan<'a>, &'a [u8]), SyntaxError> {
     let mut reader = JsonReader::new(text);
     let mut ends = reader.record_start()?;
@@ -472,7 +508,7 @@ pub(crate) fn first_members<'a, K: KeySet>(
             rest = after;
         } else {
             reader.rest = rest;
-            visitor.value(meaning, reader.member_value()?);
+            visitor.value(meaning, reader.member_value(V::VERBATIM)?);
             rest = reader.rest;
         }
         (ends, rest) = match rest.split_first() {
@@ -501,7 +537,7 @@ pub(crate) fn each_member<'a>(
     let mut reader = JsonReader::new(text);
     if !reader.record_start()? {
         while let Some(key) = reader.key_or_end()? {
-            on(key, reader.member_value()?);
+            on(key, reader.member_value(true)?);
         }
     }
     reader.quality.add(Quality::MAYBE_DUPLICATE);
@@ -521,7 +557,7 @@ pub(crate) fn find_member<'a>(
     if !reader.record_start()? {
         while let Some(key) = reader.key_or_end()? {
             if is_wanted(key) {
-                return reader.member_value();
+                return reader.member_value(false);
             }
             if let Token::Map | Token::List = reader.value()? {
                 reader.skip()?;
@@ -534,7 +570,7 @@ pub(crate) fn find_member<'a>(
 /// Reads `text` as one value.
 pub(crate) fn value(text: &[u8]) -> Result<Value<'_>, SyntaxError> {
     let mut reader = JsonReader::new(text);
-    let value = reader.member_value()?;
+    let value = reader.member_value(true)?;
     reader.finish()?;
     Ok(value)
 }
@@ -542,7 +578,7 @@ pub(crate) fn value(text: &[u8]) -> Result<Value<'_>, SyntaxError> {
 /// Returns the value at the beginning of `text`, and the text after it.
 pub(crate) fn first_value(text: &[u8]) -> Result<(Value<'_>, &[u8]), SyntaxError> {
     let mut reader = JsonReader::new(text);
-    let value = reader.member_value()?;
+    let value = reader.member_value(true)?;
     Ok((value, reader.rest))
 }
 

@@ -258,16 +258,21 @@ impl<'a> MsgPackReader<'a> {
         Ok(cache.look_up(cursor, key, raw))
     }
 
-    /// Reads the value of a member. A map or list is checked and skipped.
+    /// Reads the value of a member. A map or list is checked and skipped, with its keys if `verbatim`.
     #[cold]
-    fn member_value(&mut self) -> Result<Value<'a>, SyntaxError> {
+    fn member_value(&mut self, verbatim: bool) -> Result<Value<'a>, SyntaxError> {
         let start = self.rest;
         Ok(match self.value()? {
             Token::Str(text) => Value::Str(text),
             Token::Number(number) if number.is_finite() => Value::Number(number),
             Token::Bool(value) => Value::Bool(value),
             token @ (Token::Map | Token::List) => {
-                self.nested()?;
+                if verbatim {
+                    self.nested()?;
+                } else {
+                    self.started = true;
+                    self.skip()?;
+                }
                 let bytes = start.get(..start.len().saturating_sub(self.rest.len())).unwrap_or_default();
                 if matches!(token, Token::Map) { Value::Map(bytes) } else { Value::List(bytes) }
             }
@@ -280,6 +285,25 @@ impl<'a> MsgPackReader<'a> {
     /// A key or value begins at `start`, whose head was already counted.
     fn count_read_bytes(&mut self, start: &[u8]) {
         self.high_bytes = self.high_bytes.wrapping_add(high_bytes_before(start, self.rest)).wrapping_sub(1);
+    }
+
+    /// Skips the short strings that come next in the innermost map or list.
+    #[inline]
+    fn skip_short_strings(&mut self) {
+        let Some(outer) = self.depth.checked_sub(1) else { return };
+        let Some(left) = self.remaining.get_mut(outer) else { return };
+        let bit = bit_of(outer);
+        let is_map = self.maps & bit != 0;
+        let (mut is_value, mut rest, mut remaining) = (self.values & bit != 0, self.rest, *left);
+        while (is_value || remaining > 0)
+            && let Some((_, after)) = short_string(rest)
+        {
+            rest = after;
+            remaining = remaining.wrapping_sub(u32::from(!is_value));
+            is_value = is_map && !is_value;
+        }
+        (self.rest, *left) = (rest, remaining);
+        self.values = if is_value { self.values | bit } else { self.values & !bit };
     }
 
     /// Skips the innermost map or list, checking it for duplicate keys.
@@ -333,6 +357,16 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
         }
         .map(Some)
     }
+
+    /// Reads short strings itself, and calls `next` for everything else.
+    fn skip(&mut self) -> Result<(), SyntaxError> {
+        let depth = self.depth;
+        while self.depth >= depth {
+            self.skip_short_strings();
+            self.next()?;
+        }
+        Ok(())
+    }
 }
 
 /// Returns the bit of a depth, which is below 32.
@@ -373,10 +407,10 @@ pub(crate) fn skip_value(bytes: &[u8]) -> Result<&[u8], SyntaxError> {
 /// Decision: short strings are checked together, and only in kept records, so that a dropped record pays nothing for
 /// it.
 #[inline(never)]
-pub(crate) fn members<'a, K: KeySet>(
+pub(crate) fn members<'a, K: KeySet, V: MemberVisitor<'a, K::Meaning>>(
     bytes: &'a [u8],
     cache: &mut KeyCache<K>,
-    visitor: &mut impl MemberVisitor<'a, K::Meaning>,
+    visitor: &mut V,
 ) -> Result<Scan<'a>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
     let count = reader.record_start()?;
@@ -398,7 +432,9 @@ pub(crate) fn members<'a, K: KeySet>(
         } else {
             reader.rest = rest;
             meaning = reader.member_key(cache, &mut cursor, expected.len())?;
-            reader.count_read_bytes(rest);
+            if V::VERBATIM {
+                reader.count_read_bytes(rest);
+            }
             rest = reader.rest;
             expected = cache.expected(&cursor);
         }
@@ -411,8 +447,10 @@ pub(crate) fn members<'a, K: KeySet>(
             rest = after;
         } else {
             reader.rest = rest;
-            visitor.value(meaning, reader.member_value()?);
-            reader.count_read_bytes(rest);
+            visitor.value(meaning, reader.member_value(V::VERBATIM)?);
+            if V::VERBATIM {
+                reader.count_read_bytes(rest);
+            }
             rest = reader.rest;
         }
     }
@@ -440,7 +478,7 @@ pub(crate) fn each_member<'a>(
             Token::Key(key) => key,
             _ => Str::Plain(b""),
         };
-        on(key, reader.member_value()?);
+        on(key, reader.member_value(true)?);
     }
     if !reader.rest.is_empty() {
         return Err(reader.error(SyntaxErrorKind::TrailingBytes));
@@ -461,7 +499,7 @@ pub(crate) fn find_member<'a>(
     let mut reader = MsgPackReader::new(bytes);
     for _ in 0..reader.record_start()? {
         if matches!(reader.key()?, Token::Key(key) if is_wanted(key)) {
-            return reader.member_value();
+            return reader.member_value(false);
         }
         reader.rest = skip_value(reader.rest)?;
     }
@@ -584,14 +622,14 @@ pub(crate) fn list_head(bytes: &[u8]) -> (u32, &[u8]) {
 /// Returns the value at the beginning of `bytes`, and the bytes after it.
 pub(crate) fn first_value(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let mut reader = MsgPackReader::new(bytes);
-    let value = reader.member_value().ok()?;
+    let value = reader.member_value(true).ok()?;
     Some((value, reader.rest))
 }
 
 /// Reads `bytes` as one value.
 pub(crate) fn value(bytes: &[u8]) -> Result<Value<'_>, SyntaxError> {
     let mut reader = MsgPackReader::new(bytes);
-    let value = reader.member_value()?;
+    let value = reader.member_value(true)?;
     if reader.rest.is_empty() { Ok(value) } else { Err(reader.error(SyntaxErrorKind::TrailingBytes)) }
 }
 

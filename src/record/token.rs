@@ -119,6 +119,10 @@ impl<'a> Value<'a> {
 /// Decision: strings without escape sequences, as most values are, have a method of their own. A [`Value`] of them
 /// would be written to memory for each member.
 pub(crate) trait MemberVisitor<'a, M> {
+    /// Whether the record may be sent unchanged, so that its nested maps are checked for duplicate keys. If not, the
+    /// properties of its scan are incomplete.
+    const VERBATIM: bool = true;
+
     /// Receives a string without escape sequences.
     fn text(&mut self, meaning: M, text: &'a [u8]);
 

@@ -42,6 +42,8 @@ pub(crate) struct EventBuffers {
     extras: Vec<Extra>,
     /// The number of extra attributes that were computed.
     extra_count: usize,
+    /// The spelling of a part that is not one range of the event.
+    raw: Vec<u8>,
 }
 
 /// The values of one extra attribute of the user.
@@ -106,6 +108,7 @@ impl Default for EventBuffers {
             product_versions: TextList::default(),
             extras: Vec::new(),
             extra_count: 0,
+            raw: Vec::new(),
         }
     }
 }
@@ -115,6 +118,12 @@ impl EventBuffers {
     pub(super) fn reset(&mut self) {
         self.computed = 0;
         self.extra_count = 0;
+    }
+
+    /// Returns the emptied buffer for the spelling of a part.
+    pub(super) fn raw(&mut self) -> &mut Vec<u8> {
+        self.raw.clear();
+        &mut self.raw
     }
 
     #[inline]
@@ -357,6 +366,8 @@ fn bit(field: EventField) -> u128 {
 struct FailedOpen<'l>(&'l mut TextList);
 
 impl<'a> MemberVisitor<'a, Key> for FailedOpen<'_> {
+    const VERBATIM: bool = false;
+
     fn text(&mut self, key: Key, text: &'a [u8]) {
         self.value(key, Value::Str(Str::Plain(text)));
     }

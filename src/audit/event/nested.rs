@@ -147,6 +147,8 @@ pub(super) struct Parts<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> MemberVisitor<'a, Key> for Parts<'a, N> {
+    const VERBATIM: bool = false;
+
     #[inline]
     fn text(&mut self, key: Key, text: &'a [u8]) {
         self.value(key, Value::Str(Str::Plain(text)));

@@ -188,7 +188,7 @@ fn event() -> impl Strategy<Value = Event> {
     (0..FIELDS.len()).map(value).collect::<Vec<_>>().prop_map(|values| {
         let values = FIELDS.iter().zip(values);
         let values = values.filter_map(|((name, _), value)| Some((field(name), value?)));
-        Event { values: values.collect(), read: Vec::new() }
+        Event { values: values.collect(), ..Event::default() }
     })
 }
 

@@ -1,0 +1,113 @@
+//! The results of recent searches and evaluations.
+//!
+//! Most events are a machine's and repeat the same few users, addresses, agents and answers. Equal values have equal
+//! results, so nothing depends on what is stored.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use core::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+
+use super::rule_set::Bits;
+use crate::audit::RawPart;
+use crate::pattern::PatternSet;
+
+/// The patterns that occur in recent values, in at most 150 kB.
+#[derive(Default)]
+pub(super) struct RecentValues {
+    hasher: FixedState,
+    /// Empty until the first search. A value replaces another one.
+    slots: Vec<FoundPatterns>,
+}
+
+/// A value, and the patterns that occur in it. The value is empty if the slot is unused.
+#[derive(Clone, Default)]
+struct FoundPatterns {
+    value: String,
+    found: Vec<usize>,
+}
+
+/// The rules that recent values of one part of an event refute, in at most 700 kB, and a bit for each rule and slot.
+#[derive(Default)]
+pub(super) struct RecentParts {
+    hasher: FixedState,
+    /// Empty until the first part. A part replaces another one.
+    slots: Vec<RefutedRules>,
+}
+
+/// A part, and the rules that it refutes.
+#[derive(Clone, Default)]
+struct RefutedRules {
+    tag: u8,
+    bytes: Vec<u8>,
+    /// `None`: the slot is unused.
+    refuted: Option<Bits>,
+}
+
+impl RecentValues {
+    /// The number of values that are stored.
+    const SLOTS: usize = 256;
+    /// The maximum length of a stored value, in bytes.
+    const MAX_LENGTH: usize = 128;
+
+    /// Calls `on` with each pattern that occurs in a value; it may be given more than once.
+    #[inline]
+    pub(super) fn search(&mut self, value: &str, patterns: &mut PatternSet, on: &mut impl FnMut(usize)) {
+        if value.len() > Self::MAX_LENGTH {
+            return patterns.for_each_found(value.as_bytes(), on);
+        }
+        let hash = self.hasher.hash_one(value);
+        let Some(FoundPatterns { value: known, found }) = slot(&mut self.slots, Self::SLOTS, hash) else {
+            return;
+        };
+        if *known != value {
+            found.clear();
+            patterns.for_each_found(value.as_bytes(), |pattern| found.push(pattern));
+            known.clear();
+            known.push_str(value);
+        }
+        found.iter().copied().for_each(on);
+    }
+}
+
+impl RecentParts {
+    const SLOTS: usize = 1024;
+    /// The maximum length of a stored part, in bytes.
+    const MAX_LENGTH: usize = 512;
+
+    /// Returns the rules that a part refutes, if they are stored.
+    #[inline]
+    pub(super) fn refuted(&mut self, part: RawPart<'_>) -> Option<&Bits> {
+        let hash = self.hasher.hash_one(part.bytes);
+        let slot = slot(&mut self.slots, Self::SLOTS, hash)?;
+        if slot.tag == part.tag && slot.bytes == part.bytes { slot.refuted.as_ref() } else { None }
+    }
+
+    /// Stores the rules that a part refutes.
+    pub(super) fn store(&mut self, part: RawPart<'_>, refuted: &Bits) {
+        if part.bytes.len() > Self::MAX_LENGTH {
+            return;
+        }
+        let hash = self.hasher.hash_one(part.bytes);
+        let Some(slot) = slot(&mut self.slots, Self::SLOTS, hash) else { return };
+        slot.tag = part.tag;
+        slot.bytes.clear();
+        slot.bytes.extend_from_slice(part.bytes);
+        match &mut slot.refuted {
+            Some(known) => known.copy_from(refuted),
+            None => slot.refuted = Some(refuted.clone()),
+        }
+    }
+}
+
+/// Returns the slot of a hash; creates all `count` slots first.
+#[inline]
+fn slot<T: Clone + Default>(slots: &mut Vec<T>, count: usize, hash: u64) -> Option<&mut T> {
+    if slots.is_empty() {
+        slots.resize(count, T::default());
+    }
+    let index = usize::try_from(hash).unwrap_or(hash as u32 as usize);
+    slots.get_mut(index.checked_rem(count)?)
+}
