@@ -5,6 +5,7 @@ mod operators;
 mod reference;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::evaluate::CompiledPolicy;
 use super::model::{CombineOp, Condition, Operand, Policy, Rule, Test};
@@ -55,12 +56,15 @@ impl FieldSource for Event {
     }
 
     fn part(&mut self, part: EventPart) -> Option<RawPart<'_>> {
-        let values: Vec<_> = self.values.iter().filter(|(field, _)| field.part() == Some(part)).collect();
-        if values.iter().any(|(_, value)| matches!(value, Value::Unknown)) {
-            return None;
+        let Self { values, raw, .. } = self;
+        raw.clear();
+        for (field, value) in values.iter().filter(|(field, _)| field.part() == Some(part)) {
+            if let Value::Unknown = value {
+                return None;
+            }
+            write!(raw, "{field} {value:?}").unwrap();
         }
-        self.raw = format!("{values:?}");
-        Some(RawPart { tag: 0, bytes: self.raw.as_bytes() })
+        Some(RawPart { tag: 0, bytes: raw.as_bytes() })
     }
 }
 

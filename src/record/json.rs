@@ -345,26 +345,47 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// Skips the strings that come next in the innermost map or list, with the commas and colons between them.
-    #[inline]
-    fn skip_strings(&mut self) {
-        let is_map = self.open.innermost() == Some(true);
-        let (mut rest, mut expects) = (self.rest, self.expects);
-        loop {
-            let string = match expects {
-                Expects::Comma => rest.strip_prefix(b","),
-                Expects::First | Expects::Value => Some(rest),
+    /// Skips tokens in their most common spelling, without white space, until the container at `depth` ends.
+    ///
+    /// It stops at any other token, which `next` reads or reports.
+    fn skip_common(&mut self, depth: usize) {
+        let Self { mut rest, mut open, mut expects, .. } = *self;
+        while open.depth >= depth {
+            let is_map = open.innermost() == Some(true);
+            let token = match (rest, expects) {
+                ([b',', token @ ..], Expects::Comma) => token,
+                ([end @ (b'}' | b']'), after @ ..], Expects::Comma | Expects::First)
+                    if is_map == (*end == b'}') =>
+                {
+                    open.pop();
+                    (rest, expects) = (after, Expects::Comma);
+                    continue;
+                }
+                (_, Expects::Comma) => break,
+                _ => rest,
             };
-            let Some((_, after)) = string.and_then(ascii_string) else { break };
-            if expects == Expects::Value || !is_map {
-                (rest, expects) = (after, Expects::Comma);
-            } else if let Some(value) = after.strip_prefix(b":") {
+            if is_map && expects != Expects::Value {
+                let Some((_, [b':', value @ ..])) = ascii_string(token) else { break };
                 (rest, expects) = (value, Expects::Value);
-            } else {
-                break;
+                continue;
             }
+            let after = match token {
+                [b'"', ..] => ascii_string(token).map(|(_, after)| after),
+                [b'0'..=b'9', ..] => unsigned_integer(token).map(|(_, after)| after),
+                [bracket @ (b'{' | b'['), inside @ ..] => {
+                    let mut inner = open;
+                    if !inner.push(*bracket == b'{') {
+                        break;
+                    }
+                    (rest, open, expects) = (inside, inner, Expects::First);
+                    continue;
+                }
+                _ => boolean(token).map(|(_, after)| after),
+            };
+            let Some(after) = after else { break };
+            (rest, expects) = (after, Expects::Comma);
         }
-        (self.rest, self.expects) = (rest, expects);
+        (self.rest, self.open, self.expects) = (rest, open, expects);
     }
 
     /// Reads the comma or bracket after a member; returns whether the map ends.
@@ -438,14 +459,15 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         .map(Some)
     }
 
-    /// Reads the common forms itself, as `members` does, and calls `next` for all others.
     fn skip(&mut self) -> Result<(), SyntaxError> {
         let depth = self.open.depth;
-        while self.open.depth >= depth {
-            self.skip_strings();
+        loop {
+            self.skip_common(depth);
+            if self.open.depth < depth {
+                return Ok(());
+            }
             self.next()?;
         }
-        Ok(())
     }
 }
 

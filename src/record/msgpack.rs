@@ -287,23 +287,36 @@ impl<'a> MsgPackReader<'a> {
         self.high_bytes = self.high_bytes.wrapping_add(high_bytes_before(start, self.rest)).wrapping_sub(1);
     }
 
-    /// Skips the short strings that come next in the innermost map or list.
+    /// Skips the most common tokens of the innermost map or list; returns whether it ends.
+    ///
+    /// It stops at any other token, which `next` reads or reports.
     #[inline]
-    fn skip_short_strings(&mut self) {
-        let Some(outer) = self.depth.checked_sub(1) else { return };
-        let Some(left) = self.remaining.get_mut(outer) else { return };
+    fn skip_common(&mut self) -> bool {
+        let Some(outer) = self.depth.checked_sub(1) else { return false };
+        let Some(left) = self.remaining.get_mut(outer) else { return false };
         let bit = bit_of(outer);
         let is_map = self.maps & bit != 0;
         let (mut is_value, mut rest, mut remaining) = (self.values & bit != 0, self.rest, *left);
-        while (is_value || remaining > 0)
-            && let Some((_, after)) = short_string(rest)
-        {
-            rest = after;
+        while is_value || remaining > 0 {
+            rest = match rest {
+                [0x00..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff, after @ ..] => after,
+                // An empty map or list. It is not a key.
+                [0x80 | 0x90, after @ ..] if is_value || !is_map => after,
+                _ => match short_string(rest) {
+                    Some((_, after)) => after,
+                    None => break,
+                },
+            };
             remaining = remaining.wrapping_sub(u32::from(!is_value));
             is_value = is_map && !is_value;
         }
         (self.rest, *left) = (rest, remaining);
         self.values = if is_value { self.values | bit } else { self.values & !bit };
+        let ends = remaining == 0 && !is_value;
+        if ends {
+            self.depth = outer;
+        }
+        ends
     }
 
     /// Skips the innermost map or list, checking it for duplicate keys.
@@ -358,12 +371,12 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
         .map(Some)
     }
 
-    /// Reads short strings itself, and calls `next` for everything else.
     fn skip(&mut self) -> Result<(), SyntaxError> {
         let depth = self.depth;
         while self.depth >= depth {
-            self.skip_short_strings();
-            self.next()?;
+            if !self.skip_common() {
+                self.next()?;
+            }
         }
         Ok(())
     }

@@ -132,9 +132,10 @@ fn a_body_is_read_only_if_the_rest_of_a_rule_is_true() {
         reads(&mut policy, &[("verb", "create"), ("principal", "system:node:a")]),
         "verb principal request-image"
     );
+    // What the verb refutes is remembered. It is read when the rules that are left are evaluated.
     assert_eq!(
         reads(&mut policy, &[("verb", "create"), ("principal", "ann"), ("request-image", "miner")]),
-        "verb principal request-image"
+        "principal verb request-image"
     );
     assert_eq!(
         reads(&mut policy, &[("verb", "create"), ("principal", "ann"), ("request-image", "nginx")]),
