@@ -1,6 +1,6 @@
 //! Count reports: the number of selections per hour and dimensions.
 //! They count the selections of an integration with `report: count`, for each hour of the findings' time, cluster,
-//! principal, rule and namespace, as kAudit's own counts do.
+//! principal, rule, namespace and caller's address, as kAudit's own counts do.
 //!
 //! The table is bounded. If it is full, selections with new dimensions are counted together under the hour of their
 //! arrival, so that the sum stays right. A count takes at most `COUNT` bytes until it is sent (`tests/allocations.rs`).
@@ -15,9 +15,12 @@ use crate::time::Time;
 /// The length of a bucket: an hour, kAudit's `count-period`.
 pub(crate) const PERIOD_MS: i64 = 3_600_000;
 
-/// The four dimensions of a count; `None`: the overflow of a full table.
+/// The number of dimensions.
+pub(crate) const DIMENSIONS: usize = 5;
+
+/// The dimensions of a count; `None`: the overflow of a full table.
 /// Not a text, since any text can be the value of some selection.
-pub(crate) type Dimensions = Option<[Box<str>; 4]>;
+pub(crate) type Dimensions = Option<[Box<str>; DIMENSIONS]>;
 
 /// The key of a count: the integration, and a digest of hour and dimensions.
 #[derive(Clone, Copy)]
@@ -73,7 +76,7 @@ impl<N> Counts<N> {
     pub fn add(
         &mut self,
         integration: usize,
-        dimensions: [&[u8]; 4],
+        dimensions: [&[u8]; DIMENSIONS],
         time_ms: i64,
         now: Time,
         first: impl FnOnce() -> N,
@@ -208,7 +211,7 @@ mod tests {
         Counts::new(max, 60_000_000_000, 7)
     }
 
-    fn add(counts: &mut Counts<()>, integration: usize, dimensions: [&str; 4]) {
+    fn add(counts: &mut Counts<()>, integration: usize, dimensions: [&str; DIMENSIONS]) {
         let dimensions = dimensions.map(str::as_bytes);
         counts.add(integration, dimensions, HOUR.millis(), HOUR, || (), |()| ());
     }
@@ -225,7 +228,7 @@ mod tests {
     fn the_overflow_differs_from_every_name() {
         let mut counts = counts(1);
         for cluster in ["(other keys)", "", "b", "(other keys)"] {
-            add(&mut counts, 0, [cluster; 4]);
+            add(&mut counts, 0, [cluster; DIMENSIONS]);
         }
         assert_eq!(all(counts), [(0, Some("(other keys)".to_owned()), 2), (0, None, 2)]);
     }
@@ -253,7 +256,7 @@ mod tests {
         let mut counts = counts(10);
         let long = "x".repeat(1000);
         for last in ["a", "b", "a"] {
-            add(&mut counts, 0, ["", &format!("{long}{last}"), "", ""]);
+            add(&mut counts, 0, ["", &format!("{long}{last}"), "", "", ""]);
         }
         let reports: Vec<_> = core::iter::from_fn(|| counts.report(HOUR, true)).collect();
         assert_eq!(reports.iter().map(|report| report.count).collect::<Vec<_>>(), [2, 1]);
@@ -266,12 +269,12 @@ mod tests {
     #[test]
     fn counts_survive_a_new_configuration() {
         let mut old = counts(10);
-        add(&mut old, 0, ["gone"; 4]);
-        add(&mut old, 1, ["moved"; 4]);
+        add(&mut old, 0, ["gone"; DIMENSIONS]);
+        add(&mut old, 1, ["moved"; DIMENSIONS]);
         let mut new = Counts::new(10, 60_000_000_000, 8);
         new.adopt(old, &[None, Some(0)]);
         assert!(new.is_pending(0) && !new.is_pending(1));
-        add(&mut new, 0, ["moved"; 4]);
+        add(&mut new, 0, ["moved"; DIMENSIONS]);
         assert_eq!(new.length, 1);
         assert_eq!(all(new), [(0, Some("moved".to_owned()), 2)]);
     }

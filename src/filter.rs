@@ -32,7 +32,8 @@ use crate::severity::{SeverityFlags, SeverityTable};
 use crate::source::{Content, EVENTS, Found, FoundEvent, Members, NotAFinding, Recogniser, Sink};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
-use events::{EventStage, RuleMeta};
+use events::EventStage;
+pub use events::RuleCount;
 use integration::{CompiledIntegration, IntegrationRef};
 use labels::LabelBuffers;
 use pending::{OwnedLabels, PendingMeta, SuppressedSample};
@@ -41,6 +42,8 @@ use shape::{EventTime, OriginalBody, Shaper};
 /// The engine, built from a checked configuration.
 pub struct Filter {
     stages: Stages,
+    /// `None`: audit events are not evaluated.
+    events: Option<Box<EventStage>>,
     stats: Stats,
     recogniser: Recogniser,
     scratch: Scratch,
@@ -54,13 +57,9 @@ struct Stages {
     limiter: Limiter<SuppressedSample>,
     counts: Counts<PendingMeta>,
     /// Buffers for the dimensions of the finding that is being counted.
-    dimensions: [String; 4],
+    dimensions: [String; counts::DIMENSIONS],
     shaper: Shaper,
     unrecognised: Unrecognised,
-    /// `None`: audit events are not evaluated.
-    events: Option<Box<EventStage>>,
-    /// The rules of the policy.
-    rules: Vec<RuleMeta>,
     single_output: bool,
     suppression: bool,
 }
@@ -120,8 +119,12 @@ impl Filter {
         seed: u64,
         source: &mut impl PatternSource,
     ) -> Result<Self, BuildError> {
+        let activity = config.integrations.iter().any(|one| one.applies && one.kind == Kind::Activity);
+        let audit = config.audit.as_ref().filter(|_| EVENTS);
+        let events = audit.map(|audit| EventStage::new(audit, activity, seed, source));
         Ok(Self {
             stages: Stages::new(config, seed, source)?,
+            events: events.transpose()?.map(Box::new),
             stats: Stats::default(),
             recogniser: Recogniser::new(&config.look_in, EVENTS && config.audit.is_some()),
             scratch: Scratch { labels: LabelBuffers::with_cache(), ..Scratch::default() },
@@ -140,6 +143,9 @@ impl Filter {
         let old = core::mem::replace(self, new);
         self.stats = old.stats;
         self.stages.adopt(old.stages);
+        if let (Some(events), Some(old)) = (&mut self.events, old.events) {
+            events.adopt(*old);
+        }
         Ok(())
     }
 
@@ -176,8 +182,9 @@ impl Filter {
     /// Calls `on` once for each finding in the record, in order, or once for a record that contains none.
     #[inline]
     pub fn process(&mut self, record: Record<'_>, now: Time, on: impl FnMut(Verdict<'_>)) {
-        let Self { stages, stats, recogniser, scratch } = self;
-        let mut judge = Judge { stages, stats, scratch, now, on, verdicts: 0, collected: Vec::new() };
+        let Self { stages, events, stats, recogniser, scratch } = self;
+        let events = events.as_deref_mut();
+        let mut judge = Judge { stages, events, stats, scratch, now, on, verdicts: 0, collected: Vec::new() };
         if let Some(members) = recogniser.event(record) {
             judge.event(&FoundEvent { record, members: &members, form: EventForm::ApiServer, cluster: None });
         } else {
@@ -270,6 +277,11 @@ impl Filter {
         entry
     }
 
+    /// Returns the counters of the policy's rules, in its order.
+    pub fn rule_counts(&self) -> impl Iterator<Item = RuleCount<'_>> {
+        self.events.iter().flat_map(|events| events.rule_counts())
+    }
+
     /// Returns the counters since the filter was built.
     pub fn stats(&self) -> &Stats {
         &self.stats
@@ -279,6 +291,8 @@ impl Filter {
 /// Decides about everything that the source finds, and reports the verdicts.
 struct Judge<'f, F> {
     stages: &'f mut Stages,
+    /// `None` also while an event is evaluated.
+    events: Option<&'f mut EventStage>,
     stats: &'f mut Stats,
     scratch: &'f mut Scratch,
     now: Time,
@@ -322,7 +336,8 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
             Ok(admitted) => {
                 self.stats.keep(Some(found.kind));
                 let text = found.scan.body.bytes().to_vec();
-                self.collected.push(Collected { text, rule: found.rule, admitted });
+                let rule = found.rule.map(|rule| rule.index);
+                self.collected.push(Collected { text, rule, admitted });
             }
             Err(rejected) => (self.on)(rejected.count_in(self.stats)),
         }
@@ -338,9 +353,9 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
 
     #[cold]
     fn emit_all_collected(&mut self) {
-        let Self { stages, stats, scratch: Scratch { entity, rule, labels, .. }, now, on, collected, .. } =
-            self;
-        let Some(mut events) = stages.events.take() else { return };
+        let Self { stages, events, stats, scratch, now, on, collected, .. } = self;
+        let Scratch { entity, rule, labels, .. } = &mut **scratch;
+        let Some(events) = events else { return };
         let number = collected.len();
         let severity = collected.iter().map(|one| one.admitted.severity).max();
         let mut all = b"{\"selections\":[".to_vec();
@@ -366,15 +381,14 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
                 on(Verdict::Kept(stages.shape(&finding, &admitted, labels, number, stats, *now)));
             });
         }
-        stages.events = Some(events);
     }
 }
 
 impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
     fn event(&mut self, event: &FoundEvent<'_, '_>) {
-        let Some(mut events) = self.stages.events.take().filter(|_| EVENTS) else { return };
+        let Some(events) = self.events.take().filter(|_| EVENTS) else { return };
         let evaluated = events.evaluate(event, self.now, &mut |found| self.event_finding(found));
-        self.stages.events = Some(events);
+        self.events = Some(events);
         self.evaluated(evaluated);
     }
 
@@ -502,10 +516,6 @@ impl Rejected {
 impl Stages {
     fn new(config: &Config, seed: u64, source: &mut impl PatternSource) -> Result<Self, BuildError> {
         let limits = &config.rate_limit;
-        let activity = config.integrations.iter().any(|one| one.applies && one.kind == Kind::Activity);
-        let audit = config.audit.as_ref().filter(|_| EVENTS);
-        let events = audit.map(|audit| EventStage::new(audit, activity, seed, source));
-        let rules = config.audit.iter().flat_map(|audit| &audit.policy.rules).map(RuleMeta::new);
         let integrations = config.integrations.iter().map(|integration| CompiledIntegration {
             name: integration.name.clone(),
             kind: integration.kind,
@@ -525,8 +535,6 @@ impl Stages {
             dimensions: Default::default(),
             shaper: Shaper::new(config, source)?,
             unrecognised: config.unrecognised,
-            events: events.transpose()?.map(Box::new),
-            rules: rules.collect(),
             single_output: false,
             suppression: true,
         })
@@ -535,10 +543,7 @@ impl Stages {
     /// Takes over state from the stages of the previous configuration.
     #[cfg(feature = "compile")]
     fn adopt(&mut self, old: Self) {
-        let Self { integrations, limiter, counts, events, single_output, suppression, .. } = old;
-        if let (Some(events), Some(old)) = (&mut self.events, events) {
-            events.adopt(*old);
-        }
+        let Self { integrations, limiter, counts, single_output, suppression, .. } = old;
         (self.single_output, self.suppression) = (single_output, suppression);
         let mut indices = Vec::new();
         for (index, integration) in integrations.into_iter().enumerate() {
@@ -581,7 +586,7 @@ impl Stages {
             }
             self.limit(integration, finding, key, now)?;
         }
-        let severity = rule_severity(&self.rules, finding);
+        let severity = rule_severity(finding);
         let severity = self.severity.lookup(&finding.input, finding.flags(finding.is_count()), severity);
         Ok(Admitted { integration, time, severity })
     }
@@ -598,7 +603,7 @@ impl Stages {
     #[inline(never)]
     fn count(&mut self, index: usize, finding: Finding<'_, '_>, time_ms: i64, now: Time) -> Reason {
         let dimensions = self.shaper.dimensions(finding.fields, &mut self.dimensions);
-        let severity = rule_severity(&self.rules, &finding);
+        let severity = rule_severity(&finding);
         let severity = self.severity.lookup(&finding.input, finding.flags(true), severity);
         let integration = IntegrationRef { integrations: &self.integrations, index };
         let first = || self.shaper.pending_meta(&finding.label_source(integration), severity);
@@ -628,7 +633,7 @@ impl Stages {
             now,
         );
         let Err(LimitExceeded { tally, key }) = admitted else { return Ok(()) };
-        let severity = rule_severity(&self.rules, finding);
+        let severity = rule_severity(finding);
         let severity = self.severity.lookup(input, finding.flags(finding.is_count()), severity);
         let integration = IntegrationRef { integrations: &self.integrations, index };
         self.shaper.add_suppressed(&mut tally.meta, &finding.label_source(integration), key, severity);
@@ -656,8 +661,8 @@ impl Stages {
         let Found { scan, members, copies, .. } = finding.found;
         let mut entry = self.shaper.entry(time.entry_ms, *severity, labels, Body::Verbatim(scan.body));
         time.mark(&mut entry, stats);
-        if let Some(rule) = finding.found.rule.and_then(|rule| self.rules.get(rule)) {
-            rule.mark(&mut entry);
+        if let Some(rule) = finding.found.rule {
+            events::mark_rule(rule, &mut entry);
         }
         if let Some(number) = together {
             entry.mark("selections", Document::uint(number));
@@ -757,8 +762,8 @@ impl Stages {
 
 /// Returns the severity that the rule of a selection states, if it does.
 #[inline]
-fn rule_severity(rules: &[RuleMeta], finding: &Finding<'_, '_>) -> Option<Severity> {
-    finding.found.rule.and_then(|rule| rules.get(rule)?.severity)
+fn rule_severity(finding: &Finding<'_, '_>) -> Option<Severity> {
+    finding.found.rule?.severity
 }
 
 /// Reads the times that findings contain.

@@ -159,6 +159,6 @@ mod time;
 pub use baked::bake;
 #[cfg(feature = "compile")]
 pub use filter::explain;
-pub use filter::{Filter, FindingTimes, Verdict};
+pub use filter::{Filter, FindingTimes, RuleCount, Verdict};
 pub use pattern::BuildError;
 pub use time::{Civil, Time};

@@ -19,6 +19,7 @@ mod model;
 #[cfg(feature = "compile")]
 mod read;
 mod recent;
+mod reported;
 #[cfg(feature = "compile")]
 mod resources;
 mod rule_set;
@@ -37,3 +38,4 @@ pub use model::{CombineOp, Condition, Enforcement, Operand, Policy, Rule, Test, 
 pub(crate) use read::PolicyReader;
 #[cfg(feature = "compile")]
 pub use read::{PolicyResult, check, read};
+pub(crate) use reported::ReportedRule;

@@ -20,6 +20,7 @@ use memchr::{memchr, memchr2_iter};
 use crate::audit::{self, EventForm, EventKeys, EventMembers};
 use crate::config::ANY_OBJECT;
 use crate::finding::{Field, Fields, Kind};
+use crate::policy::ReportedRule;
 use crate::record::{
     KeyCache, MemberVisitor, Record, Scan, Str, SyntaxError, SyntaxErrorKind, Value, unescape,
 };
@@ -93,7 +94,7 @@ pub(crate) struct Found<'s, 'a> {
     /// The keys of the members that are copies of the finding.
     pub copies: Vec<String>,
     /// The rule of the policy that selected the event of which the finding was made.
-    pub rule: Option<usize>,
+    pub rule: Option<&'s ReportedRule>,
 }
 
 /// A Kubernetes audit event.
@@ -546,7 +547,7 @@ impl Search<'_> {
         outcome
     }
 
-    /// Passes an audit event to the sink, also on a host that takes single findings only.
+    /// Passes an audit event to the sink, also on a host that takes single findings only: its record is not sent there.
     ///
     /// It is withheld if earlier items have to be passed on first.
     fn emit_event<'x>(
@@ -556,10 +557,6 @@ impl Search<'_> {
         form: EventForm,
         at: Position,
     ) -> Searched {
-        if at.deferred && !self.sink.takes_batches() {
-            self.refused_batch = true;
-            return Searched::Nothing;
-        }
         if at.deferred {
             return Searched::Restart;
         }
@@ -800,7 +797,8 @@ impl Search<'_> {
     ) -> bool {
         if items.found || items.at.emit {
             self.sink.not_a_finding(&NotAFinding { content, members, error, batch: false, item: true });
-        } else if !self.sink.takes_batches() && self.refused_batch {
+        } else if !self.sink.takes_batches() && self.refused_batch && !self.events {
+            // The record is not split, unless an audit event follows.
             return false;
         }
         items.count = items.count.saturating_add(1);

@@ -77,6 +77,11 @@ impl<E: Engine> Session<E> {
         self.shape
     }
 
+    /// Returns the engine.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
     /// Returns the counters since the session began.
     pub fn stats(&self) -> &Stats {
         self.engine.stats()

@@ -27,7 +27,6 @@ use payload::Payload;
 ///
 /// Every address but the last can be invented by the client. With a load balancer, the last is the balancer's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum CallerIp {
     /// The first, as kAudit takes it.
     #[default]
@@ -56,7 +55,6 @@ impl CallerIp {
 
 /// Options for computing fields.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct EventOptions {
     /// The address that is the caller's.
     pub caller_ip: CallerIp,

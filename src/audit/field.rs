@@ -63,7 +63,6 @@ pub(crate) struct RawPart<'p> {
 
 /// A field that a condition names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum FieldRef {
     /// A field with a fixed name.
     Known(EventField),
@@ -77,7 +76,6 @@ macro_rules! event_fields {
     ($($(#[$doc:meta])* $variant:ident $name:literal $origin:ident,)*) => {
         /// A field of an audit event with a fixed name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
         #[repr(u8)]
         pub enum EventField {
             $($(#[$doc])* $variant,)*

@@ -8,7 +8,6 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// An IPv4-mapped network, such as `::ffff:10.0.0.0/104`, is stored as its IPv4 network. An IPv4 network contains IPv4
 /// addresses only, in either form, and an IPv6 network IPv6 addresses only: `::/0` is not every address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Network {
     /// A network of IPv4.
     V4 {

@@ -12,7 +12,6 @@ use core::hash::Hasher as _;
 
 /// A stage of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "audit.k8s.io has these names")]
 pub enum Stage {
     RequestReceived,
@@ -44,7 +43,6 @@ impl Stage {
 
 /// The option `stages`: which events are evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum StageOption {
     /// One event of each request: of a long-running one the first.
     #[default]

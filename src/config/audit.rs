@@ -5,7 +5,6 @@ use crate::policy::Policy;
 
 /// The evaluation of audit events.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Audit {
     /// `policy` or the content of `policy-file`. Without rules only `activity` integrations get events.

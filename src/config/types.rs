@@ -278,7 +278,7 @@ pub enum Report {
     /// Each finding is sent.
     #[default]
     Details,
-    /// Hourly counts by cluster, principal, rule and namespace are sent.
+    /// Hourly counts by cluster, principal, rule, namespace and caller's address are sent.
     Count,
 }
 

@@ -4,14 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::audit::{
-    Evaluation, Event, EventBuffers, EventField, EventOptions, FieldRef, RecentRequests, StageOption,
-    selection,
+    Evaluation, Event, EventBuffers, EventField, EventOptions, RecentRequests, StageOption, selection,
 };
-use crate::config::{Audit, Severity};
+use crate::config::Audit;
 use crate::entry::Entry;
 use crate::finding::Kind;
 use crate::pattern::{BuildError, PatternSource};
-use crate::policy::{CompiledPolicy, Rule};
+use crate::policy::{CompiledPolicy, ReportedRule};
 #[cfg(feature = "compile")]
 use crate::policy::{ExplainedRule, PolicyExplainer};
 use crate::record::{Document, Record};
@@ -19,11 +18,26 @@ use crate::source::{Found, FoundEvent, Members, Recogniser};
 use crate::stats::Reason;
 use crate::time::Time;
 
+/// The counters of one rule of the policy, since the configuration was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuleCount<'f> {
+    /// The rule's id.
+    pub id: &'f str,
+    /// The rule's name.
+    pub name: &'f str,
+    /// Events that the rule selected.
+    pub selected: u64,
+    /// Events for which the rule could not be decided, because the request body or another part was missing.
+    pub undecided: u64,
+}
+
 /// Evaluates the policy on audit events.
 pub(super) struct EventStage {
     policy: CompiledPolicy,
-    /// For each rule, its name and the body fields that it tests.
-    rules: Vec<(String, Vec<FieldRef>)>,
+    rules: Vec<ReportedRule>,
+    /// For each rule, the number of events that it selected.
+    selected: Vec<u64>,
     options: EventOptions,
     stages: StageOption,
     recent: RecentRequests,
@@ -38,14 +52,6 @@ pub(super) struct EventStage {
     reader: Recogniser,
 }
 
-/// The properties of a rule that its selections have, besides the fields of kAudit's records.
-pub(super) struct RuleMeta {
-    id: String,
-    documentation: String,
-    tags: Vec<String>,
-    pub severity: Option<Severity>,
-}
-
 impl EventStage {
     /// Compiles a policy. `activity`: whether an integration takes activity records.
     pub fn new(
@@ -54,10 +60,10 @@ impl EventStage {
         seed: u64,
         source: &mut impl PatternSource,
     ) -> Result<Self, BuildError> {
-        let rules = config.policy.rules.iter().enumerate();
         Ok(Self {
             policy: CompiledPolicy::new(&config.policy, source)?,
-            rules: rules.map(|(at, rule)| (rule.name.clone(), config.policy.body_fields(at))).collect(),
+            rules: ReportedRule::all(&config.policy),
+            selected: vec![0; config.policy.rules.len()],
             options: config.fields.clone(),
             stages: config.stages,
             recent: RecentRequests::new(seed),
@@ -87,7 +93,19 @@ impl EventStage {
         now: Time,
         on: &mut dyn FnMut(&Found<'_, '_>),
     ) -> Result<u64, (Reason, u64)> {
-        let Self { policy, rules, options, stages, recent, activity, buffers, matched, text, reader } = self;
+        let Self {
+            policy,
+            rules,
+            selected,
+            options,
+            stages,
+            recent,
+            activity,
+            buffers,
+            matched,
+            text,
+            reader,
+        } = self;
         let FoundEvent { record, members, form, cluster } = *found;
         let mut event = Event::new(record, members, form, options, cluster, buffers);
         match event.evaluation(*stages) {
@@ -100,48 +118,48 @@ impl EventStage {
         }
         matched.clear();
         let undecided = policy.evaluate(&mut event, |rule| matched.push(rule));
+        for &rule in &*matched {
+            selected.get_mut(rule).into_iter().for_each(|count| *count = count.saturating_add(1));
+        }
         if matched.is_empty() && !*activity {
             return Err((Reason::NoRule, undecided));
         }
         for rule in matched.iter().copied().map(Some).chain(activity.then_some(None)) {
-            let (name, body_fields) = match rule.and_then(|rule| rules.get(rule)) {
-                Some((name, body_fields)) => (Some(&**name), &**body_fields),
-                None => (None, &[][..]),
-            };
-            selection::write(&mut event, name, now, body_fields, text);
+            let rule = rule.and_then(|rule| rules.get(rule));
+            selection::write(&mut event, rule, now, text);
             read(reader, text, rule, on);
         }
         Ok(undecided)
     }
 
+    /// Returns the counters of all rules, in the order of the policy.
+    pub fn rule_counts(&self) -> impl Iterator<Item = RuleCount<'_>> {
+        let counts = self.selected.iter().zip(self.policy.body_missing());
+        self.rules.iter().zip(counts).map(|(rule, (&selected, &undecided))| RuleCount {
+            id: &rule.id,
+            name: &rule.name,
+            selected,
+            undecided,
+        })
+    }
+
     /// Calls `on` with the finding in a text that [`Self::evaluate`] gave.
     pub fn read_again(&mut self, text: &[u8], rule: Option<usize>, on: &mut dyn FnMut(&Found<'_, '_>)) {
-        read(&mut self.reader, text, rule, on);
+        read(&mut self.reader, text, rule.and_then(|rule| self.rules.get(rule)), on);
     }
 }
 
-impl RuleMeta {
-    pub fn new(rule: &Rule) -> Self {
-        Self {
-            id: rule.id.clone(),
-            documentation: rule.documentation.clone(),
-            tags: rule.tags.clone(),
-            severity: rule.severity,
-        }
+/// Adds the properties of a rule to the entry of its selection.
+pub(super) fn mark_rule(rule: &ReportedRule, entry: &mut Entry<'_>) {
+    let text = |text: &String| Document::str(text.clone());
+    let mut mark = Document::map([("id", text(&rule.id))]);
+    if !rule.documentation.is_empty() {
+        mark.insert("documentation", text(&rule.documentation));
     }
-
-    /// Adds the rule's properties to an entry of its selection.
-    pub fn mark(&self, entry: &mut Entry<'_>) {
-        let text = |text: &String| Document::str(text.clone());
-        let mut mark = Document::map([("id", text(&self.id))]);
-        if !self.documentation.is_empty() {
-            mark.insert("documentation", text(&self.documentation));
-        }
-        if !self.tags.is_empty() {
-            mark.insert("tags", Document::list(self.tags.iter().map(text)));
-        }
-        entry.mark("rule", mark);
+    if !rule.tags.is_empty() {
+        mark.insert("tags", Document::list(rule.tags.iter().map(text)));
     }
+    entry.mark("rule", mark);
 }
 
 /// Remembers the request of an event; returns whether it is new.
@@ -166,7 +184,7 @@ fn with_identity(event: &mut Event<'_, '_>, on: impl FnOnce(&[u8], &[u8]) -> boo
 fn read(
     reader: &mut Recogniser,
     text: &(impl AsRef<[u8]> + ?Sized),
-    rule: Option<usize>,
+    rule: Option<&ReportedRule>,
     on: &mut dyn FnMut(&Found<'_, '_>),
 ) {
     let mut members = Members::default();

@@ -284,7 +284,8 @@ impl ExplainSink<'_> {
             Verdict::Passed => explanation.outcome = Outcome::Passed,
         };
         let on: &mut dyn FnMut(Verdict<'_>) = &mut on;
-        judge(&mut Judge { stages, stats, scratch, now: self.now, on, verdicts: 0, collected: Vec::new() });
+        let (events, collected) = (None, Vec::new());
+        judge(&mut Judge { stages, events, stats, scratch, now: self.now, on, verdicts: 0, collected });
         if !matches!(explanation.outcome, Outcome::Kept(_)) {
             explanation.changes.clear();
         }
@@ -300,7 +301,7 @@ impl Sink for ExplainSink<'_> {
             Recognised::Finding { kind, because: identifying_keys(kind, fields), path: self.path_of(record) };
         explanation.changes = self.checks.redactions(record, Scope::Fields);
         // The rule's severity replaces the built-in rows.
-        let of_rule = found.rule.and_then(|rule| self.filter.stages.rules.get(rule)?.severity);
+        let of_rule = found.rule.and_then(|rule| rule.severity);
         if let (Some(severity), Some(chosen)) = (of_rule, &mut explanation.severity)
             && chosen.row.is_none()
         {
@@ -324,7 +325,7 @@ impl Sink for ExplainSink<'_> {
                 Some(SeenValue::Absent | SeenValue::Unknown) | None => (),
             }
         }
-        let Some(mut events) = self.filter.stages.events.take() else { return };
+        let Some(mut events) = self.filter.events.take() else { return };
         let evaluated = events.evaluate(event, self.now, &mut |found| {
             self.finding(found);
             if let Some(explanation) = self.all.last_mut() {
@@ -335,7 +336,7 @@ impl Sink for ExplainSink<'_> {
                 explanation.rules.clone_from(&rules);
             }
         });
-        self.filter.stages.events = Some(events);
+        self.filter.events = Some(events);
         if let Ok(undecided) = evaluated {
             let stats = &mut self.filter.stats;
             stats.undecided = stats.undecided.saturating_add(undecided);

@@ -8,7 +8,7 @@ use super::integration::{CompiledIntegration, IntegrationRef};
 use super::labels::{self, LabelBuffers, LabelSource, Namer};
 use super::pending::{PendingMeta, SampleFields, SuppressedSample};
 use crate::config::{Config, Guard, KeyStyle, Severity, Shape, TextForm};
-use crate::counts;
+use crate::counts::{self, DIMENSIONS};
 use crate::entry::{Entry, Labels, Misfit};
 use crate::finding::{Field, Fields, Instant};
 use crate::limit::{self, Summary};
@@ -117,8 +117,12 @@ impl Shaper {
 
     /// Returns the dimensions of a count report.
     /// They are borrowed from the record or from `texts`.
-    pub fn dimensions<'t>(&self, fields: &Fields<'t>, texts: &'t mut [String; 4]) -> [&'t [u8]; 4] {
-        let [cluster, principal, rule, namespace] = texts;
+    pub fn dimensions<'t>(
+        &self,
+        fields: &Fields<'t>,
+        texts: &'t mut [String; DIMENSIONS],
+    ) -> [&'t [u8]; DIMENSIONS] {
+        let [cluster, principal, rule, namespace, caller] = texts;
         let rules = self.redactor.rules();
         let of = |field, text| labels::field_text(field, fields, rules, text);
         [
@@ -126,6 +130,7 @@ impl Shaper {
             of(Field::Principal, principal),
             of(Field::Rule, rule),
             of(Field::ResourceNamespace, namespace),
+            of(Field::CallerIp, caller),
         ]
     }
 
@@ -166,7 +171,7 @@ impl Shaper {
     pub fn report_document(start_ms: i64, dimensions: counts::Dimensions, count: u64) -> Document<'static> {
         let mut text = Document::map([]);
         // kAudit's own counts mix spellings: `resource_namespace`, but `count-period`.
-        let keys = ["cluster", "principal", "rule", "resource_namespace"];
+        let keys = ["cluster", "principal", "rule", "resource_namespace", "caller_ip"];
         if dimensions.is_none() {
             text.insert("others", Document { events: vec![Event::Bool(true)] });
         }

@@ -126,8 +126,7 @@ impl CompiledPolicy {
         undecided
     }
 
-    #[cfg(test)]
-    /// Returns for each rule the number of events for which its value was unknown.
+    /// Returns for each rule of the policy the number of events for which its value was unknown.
     ///
     /// The request body of these events, or another part, was missing.
     pub fn body_missing(&self) -> &[u64] {

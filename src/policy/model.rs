@@ -24,7 +24,6 @@ pub(super) const MAX_DEPTH: usize = 16;
 
 /// A policy: kAudit's list of rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Policy {
     /// The rules, in the order of the list.
     pub rules: Vec<Rule>,
@@ -32,7 +31,6 @@ pub struct Policy {
 
 /// One rule of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rule {
     /// `id`: unique; a number, or a text as in old policies.
     pub id: String,
@@ -60,7 +58,6 @@ pub struct Rule {
 
 /// `combine-op`: how the conditions of a rule are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum CombineOp {
     /// All conditions are true.
     #[default]
@@ -71,7 +68,6 @@ pub enum CombineOp {
 
 /// A condition of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Condition {
     /// `ref-id`: the conditions of another rule, with either status.
     Ref {
@@ -86,7 +82,6 @@ pub enum Condition {
 
 /// A comparison of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Test {
     /// `field`.
     pub field: FieldRef,
@@ -98,7 +93,6 @@ pub struct Test {
 
 /// The value of a test.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum Operand {
     /// `=`: the value. Empty: the field is absent.
     Equal(String),
@@ -112,7 +106,6 @@ pub enum Operand {
 
 /// `enforcement`: the limits of kAudit's admission webhook.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub struct Enforcement {
     /// `time-limit`, milliseconds.
     pub time_limit_ms: Option<u64>,

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use kaudit_filter::RuleCount;
 use kaudit_filter::finding::Kind;
 use kaudit_filter::stats::{Reason, Stats};
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ pub struct RunCounters<'a> {
     pub envelopes: Option<u64>,
     /// Records that are malformed by the engine's verdict.
     pub malformed: u64,
+    /// The rules of the policy.
+    pub rules: Vec<RuleCount<'a>>,
 }
 
 impl RunCounters<'_> {
@@ -28,6 +31,12 @@ impl RunCounters<'_> {
             ("malformed", json!(self.malformed)),
         ];
         counters.extend(own.map(|(name, count)| (name.to_owned(), count)));
+        if !self.rules.is_empty() {
+            let rules = self.rules.iter().map(|RuleCount { id, name, selected, undecided, .. }| {
+                json!({"id": id, "name": name, "selected": selected, "undecided": undecided})
+            });
+            counters.insert("rules".to_owned(), rules.collect());
+        }
         Value::Object(counters)
     }
 }
@@ -92,6 +101,14 @@ impl fmt::Display for RunCounters<'_> {
                 width = 22 - depth * 2
             )?;
             writeln!(f, "{}", line.trim_end())?;
+        }
+        let rules: Vec<_> =
+            self.rules.iter().filter(|rule| rule.selected > 0 || rule.undecided > 0).collect();
+        if !rules.is_empty() {
+            writeln!(f, "\n{:<51}{:>9}{:>12}", "rules of the policy", "selected", "undecided")?;
+        }
+        for RuleCount { id, name, selected, undecided, .. } in rules {
+            writeln!(f, "  {:<49}{selected:>9}{undecided:>12}", format!("{id} {name}"))?;
         }
         Ok(())
     }

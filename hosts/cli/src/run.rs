@@ -137,6 +137,7 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         entries: engine.output.entries,
         envelopes: (shape == Shape::Bulk).then_some(engine.output.envelopes),
         malformed,
+        rules: engine.session.engine().rule_counts().collect(),
     };
     print_counters(args.summary, &counters, &counters.json());
     Ok(outcome)

@@ -257,26 +257,3 @@ fn many_atoms_change_no_result() {
         assert_eq!(reference.collect::<Vec<_>>(), expected);
     }
 }
-
-#[cfg(feature = "bake")]
-#[test]
-fn a_baked_policy_gives_equal_results() {
-    use crate::pattern::bake::PatternBaker;
-    use crate::pattern::table::TableReader;
-
-    let policy = Policy { rules: rules(50) };
-    let bytes = postcard::to_allocvec(&policy).unwrap();
-    let read: Policy = postcard::from_bytes(&bytes).unwrap();
-    assert_eq!(read, policy);
-    let mut baker = PatternBaker::default();
-    let mut compiled = CompiledPolicy::new(&policy, &mut baker).unwrap();
-    let tables: &'static [u8] = Vec::leak(baker.tables);
-    let mut from_tables = CompiledPolicy::new(&read, &mut TableReader::new(tables)).unwrap();
-    let mut found = 0;
-    for mut event in events() {
-        let expected = evaluate(&mut compiled, &mut event);
-        found += expected.0.len();
-        assert_eq!(evaluate(&mut from_tables, &mut event), expected);
-    }
-    assert!(found > 5);
-}
