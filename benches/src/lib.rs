@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use kaudit_filter::config::{self, Config, NoFiles};
+use kaudit_filter::config::{self, Config, FileLoader};
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
 use kaudit_measure::records::{Profile, Records, START_MS};
@@ -14,12 +14,27 @@ pub use kaudit_measure::{Encoding, records};
 /// The job, as an operator would write it.
 pub const JOB: &str = include_str!("../job.yaml");
 
-/// Reads a configuration without mistakes.
+/// The job on audit events.
+pub const AUDIT_JOB: &str = include_str!("../audit.yaml");
+
+/// The default policy.
+pub const POLICY: &str = include_str!("../../policies/default.yaml");
+
+/// Loads a policy, which is the only file that a job names.
+struct PolicyFile<'p>(&'p str);
+
+impl FileLoader for PolicyFile<'_> {
+    fn load(&self, _: &str) -> Result<String, String> {
+        Ok(self.0.to_owned())
+    }
+}
+
+/// Reads a configuration without mistakes; its policy file, if it names one, has this text.
 ///
 /// # Panics
 /// It has a mistake.
-pub fn config(text: &str) -> Config {
-    let reading = config::read("job.yaml", text, &NoFiles);
+pub fn config(text: &str, policy: &str) -> Config {
+    let reading = config::read("job.yaml", text, &PolicyFile(policy));
     reading.config.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
 }
 
@@ -38,7 +53,15 @@ impl Worker {
     /// # Panics
     /// It has a mistake.
     pub fn new(job: &str) -> Self {
-        let filter = Filter::new(&config(job), 7).expect("small patterns");
+        Self::with_policy(job, POLICY)
+    }
+
+    /// Returns a filter for a configuration whose policy file has this text.
+    ///
+    /// # Panics
+    /// One of them has a mistake.
+    pub fn with_policy(job: &str, policy: &str) -> Self {
+        let filter = Filter::new(&config(job, policy), 7).expect("small patterns");
         Self { filter, now_ms: START_MS + 3_600_000, out: Vec::with_capacity(4 << 20) }
     }
 
@@ -94,14 +117,53 @@ pub struct Batch {
 impl Batch {
     /// Returns the first `count` mixed records that the job keeps, or drops; each at least `bytes` long as JSON.
     pub fn of(encoding: Encoding, kept: bool, bytes: usize, count: usize) -> Self {
-        let mut worker = Worker::new(JOB);
-        let records = Records::new(Profile::Mixed, 1000, 1).of_bytes(bytes);
+        Self::first(JOB, Records::new(Profile::Mixed, 1000, 1).of_bytes(bytes), encoding, kept, count)
+    }
+
+    /// Returns the first `count` audit events that the default policy selects, or does not.
+    ///
+    /// `bytes` is the length of events with bodies; 0: as generated.
+    pub fn events(
+        profile: Profile,
+        encoding: Encoding,
+        kept: bool,
+        bytes: usize,
+        count: usize,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Self {
+        let records = Records::new(profile, 1000, 1).of_bytes(bytes).filter(|text| wanted(text));
+        Self::first(AUDIT_JOB, records, encoding, kept, count)
+    }
+
+    /// Returns the first `count` records that a job keeps, or drops.
+    fn first(
+        job: &str,
+        records: impl Iterator<Item = String>,
+        encoding: Encoding,
+        kept: bool,
+        count: usize,
+    ) -> Self {
+        let mut worker = Worker::new(job);
         let records = records.map(|text| encoding.of(&text));
         let records = records.filter(|record| {
             worker.out.clear();
             worker.process(encoding, record) == kept
         });
         Self { encoding, records: records.take(count).collect() }
+    }
+
+    /// Returns records of JSON text as the MessagePack that Fluent Bit's inputs create for lines.
+    fn as_lines(&self) -> Self {
+        let line = |text: &Vec<u8>| {
+            let text = str::from_utf8(text).expect("JSON");
+            // They write the number of members after the members.
+            let mut record = vec![0xdf, 0, 0, 0, 1];
+            for string in ["log", text] {
+                record.extend(rmp_serde::to_vec(string).expect("a string"));
+            }
+            record
+        };
+        Self { encoding: Encoding::MsgPack, records: self.records.iter().map(line).collect() }
     }
 }
 
@@ -137,45 +199,51 @@ pub struct Case {
     pub batch: Batch,
 }
 
-/// Returns a text as the record that Fluent Bit's inputs create for a line.
-fn line(text: &[u8]) -> Vec<u8> {
-    let text = str::from_utf8(text).expect("JSON");
-    // They write the number of members after the members.
-    let mut record = vec![0xdf, 0, 0, 0, 1];
-    for string in ["log", text] {
-        record.extend(rmp_serde::to_vec(string).expect("a string"));
-    }
-    record
-}
-
 /// Redactions of fields that most findings have, with patterns that do not match.
 const REDACT: &str =
     "redact: [{field: resource-name, pattern: 'password=\\S+'}, {field: doc, pattern: '(?i)secret='}]\n";
 
-/// Returns the guard's cases.
+/// Returns the wanted cases of the guard, by name.
 ///
 /// They are each encoding and verdict, lines of text that stay text, redactions, counted selections, one integration
-/// and a thousand.
-pub fn counted() -> Vec<Case> {
+/// and a thousand, and audit events. The others are not built.
+pub fn counted(wanted: impl Fn(&str) -> bool) -> Vec<Case> {
     let mut cases = Vec::new();
+    let mut add = |name: String, job: &str, batch: &dyn Fn() -> Batch| {
+        if wanted(&name) {
+            cases.push(Case { name, job: job.to_owned(), batch: batch() });
+        }
+    };
+    let text_job = format!("{JOB}coralogix: {{text: string}}\n");
     for (fate, kept) in [("kept", true), ("dropped", false)] {
-        let records = Batch::of(Encoding::Json, kept, 0, 50).records.iter().map(|text| line(text)).collect();
-        let batch = Batch { encoding: Encoding::MsgPack, records };
-        let job = format!("{JOB}coralogix: {{text: string}}\n");
-        cases.push(Case { name: format!("lines-{fate}"), job, batch });
+        add(format!("lines-{fate}"), &text_job, &|| Batch::of(Encoding::Json, kept, 0, 50).as_lines());
     }
     for (name, encoding) in Encoding::ALL {
         for (fate, kept) in [("kept", true), ("dropped", false)] {
-            let batch = Batch::of(encoding, kept, 0, 50);
-            cases.push(Case { name: format!("{name}-{fate}"), job: JOB.to_owned(), batch });
+            add(format!("{name}-{fate}"), JOB, &|| Batch::of(encoding, kept, 0, 50));
         }
-        let batch = Batch::of(encoding, true, 0, 50);
-        cases.push(Case { name: format!("{name}-redactable"), job: format!("{JOB}{REDACT}"), batch });
+        let job = format!("{JOB}{REDACT}");
+        add(format!("{name}-redactable"), &job, &|| Batch::of(encoding, true, 0, 50));
     }
     let job = format!("{}    data-filter: {{report: count}}\n", job_of(1));
-    cases.push(Case { name: "counted-dropped".to_owned(), job, batch: selections(50) });
+    add("counted-dropped".to_owned(), &job, &|| selections(50));
     for count in [1, 1000] {
-        cases.push(Case { name: format!("integrations-{count}"), job: job_of(count), batch: selections(50) });
+        add(format!("integrations-{count}"), &job_of(count), &|| selections(50));
+    }
+    let machine = |text: &str| text.contains(r#""username":"system:"#);
+    let person = |text: &str| text.contains(r#""username":"user-"#);
+    let dropped = |encoding| Batch::events(Profile::AuditMetadata, encoding, false, 0, 50, machine);
+    add("audit-lines-dropped".to_owned(), AUDIT_JOB, &|| dropped(Encoding::Json).as_lines());
+    for (name, encoding) in Encoding::ALL {
+        add(format!("audit-{name}-dropped"), AUDIT_JOB, &|| dropped(encoding));
+        add(format!("audit-{name}-kept"), AUDIT_JOB, &|| {
+            Batch::events(Profile::AuditMetadata, encoding, true, 0, 50, person)
+        });
+        for (fate, kept) in [("kept", true), ("dropped", false)] {
+            add(format!("bodies-{name}-{fate}"), AUDIT_JOB, &|| {
+                Batch::events(Profile::AuditBodies, encoding, kept, 0, 50, |_| true)
+            });
+        }
     }
     cases
 }
@@ -186,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_the_requested_verdict() {
-        for Case { name, job, batch } in counted() {
+        for Case { name, job, batch } in counted(|_| true) {
             let kept = Worker::new(&job).all(&batch);
             let all = batch.records.len();
             assert_eq!((kept, all), (if name.ends_with("dropped") { 0 } else { all }, 50), "{name}");

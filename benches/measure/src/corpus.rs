@@ -1,6 +1,6 @@
 //! Records in memory, in chunks as an agent passes them on.
 
-use kaudit_filter::config::Config;
+use kaudit_filter::config::{Audit, Config};
 use kaudit_filter::record::Record as FilterRecord;
 use kaudit_filter::{FindingTimes, Time};
 use serde_json::json;
@@ -51,7 +51,10 @@ pub struct Record {
 impl Corpus {
     /// Returns a corpus without records. Records without a time before the first time arrive at `now`.
     pub fn new(source: String, now: Time) -> Self {
-        let times = FindingTimes::new(&Config::default());
+        let mut config = Config::default();
+        // Audit events have times, too.
+        config.audit = Some(Audit::default());
+        let times = FindingTimes::new(&config);
         Self { source, chunks: Vec::new(), records: 0, bytes: 0, malformed: 0, times, now }
     }
 

@@ -1,10 +1,13 @@
 //! Records generated from a seed: the same seed, profile and number of entities give the same records on every machine.
 //!
-//! They have the fields, lengths and spellings of kAudit's findings in their flat form; names are invented.
+//! Findings have the fields, lengths and spellings of kAudit's in their flat form, audit events the API server's; names are
+//! invented.
+
+mod audit;
 
 use std::fmt::Write as _;
 
-/// The kinds of generated findings.
+/// The kinds of generated records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Detections.
@@ -15,15 +18,21 @@ pub enum Profile {
     Activity,
     /// Of a hundred, 5 detections, 35 selections and 60 audit entries.
     Mixed,
+    /// Kubernetes audit events at the level `Metadata`, 90 % of them of machines.
+    AuditMetadata,
+    /// Kubernetes audit events at the level `RequestResponse`, of 2 to 10 kB; 1 % have 77 kB.
+    AuditBodies,
 }
 
 impl Profile {
     /// Every profile, with its name on the command line.
-    pub const ALL: [(&str, Self); 4] = [
+    pub const ALL: [(&str, Self); 6] = [
         ("detections", Self::Detections),
         ("selections", Self::Selections),
         ("activity", Self::Activity),
         ("mixed", Self::Mixed),
+        ("audit-metadata", Self::AuditMetadata),
+        ("audit-bodies", Self::AuditBodies),
     ];
 }
 
@@ -46,7 +55,7 @@ impl Records {
         Self { random: Random(seed), profile, entities: entities.max(1), bytes: 0, time_ms: START_MS }
     }
 
-    /// Sets the minimum length of a record, bytes.
+    /// Sets the minimum length of a record, bytes. Events at the level `Metadata` remain as they are.
     #[must_use]
     pub fn of_bytes(self, bytes: usize) -> Self {
         Self { bytes, ..self }
@@ -83,7 +92,7 @@ impl Records {
     }
 
     /// Returns a selection, or without a rule an audit entry.
-    fn audit(&mut self, rule: Option<&str>) -> String {
+    fn activity(&mut self, rule: Option<&str>) -> String {
         let entity = self.entity();
         let verb = self.random.of(&["get", "list", "create", "delete", "patch"]);
         let access = if matches!(verb, "get" | "list") { "read" } else { "write" };
@@ -111,6 +120,13 @@ impl Iterator for Records {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
+        if let Profile::AuditMetadata | Profile::AuditBodies = self.profile {
+            let entity = self.random.below(self.entities);
+            let bodies = self.profile == Profile::AuditBodies;
+            let text = audit::event(&mut self.random, entity, self.time_ms, bodies, self.bytes);
+            self.time_ms += 1;
+            return Some(text);
+        }
         let profile = match (self.profile, self.random.below(100)) {
             (Profile::Mixed, 0..5) => Profile::Detections,
             (Profile::Mixed, 5..40) => Profile::Selections,
@@ -121,9 +137,9 @@ impl Iterator for Records {
             Profile::Detections => self.detection(),
             Profile::Selections => {
                 let rule = self.random.of(RULES);
-                self.audit(Some(rule))
+                self.activity(Some(rule))
             }
-            Profile::Activity | Profile::Mixed => self.audit(None),
+            _ => self.activity(None),
         };
         self.time_ms += 1;
         if text.len() < self.bytes {
@@ -171,13 +187,16 @@ impl Random {
 
 #[cfg(test)]
 mod tests {
+    use kaudit_filter::config::{Audit, Config};
     use kaudit_filter::record::Record;
 
     use super::*;
 
     #[test]
     fn the_same_seed_makes_the_same_findings() {
-        let mut times = kaudit_filter::FindingTimes::new(&kaudit_filter::config::Config::default());
+        let mut config = Config::default();
+        config.audit = Some(Audit::default());
+        let mut times = kaudit_filter::FindingTimes::new(&config);
         for (name, profile) in Profile::ALL {
             let records: Vec<_> = Records::new(profile, 100, 7).take(200).collect();
             assert_eq!(records, Records::new(profile, 100, 7).take(200).collect::<Vec<_>>(), "{name}");
@@ -185,6 +204,21 @@ mod tests {
             for record in &records {
                 assert!(times.first(Record::json(record)).is_some(), "{record}");
             }
+        }
+    }
+
+    #[test]
+    fn events_have_the_lengths_and_the_users_of_a_cluster() {
+        for (profile, mean, machines) in
+            [(Profile::AuditMetadata, 850..950, 880..920), (Profile::AuditBodies, 4_000..6_000, 920..960)]
+        {
+            let records: Vec<_> = Records::new(profile, 1000, 1).take(10_000).collect();
+            let events: Vec<serde_json::Value> =
+                records.iter().map(|record| serde_json::from_str(record).expect("JSON")).collect();
+            let bytes = records.iter().map(String::len).sum::<usize>() / records.len();
+            let user = |event: &serde_json::Value| event["user"]["username"].as_str().map(str::to_owned);
+            let own = events.iter().filter_map(user).filter(|user| user.starts_with("system:")).count() / 10;
+            assert!(mean.contains(&bytes) && machines.contains(&own), "{profile:?}: {bytes}, {own}");
         }
     }
 

@@ -43,7 +43,7 @@ pub fn compare() -> Done {
         let before = recorded[case];
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let change = now as f64 / before as f64 - 1.0;
-        println!("{case:<17} {now:>6} instructions per record, {:+.1} %", change * 100.0);
+        println!("{case:<22} {now:>6} instructions per record, {:+.1} %", change * 100.0);
         if change > TOLERANCE {
             slower.push(case.as_str());
         }
