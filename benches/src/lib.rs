@@ -181,7 +181,47 @@ pub fn job_of(integrations: usize) -> String {
     job
 }
 
-/// Returns selections for such a job.
+/// Returns a policy of so many rules with the fields, operators and references of real ones, which select no event.
+///
+/// The rules refer to a building block.
+pub fn policy_of(rules: usize) -> String {
+    let mut policy = "- {id: 1, name: machines, status: false, conditions: [{field: principal, match-op: '~', match-value: '^system:'}]}\n".to_owned();
+    for number in 0..rules {
+        let conditions = match number % 8 {
+            0 => format!(
+                "{{field: resource-type, match-op: '=', match-value: widgets{number}}}, {{field: verb, match-op: in, match-value: [create, update, patch]}}, {{not-ref-id: 1}}"
+            ),
+            1 => format!(
+                "{{field: resource-type, match-op: '=', match-value: secrets}}, {{field: verb, match-op: in, match-value: [get, list, watch]}}, {{field: resource-namespace, match-op: '=', match-value: team-{number}}}"
+            ),
+            2 => format!(
+                "{{field: principal, match-op: in, match-value: [user{number}@example.org, user-{number}@example.net]}}, {{field: resource-namespace, match-op: '!=', match-value: team-{number}}}"
+            ),
+            3 => format!(
+                "{{field: uri, match-op: '~', match-value: '^/apis/team{number}\\.example\\.com/'}}, {{field: status-code, match-op: '~', match-value: '^2'}}"
+            ),
+            4 => format!(
+                "{{field: original-user-agent, match-op: '~', match-value: '(?i)^tool-{number}/'}}, {{field: resource-type, match-op: in, match-value: [pods, services]}}"
+            ),
+            5 => format!(
+                "{{field: subresource, match-op: in, match-value: [exec, attach]}}, {{field: resource-object-name, match-op: '~', match-value: '^db-{number}-'}}, {{not-ref-id: 1}}"
+            ),
+            6 => format!(
+                "{{field: user-groups, match-op: '=', match-value: 'group-{number}'}}, {{field: resource-type, match-op: in, match-value: [roles, clusterroles]}}"
+            ),
+            _ => format!(
+                "{{field: caller-ip, match-op: cidr, match-value: [198.51.{}.{}/32]}}, {{field: verb, match-op: '!=', match-value: watch}}",
+                number / 256,
+                number % 256
+            ),
+        };
+        let _ =
+            writeln!(policy, "- {{id: {}, name: rule-{number}, conditions: [{conditions}]}}", number + 1001);
+    }
+    policy
+}
+
+/// Returns selections for a job of [`job_of`].
 pub fn selections(count: usize) -> Batch {
     let records =
         Records::new(Profile::Selections, 1000, 1).take(count).map(|text| Encoding::MsgPack.of(&text));

@@ -16,16 +16,14 @@ use mlua::ffi::{
 
 use crate::peer::{Answer, Peer};
 
-const SOURCE: &str = include_str!("job.lua");
-
-/// The interpreter with the script.
+/// The interpreter with a script.
 pub struct LuaJit(Lua);
 
 impl LuaJit {
-    /// Loads the script.
-    pub fn new() -> Self {
+    /// Loads a script; its name is for errors.
+    pub fn new(name: &str, source: &str) -> Self {
         let lua = Lua::new();
-        lua.load(SOURCE).exec().unwrap_or_else(|error| panic!("job.lua: {error}"));
+        lua.load(source).exec().unwrap_or_else(|error| panic!("{name}: {error}"));
         Self(lua)
     }
 }
@@ -49,7 +47,7 @@ impl Peer for LuaJit {
                 lua_settop(state, 0);
             })
         };
-        ran.unwrap_or_else(|error| panic!("job.lua: {error}"));
+        ran.unwrap_or_else(|error| panic!("the script: {error}"));
         answer
     }
 }

@@ -5,9 +5,12 @@
 //! answer for every record: the same verdict and, if it is kept, the same entry. The peers omit the engine's other
 //! features (both spellings, nesting, duplicate keys, guards of age and size, summaries).
 //!
+//! The second job is the evaluation of audit events, in the module `audit`.
+//!
 //! Peers run in interleaved rounds. Each printed line is `FORMAT NAME MEDIAN LOWER UPPER`: CPU nanoseconds per record,
 //! and the quartiles.
 
+mod audit;
 mod copy;
 mod gcra;
 mod luajit;
@@ -51,11 +54,19 @@ fn peers(encoding: Encoding) -> Vec<(&'static str, Box<dyn Peer>)> {
     let mut peers = vec![engine, ("naive", Box::new(naive::Naive::new(encoding)))];
     match encoding {
         Encoding::Json => peers.push(("vrl", Box::new(remap::Remap::new()))),
-        Encoding::MsgPack => peers.push(("luajit", Box::new(luajit::LuaJit::new()))),
+        Encoding::MsgPack => {
+            peers.push(("luajit", Box::new(luajit::LuaJit::new("job.lua", include_str!("job.lua")))));
+        }
     }
     peers.push(("copy", Box::new(copy::Copy)));
     peers
 }
+
+/// Compares the answers of all implementations for these records.
+type CheckAnswers = fn(Encoding, &[Vec<u8>]) -> Result<(), String>;
+
+/// Creates all implementations.
+type Peers = fn(Encoding) -> Vec<(&'static str, Box<dyn Peer>)>;
 
 fn main() -> ExitCode {
     let rounds = std::env::args().nth(1).map_or(Ok(11), |rounds| rounds.parse());
@@ -63,16 +74,21 @@ fn main() -> ExitCode {
         eprintln!("expected the number of rounds");
         return ExitCode::from(2);
     };
-    let texts: Vec<String> = Records::new(Profile::Mixed, ENTITIES, 1).take(RECORDS).collect();
+    let findings: Vec<String> = Records::new(Profile::Mixed, ENTITIES, 1).take(RECORDS).collect();
+    let events: Vec<String> = Records::new(Profile::AuditMetadata, ENTITIES, 1).take(RECORDS).collect();
     for (format, encoding) in Encoding::ALL {
-        let records: Vec<Vec<u8>> = texts.iter().map(|text| encoding.of(text)).collect();
-        if let Err(mistake) = check(encoding, &records) {
-            eprintln!("{format}: {mistake}");
-            return ExitCode::FAILURE;
-        }
-        for (name, series) in measure(encoding, &records, rounds) {
-            let [lower, upper] = [0.25, 0.75].map(|share| series.quantile(share));
-            println!("{format} {name} {:.1} {lower:.1} {upper:.1}", series.median());
+        let jobs: [(&str, &[String], CheckAnswers, Peers); 2] =
+            [("", &findings, check, peers), ("audit-", &events, audit::check, audit::peers)];
+        for (job, texts, check, peers) in jobs {
+            let records: Vec<Vec<u8>> = texts.iter().map(|text| encoding.of(text)).collect();
+            if let Err(mistake) = check(encoding, &records) {
+                eprintln!("{job}{format}: {mistake}");
+                return ExitCode::FAILURE;
+            }
+            for (name, series) in measure(peers(encoding), &records, rounds) {
+                let [lower, upper] = [0.25, 0.75].map(|share| series.quantile(share));
+                println!("{job}{format} {name} {:.1} {lower:.1} {upper:.1}", series.median());
+            }
         }
     }
     ExitCode::SUCCESS
@@ -136,9 +152,13 @@ fn sorted(value: Value) -> Value {
 }
 
 /// Measures every peer in turn.
-fn measure(encoding: Encoding, records: &[Vec<u8>], rounds: usize) -> Vec<(&'static str, Series)> {
+fn measure(
+    peers: Vec<(&'static str, Box<dyn Peer>)>,
+    records: &[Vec<u8>],
+    rounds: usize,
+) -> Vec<(&'static str, Series)> {
     // With the number of records that each has had.
-    let mut peers: Vec<_> = peers(encoding).into_iter().map(|(name, peer)| (name, peer, 0)).collect();
+    let mut peers: Vec<_> = peers.into_iter().map(|(name, peer)| (name, peer, 0)).collect();
     let mut out = Vec::with_capacity(4 << 20);
     let Ok(series) = interleave(rounds, peers.len(), |peer| -> Result<f64, Infallible> {
         let (_, peer, seen) = &mut peers[peer];
