@@ -110,7 +110,7 @@ fn event_length(criterion: &mut Criterion) {
 /// Deployments that an operator updates: the rules over bodies decide.
 fn body_length(criterion: &mut Criterion) {
     let operator = |text: &str| text.contains("payments-operator") && text.contains(r#""verb":"update""#);
-    let batch = |bytes| {
+    let batch = |bytes: usize| {
         let count = (1_000_000 / bytes).min(200);
         Batch::events(Profile::AuditBodies, ENCODING, false, bytes, count, operator)
     };

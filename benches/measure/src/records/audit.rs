@@ -363,6 +363,26 @@ fn body(random: &mut Random, kind: Kind, object: &Object<'_>, length: Option<usi
         Kind::Slice => ("EndpointSlice", "discovery.k8s.io/v1"),
         Kind::Pod | Kind::PodList | Kind::Privileged | Kind::None => ("Pod", "v1"),
     };
+    let content = content(random, kind, object);
+    let _ = write!(
+        text,
+        r#"{{"kind":"{name}","apiVersion":"{version}","metadata":{{"name":"{}","namespace":"{}","labels":{{"app":"api","app.kubernetes.io/part-of":"shop"}}"#,
+        object.name, object.namespace
+    );
+    if let Some(length) = length {
+        let _ = write!(
+            text,
+            r#","uid":"{}","resourceVersion":"{}","creationTimestamp":"2026-02-11T07:12:45Z""#,
+            uuid(random),
+            random.below(90_000_000)
+        );
+        managed_fields(random, length.saturating_sub(content.len()), text);
+    }
+    let _ = write!(text, r"}},{content}}}");
+}
+
+/// Returns the members of an object besides its metadata.
+fn content(random: &mut Random, kind: Kind, object: &Object<'_>) -> String {
     let mut content = String::new();
     match kind {
         Kind::Deployment => {
@@ -442,21 +462,7 @@ fn body(random: &mut Random, kind: Kind, object: &Object<'_>, length: Option<usi
             pod_spec(random, kind == Kind::Privileged, &mut content);
         }
     }
-    let _ = write!(
-        text,
-        r#"{{"kind":"{name}","apiVersion":"{version}","metadata":{{"name":"{}","namespace":"{}","labels":{{"app":"api","app.kubernetes.io/part-of":"shop"}}"#,
-        object.name, object.namespace
-    );
-    if let Some(length) = length {
-        let _ = write!(
-            text,
-            r#","uid":"{}","resourceVersion":"{}","creationTimestamp":"2026-02-11T07:12:45Z""#,
-            uuid(random),
-            random.below(90_000_000)
-        );
-        managed_fields(random, length.saturating_sub(content.len()), text);
-    }
-    let _ = write!(text, r#"}},{content}}}"#);
+    content
 }
 
 /// Appends `managedFields` until the text has this length.
