@@ -23,6 +23,8 @@ mod reported;
 #[cfg(feature = "compile")]
 mod resources;
 mod rule_set;
+#[cfg(feature = "compile")]
+mod sources;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

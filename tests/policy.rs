@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
+use kaudit_filter::audit::SourceKind;
 use kaudit_filter::config::{Code, FileLoader, Level, NoFiles};
 use kaudit_filter::policy::{CombineOp, Condition, Policy, PolicyResult, Rule, check, read};
 
@@ -35,11 +36,17 @@ fn cases() -> Vec<(String, String)> {
     cases
 }
 
+/// Returns the sources of events that the first line of a case names: `# source: gke`.
+fn sources(text: &str) -> Vec<SourceKind> {
+    let names = text.lines().next().and_then(|line| line.strip_prefix("# source: ")).unwrap_or_default();
+    names.split_whitespace().map(|name| SourceKind::of(name).unwrap()).collect()
+}
+
 #[test]
 fn expectations_are_met() {
     let mut failed = Vec::new();
     for (name, text) in cases() {
-        let found = render(&check(&name, &text, &Folder(folder())));
+        let found = render(&check(&name, &text, &Folder(folder()), &sources(&text)));
         let expectation = folder().join(name.replace(".yaml", ".txt"));
         if std::env::var_os("BLESS").is_some() {
             fs::write(&expectation, &found).unwrap();
@@ -51,13 +58,13 @@ fn expectations_are_met() {
 }
 
 /// The first and the last code of policies.
-const CODES: [Code; 2] = [Code::PolicyMissing, Code::NothingReported];
+const CODES: [Code; 2] = [Code::PolicyMissing, Code::NeverFilled];
 
 #[test]
 fn every_code_has_a_case() {
     let mut found: BTreeSet<Code> = BTreeSet::new();
     for (name, text) in cases() {
-        let result = check(&name, &text, &Folder(folder()));
+        let result = check(&name, &text, &Folder(folder()), &sources(&text));
         found.extend(result.diagnostics.iter().map(kaudit_filter::config::Diagnostic::code));
     }
     let [first, last] = CODES;
@@ -78,7 +85,7 @@ fn an_agent_gets_no_advice() {
         result.diagnostics.iter().map(kaudit_filter::config::Diagnostic::level).collect()
     };
     assert_eq!(levels(read("x", &text, &NoFiles)), BTreeSet::from([Level::Warning]));
-    assert_eq!(levels(check("x", &text, &NoFiles)), BTreeSet::from([Level::Advice, Level::Warning]));
+    assert_eq!(levels(check("x", &text, &NoFiles, &[])), BTreeSet::from([Level::Advice, Level::Warning]));
 }
 
 #[test]
@@ -142,7 +149,7 @@ proptest! {
             text.splice(at..end, inserted.chars());
         }
         let text: String = text.into_iter().collect();
-        prop_assert!(!render(&check("x", &text, &Folder(folder()))).is_empty());
+        prop_assert!(!render(&check("x", &text, &Folder(folder()), SourceKind::ALL)).is_empty());
     }
 }
 

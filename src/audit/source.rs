@@ -4,6 +4,7 @@ use super::field::{EventField, FieldRef};
 
 /// A source of audit events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum SourceKind {
     /// The API server's log or webhook.
     ApiServer,
@@ -20,6 +21,10 @@ pub enum SourceKind {
 impl SourceKind {
     /// Every source.
     pub const ALL: &[Self] = &[Self::ApiServer, Self::Eks, Self::Gke, Self::Aks, Self::OpenShift];
+    /// The name of every source.
+    pub const NAMES: &[&str] = &["api-server", "eks", "gke", "aks", "openshift"];
+    /// Further names that are accepted.
+    pub const ALIASES: &[&str] = &[];
 
     /// Returns the name of the source.
     pub const fn name(self) -> &'static str {
@@ -78,10 +83,14 @@ const GKE: &[EventField] = &[
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
     fn each_source_has_its_gaps() {
+        let names: Vec<&str> = SourceKind::ALL.iter().map(|source| source.name()).collect();
+        assert_eq!(names, SourceKind::NAMES);
         for &source in SourceKind::ALL {
             assert_eq!(SourceKind::of(source.name()), Some(source));
             assert!(source.never_fills(&FieldRef::Known(EventField::CallerIpAsn)));

@@ -1,6 +1,8 @@
 //! Section `audit` and the policy: how Kubernetes audit events become findings.
 
-use crate::audit::{EventOptions, StageOption};
+use alloc::vec::Vec;
+
+use crate::audit::{EventOptions, SourceKind, StageOption};
 use crate::policy::Policy;
 
 /// The evaluation of audit events.
@@ -9,6 +11,8 @@ use crate::policy::Policy;
 pub struct Audit {
     /// `policy` or the content of `policy-file`. Without rules only `activity` integrations get events.
     pub policy: Policy,
+    /// `audit.source`: the sources of the events. Only the diagnostics of the policy depend on them.
+    pub sources: Vec<SourceKind>,
     /// `audit.stages`; default first.
     pub stages: StageOption,
     /// `audit.caller-ip`, `audit.trusted-proxies` and `audit.cluster`.

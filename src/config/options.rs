@@ -15,7 +15,7 @@ use super::option_type::OptionType::{self, Boolean, Map, MapList, Pattern, Text}
 use super::severity::Severity;
 use super::types::{By, KeyStyle, OnStale, Report, Shape, TextForm, Unrecognised};
 use super::values::{DAY, MILLISECOND, SECOND};
-use crate::audit::{CallerIp, StageOption};
+use crate::audit::{CallerIp, SourceKind, StageOption};
 use crate::finding::{Category, Confidence, Etype, Kind};
 
 /// One key of the configuration.
@@ -244,6 +244,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         "The file that contains the rules: the list, or kAudit's ConfigMap `kaudit-policy-<cluster>`.",
     ),
     option("audit", Map, "The evaluation of audit events."),
+    option(
+        "audit.source",
+        list_of!(SourceKind),
+        "Where the events come from. Rules that no event of it satisfies are reported.",
+    ),
     option(
         "audit.stages",
         STAGES,

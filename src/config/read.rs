@@ -24,6 +24,7 @@ use super::types::{
     Unrecognised,
 };
 use super::yaml::{MERGE, Node, YamlValue};
+use crate::audit::SourceKind;
 use crate::error::{Code, Diagnostic, Level};
 use crate::finding::{Category, Confidence, Etype, Kind};
 
@@ -65,8 +66,9 @@ pub struct CheckResult {
 
 /// Checks every configuration of a text, and includes advice.
 ///
-/// The text may be a rendered chart.
-pub fn check(name: &str, text: &str, files: &dyn FileLoader) -> CheckResult {
+/// The text may be a rendered chart. Policies are checked for these sources of audit events, and for the sources that
+/// `audit.source` names.
+pub fn check(name: &str, text: &str, files: &dyn FileLoader, event_sources: &[SourceKind]) -> CheckResult {
     let mut reader = ConfigReader::default();
     let file = reader.problems.file(name);
     let sources = dialect::sources(&mut reader.problems, file, text);
@@ -78,6 +80,7 @@ pub fn check(name: &str, text: &str, files: &dyn FileLoader) -> CheckResult {
             reader.problems.add(Code::SeveralConfigurations, source.at(), "", message, help);
         }
         reader.pattern_budget = PatternBudget::default();
+        reader.sources = event_sources.to_vec();
         reader.source(source, files);
     }
     let diagnostics = reader.problems.finish();

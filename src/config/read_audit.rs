@@ -11,7 +11,7 @@ use super::reader::ConfigReader;
 use super::section::{Section, describe_node, items};
 use super::yaml::{Node, YamlValue};
 use crate::audit::net::{Network, NetworkError};
-use crate::audit::{CallerIp, EventOptions, StageOption};
+use crate::audit::{CallerIp, EventOptions, SourceKind, StageOption};
 use crate::error::Code;
 use crate::policy::{Policy, PolicyReader};
 
@@ -27,10 +27,16 @@ pub(super) fn read(
     files: &dyn FileLoader,
 ) -> Option<Audit> {
     [POLICY, POLICY_FILE, "audit"].iter().find(|key| root.get(key).is_some())?;
+    let section = root.section(&mut reader.problems, "audit");
+    section.check(&mut reader.problems, None);
+    let sources = section.values(&mut reader.problems, "source", SourceKind::of);
+    for source in &sources {
+        if !reader.sources.contains(source) {
+            reader.sources.push(*source);
+        }
+    }
     let policy = policy(reader, root, siblings, files).unwrap_or_default();
     let problems = &mut reader.problems;
-    let section = root.section(problems, "audit");
-    section.check(problems, None);
     let caller_ip = match networks(problems, &section) {
         networks if networks.is_empty() => {
             section.value(problems, "caller-ip", CallerIp::of).unwrap_or_default()
@@ -39,7 +45,7 @@ pub(super) fn read(
     };
     let cluster = section.text(problems, "cluster").filter(|cluster| !cluster.is_empty());
     let stages = section.value(problems, "stages", StageOption::of).unwrap_or_default();
-    Some(Audit { policy, stages, fields: EventOptions { caller_ip, cluster } })
+    Some(Audit { policy, sources, stages, fields: EventOptions { caller_ip, cluster } })
 }
 
 /// Reads the policy, which is in the document or in a file.
@@ -78,7 +84,8 @@ fn policy(
 }
 
 fn policy_reader<'r>(reader: &'r mut ConfigReader, files: &'r dyn FileLoader) -> PolicyReader<'r> {
-    PolicyReader { problems: &mut reader.problems, budget: &mut reader.pattern_budget, files }
+    let ConfigReader { problems, pattern_budget, sources, .. } = reader;
+    PolicyReader { problems, budget: pattern_budget, files, sources }
 }
 
 /// Reads the list of trusted proxies.

@@ -1,6 +1,7 @@
 //! The state of reading that all sections share.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use saphyr_parser::ScalarStyle;
 
@@ -9,12 +10,15 @@ use super::patterns::{self, PatternBudget};
 use super::problems::Problems;
 use super::section::Section;
 use super::yaml::YamlValue;
+use crate::audit::SourceKind;
 
 /// The state of reading that all sections share.
 #[derive(Default)]
 pub(super) struct ConfigReader {
     pub(super) problems: Problems,
     pub(super) pattern_budget: PatternBudget,
+    /// The sources of audit events for which policies are checked.
+    pub(super) sources: Vec<SourceKind>,
     /// The document was made of inline options.
     pub(super) inline: bool,
 }

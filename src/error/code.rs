@@ -458,6 +458,12 @@ fields are absent, and a condition with `!=`, `!~` or `not-in` is true for every
     NothingReported "K094" Advice "a policy that reports nothing"
 "With `status: false` a rule reports no matches; other rules may refer to it. If every rule has it, no event is reported. The
 default policy of kAudit is delivered like this: set the status of the rules that you want to true.";
+    NeverFilled "K095" Warning "a field that the source of the events never has"
+"`audit.source`, or `check --source`, names the source of the events. Its events never have the field of this condition: GKE's, for
+example, have no groups of users, no impersonated user and no command of an exec. So a rule with the condition cannot match, or a
+condition that excludes a value excludes nothing. Compare a field that the source has, or set `status: false` for this cluster:
+
+    - {field: principal, match-op: \"~\", match-value: \"@example\"}";
 }
 
 #[cfg(test)]

@@ -17,8 +17,9 @@ use super::model::{
     Policy, Rule, Test,
 };
 use super::resources::{OPERATORS, field_name_help, operator_help};
-use crate::audit::FieldRef;
+use super::sources;
 use crate::audit::net::{Network, NetworkError};
+use crate::audit::{FieldRef, SourceKind};
 use crate::config::reading::load;
 use crate::config::reading::{
     MERGE, Node, Origin, PatternBudget, Problems, Scalar, SourceSpan, YamlMember, YamlValue, check_pattern,
@@ -66,16 +67,16 @@ pub struct PolicyResult {
 ///
 /// `name` is the file's name, for messages. `files` loads the lists that `match-file` names.
 pub fn read(name: &str, text: &str, files: &dyn FileLoader) -> PolicyResult {
-    let mut result = check(name, text, files);
+    let mut result = check(name, text, files, &[]);
     result.diagnostics.retain(|diagnostic| diagnostic.level() > Level::Advice);
     result
 }
 
-/// Reads a policy as [`read`] does, and includes advice.
-pub fn check(name: &str, text: &str, files: &dyn FileLoader) -> PolicyResult {
+/// Reads a policy as [`read`] does, and includes advice and the rules that no event of these sources satisfies.
+pub fn check(name: &str, text: &str, files: &dyn FileLoader, sources: &[SourceKind]) -> PolicyResult {
     let (mut problems, mut budget) = (Problems::default(), PatternBudget::default());
     let file = problems.file(name);
-    let mut reader = PolicyReader { problems: &mut problems, budget: &mut budget, files };
+    let mut reader = PolicyReader { problems: &mut problems, budget: &mut budget, files, sources };
     let policy = reader.document(file, text);
     let policy = policy.filter(|_| problems.errors() == 0);
     PolicyResult { policy, diagnostics: problems.finish() }
@@ -86,6 +87,8 @@ pub(crate) struct PolicyReader<'r> {
     pub problems: &'r mut Problems,
     pub budget: &'r mut PatternBudget,
     pub files: &'r dyn FileLoader,
+    /// The sources of events for which the rules are checked.
+    pub sources: &'r [SourceKind],
 }
 
 /// A condition whose reference is not yet resolved.
@@ -190,6 +193,7 @@ impl PolicyReader<'_> {
         self.report_cycles(&policy, &located);
         self.report_sizes(&policy, list.at, path);
         lint::policy(self.problems, &policy, &located, list.at, path);
+        sources::check(self.problems, &policy, &located, self.sources);
         policy
     }
 

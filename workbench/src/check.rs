@@ -6,6 +6,7 @@ mod mask;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use kaudit_filter::audit::SourceKind;
 use kaudit_filter::config::{self, Code, Diagnostic, FileLoader, Level};
 
 pub use mask::masked;
@@ -16,15 +17,22 @@ pub struct CheckReport {
     /// The files' texts by the names in the diagnostics.
     texts: BTreeMap<String, String>,
     remarks: Vec<Diagnostic>,
+    /// The sources of audit events for which policies are checked.
+    event_sources: Vec<SourceKind>,
     files: usize,
     configurations: usize,
 }
 
 impl CheckReport {
+    /// Creates a report that checks policies for these sources of audit events, too.
+    pub fn for_sources(event_sources: Vec<SourceKind>) -> Self {
+        Self { event_sources, ..Self::default() }
+    }
+
     /// Checks a file; `files` loads the files that it names.
     pub fn file(&mut self, name: &str, text: &str, files: &dyn FileLoader) {
         let loaded = RecordingLoader { files, name, texts: RefCell::default() };
-        let checked = config::check(name, text, &loaded);
+        let checked = config::check(name, text, &loaded, &self.event_sources);
         self.files += 1;
         self.configurations += checked.configurations;
         self.remarks.extend(checked.diagnostics.into_iter().map(|remark| {

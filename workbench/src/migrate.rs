@@ -209,7 +209,7 @@ fn rename_old_categories(text: &str, changes: &mut Vec<String>) -> String {
 
 /// Replaces old endpoints and removes plain-text secrets, as `check` finds them.
 fn replace_endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> String {
-    let checked = config::check("", text, &config::NoFiles);
+    let checked = config::check("", text, &config::NoFiles, &[]);
     let mut lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
     let mut edits: Vec<(&Diagnostic, String)> = Vec::new();
     for remark in &checked.diagnostics {

@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 use host_kit::config::SiblingFiles;
+use kaudit_filter::audit::SourceKind;
 use kaudit_filter::config::{Code, Level, may_be_configuration};
 use kaudit_workbench::check::{self, CheckReport};
 
@@ -27,12 +29,19 @@ use crate::outcome::{Outcome, eprintln_line};
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// Explain a code, such as K012; `all` lists all codes
-    #[arg(long, value_name = "CODE|all", conflicts_with_all = ["paths", "format", "strict"])]
+    #[arg(long, value_name = "CODE|all", conflicts_with_all = ["paths", "format", "strict", "source"])]
     explain: Option<String>,
 
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+
+    /// Check policies for events of this source: report rules that none of its events satisfies
+    ///
+    /// May be repeated. The sources differ in the fields that they have; GKE's events, for example, have no groups of
+    /// users. The option `audit.source` of a configuration has the same effect, also when the filter starts.
+    #[arg(long, value_name = "SOURCE", value_parser = PossibleValuesParser::new(SourceKind::NAMES))]
+    source: Vec<String>,
 
     /// Exit with 1 on warnings, too
     #[arg(long)]
@@ -52,6 +61,9 @@ const EXAMPLES: &str = "Examples:
 
   Annotate a pull request on GitHub, and fail on warnings:
     kaudit-filter check --format github --strict deploy/
+
+  Report the rules of a policy that cannot match on a GKE cluster:
+    kaudit-filter check --source gke kaudit.yaml
 
   Explain a code:
     kaudit-filter check --explain K047
@@ -81,7 +93,8 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     if let Some(code) = &args.explain {
         return explain(code);
     }
-    let mut report = CheckReport::default();
+    let sources = args.source.iter().filter_map(|name| SourceKind::of(name));
+    let mut report = CheckReport::for_sources(sources.collect());
     let mut outcome = Outcome::Done;
     for path in &args.paths {
         outcome = outcome.max(check_path(path, &mut report));

@@ -13,6 +13,7 @@ const NON_DEFAULTS: &[(&str, &str)] = &[
     ("coralogix.text", "string"),
     ("coralogix.keys", "snake"),
     ("policy", "[{id: 1, name: a, conditions: [{field: verb, match-op: '=', match-value: get}]}]"),
+    ("audit.source", "gke"),
     ("audit.stages", "Panic"),
     ("audit.caller-ip", "last"),
     ("audit.trusted-proxies", "[10.0.0.0/8]"),

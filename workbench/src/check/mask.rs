@@ -37,7 +37,7 @@ const ABOUT_SECRETS: &[Code] = &[Code::LooseSecret, Code::PlainSecret];
 /// Returns a configuration with its secrets overwritten.
 /// Every other character keeps its position.
 pub fn masked(text: &str) -> String {
-    let mut remarks = config::check("", text, &NoFiles).diagnostics;
+    let mut remarks = config::check("", text, &NoFiles, &[]).diagnostics;
     remarks.retain(|remark| ABOUT_SECRETS.contains(&remark.code()) || is_unknown_target_key(remark));
     // The column of the secret's key whose value continues on further lines.
     let mut within = None;
@@ -253,7 +253,7 @@ mod tests {
             "- type: activity\n  target:\n    target-type: \"slak\"\n",
             "- type: activity\n  target: {target-type: [slack]}\n",
         ] {
-            let remarks = config::check("", text, &NoFiles).diagnostics;
+            let remarks = config::check("", text, &NoFiles, &[]).diagnostics;
             assert!(remarks.iter().any(|remark| remark.path().ends_with("target-type")), "{remarks:?}");
             for (number, shown) in (1..).zip(text.lines()) {
                 assert_eq!(
@@ -263,7 +263,7 @@ mod tests {
             }
         }
         let pair = "- type: activity\n  target: [[abc, {slack-uri: x}]]\n";
-        let remarks = config::check("", pair, &NoFiles).diagnostics;
+        let remarks = config::check("", pair, &NoFiles, &[]).diagnostics;
         assert!(!super::masked_line(pair.lines().nth(1).unwrap(), remarks.iter()).contains("abc"));
     }
 
