@@ -6,7 +6,9 @@ use kaudit_filter::config::{Audit, By, Config};
 use kaudit_filter::explain::{
     Change, Clause, Explanation, LimitCheck, MatchResult, Outcome, Recognised, Step,
 };
-use kaudit_filter::policy::{Condition, ExplainedCondition, SeenValue, Truth};
+use kaudit_filter::policy::{
+    CombineOp, Condition, ExplainedCondition, ExplainedRule, Rule, SeenValue, Truth,
+};
 use kaudit_filter::stats::Reason;
 use serde_json::{Map, Value, json};
 
@@ -140,8 +142,9 @@ fn searched_in(paths: &[String]) -> String {
     format!("; searched in {}{more}", printed.join(", "))
 }
 
-/// Adds the rules of the policy that select the event with all their conditions, and the condition that refutes each
-/// other rule.
+/// Adds the rules of the policy that select the event, with all their conditions.
+///
+/// Of the others it adds the nearest ones, most of whose conditions are true, with the first condition that is not.
 fn push_rules(
     explanation: &Explanation,
     config: &Config,
@@ -149,54 +152,131 @@ fn push_rules(
     rows: &mut Vec<(&'static str, String)>,
 ) {
     /// The maximum number of printed rules that do not select the event.
-    const PRINTED: usize = 20;
+    const PRINTED: usize = 5;
     let Some(audit) = config.audit.as_ref().filter(|_| !explanation.rules.is_empty()) else { return };
     let rules = explanation.rules.iter().filter_map(|explained| {
         let rule = audit.policy.rules.get(explained.rule)?;
         rule.status.then_some((rule, explained))
     });
-    let (selecting, others): (Vec<_>, Vec<_>) =
+    let (selecting, mut others): (Vec<_>, Vec<_>) =
         rules.partition(|(_, explained)| explained.value == Truth::True);
     for (rule, explained) in selecting {
-        rows.push((
-            "rule",
-            format!("{} {}", quote(&rule.name), paint.with(Style::Good, "selects the event")),
-        ));
+        let selects = paint.with(Style::Good, "selects the event");
+        rows.push(("rule", format!("{} {selects}", quote(&rule.name))));
         for (condition, explained) in rule.conditions.iter().zip(&explained.conditions) {
-            let mark = match explained.value {
-                Truth::True => paint.with(Style::Good, "yes"),
-                Truth::False => paint.with(Style::Bad, "no "),
-                Truth::Unknown => paint.with(Style::Neutral, "?  "),
-            };
-            rows.push(("", format!("  {mark} {}", condition_text(condition, explained, audit))));
+            push_condition(condition, explained, audit, paint, rows);
         }
     }
+    others.sort_by_key(|(rule, explained)| {
+        let conditions = &explained.conditions;
+        let count = conditions.iter().filter(|condition| condition.value == Truth::True).count();
+        let of_all =
+            if rule.combine_op == CombineOp::Or { 0 } else { count * 1000 / conditions.len().max(1) };
+        std::cmp::Reverse(of_all)
+    });
     for (rule, explained) in others.iter().take(PRINTED) {
-        let refuting = rule.conditions.iter().zip(&explained.conditions);
-        let refuting = refuting.filter(|(_, condition)| condition.value != Truth::True);
-        let reason = refuting.map(|(condition, explained)| condition_text(condition, explained, audit));
-        let reason = reason.take(1).collect::<String>();
-        rows.push(("rule", format!("{} does not: {reason}", quote(&rule.name))));
+        rows.push(("rule", format!("{} does not select it", quote(&rule.name))));
+        let conditions = rule.conditions.iter().zip(&explained.conditions);
+        let refuting = conditions.filter(|(_, condition)| condition.value != Truth::True);
+        for (condition, explained) in refuting.take(1) {
+            push_condition(condition, explained, audit, paint, rows);
+            if let Condition::Ref { rule, negated: false } = condition {
+                let reason = refuting_condition(*rule, &explanation.rules, audit);
+                push_wrapped(&format!("      {reason}"), rows);
+            }
+        }
     }
-    if others.len() > PRINTED {
-        rows.push(("", paint.with(Style::Faint, &format!("{} more rules do not", others.len() - PRINTED))));
+    match others.len().saturating_sub(PRINTED) {
+        0 => {}
+        more => rows.push(("", paint.with(Style::Faint, &format!("{more} more rules do not select it")))),
     }
 }
 
-fn condition_text(condition: &Condition, explained: &ExplainedCondition, audit: &Audit) -> String {
+/// Adds a condition with its value and the value seen.
+fn push_condition(
+    condition: &Condition,
+    explained: &ExplainedCondition,
+    audit: &Audit,
+    paint: Paint,
+    rows: &mut Vec<(&'static str, String)>,
+) {
+    let mark = match explained.value {
+        Truth::True => paint.with(Style::Good, "yes"),
+        Truth::False => paint.with(Style::Bad, "no "),
+        Truth::Unknown => paint.with(Style::Neutral, "?  "),
+    };
+    let at = rows.len();
+    push_wrapped(&format!("      {}", condition_text(condition, explained, audit)), rows);
+    // The mark, which may be coloured, is not counted.
+    if let Some((_, first)) = rows.get_mut(at) {
+        first.replace_range(..6, &format!("  {mark} "));
+    }
+}
+
+/// Adds a text in rows of at most 80 columns, as far as its words permit.
+fn push_wrapped(text: &str, rows: &mut Vec<(&'static str, String)>) {
+    /// The columns after the label.
+    const COLUMNS: usize = 68;
+    match text.split_once(", the event has ") {
+        Some((condition, seen)) if text.chars().count() > COLUMNS => {
+            rows.push(("", format!("{condition},")));
+            rows.push(("", format!("      the event has {seen}")));
+        }
+        _ => rows.push(("", text.to_owned())),
+    }
+}
+
+/// Returns the first condition because of which a rule does not select an event, with the value seen.
+///
+/// `explained` contains all rules; a reference is followed to the condition of the other rule.
+pub(crate) fn refuting_condition(rule: usize, explained: &[ExplainedRule], audit: &Audit) -> String {
+    let of_rule = audit.policy.rules.get(rule).zip(explained.iter().find(|explained| explained.rule == rule));
+    let Some((rule, result)) = of_rule else { return String::new() };
+    let mut conditions = rule.conditions.iter().zip(&result.conditions);
+    let Some((condition, result)) = conditions.find(|(_, result)| result.value != Truth::True) else {
+        return String::new();
+    };
     let text = match condition {
+        Condition::Ref { rule: other, negated: false } => {
+            let reason = refuting_condition(*other, explained, audit);
+            format!("{}: {reason}", condition_text(condition, result, audit))
+        }
+        _ => condition_text(condition, result, audit),
+    };
+    match rule.conditions.len() {
+        several @ 2.. if rule.combine_op == CombineOp::Or => format!("none of {several}: {text}"),
+        _ => text,
+    }
+}
+
+/// Returns a condition in the form of a policy, for messages.
+pub(crate) fn written_condition(condition: &Condition, audit: &Audit) -> String {
+    match condition {
         Condition::Ref { rule, negated } => {
             let name = audit.policy.rules.get(*rule).map_or("", |rule| &rule.name);
             format!("{} {}", if *negated { "not-ref-id" } else { "ref-id" }, quote(name))
         }
-        Condition::Test(test) => quote(&test.to_string()),
-    };
+        Condition::Test(test) => {
+            /// Longer patterns and lists are truncated, so that most conditions fit on a line.
+            const MAX: usize = 58;
+            let text = test.to_string();
+            match text.char_indices().nth(MAX) {
+                Some((end, _)) => quote(&format!("{}…", &text[..end])),
+                None => quote(&text),
+            }
+        }
+    }
+}
+
+/// Returns a condition with the value seen.
+fn condition_text(condition: &Condition, explained: &ExplainedCondition, audit: &Audit) -> String {
+    let text = written_condition(condition, audit);
     let seen = match &explained.seen {
         None => String::new(),
-        Some(SeenValue::Absent) => ": an absent field".to_owned(),
-        Some(SeenValue::Unknown) => ": not in the event".to_owned(),
-        Some(SeenValue::Text(text)) => format!(": {}", quote(text)),
-        Some(SeenValue::List(texts)) => format!(": {}", quote(&texts.join("; "))),
+        Some(SeenValue::Absent) => ", absent".to_owned(),
+        Some(SeenValue::Unknown) => ", not in the event".to_owned(),
+        Some(SeenValue::Text(text)) => format!(", the event has {}", quote(text)),
+        Some(SeenValue::List(texts)) => format!(", the event has {}", quote(&texts.join("; "))),
     };
     format!("{text}{seen}")
 }
@@ -275,6 +355,48 @@ fn period(nanoseconds: u64) -> String {
     }
 }
 
+/// Returns the rules that are reported, each with its value, which is null if a part of the event is missing.
+fn rules_json(explanation: &Explanation, config: &Config) -> Value {
+    let truth = |value: Truth| match value {
+        Truth::True => Value::Bool(true),
+        Truth::False => Value::Bool(false),
+        Truth::Unknown => Value::Null,
+    };
+    let Some(audit) = &config.audit else { return json!([]) };
+    let rules = explanation.rules.iter().filter_map(|explained| {
+        let rule = audit.policy.rules.get(explained.rule).filter(|rule| rule.status)?;
+        let conditions = rule.conditions.iter().zip(&explained.conditions);
+        let conditions: Vec<Value> = conditions
+            .map(|(condition, explained)| {
+                let written = match condition {
+                    Condition::Test(test) => test.to_string(),
+                    Condition::Ref { .. } => written_condition(condition, audit).replace('`', ""),
+                };
+                let seen = match &explained.seen {
+                    Some(SeenValue::Text(text)) => Value::from(text.as_str()),
+                    Some(SeenValue::List(texts)) => json!(texts),
+                    Some(SeenValue::Absent | SeenValue::Unknown) | None => Value::Null,
+                };
+                json!({"condition": written, "value": truth(explained.value), "seen": seen})
+            })
+            .collect();
+        Some(json!({
+            "id": rule.id, "name": rule.name, "value": truth(explained.value), "conditions": conditions,
+        }))
+    });
+    rules.collect()
+}
+
+/// Returns the rules of the policy that select the audit event of an explanation.
+pub fn selecting_rules<'c>(explanation: &Explanation, config: &'c Config) -> Vec<&'c Rule> {
+    let Some(audit) = &config.audit else { return Vec::new() };
+    let selecting = explanation.rules.iter().filter(|explained| explained.value == Truth::True);
+    selecting
+        .filter_map(|explained| audit.policy.rules.get(explained.rule))
+        .filter(|rule| rule.status)
+        .collect()
+}
+
 /// Quotes the user's text, in one line of at most 80 characters.
 fn quote(text: &str) -> String {
     const MAX_CHARS: usize = 80;
@@ -288,7 +410,15 @@ fn quote(text: &str) -> String {
 
 /// Returns an explanation as a JSON object.
 /// For a batch, it is the verdict of the item with the index `item`, from 0, of `items`.
-pub fn json(explanation: &Explanation, file: &str, line: u64, item: usize, items: usize) -> Value {
+/// For an audit event, `rules` contains the rules of the policy that are reported, otherwise nothing.
+pub fn json(
+    explanation: &Explanation,
+    config: &Config,
+    file: &str,
+    line: u64,
+    item: usize,
+    items: usize,
+) -> Value {
     let fields: Map<String, Value> =
         explanation.fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     let recognised = match &explanation.recognised {
@@ -334,6 +464,7 @@ pub fn json(explanation: &Explanation, file: &str, line: u64, item: usize, items
         "reason": reason,
         "recognised": recognised,
         "fields": fields,
+        "rules": rules_json(explanation, config),
         "integrations": explanation.integrations.iter().map(step_json).collect::<Vec<_>>(),
         "time-ms": explanation.time_ms,
         "stale": explanation.stale,

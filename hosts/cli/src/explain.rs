@@ -154,7 +154,7 @@ impl Sink for Printer<'_> {
                 continue;
             }
             if self.args.json {
-                let json = explain::json(explanation, &self.file, self.line, item, items);
+                let json = explain::json(explanation, &self.config, &self.file, self.line, item, items);
                 writeln!(self.out, "{json}")?;
             } else {
                 let position = explain::position(&self.file, self.line, item, items);

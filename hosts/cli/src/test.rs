@@ -43,18 +43,34 @@ use junit::junit;
 ///           suppressed: 5
 ///         - at: 60s
 ///           summary: {suppressed: 5, key: johnD}
+///     - name: an exec is selected by rule 100002 of the policy
+///       steps:
+///         - record: {kind: Event, apiVersion: audit.k8s.io/v1, stage: ResponseStarted, verb: get,
+///             objectRef: {resource: pods, subresource: exec}}
+///           rules: [100002]
 ///
 /// Input of a step: `record`, `records` or `file` (one record per line), and `times`
 /// (repetitions); `at`, a time after `now` such as 90s, or `end`, the shutdown of the filter.
+/// With `base: NAME` a record also has those members of the record NAME in the file's map `bases`
+/// that it does not have itself.
 /// Expectations: `kept` (values of the entries by path, a number, or `all`), `dropped` (a reason,
 /// or reasons with numbers), `suppressed`, `passed`, `summary` and `report` (values, or a list of
-/// them).
+/// them), and `rules`: the ids of the rules that select the step's audit events, `[]` for none.
+/// With `rules` alone the verdicts are not compared.
+///
+/// After the tests their coverage is printed: the parts of the configuration that they exercise.
 #[derive(clap::Args)]
 #[command(after_long_help = EXIT_CODES, verbatim_doc_comment)]
 pub struct Args {
     /// Replace the expectations in the test files by the actual results
     #[arg(long)]
     bless: bool,
+
+    /// List every rule and every condition of a policy that no test exercises
+    ///
+    /// A rule is exercised if it selects an event, a condition if it is true for one event and false for another.
+    #[arg(long)]
+    coverage: bool,
 
     /// Also write a `JUnit` report to this file
     #[arg(long, value_name = "FILE")]
@@ -99,7 +115,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     let mut out = suite::text(&tests.ran, check::coloured());
     for (name, (config, coverage)) in &tests.configs {
         out.push('\n');
-        out.push_str(&coverage.text(name, config));
+        out.push_str(&coverage.text(name, config, args.coverage));
     }
     io::stdout().write_all(out.as_bytes())?;
     Ok(tests.outcome)

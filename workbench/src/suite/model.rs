@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use kaudit_filter::Time;
+use kaudit_filter::policy::ExplainedRule;
+use kaudit_filter::stats::Reason;
 use serde_json::Value;
 
 /// One file of tests.
@@ -75,6 +77,8 @@ pub(super) struct Expected {
     pub(super) summaries: Vec<Vec<(String, Value)>>,
     /// The values of the emitted count reports, in order.
     pub(super) reports: Vec<Vec<(String, Value)>>,
+    /// The ids of the rules that select the step's audit events. Without `verdicts` these are not compared.
+    pub(super) rules: Option<Vec<String>>,
     /// The step has no expectations.
     pub(super) is_empty: bool,
 }
@@ -88,6 +92,19 @@ pub(super) struct StepResult {
     pub(super) reports: Vec<Value>,
     /// Each verdict with its explanation, in order.
     pub(super) explanations: Vec<(String, String)>,
+    /// The audit events; several equal ones in a row are one.
+    pub(super) events: Vec<EventResult>,
+    /// The number of records and items that are no audit events.
+    pub(super) other_records: usize,
+}
+
+/// The rules of the policy for one audit event.
+#[derive(Debug, PartialEq)]
+pub(super) struct EventResult {
+    /// Every rule, with its conditions.
+    pub(super) rules: Vec<ExplainedRule>,
+    /// The reason for which the event is not evaluated.
+    pub(super) skipped: Option<Reason>,
 }
 
 /// Returns a value of an entry by its path.

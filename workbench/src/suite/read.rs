@@ -10,10 +10,10 @@ use super::model::{Case, ConfigSource, Expected, Step, StepPosition, StepTime, S
 type Node<'s> = MarkedYaml<'s>;
 type Members<'n, 's> = Vec<(&'n str, &'n Node<'s>, &'n Node<'s>)>;
 
-const SUITE: &[&str] = &["config", "now", "tests"];
+const SUITE: &[&str] = &["config", "now", "bases", "tests"];
 const CASE: &[&str] = &["name", "steps"];
-const INPUT: &[&str] = &["at", "record", "records", "file", "times"];
-const EXPECTED: &[&str] = &["kept", "dropped", "suppressed", "passed", "summary", "report"];
+const INPUT: &[&str] = &["at", "base", "record", "records", "file", "times"];
+const EXPECTED: &[&str] = &["kept", "dropped", "suppressed", "passed", "rules", "summary", "report"];
 
 /// The maximum number of repetitions of a step's records.
 /// A limit is at most half of it, and a test exceeds the limit.
@@ -25,7 +25,8 @@ impl Suite {
     /// # Errors
     /// Every mistake, as `file:line:column: error: …`.
     pub fn read(name: &str, text: &str, files: &dyn FileLoader) -> Result<Self, Vec<String>> {
-        let mut reader = SuiteReader { name, files, mistakes: Vec::new(), now: Time::from_millis(0) };
+        let (mistakes, bases) = (Vec::new(), Map::new());
+        let mut reader = SuiteReader { name, files, mistakes, now: Time::from_millis(0), bases };
         let suite = match Node::load_from_str(text) {
             Ok(documents) => {
                 let suite = documents.first().and_then(|root| reader.suite(root));
@@ -58,6 +59,8 @@ struct SuiteReader<'r> {
     files: &'r dyn FileLoader,
     mistakes: Vec<String>,
     now: Time,
+    /// Records that steps refer to, by name.
+    bases: Map<String, Value>,
 }
 
 impl SuiteReader<'_> {
@@ -86,6 +89,12 @@ impl SuiteReader<'_> {
                 root,
                 "`now` is missing or not a time; expected the time of the first step, such as `2026-03-17T12:00:00Z`",
             ),
+        }
+        if let Some(bases) = get("bases") {
+            match json(bases) {
+                Value::Object(bases) if bases.values().all(Value::is_object) => self.bases = bases,
+                _ => self.mistake(bases, "`bases`: expected a map from names to records, each a map"),
+            }
         }
         let Some(tests) = get("tests") else {
             self.mistake(root, "`tests` is missing; expected a list of tests, each with `name` and `steps`");
@@ -133,11 +142,17 @@ impl SuiteReader<'_> {
             expected: Expected::default(),
         };
         let mut times = 1;
+        let base = members.iter().find(|(key, ..)| *key == "base").and_then(|(_, _, node)| self.base(node));
+        let record = |node: &Node<'_>| record(node, base.as_ref());
+        let has_records = members.iter().any(|(key, ..)| ["record", "records", "file"].contains(key));
+        step.records
+            .extend(base.as_ref().filter(|_| !has_records).map(|base| Value::from(base.clone()).to_string()));
         for (key, name, value) in members {
             match key {
+                "base" => {}
                 "at" => step.time = self.time(value).unwrap_or(step.time),
                 "record" => step.records.push(record(value)),
-                "records" => step.records.extend(self.items(value).iter().map(record)),
+                "records" => step.records.extend(self.items(value).iter().map(&record)),
                 "file" => step.records.extend(self.file(value)),
                 "times" => match scalar(value) {
                     Some(Value::Number(number))
@@ -162,6 +177,19 @@ impl SuiteReader<'_> {
             );
         }
         Some(step)
+    }
+
+    /// Returns the record that a step names with `base`.
+    fn base(&mut self, node: &Node<'_>) -> Option<Map<String, Value>> {
+        let name = scalar(node);
+        let base = name.as_ref().and_then(Value::as_str).and_then(|name| self.bases.get(name)?.as_object());
+        if base.is_none() {
+            let names: Vec<&str> = self.bases.keys().map(String::as_str).collect();
+            let message = format!("expected the name of a record under `bases`: {}", names.join(", "));
+            self.mistake(node, &message);
+            return None;
+        }
+        base.cloned()
     }
 
     /// Parses a time, or a duration since the start of the test.
@@ -227,6 +255,11 @@ impl SuiteReader<'_> {
                 let count = count.as_u64().filter(|_| is_reason(reason));
                 count.map(|count| to.verdicts.insert(format!("dropped: {reason}"), Some(count))).is_some()
             }),
+            ("rules", value) => {
+                let ids = value.as_array().map_or_else(|| vec![value.clone()], Clone::clone);
+                to.rules = ids.iter().map(rule_id).collect();
+                to.rules.is_some()
+            }
             ("summary" | "report", value) => {
                 let list = if key == "summary" { &mut to.summaries } else { &mut to.reports };
                 let items = value.as_array().map_or_else(|| vec![value.clone()], Clone::clone);
@@ -240,6 +273,7 @@ impl SuiteReader<'_> {
                     "expected a reason, such as `entity-no-match`, or reasons with numbers: `{etype: 2}`"
                 }
                 "summary" | "report" => "expected a map of values, or a list of maps",
+                "rules" => "expected a list of the ids of rules; `[]` if no rule selects the events",
                 "kept" => "expected a map of the entry's values, a number of records, or `all`",
                 _ => "expected a number of records, or `all`",
             };
@@ -303,10 +337,24 @@ fn is_reason(reason: &str) -> bool {
     kaudit_filter::stats::Reason::ALL.iter().any(|known| known.label() == reason)
 }
 
-/// Returns a record: a map as JSON, or a text unchanged.
-fn record(node: &Node<'_>) -> String {
+/// Returns the id of a rule, a number or a text.
+fn rule_id(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Returns a record: a map as JSON with the missing members of `base`, or a text unchanged.
+fn record(node: &Node<'_>, base: Option<&Map<String, Value>>) -> String {
     match json(node) {
         Value::String(text) => text,
+        Value::Object(members) => {
+            let mut record = base.cloned().unwrap_or_default();
+            record.extend(members);
+            Value::from(record).to_string()
+        }
         value => value.to_string(),
     }
 }

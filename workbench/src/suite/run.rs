@@ -1,17 +1,19 @@
 //! Runs tests, each with a filter of its own, and reports the differences.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use host_kit::{Emission, Session};
 use kaudit_filter::config::{Config, Severity};
 use kaudit_filter::entry::OWN_KEY;
-use kaudit_filter::explain::{Explainer, Outcome};
+use kaudit_filter::explain::{Explainer, Explanation, Outcome, Recognised};
+use kaudit_filter::policy::{Rule, Truth};
 use kaudit_filter::record::Record;
+use kaudit_filter::stats::Reason;
 use kaudit_filter::{BuildError, Time};
 use serde_json::Value;
 
 use super::coverage::Coverage;
-use super::model::{Case, Expected, Step, StepPosition, StepResult, StepTime, Suite, value_at};
+use super::model::{Case, EventResult, Expected, Step, StepPosition, StepResult, StepTime, Suite, value_at};
 use crate::explain;
 
 /// The result of one test.
@@ -62,13 +64,16 @@ impl Suite {
         let mut last = Time::from_millis(0);
         for step in &case.steps {
             let found = run_step(step, &mut session, config, coverage, &mut last);
-            let lines = differences(&step.expected, &found);
+            let lines = differences(&step.expected, &found, config);
             if lines.is_empty() {
                 continue;
             }
-            result.blessings.push((step.position.clone(), matching_expectations(&step.expected, &found)));
+            let actual = matching_expectations(&step.expected, &found, config);
+            result.blessings.push((step.position.clone(), actual));
             // A record with an unexpected verdict, or else one whose entry has other values.
-            let unexpected = found.explanations.iter().find(|(verdict, _)| !expects(&step.expected, verdict));
+            let unexpected = found.explanations.iter().find(|(verdict, _)| {
+                step.expected.compares_verdicts() && !step.expected.verdicts.contains_key(verdict)
+            });
             let other = || {
                 let differs = found
                     .entries
@@ -99,6 +104,7 @@ fn run_step(
     for record in &step.records {
         for explanation in session.explain(Record::json(record), *last) {
             coverage.record(&explanation);
+            found.add_rules(&explanation);
             let verdict = explain::verdict(&explanation.outcome);
             *found.verdicts.entry(verdict.clone()).or_default() += 1;
             let text = explain::text(&explanation, "the first such record", config, false);
@@ -115,7 +121,65 @@ fn run_step(
     found
 }
 
+impl Expected {
+    /// Whether the verdicts of the records are compared.
+    fn compares_verdicts(&self) -> bool {
+        self.rules.is_none() || !self.verdicts.is_empty()
+    }
+}
+
 impl StepResult {
+    /// Adds the rules of an audit event.
+    fn add_rules(&mut self, explanation: &Explanation) {
+        if explanation.rules.is_empty() && !matches!(explanation.recognised, Recognised::Event { .. }) {
+            self.other_records += 1;
+            return;
+        }
+        let event = EventResult { rules: explanation.rules.clone(), skipped: skipped(&explanation.outcome) };
+        // An event has an explanation for each rule that selects it.
+        if self.events.last() != Some(&event) {
+            self.events.push(event);
+        }
+    }
+
+    /// Returns the rules that select an event of the step, in the order of the policy.
+    fn selecting<'c>(&self, config: &'c Config) -> Vec<&'c Rule> {
+        let evaluated = self.events.iter().filter(|event| event.skipped.is_none());
+        let indices: BTreeSet<usize> = evaluated
+            .flat_map(|event| &event.rules)
+            .filter(|rule| rule.value == Truth::True)
+            .map(|rule| rule.rule)
+            .collect();
+        let rules = config.audit.iter().flat_map(|audit| audit.policy.rules.iter().enumerate());
+        rules.filter(|(index, rule)| rule.status && indices.contains(index)).map(|(_, rule)| rule).collect()
+    }
+
+    /// Returns the name of the rule with this id, and why it selects no event of the step.
+    fn why_not(&self, id: &str, config: &Config) -> String {
+        let Some(audit) = &config.audit else { return ": the configuration has no policy".to_owned() };
+        let rules = &audit.policy.rules;
+        let Some((index, rule)) = rules.iter().enumerate().find(|(_, rule)| rule.id == id) else {
+            return ": no rule of the policy has this id".to_owned();
+        };
+        if !rule.status {
+            return format!(" `{}`: it has `status: false`", rule.name);
+        }
+        let true_conditions = |event: &&EventResult| {
+            let rule = event.rules.iter().find(|rule| rule.rule == index);
+            let conditions = rule.into_iter().flat_map(|rule| &rule.conditions);
+            conditions.filter(|condition| condition.value == Truth::True).count()
+        };
+        // The first of the events that fulfil most of the conditions.
+        let reason = match self.events.iter().rev().max_by_key(true_conditions) {
+            None => "no record is an audit event".to_owned(),
+            Some(EventResult { skipped: Some(reason), .. }) => {
+                format!("the event is not evaluated (`{}`)", reason.label())
+            }
+            Some(event) => explain::refuting_condition(index, &event.rules, audit),
+        };
+        format!(" `{}`: {reason}", rule.name)
+    }
+
     fn add_own_entry(&mut self, emission: &Emission<'_>) {
         let Emission::Entry(entry) = emission else { return };
         let mut json = Vec::new();
@@ -137,13 +201,36 @@ fn parsed(json: &str) -> Value {
     entry
 }
 
-fn expects(expected: &Expected, verdict: &str) -> bool {
-    expected.verdicts.contains_key(verdict)
+/// Returns the reason for which an audit event is not evaluated.
+pub(super) fn skipped(outcome: &Outcome) -> Option<Reason> {
+    match outcome {
+        Outcome::Dropped(reason @ (Reason::Stage | Reason::DuplicateStage | Reason::LegacyEvent)) => {
+            Some(*reason)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the expected rules that select no event, and the others that select one.
+fn rule_differences(expected: &[String], found: &StepResult, config: &Config) -> Vec<String> {
+    let selecting = found.selecting(config);
+    let missing = expected.iter().filter(|id| !selecting.iter().any(|rule| rule.id == **id));
+    let missing = missing.map(|id| format!("- rule {id}{}", found.why_not(id, config)));
+    let others = selecting.iter().filter(|rule| !expected.contains(&rule.id));
+    let others = others.map(|rule| format!("+ rule {} `{}`", rule.id, rule.name));
+    let no_events = (found.other_records > 0).then(|| match found.other_records {
+        1 => "+ 1 record that is not an audit event".to_owned(),
+        several => format!("+ {several} records that are not audit events"),
+    });
+    missing.chain(others).chain(no_events).collect()
 }
 
 /// Returns the expected results not found, and the results not expected.
-fn differences(expected: &Expected, found: &StepResult) -> Vec<String> {
+fn differences(expected: &Expected, found: &StepResult, config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(rules) = &expected.rules {
+        lines.extend(rule_differences(rules, found, config));
+    }
     // The number of records, or items of batches.
     let all: u64 = found.verdicts.values().sum();
     let mut verdicts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
@@ -152,6 +239,9 @@ fn differences(expected: &Expected, found: &StepResult) -> Vec<String> {
     }
     for (verdict, count) in &found.verdicts {
         verdicts.entry(verdict).or_default().1 = *count;
+    }
+    if !expected.compares_verdicts() {
+        verdicts.clear();
     }
     for (sign, which) in [("-", 0), ("+", 1)] {
         for (verdict, counts) in verdicts.iter().filter(|(_, (one, other))| one != other) {
@@ -214,11 +304,15 @@ fn with_severity_name(path: &str, value: Option<&Value>) -> Option<Value> {
 }
 
 /// Returns the expectations that match the actual results.
-fn matching_expectations(expected: &Expected, found: &StepResult) -> Vec<String> {
+fn matching_expectations(expected: &Expected, found: &StepResult, config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
+    if expected.rules.is_some() || expected.is_empty && !found.events.is_empty() {
+        let ids = found.selecting(config).into_iter().map(|rule| yaml_id(&rule.id));
+        lines.push(format!("rules: [{}]", ids.collect::<Vec<_>>().join(", ")));
+    }
     let single = found.verdicts.len() == 1;
     let mut dropped = Vec::new();
-    for (verdict, count) in &found.verdicts {
+    for (verdict, count) in found.verdicts.iter().filter(|_| expected.compares_verdicts()) {
         match verdict.strip_prefix("dropped: ") {
             Some(reason) if single => lines.push(format!("dropped: {reason}")),
             Some(reason) => dropped.push(format!("{reason}: {count}")),
@@ -273,6 +367,11 @@ fn kept(expected: &Expected, found: &StepResult) -> String {
     };
     let values: Vec<_> = paths.iter().filter_map(all_have).collect();
     if values.is_empty() { "all".to_owned() } else { flow_map(&values) }
+}
+
+/// Returns the id of a rule as YAML.
+fn yaml_id(id: &str) -> String {
+    if id.bytes().all(|byte| byte.is_ascii_digit()) { id.to_owned() } else { Value::from(id).to_string() }
 }
 
 /// Returns values as a YAML flow map.
