@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use kaudit_filter::config::{self, Code, Config, Diagnostic, FileLoader};
+use kaudit_filter::policy::{self, Policy, PolicyResult};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 
 use crate::check::CheckReport;
@@ -24,26 +25,55 @@ pub struct Migrated {
     pub remarks: CheckReport,
 }
 
-/// Migrates a file's text; `name` is its name.
+/// A file to migrate.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'t> {
+    /// Its name, for messages.
+    pub name: &'t str,
+    /// Its text.
+    pub text: &'t str,
+}
+
+/// Migrates files to one document: integrations, a policy, or both, in one file or in two.
 ///
 /// # Errors
-/// The reasons against a migration, in lines for the user: the file's own mistakes first.
-pub fn migrate(name: &str, text: &str, files: &dyn FileLoader) -> Result<Migrated, Vec<String>> {
-    let reading = config::read(name, text, files);
-    let Some(original) = reading.config else {
-        return Err(reading.diagnostics.iter().map(ToString::to_string).collect());
-    };
+/// The reasons against a migration, in lines for the user: the files' own mistakes first.
+pub fn migrate(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Migrated, Vec<String>> {
     let mut changes = Vec::new();
-    let MigrationInput { text, is_document } = input(text, &mut changes)?;
-    let text = targets_to_maps(&text, &mut changes);
-    let text = rename_old_categories(&text, &mut changes);
-    let text = replace_endpoints_and_secrets(&text, &mut changes);
-    let text = if is_document { text } else { wrap_list(&text, name, &original, &mut changes) };
+    let policy = policy_of(inputs, files)?;
+    let is_configuration = |input: &&Input<'_>| {
+        policy_list(input.text).is_none() || migration_input(input.text, &mut Vec::new()).is_ok()
+    };
+    let mut configurations = inputs.iter().filter(is_configuration);
+    let configuration = configurations.next();
+    if let Some(second) = configurations.next() {
+        return Err(vec![format!(
+            "{}: a second configuration; give one, and at most one policy",
+            second.name
+        )]);
+    }
+    let (mut text, original) = match configuration {
+        Some(Input { name, text }) => {
+            let reading = config::read(name, text, files);
+            let Some(original) = reading.config else {
+                return Err(reading.diagnostics.iter().map(ToString::to_string).collect());
+            };
+            (document(name, text, &original, &mut changes)?, Some(original))
+        }
+        None => (SELECTIONS_DOCUMENT.to_owned(), None),
+    };
+    if let Some(policy) = &policy {
+        text.push_str(&policy.section(&mut changes));
+        if original.is_none() {
+            changes.push("an integration for the selections was added: replace `<domain>` in it".to_owned());
+        }
+    }
     let mut remarks = CheckReport::default();
     remarks.file("kaudit.yaml", &text, files);
     let result = config::read("kaudit.yaml", &text, files);
+    let name = inputs.first().map_or("", |input| input.name);
     match result.config {
-        Some(result) if effective_settings(&result) == effective_settings(&original) => {
+        Some(result) if is_equivalent(&result, original.as_ref(), policy.as_ref()) => {
             Ok(Migrated { text, changes, remarks })
         }
         Some(_) => Err(vec![format!(
@@ -51,6 +81,116 @@ pub fn migrate(name: &str, text: &str, files: &dyn FileLoader) -> Result<Migrate
         )]),
         None => Err(result.diagnostics.iter().map(ToString::to_string).collect()),
     }
+}
+
+/// The configuration for a policy alone.
+const SELECTIONS_DOCUMENT: &str = "\
+# The selections of the policy below. The agent sends the entries: replace `<domain>` here and in its output.
+integrations:
+  - type: selections
+    name: policy
+    target: {target-type: http-api, http-api-uri: \"https://ingress.<domain>/logs/v1/singles\"}
+";
+
+/// Returns the text of a configuration as the filter's document.
+fn document(
+    name: &str,
+    text: &str,
+    original: &Config,
+    changes: &mut Vec<String>,
+) -> Result<String, Vec<String>> {
+    let MigrationInput { text, is_document } = migration_input(text, changes)?;
+    let text = targets_to_maps(&text, changes);
+    let text = rename_old_categories(&text, changes);
+    let text = replace_endpoints_and_secrets(&text, changes);
+    Ok(if is_document { text } else { wrap_list(&text, name, original, changes) })
+}
+
+/// Whether a document means the same as the files it was made of.
+fn is_equivalent(result: &Config, original: Option<&Config>, policy: Option<&MigratedPolicy>) -> bool {
+    let without_policy = |config: &Config| {
+        let mut config = config.clone();
+        if policy.is_some() {
+            config.audit = None;
+        }
+        effective_settings(&config)
+    };
+    let same_rules = policy.is_none_or(|policy| {
+        result
+            .audit
+            .as_ref()
+            .is_some_and(|audit| without_lines(&audit.policy) == without_lines(&policy.rules))
+    });
+    same_rules && original.is_none_or(|original| without_policy(original) == without_policy(result))
+}
+
+fn without_lines(policy: &Policy) -> Policy {
+    let mut policy = policy.clone();
+    policy.rules.iter_mut().for_each(|rule| rule.line = 0);
+    policy
+}
+
+/// A policy to migrate.
+struct MigratedPolicy {
+    /// The name of its file.
+    name: String,
+    /// The text of its list.
+    list: String,
+    rules: Policy,
+}
+
+/// Returns the policy of the files.
+fn policy_of(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Option<MigratedPolicy>, Vec<String>> {
+    let mut lists = inputs.iter().filter_map(|input| Some((input, policy_list(input.text)?)));
+    let Some((Input { name, text }, list)) = lists.next() else { return Ok(None) };
+    if let Some((second, _)) = lists.next() {
+        return Err(vec![format!("{}: a second policy; give one", second.name)]);
+    }
+    let PolicyResult { policy, diagnostics, .. } = policy::read(name, text, files);
+    match policy {
+        Some(rules) => Ok(Some(MigratedPolicy { name: (*name).to_owned(), list, rules })),
+        None => Err(diagnostics.iter().map(ToString::to_string).collect()),
+    }
+}
+
+impl MigratedPolicy {
+    /// Returns the section of the document, with a comment on the rules that are not enforced.
+    fn section(&self, changes: &mut Vec<String>) -> String {
+        changes.push("the rules under `audit-policy` were moved under `policy`".to_owned());
+        let mut lines = vec![String::new(), format!("# kAudit's rules, from {}.", self.name)];
+        let enforced = self.rules.rules.iter().filter(|rule| rule.enforcement.is_some());
+        let ids: Vec<String> =
+            enforced.map(|rule| rule.id.chars().filter(|c| !c.is_control()).collect()).collect();
+        if !ids.is_empty() {
+            let reason = "audit events report requests that are already answered";
+            lines.push(format!("# `enforcement` has no effect here, as {reason}: {}.", ids.join(", ")));
+            let rules = if ids.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", ids.len()) };
+            changes.push(format!("`enforcement` of {rules} has no effect: {reason}"));
+        }
+        lines.push("policy:".to_owned());
+        lines.extend(self.list.trim_end().lines().map(indented));
+        lines.join("\n") + "\n"
+    }
+}
+
+fn indented(line: &str) -> String {
+    if line.trim().is_empty() { String::new() } else { format!("  {line}") }
+}
+
+/// Returns the list of rules in a text: of kAudit's ConfigMap, or the list alone.
+fn policy_list(text: &str) -> Option<String> {
+    let documents = Node::load_from_str(text).ok()?;
+    let of_manifest = documents.iter().find_map(|root| config_map_text(root, &["audit-policy"]));
+    match of_manifest {
+        Some((_, list)) => Some(list.to_owned()),
+        None => documents.iter().any(is_rule_list).then(|| without_markers(text)),
+    }
+}
+
+/// Returns whether a document is a list of rules.
+fn is_rule_list(root: &Node<'_>) -> bool {
+    let YamlData::Sequence(items) = &root.data else { return false };
+    items.iter().any(|item| get(item, "conditions").is_some())
 }
 
 /// Returns every setting that affects findings, for comparison.
@@ -66,7 +206,7 @@ struct MigrationInput {
     is_document: bool,
 }
 
-fn input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<String>> {
+fn migration_input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<String>> {
     let documents = Node::load_from_str(text).map_err(|error| vec![error.to_string()])?;
     for root in &documents {
         if let Some((key, inner)) = manifest_config(root) {
@@ -74,7 +214,7 @@ fn input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<St
             return Ok(MigrationInput { text: inner.to_owned(), is_document: key == "kaudit.yaml" });
         }
         match &root.data {
-            YamlData::Sequence(_) => {
+            YamlData::Sequence(_) if !is_rule_list(root) => {
                 return Ok(MigrationInput { text: without_markers(text), is_document: false });
             }
             YamlData::Mapping(_) if get(root, "kind").is_none() => {
@@ -88,14 +228,17 @@ fn input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<St
 
 /// Returns the configuration in a Kubernetes manifest, with its key.
 fn manifest_config<'n>(root: &'n Node<'_>) -> Option<(&'static str, &'n str)> {
+    config_map_text(root, &["kaudit.yaml", "audit-integration"])
+}
+
+/// Returns the first text under one of these keys of a `ConfigMap` in a manifest, with its key.
+fn config_map_text<'n>(root: &'n Node<'_>, keys: &[&'static str]) -> Option<(&'static str, &'n str)> {
     if let Some(YamlData::Sequence(items)) = get(root, "items").map(|items| &items.data) {
-        return items.iter().find_map(manifest_config);
+        return items.iter().find_map(|item| config_map_text(item, keys));
     }
     get(root, "kind").and_then(scalar).filter(|kind| *kind == "ConfigMap")?;
     let data = get(root, "data")?;
-    ["kaudit.yaml", "audit-integration"]
-        .into_iter()
-        .find_map(|key| Some((key, get(data, key).and_then(scalar)?)))
+    keys.iter().find_map(|key| Some((*key, get(data, key).and_then(scalar)?)))
 }
 
 /// Returns a bare list without the lines that begin and end a document.
@@ -275,11 +418,7 @@ fn wrap_list(list: &str, name: &str, original: &Config, changes: &mut Vec<String
         );
     }
     lines.push("integrations:".to_owned());
-    lines.extend(
-        list.trim_end()
-            .lines()
-            .map(|line| if line.trim().is_empty() { String::new() } else { format!("  {line}") }),
-    );
+    lines.extend(list.trim_end().lines().map(indented));
     changes.push("the list was moved under `integrations`".to_owned());
     lines.join("\n") + "\n"
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kaudit_filter::config::{Code, Diagnostic, FileLoader, read};
-use kaudit_workbench::migrate::migrate;
+use kaudit_workbench::migrate::{self, Input, Migrated};
 
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -17,6 +17,10 @@ impl FileLoader for Folder {
     fn load(&self, path: &str) -> Result<String, String> {
         fs::read_to_string(here().join("../tests/data/config").join(path)).map_err(|error| error.to_string())
     }
+}
+
+fn migrate(name: &str, text: &str, files: &dyn FileLoader) -> Result<Migrated, Vec<String>> {
+    migrate::migrate(&[Input { name, text }], files)
 }
 
 fn expect(file: &str, found: &str, failed: &mut Vec<String>) {
@@ -76,6 +80,58 @@ fn every_valid_configuration_is_migrated_or_rejected_with_a_reason() {
         }
     }
     assert!(migrated > 8, "only {migrated} were migrated");
+}
+
+const INTEGRATION: &str = "- type: selections
+  target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"}
+";
+
+#[test]
+fn a_policy_is_migrated_alone_and_with_integrations() {
+    let policy = fs::read_to_string(here().join("tests/data/migrate/policy.input.yaml")).unwrap();
+    let config_map = |name: &str, key: &str, text: &str| {
+        let text: String = text.lines().map(|line| format!("    {line}\n")).collect();
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  {key}: |\n{text}")
+    };
+    let [policy_map, integration_map] = [
+        config_map("kaudit-policy-shop", "audit-policy", &policy),
+        config_map("kaudit-integration-shop", "audit-integration", INTEGRATION),
+    ];
+    let both = format!("{policy_map}---\n{integration_map}");
+    let input = |text| Input { name: "shop.yaml", text };
+    let mut failed = Vec::new();
+    let mut documents = Vec::new();
+    for inputs in [
+        vec![input(&policy_map)],
+        vec![input(&policy)],
+        vec![input(&both)],
+        vec![input(&policy_map), input(&integration_map)],
+        vec![input(INTEGRATION), input(&policy)],
+    ] {
+        let migrated = migrate::migrate(&inputs, &Folder).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+        let read = read("kaudit.yaml", &migrated.text, &Folder).config.unwrap().audit.unwrap();
+        let ids: Vec<&str> = read.policy.rules.iter().map(|rule| rule.id.as_str()).collect();
+        assert_eq!(ids, ["user/pod-execution", "user/session", "200001"]);
+        documents.push(migrated);
+    }
+    for (name, migrated) in [("policy", &documents[0]), ("policy-and-integrations", &documents[2])] {
+        expect(&format!("{name}.yaml"), &migrated.text, &mut failed);
+        let report = format!("{}\n\n{}", migrated.changes.join("\n"), migrated.remarks.text(false));
+        expect(&format!("{name}.txt"), &report, &mut failed);
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert_eq!(documents[0].text, documents[1].text);
+    for index in [3, 4] {
+        assert_eq!(documents[2].text, documents[index].text);
+    }
+    for inputs in [
+        vec![input(&policy), input(&policy)],
+        vec![input(INTEGRATION), input(&integration_map)],
+        vec![input("- {id: 1, name: a, conditions: []}")],
+    ] {
+        let mistakes = migrate::migrate(&inputs, &Folder).unwrap_err();
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with("shop.yaml"), "{mistakes:?}");
+    }
 }
 
 #[test]

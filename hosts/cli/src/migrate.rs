@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use host_kit::config::SiblingFiles;
-use kaudit_workbench::migrate;
+use kaudit_workbench::migrate::{self, Input};
 
 use crate::check;
 use crate::config::{named_text, unreadable};
@@ -13,7 +13,10 @@ use crate::outcome::{Outcome, eprintln_line};
 
 /// Converts kAudit's own configuration, in any dialect, to the filter's document
 ///
-/// Reads a ConfigMap, or the list of its key `audit-integration`. Targets of the older dialect are converted to maps
+/// Reads the ConfigMap of kAudit's integrations, or the list of its key `audit-integration`; and the ConfigMap of its
+/// policy (`kaudit-policy-<cluster>`), or the list of its key `audit-policy`. The two may be in one file or in two, and
+/// either may be given alone. The rules are written under `policy`, with an integration for their selections if there
+/// is no other. Targets of the older dialect are converted to maps
 /// and old endpoints are replaced by current ones; secrets are removed; the period of rate limits is made explicit;
 /// comments are kept. The changes, and the diagnostics of `check` for the result, are written to standard error. The
 /// new document is written only if it filters exactly like the original.
@@ -24,13 +27,14 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Configuration to convert; `-` is standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// Integrations and policy to convert, at most one file of each; `-` is standard input
+    #[arg(value_name = "FILE", required = true, num_args = 1..=2)]
+    files: Vec<PathBuf>,
 }
 
 const EXAMPLES: &str = "Examples:
   kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml | kaudit-filter migrate - > kaudit.yaml
+  kaudit-filter migrate integration.yaml policy.yaml -o kaudit.yaml
 
 Exit codes:
   0  done
@@ -42,12 +46,17 @@ Exit codes:
 /// # Errors
 /// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
-    let (name, text) = named_text(&args.file);
-    let text = match text {
-        Ok(text) => text,
-        Err(error) => return Ok(unreadable(&name, &error)),
-    };
-    let migrated = match migrate::migrate(&name, &text, &SiblingFiles::of(&args.file)) {
+    let mut texts = Vec::new();
+    for file in &args.files {
+        let (name, text) = named_text(file);
+        match text {
+            Ok(text) => texts.push((name, text)),
+            Err(error) => return Ok(unreadable(&name, &error)),
+        }
+    }
+    let inputs: Vec<Input<'_>> = texts.iter().map(|(name, text)| Input { name, text }).collect();
+    let folder = args.files.first().map_or(Path::new("."), PathBuf::as_path);
+    let migrated = match migrate::migrate(&inputs, &SiblingFiles::of(folder)) {
         Ok(migrated) => migrated,
         Err(mistakes) => {
             for line in mistakes {
