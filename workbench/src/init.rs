@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use kaudit_filter::audit::SourceKind;
+use kaudit_filter::config::{Code, Diagnostic, NoFiles};
+use kaudit_filter::policy;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 
@@ -24,6 +27,30 @@ pub struct Choices {
     pub activity: bool,
     /// The limit per entity and minute, for selections and for activity.
     pub limit: u32,
+    /// The source of Kubernetes audit events from which selections are derived; `None`: kAudit's findings alone.
+    pub audit: Option<SourceKind>,
+}
+
+impl Choices {
+    /// Returns the agent that a pipeline is written for.
+    ///
+    /// There is none for a cloud's audit events: how they reach the agent depends on the cloud's export.
+    pub fn agent(&self) -> Agent {
+        match self.audit {
+            None | Some(SourceKind::ApiServer | SourceKind::OpenShift) => self.agent,
+            Some(SourceKind::Eks | SourceKind::Gke | SourceKind::Aks) => Agent::None,
+        }
+    }
+
+    /// Returns the path of the API server's audit log.
+    fn audit_log(&self) -> Option<&'static str> {
+        match self.audit? {
+            SourceKind::OpenShift => Some("/var/log/kube-apiserver/audit*.log"),
+            SourceKind::ApiServer | SourceKind::Eks | SourceKind::Gke | SourceKind::Aks => {
+                Some("/var/log/kubernetes/audit/*.log")
+            }
+        }
+    }
 }
 
 /// An agent that a pipeline can be written for.
@@ -46,9 +73,11 @@ pub type File = (&'static str, String);
 /// A template and its values do not match: a defect, which the tests exclude.
 pub fn files(choices: &Choices) -> Result<Vec<File>, String> {
     let Choices { domain, limit, .. } = choices;
+    let audit = choices.audit.map(SourceKind::name);
     let findings = [
+        ("audit", audit.into()),
         ("detections", choices.detections.into()),
-        ("selections", choices.selections.into()),
+        ("selections", (choices.selections || audit.is_some()).into()),
         ("activity", choices.activity.into()),
         ("limit", (*limit).into()),
     ];
@@ -60,19 +89,56 @@ pub fn files(choices: &Choices) -> Result<Vec<File>, String> {
         ("kaudit.schema.json", format!("{:#}\n", options::schema())),
         ("tests/kaudit.test.yaml", render(include_str!("../templates/kaudit.test.yaml"), tests)?),
     ];
-    match choices.agent {
+    if let Some(source) = choices.audit {
+        files.push(("policy.yaml", policy(source)));
+    }
+    let audit_log = choices.audit_log();
+    match choices.agent() {
         Agent::FluentBit => {
-            let pipeline = FluentBit { file: "fluent-bit.yaml", origin: "", environment: "", domain };
+            let file = "fluent-bit.yaml";
+            let pipeline = FluentBit { file, origin: "", environment: "", domain, audit_log };
             files.push((pipeline.file, pipeline.text()?));
         }
         Agent::Vector => {
             let pipeline = Vector { file: "vector.yaml", source: "source.yaml", domain };
             files.push((pipeline.file, pipeline.text()?));
-            files.push((pipeline.source, include_str!("../../examples/vector/source-file.yaml").to_owned()));
+            let source = match audit_log {
+                None => include_str!("../../examples/vector/source-file.yaml").to_owned(),
+                Some(path) => {
+                    render(include_str!("../templates/vector-audit.yaml"), [("audit_log", path.into())])?
+                }
+            };
+            files.push((pipeline.source, source));
         }
         Agent::None => {}
     }
     Ok(files)
+}
+
+/// Returns the default policy, without the rules that no event of the source satisfies.
+fn policy(source: SourceKind) -> String {
+    let text = include_str!("../../policies/default.yaml");
+    let checked = policy::check("policy.yaml", text, &NoFiles, &[source]);
+    let impossible: Vec<usize> = checked
+        .diagnostics
+        .iter()
+        .filter(|remark| remark.code() == Code::NeverFilled)
+        .map(Diagnostic::line)
+        .collect();
+    let rules = checked.policy.map(|policy| policy.rules).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut out = String::new();
+    for (number, line) in (1..).zip(&lines) {
+        out.push_str(line);
+        out.push('\n');
+        let Some(at) = rules.iter().position(|rule| rule.line == number) else { continue };
+        let end = rules.get(at + 1).map_or(lines.len() + 1, |next| next.line);
+        if impossible.iter().any(|line| (number..end).contains(line)) {
+            out.push_str(&format!("  # Events of {} never satisfy the rule.\n", source.name()));
+            out.push_str("  status: false\n");
+        }
+    }
+    out
 }
 
 /// The values of Fluent Bit's pipeline. `examples/fluent-bit/tail.yaml` is rendered from the same template.
@@ -84,6 +150,8 @@ struct FluentBit<'a> {
     /// The environment variables before the key, in the command.
     environment: &'a str,
     domain: &'a str,
+    /// The path of the audit log; `None`: the logs of kAudit's containers.
+    audit_log: Option<&'a str>,
 }
 
 impl FluentBit<'_> {
@@ -95,6 +163,7 @@ impl FluentBit<'_> {
             ("domain", self.domain),
         ];
         let values = values.map(|(name, value)| (name, value.into()));
+        let values = values.into_iter().chain([("audit_log", self.audit_log.into())]);
         render(include_str!("../templates/fluent-bit.yaml"), values)
     }
 }
@@ -161,6 +230,7 @@ mod tests {
             origin: ": tail.conf in YAML",
             environment: "CORALOGIX_DOMAIN=eu2.coralogix.com ",
             domain: "${CORALOGIX_DOMAIN}",
+            audit_log: None,
         };
         assert_eq!(tail.text().unwrap(), include_str!("../../examples/fluent-bit/tail.yaml"));
         let singles =

@@ -5,6 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use kaudit_filter::audit::SourceKind;
 use kaudit_workbench::init::{self, Agent, Choices};
 
 use crate::outcome::{Outcome, eprintln_line};
@@ -25,7 +27,13 @@ pub struct Args {
     #[arg(long, value_name = "DOMAIN", value_parser = domain)]
     domain: Option<String>,
 
-    /// Which findings are sent [default: detections,selections]
+    /// The source of Kubernetes audit events, from which selections are derived without kAudit [default: none]
+    ///
+    /// policy.yaml is written as well: the default policy. Rules that no event of the source satisfies are switched off.
+    #[arg(long, value_name = "SOURCE", value_parser = PossibleValuesParser::new(SourceKind::NAMES))]
+    audit: Option<String>,
+
+    /// Which findings are sent [default: detections,selections; with --audit: selections]
     #[arg(long, value_enum, value_delimiter = ',')]
     findings: Option<Vec<Finding>>,
 
@@ -44,6 +52,7 @@ pub struct Args {
 
 const EXAMPLES: &str = "Examples:
   kaudit-filter init --agent vector --domain us2.coralogix.com kaudit
+  kaudit-filter init --audit gke kaudit
   kaudit-filter check kaudit && kaudit-filter test kaudit/tests
 
 Exit codes:
@@ -105,10 +114,16 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         }
         eprintln_line(format_args!("wrote {}", path.display()));
     }
+    if choices.agent() != choices.agent {
+        eprintln_line(format_args!(
+            "\nNo pipeline is written: how the events reach the agent depends on the cloud's export of audit logs."
+        ));
+    }
     let folder = args.folder.display();
+    let records = if choices.audit.is_some() { "audit.log" } else { "findings.ndjson" };
     eprintln_line(format_args!(
         "\nNext:\n  kaudit-filter check {folder}\n  kaudit-filter test {folder}/tests\n  \
-         kaudit-filter run --config {folder}/kaudit.yaml --clock record findings.ndjson"
+         kaudit-filter run --config {folder}/kaudit.yaml --clock record {records}"
     ));
     Ok(Outcome::Done)
 }
@@ -122,11 +137,20 @@ fn choices(args: &Args) -> io::Result<Choices> {
         given(asks, args.domain.clone(), "Domain of the Coralogix account", "eu1.coralogix.com", |text| {
             domain(text).ok()
         })?;
+    let sources = SourceKind::NAMES.join(", ");
+    let audit = given(
+        asks,
+        args.audit.clone(),
+        &format!("Derive findings from Kubernetes audit events of: {sources}, none"),
+        "none",
+        |text| (text == "none" || SourceKind::of(text).is_some()).then(|| text.to_owned()),
+    )?;
+    let audit = SourceKind::of(&audit);
     let findings = given(
         asks,
         args.findings.clone(),
         "Findings to send: detections, selections, activity",
-        "detections,selections",
+        if audit.is_some() { "selections" } else { "detections,selections" },
         |text| {
             text.split([',', ' '])
                 .filter(|word| !word.is_empty())
@@ -148,6 +172,7 @@ fn choices(args: &Args) -> io::Result<Choices> {
         selections: findings.contains(&Finding::Selections),
         activity: findings.contains(&Finding::Activity),
         limit,
+        audit,
     })
 }
 
