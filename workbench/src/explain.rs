@@ -142,6 +142,36 @@ fn searched_in(paths: &[String]) -> String {
     format!("; searched in {}{more}", printed.join(", "))
 }
 
+/// Returns the reason for which the rules are not evaluated on an audit event.
+pub(crate) fn not_evaluated(outcome: &Outcome) -> Option<Reason> {
+    match outcome {
+        Outcome::Dropped(reason @ (Reason::Stage | Reason::DuplicateStage | Reason::LegacyEvent)) => {
+            Some(*reason)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the rules of the policy that are evaluated on the audit event of an explanation.
+fn evaluated_rules<'c>(
+    explanation: &'c Explanation,
+    config: &'c Config,
+) -> impl Iterator<Item = (&'c Rule, &'c ExplainedRule)> {
+    let audit = config.audit.as_ref().filter(|_| not_evaluated(&explanation.outcome).is_none());
+    audit.into_iter().flat_map(|audit| {
+        explanation.rules.iter().filter_map(|explained| {
+            let rule = audit.policy.rules.get(explained.rule)?;
+            rule.status.then_some((rule, explained))
+        })
+    })
+}
+
+/// Returns the rules of the policy that select the audit event of an explanation.
+pub fn selecting_rules<'c>(explanation: &'c Explanation, config: &'c Config) -> Vec<&'c Rule> {
+    let rules = evaluated_rules(explanation, config);
+    rules.filter(|(_, explained)| explained.value == Truth::True).map(|(rule, _)| rule).collect()
+}
+
 /// Adds the rules of the policy that select the event, with all their conditions.
 ///
 /// Of the others it adds the nearest ones, most of whose conditions are true, with the first condition that is not.
@@ -153,13 +183,9 @@ fn push_rules(
 ) {
     /// The maximum number of printed rules that do not select the event.
     const PRINTED: usize = 5;
-    let Some(audit) = config.audit.as_ref().filter(|_| !explanation.rules.is_empty()) else { return };
-    let rules = explanation.rules.iter().filter_map(|explained| {
-        let rule = audit.policy.rules.get(explained.rule)?;
-        rule.status.then_some((rule, explained))
-    });
+    let Some(audit) = &config.audit else { return };
     let (selecting, mut others): (Vec<_>, Vec<_>) =
-        rules.partition(|(_, explained)| explained.value == Truth::True);
+        evaluated_rules(explanation, config).partition(|(_, explained)| explained.value == Truth::True);
     for (rule, explained) in selecting {
         let selects = paint.with(Style::Good, "selects the event");
         rows.push(("rule", format!("{} {selects}", quote(&rule.name))));
@@ -363,8 +389,7 @@ fn rules_json(explanation: &Explanation, config: &Config) -> Value {
         Truth::Unknown => Value::Null,
     };
     let Some(audit) = &config.audit else { return json!([]) };
-    let rules = explanation.rules.iter().filter_map(|explained| {
-        let rule = audit.policy.rules.get(explained.rule).filter(|rule| rule.status)?;
+    let rules = evaluated_rules(explanation, config).map(|(rule, explained)| {
         let conditions = rule.conditions.iter().zip(&explained.conditions);
         let conditions: Vec<Value> = conditions
             .map(|(condition, explained)| {
@@ -380,21 +405,11 @@ fn rules_json(explanation: &Explanation, config: &Config) -> Value {
                 json!({"condition": written, "value": truth(explained.value), "seen": seen})
             })
             .collect();
-        Some(json!({
+        json!({
             "id": rule.id, "name": rule.name, "value": truth(explained.value), "conditions": conditions,
-        }))
+        })
     });
     rules.collect()
-}
-
-/// Returns the rules of the policy that select the audit event of an explanation.
-pub fn selecting_rules<'c>(explanation: &Explanation, config: &'c Config) -> Vec<&'c Rule> {
-    let Some(audit) = &config.audit else { return Vec::new() };
-    let selecting = explanation.rules.iter().filter(|explained| explained.value == Truth::True);
-    selecting
-        .filter_map(|explained| audit.policy.rules.get(explained.rule))
-        .filter(|rule| rule.status)
-        .collect()
 }
 
 /// Quotes the user's text, in one line of at most 80 characters.

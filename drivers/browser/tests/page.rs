@@ -153,6 +153,28 @@ fn verdicts_and_the_steps_to_them_are_shown() {
 }
 
 #[test]
+fn the_rules_that_select_an_audit_event_are_shown() {
+    let mut browser = browser("events");
+    fill(&mut browser, FINDINGS, "");
+    // With a policy, its example events are added.
+    for example in ["The default policy", "A policy for audit events"] {
+        let choose = "(it => { it.selectedIndex = [...it.options].findIndex(option => option.text === EXAMPLE); \
+                      it.dispatchEvent(new Event('change')); })(byId('config-examples'))";
+        browser.eval(&choose.replace("EXAMPLE", &json!(example).to_string())).unwrap();
+        browser.wait(&says("#legend", "no-rule")).unwrap();
+    }
+    browser.wait(&says("#list li:nth-child(1) .title", "command in a pod")).unwrap();
+    assert_eq!(text(&mut browser, "#list li:nth-child(1) .sub"), "rule 100 · jane@example.com · line 1");
+    assert_eq!(text(&mut browser, "#list li:nth-child(4) .title"), "get kube-system secrets token-a");
+    assert_eq!(texts(&mut browser, "#list .badge").iter().filter(|badge| *badge == "kept").count(), 6);
+    browser.eval("document.querySelector('#list li:nth-child(1) summary').click()").unwrap();
+    browser.wait(&says("#list li:nth-child(1) .steps", "command in a pod selects the event")).unwrap();
+    let clauses = texts(&mut browser, "#list li:nth-child(1) .clause");
+    assert!(clauses[0].contains("yes resource-type = pods, the event has pods"), "{clauses:?}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn a_long_day_can_be_pasted() {
     let mut browser = browser("long");
     fill(&mut browser, CONFIG, GOOD);

@@ -50,7 +50,8 @@ impl Trial {
     ///
     /// A verdict has the members `verdict` (`kept`, `dropped`, `suppressed` or `passed`), the `reason` of a drop and
     /// its meaning (`help`), the `fields` that decide, the `steps` to the verdict as rows of a label and a text,
-    /// and the `entry` of a kept record as JSON text.
+    /// the `entry` of a kept record as JSON text, and for an audit event the `rules` that select it, each with `id` and
+    /// `name`.
     pub fn take(&mut self, record: &str, now: Time) -> Value {
         let explanations = self.session.explain(Record::json(record), now);
         let verdicts: Vec<Value> =
@@ -72,6 +73,11 @@ impl Trial {
             "fields": fields,
             "steps": explain::plain_rows(&explanation, &self.config),
         });
+        if !explanation.rules.is_empty() {
+            let rules = explain::selecting_rules(&explanation, &self.config);
+            let rules = rules.into_iter().map(|rule| json!({"id": rule.id, "name": rule.name}));
+            answer["rules"] = rules.collect();
+        }
         match explanation.outcome {
             Outcome::Kept(entry) => {
                 self.entries += 1;
@@ -172,6 +178,44 @@ mod tests {
         }
         assert_eq!(trial.time(&batch), Some(now));
         assert_eq!(trial.time("{}"), None);
+    }
+
+    #[test]
+    fn the_rules_that_select_an_event_are_listed() {
+        let mut trial = Trial::new(include_str!("../web/policy.yaml")).unwrap();
+        let events = include_str!("../web/audit-events.ndjson");
+        let answers: Vec<Value> =
+            events.lines().map(|event| trial.take(event, trial_time(event))["verdicts"].take()).collect();
+        let rules = |answer: &Value| -> Vec<String> {
+            let verdict = &answer[0];
+            let ids = verdict["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap());
+            [verdict["verdict"].as_str().unwrap()].into_iter().chain(ids).map(str::to_owned).collect()
+        };
+        let found: Vec<Vec<String>> = answers.iter().map(rules).collect();
+        let expected: [&[&str]; 10] = [
+            &["kept", "100"],
+            &["dropped"],
+            &["kept", "101"],
+            &["dropped"],
+            &["kept", "102"],
+            &["kept", "101", "102"],
+            &["dropped", "100"],
+            &["kept", "103"],
+            &["dropped"],
+            &["dropped"],
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(
+            (&answers[1][0]["reason"], &answers[3][0]["reason"]),
+            (&json!("duplicate-stage"), &json!("no-rule"))
+        );
+        assert_eq!(answers[5].as_array().unwrap().len(), 2, "a verdict for each rule");
+        assert!(answers[5][1]["steps"].to_string().contains("`refused request` selects the event"));
+    }
+
+    fn trial_time(event: &str) -> Time {
+        let event: Value = serde_json::from_str(event).unwrap();
+        Time::parse(event["requestReceivedTimestamp"].as_str().unwrap()).unwrap()
     }
 
     #[test]

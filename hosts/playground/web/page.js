@@ -237,10 +237,24 @@ function verdictItem(row) {
 /** Returns the title and the second line of a record's row. */
 function ofRecord(row) {
   const {eid, principal, username, cluster} = row.fields;
-  const title = row.fields["short-doc"] ?? row.fields.rule ?? row.fields.verb ?? row.text.slice(0, 200);
+  const title = row.fields["short-doc"] ?? row.fields.rule ?? row.fields.verb ?? request(row) ?? row.text.slice(0, 200);
   const item = row.items > 1 && `item ${row.item + 1} of ${row.items}`;
-  const who = [eid ?? principal ?? username, cluster, `line ${row.line}`, item].filter(Boolean).join(" · ");
+  const rule = row.fields.rule && row.rules?.find(({name}) => name === row.fields.rule);
+  const who = [rule && `rule ${rule.id}`, eid ?? principal ?? username, cluster, `line ${row.line}`, item].filter(Boolean).join(" · ");
   return [title, row.reason ? [element("b", "", row.reason), " · ", who] : [who]];
+}
+
+/** Returns the request of an audit event that becomes no finding: its verb and its resource. */
+function request(row) {
+  if (!row.rules) return undefined;
+  try {
+    const {verb, objectRef, requestURI} = JSON.parse(row.text);
+    const {resource, subresource, namespace, name} = objectRef ?? {};
+    const path = [namespace, [resource, subresource].filter(Boolean).join("/"), name].filter(Boolean).join(" ");
+    return verb && `${verb} ${path || requestURI}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Returns the title and the second line for an entry of the filter's own. */
@@ -252,11 +266,11 @@ function ofItsOwn(entry) {
     : [`${text.count} × ${text.rule ?? ""} by ${text.principal ?? ""}`, [`count report of ${integration}`]];
 }
 
-/** Returns a row of the steps to a verdict. The row of a clause begins with yes or no. */
+/** Returns a row of the steps to a verdict. The row of a clause or condition begins with yes, no or a question mark. */
 function step([label, says]) {
-  const [, answer, clause, rest] = /^ {2}(yes|no) +(\S+) +(.*)$/s.exec(says) ?? [];
+  const [, answer, clause, rest] = /^ {2}(yes|no|\?) +(?:([a-z-]+) +)?(.*)$/s.exec(says) ?? [];
   const parts = answer
-    ? [element("b", answer, answer), " ", element("b", "", clause), " ", ...words(rest)]
+    ? [element("b", answer, answer), " ", ...(clause ? [element("b", "", clause), " "] : []), ...words(rest)]
     : words(says);
   return element("li", answer ? "clause" : "", element("span", "stage", label), element("span", "", ...parts));
 }
@@ -291,9 +305,13 @@ for (const [name, text] of Object.entries(EXAMPLES.configs))
   byId("config-examples").append(new Option(name, text));
 byId("config-examples").addEventListener("change", event => {
   config.replace(event.target.value);
+  if (/^policy:/m.test(event.target.value) && !findings.text.includes("audit.k8s.io/")) {
+    findings.text = [findings.text.trimEnd(), EXAMPLES.events].filter(Boolean).join("\n");
+    run();
+  }
   event.target.value = "";
 });
-for (const [name, text] of Object.entries(EXAMPLES.findings)) {
+for (const [name, text] of [...Object.entries(EXAMPLES.findings), ["audit events", EXAMPLES.events]]) {
   const add = element("button", "", name);
   add.type = "button";
   add.addEventListener("click", () => {

@@ -6,8 +6,7 @@ use kaudit_filter::config::{Audit, Config, Integration};
 use kaudit_filter::explain::{Explanation, MatchResult};
 use kaudit_filter::policy::{Condition, Truth};
 
-use super::run::skipped;
-use crate::explain::written_condition;
+use crate::explain::{not_evaluated, written_condition};
 
 /// The parts of one configuration that its tests exercised.
 #[derive(Debug, Default)]
@@ -36,7 +35,7 @@ impl Coverage {
             );
         }
         self.rows.extend(explanation.severity.as_ref().and_then(|chosen| chosen.row));
-        if skipped(&explanation.outcome).is_some() {
+        if not_evaluated(&explanation.outcome).is_some() {
             return;
         }
         for rule in &explanation.rules {

@@ -8,7 +8,6 @@ use kaudit_filter::entry::OWN_KEY;
 use kaudit_filter::explain::{Explainer, Explanation, Outcome, Recognised};
 use kaudit_filter::policy::{Rule, Truth};
 use kaudit_filter::record::Record;
-use kaudit_filter::stats::Reason;
 use kaudit_filter::{BuildError, Time};
 use serde_json::Value;
 
@@ -135,7 +134,10 @@ impl StepResult {
             self.other_records += 1;
             return;
         }
-        let event = EventResult { rules: explanation.rules.clone(), skipped: skipped(&explanation.outcome) };
+        let event = EventResult {
+            rules: explanation.rules.clone(),
+            skipped: explain::not_evaluated(&explanation.outcome),
+        };
         // An event has an explanation for each rule that selects it.
         if self.events.last() != Some(&event) {
             self.events.push(event);
@@ -199,16 +201,6 @@ fn parsed(json: &str) -> Value {
         entry["text"] = text;
     }
     entry
-}
-
-/// Returns the reason for which an audit event is not evaluated.
-pub(super) fn skipped(outcome: &Outcome) -> Option<Reason> {
-    match outcome {
-        Outcome::Dropped(reason @ (Reason::Stage | Reason::DuplicateStage | Reason::LegacyEvent)) => {
-            Some(*reason)
-        }
-        _ => None,
-    }
 }
 
 /// Returns the expected rules that select no event, and the others that select one.

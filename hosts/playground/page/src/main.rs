@@ -30,8 +30,23 @@ const SCRIPTS: &[&str] = &["editor.js", "share.js", "page.js"];
 const CONFIGS: &[(&str, &str)] = &[
     ("The filter's own document", "examples/kaudit.yaml"),
     ("kAudit's ConfigMap", "examples/audit-integration.yaml"),
+    ("A policy for audit events", "hosts/playground/web/policy.yaml"),
     ("One with six mistakes", "tests/data/config/six-mistakes.yaml"),
 ];
+
+/// The default policy, and the configuration under which the page shows it.
+const DEFAULT_POLICY: &str = "policies/default.yaml";
+const WITH_DEFAULT_POLICY: &str = "\
+integrations:
+  - type: selections
+    target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\", rate-limit: 10}
+rate-limit: {period: 1m, by: entity}
+
+policy:
+";
+
+/// Example audit events.
+const EVENTS: &str = "hosts/playground/web/audit-events.ndjson";
 
 /// Example findings of each kind.
 const FINDINGS: &[(&str, &str)] = &[
@@ -110,8 +125,22 @@ fn examples() -> Result<String, String> {
         let texts = files.iter().map(|(name, path)| Ok(((*name).to_owned(), Value::from(read(path)?))));
         texts.collect::<Result<Map<_, _>, String>>()
     };
-    let examples = serde_json::json!({ "configs": texts(CONFIGS)?, "findings": texts(FINDINGS)? });
+    let mut configs = texts(CONFIGS)?;
+    configs.insert("The default policy".to_owned(), with_default_policy()?.into());
+    let examples =
+        serde_json::json!({ "configs": configs, "findings": texts(FINDINGS)?, "events": read(EVENTS)? });
     Ok(examples.to_string().replace('<', "\\u003c"))
+}
+
+/// Returns a configuration that contains the default policy, so that it can be edited.
+fn with_default_policy() -> Result<String, String> {
+    let mut text = WITH_DEFAULT_POLICY.to_owned();
+    for line in read(DEFAULT_POLICY)?.lines() {
+        text.push_str(if line.is_empty() { "" } else { "  " });
+        text.push_str(line);
+        text.push('\n');
+    }
+    Ok(text)
 }
 
 fn own(name: &str) -> Result<String, String> {
