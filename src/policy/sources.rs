@@ -172,9 +172,10 @@ fn remark(rule: &Rule, condition: &Condition, value: bool, events: &str) -> (Str
             format!("{} is {} true", quote(&test.to_string()), if value { "always" } else { "never" })
         }
     };
-    let help = match value {
-        true => "compare a field that these events have",
-        false => "compare a field that these events have, or set `status: false` for these clusters",
+    let help = if value {
+        "compare a field that these events have"
+    } else {
+        "compare a field that these events have, or set `status: false` for these clusters"
     };
     (format!("{what} {events}, {effect}"), help.to_owned())
 }

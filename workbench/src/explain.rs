@@ -181,13 +181,19 @@ fn push_rules(
     paint: Paint,
     rows: &mut Vec<(&'static str, String)>,
 ) {
-    /// The maximum number of printed rules that do not select the event.
-    const PRINTED: usize = 5;
     let Some(audit) = &config.audit else { return };
     let (selecting, mut others): (Vec<_>, Vec<_>) =
         evaluated_rules(explanation, config).partition(|(_, explained)| explained.value == Truth::True);
+    // Rules that do not select the event matter if none does.
+    let printed = if selecting.is_empty() { 5 } else { 2 };
+    let of_finding = explanation.fields.iter().find(|(name, _)| *name == "rule").map(|(_, rule)| rule);
+    let is_known = selecting.iter().any(|(rule, _)| Some(&rule.name) == of_finding);
     for (rule, explained) in selecting {
         let selects = paint.with(Style::Good, "selects the event");
+        if is_known && Some(&rule.name) != of_finding {
+            rows.push(("rule", format!("{} {selects}, too", quote(&rule.name))));
+            continue;
+        }
         rows.push(("rule", format!("{} {selects}", quote(&rule.name))));
         for (condition, explained) in rule.conditions.iter().zip(&explained.conditions) {
             push_condition(condition, explained, audit, paint, rows);
@@ -200,7 +206,7 @@ fn push_rules(
             if rule.combine_op == CombineOp::Or { 0 } else { count * 1000 / conditions.len().max(1) };
         std::cmp::Reverse(of_all)
     });
-    for (rule, explained) in others.iter().take(PRINTED) {
+    for (rule, explained) in others.iter().take(printed) {
         rows.push(("rule", format!("{} does not select it", quote(&rule.name))));
         let conditions = rule.conditions.iter().zip(&explained.conditions);
         let refuting = conditions.filter(|(_, condition)| condition.value != Truth::True);
@@ -212,7 +218,7 @@ fn push_rules(
             }
         }
     }
-    match others.len().saturating_sub(PRINTED) {
+    match others.len().saturating_sub(printed) {
         0 => {}
         more => rows.push(("", paint.with(Style::Faint, &format!("{more} more rules do not select it")))),
     }
@@ -285,10 +291,10 @@ pub(crate) fn written_condition(condition: &Condition, audit: &Audit) -> String 
         Condition::Test(test) => {
             /// Longer patterns and lists are truncated, so that most conditions fit on a line.
             const MAX: usize = 58;
-            let text = test.to_string();
-            match text.char_indices().nth(MAX) {
-                Some((end, _)) => quote(&format!("{}…", &text[..end])),
-                None => quote(&text),
+            let written = test.to_string();
+            match written.char_indices().nth(MAX) {
+                Some((end, _)) => quote(&format!("{}…", &written[..end])),
+                None => quote(&written),
             }
         }
     }

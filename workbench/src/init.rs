@@ -134,8 +134,9 @@ fn policy(source: SourceKind) -> String {
         let Some(at) = rules.iter().position(|rule| rule.line == number) else { continue };
         let end = rules.get(at + 1).map_or(lines.len() + 1, |next| next.line);
         if impossible.iter().any(|line| (number..end).contains(line)) {
-            out.push_str(&format!("  # Events of {} never satisfy the rule.\n", source.name()));
-            out.push_str("  status: false\n");
+            let remark =
+                format!("  # Events of {} never satisfy the rule.\n  status: false\n", source.name());
+            out.push_str(&remark);
         }
     }
     out

@@ -90,7 +90,7 @@ const INTEGRATION: &str = "- type: selections
 fn a_policy_is_migrated_alone_and_with_integrations() {
     let policy = fs::read_to_string(here().join("tests/data/migrate/policy.input.yaml")).unwrap();
     let config_map = |name: &str, key: &str, text: &str| {
-        let text: String = text.lines().map(|line| format!("    {line}\n")).collect();
+        let text = text.lines().map(|line| format!("    {line}\n")).collect::<Vec<_>>().concat();
         format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  {key}: |\n{text}")
     };
     let [policy_map, integration_map] = [

@@ -45,7 +45,7 @@ use junit::junit;
 ///           summary: {suppressed: 5, key: johnD}
 ///     - name: an exec is selected by rule 100002 of the policy
 ///       steps:
-///         - record: {kind: Event, apiVersion: audit.k8s.io/v1, stage: ResponseStarted, verb: get,
+///         - record: {kind: Event, apiVersion: audit.k8s.io/v1, verb: get,
 ///             objectRef: {resource: pods, subresource: exec}}
 ///           rules: [100002]
 ///
