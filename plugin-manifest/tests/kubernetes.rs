@@ -55,7 +55,18 @@ static RENDERED: LazyLock<BTreeMap<&str, Vec<Value>>> = LazyLock::new(|| {
     module.resize(400_000, 0xfe);
     fs::write(scratch.join("wasm/kaudit.wasm"), module).unwrap();
 
-    let folders = ["config", "overlays/fluent-bit", "overlays/vector", "overlays/wasm", "aggregator"];
+    // The policy, which users copy into the folder, too.
+    fs::copy(examples("../policies/default.yaml"), scratch.join("audit/config/default.yaml")).unwrap();
+
+    let folders = [
+        "config",
+        "overlays/fluent-bit",
+        "overlays/vector",
+        "overlays/wasm",
+        "aggregator",
+        "audit/config",
+        "audit/webhook",
+    ];
     let mut xtask = Command::new(env!("CARGO"));
     xtask.args(["run", "--quiet", "--package", "xtask", "--", "kubernetes"]);
     xtask.args(folders.map(|folder| scratch.join(folder))).current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -83,32 +94,68 @@ fn copy(from: &Path, to: &Path) {
 /// Decision: the charts are in no package registry, so this function repeats their templates for these values; the rest
 /// of their output is not tested.
 fn charts() -> Vec<(&'static str, Vec<Value>)> {
-    let values = |chart: &str| -> Value {
-        serde_saphyr::from_str(&text(&format!("kubernetes/values/{chart}.yaml"))).unwrap()
-    };
-    let fluent_bit = values("fluent-bit");
-    let known =
-        ["initContainers", "securityContext", "env", "args", "extraVolumes", "extraVolumeMounts", "config"];
-    assert_known(&fluent_bit, &known);
-    assert_known(&fluent_bit["config"], &["service", "inputs", "filters", "outputs"]);
-    let parts = ["service", "inputs", "filters", "outputs"].map(|part| word(&fluent_bit["config"][part]));
+    let (fluent_bit, audit_fluent_bit) =
+        (fluent_bit_chart("fluent-bit"), fluent_bit_chart("audit-fluent-bit"));
+    let (vector, audit_vector) = (vector_chart("vector"), vector_chart("audit-vector"));
+    let with =
+        |own: Vec<Value>, folder: &str| own.into_iter().chain(RENDERED[folder].iter().cloned()).collect();
+    vec![
+        ("values/fluent-bit.yaml", with(fluent_bit, "config")),
+        ("values/vector.yaml", with(vector, "config")),
+        ("values/audit-fluent-bit.yaml", with(audit_fluent_bit, "audit/config")),
+        ("values/audit-vector.yaml", with(audit_vector, "audit/config")),
+    ]
+}
+
+fn values(name: &str) -> Value {
+    serde_saphyr::from_str(&text(&format!("kubernetes/values/{name}.yaml"))).unwrap()
+}
+
+/// Returns a list of the values, or the chart's own.
+fn or_default(own: &Value, default: Value) -> Vec<Value> {
+    let list = if own.is_null() { default } else { own.clone() };
+    list.as_array().unwrap().clone()
+}
+
+fn fluent_bit_chart(name: &str) -> Vec<Value> {
+    let values = values(name);
+    let known = [
+        "initContainers",
+        "securityContext",
+        "env",
+        "args",
+        "extraVolumes",
+        "extraVolumeMounts",
+        "config",
+        "nodeSelector",
+        "tolerations",
+        "daemonSetVolumes",
+        "daemonSetVolumeMounts",
+    ];
+    assert_known(&values, &known);
+    assert_known(&values["config"], &["service", "inputs", "filters", "outputs"]);
+    let parts = ["service", "inputs", "filters", "outputs"].map(|part| word(&values["config"][part]));
     let filled = parts.join("\n").replace("{{ .Values.flush }}", "1");
     let filled =
         filled.replace("{{ .Values.logLevel }}", "info").replace("{{ .Values.metricsPort }}", "2020");
     assert!(!filled.contains("{{"), "{filled}");
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fluent-bit"},
         "data": {"fluent-bit.conf": filled}});
-    let mounts = [
-        json!({"name": "config", "mountPath": "/fluent-bit/etc/conf"}),
-        json!({"name": "varlog", "mountPath": "/var/log"}),
-    ];
-    let volumes = [
-        json!({"name": "config", "configMap": {"name": "fluent-bit"}}),
-        json!({"name": "varlog", "hostPath": {"path": "/var/log"}}),
-    ];
-    let fluent_bit = vec![config, daemon_set("fluent-bit", &fluent_bit, &mounts, &volumes)];
+    let mut mounts = vec![json!({"name": "config", "mountPath": "/fluent-bit/etc/conf"})];
+    mounts.extend(or_default(
+        &values["daemonSetVolumeMounts"],
+        json!([{"name": "varlog", "mountPath": "/var/log"}]),
+    ));
+    let mut volumes = vec![json!({"name": "config", "configMap": {"name": "fluent-bit"}})];
+    volumes.extend(or_default(
+        &values["daemonSetVolumes"],
+        json!([{"name": "varlog", "hostPath": {"path": "/var/log"}}]),
+    ));
+    vec![config, daemon_set("fluent-bit", &values, &mounts, &volumes)]
+}
 
-    let vector = values("vector");
+fn vector_chart(name: &str) -> Vec<Value> {
+    let values = values(name);
     let known = [
         "role",
         "initContainers",
@@ -118,25 +165,28 @@ fn charts() -> Vec<(&'static str, Vec<Value>)> {
         "extraVolumes",
         "extraVolumeMounts",
         "customConfig",
+        "nodeSelector",
+        "tolerations",
+        "defaultVolumes",
+        "defaultVolumeMounts",
+        "persistence",
     ];
-    assert_known(&vector, &known);
-    assert_eq!(vector["role"], "Agent");
+    assert_known(&values, &known);
+    assert_eq!(values["role"], "Agent");
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "vector"},
-        "data": {"vector.yaml": vector["customConfig"].to_string()}});
-    let mounts = [
-        json!({"name": "data", "mountPath": vector["customConfig"]["data_dir"]}),
+        "data": {"vector.yaml": values["customConfig"].to_string()}});
+    let mut mounts = vec![
+        json!({"name": "data", "mountPath": values["customConfig"]["data_dir"]}),
         json!({"name": "config", "mountPath": "/etc/vector/", "readOnly": true}),
     ];
-    let volumes = [
-        json!({"name": "data", "hostPath": {"path": "/var/lib/vector"}}),
+    mounts.extend(or_default(&values["defaultVolumeMounts"], json!([])));
+    let path = values.pointer("/persistence/hostPath/path").cloned().unwrap_or(json!("/var/lib/vector"));
+    let mut volumes = vec![
+        json!({"name": "data", "hostPath": {"path": path}}),
         json!({"name": "config", "projected": {"sources": [{"configMap": {"name": "vector"}}]}}),
     ];
-    let vector = vec![config, daemon_set("vector", &vector, &mounts, &volumes)];
-    let shared = || RENDERED["config"].iter().cloned();
-    vec![
-        ("values/fluent-bit.yaml", fluent_bit.into_iter().chain(shared()).collect()),
-        ("values/vector.yaml", vector.into_iter().chain(shared()).collect()),
-    ]
+    volumes.extend(or_default(&values["defaultVolumes"], json!([])));
+    vec![config, daemon_set("vector", &values, &mounts, &volumes)]
 }
 
 fn assert_known(values: &Value, known: &[&str]) {
@@ -158,13 +208,15 @@ fn daemon_set(name: &str, values: &Value, mounts: &[Value], volumes: &[Value]) -
                 "volumeMounts": with(mounts, &values["extraVolumeMounts"]),
             }],
             "volumes": with(volumes, &values["extraVolumes"]),
+            "nodeSelector": values.get("nodeSelector").unwrap_or(&json!({})),
+            "tolerations": values.get("tolerations").unwrap_or(&json!([])),
         }},
     }})
 }
 
 /// All deployments: folders and values files with their resources.
 fn deployments() -> Vec<(&'static str, Vec<Value>)> {
-    let rendered = RENDERED.iter().filter(|(folder, _)| **folder != "config");
+    let rendered = RENDERED.iter().filter(|(folder, _)| !folder.ends_with("config"));
     rendered.map(|(folder, resources)| (*folder, resources.clone())).chain(charts()).collect()
 }
 
@@ -434,6 +486,33 @@ fn arguments_lead_to_files_that_are_there() {
             ],
         ),
         (
+            "values/audit-fluent-bit.yaml",
+            vec![
+                file("plugin"),
+                "/kaudit/etc/audit.yaml".into(),
+                "/kaudit/state/kaudit-audit.db".into(),
+                "/kaudit/state/storage".into(),
+            ],
+        ),
+        (
+            "values/audit-vector.yaml",
+            vec![
+                "/kaudit/lib".into(),
+                "/kaudit/etc/audit.yaml".into(),
+                "/kaudit/etc/singles.yaml".into(),
+                "/kaudit/etc/source-log-file.yaml".into(),
+            ],
+        ),
+        (
+            "audit/webhook",
+            vec![
+                file("plugin"),
+                "/kaudit/etc/audit.yaml".into(),
+                "/kaudit/state/storage".into(),
+                "/kaudit/tls/tls.crt".into(),
+            ],
+        ),
+        (
             "overlays/wasm",
             vec![
                 "/kaudit/etc/kaudit.wasm".into(),
@@ -557,14 +636,15 @@ fn the_configuration_is_read_with_kaudit_s_own_list() {
             continue;
         };
         let files = pod.files(volume).unwrap();
-        let Place::Text(text) = &files["kaudit.yaml"] else { panic!("{name}") };
-        let reading = config::read("kaudit.yaml", text, &SiblingFiles(&files));
+        let file = if name.contains("audit") { "audit.yaml" } else { "kaudit.yaml" };
+        let Place::Text(text) = &files[file] else { panic!("{name}") };
+        let reading = config::read(file, text, &SiblingFiles(&files));
         let remarks: Vec<String> = reading.diagnostics.iter().map(ToString::to_string).collect();
         let config = reading.config.unwrap_or_else(|| panic!("{name}: {remarks:?}"));
         assert!(config.integrations.iter().any(|integration| integration.applies), "{name}: {remarks:?}");
         configured += 1;
     }
-    assert_eq!(configured, 5);
+    assert_eq!(configured, 8);
 }
 
 #[test]
@@ -574,6 +654,8 @@ fn copies_equal_the_other_examples() {
         ("kubernetes/config/source-kubernetes.yaml", "vector/source-kubernetes.yaml"),
         ("kubernetes/config/singles.yaml", "vector/singles.yaml"),
         ("kubernetes/overlays/wasm/existing.yaml", "kubernetes/overlays/fluent-bit/existing.yaml"),
+        ("kubernetes/audit/config/singles.yaml", "vector/singles.yaml"),
+        ("kubernetes/audit/config/source-log-file.yaml", "audit/vector/log-file.yaml"),
     ] {
         assert!(text(copy) == text(original), "examples/{copy} differs from examples/{original}");
     }
@@ -582,9 +664,69 @@ fn copies_equal_the_other_examples() {
         let output = without_comments(&text[text.find("[OUTPUT]").unwrap()..]);
         output.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
-    for file in ["config/fluent-bit.conf", "config/aggregator.conf", "wasm/fluent-bit.conf"] {
+    for file in [
+        "config/fluent-bit.conf",
+        "config/aggregator.conf",
+        "wasm/fluent-bit.conf",
+        "audit/config/log-file.conf",
+        "audit/config/webhook.conf",
+    ] {
         assert_eq!(output(&format!("kubernetes/{file}")), output("fluent-bit/tail.conf"), "{file}");
     }
+    // The document for audit events, but for the path of the policy.
+    let sections = |file: &str| text(file).split_once("\naudit:\n").unwrap().1.to_owned();
+    assert!(sections("kubernetes/audit/config/audit.yaml") == sections("audit/audit.yaml"));
+}
+
+#[test]
+fn inputs_of_audit_events_equal_the_other_examples() {
+    let moved = |path: &str| {
+        path.replace("/var/lib/fluent-bit/", "/kaudit/state/").replace("/etc/kaudit/tls/", "/kaudit/tls/")
+    };
+    for name in ["log-file", "webhook"] {
+        let example: Value = serde_saphyr::from_str(&text(&format!("audit/fluent-bit/{name}.yaml"))).unwrap();
+        let input = example["pipeline"]["inputs"][0].as_object().unwrap();
+        let expected: BTreeMap<String, String> = input
+            .iter()
+            .map(|(key, value)| {
+                (key.clone(), moved(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            })
+            .collect();
+        let text = text(&format!("kubernetes/audit/config/{name}.conf"));
+        let (_, input) = text.split_once("[INPUT]\n").unwrap();
+        let (input, _) = input.split_once("\n\n").unwrap();
+        let found: BTreeMap<String, String> = input
+            .lines()
+            .map(|line| line.trim().split_once(' ').unwrap())
+            .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
+            .collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn the_audit_log_is_read_where_an_api_server_runs() {
+    let mut found = 0;
+    for (name, resources) in charts().into_iter().filter(|(name, _)| name.contains("audit")) {
+        let pod = Pod::of(&resources);
+        assert_eq!(pod.spec["nodeSelector"], json!({"node-role.kubernetes.io/control-plane": ""}), "{name}");
+        assert_eq!(pod.spec["tolerations"][0]["key"], "node-role.kubernetes.io/control-plane", "{name}");
+        // Of the node's logs, only the directory of the audit log, and without a right to write.
+        assert_eq!(pod.look("/var/log/kubernetes/audit/audit.log"), Place::Other, "{name}");
+        let logs = list(at(pod.spec, "/volumes"))
+            .filter_map(|volume| volume.pointer("/hostPath/path").and_then(Value::as_str))
+            .filter(|path| path.starts_with("/var/log"));
+        assert_eq!(logs.collect::<Vec<_>>(), ["/var/log/kubernetes/audit"], "{name}");
+        assert_eq!(pod.agent()["securityContext"]["capabilities"]["drop"], json!(["ALL"]), "{name}");
+        found += 1;
+    }
+    assert_eq!(found, 2);
+    let receiver = &RENDERED["audit/webhook"];
+    let service = receiver.iter().find(|resource| resource["kind"] == "Service").unwrap();
+    let kubeconfig = text("audit/webhook-kubeconfig.yaml");
+    let address =
+        format!("https://{}:{}/", word(at(service, "/spec/clusterIP")), at(service, "/spec/ports/0/port"));
+    assert!(kubeconfig.contains(&address), "{address}");
 }
 
 #[test]
