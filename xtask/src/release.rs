@@ -87,6 +87,8 @@ fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>
             ("README.md", readme(platform)?),
             ("policies/default.yaml", text("policies/default.yaml")?),
             ("docs/default-policy.md", text("docs/default-policy.md")?),
+            ("docs/from-falco.md", text("docs/from-falco.md")?),
+            ("docs/from-kaudit.md", text("docs/from-kaudit.md")?),
             ("LICENSE", text("LICENSE")?),
             ("LICENCES.txt", bill.licences.clone()),
             ("LICENCES.rust.html", bill.library.clone()),
