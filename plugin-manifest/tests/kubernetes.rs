@@ -686,18 +686,21 @@ fn inputs_of_audit_events_equal_the_other_examples() {
     for name in ["log-file", "webhook"] {
         let example: Value = serde_saphyr::from_str(&text(&format!("audit/fluent-bit/{name}.yaml"))).unwrap();
         let input = example["pipeline"]["inputs"][0].as_object().unwrap();
-        let expected: BTreeMap<String, String> = input
-            .iter()
-            .map(|(key, value)| {
-                (key.clone(), moved(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-            })
-            .collect();
+        let plain = |value: &Value| match value {
+            Value::Bool(value) => if *value { "on" } else { "off" }.to_owned(),
+            Value::String(text) => moved(text),
+            other => other.to_string(),
+        };
+        let input = input.iter().filter(|(key, _)| *key != "name");
+        let expected: BTreeMap<String, String> =
+            input.map(|(key, value)| (key.clone(), plain(value))).collect();
         let text = text(&format!("kubernetes/audit/config/{name}.conf"));
         let (_, input) = text.split_once("[INPUT]\n").unwrap();
         let (input, _) = input.split_once("\n\n").unwrap();
         let found: BTreeMap<String, String> = input
             .lines()
             .map(|line| line.trim().split_once(' ').unwrap())
+            .filter(|(key, _)| *key != "name")
             .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
             .collect();
         assert_eq!(found, expected, "{name}");

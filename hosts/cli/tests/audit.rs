@@ -222,7 +222,7 @@ fn fluent_bit_pipelines_use_options_that_exist() {
         match word(&input["name"]) {
             "tail" => {
                 assert!(size >= 8 << 20 && bytes(&input["buffer_chunk_size"]) < size, "{path}");
-                assert_eq!(input["skip_long_lines"], "on", "{path}");
+                assert_eq!(input["skip_long_lines"], true, "{path}");
             }
             "http" if name == "webhook" => assert!(size > 10 << 20, "{path}: batches have 10 MiB"),
             "http" => assert!(size >= 4 << 20, "{path}"),
@@ -279,22 +279,27 @@ fn the_document_has_no_problems() {
 
 #[test]
 fn events_of_each_source_are_selected() {
-    let options = ["run", "--config", "examples/audit/audit.yaml", "--now", NOW, "--summary", "json", "-"];
-    for (name, case, fluent_bit, vector) in SOURCES {
-        let record = record(case);
-        for (agent, key) in [("fluent-bit", fluent_bit), ("vector", vector)] {
-            let record = match key {
-                Some(key) => json!({*key: record}).to_string(),
-                None => record.clone(),
-            };
-            let (code, out, err) = program(&options, &record);
-            let counters: Value = serde_json::from_str(err.lines().last().unwrap()).unwrap();
-            assert_eq!((code, counters["records"].as_u64()), (Some(0), Some(1)), "{agent}/{name}: {err}");
-            // `secret-read` is counted, and its report is sent at the end.
-            let entries: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            let rules: Vec<&str> = entries.iter().map(|entry| word(&entry["text"]["rule"])).collect();
-            assert_eq!(rules, ["secret-read"], "{agent}/{name}, {case}: {out}{err}");
+    let wrapped = |case: &str, key: Option<&str>| match key {
+        Some(key) => json!({key: record(case)}).to_string(),
+        None => record(case),
+    };
+    let records = SOURCES.iter().flat_map(|(name, case, fluent_bit, vector)| {
+        [("fluent-bit", fluent_bit), ("vector", vector)]
+            .map(|(agent, key)| (format!("{agent}/{name}, {case}"), wrapped(case, *key)))
+    });
+    let (names, records): (Vec<String>, Vec<String>) = records.unzip();
+    let options = ["explain", "--config", "examples/audit/audit.yaml", "--now", NOW, "--json", "-"];
+    let (_, out, err) = program(&options, &records.join("\n"));
+    // `secret-read` is counted: its report is sent at the end of the hour.
+    let mut counted = BTreeSet::new();
+    for line in out.lines() {
+        let verdict: Value = serde_json::from_str(line).unwrap();
+        if verdict["reason"] == "counted" && verdict["fields"]["rule"] == "secret-read" {
+            counted.insert(usize::try_from(verdict["line"].as_u64().unwrap()).unwrap());
         }
+    }
+    for (number, name) in names.iter().enumerate() {
+        assert!(counted.contains(&(number + 1)), "{name}: {out}{err}");
     }
 }
 
@@ -377,7 +382,7 @@ struct Request<'a> {
     target: &'a str,
 }
 
-/// Returns the level of a request: that of the first rule that matches, as `pkg/audit/policy/checker.go` of the API server.
+/// Returns the level of a request: the level of the first rule that matches, as `pkg/audit/policy/checker.go` of the API server.
 ///
 /// Names and namespaces are not supported; the policy has none.
 fn level<'a>(policy: &'a Value, request: Request<'_>) -> &'a str {
@@ -599,6 +604,30 @@ fn credentials_are_never_logged() {
             }
         }
     }
+}
+
+#[test]
+fn the_pages_name_rules_of_the_policy() {
+    let rules = yaml("policies/default.yaml");
+    let mut named = 0;
+    let page = text("docs/from-falco.md");
+    let mut words = page.split(|c: char| c.is_whitespace() || c == ',').peekable();
+    while let Some(number) = words.next() {
+        let Some(id) = number.parse::<u64>().ok().filter(|id| (1000..1200).contains(id)) else { continue };
+        assert_eq!(rule(&rules, id)["name"], *words.peek().unwrap(), "{id}");
+        named += 1;
+    }
+    assert!(named > 25, "{named}");
+    // The example of an own rule, after the rules of the policy.
+    let (_, own) = page.split_once("```yaml\n").unwrap();
+    let (own, _) = own.split_once("```").unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("falco");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("default.yaml"), text("policies/default.yaml") + own).unwrap();
+    let document = text("examples/audit/audit.yaml").replace("../../policies/default.yaml", "default.yaml");
+    fs::write(folder.join("audit.yaml"), document).unwrap();
+    let (code, out, err) = program(&["check", "--strict", folder.join("audit.yaml").to_str().unwrap()], "");
+    assert_eq!(code, Some(0), "{out}{err}");
 }
 
 #[test]
