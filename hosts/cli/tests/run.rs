@@ -580,6 +580,16 @@ fn the_readme_shows_the_output() {
     let shown = ran(&options.into_iter().chain(files.iter().map(String::as_str)).collect::<Vec<_>>(), b"");
     assert_eq!(table.trim(), shown.err.trim());
 
+    let console = readme("$ dist/kaudit-filter run --config examples/audit/audit.yaml");
+    for command in console.split("$ ").skip(1) {
+        let (command, printed) = command.split_once('\n').unwrap();
+        let command = command.replace("dist/kaudit-filter", env!("CARGO_BIN_EXE_kaudit-filter"));
+        let command = command.replace("entries.ndjson", &file("readme", "entries.ndjson", ""));
+        let output = Command::new("sh").args(["-c", &command]).current_dir(root("")).output().unwrap();
+        let output = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
+        assert_eq!(printed.trim(), output.trim(), "{command}");
+    }
+
     let entry = readme("{\"timestamp\"");
     let header = entry.split_once("{…}").unwrap().0;
     assert!(shown.out.lines().any(|line| line.starts_with(header)), "no such entry: {header}");
