@@ -1,12 +1,13 @@
 //! `cargo xtask demo`: sends the example findings through the built Fluent Bit plugin to a test double of Coralogix.
 //!
-//! Then it runs the queries that find them there.
+//! Then it evaluates audit events with the default policy, and runs the queries that find the findings.
 //!
 //! The demo is also a check: it fails if an entry is rejected, if the counters do not balance, or if a query finds
 //! nothing. Decision: the plugin is an ordinary release build for this machine; the file that `cargo xtask dist plugin`
 //! builds for older systems has the same code, but needs further tools.
 
 mod agent;
+mod alerts;
 mod endpoint;
 
 use std::fs;
@@ -59,22 +60,24 @@ pub fn run(arguments: &[String]) -> Done {
         [option] if option == "--page" => true,
         _ => return Err("the only option is --page".to_owned()),
     };
-    let Built { program, driver, plugin } = build()?;
+    let built = build()?;
     let records = records()?;
-    let endpoint = Endpoint::start(&program, NOW)?;
+    let endpoint = Endpoint::start(&built.program, NOW)?;
     unfiltered(&endpoint, &records)?;
 
     let mut shown = None;
     for Act { config, title } in ACTS {
         headline(title);
         println!("{} records, one chunk; libflb_filter_kaudit.so with config_file {config}\n", records.len());
-        let ran = agent::run(&driver, &plugin, config, &records, NOW_MS)?;
+        let ran = agent::run(&built.driver, &built.plugin, config, &records, NOW_MS)?;
         for chunk in &ran.chunks {
             deliver(&endpoint, chunk)?;
         }
         account(&ran)?;
         shown = ran.chunks.into_iter().flatten().next();
     }
+
+    alerts::run(&built, &endpoint)?;
 
     headline("The queries of an analyst");
     for query in QUERIES {
@@ -187,14 +190,7 @@ fn headline(text: &str) {
 /// Returns an entry on a line, and the filter's changes to it on the next.
 fn row(entry: &Value) -> String {
     let label = |name: &str| entry[name].as_str().unwrap_or_default();
-    let (severity, colour) = match entry["severity"].as_u64() {
-        Some(6) => ("critical", RED),
-        Some(5) => ("error", RED),
-        Some(4) => ("warn", YELLOW),
-        Some(3) => ("info", GREEN),
-        Some(2) => ("verbose", DIM),
-        _ => ("debug", DIM),
-    };
+    let (severity, colour) = severity(entry);
     let names = format!("{}/{}", label("applicationName"), label("subsystemName"));
     let row = format!(
         "  {}  {}  {names:<30}  {:<36}  {}",
@@ -207,6 +203,18 @@ fn row(entry: &Value) -> String {
     match entry["text"].get("kaudit_filter") {
         Some(did) => format!("{row}\n{:22}{}", "", paint(DIM, &brief(did))),
         None => row,
+    }
+}
+
+/// Returns the name of an entry's severity, and its colour.
+fn severity(entry: &Value) -> (&'static str, u8) {
+    match entry["severity"].as_u64() {
+        Some(6) => ("critical", RED),
+        Some(5) => ("error", RED),
+        Some(4) => ("warn", YELLOW),
+        Some(3) => ("info", GREEN),
+        Some(2) => ("verbose", DIM),
+        _ => ("debug", DIM),
     }
 }
 
