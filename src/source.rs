@@ -232,7 +232,8 @@ impl<'a> Members<'a> {
         Some((members, members.form(record)?))
     }
 
-    /// Returns the kind of finding that the object is, if it is one. An audit event is none, whatever members it has.
+    /// Returns the kind of finding that the object is, if it is one. An audit event is none, even with the members of
+    /// one.
     pub fn kind(&self, record: Record<'a>) -> Option<Kind> {
         self.fields.kind().filter(|_| self.event(record).is_none())
     }

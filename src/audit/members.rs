@@ -220,7 +220,9 @@ impl<'a> MemberVisitor<'a, Option<Member>> for EventMembers<'a> {
 
     #[inline(always)]
     fn value(&mut self, member: Option<Member>, value: Value<'a>) {
-        member.into_iter().for_each(|member| self.set(member, value));
+        if let Some(member) = member {
+            self.set(member, value);
+        }
     }
 }
 
@@ -230,9 +232,8 @@ pub(crate) fn begins_as_event(record: Record<'_>) -> bool {
         Encoding::Json => record.bytes().starts_with(br#"{"kind":"Event","apiVersion":"audit.k8s.io/"#),
         #[cfg(feature = "msgpack")]
         Encoding::MsgPack => {
-            let members = match record.bytes() {
-                [0x80..=0x8f, members @ ..] | [0xde, _, _, members @ ..] => members,
-                _ => return false,
+            let ([0x80..=0x8f, members @ ..] | [0xde, _, _, members @ ..]) = record.bytes() else {
+                return false;
             };
             members.starts_with(b"\xa4kind\xa5Event\xaaapiVersion")
         }

@@ -108,6 +108,6 @@ fn slot<T: Clone + Default>(slots: &mut Vec<T>, count: usize, hash: u64) -> Opti
     if slots.is_empty() {
         slots.resize(count, T::default());
     }
-    let index = usize::try_from(hash).unwrap_or(hash as u32 as usize);
-    slots.get_mut(index.checked_rem(count)?)
+    let index = hash.checked_rem(u64::try_from(count).ok()?)?;
+    slots.get_mut(usize::try_from(index).ok()?)
 }

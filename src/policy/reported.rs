@@ -18,7 +18,7 @@ pub(crate) struct ReportedRule {
     pub tags: Vec<String>,
     /// `None`: the severity of its selections follows from the table, as for other findings.
     pub severity: Option<Severity>,
-    /// The body fields that the rule tests, with those of the rules to which it refers.
+    /// The body fields that the rule, and the rules to which it refers, test.
     pub body_fields: Vec<FieldRef>,
 }
 

@@ -177,8 +177,8 @@ const SCAN: &[[&str; 2]] = &[
 
 /// Scenario 5: paths outside the API with agents of scanners, through `kubectl proxy`.
 ///
-/// kAudit counted five answers with the reason `NotFound`. Other paths than those of the API are answered without a
-/// reason, so the five are those of the dashboard, which the cluster did not have.
+/// kAudit counted five answers with the reason `NotFound`. Paths outside the API are answered without a reason,
+/// so the five are the answers of the dashboard, which the cluster did not have.
 pub fn scan() -> Vec<Value> {
     let proxy = "/api/v1/namespaces/kubernetes-dashboard/services/https:kubernetes-dashboard:/proxy/";
     let dashboard = json!({"resource": "services", "namespace": "kubernetes-dashboard",

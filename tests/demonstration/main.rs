@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use published::{ADDRESS, CLUSTER, DETECTIONS, Detection, SHELLS};
 
-/// The rules `pod execution` and `pod creation` are those of kAudit's default policy, and `secrets access` is of its
+/// The rules `pod execution` and `pod creation` are from kAudit's default policy, and `secrets access` is of its
 /// tutorial. The others select what the detections count.
 const POLICY: &str = "
 policy:
@@ -229,7 +229,7 @@ fn compare_detections(found: &mut BTreeSet<Found>) {
 }
 
 #[test]
-fn records_differ_from_those_of_kaudit_as_documented() {
+fn records_differ_from_the_published_ones_as_documented() {
     let mut found = BTreeSet::new();
     compare_selections(&mut found);
     compare_activity(&mut found);

@@ -1,6 +1,6 @@
 //! The records that kAudit made of the demonstration.
 //!
-//! The names, values and formats of their fields are those of the published records; addresses, accounts and the names
+//! The names, values and formats of their fields are the published ones; addresses, accounts and the names
 //! of pods are replaced.
 
 use serde_json::{Value, json};

@@ -117,7 +117,7 @@ enum ProfileArg {
     Mixed,
     /// Kubernetes audit events at the level Metadata, 90 % of them of machines
     AuditMetadata,
-    /// Kubernetes audit events at the level RequestResponse, of 2 to 10 kB; 1 % have 77 kB
+    /// Kubernetes audit events with request and response bodies, of 2 to 10 kB; 1 % have 77 kB
     AuditBodies,
 }
 
