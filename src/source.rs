@@ -213,7 +213,7 @@ impl<'a> Members<'a> {
             }
             None => Candidate { value, path: None },
         };
-        if candidate.may_contain_finding() {
+        if candidate.may_contain_finding(EVENTS && key.may_be_legacy_event()) {
             self.candidates.push(candidate);
         }
     }
@@ -293,12 +293,11 @@ impl<'a> Candidates<'a> {
 
 impl Candidate<'_> {
     /// A cheap check that rejects nearly all lines of other programs.
-    fn may_contain_finding(&self) -> bool {
+    fn may_contain_finding(&self, may_be_legacy_event: bool) -> bool {
         match self.value {
             Value::Str(text) => {
                 let source = text.source();
-                memchr(b'{', source).is_some()
-                    || EVENTS && matches!(source, [b'0'..=b'9', ..]) && audit::is_legacy_line(source)
+                memchr(b'{', source).is_some() || may_be_legacy_event && audit::is_legacy_line(source)
             }
             Value::Map(bytes) => {
                 // Searches for the rarest letter of each name: a substring searcher takes longer to build than most

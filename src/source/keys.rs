@@ -33,8 +33,10 @@ impl KnownKey {
     pub const LOG_GROUP: Self = Self::role(Self::EVENT_ROLES);
     /// The resource id of an AKS cluster, around its events.
     pub const RESOURCE_ID: Self = Self::role(Self::EVENT_ROLES + 1);
-    /// The first role around audit events. The roles of an event's members follow; `look-in` has at most 64 paths.
-    const EVENT_ROLES: u16 = 128;
+    /// The maximum number of different first keys of paths.
+    const PATHS: u16 = 72;
+    /// The first role around audit events. The roles of an event's members follow.
+    const EVENT_ROLES: u16 = Self::ROLES + 2 * Self::PATHS;
     const MEMBERS: u16 = Self::EVENT_ROLES + 2;
 
     const fn role(role: u16) -> Self {
@@ -54,10 +56,20 @@ impl KnownKey {
         usize::from(self.0)
     }
 
+    /// The key at which this path begins; `events`: audit events are recognised.
+    const fn of_path(path: u16, events: bool) -> Self {
+        Self::role(Self::ROLES + path + if events { Self::PATHS } else { 0 })
+    }
+
     /// Returns the index of the `look-in` path that begins with the key.
     pub fn path(self) -> Option<usize> {
         let path = (self.0 >> 8).checked_sub(Self::ROLES)?;
-        (self.0 >> 8 < Self::EVENT_ROLES).then_some(usize::from(path))
+        (self.0 >> 8 < Self::EVENT_ROLES).then_some(usize::from(path % Self::PATHS))
+    }
+
+    /// Whether a text under the key may be an audit event in the legacy format, of a path that begins with it.
+    pub fn may_be_legacy_event(self) -> bool {
+        self.0 >> 8 >= Self::ROLES + Self::PATHS
     }
 
     /// Returns the member of an audit event that the key names.
@@ -129,8 +141,8 @@ impl KeyTable {
                 put(&name, KnownKey(slot));
             }
         }
-        for (path, role) in paths.iter().zip(KnownKey::ROLES..) {
-            put(&path.first, KnownKey::role(role));
+        for (path, index) in paths.iter().zip(0..KnownKey::PATHS) {
+            put(&path.first, KnownKey::of_path(index, events));
         }
         // `keys: snake` would turn the first spelling into the second.
         for name in ["kaudit-filter", OWN_KEY] {
