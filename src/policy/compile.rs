@@ -19,7 +19,7 @@ use core::net::IpAddr;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::model::{CombineOp, Condition, MAX_DEPTH, MAX_RULES, MAX_VALUES, Operand, Policy, Rule};
+use super::model::{CombineOp, Condition, MAX_DEPTH, MAX_RULES, MAX_VALUES, Operand, Policy};
 use super::recent::RecentValues;
 use super::rule_set::{Bits, RuleSet};
 use crate::audit::net::Network;
@@ -218,7 +218,7 @@ pub(super) fn compile(policy: &Policy, source: &mut impl PatternSource) -> Resul
     let order = checked_order(policy)?;
     let reported: Vec<usize> =
         policy.rules.iter().enumerate().filter_map(|(index, rule)| rule.status.then_some(index)).collect();
-    let (drafts, mut rules) = collect_atoms(policy, &used_rules(policy, &order));
+    let (drafts, mut rules) = collect_atoms(policy, &policy.used_rules(&order));
     let facts = Facts::of_rules(&rules, &order);
     let facts: Vec<&Facts> =
         reported.iter().filter_map(|rule| facts.get(*rule)).map(|[facts, _]| facts).collect();
@@ -253,20 +253,6 @@ fn checked_order(policy: &Policy) -> Result<Vec<usize>, BuildError> {
         return error(format!("the policy has more than {MAX_VALUES} values"));
     }
     Ok(order)
-}
-
-/// Returns for each rule whether it is reported, or a reported rule refers to it.
-fn used_rules(policy: &Policy, order: &[usize]) -> Vec<bool> {
-    let mut used: Vec<bool> = policy.rules.iter().map(|rule| rule.status).collect();
-    for &index in order.iter().rev().filter(|index| policy.rules.get(**index).is_some()) {
-        if used.get(index) != Some(&true) {
-            continue;
-        }
-        for target in policy.rules.get(index).into_iter().flat_map(Rule::references) {
-            used.get_mut(target).into_iter().for_each(|used| *used = true);
-        }
-    }
-    used
 }
 
 /// Finds the distinct atoms of all rules in use.

@@ -170,6 +170,23 @@ impl Policy {
 }
 
 impl Policy {
+    /// Returns for each rule whether it is reported, or a reported rule refers to it.
+    ///
+    /// `order` is [`Self::in_reference_order`].
+    pub(crate) fn used_rules(&self, order: &[usize]) -> Vec<bool> {
+        let mut used: Vec<bool> = self.rules.iter().map(|rule| rule.status).collect();
+        // From the rules that refer to the rules to which they refer.
+        for &index in order.iter().rev() {
+            let Some(rule) = self.rules.get(index).filter(|_| used.get(index) == Some(&true)) else {
+                continue;
+            };
+            for target in rule.references() {
+                used.get_mut(target).into_iter().for_each(|used| *used = true);
+            }
+        }
+        used
+    }
+
     /// Returns the fields of the request body that a rule depends on, also through other rules.
     pub(crate) fn body_fields(&self, rule: usize) -> Vec<FieldRef> {
         let mut fields = Vec::new();

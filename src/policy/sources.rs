@@ -24,7 +24,7 @@ pub(super) fn check(
         return;
     }
     let order = policy.in_reference_order();
-    let used = used_rules(policy, &order);
+    let used = policy.used_rules(&order);
     let values: Vec<RuleValues> =
         sources.iter().map(|source| rule_values(policy, located, &order, *source)).collect();
     for (index, (rule, location)) in policy.rules.iter().zip(located).enumerate() {
@@ -67,19 +67,6 @@ pub(super) fn check(
             problems.add(Code::NeverFilled, at.value, &at.path, message, help);
         }
     }
-}
-
-/// Returns for each rule whether it is reported, or a rule that is reported refers to it.
-fn used_rules(policy: &Policy, order: &[usize]) -> Vec<bool> {
-    let mut used: Vec<bool> = policy.rules.iter().map(|rule| rule.status).collect();
-    // From the rules that refer to the rules to which they refer.
-    for &index in order.iter().rev() {
-        let Some(rule) = policy.rules.get(index).filter(|_| used.get(index) == Some(&true)) else { continue };
-        for target in rule.references() {
-            used.get_mut(target).into_iter().for_each(|used| *used = true);
-        }
-    }
-    used
 }
 
 /// Whether K093 reports a condition that is always true, since no source has the field.
