@@ -58,7 +58,8 @@ impl KnownKey {
 
     /// The key at which this path begins; `events`: audit events are recognised.
     const fn of_path(path: u16, events: bool) -> Self {
-        Self::role(Self::ROLES + path + if events { Self::PATHS } else { 0 })
+        let first = if events { Self::ROLES + Self::PATHS } else { Self::ROLES };
+        Self::role(first.saturating_add(path))
     }
 
     /// Returns the index of the `look-in` path that begins with the key.
