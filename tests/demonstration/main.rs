@@ -81,7 +81,7 @@ const EMPTY: &str = "an empty value is absent, in conditions and in records; kAu
 const OURS: &str = "an addition of the filter";
 const ONE_TIME: &str = "all published counts have the time of one event, which is outside the hours of three of them; \
                         ours have the start of the hour, as `timestamp` has";
-const BY_ADDRESS: &str = "kAudit has counts of an address, too; ours are of principals";
+const BY_ADDRESS: &str = "kAudit counts principals and, apart from them, addresses; ours count both together";
 const PROXY: &str = "access through the API server's proxy is a write, since a GET may change its target; kAudit derives \
                      the type from the verb";
 
@@ -100,6 +100,7 @@ const DIFFERENCES: &[Difference] = &[
     difference("time", Some("1583076422347"), Some("1583078400000"), ONE_TIME),
     difference("time", Some("1583076422347"), Some("1583085600000"), ONE_TIME),
     difference("count of", Some(ADDRESS), None, BY_ADDRESS),
+    difference("caller_ip", None, Some(ADDRESS), BY_ADDRESS),
     difference("direction", Some("read"), Some("write"), PROXY),
     difference("direction", Some("read"), Some("read; write"), PROXY),
 ];
