@@ -31,7 +31,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("redact", &["config", "finding", "pattern", "record"]),
     ("entry", &["config", "finding", "record"]),
     // From records to findings, before the stages.
-    ("source", &["audit", "config", "finding", "record"]),
+    ("source", &["audit", "config", "finding", "policy", "record"]),
     // Output built of entries, and the order of the stages.
     ("bulk", &["entry"]),
     (

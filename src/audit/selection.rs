@@ -10,7 +10,6 @@ use alloc::string::String;
 use super::event::Event;
 use super::field::{EventField, FieldRef, FieldSource as _, FieldValue};
 use super::uri;
-use crate::policy::ReportedRule;
 use crate::record::plain_length;
 use crate::time::{self, Time};
 
@@ -85,16 +84,22 @@ const FIELDS: &[EventField] = &[
 
 /// Replaces `out` by kAudit's record of an event.
 ///
-/// `rule` is the rule that selected the event; `None` writes an activity. `time` is used if the event has none. The body
-/// fields that the rule tests are written, too, and nothing else of a body.
-pub(crate) fn write(event: &mut Event<'_, '_>, rule: Option<&ReportedRule>, time: Time, out: &mut String) {
+/// `rule` is the name of the rule that selected the event; `None` writes an activity. `time` is used if the event has
+/// none. The body fields in `matched`, which the rule tests, are written, too, and nothing else of a body.
+pub(crate) fn write(
+    event: &mut Event<'_, '_>,
+    rule: Option<&str>,
+    time: Time,
+    matched: &[FieldRef],
+    out: &mut String,
+) {
     out.clear();
     out.push('{');
     if let Some(id) = event.id() {
         string_member("id", shortened(id.decode(&mut String::new()), MAX_VALUE), out);
     }
     if let Some(rule) = rule {
-        string_member("rule", &rule.name, out);
+        string_member("rule", rule, out);
     }
     let millis = event.time().unwrap_or(time).millis();
     number_member("time", millis, out);
@@ -102,7 +107,7 @@ pub(crate) fn write(event: &mut Event<'_, '_>, rule: Option<&ReportedRule>, time
     for &field in FIELDS {
         write_field(event, field, out);
     }
-    for field in rule.into_iter().flat_map(|rule| &rule.body_fields) {
+    for field in matched {
         if let FieldRef::Known(known) = field
             && field.is_body()
         {

@@ -126,7 +126,9 @@ impl EventStage {
         }
         for rule in matched.iter().copied().map(Some).chain(activity.then_some(None)) {
             let rule = rule.and_then(|rule| rules.get(rule));
-            selection::write(&mut event, rule, now, text);
+            let (name, body_fields) =
+                rule.map_or((None, &[][..]), |rule| (Some(&*rule.name), &rule.body_fields));
+            selection::write(&mut event, name, now, body_fields, text);
             read(reader, text, rule, on);
         }
         Ok(undecided)

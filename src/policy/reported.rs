@@ -8,7 +8,7 @@ use crate::audit::FieldRef;
 use crate::config::Severity;
 
 /// A rule as its selections name it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ReportedRule {
     /// The index in the policy.
     pub index: usize,

@@ -16,12 +16,7 @@ fn record_of(text: &str, rule: Option<&str>, matched: &[FieldRef]) -> String {
     let form = members.form(record).unwrap();
     let mut event = Event::new(record, &members, form, &options, None, &mut buffers);
     let mut out = String::from("old");
-    let rule = rule.map(|name| ReportedRule {
-        name: name.to_owned(),
-        body_fields: matched.to_vec(),
-        ..ReportedRule::default()
-    });
-    write(&mut event, rule.as_ref(), Time::from_millis(1_000), &mut out);
+    write(&mut event, rule, Time::from_millis(1_000), matched, &mut out);
     out
 }
 
