@@ -149,8 +149,8 @@ impl Filter {
         Ok(())
     }
 
-    /// Disables the key cache, for tests that compare results.
-    /// The cache changes costs only.
+    /// Disables the key cache and the reading of events without other keys, for tests that compare results.
+    /// They change costs only.
     #[cfg(feature = "compile")]
     #[doc(hidden)]
     pub fn disable_key_cache(&mut self, config: &Config) {

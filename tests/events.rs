@@ -4,6 +4,7 @@ use kaudit_filter::config::{NoFiles, read};
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
 use kaudit_filter::{Filter, Time, Verdict};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const POLICY: &str = "
@@ -232,4 +233,132 @@ fn legacy_lines_are_counted() {
         "2026-01-02T03:04:05.678901234Z AUDIT: id=\"a\" stage=\"ResponseComplete\" ip=\"::1\" method=\"GET\"";
     let (_, dropped) = run(&mut filter(INTEGRATIONS), &json!({"log": line}).to_string());
     assert_eq!(dropped, [Reason::LegacyEvent]);
+}
+
+/// A value that a member of an event may have instead of its own.
+fn changes() -> impl Strategy<Value = Value> {
+    let user = prop::sample::select(vec![
+        json!({"username": "alice@example.com", "groups": ["system:authenticated"]}),
+        json!({"username": "system:kube-scheduler"}),
+        json!({"username": "", "uid": "u-1", "extra": {"a": [{"b": 1}, 2.5, null]}}),
+        json!({"groups": ["a"], "username": "bob", "username\u{0}": 1}),
+        json!("system:kube-scheduler"),
+    ]);
+    let object = prop::sample::select(vec![
+        json!({"resource": "pods", "namespace": "shop", "name": "web-1", "subresource": "exec"}),
+        json!({"resource": "pods", "namespace": "shop", "apiVersion": "v1"}),
+        json!({"resource": "pods", "subresource": 5, "name": "\u{e9}\n"}),
+        json!(null),
+    ]);
+    let body = prop::sample::select(vec![
+        json!({"kind": "Pod", "spec": {"containers": [{"securityContext": {"privileged": true}}, {}]}}),
+        json!({"kind": "Pod", "spec": {"containers": []}}),
+        json!("skipped-too-big-size-object"),
+        json!([[], {}, [{"op": "add"}], -1, 0, 1e3, true]),
+    ]);
+    let verb = prop::sample::select(vec!["get", "create", "watch", "patch"]);
+    let stage = prop::sample::select(vec!["ResponseComplete", "ResponseStarted", "RequestReceived"]);
+    let code = prop::sample::select(vec![200, 101, 401, 403]);
+    let optional = prop::option::of;
+    (optional(user), optional(object), optional(body), verb, stage, code).prop_map(
+        |(user, object, body, verb, stage, code)| {
+            let mut changes = json!({"verb": verb, "stage": stage, "responseStatus": {"code": code}});
+            for (key, value) in [("user", user), ("objectRef", object), ("requestObject", body)] {
+                value.into_iter().for_each(|value| changes[key] = value);
+            }
+            changes
+        },
+    )
+}
+
+/// The keys with which the API server begins, and their values.
+const BEGINNING: [(&str, &str); 2] = [("kind", "Event"), ("apiVersion", "audit.k8s.io/v1")];
+
+/// Removes the keys with which the API server begins; `serde_json` sorts all keys.
+fn without_beginning(mut event: Value) -> Value {
+    BEGINNING.iter().for_each(|(key, _)| drop(event.as_object_mut().expect("an object").remove(*key)));
+    event
+}
+
+/// Returns an event as the API server begins it, in JSON.
+fn in_order(event: Value) -> String {
+    let beginning = BEGINNING.map(|(key, value)| format!("\"{key}\":\"{value}\","));
+    format!("{{{}{}", beginning.concat(), &without_beginning(event).to_string()[1..])
+}
+
+/// Returns an event as the API server begins it, in MessagePack.
+fn msgpack_in_order(event: Value) -> Vec<u8> {
+    let members = event.as_object().expect("an object").len();
+    let mut bytes = Vec::new();
+    bytes.extend([0xde, 0, u8::try_from(members).expect("few")]);
+    for text in BEGINNING.iter().flat_map(|(key, value)| [key, value]) {
+        bytes.extend(rmp_serde::to_vec(text).expect("a text"));
+    }
+    for (key, value) in without_beginning(event).as_object().expect("an object") {
+        bytes.extend(rmp_serde::to_vec(&(key, value)).expect("a member").split_off(1));
+    }
+    bytes
+}
+
+/// The bytes of a record, damaged in some cases: cut, with another byte, or with text after it.
+fn damaged(mut bytes: Vec<u8>, kind: u8, at: prop::sample::Index, byte: u8) -> Vec<u8> {
+    let at = at.index(bytes.len());
+    match kind {
+        0 => bytes.truncate(at),
+        1 => bytes[at] = byte,
+        2 => bytes.extend_from_slice(&bytes.clone()[at..]),
+        _ => (),
+    }
+    bytes
+}
+
+/// Returns each verdict on a record: its entry, or its reason.
+fn verdicts(filter: &mut Filter, record: Record<'_>) -> Vec<String> {
+    let mut verdicts = Vec::new();
+    filter.process(record, Time::from_millis(1_767_323_046_000), |verdict| {
+        verdicts.push(match verdict {
+            Verdict::Kept(entry) => {
+                let mut json = Vec::new();
+                entry.write_json(&mut json);
+                String::from_utf8_lossy(&json).into_owned()
+            }
+            verdict => format!("{verdict:?}"),
+        });
+    });
+    verdicts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The reading of events, and what is remembered of earlier ones, never change a verdict.
+    #[test]
+    fn remembered_events_agree_with_a_plain_reading(
+        records in prop::collection::vec(
+            (changes(), any::<bool>(), any::<bool>(), 0..6_u8, any::<prop::sample::Index>(), any::<u8>()),
+            1..12,
+        ),
+    ) {
+        let read = read("kaudit.yaml", &format!("{INTEGRATIONS}policy:{POLICY}"), &NoFiles);
+        let config = read.config.expect("a valid configuration");
+        let mut warm = Filter::new(&config, 7).expect("small patterns");
+        let mut plain = Filter::new(&config, 7).expect("small patterns");
+        for (number, (changes, in_log, msgpack, damage, at, byte)) in records.into_iter().enumerate() {
+            let mut event = event(&changes);
+            event["auditID"] = format!("id-{}", number / 2).into();
+            let json = in_order(event.clone());
+            let log = json!({"log": json});
+            let bytes = match (in_log, msgpack) {
+                (true, true) => rmp_serde::to_vec(&log).unwrap(),
+                (true, false) => log.to_string().into_bytes(),
+                (false, true) => msgpack_in_order(event),
+                (false, false) => json.into_bytes(),
+            };
+            let bytes = damaged(bytes, damage, at, byte);
+            let record = if msgpack { Record::msgpack(&bytes) } else { Record::json(&bytes) };
+            plain.disable_key_cache(&config);
+            prop_assert_eq!(verdicts(&mut warm, record), verdicts(&mut plain, record), "{:?}", bytes);
+            prop_assert_eq!(warm.stats(), plain.stats());
+        }
+    }
 }
