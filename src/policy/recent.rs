@@ -50,8 +50,8 @@ struct RefutedRules {
 }
 
 impl RecentValues {
-    /// The number of values that are stored.
-    const SLOTS: usize = 256;
+    /// The number of values that are stored. Few in tests, where they replace each other.
+    const SLOTS: usize = if cfg!(test) { 2 } else { 256 };
     /// The maximum length of a stored value, in bytes.
     const MAX_LENGTH: usize = 128;
 
@@ -76,7 +76,8 @@ impl RecentValues {
 }
 
 impl RecentParts {
-    const SLOTS: usize = 1024;
+    /// The number of parts that are stored. Few in tests, where they replace each other.
+    const SLOTS: usize = if cfg!(test) { 2 } else { 1024 };
     /// The maximum length of a stored part, in bytes.
     const MAX_LENGTH: usize = 512;
 
