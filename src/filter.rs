@@ -149,12 +149,13 @@ impl Filter {
         Ok(())
     }
 
-    /// Disables the key cache and the reading of events without other keys, for tests that compare results.
-    /// They change costs only.
+    /// Disables the key cache and the reading of events without other keys, and forgets what the policy found in recent
+    /// events, for tests that compare results. They change costs only.
     #[cfg(feature = "compile")]
     #[doc(hidden)]
-    pub fn disable_key_cache(&mut self, config: &Config) {
+    pub fn forget_caches(&mut self, config: &Config) {
         self.recogniser = Recogniser::uncached(&config.look_in, config.audit.is_some());
+        self.events.iter_mut().for_each(|events| events.forget_recent());
     }
 
     /// Declares that the host returns at most one entry for each record.

@@ -356,7 +356,7 @@ proptest! {
             };
             let bytes = damaged(bytes, damage, at, byte);
             let record = if msgpack { Record::msgpack(&bytes) } else { Record::json(&bytes) };
-            plain.disable_key_cache(&config);
+            plain.forget_caches(&config);
             prop_assert_eq!(verdicts(&mut warm, record), verdicts(&mut plain, record), "{:?}", bytes);
             prop_assert_eq!(warm.stats(), plain.stats());
         }

@@ -134,6 +134,12 @@ impl EventStage {
         Ok(undecided)
     }
 
+    /// Forgets the results of recent events.
+    #[cfg(feature = "compile")]
+    pub fn forget_recent(&mut self) {
+        self.policy.forget_recent();
+    }
+
     /// Returns the counters of all rules, in the order of the policy.
     pub fn rule_counts(&self) -> impl Iterator<Item = RuleCount<'_>> {
         let counts = self.selected.iter().zip(self.policy.body_missing());

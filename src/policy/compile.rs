@@ -457,6 +457,14 @@ impl Probe {
         })
     }
 
+    /// Forgets the results of recent searches.
+    #[cfg(feature = "compile")]
+    pub(super) fn forget_recent(&mut self) {
+        if let Finder::Patterns(_, recent) = &mut self.finder {
+            *recent = RecentValues::default();
+        }
+    }
+
     /// Computes all atoms for the value of an event.
     pub(super) fn run(&mut self, event: u64, value: FieldValue<'_>) {
         #[cfg(test)]

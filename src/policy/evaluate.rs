@@ -133,6 +133,13 @@ impl CompiledPolicy {
         &self.body_missing
     }
 
+    /// Forgets the results of recent events.
+    #[cfg(feature = "compile")]
+    pub fn forget_recent(&mut self) {
+        self.parts.iter_mut().for_each(|part| part.recent = RecentParts::default());
+        self.state.probes.iter_mut().for_each(Probe::forget_recent);
+    }
+
     /// Begins the next event: all values are computed again.
     pub(super) fn begin(&mut self) {
         self.state.event = self.state.event.wrapping_add(1);

@@ -130,7 +130,7 @@ impl Pair {
     pub fn new(setting: &Setting, single_output: bool) -> Self {
         let (warm, config) = setting.filter(single_output);
         let (mut cold, _) = setting.filter(single_output);
-        cold.disable_key_cache(&config);
+        cold.forget_caches(&config);
         Self { warm, cold, max: config.guard.max_entry_bytes, now: records::NOW.nanos() }
     }
 
