@@ -8,7 +8,7 @@
 mod events;
 mod published;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kaudit_filter::config::{NoFiles, read};
 use kaudit_filter::record::Record;
@@ -111,7 +111,12 @@ type Found = (String, Option<String>, Option<String>);
 /// Adds the members in which two records differ.
 fn compare(published: &Value, ours: &Value, found: &mut BTreeSet<Found>) {
     let [published, ours] = [published, ours].map(|record| record.as_object().unwrap());
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        // Sorted, also if a package of the workspace preserves the order of keys.
+        Value::Object(members) => serde_json::to_string(&members.iter().collect::<BTreeMap<_, _>>()).unwrap(),
+        other => other.to_string(),
+    };
     for field in published.keys().chain(ours.keys()) {
         let values = [published, ours].map(|record| record.get(field));
         // Not only the text: `101` and `"101"` are different.
