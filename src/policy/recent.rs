@@ -43,10 +43,12 @@ pub(super) struct RecentParts {
 /// A part, and the rules that it refutes.
 #[derive(Clone, Default)]
 struct RefutedRules {
+    /// Differs for most other parts, whose bytes are then not read.
+    hash: u64,
     tag: u8,
-    bytes: Vec<u8>,
     /// `None`: the slot is unused.
     refuted: Option<Bits>,
+    bytes: Vec<u8>,
 }
 
 impl RecentValues {
@@ -86,7 +88,8 @@ impl RecentParts {
     pub(super) fn refuted(&mut self, part: RawPart<'_>) -> Option<&Bits> {
         let hash = self.hasher.hash_one(part.bytes);
         let slot = slot(&mut self.slots, Self::SLOTS, hash)?;
-        if slot.tag == part.tag && slot.bytes == part.bytes { slot.refuted.as_ref() } else { None }
+        let is_equal = slot.hash == hash && slot.tag == part.tag && slot.bytes == part.bytes;
+        if is_equal { slot.refuted.as_ref() } else { None }
     }
 
     /// Stores the rules that a part refutes.
@@ -96,7 +99,7 @@ impl RecentParts {
         }
         let hash = self.hasher.hash_one(part.bytes);
         let Some(slot) = slot(&mut self.slots, Self::SLOTS, hash) else { return };
-        slot.tag = part.tag;
+        (slot.hash, slot.tag) = (hash, part.tag);
         slot.bytes.clear();
         slot.bytes.extend_from_slice(part.bytes);
         match &mut slot.refuted {
