@@ -244,7 +244,7 @@ impl<'a> Members<'a> {
         audit::cluster_of_wrapper(text.decode(&mut String::new())).map(str::to_owned)
     }
 
-    /// Returns the kind of an object that no path names, if it is unmistakable.
+    /// Returns the kind of an object that no path names and that is no event, if it is unmistakable.
     fn unmistakable_kind(&self) -> Option<Kind> {
         let fields = &self.fields;
         let has_origin = || fields.has(Field::Cluster) || fields.has(Field::Principal);
@@ -297,7 +297,10 @@ impl Candidate<'_> {
         match self.value {
             Value::Str(text) => {
                 let source = text.source();
-                memchr(b'{', source).is_some() || may_be_legacy_event && audit::is_legacy_line(source)
+                memchr(b'{', source).is_some()
+                    || may_be_legacy_event
+                        && matches!(source, [b'0'..=b'9', ..])
+                        && audit::is_legacy_line(source)
             }
             Value::Map(bytes) => {
                 // Searches for the rarest letter of each name: a substring searcher takes longer to build than most
@@ -637,6 +640,9 @@ impl Search<'_> {
     fn unmistakable(&mut self, record: Record<'_>, at: Position) -> Searched {
         let mut members = Members::default();
         let Ok(scan) = members.read(record, self.cache) else { return Searched::Nothing };
+        if let Some((event, form)) = members.event(record) {
+            return self.emit_event(record, event, form, at);
+        }
         match members.unmistakable_kind() {
             Some(kind) => self.emit_finding(kind, &members, &scan, at),
             None => Searched::Nothing,
@@ -836,7 +842,7 @@ impl Search<'_> {
             return outcome;
         }
         if memchr(b'{', text).is_none() {
-            return self.legacy_event(text);
+            return self.legacy_event(text, at);
         }
         self.walk_items(at, &mut |search, items| {
             let mut rest = text;
@@ -875,9 +881,18 @@ impl Search<'_> {
     }
 
     /// Accepts an audit event in the legacy text format, which has no braces.
-    fn legacy_event(&mut self, text: &[u8]) -> Searched {
+    ///
+    /// On a host that takes single findings only, a record with other items is kept whole: the line has no bodies.
+    fn legacy_event(&mut self, text: &[u8], at: Position) -> Searched {
         if !EVENTS || !self.events || !audit::is_legacy_line(text) {
             return Searched::Nothing;
+        }
+        if at.deferred && !self.sink.takes_batches() {
+            self.refused_batch = true;
+            return Searched::Nothing;
+        }
+        if at.deferred {
+            return Searched::Restart;
         }
         self.sink.legacy_event();
         Searched::Found

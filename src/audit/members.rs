@@ -119,9 +119,7 @@ impl<'a> EventMembers<'a> {
         members
     }
 
-    /// Reads the members of a record, or of the JSON text that begins with one; `None` if it cannot be read.
-    ///
-    /// White space may follow the record.
+    /// Reads the members of a record; `None` if it cannot be read.
     pub fn read_event(record: Record<'a>, cache: &mut KeyCache<EventKeys>) -> Option<Self> {
         let mut members = Self::default();
         record.members(cache, &mut members).ok()?;

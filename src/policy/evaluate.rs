@@ -170,7 +170,7 @@ impl CompiledPolicy {
     fn prune_by_part(&mut self, index: usize, source: &mut impl FieldSource) {
         let Self { parts, candidates, refuted, all, state, .. } = self;
         let Some(PartProbes { part, probes, recent }) = parts.get_mut(index) else { return };
-        let Some(raw) = source.part(*part) else { return };
+        let Some(raw) = source.part(*part).filter(RecentParts::may_store) else { return };
         state.applied |= part.bit();
         if let Some(refuted) = recent.refuted(raw) {
             return candidates.subtract(refuted);
@@ -192,7 +192,11 @@ impl CompiledPolicy {
     /// Removes the candidates that a probe refutes.
     fn prune(&mut self, index: usize, source: &mut impl FieldSource) {
         let Some(probe) = self.state.probes.get(index) else { return };
-        if !self.candidates.intersects(&probe.relevant) || probe.body && !self.body_is_needed(index, source) {
+        let is_applied = probe.part.is_some_and(|part| self.state.applied & part.bit() != 0);
+        if is_applied
+            || !self.candidates.intersects(&probe.relevant)
+            || probe.body && !self.body_is_needed(index, source)
+        {
             return;
         }
         if let Some(probe) = self.state.ran(index, source) {

@@ -17,7 +17,7 @@ use super::rule_set::Bits;
 use crate::audit::RawPart;
 use crate::pattern::PatternSet;
 
-/// The patterns that occur in recent values, in at most 150 kB.
+/// The patterns that occur in recent values of one field, in at most 200 kB.
 #[derive(Default)]
 pub(super) struct RecentValues {
     hasher: FixedState,
@@ -32,7 +32,7 @@ struct FoundPatterns {
     found: Vec<usize>,
 }
 
-/// The rules that recent values of one part of an event refute, in at most 700 kB, and a bit for each rule and slot.
+/// The rules that recent values of one part of an event refute, in at most 600 kB, and a bit for each rule and slot.
 #[derive(Default)]
 pub(super) struct RecentParts {
     hasher: FixedState,
@@ -56,6 +56,8 @@ impl RecentValues {
     const SLOTS: usize = if cfg!(test) { 2 } else { 256 };
     /// The maximum length of a stored value, in bytes.
     const MAX_LENGTH: usize = 128;
+    /// The maximum number of patterns stored for a value.
+    const MAX_FOUND: usize = 8;
 
     /// Calls `on` with each pattern that occurs in a value; it may be given more than once.
     #[inline]
@@ -74,14 +76,25 @@ impl RecentValues {
             known.push_str(value);
         }
         found.iter().copied().for_each(on);
+        if found.len() > Self::MAX_FOUND {
+            // No value that is searched is empty.
+            known.clear();
+            found.clear();
+            found.shrink_to(8 * Self::MAX_FOUND);
+        }
     }
 }
 
 impl RecentParts {
     /// The number of parts that are stored. Few in tests, where they replace each other.
-    const SLOTS: usize = if cfg!(test) { 2 } else { 1024 };
-    /// The maximum length of a stored part, in bytes.
-    const MAX_LENGTH: usize = 512;
+    const SLOTS: usize = if cfg!(test) { 2 } else { 512 };
+    /// The maximum length of a stored part, in bytes. The user of a pod's token has some 650.
+    const MAX_LENGTH: usize = 1024;
+
+    /// Whether a part is short enough to be stored.
+    pub(super) fn may_store(part: &RawPart<'_>) -> bool {
+        part.bytes.len() <= Self::MAX_LENGTH
+    }
 
     /// Returns the rules that a part refutes, if they are stored.
     #[inline]
@@ -94,9 +107,6 @@ impl RecentParts {
 
     /// Stores the rules that a part refutes.
     pub(super) fn store(&mut self, part: RawPart<'_>, refuted: &Bits) {
-        if part.bytes.len() > Self::MAX_LENGTH {
-            return;
-        }
         let hash = self.hasher.hash_one(part.bytes);
         let Some(slot) = slot(&mut self.slots, Self::SLOTS, hash) else { return };
         (slot.hash, slot.tag) = (hash, part.tag);

@@ -301,7 +301,7 @@ impl<'a> MsgPackReader<'a> {
             rest = match rest {
                 [0x00..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff, after @ ..] => after,
                 // An empty map or list. It is not a key.
-                [0x80 | 0x90, after @ ..] if is_value || !is_map => after,
+                [0x80 | 0x90, after @ ..] if (is_value || !is_map) && self.depth < MAX_DEPTH => after,
                 _ => match short_string(rest) {
                     Some((_, after)) => after,
                     None => break,
