@@ -373,7 +373,7 @@ impl Recogniser {
     ///
     /// `None`: the record has to be searched. Decision: a reading of its own, which looks up no other keys, and skips nested
     /// values without a search for duplicate keys, since no part of an event is sent. The guard's `bodies-json-dropped`
-    /// takes 97,238 instead of 227,832 instructions.
+    /// takes 97,176 instead of 227,832 instructions.
     #[inline]
     pub fn event<'a>(&mut self, record: Record<'a>) -> Option<EventMembers<'a>> {
         event(self.event_keys.as_deref_mut()?, record)

@@ -3,8 +3,8 @@
 //! Most events are a machine's and repeat the same few users, addresses, agents and answers. Equal values have equal
 //! results, so nothing depends on what is stored.
 //!
-//! Decision: together with the reading of events (`Recogniser::event`) the guard's `audit-json-dropped` takes 11,537 instead
-//! of 25,459 instructions, and `audit-msgpack-dropped` 9,716 instead of 24,611.
+//! Decision: together with the reading of events (`Recogniser::event`) the guard's `audit-json-dropped` takes 11,835 instead
+//! of 25,459 instructions, and `audit-msgpack-dropped` 9,778 instead of 24,611.
 
 use alloc::string::String;
 use alloc::vec::Vec;
