@@ -9,16 +9,16 @@
 mod agent;
 mod alerts;
 mod endpoint;
+mod style;
 
 use std::fs;
-use std::io::IsTerminal;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::shell::{Done, cargo, root, run as sh, target_directory};
-use agent::Ran;
+use agent::{Built, Ran};
 use endpoint::Endpoint;
+use style::{BOLD, DIM, GREEN, NOW_MS, RED, clock, headline, paint, severity};
 
 /// A configuration to run with, and its title.
 struct Act {
@@ -43,7 +43,6 @@ const FINDINGS: &[&str] = &["detections", "selections", "selection-counts", "act
 
 /// The day of the example findings, at noon.
 const NOW: &str = "2026-03-17T12:00:00Z";
-const NOW_MS: i64 = 1_773_748_800_000;
 
 /// The queries of an analyst.
 const QUERIES: &[&str] = &[
@@ -92,13 +91,6 @@ pub fn run(arguments: &[String]) -> Done {
     }
     println!("\nThe endpoint has a page for this: cargo xtask demo --page");
     Ok(())
-}
-
-/// Builds the programs of the demo.
-struct Built {
-    program: PathBuf,
-    driver: PathBuf,
-    plugin: PathBuf,
 }
 
 fn build() -> Done<Built> {
@@ -183,10 +175,6 @@ fn search(endpoint: &Endpoint, query: &str) -> Done {
     if found.is_empty() { Err(format!("`{query}` finds nothing")) } else { Ok(()) }
 }
 
-fn headline(text: &str) {
-    println!("\n{}\n", paint(BOLD, text));
-}
-
 /// Returns an entry on a line, and the filter's changes to it on the next.
 fn row(entry: &Value) -> String {
     let label = |name: &str| entry[name].as_str().unwrap_or_default();
@@ -206,18 +194,6 @@ fn row(entry: &Value) -> String {
     }
 }
 
-/// Returns the name of an entry's severity, and its colour.
-fn severity(entry: &Value) -> (&'static str, u8) {
-    match entry["severity"].as_u64() {
-        Some(6) => ("critical", RED),
-        Some(5) => ("error", RED),
-        Some(4) => ("warn", YELLOW),
-        Some(3) => ("info", GREEN),
-        Some(2) => ("verbose", DIM),
-        _ => ("debug", DIM),
-    }
-}
-
 /// Returns the changes that the filter records in an entry, without the samples of summaries.
 fn brief(did: &Value) -> String {
     let mut did = did.clone();
@@ -225,24 +201,4 @@ fn brief(did: &Value) -> String {
         summary.remove("sample");
     }
     format!("kaudit_filter {did}")
-}
-
-/// Returns the time of day, to the second.
-fn clock(millis: i64) -> String {
-    let second = millis.div_euclid(1000).rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
-}
-
-const BOLD: u8 = 1;
-const DIM: u8 = 2;
-const RED: u8 = 31;
-const GREEN: u8 = 32;
-const YELLOW: u8 = 33;
-
-fn paint(style: u8, text: &str) -> String {
-    if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        format!("\x1b[{style}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
 }

@@ -18,6 +18,7 @@ mod encoding;
 mod engine;
 mod page;
 mod patterns;
+mod random;
 pub mod records;
 mod report;
 mod table;

@@ -5,6 +5,8 @@
 
 mod audit;
 
+use crate::random::Random;
+pub use crate::random::START_MS;
 use std::fmt::Write as _;
 
 /// The kinds of generated records.
@@ -45,9 +47,6 @@ pub struct Records {
     bytes: usize,
     time_ms: i64,
 }
-
-/// The time of the first record: 2026-03-01T00:00:00Z, in milliseconds since 1970. Each next is a millisecond later.
-pub const START_MS: i64 = 1_772_323_200_000;
 
 impl Records {
     /// Returns records of this number of distinct entities; 0 counts as 1.
@@ -160,29 +159,6 @@ fn timestamp(ms: i64) -> String {
     let second = (ms - START_MS) / 1000;
     let (day, hour) = (second / 86_400 % 31 + 1, second / 3600 % 24);
     format!("2026-03-{day:02}T{hour:02}:{:02}:{:02}+0000", second / 60 % 60, second % 60)
-}
-
-/// `SplitMix64`, a generator in the public domain: two multiplications per number, and no dependency.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn of<'w>(&mut self, words: &[&'w str]) -> &'w str {
-        #[expect(clippy::cast_possible_truncation, reason = "less than the number of words")]
-        words[self.below(words.len() as u64) as usize]
-    }
 }
 
 #[cfg(test)]

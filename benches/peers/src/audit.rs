@@ -12,10 +12,10 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::copy::Copy;
+use crate::engine::{Engine, arrival};
 use crate::luajit::LuaJit;
 use crate::peer::{Answer, Peer};
 use crate::remap::Program;
-use crate::{Engine, arrival};
 
 /// VRL with the rules; a selected event gets the list of them.
 struct Remap(Program);

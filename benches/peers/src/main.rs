@@ -12,6 +12,7 @@
 
 mod audit;
 mod copy;
+mod engine;
 mod gcra;
 mod luajit;
 mod naive;
@@ -22,32 +23,17 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::process::ExitCode;
 
+use kaudit_bench::Encoding;
 use kaudit_bench::records::{Profile, Records};
-use kaudit_bench::{Encoding, JOB, Worker};
 use kaudit_timing::{Series, interleave, repeat};
 use serde_json::Value;
 
-use peer::{Answer, LIMIT, Peer};
+use engine::{Engine, arrival};
+use peer::{Answer, Peer};
 
 /// The numbers of records in a pass and of their entities: some of them reach their limit.
 const RECORDS: usize = 2_000;
 const ENTITIES: u64 = 1_000;
-
-/// The engine.
-struct Engine(Worker, Encoding);
-
-impl Engine {
-    fn new(encoding: Encoding) -> Self {
-        let job = JOB.replace("rate-limit: 100000", &format!("rate-limit: {LIMIT}"));
-        Self(Worker::new(&job), encoding)
-    }
-}
-
-impl Peer for Engine {
-    fn answer(&mut self, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> Answer {
-        if self.0.decide(self.1, record, now_ms, out) { Answer::Kept } else { Answer::NotKept }
-    }
-}
 
 fn peers(encoding: Encoding) -> Vec<(&'static str, Box<dyn Peer>)> {
     let engine: (_, Box<dyn Peer>) = ("engine", Box::new(Engine::new(encoding)));
@@ -120,11 +106,6 @@ fn check(encoding: Encoding, records: &[Vec<u8>]) -> Result<(), String> {
     }
     eprintln!("all agree: {verdicts:?}");
     Ok(())
-}
-
-/// Returns a time one millisecond after the previous one.
-fn arrival(number: usize) -> i64 {
-    kaudit_bench::records::START_MS + 3_600_000 + number as i64
 }
 
 /// Returns an entry as a value; whole numbers are equal in every notation.

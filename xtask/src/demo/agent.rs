@@ -1,11 +1,18 @@
 //! The agent of the demo: the built plugin in its driver, which calls it as Fluent Bit does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kaudit_driver::{Client, Line, Record, Start, fluent_bit};
 use serde_json::Value;
 
 use crate::shell::{Done, root};
+
+/// The programs of the demo.
+pub struct Built {
+    pub program: PathBuf,
+    pub driver: PathBuf,
+    pub plugin: PathBuf,
+}
 
 /// The output of the plugin.
 pub struct Ran {

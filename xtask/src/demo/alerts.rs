@@ -6,9 +6,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::agent::{self, Ran};
+use super::agent::{self, Built, Ran};
 use super::endpoint::Endpoint;
-use super::{BOLD, Built, DIM, NOW_MS, clock, headline, paint, severity};
+use super::style::{BOLD, DIM, NOW_MS, clock, headline, paint, severity};
 use crate::shell::{Done, root};
 
 const CONFIG: &str = "examples/audit/audit.yaml";

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Random, START_MS};
+use crate::random::{Random, START_MS};
 
 /// A request: its weight, the user, the user agent, the verb, the URI, and the kind of the object.
 ///
