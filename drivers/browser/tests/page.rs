@@ -288,7 +288,8 @@ fn both_themes_can_be_read_at_any_width() {
     browser.wait("document.querySelectorAll('#list .json').length === 1").unwrap();
     browser.eval("document.querySelector('#list details[open]').scrollIntoView()").unwrap();
     look(&mut browser, "verdicts");
-    let mistakes = "byId('config-examples').options[3].value";
+    let mistakes =
+        "[...byId('config-examples').options].find(option => option.text === 'One with six mistakes').value";
     browser
         .eval(&format!("config.replace({mistakes}), document.querySelector('#note').hidden = true"))
         .unwrap();
