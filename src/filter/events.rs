@@ -142,7 +142,7 @@ impl EventStage {
 
     /// Returns the counters of all rules, in the order of the policy.
     pub fn rule_counts(&self) -> impl Iterator<Item = RuleCount<'_>> {
-        let counts = self.selected.iter().zip(self.policy.body_missing());
+        let counts = self.selected.iter().zip(self.policy.undecided());
         self.rules.iter().zip(counts).map(|(rule, (&selected, &undecided))| RuleCount {
             id: &rule.id,
             name: &rule.name,

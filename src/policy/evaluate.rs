@@ -1,7 +1,7 @@
 //! Evaluates all rules of a policy on one event.
 //!
 //! All reported rules are candidates at first. A part of an event that was seen before removes the rules that it refuted
-//! then, without being read. Each probe of a metadata field removes the rules that it refutes; the
+//! then. Each probe of a metadata field removes the rules that it refutes; the
 //! evaluation ends when none is left, as for most events. A field of the request body is read only if a candidate depends
 //! on it and its other conditions are true. The remaining candidates are evaluated one by one; each atom and each rule at
 //! most once per event.
@@ -32,7 +32,7 @@ pub(crate) struct CompiledPolicy {
     /// The rules that a part refutes; kept for its allocation.
     refuted: Bits,
     pub(super) state: RuleState,
-    pub(super) body_missing: Box<[u64]>,
+    pub(super) undecided: Box<[u64]>,
 }
 
 /// The probes whose fields depend on one part of an event only.
@@ -82,7 +82,7 @@ impl CompiledPolicy {
             refuted: Bits::empty(reported.len()),
             all: Bits::full(reported.len()),
             candidates: Bits::full(reported.len()),
-            body_missing: vec![0; policy.rules.len()].into(),
+            undecided: vec![0; policy.rules.len()].into(),
             state: RuleState::new(probes, fields, policy.rules.len()),
             reported: reported.into(),
             rules: rules.into(),
@@ -116,7 +116,7 @@ impl CompiledPolicy {
                 Truth::True => on(rule),
                 Truth::Unknown => {
                     undecided = undecided.saturating_add(1);
-                    if let Some(missing) = self.body_missing.get_mut(rule) {
+                    if let Some(missing) = self.undecided.get_mut(rule) {
                         *missing = missing.saturating_add(1);
                     }
                 }
@@ -129,8 +129,8 @@ impl CompiledPolicy {
     /// Returns for each rule of the policy the number of events for which its value was unknown.
     ///
     /// The request body of these events, or another part, was missing.
-    pub fn body_missing(&self) -> &[u64] {
-        &self.body_missing
+    pub fn undecided(&self) -> &[u64] {
+        &self.undecided
     }
 
     /// Forgets the results of recent events.

@@ -118,9 +118,9 @@ fn compiled(rules: Vec<Rule>) -> CompiledPolicy {
 
 /// Returns the rules that match, and those whose value is unknown.
 fn evaluate(policy: &mut CompiledPolicy, event: &mut Event) -> (Vec<usize>, Vec<usize>) {
-    let before = policy.body_missing().to_vec();
+    let before = policy.undecided().to_vec();
     let mut found = Vec::new();
     policy.evaluate(event, |rule| found.push(rule));
-    let counted = policy.body_missing().iter().zip(before).enumerate();
+    let counted = policy.undecided().iter().zip(before).enumerate();
     (found, counted.filter(|(_, (after, before))| **after > *before).map(|(rule, _)| rule).collect())
 }

@@ -99,7 +99,7 @@ impl KeySet for NestedKeys {
 /// Returns the meaning of an annotation's key.
 ///
 /// Elastic's agent replaces the dots before the slash by underscores.
-pub(super) fn annotation(key: &[u8]) -> Option<Key> {
+fn annotation(key: &[u8]) -> Option<Key> {
     let (domain, name) = core::str::from_utf8(key).ok()?.split_once('/')?;
     let is_domain = |known: &str| {
         domain.len() == known.len()

@@ -103,7 +103,7 @@ fn a_missing_body_is_counted_where_it_decides() {
     assert_eq!(evaluate(&mut policy, &mut missing), (vec![3], vec![0, 1]));
     // The body is there, and the field is not in it.
     assert_eq!(evaluate(&mut policy, &mut event.clone()), (vec![1, 3], vec![]));
-    assert_eq!(policy.body_missing(), [1, 1, 0, 0]);
+    assert_eq!(policy.undecided(), [1, 1, 0, 0]);
 }
 
 #[test]
