@@ -18,7 +18,6 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use crate::audit::EventForm;
 use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels, Names};
@@ -29,7 +28,7 @@ use crate::pattern::{BuildError, PatternSource};
 use crate::record::{Body, Document, Encoding, Record, SyntaxErrorKind};
 use crate::redact::Scope;
 use crate::severity::{SeverityFlags, SeverityTable};
-use crate::source::{Content, EVENTS, Found, FoundEvent, Members, NotAFinding, Recogniser, Sink};
+use crate::source::{Content, EVENTS, Found, FoundEvent, NotAFinding, Recogniser, Sink};
 use crate::stats::{Reason, Stats};
 use crate::time::Time;
 use events::EventStage;
@@ -186,19 +185,7 @@ impl Filter {
         let Self { stages, events, stats, recogniser, scratch } = self;
         let events = events.as_deref_mut();
         let mut judge = Judge { stages, events, stats, scratch, now, on, verdicts: 0, collected: Vec::new() };
-        if let Some(members) = recogniser.event(record) {
-            judge.event(&FoundEvent { record, members: &members, form: EventForm::ApiServer, cluster: None });
-        } else {
-            let mut members = Members::default();
-            let scanned = recogniser.members(record, &mut members);
-            match (&scanned, members.kind(record)) {
-                (Ok(scan), Some(kind)) => {
-                    let copies = recogniser.copies(&members, scan.body);
-                    judge.finding(&Found { kind, members: &members, scan, copies, rule: None });
-                }
-                _ => recogniser.search(record, scanned, &members, &mut judge),
-            }
-        }
+        recogniser.read(record, &mut judge);
         judge.emit_collected();
         let verdicts = judge.verdicts;
         stats.count_record(verdicts);

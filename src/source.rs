@@ -375,7 +375,7 @@ impl Recogniser {
     /// values without a search for duplicate keys, since no part of an event is sent. The guard's `bodies-json-dropped`
     /// takes 97,176 instead of 227,832 instructions.
     #[inline]
-    pub fn event<'a>(&mut self, record: Record<'a>) -> Option<EventMembers<'a>> {
+    fn event<'a>(&mut self, record: Record<'a>) -> Option<EventMembers<'a>> {
         event(self.event_keys.as_deref_mut()?, record)
     }
 
@@ -390,7 +390,8 @@ impl Recogniser {
     }
 
     /// Passes all findings of a record to the sink, or the record if it has none.
-    pub fn read(&mut self, record: Record<'_>, sink: &mut dyn Sink) {
+    #[inline]
+    pub fn read(&mut self, record: Record<'_>, sink: &mut impl Sink) {
         if let Some(members) = self.event(record) {
             let form = EventForm::ApiServer;
             return sink.event(&FoundEvent { record, members: &members, form, cluster: None });
@@ -409,7 +410,7 @@ impl Recogniser {
     /// Searches a record that is not a finding itself for findings.
     ///
     /// `scanned` is the error if the record could not be read.
-    pub fn search<'a>(
+    fn search<'a>(
         &mut self,
         record: Record<'a>,
         scanned: Result<Scan<'a>, SyntaxError>,
@@ -447,7 +448,7 @@ impl Recogniser {
     }
 
     /// Returns the keys of members that are copies of a finding (see [`copies`]).
-    pub fn copies<'a>(&mut self, members: &Members<'a>, record: Record<'a>) -> Vec<String> {
+    fn copies<'a>(&mut self, members: &Members<'a>, record: Record<'a>) -> Vec<String> {
         copies(members, record, &self.paths, &mut self.cache, &mut self.buffers)
     }
 
