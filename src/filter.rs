@@ -270,6 +270,11 @@ impl Filter {
         self.events.iter().flat_map(|events| events.rule_counts())
     }
 
+    /// Returns the number of keys in the table of rate limits, and the maximum (`rate-limit.max-keys`).
+    pub fn limiter_fill(&self) -> (usize, usize) {
+        self.stages.limiter.fill()
+    }
+
     /// Returns the counters since the filter was built.
     pub fn stats(&self) -> &Stats {
         &self.stats

@@ -153,6 +153,11 @@ impl<N> Limiter<N> {
         }
     }
 
+    /// Returns the number of keys in the table, and the maximum.
+    pub fn fill(&self) -> (usize, usize) {
+        (self.keys, self.max_keys)
+    }
+
     /// Returns whether any integration has a limit.
     pub fn is_needed(&self) -> bool {
         self.limits.iter().any(Option::is_some)

@@ -5,6 +5,8 @@
 //! | [`session`] | the processing loop: records in, emissions out, envelopes, pending entries |
 //! | [`config`] | configuration files: one size limit, regular files only, reload by comparison |
 //! | [`counters`] | the engine's counters as one list with stable names, and the statistics line |
+//! | [`metrics`] | the filter's metrics: one table of families with stable names, and their samples |
+//! | [`exposition`] | metrics in Prometheus' text format |
 //! | [`timer`] | intervals of the host's clock |
 //!
 //! A host adds its agent's interface and nothing else.
@@ -14,6 +16,8 @@
 #[cfg(feature = "compile")]
 pub mod config;
 pub mod counters;
+pub mod exposition;
+pub mod metrics;
 pub mod session;
 pub mod timer;
 

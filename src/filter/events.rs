@@ -26,6 +26,8 @@ pub struct RuleCount<'f> {
     pub id: &'f str,
     /// The rule's name.
     pub name: &'f str,
+    /// Whether matches are selections (`status`). Other rules are only referred to, and count nothing.
+    pub status: bool,
     /// Events that the rule selected.
     pub selected: u64,
     /// Events for which the rule could not be decided, because the request body or another part was missing.
@@ -146,6 +148,7 @@ impl EventStage {
         self.rules.iter().zip(counts).map(|(rule, (&selected, &undecided))| RuleCount {
             id: &rule.id,
             name: &rule.name,
+            status: rule.status,
             selected,
             undecided,
         })

@@ -14,6 +14,8 @@ pub(crate) struct ReportedRule {
     pub index: usize,
     pub id: String,
     pub name: String,
+    /// Whether its matches are selections.
+    pub status: bool,
     pub documentation: String,
     pub tags: Vec<String>,
     /// `None`: the severity of its selections follows from the table, as for other findings.
@@ -29,6 +31,7 @@ impl ReportedRule {
             index,
             id: rule.id.clone(),
             name: rule.name.clone(),
+            status: rule.status,
             documentation: rule.documentation.clone(),
             tags: rule.tags.clone(),
             severity: rule.severity,
