@@ -89,6 +89,7 @@ fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>
             ("docs/default-policy.md", text("docs/default-policy.md")?),
             ("docs/from-falco.md", text("docs/from-falco.md")?),
             ("docs/from-kaudit.md", text("docs/from-kaudit.md")?),
+            ("docs/metrics.md", text("docs/metrics.md")?),
             ("LICENSE", text("LICENSE")?),
             ("LICENCES.txt", bill.licences.clone()),
             ("LICENCES.rust.html", bill.library.clone()),
