@@ -41,17 +41,50 @@ impl Limits {
     }
 }
 
+/// A part of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clause {
+    /// The maximum size.
+    Size,
+    /// The encoding: JSON in UTF-8, without duplicate keys.
+    Json,
+    /// The members and their types.
+    Schema,
+    /// The maximum age.
+    TooOld,
+    /// The maximum time ahead of now.
+    TooFarAhead,
+}
+
+impl Clause {
+    /// Every clause.
+    pub const ALL: [Self; 5] = [Self::Size, Self::Json, Self::Schema, Self::TooOld, Self::TooFarAhead];
+
+    /// Returns the name of the clause in counters.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Json => "json",
+            Self::Schema => "schema",
+            Self::TooOld => "too-old",
+            Self::TooFarAhead => "too-far-ahead",
+        }
+    }
+}
+
 /// A violation of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The index of the envelope's entry; `None`: single entry or envelope itself.
     pub entry: Option<usize>,
+    /// The violated part of the contract.
+    pub clause: Clause,
     message: String,
 }
 
 impl Violation {
-    fn new(message: impl Into<String>) -> Self {
-        Self { entry: None, message: message.into() }
+    fn new(clause: Clause, message: impl Into<String>) -> Self {
+        Self { entry: None, clause, message: message.into() }
     }
 }
 
@@ -65,11 +98,10 @@ impl fmt::Display for Violation {
 pub fn check_entry(line: &[u8], limits: &Limits) -> Vec<Violation> {
     let mut found = Vec::new();
     if line.len() > limits.max_entry_bytes {
-        found.push(Violation::new(format!(
-            "the entry has {} bytes, {} are allowed",
-            line.len(),
-            limits.max_entry_bytes
-        )));
+        found.push(Violation::new(
+            Clause::Size,
+            format!("the entry has {} bytes, {} are allowed", line.len(), limits.max_entry_bytes),
+        ));
     }
     if let Some(entry) = parse_line(line, &mut found) {
         check_schema(&ENTRY, &entry, &mut found);
@@ -82,10 +114,10 @@ pub fn check_entry(line: &[u8], limits: &Limits) -> Vec<Violation> {
 pub fn check_envelope(line: &[u8], limits: &Limits) -> Vec<Violation> {
     let mut found = Vec::new();
     if line.len() >= MAX_REQUEST_BYTES {
-        found.push(Violation::new(format!(
-            "the envelope has {} bytes, below {MAX_REQUEST_BYTES} are allowed",
-            line.len()
-        )));
+        found.push(Violation::new(
+            Clause::Size,
+            format!("the envelope has {} bytes, below {MAX_REQUEST_BYTES} are allowed", line.len()),
+        ));
     }
     let Some(envelope) = parse_line(line, &mut found) else { return found };
     check_schema(&ENVELOPE, &envelope, &mut found);
@@ -93,10 +125,10 @@ pub fn check_envelope(line: &[u8], limits: &Limits) -> Vec<Violation> {
         let from = found.len();
         let size = entry.to_string().len();
         if size > limits.max_entry_bytes {
-            found.push(Violation::new(format!(
-                "logEntries.{index}: has {size} bytes, {} are allowed",
-                limits.max_entry_bytes
-            )));
+            found.push(Violation::new(
+                Clause::Size,
+                format!("logEntries.{index}: has {size} bytes, {} are allowed", limits.max_entry_bytes),
+            ));
         }
         check_values(entry, &format!("logEntries.{index}: "), limits, &mut found);
         found.iter_mut().skip(from).for_each(|violation| violation.entry = Some(index));
@@ -131,9 +163,9 @@ fn schema(text: &str) -> Validator {
 
 fn parse_line(line: &[u8], found: &mut Vec<Violation>) -> Option<Value> {
     if line.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-        found.push(Violation::new("the entry is more than one line"));
+        found.push(Violation::new(Clause::Json, "the entry is more than one line"));
     }
-    parse(line).map_err(|message| found.push(Violation::new(message))).ok()
+    parse(line).map_err(|message| found.push(Violation::new(Clause::Json, message))).ok()
 }
 
 fn check_schema(schema: &Validator, value: &Value, found: &mut Vec<Violation>) {
@@ -142,17 +174,21 @@ fn check_schema(schema: &Validator, value: &Value, found: &mut Vec<Violation>) {
         let entry = path.strip_prefix("/logEntries/").and_then(|rest| rest.split('/').next()?.parse().ok());
         // The message contains the value, which may have 30 KB.
         let message: String = error.to_string().chars().take(200).collect();
-        Violation { entry, message: format!("{}: {message}", if path.is_empty() { "/" } else { &path }) }
+        Violation {
+            entry,
+            clause: Clause::Schema,
+            message: format!("{}: {message}", if path.is_empty() { "/" } else { &path }),
+        }
     }));
 }
 
 fn check_values(entry: &Value, path: &str, limits: &Limits, found: &mut Vec<Violation>) {
     // A schema accepts 4.0 as an integer; a parser of integers may not.
     if entry["severity"].is_number() && !entry["severity"].is_u64() {
-        found.push(Violation::new(format!(
-            "{path}severity is not written as an integer: {}",
-            entry["severity"]
-        )));
+        found.push(Violation::new(
+            Clause::Schema,
+            format!("{path}severity is not written as an integer: {}", entry["severity"]),
+        ));
     }
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of our time are far below 2^53")]
     let (oldest, newest, milliseconds) =
@@ -165,22 +201,31 @@ fn check_values(entry: &Value, path: &str, limits: &Limits, found: &mut Vec<Viol
     for (name, time) in times {
         let Some(time) = time else { continue };
         if time < oldest {
-            found.push(Violation::new(format!("{path}{name} is more than 24 hours old: {}", entry[name])));
+            found.push(Violation::new(
+                Clause::TooOld,
+                format!("{path}{name} is more than 24 hours old: {}", entry[name]),
+            ));
         }
         if time > newest {
-            found.push(Violation::new(format!("{path}{name} is more than 4 hours ahead: {}", entry[name])));
+            found.push(Violation::new(
+                Clause::TooFarAhead,
+                format!("{path}{name} is more than 4 hours ahead: {}", entry[name]),
+            ));
         }
     }
     for (name, instead) in NOT_MEMBERS {
         if entry.get(name).is_some() {
-            found.push(Violation::new(format!("{path}`{name}` is not a member of an entry: {instead}")));
+            found.push(Violation::new(
+                Clause::Schema,
+                format!("{path}`{name}` is not a member of an entry: {instead}"),
+            ));
         }
     }
     // Coralogix parses a string that contains JSON like an object, so the same rules apply to its bytes.
     if let Some(text) = entry["text"].as_str().filter(|text| text.starts_with('{'))
         && let Err(message) = parse(text.as_bytes())
     {
-        found.push(Violation::new(format!("{path}text looks like an object but is {message}")));
+        found.push(Violation::new(Clause::Json, format!("{path}text looks like an object but is {message}")));
     }
 }
 

@@ -5,12 +5,13 @@
 //! and on the page. It is for tests only: it has no TLS, and every client that can connect can read all entries.
 
 mod fault;
+mod metrics;
 mod query;
 mod request;
 mod store;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use contract::Limits;
+use host_kit::exposition;
 use kaudit_filter::Time;
 use oxhttp::Server;
 use oxhttp::model::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -28,7 +30,9 @@ use signal_hook::iterator::Signals;
 
 use crate::clock;
 use crate::outcome::{Outcome, eprintln_line};
+use crate::scrape::free_port;
 use fault::{Fault, Kind, Plan};
+use metrics::EndpointMetrics;
 use query::Query;
 use request::{Refusal, Route};
 use store::{Counts, Store};
@@ -44,7 +48,7 @@ use store::{Counts, Store};
 ///
 /// The PAGE at / lists the received entries and searches them with a subset of Lucene's query language: field:word,
 /// field:"some words", bare words, word*, AND, OR, NOT and parentheses. /entries?query=... returns the same as JSON,
-/// and /counts the counters.
+/// and /counts the counters; /metrics has the counters in Prometheus' text format.
 ///
 /// It is for tests only: it has no TLS, and every client that can connect can read all entries. Stop it with Ctrl-C.
 #[derive(clap::Args)]
@@ -107,12 +111,13 @@ pub fn run(args: Args) -> io::Result<Outcome> {
         now: args.now,
         plan: Mutex::new(Plan::new(args.faults)),
         store: Mutex::new(Store::new(args.keep.get())),
+        metrics: Mutex::default(),
     });
     // From here on, signals are queued.
     let mut stop = Signals::new([SIGINT, SIGTERM])?;
     let shared = Arc::clone(&endpoint);
-    let started = port(args.listen).and_then(|address| {
-        let server = Server::new(move |request| shared.handle(request)).bind(address);
+    let started = free_port(args.listen).and_then(|address| {
+        let server = Server::new(move |request| shared.serve(request)).bind(address);
         server.with_global_timeout(IDLE).with_max_concurrent_connections(CONNECTIONS).spawn()?;
         Ok(address)
     });
@@ -142,21 +147,26 @@ fn key(name: &str) -> Result<String, ()> {
     }
 }
 
-/// Returns the address with a free port instead of 0.
-/// The server does not report the port that it gets.
-fn port(address: SocketAddr) -> io::Result<SocketAddr> {
-    if address.port() == 0 { TcpListener::bind(address)?.local_addr() } else { Ok(address) }
-}
-
 /// The state that all connections share.
 struct Endpoint {
     key: Option<String>,
     now: Option<Time>,
     plan: Mutex<Plan>,
     store: Mutex<Store>,
+    metrics: Mutex<EndpointMetrics>,
 }
 
 impl Endpoint {
+    /// Answers a request, and counts the status of posted ones.
+    fn serve(&self, request: &mut Request<Body>) -> Response<Body> {
+        let posted = *request.method() == Method::POST;
+        let response = self.handle(request);
+        if posted {
+            lock(&self.metrics).count_status(response.status().as_u16());
+        }
+        response
+    }
+
     fn handle(&self, request: &mut Request<Body>) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let route = Route::of(&path);
@@ -164,6 +174,10 @@ impl Endpoint {
             (&Method::POST, Some(route), _) => self.ingest(route, &path, request),
             (&Method::GET, _, "/") => page(),
             (&Method::GET, _, "/counts") => answer(200, &json!(self.store().counts)),
+            (&Method::GET, _, "/metrics") => {
+                let counts = self.store().counts;
+                respond(200, exposition::CONTENT_TYPE, lock(&self.metrics).text(&counts))
+            }
             (&Method::GET, _, "/entries") => self.entries(request),
             (_, Some(_), _) => answer(405, &json!({"reasons": ["method not allowed: use POST"]})),
             (&Method::POST, None, _) if let Some(current) = Route::successor_of(&path) => {
@@ -237,6 +251,7 @@ impl Endpoint {
         let count = entries.len();
         let mut store = self.store();
         for (index, entry) in entries.into_iter().enumerate() {
+            lock(&self.metrics).count_violations(&entry.clauses);
             if !entry.reasons.is_empty() {
                 let reasons = entry.reasons.join("; ");
                 eprintln_line(format_args!(

@@ -25,6 +25,7 @@ mod output;
 mod pipe;
 mod report;
 mod run;
+mod scrape;
 mod stream;
 mod test;
 mod via;

@@ -7,18 +7,19 @@
 use std::fmt;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
 
-use host_kit::{Emission, Session, seed};
+use host_kit::metrics::Metrics;
+use host_kit::{Emission, Session, exposition, seed};
 use kaudit_filter::Filter;
 use kaudit_filter::config::Shape;
 use kaudit_filter::record::Record;
@@ -28,6 +29,7 @@ use signal_hook::flag;
 use crate::clock::wall;
 use crate::config;
 use crate::outcome::{Outcome, eprintln_line};
+use crate::scrape;
 
 /// Filters a stream of lines without delay
 ///
@@ -38,6 +40,8 @@ use crate::outcome::{Outcome, eprintln_line};
 ///
 /// ADDRESS is `unix:PATH` or `tcp:HOST:PORT`. While the output address is unavailable, the program retries every second
 /// and reads no further lines. After a broken connection, lines in transit may be sent twice.
+///
+/// METRICS: --metrics serves the counters as Prometheus reads them, under the names in docs/metrics.md.
 #[derive(clap::Args)]
 pub struct Args {
     /// Configuration: a ConfigMap, a list of integrations, or the filter's own document [default: send every finding]
@@ -51,6 +55,10 @@ pub struct Args {
     /// Write lines to this address [default: standard output]
     #[arg(long, value_name = "ADDRESS")]
     connect: Option<Address>,
+
+    /// Serve metrics for Prometheus at http://ADDRESS:PORT/metrics; port 0 selects a free port [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
 }
 
 /// The maximum length of a line, in bytes.
@@ -162,9 +170,20 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     let socket =
         |address: &Address| Socket { address: address.clone(), stream: None, stop: Arc::clone(&stop) };
     let output = args.connect.as_ref().map(socket);
-    let pipe = Shared(Mutex::new(Pipe { session, lines: Vec::new(), output }));
+    let metrics = Metrics::new(session.engine(), wall());
+    let pipe = Arc::new(Shared(Mutex::new(Pipe { session, lines: Vec::new(), output })));
+    if let Some(address) = args.metrics {
+        let pipe = Arc::clone(&pipe);
+        match scrape::serve(address, move || pipe.metrics(&metrics)) {
+            Ok(address) => eprintln_line(format_args!("metrics at http://{address}/metrics")),
+            Err(error) => {
+                eprintln_line(format_args!("--metrics {address}: cannot listen: {error}"));
+                return Ok(Outcome::Failed);
+            }
+        }
+    }
     let (ended, end) = mpsc::channel::<()>();
-    let (pipe, stop) = (&pipe, &*stop);
+    let (pipe, stop) = (&*pipe, &*stop);
     let done = thread::scope(|scope| {
         scope.spawn(move || tick(pipe, &end, stop));
         let done = match listener {
@@ -241,6 +260,16 @@ struct Shared(Mutex<Pipe>);
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Pipe> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the metrics in Prometheus' text format; `None` while another thread uses the filter.
+    fn metrics(&self, metrics: &Metrics) -> Option<String> {
+        let pipe = match self.0.try_lock() {
+            Ok(pipe) => pipe,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(exposition::text(metrics, pipe.session.engine()))
     }
 }
 

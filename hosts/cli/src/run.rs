@@ -5,13 +5,15 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use host_kit::{Emission, Session};
+use host_kit::metrics::Metrics;
+use host_kit::{Emission, Session, exposition};
 use kaudit_filter::Time;
 use kaudit_filter::config::Shape;
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
 use serde_json::Value;
 
+use crate::clock;
 use crate::config;
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
@@ -79,6 +81,10 @@ const EXAMPLES: &str = "Examples:
   Filter a live log, as an agent does:
     kubectl logs -f deploy/kaudit | kaudit-filter run --config kaudit.yaml
 
+  Write the counters for the node exporter's textfile collector:
+    kaudit-filter run -c kaudit.yaml --summary prometheus findings.ndjson \\
+        2>&1 >/dev/null | grep -E '^(#|kaudit_)' > kaudit.prom
+
   Print only the counters, for a script:
     kaudit-filter run -c kaudit.yaml --summary json findings.ndjson 2>&1 >/dev/null | tail -n 1
 
@@ -102,6 +108,8 @@ enum SummaryForm {
     Table,
     /// One line of JSON
     Json,
+    /// Prometheus' text format, under the names in docs/metrics.md; not with --via
+    Prometheus,
 }
 
 /// Runs the command.
@@ -130,6 +138,7 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
     }
     let shape = config.coralogix.shape;
     let session = Session::new(filter(&config)?, &config);
+    let metrics = Metrics::new(session.engine(), clock::wall());
     let mut engine = Engine { session, output: Output::new(BufWriter::new(io::stdout().lock())) };
     let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
     let counters = RunCounters {
@@ -139,7 +148,8 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         malformed,
         rules: engine.session.engine().rule_counts().collect(),
     };
-    print_counters(args.summary, &counters, &counters.json());
+    let metrics = || exposition::text(&metrics, engine.session.engine());
+    print_counters(args.summary, &counters, &counters.json(), metrics);
     Ok(outcome)
 }
 
@@ -148,20 +158,31 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
         let message = "--shape: not available with --via; set `coralogix.shape` in the configuration";
         return Err(Halt::Failed(message.to_owned()));
     }
+    if args.summary == SummaryForm::Prometheus {
+        let message =
+            "--summary prometheus: not available with --via; an agent serves the plugin's metrics itself";
+        return Err(Halt::Failed(message.to_owned()));
+    }
     let out = BufWriter::new(io::stdout().lock());
     let mut plugin = Plugin::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
     // No handler: a signal ends the driver program, too.
     let config = config::load_silently(args.config.as_deref());
     let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::default(), &mut plugin)?;
     let report = plugin.report(malformed);
-    print_counters(args.summary, &report, &report.json());
+    print_counters(args.summary, &report, &report.json(), String::new);
     Ok(outcome)
 }
 
-fn print_counters(form: SummaryForm, table: &dyn fmt::Display, json: &Value) {
+fn print_counters(
+    form: SummaryForm,
+    table: &dyn fmt::Display,
+    json: &Value,
+    metrics: impl FnOnce() -> String,
+) {
     match form {
         SummaryForm::Table => eprintln_line(format_args!("\n{}", table.to_string().trim_end())),
         SummaryForm::Json => eprintln_line(format_args!("{json}")),
+        SummaryForm::Prometheus => eprintln_line(format_args!("{}", metrics().trim_end())),
     }
 }
 

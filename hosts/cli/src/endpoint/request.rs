@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use contract::{Limits, MAX_REQUEST_BYTES};
+use contract::{Clause, Limits, MAX_REQUEST_BYTES, Violation};
 use flate2::read::MultiGzDecoder;
 use oxhttp::model::header::{AUTHORIZATION, CONTENT_ENCODING};
 use oxhttp::model::{Body, HeaderMap, Request};
@@ -60,6 +60,15 @@ pub struct Entry {
     pub size: usize,
     /// The violations of the contract; empty if the entry is accepted.
     pub reasons: Vec<String>,
+    /// The violated clause of each reason.
+    pub clauses: Vec<Clause>,
+}
+
+impl Entry {
+    fn new(value: Value, size: usize, violations: &[&Violation]) -> Self {
+        let reasons = violations.iter().map(ToString::to_string).collect();
+        Self { value, size, reasons, clauses: violations.iter().map(|violation| violation.clause).collect() }
+    }
 }
 
 /// The reasons why a whole request is rejected.
@@ -172,13 +181,13 @@ fn singles(body: &str, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
 fn single(text: &str, limits: &Limits) -> Entry {
     // In a list, an entry may be printed over several lines.
     let line = text.replace(['\n', '\r'], " ");
-    let reasons = contract::check_entry(line.as_bytes(), limits).iter().map(ToString::to_string).collect();
+    let violations = contract::check_entry(line.as_bytes(), limits);
     let mut value = contract::parse(line.as_bytes()).unwrap_or_else(|_| excerpt(&line));
     // Older endpoints of Coralogix accepted the key here. The entry is rejected, and the key is not displayed.
     if let Some(private) = value.get_mut("privateKey") {
         *private = "***".into();
     }
-    Entry { value, size: text.len(), reasons }
+    Entry::new(value, text.len(), &violations.iter().collect::<Vec<_>>())
 }
 
 fn excerpt(text: &str) -> Value {
@@ -188,13 +197,10 @@ fn excerpt(text: &str) -> Value {
 /// Returns the entries of an envelope, each with the envelope's names.
 fn bulk(envelope: &Value, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
     let violations = contract::check_envelope(envelope.to_string().as_bytes(), limits);
-    let reasons = |entry| {
-        let matching = violations.iter().filter(move |violation| violation.entry == entry);
-        matching.map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let whole = reasons(None);
+    let of = |entry| violations.iter().filter(move |violation| violation.entry == entry).collect::<Vec<_>>();
+    let whole = of(None);
     if !whole.is_empty() {
-        return Err(Refusal { status: 400, reasons: whole });
+        return Err(Refusal { status: 400, reasons: whole.iter().map(ToString::to_string).collect() });
     }
     let logs = envelope["logEntries"].as_array().into_iter().flatten().enumerate();
     let entry = |(index, log): (usize, &Value)| {
@@ -204,7 +210,7 @@ fn bulk(envelope: &Value, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
                 entry.extend(envelope.get(name).map(|value| (name.to_owned(), value.clone())));
             }
         }
-        Entry { value, size: log.to_string().len(), reasons: reasons(Some(index)) }
+        Entry::new(value, log.to_string().len(), &of(Some(index)))
     };
     Ok(logs.map(entry).collect())
 }

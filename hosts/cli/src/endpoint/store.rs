@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn entry(text: &Value, size: usize) -> Entry {
-        Entry { value: json!({"severity": 5, "text": text}), size, reasons: Vec::new() }
+        Entry { value: json!({"severity": 5, "text": text}), size, reasons: Vec::new(), clauses: Vec::new() }
     }
 
     #[test]
