@@ -42,6 +42,8 @@ pub struct Ran {
     pub verdicts: Vec<String>,
     /// Counters by name, `group.name` in a group.
     pub statistics: BTreeMap<String, u64>,
+    /// The metric events at the end.
+    pub metrics: Vec<Value>,
 }
 
 /// Builds the module and the program that loads it, into the directory `target`.
@@ -113,7 +115,7 @@ impl Vector {
             }),
         };
         let records = case.records.iter().map(|given| (given.at_ms, record(&given.bytes))).collect();
-        let Ran { events, verdicts, statistics } = self.ask(&options, records)?;
+        let Ran { events, verdicts, statistics, .. } = self.ask(&options, records)?;
         Ok(Run {
             lines: events.iter().map(|event| self.line(event)).collect(),
             verdicts: Some(verdicts),
@@ -145,6 +147,7 @@ fn ran(client: &mut Client, options: &Value, records: Vec<(i64, Record)>) -> Res
     let stopped = client.stop()?;
     events.extend(stopped.events);
     ran.statistics = stopped.statistics;
+    ran.metrics = stopped.metrics;
     let values = events.iter().map(|event| serde_json::from_str(&event.body));
     ran.events = values.collect::<Result<_, _>>().map_err(|error| Error::Failed(error.to_string()))?;
     Ok(ran)

@@ -202,6 +202,8 @@ pub struct Stopped {
     pub events: Vec<Event>,
     /// Vector only: counters by name, `group.name` in a group.
     pub statistics: BTreeMap<String, u64>,
+    /// Vector only: the metric events that the plugin emits for a timer, after its shutdown.
+    pub metrics: Vec<Value>,
     /// The lines that the plugin logged.
     pub log: Vec<Line>,
 }

@@ -4,6 +4,7 @@
 //! tables and come back by Vector's rules: [`value`].
 
 mod abi;
+mod metric;
 mod transform;
 mod value;
 

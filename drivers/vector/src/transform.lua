@@ -18,6 +18,7 @@ return {
     arrival = now
     return verdict, reason
   end,
+  metrics = function(emit) filter:metrics(emit) end,
   flush = function(emit) filter:flush(emit) end,
   shutdown = function(emit) filter:shutdown(emit) end,
   stats = function() return filter:stats() end,

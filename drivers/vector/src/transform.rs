@@ -7,6 +7,7 @@ use kaudit_driver::{Event, Filtered, Instance, Record, Stopped, Timer, Value};
 use mlua::{Function, Lua, MultiValue, Result, Table};
 
 use crate::abi;
+use crate::metric;
 use crate::value::{from_lua, into_lua};
 
 /// The number of events after which Vector runs Lua's garbage collection.
@@ -31,13 +32,17 @@ pub fn words(error: &mlua::Error) -> String {
 /// A Lua with a filter.
 pub struct Transform {
     lua: Lua,
-    /// Events that `emit` took.
+    /// Logs that `emit` took.
     emitted: Table,
+    /// Metrics that it took.
+    metrics: Table,
     emit: Function,
     /// The `emit` of rounds, and its count.
     count: Function,
     counted: Function,
     process: Function,
+    /// The timer's function for metrics.
+    measure: Function,
     flush: Function,
     shutdown: Function,
     stats: Function,
@@ -57,10 +62,13 @@ impl Transform {
             table.raw_set(key.as_str(), into_lua(&lua, value)?)?;
         }
         let hooks: Table = lua.load(TRANSFORM).set_name("=transform").call(table)?;
-        let emitted = lua.create_table()?;
+        let (emitted, metrics) = (lua.create_table()?, lua.create_table()?);
         let emit = {
-            let emitted = emitted.clone();
+            let (emitted, metrics) = (emitted.clone(), metrics.clone());
             lua.create_function(move |lua, event: Table| {
+                if let (None, Some(metric)) = (event.raw_get::<Option<Table>>("log")?, event.raw_get("metric")?) {
+                    return metrics.raw_push(lua.create_string(metric::from_lua(&metric)?.to_string())?);
+                }
                 // A table that Vector cannot convert to an event fails here, too.
                 let log: mlua::Value = event.get("log")?;
                 if !log.is_table() {
@@ -74,10 +82,12 @@ impl Transform {
         let (count, counted) = lua.load(COUNTER).call(())?;
         Ok(Self {
             emitted,
+            metrics,
             emit,
             count,
             counted,
             process: hooks.get("process")?,
+            measure: hooks.get("metrics")?,
             flush: hooks.get("flush")?,
             shutdown: hooks.get("shutdown")?,
             stats: hooks.get("stats")?,
@@ -145,7 +155,11 @@ impl Transform {
         self.shutdown.call::<()>(&self.emit)?;
         let mut statistics = BTreeMap::new();
         kaudit_driver::flatten("", &from_lua(&self.stats.call(())?)?, &mut statistics);
-        Ok(Stopped { events: self.take_emitted()?, statistics, ..Stopped::default() })
+        self.measure.call::<()>(&self.emit)?;
+        let metrics = self.metrics.sequence_values::<String>();
+        let metrics = metrics.map(|metric| Ok(serde_json::from_str(&metric?).map_err(mlua::Error::external)?));
+        let metrics = metrics.collect::<Result<_>>()?;
+        Ok(Stopped { events: self.take_emitted()?, metrics, statistics, ..Stopped::default() })
     }
 }
 

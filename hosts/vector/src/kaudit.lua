@@ -156,6 +156,13 @@ function Filter:shutdown(emit)
   emit_own(self, emit, true)
 end
 
+-- For a timer: emits all metrics as metric events, with the totals since the filter was created.
+function Filter:metrics(emit)
+  for _, metric in ipairs(self.step:metrics(self.failed)) do
+    emit({ metric = metric })
+  end
+end
+
 -- Returns the counters since the filter was created.
 function Filter:stats()
   local stats = self.step:stats()

@@ -1,6 +1,7 @@
 //! The native steps: filter one event's log; return one entry of the filter's own.
 
 use host_kit::counters::{self, Counter};
+use host_kit::metrics::{Family, MetricType, Metrics, NAMESPACE};
 use host_kit::{Emission, Session, seed};
 use kaudit_filter::config::{Config, Shape, Unrecognised};
 use kaudit_filter::entry::Entry;
@@ -19,6 +20,7 @@ use crate::table::Builder;
 /// A filter and its connection to Lua.
 pub struct Step {
     session: Session,
+    metrics: Metrics,
     probe: Probe,
     /// The configured mode; `None`: the mode of each event.
     mode: Option<Mode>,
@@ -39,12 +41,15 @@ impl Step {
     pub fn new(options: &LuaValue, builder: Builder) -> Result<Self, String> {
         let Options { config, now, mode } = Options::read(options)?;
         let filter = Filter::new(&config, seed()).map_err(|error| error.to_string())?;
+        let clock = Clock { own: now };
+        let start = clock.now().map_err(|error| format!("error: now: {error}"))?;
         Ok(Self {
+            metrics: Metrics::new(&filter, start),
             session: Session::new(filter, &config).without_envelopes(),
             probe: Probe::new(&config)?,
             mode,
             last: mode.unwrap_or(Mode::Text),
-            clock: Clock { own: now },
+            clock,
             builder,
             packed: Vec::new(),
             written: Vec::new(),
@@ -124,6 +129,34 @@ impl Step {
             builder.entry(lua, shape, &entry, None).map(Some)
         }
     }
+
+    /// Returns all metrics, as the values of Vector's metric events. `failed` is the number of events that were emitted
+    /// unfiltered.
+    ///
+    /// Decision: totals and not increments: an event that is lost on its way then loses nothing.
+    fn metrics(&mut self, lua: &Lua, failed: u64) -> LuaResult<Vec<LuaTable>> {
+        self.metrics.unfiltered.failed = failed;
+        let mut all = Vec::new();
+        self.metrics.each(self.session.engine(), |family, labels, value| {
+            all.push(metric(lua, family, labels, value));
+        });
+        all.into_iter().collect()
+    }
+}
+
+/// Returns a sample as the value of a metric event.
+fn metric(lua: &Lua, family: &Family, labels: &[&str], value: u64) -> LuaResult<LuaTable> {
+    let labels = family.labels.iter().map(|label| label.name).zip(labels);
+    let tags = lua.create_table_from(labels.filter(|(_, value)| !value.is_empty()))?;
+    let metric =
+        lua.create_table_from([("namespace", NAMESPACE), ("name", family.name), ("kind", "absolute")])?;
+    metric.raw_set("tags", tags)?;
+    let member = match family.metric_type {
+        MetricType::Counter => "counter",
+        MetricType::Gauge => "gauge",
+    };
+    metric.raw_set(member, lua.create_table_from([("value", value)])?)?;
+    Ok(metric)
 }
 
 /// The values returned for a record: the outcome of its finding, or of each of several.
@@ -250,6 +283,7 @@ impl LuaUserData for Step {
             step.process(lua, &log, message)
         });
         methods.add_method_mut("own", |lua, step, all: bool| step.own(lua, all));
+        methods.add_method_mut("metrics", |lua, step, failed: u64| step.metrics(lua, failed));
         methods.add_method("stats", |lua, step, ()| stats(lua, step.session.stats()));
     }
 }

@@ -285,6 +285,63 @@ fn no_error_loses_an_event() {
     assert_eq!((ran.statistics["failed"], ran.statistics["records"]), (1, 1));
 }
 
+/// Returns the value of the metric with this name and these tags.
+fn metric(ran: &Ran, name: &str, tags: &Value) -> u64 {
+    let found: Vec<&Value> =
+        ran.metrics.iter().filter(|metric| metric["name"] == name && &metric["tags"] == tags).collect();
+    let [metric] = found[..] else { panic!("{name} {tags}: {found:?}") };
+    assert_eq!((&metric["namespace"], &metric["kind"]), (&json!("kaudit"), &json!("absolute")));
+    let value = metric["counter"]["value"].as_f64().or_else(|| metric["gauge"]["value"].as_f64());
+    value.filter(|value| value.fract() == 0.0).unwrap_or_else(|| panic!("{metric}")) as u64
+}
+
+#[test]
+fn metric_events_have_the_values_of_the_counters() {
+    let mut spoilt = finding();
+    spoilt["spoil"] = "clock".into();
+    let unlimited = json!({ "message": FINDING.replace("johnD", "alice") });
+    let logs = [
+        json!({ "message": FINDING }),
+        json!({ "message": FINDING }),
+        unlimited,
+        json!({ "message": FINDING.replace("principal", "resource") }),
+        json!({ "message": "starting up" }),
+        json!({ "message": format!("{FINDING}\n{FINDING}") }),
+        spoilt,
+    ];
+    let options = json!({ "etype": "principal", "rate_limit": 1, "rate_limit_by": "entity" });
+    let ran = ran("metrics", &options, logs.map(|log| json!({ "log": log })).to_vec());
+    let count =
+        |name: &str| ran.statistics.get(name).copied().unwrap_or_else(|| panic!("no {name}: {ran:?}"));
+    for (counter, name, tags) in [
+        ("records", "received_records_total", json!({})),
+        ("batch-items", "batch_items_total", json!({})),
+        ("batches", "records_total", json!({"verdict": "batch"})),
+        ("suppressed", "records_total", json!({"verdict": "suppressed"})),
+        ("kept.detections", "records_total", json!({"verdict": "kept", "kind": "detections"})),
+        ("kept.unrecognised", "records_total", json!({"verdict": "kept", "kind": "unrecognised"})),
+        ("dropped.etype", "records_total", json!({"verdict": "dropped", "reason": "etype"})),
+        ("kept.total", "entries_total", json!({"origin": "finding"})),
+        ("summaries", "entries_total", json!({"origin": "summary"})),
+        ("summarised", "reported_findings_total", json!({"by": "summary"})),
+        ("failed", "unfiltered_chunks_total", json!({"cause": "failed"})),
+    ] {
+        assert!(count(counter) > 0, "{counter}: {ran:?}");
+        assert_eq!(metric(&ran, name, &tags), count(counter), "{counter}");
+    }
+    assert_eq!(metric(&ran, "pending_findings", &json!({"by": "summary"})), 0);
+    // Vector builds a new transform for another configuration.
+    assert_eq!(metric(&ran, "config_loads_total", &json!({"result": "loaded"})), 1);
+    assert_eq!(metric(&ran, "limiter_keys", &json!({})), 2);
+    let verdicts: u64 = ran
+        .metrics
+        .iter()
+        .filter(|metric| metric["name"] == "records_total")
+        .map(|each| metric(&ran, "records_total", &each["tags"]))
+        .sum();
+    assert_eq!(verdicts, count("records") + count("batch-items"));
+}
+
 #[test]
 fn an_event_that_emit_rejects_keeps_its_content() {
     let mut log = finding();
