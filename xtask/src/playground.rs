@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::dist;
-use crate::shell::{Done, apt_get, cargo, root, run as sh};
+use crate::shell::{Done, apt_get, cargo, on_path, root, run as sh};
 
 /// The address of the page, fixed so that links to it stay valid; if it is in use, any port.
 const ADDRESSES: [&str; 2] = ["127.0.0.1:8470", "127.0.0.1:0"];
@@ -53,11 +53,6 @@ fn install() -> Done<String> {
         format!("{advice} {BROWSER} ({error})")
     })?;
     Ok("chromium".to_owned())
-}
-
-fn on_path(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(name).exists())
 }
 
 /// Serves the page to this machine.

@@ -39,6 +39,12 @@ pub fn read(command: &mut Command) -> Done<Output> {
     Err(format!("`{shown}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
+/// Returns whether a directory of `PATH` contains a program.
+pub fn on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(name).exists())
+}
+
 /// Installs Debian's packages; this requires root.
 pub fn apt_get(packages: &[&str]) -> Done {
     let run = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));

@@ -57,7 +57,8 @@ impl Drop for Program {
 /// Returns the status, the content type and the body.
 fn get(url: &str) -> (u16, String, String) {
     let response = minreq::get(url).with_timeout(30).send().unwrap();
-    let content_type = response.headers.get("content-type").cloned().unwrap_or_default();
+    let content_type = response.headers.iter().find(|(name, _)| name == "content-type");
+    let content_type = content_type.map(|(_, value)| value.clone()).unwrap_or_default();
     (response.status_code.try_into().unwrap(), content_type, response.as_str().unwrap().to_owned())
 }
 
@@ -82,7 +83,7 @@ fn run_prints_the_metrics_of_its_counters() {
             "-",
         ]);
         let mut stdin = program.0.stdin.take().unwrap();
-        write!(stdin, "{FINDING}\n{FINDING}\n{{}}\nnot JSON\n{{\"a\":[{FINDING},{FINDING}]}}\n").unwrap();
+        write!(stdin, "{FINDING}\n{FINDING}\n{{}}\nnot JSON\n{{\"records\":[{FINDING},{FINDING}]}}\n").unwrap();
         drop(stdin);
         let mut text = String::new();
         program.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
