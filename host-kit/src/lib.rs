@@ -7,6 +7,7 @@
 //! | [`counters`] | the engine's counters as one list with stable names, and the statistics line |
 //! | [`metrics`] | the filter's metrics: one table of families with stable names, and their samples |
 //! | [`exposition`] | metrics in Prometheus' text format |
+//! | [`state`] | pending entries in a file, which survive a stop of the agent |
 //! | [`timer`] | intervals of the host's clock |
 //!
 //! A host adds its agent's interface and nothing else.
@@ -19,6 +20,8 @@ pub mod counters;
 pub mod exposition;
 pub mod metrics;
 pub mod session;
+#[cfg(not(target_family = "wasm"))]
+pub mod state;
 pub mod timer;
 
 pub use session::{Emission, Session};
