@@ -7,6 +7,7 @@
 //! | [`counters`] | the engine's counters as one list with stable names, and the statistics line |
 //! | [`metrics`] | the filter's metrics: one table of families with stable names, and their samples |
 //! | [`exposition`] | metrics in Prometheus' text format |
+//! | [`sample`] | explained samples of dropped records for the agent's log |
 //! | [`state`] | pending entries in a file, which survive a stop of the agent |
 //! | [`timer`] | intervals of the host's clock |
 //!
@@ -19,6 +20,8 @@ pub mod config;
 pub mod counters;
 pub mod exposition;
 pub mod metrics;
+#[cfg(feature = "compile")]
+pub mod sample;
 pub mod session;
 #[cfg(not(target_family = "wasm"))]
 pub mod state;
