@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     session.finish(now()?, |emission| write(&mut output, emission));
     stdout.write_all(&output)?;
-    eprintln!("{}", statistics_line(session.stats(), "", &[]));
+    eprintln!("{}", statistics_line(session.stats(), &[]));
     Ok(())
 }
 

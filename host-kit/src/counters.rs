@@ -54,11 +54,12 @@ pub fn json(stats: &Stats) -> serde_json::Map<String, serde_json::Value> {
 /// Returns the counters that are not zero as a line for the agent's log: `statistics: records=3 dropped.etype=1`.
 ///
 /// `records` is always there: an operator can distinguish a filter that keeps everything from one that receives nothing.
-/// `host` are counters of the host's own, in the group `group`.
-pub fn statistics_line(stats: &Stats, group: &'static str, host: &[(&'static str, u64)]) -> String {
-    let host = host.iter().map(|&(name, count)| Counter { group, name, count });
+/// `host` are counters of the host's own.
+pub fn statistics_line(stats: &Stats, host: &[Counter]) -> String {
     let mut line = "statistics:".to_owned();
-    for counter in all(stats).into_iter().filter(|counter| counter.name != "total").chain(host) {
+    for counter in
+        all(stats).into_iter().filter(|counter| counter.name != "total").chain(host.iter().copied())
+    {
         if counter.count > 0 || counter.label() == "records" {
             // Writing to a string cannot fail.
             let _ = write!(line, " {}={}", counter.label(), counter.count);
@@ -73,12 +74,13 @@ mod tests {
 
     #[test]
     fn a_line_has_the_counters_that_are_not_zero() {
+        let unfiltered = |count| Counter { group: "unfiltered", name: "malformed", count };
         let mut stats = Stats::default();
-        assert_eq!(statistics_line(&stats, "unfiltered", &[("panicked", 0)]), "statistics: records=0");
+        assert_eq!(statistics_line(&stats, &[unfiltered(0)]), "statistics: records=0");
         stats.records = 3;
         stats.dropped[2] = 2;
         stats.kept[0] = 1;
-        let line = statistics_line(&stats, "unfiltered", &[("malformed", 4)]);
+        let line = statistics_line(&stats, &[unfiltered(4)]);
         assert_eq!(line, "statistics: records=3 kept.detections=1 dropped.etype=2 unfiltered.malformed=4");
         let total = all(&stats).into_iter().find(|counter| counter.label() == "dropped.total");
         assert_eq!(total.map(|total| total.count), Some(2));

@@ -8,11 +8,19 @@
 
 #![expect(unsafe_code, reason = "the plugin's interface is in C")]
 
+mod cmetrics;
+mod engine;
+
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+
+use cmetrics::Cmt;
+pub use engine::{Emitters, set_emitters};
+use engine::{Timer, destroy_inputs, run_timer, take_timer};
 
 /// The differences between releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +44,16 @@ impl Layout {
     /// Returns the offset of the instance's list of properties.
     fn properties(self) -> usize {
         self.context + 24
+    }
+
+    /// Returns the offset of the instance's link in the list of all filters, after its config map.
+    fn link(self) -> usize {
+        self.properties() + 24
+    }
+
+    /// Returns the offset of the instance's metrics.
+    fn metrics(self) -> usize {
+        self.link() + 16
     }
 }
 
@@ -69,6 +87,7 @@ struct RawInstance {
     layout: Layout,
     options: Vec<(CString, CString)>,
     properties: Vec<Property>,
+    metrics: Box<Cmt>,
 }
 
 type Init = unsafe extern "C" fn(*mut RawInstance, *const c_void, *const c_void) -> c_int;
@@ -241,19 +260,28 @@ impl Library {
             layout: self.layout,
             options: options.iter().map(|(key, value)| (string(key), string(value))).collect(),
             properties: Vec::new(),
+            metrics: Box::default(),
         }));
         // SAFETY: the instance was just created, and nothing else refers to it; offsets are within its bytes; the
         // plugin's functions have these signatures, by Fluent Bit's headers.
         unsafe {
             field(instance, LOG_LEVEL).cast::<c_int>().write(3);
             link_properties(instance);
+            let link = field(instance, self.layout.link()).cast::<List>();
+            link.write(List { prev: link, next: link });
+            let metrics = &raw const *(*instance).metrics;
+            field(instance, self.layout.metrics()).cast::<*const Cmt>().write(metrics);
             let init: Init = std::mem::transmute::<usize, Init>(self.word(CB_INIT));
+            let config = (&raw const engine::CONFIG).cast();
+            let started = init(instance, config, ptr::null()) == 0;
+            (*instance).metrics.seal();
             let filter = Filter {
                 instance,
+                timer: take_timer(),
                 run: std::mem::transmute::<usize, Run>(self.word(CB_FILTER)),
                 exit: std::mem::transmute::<usize, Exit>(self.word(CB_EXIT)),
             };
-            (init(instance, ptr::null(), ptr::null()) == 0).then_some(filter)
+            started.then_some(filter)
         }
     }
 }
@@ -286,6 +314,7 @@ unsafe fn link_properties(instance: *mut RawInstance) {
 /// A running filter; dropping it is `flb_filter_exit`.
 pub struct Filter {
     instance: *mut RawInstance,
+    timer: Option<Timer>,
     run: Run,
     exit: Exit,
 }
@@ -296,25 +325,46 @@ unsafe impl Send for Filter {}
 unsafe impl Sync for Filter {}
 
 impl Filter {
-    /// Calls the filter with a chunk, as `flb_filter_do` does.
+    /// Calls the filter with a chunk of an input, as `flb_filter_do` does.
     pub fn call(&self, chunk: &[u8]) -> Reply {
+        self.call_from(ptr::null(), c"kaudit.test", chunk)
+    }
+
+    /// Lets a second pass: calls the filter's timer. Returns the events that it appended, after the filter; `None`: it
+    /// has no timer.
+    pub fn tick(&self) -> Option<Vec<u8>> {
+        let mut events = Vec::new();
+        run_timer(self.timer?, &mut |input, tag, chunk| match self.call_from(input, tag, chunk) {
+            Reply::Untouched => events.extend(chunk),
+            Reply::Dropped => {}
+            Reply::Replaced(bytes) => events.extend(&*bytes),
+        });
+        Some(events)
+    }
+
+    /// Returns the values of the filter's metrics by series.
+    pub fn metrics(&self) -> BTreeMap<String, u64> {
+        // SAFETY: the instance exists as long as the filter.
+        unsafe { &(*self.instance).metrics }.values()
+    }
+
+    fn call_from(&self, input: *const c_void, tag: &CStr, chunk: &[u8]) -> Reply {
         let (mut out, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the chunk is readable for the call, and the two pointers are writable; the context is the plugin's
         // own.
         let code = unsafe {
             let context = field(self.instance, (*self.instance).layout.context).cast::<*mut c_void>().read();
-            let tag = c"kaudit.test";
             (self.run)(
                 chunk.as_ptr().cast(),
                 chunk.len(),
                 tag.as_ptr(),
-                11,
+                c_int::try_from(tag.count_bytes()).expect("a short tag"),
                 &raw mut out,
                 &raw mut length,
                 self.instance,
-                ptr::null(),
+                input,
                 context,
-                ptr::null(),
+                (&raw const engine::CONFIG).cast(),
             )
         };
         match code {
@@ -334,6 +384,7 @@ impl Drop for Filter {
             if !context.is_null() {
                 (self.exit)(context, ptr::null());
             }
+            destroy_inputs();
             drop(Box::from_raw(self.instance));
         }
     }

@@ -1,6 +1,8 @@
-//! Loads the built plugin as Fluent Bit does: `kaudit-fluent-bit-driver [--layout 2.2|3.2|3.2-no-regex] MODULE`.
+//! Loads the built plugin as Fluent Bit does: `kaudit-fluent-bit-driver [--layout 2.2|3.2|3.2-no-regex] [--emitter
+//! works|refuses|drops|absent] MODULE`.
 //!
-//! It serves the protocol of `kaudit_driver`; an event has the time of its chunk. With `--soak CYCLES,RECORDS,SLACK_KB` it
+//! It serves the protocol of `kaudit_driver`; an event has the time of its chunk. A chunk without records, which Fluent
+//! Bit never passes to a filter, lets time pass: it calls the filter's timer instead, if it has one. With `--soak CYCLES,RECORDS,SLACK_KB` it
 //! runs the plugin long enough for a leak to show instead: [`soak`].
 
 mod abi;
@@ -10,20 +12,23 @@ mod soak;
 use std::process::ExitCode;
 
 use kaudit_driver::{
-    Arguments, Chunk, Event, Filtered, Instance, Level, Line, Outcome, Plugin, Start, Timer, Value,
+    Arguments, Chunk, Event, Filtered, Instance, Level, Line, Outcome, Plugin, Start, Stopped, Timer, Value,
 };
 
-use abi::{Filter, Layout, Library, Reply};
+use abi::{Emitters, Filter, Layout, Library, Reply};
 
 fn main() -> ExitCode {
-    kaudit_driver::run(env!("CARGO_BIN_NAME"), &["--layout", "--soak"], run)
+    kaudit_driver::run(env!("CARGO_BIN_NAME"), &["--layout", "--emitter", "--soak"], run)
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
     let layout = match arguments.options.get("--layout") {
-        Some(name) => layout(name)?,
+        Some(name) => named("--layout", name, &Layout::ALL)?,
         None => Layout::ALL[1].1,
     };
+    if let Some(name) = arguments.options.get("--emitter") {
+        abi::set_emitters(named("--emitter", name, &Emitters::ALL)?);
+    }
     let mut library = Library::open(&arguments.module, layout)?;
     match arguments.options.get("--soak") {
         Some(plan) => soak::run(&library, &soak::Plan::parse(plan)?),
@@ -31,12 +36,11 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-fn layout(name: &str) -> Result<Layout, String> {
-    let known = Layout::ALL.iter().find(|(known, _)| *known == name);
-    let names: Vec<_> = Layout::ALL.iter().map(|(name, _)| *name).collect();
-    known
-        .map(|(_, layout)| *layout)
-        .ok_or_else(|| format!("--layout: expected {}, found `{name}`", names.join(", ")))
+/// Returns the value of an option that has these names.
+fn named<T: Copy>(option: &str, name: &str, known: &[(&str, T)]) -> Result<T, String> {
+    let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+    let value = known.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    value.ok_or_else(|| format!("{option}: expected {}, found `{name}`", names.join(", ")))
 }
 
 impl Plugin for Library {
@@ -71,6 +75,14 @@ impl Instance for Filter {
 
     fn filter(&mut self, at: i64, chunk: &Vec<u8>) -> Result<Filtered, String> {
         abi::set_clock(at);
+        if let Some(own) = chunk.is_empty().then(|| self.tick()).flatten() {
+            let outcome = if own.is_empty() { Outcome::Untouched } else { Outcome::Replaced };
+            return Ok(Filtered {
+                outcome: Some(outcome),
+                events: events::read(&own)?,
+                ..Filtered::default()
+            });
+        }
         let (outcome, read) = match self.call(chunk) {
             Reply::Untouched => (Outcome::Untouched, events::read(chunk)),
             Reply::Dropped => (Outcome::Dropped, Ok(Vec::new())),
@@ -83,6 +95,10 @@ impl Instance for Filter {
             Err(error) => return Err(error),
         };
         Ok(Filtered { outcome: Some(outcome), events, malformed, ..Filtered::default() })
+    }
+
+    fn stop(self) -> Result<Stopped, String> {
+        Ok(Stopped { series: self.metrics(), ..Stopped::default() })
     }
 
     fn count(&mut self, at: i64, chunk: &Vec<u8>, timer: &mut Timer) -> Result<u64, String> {

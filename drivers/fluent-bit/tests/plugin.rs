@@ -1,5 +1,6 @@
 //! The built plugin in the driver, over every supported layout of Fluent Bit's structures.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +24,13 @@ struct Agent {
 impl Agent {
     /// Starts the plugin with options, each `KEY VALUE`.
     fn start(layout: &str, options: &[&str]) -> Result<Self, Vec<String>> {
-        let arguments = ["--layout".into(), layout.into(), plugin().into_os_string()];
+        Self::start_with(layout, "works", options)
+    }
+
+    /// Starts the plugin in an agent whose emitters have this behaviour.
+    fn start_with(layout: &str, emitter: &str, options: &[&str]) -> Result<Self, Vec<String>> {
+        let arguments = ["--layout", layout, "--emitter", emitter].map(Into::into);
+        let arguments = [&arguments[..], &[plugin().into_os_string()]].concat();
         let mut client = Client::start(Path::new(DRIVER), &arguments).expect("the driver starts");
         let options = options.iter().map(|option| option.split_once(' ').expect("a key and a value"));
         let options = options.map(|(key, value)| (key, value.into()));
@@ -55,12 +62,17 @@ impl Agent {
         lines(&std::mem::take(&mut self.log)).into_iter().filter(|line| !line.contains("started: ")).collect()
     }
 
-    fn stop(mut self) -> Vec<String> {
+    fn stop(self) -> Vec<String> {
+        self.stop_with_metrics().0
+    }
+
+    /// The lines at the end, and the values of metrics by series.
+    fn stop_with_metrics(mut self) -> (Vec<String>, BTreeMap<String, u64>) {
         let stopped = self.client.stop().expect("the plugin stops");
         self.log.extend(stopped.log);
         let logged = self.logged();
         self.client.finish().expect("the driver ends");
-        logged
+        (logged, stopped.series)
     }
 }
 
@@ -261,7 +273,11 @@ fn every_mistake_is_a_line() {
     let mut agent = Agent::started("3.2-no-regex", &["aplication_name lab"]);
     assert_eq!(
         agent.logged(),
-        ["2 this Fluent Bit does not show its options, so a misspelt one is not noticed"]
+        [
+            "2 this Fluent Bit does not show its options, so a misspelt one is not noticed",
+            "3 no metrics: this Fluent Bit does not export the functions for them",
+            "3 summaries and reports leave with the next chunk: the structures of this Fluent Bit are not known",
+        ]
     );
 }
 
@@ -372,7 +388,8 @@ fn a_changed_file_is_loaded_and_an_invalid_one_is_not() {
 
 #[test]
 fn statistics_are_logged_at_intervals_and_at_the_end() {
-    let options = ["rate_limit 1", "stats_interval 10s", "stats_entry on", "entity_no_match ^system:"];
+    let options =
+        ["rate_limit 1", "stats_interval 10s", "stats_entry on", "entity_no_match ^system:", "emitter off"];
     let mut agent = Agent::started("3.2", &options);
     agent.chunk(&[finding("a"), finding("a"), finding("system:b")]);
     agent.now = NOW + 9 * SECOND;
@@ -399,8 +416,208 @@ fn statistics_are_logged_at_intervals_and_at_the_end() {
         [
             "3 statistics: records=0",
             "2 shutdown: not sent: 1 pending summaries (of 1 suppressed findings) and 0 pending reports (of 0 counted \
-             findings)"
+             findings); set `state_path` to keep them"
         ]
+    );
+}
+
+/// The numbers of suppressed findings in summaries.
+fn suppressed(events: &[(String, Value)]) -> Vec<Value> {
+    let summaries =
+        events.iter().map(|(_, body)| body["text"]["kaudit_filter"]["summary"]["suppressed"].clone());
+    summaries.filter(|count| !count.is_null()).collect()
+}
+
+#[test]
+fn summaries_leave_when_they_are_due_and_not_with_the_next_chunk() {
+    for layout in ["2.2", "3.2"] {
+        let mut agent = Agent::started(layout, &["rate_limit 1"]);
+        agent.chunk(&[finding("a"), finding("a"), finding("a")]);
+        agent.now += SECOND;
+        assert_eq!(agent.chunk(&[]).0, Outcome::Untouched, "not due");
+        agent.now += 70 * SECOND;
+        let (_, events) = agent.chunk(&[]);
+        assert_eq!(suppressed(&events), [2], "{layout}");
+        agent.now += 70 * SECOND;
+        assert_eq!(agent.chunk(&[]).0, Outcome::Untouched, "sent once");
+        assert_eq!(
+            agent.stop(),
+            ["3 statistics: records=3 suppressed=2 summaries=1 summarised=2 kept.detections=1"]
+        );
+    }
+}
+
+#[test]
+fn without_an_emitter_summaries_leave_with_the_next_chunk() {
+    let drops = "2 summaries and reports leave with the next chunk: an earlier filter drops the events of the emitter";
+    for (emitter, options, logged) in [
+        ("refuses", ["rate_limit 1", "emitter on"], vec![]),
+        ("drops", ["rate_limit 1", "emitter on"], vec![drops]),
+        (
+            "absent",
+            ["rate_limit 1", "emitter on"],
+            vec!["2 no timer: summaries and reports leave with the next chunk"],
+        ),
+        ("works", ["rate_limit 1", "emitter off"], vec![]),
+    ] {
+        let mut agent = Agent::start_with("3.2", emitter, &options).expect("the plugin starts");
+        agent.chunk(&[finding("a"), finding("a"), finding("a")]);
+        agent.now += 70 * SECOND;
+        let (_, events) = agent.chunk(&[]);
+        let (_, later) = agent.chunk(&[finding("b")]);
+        assert_eq!(suppressed(&[events, later].concat()), [2], "{emitter}");
+        agent.now += 70 * SECOND;
+        let (_, events) = agent.chunk(&[finding("b")]);
+        assert_eq!(suppressed(&events), Vec::<Value>::new(), "{emitter}: sent once");
+        let mut lines = agent.stop();
+        lines.retain(|line| !line.contains("statistics: "));
+        assert_eq!(lines, logged, "{emitter}");
+    }
+}
+
+/// A folder of its own for a test, and the option with a state file in it.
+fn state(name: &str) -> (PathBuf, String) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a directory");
+    let option = format!("state_path {}", folder.join("kaudit.state").display());
+    (folder, option)
+}
+
+#[test]
+fn pending_summaries_survive_a_stop() {
+    for shape in ["singles", "bulk"] {
+        let (folder, option) = state(&format!("stop-{shape}"));
+        let file = folder.join("kaudit.state");
+        let shape_option = format!("shape {shape}");
+        let options = [option.as_str(), "rate_limit 1", &shape_option];
+        let counts = |events: &[(String, Value)]| {
+            let bodies = events.iter().map(|(_, body)| match body["body"].as_str() {
+                Some(envelope) => serde_json::from_str::<Value>(envelope).expect("JSON")["logEntries"]
+                    .as_array()
+                    .expect("items")
+                    .iter()
+                    .map(|item| item["text"].as_str().expect("a text").to_owned())
+                    .collect(),
+                None => body["text"].to_string(),
+            });
+            bodies.collect::<String>().matches("\"suppressed\":").count().max(suppressed(events).len())
+        };
+        let mut agent = Agent::started("3.2", &options);
+        agent.chunk(&[finding("a"), finding("a"), finding("a")]);
+        let kept = "3 shutdown: kept for the next start: 1 pending summaries (of 2 suppressed findings) and 0 pending \
+                    reports (of 0 counted findings)";
+        assert_eq!(agent.stop().last().map(String::as_str), Some(kept), "{shape}");
+
+        // Stopped before any chunk: the file stays, and its entries are not counted again.
+        let agent = Agent::started("3.2", &options);
+        let logged = agent.stop();
+        assert!(
+            logged[0].starts_with("3 of the last run, to be sent with the first chunk: 1 pending"),
+            "{logged:?}"
+        );
+        assert!(file.exists());
+
+        let mut agent = Agent::started("3.2", &options);
+        // Two days later: Coralogix accepts no entry that is older than one.
+        agent.now += 48 * 3600 * SECOND;
+        let (_, events) = agent.chunk(&[finding("b")]);
+        assert_eq!(counts(&events), 1, "{shape}: {events:?}");
+        let now = (agent.now / 1_000_000).to_string();
+        let summary =
+            events.iter().find(|(_, body)| body.to_string().contains("suppressed")).expect("a summary");
+        assert!(summary.1.to_string().contains(&now), "{shape}: {}", summary.1);
+        assert!(!file.exists(), "taken once");
+        agent.now += SECOND;
+        assert_eq!(counts(&agent.chunk(&[finding("c")]).1), 0, "{shape}");
+        agent.stop();
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "nothing is pending");
+    }
+}
+
+#[test]
+fn a_state_file_that_cannot_be_used_is_reported_and_kept() {
+    let (folder, option) = state("refused");
+    fs::write(folder.join("kaudit.state"), "kaudit-filter state 2\n").expect("a file");
+    let mut agent = Agent::started("3.2", &[&option, "rate_limit 1"]);
+    agent.chunk(&[finding("a"), finding("a")]);
+    let logged = agent.logged();
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(
+        logged[0].starts_with("1 state_path: `")
+            && logged[0].contains("refused: version 2, expected 1; renamed to")
+    );
+    let stopped = agent.stop();
+    assert!(stopped[0].ends_with(" state.refused=1"), "{stopped:?}");
+    assert!(stopped[1].starts_with("3 shutdown: kept for the next start: 1 pending"), "{stopped:?}");
+    let mut names: Vec<_> =
+        fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["kaudit.state", "kaudit.state.refused-1"]);
+    let refused = Agent::start("3.2", &["state_path /nowhere/kaudit.state"]).err().expect("no such folder");
+    assert_eq!(refused, ["1 state_path: folder `/nowhere`: no such file or directory"]);
+}
+
+#[test]
+fn metrics_equal_the_statistics() {
+    let options = ["rate_limit 1", "entity_no_match ^system:", "unrecognised pass"];
+    let mut agent = Agent::started("3.2", &options);
+    agent.chunk(&[finding("a"), finding("a"), finding("system:b"), text(r#"{"no":"finding"}"#)]);
+    agent.chunk(&[finding("a"), raw("92")]);
+    agent.now += 70 * SECOND;
+    agent.chunk(&[]);
+    let (logged, metrics) = agent.stop_with_metrics();
+    assert_eq!(
+        logged.last().map(String::as_str),
+        Some(
+            "3 statistics: records=4 suppressed=1 passed=1 summaries=1 summarised=1 kept.detections=1 \
+             dropped.entity-no-match=1 unfiltered.malformed=1"
+        )
+    );
+    let value = |series: &str| metrics.get(series).copied();
+    for (series, expected) in [
+        (r#"kaudit_received_records_total{name="kaudit.0"}"#, 4),
+        (r#"kaudit_records_total{name="kaudit.0",verdict="kept",kind="detections"}"#, 1),
+        (r#"kaudit_records_total{name="kaudit.0",verdict="dropped",reason="entity-no-match"}"#, 1),
+        (r#"kaudit_records_total{name="kaudit.0",verdict="dropped",reason="etype"}"#, 0),
+        (r#"kaudit_records_total{name="kaudit.0",verdict="suppressed"}"#, 1),
+        (r#"kaudit_records_total{name="kaudit.0",verdict="passed"}"#, 1),
+        (r#"kaudit_entries_total{name="kaudit.0",origin="summary"}"#, 1),
+        (r#"kaudit_pending_findings{name="kaudit.0",by="summary"}"#, 0),
+        (r#"kaudit_unfiltered_chunks_total{name="kaudit.0",cause="malformed"}"#, 1),
+        (r#"kaudit_config_loads_total{name="kaudit.0",result="loaded"}"#, 1),
+    ] {
+        assert_eq!(value(series), Some(expected), "{series}: {metrics:#?}");
+    }
+    let sum: u64 = metrics
+        .iter()
+        .filter(|(series, _)| series.starts_with("kaudit_records_total"))
+        .map(|(_, value)| value)
+        .sum();
+    assert_eq!(sum, 4, "every record has a verdict");
+}
+
+#[test]
+fn dropped_records_are_explained_once_in_an_interval() {
+    let options = ["sample_interval 1m", "entity_no_match ^system:", "unrecognised drop"];
+    let mut agent = Agent::started("3.2", &options);
+    agent.chunk(&[finding("system:a"), finding("system:b"), text(r#"{"password":"hunter2"}"#)]);
+    let entity = "3 sample: dropped: entity-no-match: detections; detections: entity-no-match `^system:` rejects `system:";
+    let logged = agent.logged();
+    assert_eq!(logged.len(), 2, "{logged:?}");
+    assert!(logged[0].starts_with(entity) && logged[0].ends_with("`system:a`"), "{logged:?}");
+    assert!(logged[1].starts_with("3 sample: dropped: unrecognised: not a finding: "), "{logged:?}");
+    assert!(!logged[1].contains("hunter2") && !logged[1].contains("password"), "{logged:?}");
+    agent.now += 60 * SECOND;
+    agent.chunk(&[finding("system:c")]);
+    assert!(agent.stop()[1].ends_with("`system:c`"));
+    let mut agent = Agent::started("3.2", &["entity_no_match ^system:", "sample_interval off"]);
+    agent.chunk(&[finding("system:a")]);
+    assert_eq!(agent.logged(), Vec::<String>::new(), "samples are off by default");
+    let refused = Agent::start("3.2", &["sample_interval often"]).err().expect("not a time");
+    assert_eq!(
+        refused,
+        ["1 sample_interval: expected a time from 1s to 1d, such as 30s or 5m, found `often`"]
     );
 }
 

@@ -204,6 +204,8 @@ pub struct Stopped {
     pub statistics: BTreeMap<String, u64>,
     /// Vector only: the metric events that the plugin emits for a timer, after its shutdown.
     pub metrics: Vec<Value>,
+    /// Fluent Bit only: the values of metrics by series, before the instance stops.
+    pub series: BTreeMap<String, u64>,
     /// The lines that the plugin logged.
     pub log: Vec<Line>,
 }

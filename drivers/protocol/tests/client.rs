@@ -106,11 +106,12 @@ fn every_message_is_read_as_it_is_written() {
     };
     let statistics = [("kept.detections".to_owned(), 1)].into();
     let metrics = vec![json!({"name": "records_total"})];
+    let series = [("kaudit_limiter_keys{}".to_owned(), 2)].into();
     for reply in [
         Reply::Started(log.clone()),
         Reply::Refused(log.clone()),
         Reply::Chunk(filtered),
-        Reply::Stopped(Stopped { events, statistics, metrics, log }),
+        Reply::Stopped(Stopped { events, statistics, metrics, series, log }),
         Reply::Held,
         Reply::Resident(5),
         Reply::Round(Round { nanos: 1, events: 2, resident_kb: 3 }),

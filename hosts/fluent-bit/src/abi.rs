@@ -1,6 +1,6 @@
 //! Fluent Bit's C interface: the raw declarations, and safe types around them.
 //!
-//! All of the plugin's `unsafe` is in this file.
+//! All of the plugin's `unsafe` is in this module.
 //!
 //! Fluent Bit opens `flb-filter_kaudit.so`, looks up the data symbol `filter_kaudit_plugin` and copies as many bytes of
 //! it as its own `struct flb_filter_plugin` has. The structure grew at its end only, since 2.2 (which inserted
@@ -13,55 +13,36 @@
 
 #![expect(unsafe_code, reason = "Fluent Bit's interface is in C")]
 
+mod buffer;
+mod emitter;
 mod export;
+mod instance;
+mod metrics;
+mod raw;
+mod symbols;
 
 use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::slice;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kaudit_filter::Time;
-use kaudit_filter::entry::Out;
+use kaudit_filter::entry::Out as _;
 
 use crate::chunk::Outcome;
 
+pub use buffer::Buffer;
+use emitter::Emitter;
+pub use emitter::Sent;
+use instance::now;
+pub use instance::{Instance, Level};
+pub use metrics::{Cmetrics, Metric};
+use raw::{List, RawInstance};
+
 // ---- Raw declarations, by include/fluent-bit/flb_filter.h ----------------------------------------------------------
-
-/// `struct mk_list`: a link of a circular list.
-#[repr(C)]
-struct List {
-    prev: *const List,
-    next: *const List,
-}
-
-/// `struct flb_kv`: one property.
-#[repr(C)]
-struct Property {
-    key: *const c_char,
-    value: *const c_char,
-    link: List,
-}
-
-/// The beginning of `struct flb_filter_instance`, the same in 2.2 to 5.1 in builds with regular expressions.
-#[repr(C)]
-struct RawInstance {
-    event_type: c_int,
-    id: c_int,
-    log_level: c_int,
-    log_suppress_interval: c_int,
-    name: [c_char; 32],
-    alias: *const c_char,
-    tag_match: *const c_char,
-    tag_match_regex: *const c_void,
-    parent_processor: *const c_void,
-    context: *const c_void,
-    data: *const c_void,
-    plugin: *const c_void,
-    properties: List,
-}
 
 type Setup = unsafe extern "C" fn(*const RawInstance, *const c_void, *const c_void) -> c_int;
 type Exit = unsafe extern "C" fn(*mut c_void, *const c_void) -> c_int;
@@ -109,9 +90,6 @@ const _: () = {
     assert!(offset_of!(RawPlugin, cb_notification) == SIZE_2_2 - size_of::<List>());
     assert!(offset_of!(RawPlugin, zeros) == SIZE_3_2 - size_of::<List>());
     assert!(size_of::<RawPlugin>() >= SIZE_3_2);
-    assert!(offset_of!(RawInstance, context) == 80);
-    assert!(offset_of!(RawInstance, properties) == 104);
-    assert!(offset_of!(Property, link) == 16);
 };
 
 impl RawPlugin {
@@ -143,52 +121,75 @@ const MODIFIED: c_int = 1;
 /// `FLB_FILTER_NOTOUCH`: the chunk stays as it is.
 const NOT_TOUCHED: c_int = 2;
 
-/// `struct flb_time`.
-#[repr(C)]
-struct RawTime {
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-// SAFETY: Fluent Bit's executable exports these functions with these signatures, 2.2 to 5.1.
-unsafe extern "C" {
-    fn flb_filter_get_property(key: *const c_char, instance: *const RawInstance) -> *const c_char;
-    fn flb_filter_set_context(instance: *const RawInstance, context: *const c_void);
-    fn flb_filter_name(instance: *const RawInstance) -> *const c_char;
-    fn flb_log_print(level: c_int, file: *const c_char, line: c_int, format: *const c_char, ...);
-    fn flb_time_get(time: *mut RawTime) -> c_int;
-}
-
 // ---- The callbacks: pointers become safe types, and panics are caught -----------------------------------------------
 
 /// A plugin's callbacks, in safe types.
 pub trait Plugin: Sized + Send {
     /// `cb_init`; `None`: the host must not start, and the log contains the reason.
-    fn start(host: Instance) -> Option<Self>;
+    fn start(host: Instance, now: Time) -> Option<Self>;
     /// `cb_filter`: writes the chunk's replacement to `out`.
-    fn filter(&mut self, chunk: &[u8], now: Time, out: &mut Buffer) -> Outcome;
+    fn filter(&mut self, chunk: &[u8], tag: &CStr, now: Time, out: &mut Buffer) -> Outcome;
     /// [`Plugin::filter`] panicked, and the chunk passed.
     fn failed(&mut self, message: &str);
+    /// Whether [`Plugin::due`] is to be called between chunks.
+    fn has_emitter(&self) -> bool;
+    /// A second has passed: the events that are due, perhaps none; `None`: there will be none.
+    fn due(&mut self, now: Time) -> Option<OwnEvents>;
+    /// The events of [`Plugin::due`] were sent or not.
+    fn sent(&mut self, sent: Sent);
     /// `cb_exit`.
-    fn stop(self);
+    fn stop(self, now: Time);
 }
 
-/// The argument of `flb_filter_set_context`: the plugin's state.
-///
-/// It is locked, because a processor may call from other threads than the one that ran `cb_init`.
-type Context<P> = Mutex<P>;
+/// Events that are not of a chunk.
+#[derive(Debug)]
+pub struct OwnEvents {
+    /// The tag that they get.
+    pub tag: CString,
+    /// The events.
+    pub events: Vec<u8>,
+}
+
+/// The argument of `flb_filter_set_context`.
+struct Context<P> {
+    /// The plugin's state. It is locked, because a processor may call from other threads than the one that ran
+    /// `cb_init`.
+    plugin: Mutex<P>,
+    /// `None`: the plugin's own events leave with a chunk.
+    emitter: Option<Emitter>,
+}
+
+impl<P> Context<P> {
+    fn plugin(&self) -> MutexGuard<'_, P> {
+        self.plugin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 unsafe extern "C" fn init<P: Plugin>(
     instance: *const RawInstance,
-    _config: *const c_void,
+    config: *const c_void,
     _data: *const c_void,
 ) -> c_int {
     let Some(instance) = Instance::new(instance) else { return -1 };
-    match guarded(|| P::start(instance)) {
+    match guarded(|| P::start(instance, now())) {
         Ok(Some(plugin)) => {
-            let context = Box::into_raw(Box::new(Context::<P>::new(plugin)));
-            // SAFETY: the instance is the one that the host is initialising. The context stays valid until `exit`.
-            unsafe { flb_filter_set_context(instance.raw.as_ptr(), context.cast()) };
+            let emitter = if plugin.has_emitter() {
+                // SAFETY: the host passes its configuration, and waits for this call.
+                unsafe { instance.emitter(config) }
+            } else {
+                None
+            };
+            let context = Box::into_raw(Box::new(Context { plugin: Mutex::new(plugin), emitter }));
+            // SAFETY: the instance is the one that the host is initialising. The context stays valid until `exit`,
+            // which stops the timer first.
+            unsafe {
+                instance.set_context(context.cast());
+                if let Some(emitter) = &(*context).emitter
+                    && !emitter.start(tick::<P>, context.cast())
+                {
+                    instance.log(Level::Warn, "no timer: summaries and reports leave with the next chunk");
+                }
+            }
             0
         }
         Ok(None) => -1,
@@ -202,12 +203,12 @@ unsafe extern "C" fn init<P: Plugin>(
 unsafe extern "C" fn filter<P: Plugin>(
     data: *const c_void,
     bytes: usize,
-    _tag: *const c_char,
+    tag: *const c_char,
     _tag_length: c_int,
     out_data: *mut *mut c_void,
     out_bytes: *mut usize,
     _instance: *const RawInstance,
-    _input: *const c_void,
+    input: *const c_void,
     context: *mut c_void,
     _config: *const c_void,
 ) -> c_int {
@@ -218,13 +219,22 @@ unsafe extern "C" fn filter<P: Plugin>(
     let context = unsafe { &*context.cast::<Context<P>>() };
     // SAFETY: the host owns `bytes` readable bytes at `data` and changes none of them during the call.
     let chunk = unsafe { slice::from_raw_parts(data.cast::<u8>(), bytes) };
-    let mut plugin = context.lock().unwrap_or_else(PoisonError::into_inner);
     // An entry is about 1.5 times as long as its finding.
     let mut out = Buffer::of(bytes.saturating_add(bytes / 2));
-    let outcome = guarded(|| plugin.filter(chunk, now(), &mut out)).unwrap_or_else(|message| {
-        let _ = guarded(|| plugin.failed(&message));
-        Outcome::Untouched
-    });
+    let own = context.emitter.as_ref().and_then(|emitter| emitter.arrived(input));
+    let outcome = if let Some(own) = own {
+        out.put(&own);
+        // Without memory the events stay as they arrived: the filters before this one may have changed them.
+        if own.is_empty() || out.failed() { Outcome::Untouched } else { Outcome::Replaced }
+    } else {
+        // SAFETY: the host passes a string with a zero at its end.
+        let tag = if tag.is_null() { c"" } else { unsafe { CStr::from_ptr(tag) } };
+        let mut plugin = context.plugin();
+        guarded(|| plugin.filter(chunk, tag, now(), &mut out)).unwrap_or_else(|message| {
+            let _ = guarded(|| plugin.failed(&message));
+            Outcome::Untouched
+        })
+    };
     let (start, length) = match outcome {
         Outcome::Untouched => return NOT_TOUCHED,
         Outcome::Dropped => (ptr::null_mut(), 0),
@@ -238,11 +248,26 @@ unsafe extern "C" fn filter<P: Plugin>(
     MODIFIED
 }
 
+/// The timer's callback.
+unsafe extern "C" fn tick<P: Plugin>(_config: *mut c_void, context: *mut c_void) {
+    // SAFETY: the context is the one that `init` made; `exit` stops the timer before it frees the context. Only shared
+    // references exist, since the emitter calls `filter`.
+    let context = unsafe { &*context.cast::<Context<P>>() };
+    let Some(emitter) = context.emitter.as_ref().filter(|emitter| !emitter.has_failed()) else { return };
+    let due = guarded(|| context.plugin().due(now()));
+    let Ok(Some(OwnEvents { tag, events })) = due else { return };
+    // The plugin is not locked now: the host calls `filter`.
+    let sent = emitter.send(&tag, events);
+    let _ = guarded(|| context.plugin().sent(sent));
+}
+
 unsafe extern "C" fn exit<P: Plugin>(context: *mut c_void, _config: *const c_void) -> c_int {
     if !context.is_null() {
         // SAFETY: the context is the one that `init` made; the host calls `exit` once, and nothing after it.
-        let context = unsafe { Box::from_raw(context.cast::<Context<P>>()) };
-        let _ = guarded(|| context.into_inner().unwrap_or_else(PoisonError::into_inner).stop());
+        let Context { plugin, emitter } = *unsafe { Box::from_raw(context.cast::<Context<P>>()) };
+        emitter.iter().for_each(Emitter::stop);
+        let plugin = plugin.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let _ = guarded(|| plugin.stop(now()));
     }
     0
 }
@@ -258,186 +283,10 @@ fn guarded<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-// ---- The safe types -------------------------------------------------------------------------------------------------
-
-/// The level of a log message; the numbers are `FLB_LOG_*`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are Fluent Bit's own")]
-pub enum Level {
-    Error = 1,
-    Warn = 2,
-    Info = 3,
-}
-
-/// The host's side of one configured filter: its options and its log.
-#[derive(Clone, Copy)]
-pub struct Instance {
-    raw: NonNull<RawInstance>,
-    /// Whether the host's structure proved to be [`RawInstance`].
-    known: bool,
-}
-
-// SAFETY: the host keeps the instance until after `exit`, and its logging and reading of properties are not bound to
-// a thread.
-unsafe impl Send for Instance {}
-
-impl Instance {
-    /// Takes the pointer that `cb_init` is given.
-    fn new(raw: *const RawInstance) -> Option<Self> {
-        /// Only its address is used.
-        static PROBE: u8 = 0;
-        let raw = NonNull::new(raw.cast_mut())?;
-        let probe: *const c_void = (&raw const PROBE).cast();
-        // SAFETY: the host stores the pointer and does nothing with it. It allocated the whole structure, which is far
-        // longer than the declaration here, so the field can be read even if it is another one; the null pointer
-        // restores it.
-        let known = unsafe {
-            flb_filter_set_context(raw.as_ptr(), probe);
-            let known = (&raw const (*raw.as_ptr()).context).read() == probe;
-            flb_filter_set_context(raw.as_ptr(), ptr::null());
-            known
-        };
-        Some(Self { raw, known })
-    }
-
-    /// An option's value, `${…}` already replaced by the host.
-    pub fn property(&self, key: &CStr) -> Option<String> {
-        // SAFETY: the instance is valid, see `Send`; the result is null or a string of the host's, copied at once.
-        unsafe { text(flb_filter_get_property(key.as_ptr(), self.raw.as_ptr())) }
-    }
-
-    /// The names of all options that are set, in their order; `None`: this host's structure is not known.
-    pub fn properties(&self) -> Option<Vec<String>> {
-        if !self.known {
-            return None;
-        }
-        let mut names = Vec::new();
-        // SAFETY: the host has just stored a pointer where `context` is declared, so `properties` is where it is
-        // declared too; the host's list is circular, each link but the head is inside a `Property`, and it does not
-        // change while the host waits for `cb_init`.
-        unsafe {
-            let head = &raw const (*self.raw.as_ptr()).properties;
-            let mut link = (*head).next;
-            while link != head {
-                let property = link.byte_sub(offset_of!(Property, link)).cast::<Property>();
-                names.extend(text((*property).key));
-                link = (*link).next;
-            }
-        }
-        Some(names)
-    }
-
-    /// The instance's alias, or its plugin's name and number.
-    pub fn name(&self) -> String {
-        // SAFETY: as in `property`.
-        unsafe { text(flb_filter_name(self.raw.as_ptr())) }.unwrap_or_default()
-    }
-
-    /// Writes one line to the host's log, if the instance's `log_level` permits it.
-    pub fn log(&self, level: Level, message: &str) {
-        // SAFETY: the instance is valid, see `Send`; where the structure is known the field is an int.
-        let wanted = !self.known || level as c_int <= unsafe { (*self.raw.as_ptr()).log_level };
-        let line = format!("[filter:kaudit:{}] {message}", self.name()).replace(['\0', '\n', '\r'], " ");
-        let Some(line) = CString::new(line).ok().filter(|_| wanted) else { return };
-        // SAFETY: the format has exactly one string argument, which outlives the call.
-        unsafe { flb_log_print(level as c_int, ptr::null(), 0, c"%s".as_ptr(), line.as_ptr()) };
-    }
-}
-
-/// A copy of a C string.
-///
-/// # Safety
-/// `start` is null or points to a string with a zero at its end.
-unsafe fn text(start: *const c_char) -> Option<String> {
-    // SAFETY: the caller's promise.
-    (!start.is_null()).then(|| unsafe { CStr::from_ptr(start) }.to_string_lossy().into_owned())
-}
-
-/// The host's clock.
-fn now() -> Time {
-    let mut time = RawTime { seconds: 0, nanoseconds: 0 };
-    // SAFETY: the host writes a `struct timespec` of two 64-bit numbers.
-    unsafe { flb_time_get(&raw mut time) };
-    Time::from_nanos(time.seconds.saturating_mul(1_000_000_000).saturating_add(time.nanoseconds))
-}
-
-/// Bytes that the host will free: allocated by the C library, and growing by doubling.
-///
-/// If memory runs out, [`Buffer::failed`] returns it at the end; the process is not aborted.
-///
-/// Decision: the first allocation is for a whole chunk of entries, since a buffer that grows from zero is copied once
-/// more. Pages that are not written to take no memory.
-pub struct Buffer {
-    least: usize,
-    start: *mut u8,
-    length: usize,
-    capacity: usize,
-    failed: bool,
-}
-
-impl Buffer {
-    /// Returns an empty buffer, whose first allocation will have at least `least` bytes.
-    fn of(least: usize) -> Self {
-        Self { least, start: ptr::null_mut(), length: 0, capacity: 0, failed: false }
-    }
-
-    /// Returns whether memory ran out, so that bytes are missing.
-    pub fn failed(&self) -> bool {
-        self.failed
-    }
-
-    /// Reserves `more` further bytes; returns whether there is enough memory.
-    pub fn reserve(&mut self, more: usize) -> bool {
-        more <= self.capacity - self.length || self.grow(more)
-    }
-
-    #[cold]
-    fn grow(&mut self, more: usize) -> bool {
-        let needed = self.length.checked_add(more).filter(|_| !self.failed);
-        let grown = needed.and_then(|needed| {
-            let ample = needed.max(self.capacity.saturating_mul(2)).max(self.least);
-            [ample, needed].into_iter().find_map(|capacity| {
-                // SAFETY: `start` is null or was allocated here, and nothing else refers to it.
-                let start = unsafe { libc::realloc(self.start.cast(), capacity) };
-                (!start.is_null()).then_some((start.cast(), capacity))
-            })
-        });
-        if let Some((start, capacity)) = grown {
-            (self.start, self.capacity) = (start, capacity);
-        } else {
-            // Nothing is written any more, of any length.
-            (self.failed, self.capacity) = (true, self.length);
-        }
-        grown.is_some()
-    }
-
-    /// Hands the bytes over to the host, which frees them.
-    fn into_raw(self) -> (*mut u8, usize) {
-        let raw = (self.start, self.length);
-        std::mem::forget(self);
-        raw
-    }
-}
-
-impl Out for Buffer {
-    fn put(&mut self, bytes: &[u8]) {
-        if self.reserve(bytes.len()) {
-            // SAFETY: `reserve` ensured space for the bytes after the first `length`; no slice of this memory exists.
-            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(self.length), bytes.len()) };
-            self.length += bytes.len();
-        }
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        // SAFETY: `start` is null or was allocated here and not handed over.
-        unsafe { libc::free(self.start.cast()) };
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::instance::text;
+    use super::raw::RawTime;
     use super::*;
 
     /// A plugin that panics in every callback.
@@ -450,12 +299,12 @@ mod tests {
     }
 
     impl Plugin for Broken {
-        fn start(host: Instance) -> Option<Self> {
+        fn start(host: Instance, _: Time) -> Option<Self> {
             assert!(host.property(c"start").is_some(), "at the start");
             Some(Self)
         }
 
-        fn filter(&mut self, chunk: &[u8], _: Time, out: &mut Buffer) -> Outcome {
+        fn filter(&mut self, chunk: &[u8], _: &CStr, _: Time, out: &mut Buffer) -> Outcome {
             out.put(chunk);
             panic!("at byte {}", chunk.len());
         }
@@ -465,7 +314,19 @@ mod tests {
             panic!("again");
         }
 
-        fn stop(self) {
+        fn has_emitter(&self) -> bool {
+            false
+        }
+
+        fn due(&mut self, _: Time) -> Option<OwnEvents> {
+            panic!("between chunks");
+        }
+
+        fn sent(&mut self, _: Sent) {
+            panic!("after that");
+        }
+
+        fn stop(self, _: Time) {
             panic!("at the end");
         }
     }
@@ -499,16 +360,6 @@ mod tests {
             assert!(out.is_null() && length == 0);
             assert_eq!(exit::<Broken>(context, none), 0);
         }
-    }
-
-    #[test]
-    fn exhausted_memory_is_reported() {
-        let mut buffer = Buffer::of(2);
-        buffer.put(b"text");
-        buffer.reserve(usize::MAX / 2);
-        assert!(buffer.failed());
-        buffer.put(b"more");
-        assert_eq!(buffer.length, 4, "nothing is written any more");
     }
 
     // The host's functions that the test needs: an option is set if the instance has `data`.

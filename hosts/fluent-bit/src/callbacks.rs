@@ -8,49 +8,58 @@
 //! chunk passes through unfiltered. The filter keeps its state, including limits and counters; records of that chunk
 //! that were already counted stay counted, and the statistics contain the number of unfiltered chunks.
 
+use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use host_kit::config::{ConfigFile, SiblingFiles};
+use host_kit::counters::{Counter, statistics_line};
+use host_kit::metrics::{Metrics, Unfiltered};
+use host_kit::sample::Sampler;
+use host_kit::state::Account;
 use host_kit::timer::Timer;
-use host_kit::{Session, counters, seed};
+use host_kit::{Session, seed};
 use kaudit_filter::config::{By, Config, Report, Shape, Unrecognised};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Time};
 
-use crate::abi::{Buffer, Instance, Level, Plugin};
+use crate::abi::{Buffer, Instance, Level, OwnEvents, Plugin, Sent};
 use crate::chunk::{self, Event, Outcome, Pass};
 use crate::options::{self, Options};
+use crate::own::Own;
+use crate::publish::Published;
 
 /// One configured filter.
 pub struct Kaudit {
     host: Instance,
+    config: Config,
     session: Session,
+    metrics: Metrics,
+    /// `None`: this Fluent Bit cannot publish them.
+    published: Option<Published>,
+    own: Own,
+    /// `None`: dropped records are not explained in the log.
+    sampler: Option<Sampler>,
+    has_emitter: bool,
     file: Option<ConfigFile<SiblingFiles>>,
     reload: Timer,
     statistics: Timer,
     stats_entry: bool,
     /// The counters when they were last logged.
     logged: Stats,
-    unfiltered: Unfiltered,
+    /// Chunks that passed unfiltered, when their numbers were last logged.
+    logged_unfiltered: Unfiltered,
     /// The offsets of the current chunk's events; kept to reuse its memory.
     events: Vec<Event>,
 }
 
-/// The numbers of chunks that passed through unfiltered, by cause.
-#[derive(Clone, Copy, Default)]
-struct Unfiltered {
-    malformed: u64,
-    panicked: u64,
-    memory: u64,
-}
-
 impl Plugin for Kaudit {
     /// Reads the options; logs the configuration, or every mistake.
-    fn start(host: Instance) -> Option<Self> {
+    fn start(host: Instance, now: Time) -> Option<Self> {
         let refuse = |mistakes: Vec<String>| log_all(&host, Level::Error, &mistakes);
         let options = options::read(&host).map_err(refuse).ok()?;
-        let Options { config, warnings, file, reload_interval, stats_interval, stats_entry } = options;
+        let Options { config, warnings, file, reload_interval, stats_interval, stats_entry, .. } = options;
+        let Options { state, emitter, sample_interval, .. } = options;
         let filter = Filter::new(&config, seed()).map_err(|error| refuse(vec![error.to_string()])).ok()?;
         if host.properties().is_none() {
             host.log(
@@ -60,47 +69,54 @@ impl Plugin for Kaudit {
         }
         log_all(&host, Level::Warn, &warnings);
         host.log(Level::Info, &format!("started: {}", describe(&config)));
+        let metrics = Metrics::new(&filter, now);
+        let published =
+            host.metrics().and_then(|cmetrics| Published::create(cmetrics, &host.name(), &metrics, &filter));
+        if published.is_none() {
+            host.log(Level::Info, "no metrics: this Fluent Bit does not export the functions for them");
+        }
+        let session = Session::new(filter, &config);
+        let mut own = Own::new(state);
+        match own.restorable(form(session.shape())) {
+            Ok(account) if account.is_empty() => {}
+            Ok(account) => {
+                let line = format!("of the last run, to be sent with the first chunk: {account}");
+                host.log(Level::Info, &line);
+            }
+            Err(refused) => host.log(Level::Error, &format!("state_path: {refused}")),
+        }
         Some(Self {
             host,
-            session: Session::new(filter, &config),
+            config,
+            session,
+            metrics,
+            published,
+            own,
+            sampler: sample_interval.map(Sampler::new),
+            has_emitter: emitter,
             file,
             reload: Timer::new(reload_interval),
             statistics: Timer::new(stats_interval),
             stats_entry,
             logged: Stats::default(),
-            unfiltered: Unfiltered::default(),
+            logged_unfiltered: Unfiltered::default(),
             events: Vec::new(),
         })
     }
 
     /// Filters one chunk; writes its replacement to `out`.
-    fn filter(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
+    fn filter(&mut self, bytes: &[u8], tag: &CStr, now: Time, out: &mut Buffer) -> Outcome {
         if self.reload.is_due(now) {
-            self.reload();
+            self.reload(now);
         }
-        let logged = self.statistics.is_due(now).then(|| self.log_statistics());
-        if let Err(error) = chunk::split(bytes, &mut self.events) {
-            self.unfiltered.malformed += 1;
-            if self.unfiltered.malformed == 1 {
-                self.log(Level::Error, &format!("malformed chunk passed through unfiltered: {error}"));
-            }
-            return Outcome::Untouched;
+        if let Err(refused) = self.own.chunk(tag, form(self.session.shape()), &self.config, now) {
+            self.log(Level::Error, &format!("state_path: {refused}"));
         }
-        let mut pass = Pass::new(bytes, out, now);
-        pass.events(&mut self.session, &self.events);
-        self.session.due(now, |own| pass.own(&own));
-        if let Some(since) = logged.filter(|_| self.stats_entry) {
-            self.session.statistics(&since, now, |own| pass.own(&own));
+        let outcome = self.replacement(bytes, now, out);
+        if outcome == Outcome::Replaced {
+            self.own.sent();
         }
-        self.session.close(|envelope| pass.own(&envelope));
-        let outcome = pass.finish();
-        if outcome == Outcome::Replaced && out.failed() {
-            self.unfiltered.memory += 1;
-            if self.unfiltered.memory == 1 {
-                self.log(Level::Error, "out of memory; chunk passed through unfiltered");
-            }
-            return Outcome::Untouched;
-        }
+        self.publish();
         outcome
     }
 
@@ -108,49 +124,129 @@ impl Plugin for Kaudit {
     fn failed(&mut self, message: &str) {
         // Discards the chunk's entries: the chunk passed unchanged.
         self.session.close(|_| ());
-        self.unfiltered.panicked += 1;
-        if self.unfiltered.panicked == 1 {
-            self.log(
-                Level::Error,
-                &format!("internal error (panic); chunk passed through unfiltered: {message}"),
-            );
+        self.metrics.unfiltered.panicked += 1;
+        self.log_first(
+            |unfiltered| unfiltered.panicked,
+            &format!("internal error (panic); chunk passed through unfiltered: {message}"),
+        );
+        self.publish();
+    }
+
+    fn has_emitter(&self) -> bool {
+        self.has_emitter
+    }
+
+    fn due(&mut self, now: Time) -> Option<OwnEvents> {
+        if !self.session.may_suppress() && self.own.events().is_empty() {
+            return None;
+        }
+        let before = *self.session.stats();
+        let mut events = Vec::new();
+        if self.own.has_tag() {
+            let mut pass = Pass::new(&[], &mut events, now);
+            self.session.due(now, |own| pass.own(&own));
+            self.session.close(|envelope| pass.own(&envelope));
+        }
+        if !events.is_empty() {
+            self.publish();
+        }
+        Some(self.own.take(&events, Account::of(&self.session.stats().since(&before))))
+    }
+
+    fn sent(&mut self, sent: Sent) {
+        match sent {
+            Sent::Arrived => self.own.sent(),
+            Sent::Refused(events) => self.own.unsent(events),
+            Sent::Failed(events, reason) => {
+                self.own.unsent(events);
+                self.log(Level::Warn, &format!("summaries and reports leave with the next chunk: {reason}"));
+            }
         }
     }
 
-    /// Logs the last statistics, and the pending entries, which no later chunk can contain.
-    fn stop(mut self) {
+    /// Logs the last statistics, and stores the pending entries, which no later chunk can contain.
+    fn stop(mut self, now: Time) {
         self.log_statistics();
         let before = *self.session.stats();
-        let latest = Time::from_nanos(i64::MAX);
-        self.session.finish(latest, |_| ());
-        let lost = self.session.stats().since(&before);
-        if lost.summaries + lost.reports > 0 {
-            let line = format!(
-                "shutdown: not sent: {} pending summaries (of {} suppressed findings) and {} pending reports (of {} \
-                 counted findings)",
-                lost.summaries, lost.summarised, lost.reports, lost.reported
-            );
-            self.log(Level::Warn, &line);
+        let mut last = Vec::new();
+        let mut pass = Pass::new(&[], &mut last, now);
+        self.session.finish(now, |own| pass.own(&own));
+        let account = Account::of(&self.session.stats().since(&before));
+        match self.own.stop(&last, account, form(self.session.shape())) {
+            Ok(None) => {}
+            Ok(Some(line)) => self.log(Level::Info, &line),
+            Err(line) => self.log(Level::Warn, &line),
         }
     }
 }
 
 impl Kaudit {
+    /// Writes a chunk's replacement to `out`.
+    fn replacement(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
+        let logged = self.statistics.is_due(now).then(|| self.log_statistics());
+        if let Err(error) = chunk::split(bytes, &mut self.events) {
+            self.metrics.unfiltered.malformed += 1;
+            let line = format!("malformed chunk passed through unfiltered: {error}");
+            self.log_first(|unfiltered| unfiltered.malformed, &line);
+            return Outcome::Untouched;
+        }
+        let mut pass = Pass::new(bytes, out, now);
+        self.sampler.iter_mut().for_each(|sampler| sampler.tick(now));
+        pass.events(&mut self.session, &self.events, |record, reason| {
+            let sampler = self.sampler.as_mut();
+            if let Some(line) = sampler.and_then(|sampler| sampler.dropped(record, reason, &self.config, now))
+            {
+                self.host.log(Level::Info, &line);
+            }
+        });
+        pass.encoded(self.own.events());
+        self.session.due(now, |own| pass.own(&own));
+        if let Some(since) = logged.filter(|_| self.stats_entry) {
+            self.session.statistics(&since, now, |own| pass.own(&own));
+        }
+        self.session.close(|envelope| pass.own(&envelope));
+        let outcome = pass.finish();
+        if outcome == Outcome::Replaced && out.failed() {
+            self.metrics.unfiltered.memory += 1;
+            self.log_first(|unfiltered| unfiltered.memory, "out of memory; chunk passed through unfiltered");
+            return Outcome::Untouched;
+        }
+        outcome
+    }
+
+    /// Sets the metrics that have changed.
+    fn publish(&mut self) {
+        if let Some(published) = &mut self.published {
+            published.update(&self.metrics, self.session.engine());
+        }
+    }
+
+    /// Logs the first chunk of an interval that passed unfiltered for this cause.
+    fn log_first(&self, cause: impl Fn(&Unfiltered) -> u64, line: &str) {
+        if cause(&self.metrics.unfiltered) == cause(&self.logged_unfiltered) + 1 {
+            self.log(Level::Error, line);
+        }
+    }
+
     /// Replaces the configuration if the file has changed and has no mistakes.
-    fn reload(&mut self) {
+    fn reload(&mut self, now: Time) {
         let Some(changed) = self.file.as_ref().and_then(ConfigFile::changed) else { return };
         let read = changed.read();
         self.file = Some(changed);
         let replaced = read.and_then(|(config, warnings)| {
-            self.session.replace(&config, seed()).map_err(|error| vec![error.to_string()])?;
+            let replaced = self.metrics.replace(&mut self.session, &config, seed(), now);
+            replaced.map_err(|error| vec![error.to_string()])?;
             Ok((config, warnings))
         });
         match replaced {
             Ok((config, warnings)) => {
                 log_all(&self.host, Level::Warn, &warnings);
                 self.log(Level::Info, &format!("reloaded: {}", describe(&config)));
+                self.config = config;
+                self.sampler.iter_mut().for_each(Sampler::reset);
             }
             Err(mistakes) => {
+                self.metrics.refuse();
                 log_all(&self.host, Level::Error, &mistakes);
                 self.log(Level::Error, "not reloaded: the previous configuration stays in use");
             }
@@ -161,9 +257,17 @@ impl Kaudit {
     fn log_statistics(&mut self) -> Stats {
         let stats = *self.session.stats();
         let since = stats.since(&self.logged);
-        let Unfiltered { malformed, panicked, memory } = std::mem::take(&mut self.unfiltered);
-        let unfiltered = [("malformed", malformed), ("panicked", panicked), ("memory", memory)];
-        self.log(Level::Info, &counters::statistics_line(&since, "unfiltered", &unfiltered));
+        let now = self.metrics.unfiltered;
+        let before = std::mem::replace(&mut self.logged_unfiltered, now);
+        let unfiltered = |name, count| Counter { group: "unfiltered", name, count };
+        let refused = std::mem::take(&mut self.own.refused_files);
+        let host = [
+            unfiltered("malformed", now.malformed - before.malformed),
+            unfiltered("panicked", now.panicked - before.panicked),
+            unfiltered("memory", now.memory - before.memory),
+            Counter { group: "state", name: "refused", count: refused },
+        ];
+        self.log(Level::Info, &statistics_line(&since, &host));
         self.logged = stats;
         since
     }
@@ -176,6 +280,14 @@ impl Kaudit {
 fn log_all(host: &Instance, level: Level, lines: &[String]) {
     for line in lines {
         host.log(level, line);
+    }
+}
+
+/// Returns the name of a shape, which is also the form of the entries in a state file.
+fn form(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Singles => "singles",
+        Shape::Bulk => "bulk",
     }
 }
 
@@ -202,10 +314,7 @@ fn describe(config: &Config) -> String {
         }
         text += "), ";
     }
-    let shape = match config.coralogix.shape {
-        Shape::Singles => "singles",
-        Shape::Bulk => "bulk",
-    };
+    let shape = form(config.coralogix.shape);
     let unrecognised = match config.unrecognised {
         Unrecognised::Wrap => "wrap",
         Unrecognised::Pass => "pass",

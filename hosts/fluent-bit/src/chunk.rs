@@ -12,6 +12,7 @@ use host_kit::{Emission, Session};
 use kaudit_filter::Time;
 use kaudit_filter::entry::{Entry, Out};
 use kaudit_filter::record::{Record, SyntaxError, SyntaxErrorKind};
+use kaudit_filter::stats::Reason;
 
 /// The keys of an envelope's event, for `out_http`'s `body_key` and `headers_key`.
 const BODY_KEY: &str = "body";
@@ -26,6 +27,50 @@ pub enum Outcome {
     Dropped,
     /// The written output replaces it.
     Replaced,
+}
+
+/// Returns the bytes of each event of the filter's own.
+pub fn own_events(events: &[u8]) -> Vec<Vec<u8>> {
+    let mut offsets = Vec::new();
+    let whole = split(events, &mut offsets).is_ok();
+    let each = offsets.iter().filter_map(|event| events.get(event.start..event.end)).map(<[u8]>::to_vec);
+    if whole { each.collect() } else { Vec::new() }
+}
+
+/// Sets the timestamps of an event of the filter's own that are out of range to `now`.
+///
+/// Coralogix does not accept entries older than a day, and the agent may have been stopped for longer.
+pub fn restamp(event: &mut [u8], is_in_range: impl Fn(i64) -> bool, now: Time) {
+    /// The first member of an entry, after the head of its map.
+    const ENTRY: &[u8] = b"\xa9timestamp\xd3";
+    /// The first member of an item of an envelope; no string contains it, since its quotes would be escaped.
+    const ITEM: &[u8] = br#"{"timestamp":"#;
+    /// The digits of a time in milliseconds from 2001 to 2286.
+    const DIGITS: usize = 13;
+    let body = head(now).len();
+    if let Some(time) = event.get_mut(body + 1..).and_then(|body| after(body, ENTRY)) {
+        if let Some(time) = time.first_chunk_mut().filter(|time| !is_in_range(i64::from_be_bytes(**time))) {
+            *time = now.millis().to_be_bytes();
+        }
+        return;
+    }
+    let digits = now.millis().to_string();
+    let mut at = 0;
+    while let Some(rest) = event.get_mut(at..).filter(|rest| rest.len() >= ITEM.len() + DIGITS) {
+        at += 1;
+        let Some(time) = after(rest, ITEM).and_then(|rest| rest.get_mut(..DIGITS)) else {
+            continue;
+        };
+        let millis = std::str::from_utf8(time).ok().and_then(|digits| digits.parse().ok());
+        if millis.is_some_and(|millis| !is_in_range(millis)) && digits.len() == DIGITS {
+            time.copy_from_slice(digits.as_bytes());
+        }
+    }
+}
+
+/// Returns the bytes after a prefix.
+fn after<'b>(bytes: &'b mut [u8], prefix: &[u8]) -> Option<&'b mut [u8]> {
+    if bytes.starts_with(prefix) { bytes.get_mut(prefix.len()..) } else { None }
 }
 
 /// One event, as offsets in the chunk.
@@ -103,8 +148,13 @@ impl<'a, O: Out> Pass<'a, O> {
         Self { chunk, out, now, any: false, touched: false }
     }
 
-    /// Filters every event.
-    pub fn events(&mut self, session: &mut Session, events: &[Event]) {
+    /// Filters every event; `on_dropped` is called for each dropped finding, with its record.
+    pub fn events(
+        &mut self,
+        session: &mut Session,
+        events: &[Event],
+        mut on_dropped: impl FnMut(Record<'_>, Reason),
+    ) {
         for event in events {
             let Event { start, body, end, marker } = *event;
             if marker {
@@ -118,7 +168,11 @@ impl<'a, O: Out> Pass<'a, O> {
                     self.entry(&self.chunk[start..body], entry);
                 }
                 Emission::Envelope(json) => self.envelope(&json),
-                Emission::Grouped(_) | Emission::Dropped(_) | Emission::Suppressed => self.touch(start),
+                Emission::Dropped(reason) => {
+                    self.touch(start);
+                    on_dropped(record, reason);
+                }
+                Emission::Grouped(_) | Emission::Suppressed => self.touch(start),
                 Emission::Passed => {
                     self.any = true;
                     self.copy(start..end);
@@ -134,6 +188,15 @@ impl<'a, O: Out> Pass<'a, O> {
             Emission::Entry(entry) => self.entry(&head(self.now), entry),
             Emission::Envelope(json) => self.envelope(json),
             _ => {}
+        }
+    }
+
+    /// Appends events that are already encoded.
+    pub fn encoded(&mut self, events: &[u8]) {
+        if !events.is_empty() {
+            self.touch(self.chunk.len());
+            self.any = true;
+            self.out.put(events);
         }
     }
 

@@ -8,3 +8,5 @@ pub mod abi;
 mod callbacks;
 mod chunk;
 mod options;
+mod own;
+mod publish;

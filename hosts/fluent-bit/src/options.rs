@@ -7,6 +7,7 @@ use std::ffi::{CStr, CString};
 use std::path::Path;
 
 use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unknown};
+use host_kit::state::StateFile;
 use kaudit_filter::config::{self, Config, Diagnostic, INLINE_OPTIONS};
 
 use crate::abi::Instance;
@@ -20,8 +21,16 @@ const STATS_INTERVAL: &CStr = c"stats_interval";
 /// Whether statistics are also emitted as an entry.
 const STATS_ENTRY: &CStr = c"stats_entry";
 
+/// The file for pending summaries and reports while the agent is stopped.
+const STATE_PATH: &CStr = c"state_path";
+/// Whether summaries and reports leave when they are due, and not with the next chunk.
+const EMITTER: &CStr = c"emitter";
+/// The interval in which each drop reason has one explained sample in the log.
+const SAMPLE_INTERVAL: &CStr = c"sample_interval";
+
 /// Options about the host, which are allowed together with a file.
-const HOST: [&CStr; 4] = [CONFIG_FILE, RELOAD_INTERVAL, STATS_INTERVAL, STATS_ENTRY];
+const HOST: [&CStr; 7] =
+    [CONFIG_FILE, RELOAD_INTERVAL, STATS_INTERVAL, STATS_ENTRY, STATE_PATH, EMITTER, SAMPLE_INTERVAL];
 
 /// The options of a filter that Fluent Bit itself reads.
 const FLUENT_BIT: [&str; 2] = ["active", "condition"];
@@ -40,6 +49,12 @@ pub struct Options {
     pub stats_interval: i64,
     /// Whether statistics are also emitted as an entry.
     pub stats_entry: bool,
+    /// The file for pending summaries and reports while the agent is stopped.
+    pub state: Option<StateFile>,
+    /// Whether summaries and reports leave when they are due.
+    pub emitter: bool,
+    /// Nanoseconds in which each drop reason has one explained sample in the log; `None`: there are none.
+    pub sample_interval: Option<i64>,
 }
 
 /// Reads and checks all options.
@@ -56,9 +71,20 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
     };
     let reload_interval = seconds(RELOAD_INTERVAL, 5) * 1_000_000_000;
     let stats_interval = seconds(STATS_INTERVAL, 60) * 1_000_000_000;
-    let stats_entry = switch(given, STATS_ENTRY).unwrap_or_else(|mistake| {
-        mistakes.push(mistake);
-        false
+    let has_samples = given.property(SAMPLE_INTERVAL).is_some_and(|value| !value.eq_ignore_ascii_case("off"));
+    let sample_interval = has_samples.then(|| seconds(SAMPLE_INTERVAL, 60) * 1_000_000_000);
+    let mut on = |name, default| {
+        switch(given, name, default).unwrap_or_else(|mistake| {
+            mistakes.push(mistake);
+            default
+        })
+    };
+    let stats_entry = on(STATS_ENTRY, false);
+    let emitter = on(EMITTER, true);
+    let state = given.property(STATE_PATH).map(|path| StateFile::claim(Path::new(&path)));
+    let state = state.transpose().unwrap_or_else(|mistake| {
+        mistakes.push(format!("{}: {mistake}", spell(STATE_PATH)));
+        None
     });
     let (read, file) = match given.property(CONFIG_FILE) {
         Some(path) => {
@@ -72,7 +98,17 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
         Ok((config, warnings)) if mistakes.is_empty() => (config, warnings),
         read => return Err(mistakes.into_iter().chain(read.err().unwrap_or_default()).collect()),
     };
-    Ok(Options { config, warnings, file, reload_interval, stats_interval, stats_entry })
+    Ok(Options {
+        config,
+        warnings,
+        file,
+        reload_interval,
+        stats_interval,
+        stats_entry,
+        state,
+        emitter,
+        sample_interval,
+    })
 }
 
 /// Reads the inline options.
@@ -150,8 +186,8 @@ fn interval(given: &Instance, option: &CStr, default: i64) -> Result<i64, String
     })
 }
 
-fn switch(given: &Instance, option: &CStr) -> Result<bool, String> {
-    let Some(value) = given.property(option) else { return Ok(false) };
+fn switch(given: &Instance, option: &CStr, default: bool) -> Result<bool, String> {
+    let Some(value) = given.property(option) else { return Ok(default) };
     match value.to_ascii_lowercase().as_str() {
         "on" | "true" | "yes" => Ok(true),
         "off" | "false" | "no" => Ok(false),

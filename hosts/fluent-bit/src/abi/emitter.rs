@@ -1,0 +1,251 @@
+//! An input of the filter's own and a timer, so that summaries and reports do not wait for the next chunk.
+//!
+//! As `filter_rewrite_tag` does, the filter creates a hidden input, an `emitter`, and appends events to it. They pass all
+//! filters of their tag, the filters before this one included, which may change or drop them. So the events stay here, and
+//! replace whatever arrives at this filter from that input: at the same position in the pipeline as the entries of a
+//! chunk.
+//!
+//! The input is created by the timer, after the agent has started. Decision: not in `cb_init`, where it would be a second
+//! input while outputs are connected: an agent with one input and one output without `match` connects the two only if
+//! there is no other input.
+//!
+//! Everything here runs in the thread of the engine, the timer's callback as well as the filter that it calls.
+//! Processors of inputs and outputs may run in other threads, and an emitter's events do not pass them: they have none.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::symbols::{address, function};
+
+/// `FLB_SCHED_TIMER_CB_PERM`: a timer that repeats.
+const REPEATED: c_int = 4;
+/// The interval of the timer, milliseconds.
+const INTERVAL: c_int = 1000;
+
+/// The timer's callback; `data` is the pointer given to [`Emitter::start`].
+pub type Tick = unsafe extern "C" fn(config: *mut c_void, data: *mut c_void);
+
+/// `struct flb_service_config`: a key of the section `SERVICE`, and its field in `struct flb_config`.
+#[repr(C)]
+struct ServiceKey {
+    key: *const c_char,
+    value_type: c_int,
+    offset: usize,
+}
+
+/// Functions with equal signatures in 2.2 to 5.1, by `flb_input.h`, `flb_input_log.h`, `flb_scheduler.h`, `flb_storage.h`.
+#[derive(Clone, Copy)]
+struct Functions {
+    scheduler: unsafe extern "C" fn() -> *mut c_void,
+    create_timer:
+        unsafe extern "C" fn(*mut c_void, c_int, c_int, Tick, *mut c_void, *mut *mut c_void) -> c_int,
+    destroy_timer: unsafe extern "C" fn(*mut c_void) -> c_int,
+    new_input: unsafe extern "C" fn(*mut c_void, *const c_char, *mut c_void, c_int) -> *mut c_void,
+    set_property: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int,
+    init_input: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+    exit_input: unsafe extern "C" fn(*mut c_void, *mut c_void),
+    destroy_input: unsafe extern "C" fn(*mut c_void),
+    create_storage: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+    append: unsafe extern "C" fn(*mut c_void, *const c_char, usize, *const c_void, usize) -> c_int,
+}
+
+impl Functions {
+    fn find() -> Option<Self> {
+        // SAFETY: the signatures are those of the headers, 2.2 to 5.1.
+        unsafe {
+            Some(Self {
+                scheduler: function(c"flb_sched_ctx_get")?,
+                create_timer: function(c"flb_sched_timer_cb_create")?,
+                destroy_timer: function(c"flb_sched_timer_cb_destroy")?,
+                new_input: function(c"flb_input_new")?,
+                set_property: function(c"flb_input_set_property")?,
+                init_input: function(c"flb_input_instance_init")?,
+                exit_input: function(c"flb_input_instance_exit")?,
+                destroy_input: function(c"flb_input_instance_destroy")?,
+                create_storage: function(c"flb_storage_input_create")?,
+                append: function(c"flb_input_log_append")?,
+            })
+        }
+    }
+}
+
+/// The timer and the input of one filter.
+pub struct Emitter {
+    host: Functions,
+    config: NonNull<c_void>,
+    /// `struct cio_ctx`, where inputs keep their chunks.
+    storage: NonNull<c_void>,
+    /// The input's name.
+    alias: CString,
+    timer: AtomicPtr<c_void>,
+    /// Null until it is created.
+    input: AtomicPtr<c_void>,
+    /// Whether the input cannot be created, or its events do not arrive.
+    failed: AtomicBool,
+    /// The events that are on their way to the filter.
+    sending: Mutex<Option<Vec<u8>>>,
+}
+
+/// The result of sending events.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// They arrived at the filter, and continue with the events of the input.
+    Arrived,
+    /// The agent accepts no events now, for example because it stops.
+    Refused(Vec<u8>),
+    /// No later ones will arrive, either, for this reason.
+    Failed(Vec<u8>, &'static str),
+}
+
+impl Emitter {
+    /// Returns what a filter needs for events of its own; the error is the reason why it has none.
+    ///
+    /// # Safety
+    /// `config` is the `struct flb_config` that `cb_init` was given, and it is still the time of that call.
+    pub unsafe fn new(config: *const c_void, name: &str) -> Result<Self, &'static str> {
+        let host = Functions::find().ok_or("this Fluent Bit does not export the functions of an emitter")?;
+        let config = NonNull::new(config.cast_mut()).ok_or("this Fluent Bit passes no configuration")?;
+        // SAFETY: the caller's promise.
+        let storage = unsafe { storage(config) }.ok_or("the storage of this Fluent Bit is not known")?;
+        Ok(Self {
+            host,
+            config,
+            storage,
+            alias: CString::new(format!("emitter_for_{name}")).unwrap_or_default(),
+            timer: AtomicPtr::default(),
+            input: AtomicPtr::default(),
+            failed: AtomicBool::new(false),
+            sending: Mutex::new(None),
+        })
+    }
+
+    /// Starts the timer; returns whether there is one.
+    ///
+    /// # Safety
+    /// `data` is valid for `tick` until [`Emitter::stop`].
+    pub unsafe fn start(&self, tick: Tick, data: *mut c_void) -> bool {
+        let mut timer = ptr::null_mut();
+        // SAFETY: the thread's scheduler is the engine's; the timer's address is writable, and `data` as promised.
+        let created = unsafe {
+            let scheduler = (self.host.scheduler)();
+            !scheduler.is_null()
+                && (self.host.create_timer)(scheduler, REPEATED, INTERVAL, tick, data, &raw mut timer) == 0
+        };
+        self.timer.store(timer, Ordering::Relaxed);
+        created
+    }
+
+    /// Stops the timer. The host destroys the input itself.
+    pub fn stop(&self) {
+        let timer = self.timer.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !timer.is_null() {
+            // SAFETY: the timer was created by `start`, and is destroyed once; the host's scheduler exists until all
+            // filters have stopped.
+            unsafe { (self.host.destroy_timer)(timer) };
+        }
+    }
+
+    /// Returns whether [`Sent::Failed`] was returned.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Sends events with a tag through the input. Without events, only the input is created.
+    pub fn send(&self, tag: &CStr, events: Vec<u8>) -> Sent {
+        if !self.open() {
+            return Sent::Failed(events, "the emitter cannot be created");
+        }
+        if events.is_empty() {
+            return Sent::Arrived;
+        }
+        *self.sending() = Some(events.clone());
+        let input = self.input.load(Ordering::Relaxed);
+        // SAFETY: the input is initialised, and the host destroys it only after all filters; it copies tag and events. It
+        // calls the filter, which takes the events out of `sending`; no lock is held now.
+        let appended = unsafe {
+            (self.host.append)(input, tag.as_ptr(), tag.count_bytes(), events.as_ptr().cast(), events.len())
+        };
+        match (self.sending().take(), appended) {
+            (None, _) => Sent::Arrived,
+            (Some(events), 0) => {
+                self.failed.store(true, Ordering::Relaxed);
+                Sent::Failed(events, "an earlier filter drops the events of the emitter")
+            }
+            (Some(events), _) => Sent::Refused(events),
+        }
+    }
+
+    /// Returns the events with which the filter replaces a chunk of this input; `None`: it is a chunk of another input.
+    pub fn arrived(&self, input: *const c_void) -> Option<Vec<u8>> {
+        let ours = self.input.load(Ordering::Relaxed);
+        (!ours.is_null() && ptr::eq(ours, input)).then(|| self.sending().take().unwrap_or_default())
+    }
+
+    fn sending(&self) -> std::sync::MutexGuard<'_, Option<Vec<u8>>> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates the input, in the order of `emitter_create` in `filter_rewrite_tag`; returns whether it exists.
+    fn open(&self) -> bool {
+        if !self.input.load(Ordering::Relaxed).is_null() {
+            return true;
+        }
+        let (config, host) = (self.config.as_ptr(), self.host);
+        // SAFETY: the configuration is valid until all filters have stopped. The strings end with zeros, and the host
+        // copies them. An input that is not ready is destroyed at once, and nothing refers to it then.
+        let input = unsafe {
+            let input = (host.new_input)(config, c"emitter".as_ptr(), ptr::null_mut(), 0);
+            let set =
+                |key: &CStr, value: &CStr| (host.set_property)(input, key.as_ptr(), value.as_ptr()) == 0;
+            let ready = !input.is_null()
+                && set(c"alias", &self.alias)
+                // The limit of `filter_rewrite_tag`.
+                && set(c"mem_buf_limit", c"10M")
+                && set(c"storage.type", c"memory")
+                && (host.init_input)(input, config) == 0
+                && (host.create_storage)(self.storage.as_ptr(), input) == 0;
+            if !ready && !input.is_null() {
+                (host.exit_input)(input, config);
+                (host.destroy_input)(input);
+            }
+            if ready { input } else { ptr::null_mut() }
+        };
+        self.failed.store(input.is_null(), Ordering::Relaxed);
+        self.input.store(input, Ordering::Relaxed);
+        !input.is_null()
+    }
+}
+
+/// Returns `cio` of the configuration: its offset differs from release to release.
+///
+/// It is the field before `storage_path`, whose offset is in the host's own table of the section `SERVICE`. Two fields
+/// further is `storage_sync`: if the table agrees, the fields around are those of `flb_config.h`, 2.2 to 5.1.
+///
+/// # Safety
+/// `config` is a `struct flb_config`.
+unsafe fn storage(config: NonNull<c_void>) -> Option<NonNull<c_void>> {
+    const POINTER: usize = size_of::<*const c_void>();
+    let table = address(c"service_configs")?.cast::<ServiceKey>();
+    // SAFETY: the table ends with an entry without a key; keys are strings.
+    let offset = |wanted: &CStr| unsafe {
+        let mut row = table.as_ptr().cast_const();
+        loop {
+            let key = (*row).key;
+            if key.is_null() {
+                return None;
+            }
+            if CStr::from_ptr(key) == wanted {
+                return Some((*row).offset);
+            }
+            row = row.add(1);
+        }
+    };
+    let (path, sync) = (offset(c"storage.path")?, offset(c"storage.sync")?);
+    let is_known = sync == path + 2 * POINTER && path >= POINTER && path % POINTER == 0;
+    // SAFETY: the offset is inside of the structure, since a later one is, and aligned.
+    is_known
+        .then(|| unsafe { config.byte_add(path - POINTER).cast::<*mut c_void>().read() })
+        .and_then(NonNull::new)
+}
