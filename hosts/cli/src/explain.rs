@@ -15,9 +15,10 @@ use kaudit_workbench::explain;
 
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
-use crate::outcome::{Halt, Outcome, report_halt};
-use crate::stream::{Input, Recognition, Sink, run_files};
-use crate::{check, config};
+use crate::outcome::{Halt, Outcome, eprintln_line, report_halt};
+use crate::stream::{Input, Recognition, Sink, each_line, run_files};
+use crate::trace::{Entered, Trace};
+use crate::{check, clock, config};
 
 /// Prints the verdict for each record and every check that led to it
 ///
@@ -47,6 +48,11 @@ pub struct Args {
     #[arg(long, value_parser = PossibleValuesParser::new(Reason::ALL.iter().map(|reason| reason.label())))]
     reason: Option<String>,
 
+    /// Read Fluent Bit's chunk trace (`/api/v1/trace`) in the format `json_lines`, and explain the records that entered
+    /// the filter
+    #[arg(long)]
+    trace: bool,
+
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -61,6 +67,9 @@ const EXAMPLES: &str = "Examples:
 
   Which accounts does the block list drop, and which text matched?
     kaudit-filter explain -c kaudit.yaml --reason entity-no-match findings.ndjson
+
+  What does the filter of a running Fluent Bit drop?
+    kubectl logs fluent-bit-x | grep trace_id | kaudit-filter explain -c kaudit.yaml --trace
 
 Exit codes:
   0  done
@@ -93,7 +102,11 @@ fn print_all(args: &Args, config: Config) -> Result<Outcome, Halt> {
     let out = BufWriter::new(io::stdout().lock());
     let mut printer = Printer { args, config, explainer, out, file: String::new(), line: 0 };
     let config = printer.config.clone();
-    let (outcome, _) = run_files(&args.input, &config, &Interrupt::catch()?, &mut printer)?;
+    let interrupt = Interrupt::catch()?;
+    if args.trace {
+        return printer.trace(&interrupt);
+    }
+    let (outcome, _) = run_files(&args.input, &config, &interrupt, &mut printer)?;
     Ok(outcome)
 }
 
@@ -122,6 +135,55 @@ impl Printer<'_> {
             && self.args.reason.as_deref().is_none_or(|selected| selected == reason)
     }
 
+    /// Explains the records that entered the filter according to a chunk trace.
+    fn trace(&mut self, interrupt: &Interrupt) -> Result<Outcome, Halt> {
+        let mut trace = Trace::default();
+        let outcome = each_line(&self.args.input, interrupt, &mut |file, number, line| {
+            self.line = number;
+            for Entered { chunk, records, at } in trace.line(line) {
+                let position = format!("chunk {chunk}, {file}");
+                for record in records {
+                    self.explain(record.as_bytes(), at.unwrap_or_else(clock::wall), &position)?;
+                }
+            }
+            Ok(self.out.flush()?)
+        })?;
+        if trace.events == 0 {
+            eprintln_line(format_args!(
+                "the input has no event of a chunk trace; expected the trace's output `stdout` with the format `json_lines`"
+            ));
+            return Ok(outcome.max(Outcome::Mistakes));
+        }
+        if trace.first > 0 {
+            eprintln_line(format_args!(
+                "{} chunks have no records: no filter before `kaudit` changes them, and Fluent Bit does not trace the \
+                 records that enter the first one; see examples/fluent-bit/README.md",
+                trace.first
+            ));
+        }
+        Ok(outcome)
+    }
+
+    /// Explains a record, and prints the selected verdicts.
+    fn explain(&mut self, record: &[u8], now: Time, file: &str) -> io::Result<()> {
+        let explanations = self.explainer.explain(Record::json(record), now);
+        let items = explanations.len();
+        for (item, explanation) in explanations.iter().enumerate() {
+            if !self.is_selected(&explanation.outcome) {
+                continue;
+            }
+            if self.args.json {
+                let json = explain::json(explanation, &self.config, file, self.line, item, items);
+                writeln!(self.out, "{json}")?;
+            } else {
+                let position = explain::position(file, self.line, item, items);
+                let text = explain::text(explanation, &position, &self.config, check::coloured());
+                self.out.write_all(text.as_bytes())?;
+            }
+        }
+        self.print_own(now, false)
+    }
+
     /// Prints the summaries and reports that are due, or with `all` every pending one.
     fn print_own(&mut self, now: Time, all: bool) -> io::Result<()> {
         while let Some(entry) = if all { self.explainer.finish(now) } else { self.explainer.due(now) } {
@@ -147,22 +209,8 @@ impl Sink for Printer<'_> {
     }
 
     fn record(&mut self, piece: &Piece<'_>, now: Time) -> Result<Recognition, Halt> {
-        let explanations = self.explainer.explain(Record::json(piece.bytes), now);
-        let items = explanations.len();
-        for (item, explanation) in explanations.iter().enumerate() {
-            if !self.is_selected(&explanation.outcome) {
-                continue;
-            }
-            if self.args.json {
-                let json = explain::json(explanation, &self.config, &self.file, self.line, item, items);
-                writeln!(self.out, "{json}")?;
-            } else {
-                let position = explain::position(&self.file, self.line, item, items);
-                let text = explain::text(explanation, &position, &self.config, check::coloured());
-                self.out.write_all(text.as_bytes())?;
-            }
-        }
-        self.print_own(now, false)?;
+        let position = self.file.clone();
+        self.explain(piece.bytes, now, &position)?;
         Ok(Recognition::Unknown)
     }
 

@@ -28,6 +28,7 @@ mod run;
 mod scrape;
 mod stream;
 mod test;
+mod trace;
 mod via;
 
 use std::io::{self, Write};

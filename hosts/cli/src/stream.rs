@@ -1,7 +1,7 @@
 //! Splits files into records for a [`Sink`], with their arrival times.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -161,6 +161,44 @@ pub fn run_files(
     }
     run.finish()?;
     Ok((run.outcome, run.malformed))
+}
+
+/// Calls `on` with the name, the number and the text of each line of all files, until a signal arrives.
+///
+/// An unreadable file is reported; the run continues with the next file.
+pub fn each_line(
+    input: &Input,
+    interrupt: &Interrupt,
+    on: &mut dyn FnMut(&str, u64, &str) -> Result<(), Halt>,
+) -> Result<Outcome, Halt> {
+    let mut outcome = Outcome::Done;
+    for file in &input.files {
+        let name = if file == Path::new("-") { "stdin".into() } else { file.to_string_lossy() };
+        let read = open(file, &ProgressBar::hidden(), interrupt).map(BufReader::new);
+        let lines = read.map(|read| (1..).zip(read.split(b'\n')));
+        let mut failed = |error| {
+            outcome = outcome.max(Outcome::Failed);
+            eprintln_line(format_args!("{name}: cannot read: {error}"));
+        };
+        match lines {
+            Ok(lines) => {
+                for (number, line) in lines {
+                    if let Some(interrupted) = interrupt.outcome() {
+                        return Ok(interrupted);
+                    }
+                    match line {
+                        Ok(line) => on(&name, number, &String::from_utf8_lossy(&line))?,
+                        Err(error) => {
+                            failed(error);
+                            break;
+                        }
+                    }
+                }
+            }
+            Err(error) => failed(error),
+        }
+    }
+    Ok(outcome)
 }
 
 impl<S: Sink + ?Sized> Run<'_, S> {

@@ -230,3 +230,47 @@ fn the_readme_shows_the_output() {
         .unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), console.trim_end());
 }
+
+/// Explains a chunk trace from standard input.
+fn trace(lines: &str) -> (Option<i32>, String, String) {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .args(["explain", "--config", "examples/kaudit.yaml", "--trace"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_chunk_trace_is_explained_at_the_time_of_the_filter() {
+    let filter = |plugin: &str, records: &str| {
+        format!(
+            r#"{{"date":1.5,"type":2,"start_time":1583078400,"trace_id":"7","plugin_instance":"{plugin}","records":{records}}}"#
+        )
+    };
+    let finding =
+        r#"{"eid":"a","etype":"principal","category":"anomaly","confidence":"low","time":1583078400000}"#;
+    let records = format!(r#"[{{"timestamp":1583078400,"record":{finding}}}]"#);
+    // An event without records is not JSON.
+    let lines = format!("{}\n{}\n", filter("parser.0", &records), filter("kaudit.1", "[\"\\x6b\","));
+    let (code, out, err) = trace(&lines);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.starts_with("chunk 7, stdin:2: dropped: confidence\n"), "{out}");
+    assert!(!out.contains("too-old"), "{out}");
+
+    let (code, out, err) = trace(&filter("kaudit.0", &records));
+    assert_eq!((code, out.as_str()), (Some(0), ""));
+    assert!(err.starts_with("1 chunks have no records: no filter before `kaudit` changes them"), "{err}");
+
+    let (code, _, err) = trace("[2020/03/01 16:00:00] [ info] started\n");
+    assert_eq!(code, Some(1));
+    assert!(err.starts_with("the input has no event of a chunk trace; expected "), "{err}");
+}
