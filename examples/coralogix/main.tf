@@ -33,7 +33,6 @@ resource "coralogix_alert" "critical" {
 resource "coralogix_alert" "admin_authentication_failures" {
   name        = "kAudit: admin authentication failures"
   description = "More than 5 failed authentications of administrators within 10 minutes, over all clusters."
-  priority    = "P2"
   type_definition = {
     logs_threshold = {
       logs_filter = {
@@ -59,7 +58,6 @@ resource "coralogix_alert" "admin_authentication_failures" {
 resource "coralogix_alert" "admin_authentication_ratio" {
   name        = "kAudit: ratio of failed to successful admin authentications"
   description = "More than one failed authentication of administrators for each two that succeeded, within an hour."
-  priority    = "P3"
   type_definition = {
     logs_ratio_threshold = {
       numerator_alias = "failed"
@@ -148,21 +146,34 @@ resource "coralogix_events2metric" "findings" {
   name        = "kaudit_findings"
   description = "kAudit's findings by cluster, category, confidence and rule."
   logs_query = {
-    lucene     = "coralogix.metadata.subsystemName:kaudit-*"
+    lucene     = "(etype:* OR rule:* OR verb:*) AND NOT count:* AND NOT kaudit_filter.summary:*"
+    subsystems = ["filter:startsWith:kaudit-"]
+  }
+  metric_labels = {
+    cluster    = "cluster"
+    category   = "category"
+    confidence = "confidence"
+    rule       = "rule"
+  }
+  permutations = { limit = 10000 }
+}
+
+resource "coralogix_events2metric" "suppressed" {
+  name        = "kaudit_suppressed"
+  description = "Findings suppressed by the filter's rate limits, by cluster and integration."
+  logs_query = {
+    lucene     = "kaudit_filter.summary:*"
     subsystems = ["filter:startsWith:kaudit-"]
   }
   metric_labels = {
     cluster     = "cluster"
-    category    = "category"
-    confidence  = "confidence"
-    rule        = "rule"
     integration = "kaudit_filter.summary.integration"
   }
   metric_fields = {
     suppressed = {
       source_field = "kaudit_filter.summary.suppressed"
       aggregations = {
-        sum = { enable = true, target_metric_name = "suppressed_sum" }
+        sum = { enable = true }
       }
     }
   }

@@ -7,8 +7,12 @@
 # The first argument is the tag, the others are applications: with the filter's defaults, clusters.
 set -eu
 
-: "${CORALOGIX_DOMAIN:?such as eu2.coralogix.com}" "${CORALOGIX_API_KEY:?a key of the type Alerts, Rules and Tags}"
+: "${CORALOGIX_DOMAIN:?such as eu2.coralogix.com}" "${CORALOGIX_API_KEY:?an API key with the preset CICDIntegration}"
 [ $# -ge 2 ] || { echo "usage: $0 TAG APPLICATION..." >&2; exit 2; }
+
+case "$*" in
+    *[[:cntrl:]]*) echo "$0: a name contains a tab, a line break or another control character" >&2; exit 2 ;;
+esac
 
 quoted() { printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g')"; }
 
