@@ -31,15 +31,12 @@ fn every_choice_is_valid() {
             let ran = suite.run(&config, &mut Coverage::default()).unwrap();
             assert_eq!(ran.len(), number.count_ones() as usize);
             assert!(ran.iter().all(|test| test.differences.is_empty()), "{ran:#?}");
-            let pipeline = match agent {
-                Agent::FluentBit => text("fluent-bit.yaml"),
-                Agent::Vector => text("vector.yaml"),
+            let (pipeline, key) = match agent {
+                Agent::FluentBit => (text("fluent-bit.yaml"), "${CORALOGIX_KEY}"),
+                Agent::Vector => (text("vector.yaml"), "SECRET[kaudit.PRIVATE_KEY]"),
                 Agent::None => continue,
             };
-            assert!(
-                pipeline.contains("ingress.eu2.coralogix.com") && pipeline.contains("CORALOGIX_KEY"),
-                "{pipeline}"
-            );
+            assert!(pipeline.contains("ingress.eu2.coralogix.com") && pipeline.contains(key), "{pipeline}");
             assert!(
                 !pipeline.contains("eu1.coralogix.com/") && !pipeline.contains("CORALOGIX_DOMAIN"),
                 "{pipeline}"
