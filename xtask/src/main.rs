@@ -45,7 +45,7 @@ const TASKS: &[Task] = &[
     ),
     Task(
         "release",
-        "build the archives that users download, in dist/release/; --check: build twice, and compare",
+        "build archives, Debian packages and a container image, in dist/release/; --check: build twice, and compare",
         release::run,
     ),
     Task("cycles", "find import cycles between the source files of each crate", cycles::run),

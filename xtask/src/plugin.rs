@@ -56,12 +56,19 @@ pub fn tools(directory: &Path) -> Done<PathBuf> {
         let version = ["--version", ZIGBUILD, "--locked", "--no-default-features"];
         sh(cargo(&["install", "--quiet", "cargo-zigbuild"]).args(version).arg("--root").arg(directory))?;
     }
-    if !directory.join("python/ziglang/zig").exists() {
+    zig(directory)?;
+    Ok(directory.to_owned())
+}
+
+/// Installs zig, once; returns its directory.
+pub fn zig(directory: &Path) -> Done<PathBuf> {
+    let zig = directory.join("python/ziglang");
+    if !zig.join("zig").exists() {
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--root-user-action=ignore"]);
         sh(pip.arg(format!("ziglang=={ZIG}")).arg("--target").arg(directory.join("python")))?;
     }
-    Ok(directory.to_owned())
+    Ok(zig)
 }
 
 /// Rejects a file that exports more than one symbol, or requires more than an old C library.

@@ -1,13 +1,17 @@
 //! `cargo xtask release`: builds the archives that users download, reproducibly.
 //!
-//! There is an archive for each platform, with one folder `kaudit`, and beside them the checksums, the manifest, the
-//! bill of materials and the changes. Everything is built for an old C library, without symbols and without paths of
-//! this machine; an archive has no times and no owners. `--check` builds everything a second time in another directory
-//! and compares.
+//! For each platform there are an archive with one folder `kaudit` and a Debian package, and for all of them a container
+//! image; beside them the checksums, the manifest, the bill of materials and the changes. Everything is built for an old C
+//! library, without symbols and without paths of this machine; an archive has no times and no owners. `--check` builds
+//! everything a second time in another directory and compares.
 
 mod archive;
 mod bill;
 mod build;
+mod debian;
+mod image;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,9 +20,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::shell::{Done, cargo, root, target_directory};
+use archive::{Archive, sum};
 use build::{PLATFORMS, Platform};
 
 /// The directory of the archives.
@@ -67,45 +70,29 @@ const SUMS: &str = "SHA256SUMS";
 
 /// Returns all files of the release, by their names.
 fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>>> {
-    let version = env!("CARGO_PKG_VERSION");
-    let changes = changes(&text("CHANGELOG.md")?, version)?;
     let bill = bill::make()?;
     let mut files = BTreeMap::new();
     let mut delivered = Vec::new();
+    let mut image = image::Image::new(VERSION);
     for platform in platforms {
         let built = build::run(platform, target)?;
+        let (copier, licence) =
+            image::copier(platform.machine(), target, &target_directory()?.join("tools"))?;
         let lines: Vec<String> = built
             .iter()
             .map(|(name, bytes)| format!("{} {} {} kaudit/{name}", platform.triple, sum(bytes), bytes.len()))
             .collect();
-        let mut archive = archive::Archive::new("kaudit");
-        for (name, bytes) in built {
-            archive.file(&name, bytes, name_is_program(&name));
-        }
-        archive.folder("examples", &root().join("examples"))?;
-        for (name, text) in [
-            ("README.md", readme(platform)?),
-            ("policies/default.yaml", text("policies/default.yaml")?),
-            ("docs/default-policy.md", text("docs/default-policy.md")?),
-            ("docs/from-falco.md", text("docs/from-falco.md")?),
-            ("docs/from-kaudit.md", text("docs/from-kaudit.md")?),
-            ("docs/metrics.md", text("docs/metrics.md")?),
-            ("LICENSE", text("LICENSE")?),
-            ("LICENCES.txt", bill.licences.clone()),
-            ("LICENCES.rust.html", bill.library.clone()),
-            ("CHANGES.md", changes.clone()),
-            ("manifest.json", manifest(&lines)?),
-            ("manifest.schema.json", text("plugin-manifest/manifest.schema.json")?),
-            ("sbom.cdx.json", bill.cyclonedx.clone()),
-        ] {
-            archive.file(name, text.into_bytes(), false);
-        }
+        let documents = documents(platform, &bill, &lines)?;
         delivered.extend(lines);
-        files.insert(format!("kaudit-filter-{version}-{}.tar.gz", platform.name), archive.pack()?);
+        let names = file_names(platform);
+        files.insert(names.archive, archive(&built, &documents)?.pack()?);
+        files.insert(names.debian, debian(&built, &documents)?.pack(VERSION, platform.architecture())?);
+        image.platform(platform.architecture(), &layer(&built, &documents, copier, licence))?;
     }
+    files.insert(format!("kaudit-filter-{VERSION}-oci.tar"), image.pack()?);
     files.insert("manifest.json".to_owned(), manifest(&delivered)?.into_bytes());
     files.insert("sbom.cdx.json".to_owned(), bill.cyclonedx.into_bytes());
-    files.insert("CHANGES.md".to_owned(), changes.into_bytes());
+    files.insert("CHANGES.md".to_owned(), changes(&text("CHANGELOG.md")?, VERSION)?.into_bytes());
     let mut sums = String::new();
     for (name, bytes) in &files {
         let _ = writeln!(sums, "{}  {name}", sum(bytes));
@@ -114,15 +101,85 @@ fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>
     Ok(files)
 }
 
-fn name_is_program(name: &str) -> bool {
-    !name.contains('.')
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Artefacts, by their names.
+type Built = [(String, Vec<u8>)];
+/// Texts, by their paths in the archive.
+type Documents = Vec<(&'static str, String)>;
+
+/// The names of a platform's files in a release.
+struct FileNames {
+    archive: String,
+    debian: String,
 }
 
-fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+fn file_names(platform: &Platform) -> FileNames {
+    FileNames {
+        archive: format!("kaudit-filter-{VERSION}-{}.tar.gz", platform.name),
+        debian: format!("kaudit-filter_{VERSION}_{}.deb", platform.architecture()),
+    }
+}
+
+/// Returns the texts beside the artefacts of a platform, whose manifest has these lines.
+fn documents(platform: &Platform, bill: &bill::Bill, lines: &[String]) -> Done<Documents> {
+    Ok(vec![
+        ("README.md", readme(platform)?),
+        ("policies/default.yaml", text("policies/default.yaml")?),
+        ("docs/default-policy.md", text("docs/default-policy.md")?),
+        ("docs/from-falco.md", text("docs/from-falco.md")?),
+        ("docs/from-kaudit.md", text("docs/from-kaudit.md")?),
+        ("LICENSE", text("LICENSE")?),
+        ("LICENCES.txt", bill.licences.clone()),
+        ("LICENCES.rust.html", bill.library.clone()),
+        ("CHANGES.md", changes(&text("CHANGELOG.md")?, VERSION)?),
+        ("manifest.json", manifest(lines)?),
+        ("manifest.schema.json", text("plugin-manifest/manifest.schema.json")?),
+        ("sbom.cdx.json", bill.cyclonedx.clone()),
+    ])
+}
+
+fn archive(built: &Built, documents: &Documents) -> Done<Archive> {
+    let mut archive = Archive::new("kaudit");
+    for (name, bytes) in built {
+        archive.file(name, bytes.clone(), name_is_program(name));
+    }
+    archive.folder("examples", &root().join("examples"))?;
+    for (name, text) in documents {
+        archive.file(name, text.clone().into_bytes(), false);
+    }
+    Ok(archive)
+}
+
+fn debian(built: &Built, documents: &Documents) -> Done<debian::Package> {
+    let mut package = debian::Package::new();
+    for (name, bytes) in built {
+        package.artefact(name, bytes.clone(), name_is_program(name));
+    }
+    package.examples(&root().join("examples"))?;
+    // Debian has the text of the licence.
+    for (name, text) in documents.iter().filter(|(name, _)| *name != "LICENSE") {
+        package.document(name, text);
+    }
+    Ok(package)
+}
+
+/// Returns the image's layer for a platform: plugins, the program, the program `cp`, and licences.
+fn layer(built: &Built, documents: &Documents, copier: Vec<u8>, licence: Vec<u8>) -> Archive {
+    let mut layer = Archive::new("");
+    for (name, bytes) in built.iter().filter(|(name, _)| image::FILES.contains(&&**name)) {
+        layer.file(name, bytes.clone(), name_is_program(name));
+    }
+    for (name, text) in documents.iter().filter(|(name, _)| name.starts_with("LICEN")) {
+        layer.file(name, text.clone().into_bytes(), false);
+    }
+    layer.file("cp", copier, true);
+    layer.file("LICENCE.musl", licence, false);
+    layer
+}
+
+fn name_is_program(name: &str) -> bool {
+    !name.contains('.')
 }
 
 fn text(file: &str) -> Done<String> {
@@ -158,34 +215,4 @@ fn manifest(lines: &[String]) -> Done<String> {
         return Err(failed(&output.status));
     }
     String::from_utf8(output.stdout).map_err(|error| failed(&error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_section_of_the_version_is_taken() {
-        let changelog = "# Changelog\n\n## [Unreleased]\n\n- c\n\n## [0.2.0]\n\n- b\n\n## [0.1.0]\n\n- a\n";
-        assert_eq!(changes(changelog, "0.2.0").unwrap(), "## [0.2.0]\n\n- b\n");
-        assert_eq!(changes(changelog, "0.3.0").unwrap(), "## [Unreleased]\n\n- c\n");
-        assert!(changes("# Changelog\n", "0.1.0").is_err());
-    }
-
-    #[test]
-    fn archives_are_named_as_the_image_wants_them() {
-        let dockerfile = text("examples/kubernetes/Dockerfile").unwrap();
-        let added = dockerfile.lines().find_map(|line| line.strip_prefix("ADD ")).unwrap();
-        let names: Vec<String> = ["amd64", "arm64"]
-            .map(|arch| {
-                let name = added.split(' ').next().unwrap().replace("${TARGETARCH}", arch);
-                name.replace("${VERSION}", env!("CARGO_PKG_VERSION"))
-            })
-            .into();
-        let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(
-            names,
-            PLATFORMS.map(|platform| format!("kaudit-filter-{version}-{}.tar.gz", platform.name))
-        );
-    }
 }

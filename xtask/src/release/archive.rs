@@ -1,32 +1,52 @@
-//! Reproducible archives, without times and owners.
+//! Reproducible archives, without owners and times of the build.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 
 use flate2::Compression;
 use flate2::GzBuilder;
+use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use crate::shell::{Done, read, root};
 
-/// Files by their paths, below one folder.
+/// Files, directories and links by their paths, below one folder.
 pub struct Archive {
     folder: &'static str,
-    files: BTreeMap<String, (Vec<u8>, bool)>,
+    /// The time of every entry, seconds since 1970.
+    time: u64,
+    entries: BTreeMap<String, Entry>,
+}
+
+enum Entry {
+    File { bytes: Vec<u8>, program: bool },
+    Directory,
+    Link { target: String },
 }
 
 impl Archive {
-    /// Returns an empty archive.
+    /// Returns an empty archive. Without a folder (the empty text) paths have no prefix.
     pub fn new(folder: &'static str) -> Self {
-        Self { folder, files: BTreeMap::new() }
+        Self { folder, time: 0, entries: BTreeMap::new() }
+    }
+
+    /// Sets the time of every entry, in seconds since 1970, instead of 0.
+    pub fn at(self, time: u64) -> Self {
+        Self { time, ..self }
     }
 
     /// Adds a file; a program is executable.
     pub fn file(&mut self, path: &str, bytes: Vec<u8>, program: bool) {
-        self.files.insert(path.to_owned(), (bytes, program));
+        self.entries.insert(path.to_owned(), Entry::File { bytes, program });
+    }
+
+    /// Adds a symbolic link.
+    pub fn link(&mut self, path: &str, target: &str) {
+        self.entries.insert(path.to_owned(), Entry::Link { target: target.to_owned() });
     }
 
     /// Adds the files of a folder that are in the repository.
@@ -43,31 +63,78 @@ impl Archive {
         Ok(())
     }
 
-    /// Returns the packed archive.
-    pub fn pack(&self) -> Done<Vec<u8>> {
-        self.tar()
-            .and_then(|tar| {
-                let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
-                packed.write_all(&tar)?;
-                packed.finish()
-            })
-            .map_err(|error| format!("{}: {error}", root().display()))
+    /// Adds an entry for every directory that contains another entry.
+    pub fn directories(&mut self) {
+        let paths: Vec<String> = self.entries.keys().cloned().collect();
+        for directory in paths.iter().flat_map(|path| Path::new(path).ancestors().skip(1)) {
+            let directory = directory.display().to_string();
+            if !directory.is_empty() {
+                self.entries.insert(directory, Entry::Directory);
+            }
+        }
     }
 
-    fn tar(&self) -> std::io::Result<Vec<u8>> {
+    /// Returns the number of bytes of all files.
+    pub fn size(&self) -> usize {
+        let size = |entry: &Entry| if let Entry::File { bytes, .. } = entry { bytes.len() } else { 0 };
+        self.entries.values().map(size).sum()
+    }
+
+    /// Returns the archive, compressed with gzip.
+    pub fn pack(&self) -> Done<Vec<u8>> {
+        gzip(&self.tar()?).map_err(|error| format!("{}: {error}", self.folder))
+    }
+
+    /// Returns the archive.
+    pub fn tar(&self) -> Done<Vec<u8>> {
+        self.write().map_err(|error| format!("{}: {error}", root().display()))
+    }
+
+    fn write(&self) -> io::Result<Vec<u8>> {
         let mut builder = Builder::new(Vec::new());
-        for (path, (bytes, program)) in &self.files {
+        for (path, entry) in &self.entries {
+            let path = Path::new(self.folder).join(path);
             let mut header = Header::new_ustar();
-            header.set_entry_type(EntryType::Regular);
-            header.set_size(bytes.len() as u64);
-            header.set_mode(if *program { 0o755 } else { 0o644 });
-            header.set_mtime(0);
+            header.set_mtime(self.time);
             header.set_uid(0);
             header.set_gid(0);
-            builder.append_data(&mut header, format!("{}/{path}", self.folder), bytes.as_slice())?;
+            header.set_size(0);
+            match entry {
+                Entry::File { bytes, program } => {
+                    header.set_entry_type(EntryType::Regular);
+                    header.set_size(bytes.len() as u64);
+                    header.set_mode(if *program { 0o755 } else { 0o644 });
+                    builder.append_data(&mut header, path, bytes.as_slice())?;
+                }
+                Entry::Directory => {
+                    header.set_entry_type(EntryType::Directory);
+                    header.set_mode(0o755);
+                    builder.append_data(&mut header, path.join(""), io::empty())?;
+                }
+                Entry::Link { target } => {
+                    header.set_entry_type(EntryType::Symlink);
+                    header.set_mode(0o777);
+                    builder.append_link(&mut header, path, target)?;
+                }
+            }
         }
         builder.into_inner()
     }
+}
+
+/// Compresses bytes with gzip, without a time.
+pub fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    packed.write_all(bytes)?;
+    packed.finish()
+}
+
+/// Returns the SHA-256 checksum, in hexadecimal digits.
+pub fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -21,6 +21,18 @@ pub struct Platform {
     pub triple: &'static str,
 }
 
+impl Platform {
+    /// Returns the name of its processors in container images and in Debian, such as `amd64`.
+    pub fn architecture(&self) -> &str {
+        self.name.trim_start_matches("linux-")
+    }
+
+    /// Returns the name of its processors in Rust and zig, such as `x86_64`.
+    pub fn machine(&self) -> &str {
+        self.triple.split('-').next().unwrap_or(self.triple)
+    }
+}
+
 /// Every platform.
 pub const PLATFORMS: [Platform; 2] = [
     Platform { name: "linux-amd64", triple: "x86_64-unknown-linux-gnu" },
