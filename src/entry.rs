@@ -6,6 +6,7 @@
 
 mod encode;
 mod json;
+mod mark;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod out;
@@ -17,6 +18,7 @@ use crate::config::{Severity, TextForm};
 use crate::record::{Body, Document, Encoding, Event};
 
 pub use crate::record::OWN_KEY;
+pub use mark::Mark;
 pub use out::Out;
 pub(crate) use truncate::Misfit;
 
@@ -152,11 +154,11 @@ impl<'a> Entry<'a> {
     }
 
     /// Adds a mark under [`OWN_KEY`].
-    pub(crate) fn mark(&mut self, key: &'static str, value: Document<'a>) {
+    pub(crate) fn mark(&mut self, mark: Mark, value: Document<'a>) {
         if self.marks.events.is_empty() {
             self.marks = Document::map([]);
         }
-        self.marks.insert(key, value);
+        self.marks.insert(mark.key(), value);
     }
 
     /// Returns whether the entry is certainly at most `max` bytes of JSON.
@@ -184,14 +186,14 @@ impl<'a> Entry<'a> {
     ///
     /// `bytes` is its size before truncation.
     pub(crate) fn mark_truncated(&mut self, bytes: usize) -> bool {
-        if self.is_marked("truncated") {
+        if self.is_marked(Mark::Truncated) {
             return false;
         }
-        self.mark("truncated", Document::map([("bytes", Document::uint(bytes as u64))]));
+        self.mark(Mark::Truncated, Document::map([("bytes", Document::uint(bytes as u64))]));
         true
     }
 
-    fn is_marked(&self, mark: &str) -> bool {
-        self.marks.events.iter().any(|event| matches!(event, Event::Key(key) if key == mark))
+    fn is_marked(&self, mark: Mark) -> bool {
+        self.marks.events.iter().any(|event| matches!(event, Event::Key(key) if key == mark.key()))
     }
 }

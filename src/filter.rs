@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 
 use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
-use crate::entry::{Entry, Labels, Names};
+use crate::entry::{Entry, Labels, Mark, Names};
 use crate::finding::{Field, Fields, Kind, MatchInput};
 use crate::limit::{LimitExceeded, Limiter, Summary};
 use crate::matcher::Matcher;
@@ -218,7 +218,7 @@ impl Filter {
         let (text, PendingMeta { severity, labels }) = shaper.summary_document(integrations, summary)?;
         let labels = scratch.restore_labels(labels);
         let mut entry = shaper.entry(now.millis(), severity, labels, Body::Document(Document::map([])));
-        entry.mark("summary", text);
+        entry.mark(Mark::Summary, text);
         shaper.fit(&mut entry, &Fields::default(), stats);
         Some(entry)
     }
@@ -232,8 +232,8 @@ impl Filter {
         let time = shaper.clamped_time(start_ms, now.millis());
         let mut entry = shaper.entry(time.entry_ms, meta.severity, labels, Body::Document(text));
         time.mark(&mut entry, stats);
-        entry.mark("report", Document::str("count"));
-        entry.mark("integration", Document::str(name.to_owned()));
+        entry.mark(Mark::Report, Document::str("count"));
+        entry.mark(Mark::Integration, Document::str(name.to_owned()));
         shaper.fit(&mut entry, &Fields::default(), stats);
         entry
     }
@@ -261,7 +261,7 @@ impl Filter {
                 all.insert(group, members);
             }
         }
-        entry.mark("statistics", all);
+        entry.mark(Mark::Statistics, all);
         entry
     }
 
@@ -658,7 +658,7 @@ impl Stages {
             events::mark_rule(rule, &mut entry);
         }
         if let Some(number) = together {
-            entry.mark("selections", Document::uint(number));
+            entry.mark(Mark::Selections, Document::uint(number));
         }
         if self.single_output && (self.limiter.any_pending() || self.counts.any_pending()) {
             self.mark_overdue(&mut entry, stats, now);
@@ -683,12 +683,15 @@ impl Stages {
         if let Some(summary) = self.limiter.overdue(now) {
             stats.summarise(summary.tally.count);
             if let Some((text, ..)) = self.shaper.summary_document(&self.integrations, summary) {
-                entry.mark("summary", text);
+                entry.mark(Mark::Summary, text);
             }
         }
         if let Some(report) = self.counts.overdue(now) {
             stats.report(report.count);
-            entry.mark("counted", Shaper::report_document(report.start_ms, report.dimensions, report.count));
+            entry.mark(
+                Mark::Counted,
+                Shaper::report_document(report.start_ms, report.dimensions, report.count),
+            );
         }
     }
 
@@ -725,9 +728,9 @@ impl Stages {
         let labels = self.shaper.labels(&source, buffers);
         let body = Body::Document(Document::default());
         let mut entry = self.shaper.entry(now.millis(), Severity::Info, labels, body);
-        entry.mark("unrecognised", Document::str(mark));
+        entry.mark(Mark::Unrecognised, Document::str(mark));
         if let Some(error) = other.error.filter(|_| mark == "malformed") {
-            entry.mark("error", Document::str(error.to_string()));
+            entry.mark(Mark::Error, Document::str(error.to_string()));
         }
         match other.content {
             Content::Object(scan) => {

@@ -161,4 +161,5 @@ pub use baked::bake;
 pub use filter::explain;
 pub use filter::{Filter, FindingTimes, RuleCount, Verdict};
 pub use pattern::BuildError;
+pub use severity::builtin_severities;
 pub use time::{Civil, Time};

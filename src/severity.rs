@@ -9,10 +9,11 @@ use crate::config::{Severity, SeverityRow};
 use crate::finding::{Category, Confidence, Kind, MatchInput};
 use crate::pattern::{BuildError, PatternSource, PatternTest};
 
-/// Returns the built-in rows, which follow the operator's own.
+/// Returns the built-in rows of the severity table, which follow the operator's own.
+///
 /// Incidents and anomalies are rated by confidence (an unknown one counts as medium), selections by authorisation and
 /// rule, their counts lower, activity by authorisation.
-pub(crate) fn builtin() -> Vec<SeverityRow> {
+pub fn builtin_severities() -> Vec<SeverityRow> {
     let detection = |category: &[Category], confidence: &[Confidence], severity| SeverityRow {
         kinds: vec![Kind::Detection],
         category: category.to_vec(),
@@ -92,7 +93,7 @@ struct CompiledRow {
 impl SeverityTable {
     /// Compiles the operator's rows, followed by the built-in ones.
     pub fn new(rows: &[SeverityRow], source: &mut impl PatternSource) -> Result<Self, BuildError> {
-        let all = Self::from_rows(rows.iter().cloned().chain(builtin()), source)?;
+        let all = Self::from_rows(rows.iter().cloned().chain(builtin_severities()), source)?;
         Ok(Self { own_rows: rows.len(), ..all })
     }
 

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+mod reference;
+
 use kaudit_filter::config::{EnumNames, INLINE_OPTIONS, OPTIONS, OptionSpec, OptionType};
 use kaudit_filter::stats::Reason;
 use serde_json::{Map, Value, json};
@@ -45,6 +47,17 @@ pub fn manifest() -> Result<Value, String> {
         "drop-reasons": reasons.collect::<Vec<_>>(),
         "sbom": {"format": "CycloneDX", "version": "1.6", "file": "sbom.cdx.json"},
     }))
+}
+
+/// Returns the reference pages of the book: their file names, and their texts.
+///
+/// # Errors
+/// `artefacts.toml` cannot be parsed, or has no program with exit codes.
+pub fn reference_pages() -> Result<Vec<(&'static str, String)>, String> {
+    let manifest = manifest()?;
+    let mut artefacts = manifest["artefacts"].as_array().into_iter().flatten();
+    let exit_codes = artefacts.find_map(|artefact| artefact["interface"].get("exit-codes"));
+    Ok(reference::pages(exit_codes.ok_or("artefacts.toml has no exit codes")?).into())
 }
 
 /// Returns the manifest of a release with these files.

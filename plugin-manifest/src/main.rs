@@ -1,29 +1,45 @@
 //! Prints the manifest.
 //!
 //! With the argument `release` it prints the manifest of a release, whose files it reads from standard input as lines
-//! `PLATFORM SHA256 BYTES PATH`.
+//! `PLATFORM SHA256 BYTES PATH`. With `reference FOLDER` it writes the reference pages of the book into the folder.
 
 #![forbid(unsafe_code)]
 
+use std::fs;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use plugin_manifest::File;
 
 fn main() -> ExitCode {
-    let manifest = match std::env::args().nth(1).as_deref() {
-        None => plugin_manifest::manifest(),
-        Some("release") => io::read_to_string(io::stdin())
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let manifest = match arguments[..] {
+        [] => plugin_manifest::manifest(),
+        ["reference", folder] => return end(write_pages(Path::new(folder))),
+        ["release"] => io::read_to_string(io::stdin())
             .map_err(|error| error.to_string())
             .and_then(|lines| lines.lines().map(parse_file).collect::<Result<Vec<_>, _>>())
             .and_then(|files| plugin_manifest::of_release(&files)),
-        Some(other) => Err(format!("unknown argument `{other}`; expected `release` or nothing")),
+        _ => Err("expected `release`, `reference FOLDER` or no argument".to_owned()),
     };
-    let printed = manifest.and_then(|manifest| {
+    end(manifest.and_then(|manifest| {
         let text = plugin_manifest::text(&manifest);
         io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
-    });
-    match printed {
+    }))
+}
+
+fn write_pages(folder: &Path) -> Result<(), String> {
+    for (name, text) in plugin_manifest::reference_pages()? {
+        fs::write(folder.join(name), text)
+            .map_err(|error| format!("{}: {error}", folder.join(name).display()))?;
+    }
+    Ok(())
+}
+
+fn end(result: Result<(), String>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("plugin-manifest: {error}");

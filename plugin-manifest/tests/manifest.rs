@@ -13,7 +13,7 @@ use kaudit_driver::{Client, Start};
 use kaudit_filter::config::OPTIONS;
 use kaudit_filter::stats::Reason;
 use object::{Object as _, ObjectSymbol as _};
-use plugin_manifest::{File, manifest, of_release, text};
+use plugin_manifest::{File, manifest, of_release, reference_pages, text};
 use serde_json::{Value, json};
 
 fn here(file: &str) -> PathBuf {
@@ -42,6 +42,24 @@ fn the_committed_manifest_matches_the_code() {
     let stored = fs::read_to_string(here("manifest.json")).unwrap();
     let fresh = "cargo run -p plugin-manifest > plugin-manifest/manifest.json";
     assert!(stored == text(&manifest().unwrap()), "manifest.json is stale; regenerate it: {fresh}");
+}
+
+#[test]
+fn the_reference_pages_match_the_code() {
+    let folder = here("../docs/reference");
+    let mut names = Vec::new();
+    for (name, text) in reference_pages().unwrap() {
+        let stored = fs::read_to_string(folder.join(name)).unwrap_or_default();
+        assert!(
+            stored == text,
+            "{name} is stale; regenerate it: cargo run -p plugin-manifest reference docs/reference"
+        );
+        names.push(name.to_owned());
+    }
+    let mut stored: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    stored.sort();
+    assert_eq!(stored, names, "every page of the folder is generated");
 }
 
 #[test]

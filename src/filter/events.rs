@@ -7,7 +7,7 @@ use crate::audit::{
     Evaluation, Event, EventBuffers, EventField, EventOptions, RecentRequests, StageOption, selection,
 };
 use crate::config::Audit;
-use crate::entry::Entry;
+use crate::entry::{Entry, Mark};
 use crate::finding::Kind;
 use crate::pattern::{BuildError, PatternSource};
 use crate::policy::{CompiledPolicy, ReportedRule};
@@ -170,7 +170,7 @@ pub(super) fn mark_rule(rule: &ReportedRule, entry: &mut Entry<'_>) {
     if !rule.tags.is_empty() {
         mark.insert("tags", Document::list(rule.tags.iter().map(text)));
     }
-    entry.mark("rule", mark);
+    entry.mark(Mark::Rule, mark);
 }
 
 /// Remembers the request of an event; returns whether it is new.

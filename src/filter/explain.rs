@@ -419,7 +419,7 @@ impl Explainer {
     /// The same as for [`Filter::new`].
     pub fn new(config: &Config, seed: u64) -> Result<Self, BuildError> {
         let source = &mut PatternCompiler;
-        let rows = config.severity.iter().cloned().chain(severity::builtin());
+        let rows = config.severity.iter().cloned().chain(severity::builtin_severities());
         let rows = rows.map(|row| {
             SeverityTable::from_rows(
                 core::iter::once(SeverityRow { severity: Some(ROW_MATCHES), ..row }),

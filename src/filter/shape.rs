@@ -9,7 +9,7 @@ use super::labels::{self, LabelBuffers, LabelSource, Namer};
 use super::pending::{PendingMeta, SampleFields, SuppressedSample};
 use crate::config::{Config, Guard, KeyStyle, Severity, Shape, TextForm};
 use crate::counts::{self, DIMENSIONS};
-use crate::entry::{Entry, Labels, Misfit};
+use crate::entry::{Entry, Labels, Mark, Misfit};
 use crate::finding::{Field, Fields, Instant};
 use crate::limit::{self, Summary};
 use crate::pattern::{self, BuildError};
@@ -72,11 +72,11 @@ impl EventTime {
     #[cold]
     fn mark_unusual(&self, entry: &mut Entry<'_>, stats: &mut Stats) {
         if let Some(mark) = self.out_of_range {
-            entry.mark("clamped", Document::str(mark));
+            entry.mark(Mark::Clamped, Document::str(mark));
             stats.clamped = stats.clamped.saturating_add(1);
         }
         if let Some(mark) = self.time_mark {
-            entry.mark("time", Document::str(mark));
+            entry.mark(Mark::Time, Document::str(mark));
         }
     }
 }
@@ -478,13 +478,13 @@ fn mark_previous<'a>(entry: &mut Entry<'a>, mut previous: Document<'a>, stats: &
         previous = Document::str("too large to keep");
         stats.truncated = stats.truncated.saturating_add(1);
     }
-    entry.mark("previous", previous);
+    entry.mark(Mark::Previous, previous);
 }
 
 /// Marks an entry in which values were redacted, and counts it.
 fn mark_redacted(entry: &mut Entry<'_>, values: u64, stats: &mut Stats) {
     if values > 0 {
-        entry.mark("redacted", Document::uint(values));
+        entry.mark(Mark::Redacted, Document::uint(values));
         stats.redacted = stats.redacted.saturating_add(1);
     }
 }

@@ -9,6 +9,7 @@ mod bench;
 mod cycles;
 mod demo;
 mod dist;
+mod docs;
 mod doctor;
 mod fuzz;
 mod kubernetes;
@@ -49,6 +50,7 @@ const TASKS: &[Task] = &[
         release::run,
     ),
     Task("cycles", "find import cycles between the source files of each crate", cycles::run),
+    Task("docs", "build the book, in dist/book/, and check its links", docs::run),
     Task("doctor", "build the plugins, and try to load them in the agents of this machine", doctor::run),
     Task("test", "build the artefacts and run every test", test::run),
     Task(
@@ -83,8 +85,13 @@ const TASKS: &[Task] = &[
     ),
     Task(
         "ci",
-        "run lint, test and the guard against slower code, as continuous integration does",
-        |arguments| lint::run(arguments).and_then(|()| test::run(arguments)).and_then(|()| bench::compare()),
+        "run lint, docs, test and the guard against slower code, as continuous integration does",
+        |arguments| {
+            lint::run(arguments)?;
+            docs::run(&[])?;
+            test::run(arguments)?;
+            bench::compare()
+        },
     ),
 ];
 

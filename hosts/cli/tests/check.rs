@@ -105,15 +105,3 @@ fn codes_are_explained() {
     let (_, all, _) = check(&["--explain", "all"], "");
     assert!(all.lines().count() > 50 && all.contains("K047"), "{all}");
 }
-
-#[test]
-fn the_readme_shows_the_output() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
-    let (_, console) = readme.split_once("$ dist/kaudit-filter check ").unwrap();
-    let (arguments, console) = console.split_once('\n').unwrap();
-    let (console, _) = console.split_once("```").unwrap();
-    let (_, out, _) = check(&[arguments], "");
-    for block in console.split('…').map(str::trim).filter(|block| !block.is_empty()) {
-        assert!(out.contains(block), "not printed:\n{block}\nbut:\n{out}");
-    }
-}

@@ -214,23 +214,6 @@ fn no_secret_is_printed() {
     assert!(!printed.contains(&secret[..8]), "{secret} in {printed}");
 }
 
-#[test]
-fn the_readme_shows_the_output() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    // The block of the troubleshooting; an earlier one is tested with `run`.
-    let (_, console) = readme.rsplit_once("$ dist/kaudit-filter explain ").unwrap();
-    let (arguments, console) = console.split_once('\n').unwrap();
-    let (console, _) = console.split_once("```").unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(root)
-        .arg("explain")
-        .args(arguments.split(' '))
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), console.trim_end());
-}
-
 /// Explains a chunk trace from standard input.
 fn trace(lines: &str) -> (Option<i32>, String, String) {
     use std::io::Write as _;
