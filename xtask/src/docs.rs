@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Done, cargo, read, root, run as sh, target_directory};
+use crate::shell::{Done, cargo, files, root, run as sh, target_directory};
 
 const MDBOOK: &str = "0.5.4";
 
@@ -57,11 +57,8 @@ fn assemble(book: &Path) -> Done {
         fs::remove_dir_all(book).map_err(failed)?;
     }
     let source = book.join("src");
-    let mut git = Command::new("git");
-    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]).args(CONTENTS);
-    let listed = read(git.current_dir(root()))?;
-    for file in String::from_utf8_lossy(&listed.stdout).split('\0').filter(|file| !file.is_empty()) {
-        let to = source.join(file);
+    for file in files(CONTENTS)? {
+        let to = source.join(&file);
         fs::create_dir_all(to.with_file_name("")).map_err(failed)?;
         fs::copy(root().join(file), to).map_err(failed)?;
     }

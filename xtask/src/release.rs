@@ -20,7 +20,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::shell::{Done, cargo, root, target_directory};
+use crate::shell::{Done, cargo, files, root, target_directory};
 use archive::{Archive, sum};
 use build::{PLATFORMS, Platform};
 
@@ -106,7 +106,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Artefacts, by their names.
 type Built = [(String, Vec<u8>)];
 /// Texts, by their paths in the archive.
-type Documents = Vec<(&'static str, String)>;
+type Documents = Vec<(String, String)>;
 
 /// The names of a platform's files in a release.
 struct FileNames {
@@ -123,12 +123,13 @@ fn file_names(platform: &Platform) -> FileNames {
 
 /// Returns the texts beside the artefacts of a platform, whose manifest has these lines.
 fn documents(platform: &Platform, bill: &bill::Bill, lines: &[String]) -> Done<Documents> {
-    Ok(vec![
+    let mut documents = Documents::new();
+    for page in files(&["docs"])?.into_iter().filter(|file| file.ends_with(".md") && !file.ends_with("SUMMARY.md")) {
+        documents.push((page.clone(), text(&page)?));
+    }
+    let others = [
         ("README.md", readme(platform)?),
         ("policies/default.yaml", text("policies/default.yaml")?),
-        ("docs/default-policy.md", text("docs/default-policy.md")?),
-        ("docs/from-falco.md", text("docs/from-falco.md")?),
-        ("docs/from-kaudit.md", text("docs/from-kaudit.md")?),
         ("LICENSE", text("LICENSE")?),
         ("LICENCES.txt", bill.licences.clone()),
         ("LICENCES.rust.html", bill.library.clone()),
@@ -136,7 +137,9 @@ fn documents(platform: &Platform, bill: &bill::Bill, lines: &[String]) -> Done<D
         ("manifest.json", manifest(lines)?),
         ("manifest.schema.json", text("plugin-manifest/manifest.schema.json")?),
         ("sbom.cdx.json", bill.cyclonedx.clone()),
-    ])
+    ];
+    documents.extend(others.map(|(name, text)| (name.to_owned(), text)));
+    Ok(documents)
 }
 
 fn archive(built: &Built, documents: &Documents) -> Done<Archive> {

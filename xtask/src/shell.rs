@@ -45,6 +45,15 @@ pub fn on_path(name: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(name).exists())
 }
 
+/// Returns the repository's files under these paths; new ones, too, unless `.gitignore` names them.
+pub fn files(paths: &[&str]) -> Done<Vec<String>> {
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]).args(paths);
+    let listed = read(git.current_dir(root()))?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    Ok(listed.split('\0').filter(|file| !file.is_empty()).map(str::to_owned).collect())
+}
+
 /// Installs Debian's packages; this requires root.
 pub fn apt_get(packages: &[&str]) -> Done {
     let run = |arguments: &[&str]| run(Command::new("apt-get").args(arguments));

@@ -15,7 +15,7 @@ fn delivery(platform: &Platform) -> (Vec<(String, Vec<u8>)>, Documents) {
     let built =
         names.map(|name| (name.to_owned(), format!("{name} {}", platform.name).into_bytes())).collect();
     let texts = ["README.md", "LICENSE", "LICENCES.txt", "docs/from-kaudit.md"];
-    (built, texts.map(|name| (name, format!("text of {name}\n"))).into())
+    (built, texts.map(|name| (name.to_owned(), format!("text of {name}\n"))).into())
 }
 
 /// Packs an image of both platforms.
