@@ -160,13 +160,12 @@ resource "coralogix_events2metric" "findings" {
 
 resource "coralogix_events2metric" "suppressed" {
   name        = "kaudit_suppressed"
-  description = "Findings suppressed by the filter's rate limits, by cluster and integration."
+  description = "Findings suppressed by the filter's rate limits, by integration."
   logs_query = {
     lucene     = "kaudit_filter.summary:*"
     subsystems = ["filter:startsWith:kaudit-"]
   }
   metric_labels = {
-    cluster     = "cluster"
     integration = "kaudit_filter.summary.integration"
   }
   metric_fields = {

@@ -83,7 +83,8 @@ fn run_prints_the_metrics_of_its_counters() {
             "-",
         ]);
         let mut stdin = program.0.stdin.take().unwrap();
-        write!(stdin, "{FINDING}\n{FINDING}\n{{}}\nnot JSON\n{{\"records\":[{FINDING},{FINDING}]}}\n").unwrap();
+        write!(stdin, "{FINDING}\n{FINDING}\n{{}}\nnot JSON\n{{\"records\":[{FINDING},{FINDING}]}}\n")
+            .unwrap();
         drop(stdin);
         let mut text = String::new();
         program.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();

@@ -146,7 +146,7 @@ impl Step {
 
 /// Returns a sample as the value of a metric event.
 fn metric(lua: &Lua, family: &Family, labels: &[&str], value: u64) -> LuaResult<LuaTable> {
-    let labels = family.labels.iter().map(|label| label.name).zip(labels);
+    let labels = family.labels.iter().map(|label| label.name).zip(labels.iter().copied());
     let tags = lua.create_table_from(labels.filter(|(_, value)| !value.is_empty()))?;
     let metric =
         lua.create_table_from([("namespace", NAMESPACE), ("name", family.name), ("kind", "absolute")])?;
