@@ -8,92 +8,23 @@
 //! twice. The alternative, removing it after the agent has delivered them, needs an acknowledgement that agents do not
 //! give to a filter; and an agent without storage of its own loses its chunks in a crash as well.
 //!
-//! The format: a line with the version, a line with the account and the digest of all that follows it, then each entry
-//! after its length. The file is written beside its final name, flushed to the disk and renamed, so a crash leaves the
+//! The file is written beside its final name, flushed to the disk and renamed, so a crash leaves the
 //! previous file or the new one. Entries contain names of a cluster: the mode is 0600.
 
+mod format;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::hash::Hasher as _;
 use std::io::{self, Read as _, Write as _};
-use std::ops::Add;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use kaudit_filter::stats::Stats;
-use siphasher::sip::SipHasher13;
-
-/// The beginning of a file; its version follows.
-const MAGIC: &str = "kaudit-filter state ";
-/// The version that is written, and the only one that is read.
-const VERSION: &str = "1";
+pub use format::{Account, Pending};
+use format::{parse, write};
 
 /// The maximum size of a file, bytes. The default of 10,000 limiter keys with a summary of about 700 bytes each takes 7
 /// MB.
 pub const MAX_BYTES: usize = 32 << 20;
-
-/// The findings that pending entries account for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Summaries.
-    pub summaries: u64,
-    /// Suppressed findings, which the summaries count.
-    pub suppressed: u64,
-    /// Count reports.
-    pub reports: u64,
-    /// Counted findings, which the reports contain.
-    pub counted: u64,
-}
-
-impl Account {
-    /// Returns the account of the summaries and reports that these counters contain.
-    pub fn of(stats: &Stats) -> Self {
-        Self {
-            summaries: stats.summaries,
-            suppressed: stats.summarised,
-            reports: stats.reports,
-            counted: stats.reported,
-        }
-    }
-
-    /// Returns whether there is neither a summary nor a report.
-    pub fn is_empty(&self) -> bool {
-        self.summaries == 0 && self.reports == 0
-    }
-}
-
-impl Add for Account {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            summaries: self.summaries.saturating_add(other.summaries),
-            suppressed: self.suppressed.saturating_add(other.suppressed),
-            reports: self.reports.saturating_add(other.reports),
-            counted: self.counted.saturating_add(other.counted),
-        }
-    }
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} pending summaries (of {} suppressed findings) and {} pending reports (of {} counted findings)",
-            self.summaries, self.suppressed, self.reports, self.counted
-        )
-    }
-}
-
-/// Pending entries, and the findings that they account for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
-    /// The findings.
-    pub account: Account,
-    /// The entries, in the order in which they are to be sent.
-    pub entries: Vec<Vec<u8>>,
-}
 
 /// The file of one instance of a host.
 ///
@@ -164,25 +95,7 @@ impl StateFile {
     pub fn add(&self, form: &str, new: &Pending) -> Result<usize, String> {
         let old = self.read(form).unwrap_or_default();
         let account = old.account + new.account;
-        let (mut bytes, mut count, mut left) = (Vec::new(), 0_usize, 0);
-        for entry in old.entries.iter().chain(&new.entries) {
-            let length = u32::try_from(entry.len()).unwrap_or(u32::MAX);
-            // The two lines take less than 1 KiB.
-            if left > 0 || bytes.len() + entry.len() > MAX_BYTES - 1024 {
-                left += 1;
-                continue;
-            }
-            bytes.extend(length.to_be_bytes());
-            bytes.extend(entry);
-            count += 1;
-        }
-        let Account { summaries, suppressed, reports, counted } = account;
-        let line = format!(
-            "form={form} entries={count} summaries={summaries} suppressed={suppressed} reports={reports} \
-             counted={counted}"
-        );
-        let head = format!("{MAGIC}{VERSION}\n{line} digest={:016x}\n", digest(&line, &bytes));
-        let content = [head.as_bytes(), &bytes].concat();
+        let (content, left) = write(form, account, old.entries.iter().chain(&new.entries), MAX_BYTES);
         self.replace(&self.temporary(), Some(&content)).map_err(|error| self.error("write", &error))?;
         Ok(left)
     }
@@ -252,7 +165,12 @@ impl StateFile {
 
 impl Drop for StateFile {
     fn drop(&mut self) {
-        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.remove(&self.path);
+        // An empty set may keep memory, which would be lost if the agent unloads a plugin.
+        if claimed.is_empty() {
+            *claimed = BTreeSet::new();
+        }
     }
 }
 
@@ -260,58 +178,6 @@ impl Drop for StateFile {
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
-}
-
-/// Returns the checksum of the account and the entries; it detects damage, not intent.
-fn digest(line: &str, entries: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(0, 0);
-    hasher.write(line.as_bytes());
-    hasher.write(entries);
-    hasher.finish()
-}
-
-/// Reads a file's content; the error is the reason why it is refused.
-fn parse(content: &[u8], form: &str) -> Result<Pending, String> {
-    let damaged = || "damaged".to_owned();
-    let (version, content) = line(content, 64).ok_or("not a state file of kaudit-filter")?;
-    let version = version.strip_prefix(MAGIC).ok_or("not a state file of kaudit-filter")?;
-    if version != VERSION {
-        return Err(format!("version {version}, expected {VERSION}"));
-    }
-    let (head, mut content) = line(content, 1024).ok_or_else(damaged)?;
-    let (head, written) = head.rsplit_once(" digest=").ok_or_else(damaged)?;
-    if written != format!("{:016x}", digest(head, content)) {
-        return Err(damaged());
-    }
-    let value = |name: &str| {
-        let values = head.split(' ').filter_map(|member| member.split_once('='));
-        values.clone().find(|(key, _)| *key == name).map(|(_, value)| value).ok_or_else(damaged)
-    };
-    let number = |name| value(name)?.parse().map_err(|_| damaged());
-    if value("form")? != form {
-        return Err(format!("its entries have the form {}, and {form} is configured", value("form")?));
-    }
-    let account = Account {
-        summaries: number("summaries")?,
-        suppressed: number("suppressed")?,
-        reports: number("reports")?,
-        counted: number("counted")?,
-    };
-    let mut entries = Vec::new();
-    while let Some((length, rest)) = content.split_first_chunk() {
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        let (entry, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
-        entries.push(entry.to_vec());
-        content = rest;
-    }
-    Ok(Pending { account, entries })
-}
-
-/// Splits off the first line, of at most `max` bytes.
-fn line(content: &[u8], max: usize) -> Option<(&str, &[u8])> {
-    let end = content.iter().take(max).position(|byte| *byte == b'\n')?;
-    let (line, rest) = content.split_at_checked(end)?;
-    Some((std::str::from_utf8(line).ok()?, rest.get(1..)?))
 }
 
 #[cfg(test)]

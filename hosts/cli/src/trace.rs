@@ -2,8 +2,8 @@
 //!
 //! The trace's output `stdout` with the format `json_lines` writes an event as `{"type":2,"start_time":1,…,"trace_id":"0",
 //! "plugin_instance":"kaudit.0","records":[{"timestamp":1,"record":{…}}]}`. The event of a filter (type 2) contains the
-//! records after it, and exists only if the filter changed them. So the records that enter a filter are those of the event
-//! before it.
+//! records after it, and exists only if the filter changed them. So the event before it contains the records that enter a
+//! filter.
 //!
 //! The event of the input (type 1) contains what the chunk had before these records were added, and an event without
 //! records lacks their value, so that its line is not JSON, and the next events are in the same line (5.1.1, and by its

@@ -2,8 +2,8 @@
 //!
 //! As `filter_rewrite_tag` does, the filter creates a hidden input, an `emitter`, and appends events to it. They pass all
 //! filters of their tag, the filters before this one included, which may change or drop them. So the events stay here, and
-//! replace whatever arrives at this filter from that input: at the same position in the pipeline as the entries of a
-//! chunk.
+//! replace every chunk that arrives at this filter from that input: at the same position in the pipeline as the entries of
+//! a chunk.
 //!
 //! The input is created by the timer, after the agent has started. Decision: not in `cb_init`, where it would be a second
 //! input while outputs are connected: an agent with one input and one output without `match` connects the two only if
@@ -53,7 +53,7 @@ struct Functions {
 
 impl Functions {
     fn find() -> Option<Self> {
-        // SAFETY: the signatures are those of the headers, 2.2 to 5.1.
+        // SAFETY: the headers declare the same signatures in 2.2 to 5.1.
         unsafe {
             Some(Self {
                 scheduler: function(c"flb_sched_ctx_get")?,
@@ -221,7 +221,7 @@ impl Emitter {
 /// Returns `cio` of the configuration: its offset differs from release to release.
 ///
 /// It is the field before `storage_path`, whose offset is in the host's own table of the section `SERVICE`. Two fields
-/// further is `storage_sync`: if the table agrees, the fields around are those of `flb_config.h`, 2.2 to 5.1.
+/// further is `storage_sync`: if the table agrees, the fields between them are as in `flb_config.h` of 2.2 to 5.1.
 ///
 /// # Safety
 /// `config` is a `struct flb_config`.

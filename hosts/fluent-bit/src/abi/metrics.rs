@@ -48,12 +48,12 @@ unsafe impl Send for Cmetrics {}
 unsafe impl Send for Metric {}
 
 impl Cmetrics {
-    /// Returns the metrics behind an instance's `cmt`; `None`: the host does not export the functions.
+    /// Returns the metrics of an instance's `cmt`; `None`: the host does not export the functions.
     ///
     /// # Safety
     /// `cmt` is the instance's `struct cmt *`.
     pub unsafe fn new(cmt: NonNull<c_void>) -> Option<Self> {
-        // SAFETY: the signatures are those of the headers, 2.2 to 5.1.
+        // SAFETY: the headers declare the same signatures in 2.2 to 5.1.
         unsafe {
             Some(Self {
                 cmt,
