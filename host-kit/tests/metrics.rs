@@ -330,11 +330,11 @@ fn section(family: &Family) -> String {
 
 fn reference() -> String {
     let sections: Vec<String> = metrics::families().map(section).collect();
-    let reasons: String =
-        Reason::ALL.iter().map(|reason| format!("| `{}` | {} |\n", reason.label(), reason.help())).collect();
+    let row = |reason: &Reason| format!("| `{}` | {} |", reason.label(), reason.help());
+    let reasons: Vec<String> = Reason::ALL.iter().map(row).collect();
     include_str!("metrics.md")
         .replace("{sections}", sections.join("\n").trim_end())
-        .replace("{reasons}", reasons.trim_end())
+        .replace("{reasons}", &reasons.join("\n"))
         .replace("{max_rules}", &metrics::MAX_RULES.to_string())
 }
 
