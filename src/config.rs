@@ -86,4 +86,6 @@ pub use options::{DefaultValue, OPTIONS, OptionSpec};
 #[cfg(feature = "compile")]
 pub use read::{CheckResult, ReadResult, check, may_be_configuration, read, restore_indentation};
 #[cfg(feature = "compile")]
+pub use section::nearest;
+#[cfg(feature = "compile")]
 pub use values::{BOOLEANS, DURATION_UNITS};

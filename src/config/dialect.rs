@@ -213,7 +213,7 @@ pub(super) fn load_list(
         return parse_data_value(problems, member);
     }
     let text = load(problems, files, name, Code::FileUnreadable, (at, "integrations-file"))?;
-    let file = problems.file(name);
+    let file = problems.file(&files.name(name));
     match locate(problems, file, &text)? {
         ConfigSource::List(list) => Some(list),
         ConfigSource::Own(node, _) => {

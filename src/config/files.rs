@@ -15,6 +15,11 @@ pub trait FileLoader {
     /// # Errors
     /// The reason for which it cannot be read, in a form for the user.
     fn load(&self, path: &str) -> Result<String, String>;
+
+    /// Returns the name of a loaded file in messages: `path`, unless it was found elsewhere.
+    fn name(&self, path: &str) -> String {
+        path.to_owned()
+    }
 }
 
 /// The loader of a host without files.

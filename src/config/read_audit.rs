@@ -79,7 +79,7 @@ fn policy(
     }
     let position = (file?.node.at, POLICY_FILE);
     let text = load(&mut reader.problems, files, &name, Code::FileUnreadable, position)?;
-    let file = reader.problems.file(&name);
+    let file = reader.problems.file(&files.name(&name));
     policy_reader(reader, files).document(file, &text)
 }
 

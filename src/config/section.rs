@@ -392,7 +392,7 @@ pub(crate) fn describe_node(node: &Node) -> &'static str {
 /// Returns the name that was probably meant.
 ///
 /// It differs in at most two letters, and in fewer than half of its letters.
-pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.len() > 64 {
         return None;
     }
@@ -406,7 +406,7 @@ pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> O
 /// Returns the value of an enumeration that was probably meant.
 ///
 /// It differs in case, is similar, or is abbreviated.
-fn nearest_enum_value(word: &str, names: &[&'static str]) -> Option<&'static str> {
+pub(super) fn nearest_enum_value(word: &str, names: &[&'static str]) -> Option<&'static str> {
     let word = word.trim().to_ascii_lowercase();
     let names = || names.iter().copied();
     let begins = |name: &&str| word.len() > 2 && (name.starts_with(&word) || word.starts_with(*name));

@@ -11,7 +11,7 @@ use super::endpoint::{self, Endpoint};
 use super::option_type::OptionType;
 use super::options;
 use super::problems::{Problems, SourceSpan, quote};
-use super::section::{Section, SectionField, describe_node, nearest};
+use super::section::{Section, SectionField, describe_node, nearest_enum_value};
 use super::types::{By, RateLimit, RateLimits, Shape};
 use super::variables;
 use super::yaml::{Node, YamlMember, YamlValue};
@@ -243,7 +243,7 @@ fn target_type(problems: &mut Problems, section: &Section<'_>) -> Option<&'stati
     let types = section.type_of("target-type")?.names();
     let kind = types.iter().find(|kind| **kind == scalar.text).copied();
     if kind.is_none() {
-        let help = nearest(&scalar.text, types.iter().copied());
+        let help = nearest_enum_value(&scalar.text, types);
         let help = help
             .map_or_else(|| format!("one of {}", types.join(", ")), |near| format!("did you mean `{near}`?"));
         problems.add(
@@ -306,13 +306,11 @@ fn coralogix_uri(
     }
     if let Some(modern) = modern {
         let message = "an old form of Coralogix's endpoint";
-        problems.add(
-            Code::OldEndpoint,
-            field.node.at,
-            &path,
-            message,
-            format!("let the agent send to `{modern}/{}`", defaults.shape.name()),
-        );
+        let mut help = format!("let the agent send to `{modern}/{}`", defaults.shape.name());
+        if let Some(other) = shape.filter(|shape| *shape != defaults.shape).map(Shape::name) {
+            help = format!("{help}, or to `{modern}/{other}` with `coralogix: {{shape: {other}}}`");
+        }
+        problems.add(Code::OldEndpoint, field.node.at, &path, message, help);
         return (true, None);
     }
     let other = shape.filter(|shape| *shape != defaults.shape);

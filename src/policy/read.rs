@@ -647,7 +647,7 @@ impl PolicyReader<'_> {
         let name = self.text(&member.node, &path, MAX_NAME)?;
         let position = (member.node.at, path.as_str());
         let text = load(self.problems, self.files, &name, Code::ValuesUnreadable, position)?;
-        let file = self.problems.file(&name);
+        let file = self.problems.file(&self.files.name(&name));
         let mut values = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let value = line.trim();
