@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kaudit_filter::stats::Stats;
+use kaudit_filter::stats::{Reason, Stats};
 
 /// A counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,25 @@ pub fn statistics_line(stats: &Stats, host: &[Counter]) -> String {
     line
 }
 
+/// Returns a warning if most records are sent without being findings, or if none is recognised at all.
+///
+/// The filter then has no effect, although every record has a verdict. Records that a configuration passes on
+/// purpose (`unrecognised: pass`) are not counted, since they are usually the other records of a mixed stream.
+pub fn unrecognised_warning(stats: &Stats) -> Option<String> {
+    let verdicts = (stats.records + stats.batch_items).saturating_sub(stats.batches);
+    let dropped = stats.dropped_for(Reason::Unrecognised);
+    let unrecognised = stats.wrapped + dropped;
+    let is_most = stats.wrapped.saturating_mul(2) > verdicts;
+    let is_all = unrecognised > 0 && unrecognised == verdicts;
+    (is_most || is_all).then(|| {
+        let result = if stats.wrapped > 0 { "sent unfiltered as `kaudit-unrecognised`" } else { "dropped" };
+        format!(
+            "{unrecognised} of {verdicts} records are not recognised as findings and are {result}: `kaudit-filter \
+             explain` prints why; for Kubernetes audit events set `policy-file`; for other records set `unrecognised`"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +103,30 @@ mod tests {
         assert_eq!(line, "statistics: records=3 kept.detections=1 dropped.etype=2 unfiltered.malformed=4");
         let total = all(&stats).into_iter().find(|counter| counter.label() == "dropped.total");
         assert_eq!(total.map(|total| total.count), Some(2));
+    }
+
+    #[test]
+    fn mostly_unrecognised_records_are_a_warning() {
+        let unrecognised = Reason::ALL.iter().position(|reason| *reason == Reason::Unrecognised).expect("a reason");
+        for (records, wrapped, dropped, expected) in [
+            (0, 0, 0, None),
+            (10, 5, 0, None),
+            (10, 6, 0, Some("6 of 10 records are not recognised as findings and are sent unfiltered")),
+            (10, 0, 9, None),
+            (10, 0, 10, Some("10 of 10 records are not recognised as findings and are dropped")),
+        ] {
+            let mut stats = Stats::default();
+            (stats.records, stats.wrapped) = (records, wrapped);
+            stats.dropped[unrecognised] = dropped;
+            let warning = unrecognised_warning(&stats);
+            match expected {
+                None => assert_eq!(warning, None),
+                Some(start) => assert!(warning.is_some_and(|warning| warning.starts_with(start)), "{start}"),
+            }
+        }
+        // An item of a batch has a verdict of its own, and the batch has none.
+        let mut batch = Stats::default();
+        (batch.records, batch.batches, batch.batch_items, batch.wrapped) = (1, 1, 3, 2);
+        assert!(unrecognised_warning(&batch).is_some_and(|warning| warning.starts_with("2 of 3 records")));
     }
 }

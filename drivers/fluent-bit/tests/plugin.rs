@@ -658,3 +658,19 @@ fn the_plugin_survives_many_starts_many_records_and_several_threads() {
         .expect("the driver starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn mostly_unrecognised_records_are_one_warning_in_an_interval() {
+    let mut agent = Agent::started("3.2", &["stats_interval 10s"]);
+    agent.chunk(&[]);
+    agent.chunk(&[text(r#"{"no":"finding"}"#), text("a line"), finding("a")]);
+    agent.chunk(&[text("another line")]);
+    agent.now = NOW + 10 * SECOND;
+    agent.chunk(&[]);
+    let logged = agent.logged();
+    assert_eq!(logged.len(), 2, "{logged:?}");
+    assert!(logged[1].starts_with("2 3 of 4 records are not recognised as findings and are sent"), "{logged:?}");
+    agent.chunk(&[finding("b")]);
+    let logged = agent.stop();
+    assert_eq!(logged, ["3 statistics: records=1 kept.detections=1"]);
+}

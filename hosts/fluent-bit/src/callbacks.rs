@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use host_kit::config::{ConfigFile, SiblingFiles};
-use host_kit::counters::{Counter, statistics_line};
+use host_kit::counters::{Counter, statistics_line, unrecognised_warning};
 use host_kit::metrics::{Metrics, Unfiltered};
 use host_kit::sample::Sampler;
 use host_kit::state::Account;
@@ -268,6 +268,9 @@ impl Kaudit {
             Counter { group: "state", name: "refused", count: refused },
         ];
         self.log(Level::Info, &statistics_line(&since, &host));
+        if let Some(warning) = unrecognised_warning(&since) {
+            self.log(Level::Warn, &warning);
+        }
         self.logged = stats;
         since
     }
