@@ -327,3 +327,26 @@ const CONTRAST: &str = r"
   }
   return [...new Set(poor)];
 })()";
+
+#[test]
+fn unrecognised_records_are_a_warning_and_not_kept_findings() {
+    let mut browser = browser("unrecognised");
+    fill(&mut browser, CONFIG, GOOD);
+    let event = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","stage":"ResponseComplete","verb":"get","auditID":"a"}"#;
+    fill(&mut browser, FINDINGS, &format!("{event}\n{event}\n{DETECTION}"));
+    browser.wait(&says("#warning", "2 of 3 records are not recognised as findings")).unwrap();
+    browser.wait(&says("#sum", "3 kept (2 unrecognised)")).unwrap();
+    assert_eq!(texts(&mut browser, "#list .badge"), ["unrecognised", "unrecognised", "kept"]);
+    assert_eq!(texts(&mut browser, "#legend button"), ["kept1", "unrecognised2"]);
+    if let Some(folder) = std::env::var_os("KAUDIT_SCREENSHOTS").map(PathBuf::from) {
+        for (width, scheme) in [(1440, "light"), (390, "dark")] {
+            browser.look((width, 900), scheme).unwrap();
+            browser.screenshot(&folder.join(format!("playground-{width}-{scheme}.png"))).unwrap();
+        }
+        browser.look((1440, 900), "light").unwrap();
+    }
+    browser.eval("document.querySelectorAll('#legend button')[1].click()").unwrap();
+    browser.wait("document.querySelectorAll('#list > li').length === 2").unwrap();
+    fill(&mut browser, FINDINGS, DETECTION);
+    browser.wait("document.querySelector('#warning').hidden").unwrap();
+}

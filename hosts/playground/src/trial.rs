@@ -3,7 +3,7 @@
 use host_kit::config::accept;
 use host_kit::{Emission, Session, counters};
 use kaudit_filter::config::{self, Config, NoFiles};
-use kaudit_filter::explain::{Explainer, Explanation, Outcome};
+use kaudit_filter::explain::{Explainer, Explanation, Outcome, Recognised};
 use kaudit_filter::record::Record;
 use kaudit_filter::{FindingTimes, Time};
 use kaudit_workbench::explain;
@@ -50,7 +50,7 @@ impl Trial {
     ///
     /// A verdict has the members `verdict` (`kept`, `dropped`, `suppressed` or `passed`), the `reason` of a drop and
     /// its meaning (`help`), the `fields` that decide, the `steps` to the verdict as rows of a label and a text,
-    /// the `entry` of a kept record as JSON text, and for an audit event the `rules` that select it, each with `id` and
+    /// the `entry` of a kept record as JSON text and whether the record is `unrecognised`, and for an audit event the `rules` that select it, each with `id` and
     /// `name`.
     pub fn take(&mut self, record: &str, now: Time) -> Value {
         let explanations = self.session.explain(Record::json(record), now);
@@ -82,6 +82,7 @@ impl Trial {
             Outcome::Kept(entry) => {
                 self.entries += 1;
                 answer["entry"] = entry.into();
+                answer["unrecognised"] = matches!(explanation.recognised, Recognised::Other { .. }).into();
             }
             Outcome::Dropped(reason) => {
                 answer["reason"] = reason.label().into();
@@ -101,9 +102,13 @@ impl Trial {
     }
 
     /// Returns the counters, named as in the program's `--summary json`, including zeros.
+    ///
+    /// `warning` states that most records are not recognised; it is null otherwise.
     pub fn account(&self) -> Value {
-        let mut account = counters::json(self.session.stats());
+        let stats = self.session.stats();
+        let mut account = counters::json(stats);
         account.insert("entries".to_owned(), self.entries.into());
+        account.insert("warning".to_owned(), counters::unrecognised_warning(stats).into());
         account.into()
     }
 }

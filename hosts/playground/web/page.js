@@ -150,8 +150,8 @@ function showVerdicts(stale) {
   byId("verdicts").classList.toggle("stale", stale);
   byId("account").classList.toggle("stale", stale);
   if (account) showAccount(account, rows);
-  findings.tint(new Map(rows.filter(row => row.line).map(row => [row.line, row.verdict])));
-  const keys = row => [row.verdict, `${row.verdict} ${row.reason ?? ""}`];
+  findings.tint(new Map(rows.filter(row => row.line).map(row => [row.line, kind(row)])));
+  const keys = row => [kind(row), `${kind(row)} ${row.reason ?? ""}`];
   if (wanted && !rows.some(row => keys(row).includes(wanted))) wanted = "";
   const shown = rows.filter(row => !wanted || keys(row).includes(wanted));
   byId("shown").textContent = stale ? "of the configuration before its errors"
@@ -171,17 +171,26 @@ function showVerdicts(stale) {
   follow();
 }
 
+/** Returns the verdict of a row; records that are kept although they are no findings differ from kept findings. */
+function kind(row) {
+  return row.unrecognised ? "unrecognised" : row.verdict;
+}
+
 function showAccount(account, rows) {
+  const {unrecognised, total} = account.kept;
+  byId("warning").textContent = account.warning?.replaceAll("`", "") ?? "";
+  byId("warning").hidden = !account.warning;
   const parts = [["kept", account.kept.total], ["dropped", account.dropped.total], ["suppressed", account.suppressed], ["passed", account.passed]];
   const sum = [element("b", "", String(account.records)), account.records === 1 ? " record" : " records"];
   if (account.batches) {
     sum.push(" + ", element("b", "", String(account["batch-items"])), " batch items");
     parts.push([account.batches === 1 ? "batch" : "batches", account.batches]);
   }
-  parts.forEach(([name, count], index) => sum.push(element("span", "", index ? " + " : " = "), element("b", name, `${count} ${name}`)));
+  if (unrecognised) parts[0].push(` (${unrecognised} unrecognised)`);
+  parts.forEach(([name, count, more = ""], index) => sum.push(element("span", "", index ? " + " : " = "), element("b", name, `${count} ${name}`), more));
   byId("sum").replaceChildren(...sum);
   const reasons = Object.entries(account.dropped).filter(([reason, count]) => reason !== "total" && count > 0);
-  const segments = [["kept", account.kept.total], ...reasons.map(([, count]) => ["dropped", count]),
+  const segments = [["kept", total - unrecognised], ["unrecognised", unrecognised], ...reasons.map(([, count]) => ["dropped", count]),
     ["suppressed", account.suppressed], ["passed", account.passed]];
   byId("bar").replaceChildren(...segments.filter(([, count]) => count).map(([name, count]) => {
     const segment = element("i", name);
@@ -190,7 +199,8 @@ function showAccount(account, rows) {
   }));
   const own = rows.filter(row => row.verdict === "own").length;
   const helps = new Map(rows.map(row => [row.reason, row.help]));
-  const chips = [["kept", "kept", account.kept.total, ""],
+  const chips = [["kept", "kept", total - unrecognised, ""],
+    ["unrecognised", "unrecognised", unrecognised, "not findings, sent as entries without a filter"],
     ...reasons.map(([reason, count]) => ["dropped", `dropped ${reason}`, count, helps.get(reason) ?? ""]),
     ["suppressed", "suppressed", account.suppressed, "exceeded a rate limit"],
     ["passed", "passed", account.passed, "not findings, unchanged"],
@@ -221,7 +231,7 @@ function verdictItem(row) {
   const severity = SEVERITIES[entry?.severity] ?? "";
   const [title, sub] = row.verdict === "own" ? ofItsOwn(entry) : ofRecord(row);
   const summary = element("summary", "",
-    element("span", `badge ${row.verdict}`, row.verdict === "own" ? "added" : row.verdict),
+    element("span", `badge ${kind(row)}`, row.verdict === "own" ? "added" : kind(row)),
     element("span", "title", title),
     element("span", `side ${severity === "error" ? "severe" : severity}`, severity),
     element("span", "sub", ...sub));
