@@ -1,5 +1,6 @@
-//! The results as text, and the formats of numbers.
+//! The results as text of 80 columns, and the formats of numbers.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display as _};
 
 use crate::patterns::PatternCost;
@@ -68,15 +69,39 @@ pub fn memory(target: &Target) -> String {
     target.resident_kb.map_or_else(String::new, size)
 }
 
+/// The width of the text.
+const COLUMNS: usize = 80;
+
+/// Returns the beginning of a text; the page has the whole text.
+fn shortened(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(max.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// Returns the time of a search for a pattern; the difference of two measurements may be below their noise.
+fn search(ns: f64) -> String {
+    if ns < 1.0 { "<1".to_owned() } else { short(ns) }
+}
+
 /// Rows of text with aligned columns: the first and those in `left` to the left, the others to the right.
 struct Rows {
     left: &'static [usize],
     rows: Vec<Vec<String>>,
+    /// Further lines of a row, by its index.
+    notes: BTreeMap<usize, String>,
 }
 
 impl Rows {
     fn new(head: &[&str], left: &'static [usize]) -> Self {
-        Self { left, rows: vec![head.iter().map(|&word| word.to_owned()).collect()] }
+        let rows = vec![head.iter().map(|&word| word.to_owned()).collect()];
+        Self { left, rows, notes: BTreeMap::new() }
+    }
+
+    /// Adds a line to the last row.
+    fn note(&mut self, text: &str) {
+        self.notes.insert(self.rows.len() - 1, shortened(&format!("  {text}"), COLUMNS));
     }
 
     fn push(&mut self, row: impl IntoIterator<Item = String>) {
@@ -95,7 +120,7 @@ impl fmt::Display for Rows {
                 .unwrap_or(0)
         };
         let widths: Vec<_> = (0..self.rows.first().map_or(0, Vec::len)).map(width).collect();
-        for row in &self.rows {
+        for (index, row) in self.rows.iter().enumerate() {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (text, width))| {
                 if column == 0 || self.left.contains(&column) {
                     format!("{text:<width$}")
@@ -103,7 +128,10 @@ impl fmt::Display for Rows {
                     format!("{text:>width$}")
                 }
             });
-            writeln!(f, "{}", cells.collect::<Vec<_>>().join("   ").trim_end())?;
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+            if let Some(note) = self.notes.get(&index) {
+                writeln!(f, "{note}")?;
+            }
         }
         writeln!(f)
     }
@@ -112,7 +140,8 @@ impl fmt::Display for Rows {
 impl fmt::Display for Report {
     #[expect(clippy::cast_precision_loss, reason = "printed with few digits")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} records, {} ({})", grouped(self.records as f64), bytes(self.bytes), self.source)?;
+        let records = format!("{} records, {}", grouped(self.records as f64), bytes(self.bytes));
+        writeln!(f, "{}", shortened(&format!("{records} ({})", self.source), COLUMNS))?;
         if self.malformed > 0 {
             writeln!(f, "{} of them are not JSON objects", self.malformed)?;
         }
@@ -138,36 +167,29 @@ impl fmt::Display for Report {
 
 impl Report {
     fn targets(&self, f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
-        let cores = format!("cores at {}/s", grouped(self.load));
-        let head = [
-            "a record costs",
-            "ns",
-            "quartiles",
-            "times copy",
-            "records/s",
-            "MB/s",
-            &cores,
-            "emitted",
-            "memory",
-        ];
+        let head = ["cost of a record", "ns", "quartiles", "× copy", "records/s", "cores", "emitted"];
         let mut rows = Rows::new(&head, &[]);
         let quartiles =
             |spread: &Spread| format!("{}–{}", short(spread.lower_quartile), short(spread.upper_quartile));
         rows.push(["copy".to_owned(), short(self.copy.ns), quartiles(&self.copy), "1.0".to_owned()]);
         for target in &measured.through {
             rows.push([
-                target.name.to_owned(),
+                target.name.replace("MessagePack", "msgpack"),
                 short(target.spread.ns),
                 quartiles(&target.spread),
                 format!("{:.1}", target.times_copy),
                 grouped(target.records_per_second),
-                grouped(target.megabytes_per_second),
                 format!("{:.3}", target.processors),
                 target.left.to_string(),
-                memory(target),
             ]);
         }
-        rows.fmt(f)
+        rows.fmt(f)?;
+        writeln!(f, "× copy: compared with copying the bytes; emitted: entries and passed records;")?;
+        writeln!(f, "cores: for {} records/s\n", grouped(self.load))?;
+        let memory = |target: &Target| format!("{} {}", target.name, memory(target));
+        let plugins = measured.through.iter().filter(|target| target.resident_kb.is_some());
+        let memory: Vec<_> = plugins.map(memory).collect();
+        if memory.is_empty() { Ok(()) } else { writeln!(f, "memory: {}\n", memory.join(", ")) }
     }
 }
 
@@ -176,11 +198,11 @@ impl fmt::Display for Measured {
         for detail in &self.details {
             detail.fmt(f)?;
         }
-        let mut rows =
-            Rows::new(&["integration", "type", "claims", "kept", "suppressed", "ns", "of the time"], &[1]);
+        let head = ["integration", "type", "accepted", "kept", "suppressed", "ns", "share"];
+        let mut rows = Rows::new(&head, &[1]);
         for one in &self.integrations {
             rows.push([
-                one.name.clone(),
+                shortened(&one.name, 20),
                 one.r#type.to_owned(),
                 one.claims.to_string(),
                 one.kept.to_string(),
@@ -193,23 +215,21 @@ impl fmt::Display for Measured {
         if self.patterns.is_empty() {
             return Ok(());
         }
-        let mut rows = Rows::new(
-            &["pattern", "option", "integration", "ns alone", "found in", "decides", "of findings", ""],
-            &[1, 2, 7],
-        );
+        let mut rows = Rows::new(&["pattern", "ns", "found in", "decides", "of findings"], &[]);
         for one in &self.patterns {
             rows.push([
-                one.pattern.clone(),
-                one.option.to_owned(),
-                one.integration.clone(),
-                short(one.ns),
+                shortened(&one.pattern, 36),
+                search(one.ns),
                 one.found.to_string(),
                 one.decides.to_string(),
                 one.findings.to_string(),
-                remark(one).to_owned(),
             ]);
+            let remark = remark(one);
+            let remark = if remark.is_empty() { String::new() } else { format!(": {remark}") };
+            rows.note(&format!("{} of {}{remark}", one.option, one.integration));
         }
         rows.fmt(f)?;
+        writeln!(f, "ns: of a search for it alone; decides: findings whose verdict it changes\n")?;
         if self.patterns_beyond > 0 {
             writeln!(f, "and {} more patterns, not measured\n", self.patterns_beyond)?;
         }
@@ -219,7 +239,7 @@ impl fmt::Display for Measured {
 
 impl fmt::Display for EngineDetail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = Rows::new(&[self.name, "records", "ns", "of the time"], &[]);
+        let mut rows = Rows::new(&[self.name, "records", "ns", "share"], &[]);
         for one in &self.verdicts {
             rows.push([one.verdict.clone(), one.records.to_string(), short(one.ns), percent(one.share)]);
         }
@@ -227,6 +247,6 @@ impl fmt::Display for EngineDetail {
         let shares = self.percentiles.iter();
         let shares: Vec<_> =
             shares.map(|(share, ns)| format!("{} {}", percentile(*share), short(*ns))).collect();
-        writeln!(f, "percentiles, ns: {}\n", shares.join(", "))
+        writeln!(f, "percentiles of the ns:\n  {}\n", shares.join(", "))
     }
 }
