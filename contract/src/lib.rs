@@ -149,7 +149,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
 /// Members that senders use but Coralogix does not publish, and the alternative.
 const NOT_MEMBERS: [(&str, &str); 2] = [
     ("json", "send the object as `text`"),
-    ("privateKey", "send the key in the header `authorization: Bearer KEY`"),
+    ("privateKey", "send the key in the header `Authorization: Bearer KEY`"),
 ];
 
 static ENTRY: LazyLock<Validator> = LazyLock::new(|| schema(include_str!("../schema/entry.schema.json")));

@@ -1,4 +1,4 @@
-//! A headless browser with the built playground, controlled by its developer protocol.
+//! A headless browser with the built playground or the page of the endpoint, controlled by its developer protocol.
 //!
 //! Decision: the protocol over the browser's pipes (file descriptors 3 and 4, messages ended by a NUL), for which a
 //! shell and a JSON parser are enough, instead of a WebSocket and a driver that would have to match the browser.
@@ -51,6 +51,22 @@ pub fn build() -> io::Result<PathBuf> {
         return Err(io::Error::other(String::from_utf8_lossy(&built.stderr).into_owned()));
     }
     root.join("dist/playground.html").canonicalize()
+}
+
+/// Builds the program, unless it is up to date, and returns its path.
+///
+/// # Errors
+/// It cannot be built; cargo has printed the reason.
+pub fn build_program() -> io::Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--package", "kaudit-filter-cli"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if !cargo.status()?.success() {
+        return Err(io::Error::other("kaudit-filter cannot be built"));
+    }
+    // The test is in `deps`, below the folder of the programs.
+    let test = std::env::current_exe()?;
+    let programs = test.ancestors().nth(2).ok_or_else(|| io::Error::other("the test has no folder"))?;
+    Ok(programs.join("kaudit-filter"))
 }
 
 /// A browser with one page.
@@ -149,22 +165,31 @@ impl Browser {
         }
     }
 
-    /// Opens an address.
+    /// Opens the playground, and returns the milliseconds until it was ready.
     ///
     /// The current page with another fragment is loaded again, too.
     ///
     /// # Errors
     /// It cannot be opened, or the playground in it does not start.
     pub fn open(&mut self, address: &str) -> io::Result<f64> {
+        self.navigate(address)?;
+        self.wait("window.playground !== undefined")?;
+        let ready = self.eval("window.playground.ready")?;
+        ready.as_f64().ok_or_else(|| io::Error::other(format!("the playground is not ready: {ready}")))
+    }
+
+    /// Opens an address.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn navigate(&mut self, address: &str) -> io::Result<()> {
         self.call("Page.navigate", &json!({ "url": "about:blank" }))?;
         self.heard.clear();
         let opened = self.call("Page.navigate", &json!({ "url": address }))?;
         if let Some(error) = opened["errorText"].as_str() {
             return Err(io::Error::other(format!("{address}: {error}")));
         }
-        self.wait("window.playground !== undefined")?;
-        let ready = self.eval("window.playground.ready")?;
-        ready.as_f64().ok_or_else(|| io::Error::other(format!("the playground is not ready: {ready}")))
+        Ok(())
     }
 
     /// Returns the value of an expression, awaited if it is a promise.

@@ -4,11 +4,17 @@
 //! including a 200 for a request with rejected entries. The reasons, which Coralogix does not report, are in the log
 //! and on the page. It is for tests only: it has no TLS, and every client that can connect can read all entries.
 
+mod alerts;
+mod document;
+mod facets;
 mod fault;
+mod hints;
+mod listen;
 mod metrics;
 mod query;
 mod request;
 mod store;
+mod web;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,20 +28,22 @@ use contract::Limits;
 use host_kit::exposition;
 use kaudit_filter::Time;
 use oxhttp::Server;
-use oxhttp::model::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use oxhttp::model::{Body, Method, Request, Response};
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::clock;
-use crate::outcome::{Outcome, eprintln_line};
+use crate::outcome::Outcome;
 use crate::scrape::free_port;
+use crate::terminal::{error_line, note_line};
+use alerts::Alert;
+use facets::Filter;
 use fault::{Fault, Kind, Plan};
 use metrics::EndpointMetrics;
 use query::Query;
 use request::{Refusal, Route};
-use store::{Counts, Store};
+use store::{Counts, Search, Store, Verdict};
 
 /// Starts a test double of Coralogix that reports rejected entries
 ///
@@ -46,16 +54,21 @@ use store::{Counts, Store};
 /// reports the reasons: on standard error, in the response body, and on its page. It also rejects entries that
 /// Coralogix accepts but alters: an entry without severity, for example, becomes Debug there.
 ///
-/// The PAGE at / lists the received entries and searches them with a subset of Lucene's query language: field:word,
-/// field:"some words", bare words, word*, AND, OR, NOT and parentheses. /entries?query=... returns the same as JSON,
-/// and /counts the counters; /metrics has the counters in Prometheus' text format.
+/// The PAGE at / lists the received entries and counts them by severity, subsystem, cluster, user and rule. It searches
+/// them with a subset of Lucene's query language: field:word, field:"some words", bare words, word*, AND, OR, NOT and
+/// parentheses; for a query without results it prints the reasons. It evaluates the alerts of
+/// examples/coralogix/alerts.yaml over the entries, except those that need the history of weeks.
+///
+/// /entries returns the same as JSON, with the parameters query, filter (such as cluster:prod-eu; may be repeated) and
+/// verdict (accepted, rejected or all; a query finds accepted entries by default); /alerts returns the alerts, /counts
+/// the counters, and /metrics the counters in Prometheus' text format.
 ///
 /// It is for tests only: it has no TLS, and every client that can connect can read all entries. Stop it with Ctrl-C.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Listen on this address; port 0 selects a free port
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    /// Listen on this address, or on this port of this machine; port 0 selects a free port
+    #[arg(long, value_name = "[ADDRESS:]PORT", default_value = "127.0.0.1:8080", value_parser = listen::parse)]
     listen: SocketAddr,
 
     /// Environment variable with the key that requests must send [default: any key is accepted]
@@ -78,10 +91,12 @@ pub struct Args {
 const EXAMPLES: &str = "Examples:
   Send entries from Fluent Bit, and open http://127.0.0.1:8080:
     kaudit-filter endpoint
-    fluent-bit ... -o http -p host=127.0.0.1 -p port=8080 -p uri=/logs/v1/singles \\
-        -p format=json -p json_date_key=off -p header='Authorization Bearer test'
+    fluent-bit ... -o http -p host=127.0.0.1 -p port=8080 \\
+        -p uri=/logs/v1/singles -p format=json -p json_date_key=off \\
+        -p header='Authorization Bearer test'
 
-  Test that no entry is lost while Coralogix answers 429 for ten seconds and 500 for three requests:
+  Test that no entry is lost while Coralogix answers 429 for ten seconds and 500
+  for three requests:
     kaudit-filter endpoint --fault 429:10s --fault 500:3
 
   Search the received entries:
@@ -108,6 +123,7 @@ pub fn run(args: Args) -> io::Result<Outcome> {
     let Ok(key) = args.key_env.as_deref().map(key).transpose() else { return Ok(Outcome::Failed) };
     let endpoint = Arc::new(Endpoint {
         key,
+        alerts: alerts::shipped().map_err(io::Error::other)?,
         now: args.now,
         plan: Mutex::new(Plan::new(args.faults)),
         store: Mutex::new(Store::new(args.keep.get())),
@@ -122,17 +138,17 @@ pub fn run(args: Args) -> io::Result<Outcome> {
         Ok(address)
     });
     match started {
-        Ok(address) => eprintln_line(format_args!(
-            "listening on http://{address}\na test double of coralogix's published contract; stop it with Ctrl-C"
+        Ok(address) => note_line(format_args!(
+            "listening on http://{address}\na test double of Coralogix's published contract; stop it with Ctrl-C"
         )),
         Err(error) => {
-            eprintln_line(format_args!("--listen {}: cannot listen: {error}", args.listen));
+            error_line(format_args!("--listen {}: cannot listen: {error}", args.listen));
             return Ok(Outcome::Failed);
         }
     }
     stop.forever().next();
     let counts = endpoint.store().counts;
-    eprintln_line(format_args!("\n{counts}"));
+    note_line(format_args!("\n{counts}"));
     Ok(if counts.rejected + counts.refused == 0 { Outcome::Done } else { Outcome::Mistakes })
 }
 
@@ -141,7 +157,7 @@ fn key(name: &str) -> Result<String, ()> {
     match std::env::var(name) {
         Ok(key) if !key.trim().is_empty() => Ok(key.trim().to_owned()),
         _ => {
-            eprintln_line(format_args!("--key-env {name}: the variable is not set or empty"));
+            error_line(format_args!("--key-env {name}: the variable is not set or empty"));
             Err(())
         }
     }
@@ -151,6 +167,7 @@ fn key(name: &str) -> Result<String, ()> {
 struct Endpoint {
     key: Option<String>,
     now: Option<Time>,
+    alerts: Vec<Alert>,
     plan: Mutex<Plan>,
     store: Mutex<Store>,
     metrics: Mutex<EndpointMetrics>,
@@ -172,18 +189,23 @@ impl Endpoint {
         let route = Route::of(&path);
         match (request.method(), route, path.as_str()) {
             (&Method::POST, Some(route), _) => self.ingest(route, &path, request),
-            (&Method::GET, _, "/") => page(),
             (&Method::GET, _, "/counts") => answer(200, &json!(self.store().counts)),
             (&Method::GET, _, "/metrics") => {
                 let counts = self.store().counts;
                 respond(200, exposition::CONTENT_TYPE, lock(&self.metrics).text(&counts))
             }
             (&Method::GET, _, "/entries") => self.entries(request),
+            (&Method::GET, _, "/alerts") => {
+                // Coralogix would not have the rejected ones.
+                let documents = self.store().documents(Some(Verdict::Accepted));
+                answer(200, &json!(alerts::evaluate(&self.alerts, &documents)))
+            }
+            (&Method::GET, None, path) if web::is_file(path) => web::file(path),
             (_, Some(_), _) => answer(405, &json!({"reasons": ["method not allowed: use POST"]})),
             (&Method::POST, None, _) if let Some(current) = Route::successor_of(&path) => {
                 let number = self.count(|counts| counts.refused += 1);
                 let reason = format!("{path} is an older path: post to {current}");
-                eprintln_line(format_args!("request {number}, {path}: rejected with 404: {reason}"));
+                error_line(format_args!("request {number}, {path}: rejected with 404: {reason}"));
                 answer(404, &json!({"reasons": [reason]}))
             }
             _ => {
@@ -200,17 +222,17 @@ impl Endpoint {
         let number = self.count(|counts| counts.faults += u64::from(fault.is_some()));
         match fault {
             Some(Kind::Status(status)) => {
-                eprintln_line(format_args!("request {number}, {path}: injected fault: status {status}"));
+                error_line(format_args!("request {number}, {path}: injected fault: status {status}"));
                 return answer(status, &json!({"reasons": ["an injected fault"]}));
             }
             Some(Kind::Reset) => {
-                eprintln_line(format_args!("request {number}, {path}: injected fault: connection closed"));
+                error_line(format_args!("request {number}, {path}: injected fault: connection closed"));
                 // The server has no function that closes a connection; unwinding its thread, without the panic hook,
                 // does.
                 resume_unwind(Box::new("an injected fault"));
             }
             Some(Kind::Slow) => {
-                eprintln_line(format_args!(
+                error_line(format_args!(
                     "request {number}, {path}: injected fault: answered after {SLOW:?}"
                 ));
                 #[expect(clippy::disallowed_methods, reason = "the delay is the injected fault")]
@@ -224,7 +246,7 @@ impl Endpoint {
             Err(Refusal { status, reasons }) => {
                 self.store().counts.refused += 1;
                 for reason in &reasons {
-                    eprintln_line(format_args!("request {number}, {path}: rejected with {status}: {reason}"));
+                    error_line(format_args!("request {number}, {path}: rejected with {status}: {reason}"));
                 }
                 answer(status, &json!({"reasons": reasons}))
             }
@@ -254,8 +276,8 @@ impl Endpoint {
             lock(&self.metrics).count_violations(&entry.clauses);
             if !entry.reasons.is_empty() {
                 let reasons = entry.reasons.join("; ");
-                eprintln_line(format_args!(
-                    "request {number}, {path}, entry {index}: rejected: {reasons}; coralogix would drop or alter it \
+                error_line(format_args!(
+                    "request {number}, {path}, entry {index}: rejected: {reasons}; Coralogix would drop or alter it \
                      and answer 200"
                 ));
                 rejections.push(json!({"entry": index, "reasons": entry.reasons}));
@@ -265,19 +287,17 @@ impl Endpoint {
         let accepted = count - rejections.len();
         let mut body = json!({"accepted": accepted, "rejected": rejections.len(), "rejections": rejections});
         if let Some(advice) = route.advice() {
-            eprintln_line(format_args!("request {number}, {path}: {advice}"));
+            error_line(format_args!("request {number}, {path}: {advice}"));
             body["advice"] = advice.into();
         }
         answer(200, &body)
     }
 
-    /// Returns the received entries, or with `?query=` those that match the query.
+    /// Returns the received entries that match the parameters.
     fn entries(&self, request: &Request<Body>) -> Response<Body> {
-        let mut parameters = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
-        let text = parameters.find(|(name, _)| name == "query").map(|(_, text)| text);
-        match text.filter(|text| !text.trim().is_empty()).map(|text| Query::parse(&text)).transpose() {
-            Ok(query) => answer(200, &self.store().search(query.as_ref())),
-            Err(mistake) => answer(400, &json!({"reasons": [format!("query: {mistake}")]})),
+        match search(request.uri().query().unwrap_or_default()) {
+            Ok(search) => answer(200, &self.store().search(&search)),
+            Err(mistake) => answer(400, &json!({"reasons": [mistake]})),
         }
     }
 
@@ -291,23 +311,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn answer(status: u16, body: &Value) -> Response<Body> {
-    respond(status, "application/json", body.to_string())
-}
-
-fn page() -> Response<Body> {
-    let mut page = respond(200, "text/html; charset=utf-8", include_str!("endpoint/page.html").to_owned());
-    // The page displays text of unknown origin.
-    if let Ok(policy) =
-        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
-            .parse()
-    {
-        page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+/// Parses the parameters of a search.
+///
+/// A query finds accepted entries unless another verdict is given: Coralogix would not have stored the others.
+fn search(parameters: &str) -> Result<Search, String> {
+    let mut search = Search::default();
+    let mut verdict = None;
+    for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
+        match &*name {
+            "query" if value.trim().is_empty() => {}
+            "query" => search.query = Some(Query::parse(&value).map_err(|mistake| format!("query: {mistake}"))?),
+            "filter" => search.filters.push(Filter::parse(&value)?),
+            "verdict" => {
+                verdict = Some(match &*value {
+                    "accepted" => Some(Verdict::Accepted),
+                    "rejected" => Some(Verdict::Rejected),
+                    "all" => None,
+                    _ => return Err("verdict: expected accepted, rejected or all".to_owned()),
+                });
+            }
+            _ => return Err(format!("unknown parameter `{name}`; expected query, filter or verdict")),
+        }
     }
-    page
+    search.verdict = verdict.unwrap_or_else(|| search.query.as_ref().map(|_| Verdict::Accepted));
+    Ok(search)
 }
 
-fn respond(status: u16, content_type: &str, body: String) -> Response<Body> {
-    let response = Response::builder().status(status).header(CONTENT_TYPE, content_type);
-    response.body(Body::from(body)).unwrap_or_default()
+fn answer(status: u16, body: &Value) -> Response<Body> {
+    web::respond(status, "application/json", body.to_string())
 }

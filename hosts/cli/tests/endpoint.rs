@@ -193,9 +193,9 @@ fn older_forms_are_answered_with_the_current_one() {
             vec![old],
             &good,
             401,
-            "the header `private_key` is an older form: send the key as `authorization: Bearer KEY`",
+            "the header `private_key` is an older form: send the key as `Authorization: Bearer KEY`",
         ),
-        ("/api/v1/logs", vec![old], &bulk, 401, "send the key as `authorization: Bearer KEY`"),
+        ("/api/v1/logs", vec![old], &bulk, 401, "send the key as `Authorization: Bearer KEY`"),
         (
             "/logs/rest/singles",
             vec![KEY],
@@ -278,7 +278,7 @@ fn entries_that_coralogix_would_drop_or_alter_are_reported() {
 
     let (code, log) = endpoint.stop();
     assert_eq!(code, Some(1));
-    assert_eq!(log.matches("coralogix would drop or alter it and answer 200").count(), 6, "{log}");
+    assert_eq!(log.matches("Coralogix would drop or alter it and answer 200").count(), 6, "{log}");
     assert!(log.contains("request 3, /logs/v1/bulk, entry 1: rejected: /logEntries/1/severity: "), "{log}");
     assert!(!log.contains("hidden"), "{log}");
 }
@@ -370,12 +370,25 @@ fn only_the_latest_entries_are_kept() {
 #[test]
 fn the_page_makes_no_external_requests() {
     let endpoint = Endpoint::start(&[]);
-    let response = minreq::get(&endpoint.url).with_timeout(30).send().unwrap();
-    let page = response.as_str().unwrap();
-    assert_eq!(response.status_code, 200);
-    assert!(page.contains("test double"), "the page states its purpose");
-    for foreign in ["http://", "https://", "src=", "@import", "innerHTML"] {
-        assert!(!page.contains(foreign), "the page has {foreign}");
+    for (path, content_type) in [
+        ("", "text/html; charset=utf-8"),
+        ("/page.css", "text/css; charset=utf-8"),
+        ("/page.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+    ] {
+        let response = minreq::get(format!("{}{path}", endpoint.url)).with_timeout(30).send().unwrap();
+        let header = |name: &str| {
+            let found = response.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map_or("", |(_, value)| value.as_str())
+        };
+        assert_eq!((response.status_code, header("content-type")), (200, content_type));
+        let policy = header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        let text = response.as_str().unwrap().replace("http://www.w3.org/2000/svg", "");
+        assert!(path != "" || text.contains("test double"), "the page states its purpose");
+        for foreign in ["http://", "https://", "@import", "innerHTML"] {
+            assert!(!text.contains(foreign), "{path} has {foreign}");
+        }
     }
     assert_eq!(endpoint.stop().0, Some(0));
 }
@@ -387,6 +400,7 @@ fn wrong_usage_is_explained() {
         (["--fault", "fast:1"], "expected `429:10s`"),
         (["--keep", "0"], "--keep"),
         (["--listen", "203.0.113.1:80"], "--listen 203.0.113.1:80: cannot listen"),
+        (["--listen", "127.0.0.1"], "expected a port such as `8080`"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
             .arg("endpoint")

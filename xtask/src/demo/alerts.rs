@@ -42,7 +42,20 @@ pub fn run(built: &Built, endpoint: &Endpoint) -> Done {
     for received in &alerts {
         println!("{}", alert(&received["entry"]));
     }
-    if alerts.is_empty() { Err("the policy selects no event".to_owned()) } else { Ok(()) }
+    if alerts.is_empty() {
+        return Err("the policy selects no event".to_owned());
+    }
+    raised(&endpoint.alerts()?);
+    Ok(())
+}
+
+/// Prints the alerts of `examples/coralogix/alerts.yaml` that the endpoint raises.
+fn raised(alerts: &Value) {
+    println!("\nraised by the alerts of examples/coralogix/alerts.yaml:");
+    for alert in alerts.as_array().into_iter().flatten().filter(|alert| alert["state"] == "raised") {
+        let text = |name: &str| alert[name].as_str().unwrap_or_default();
+        println!("  {} {}: {}", text("priority"), text("name"), text("detail"));
+    }
 }
 
 /// Prints the plugin's counters, and checks that they balance.

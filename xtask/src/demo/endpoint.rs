@@ -46,6 +46,11 @@ impl Endpoint {
         json(minreq::get(format!("{}/entries?{query}", self.url)))
     }
 
+    /// Returns the shipped alerts, evaluated over the entries.
+    pub fn alerts(&self) -> Done<Value> {
+        json(minreq::get(format!("{}/alerts", self.url)))
+    }
+
     /// Waits until it is stopped from outside.
     pub fn wait(mut self) -> Done {
         self.child.wait().map(|_| ()).map_err(|error| error.to_string())

@@ -5,7 +5,7 @@
 //! | `eid:johnD` | the field contains the word, in any case |
 //! | `short-doc:"change in usage"` | the field contains the words in this order |
 //! | `context.unusual-uri:cronjobs` | a nested field, also in lists |
-//! | `eid:system*` | the field contains a word with this prefix; `eid:*`: the field exists |
+//! | `eid:system*` | the field contains a word with this prefix; `eid:*` and `_exists_:eid`: the field exists |
 //! | `johnD`, `"usage pattern"` | any field contains it |
 //! | `a AND b`, `a OR b`, `NOT a`, `rule:(a OR b)` | precedence: `NOT`, `AND`, `OR` |
 //!
@@ -28,7 +28,7 @@ pub enum Query {
     Match(Match),
 }
 
-/// The words of a query, and the field that must contain them.
+/// A term: words, and the field that must contain them.
 #[derive(Debug)]
 pub struct Match {
     /// The path of the field, joined by dots; `None`: any field.
@@ -60,14 +60,40 @@ impl Query {
             Self::All(parts) => parts.iter().all(|part| part.matches(document)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(document)),
             Self::Not(part) => !part.matches(document),
-            Self::Match(Match { field: Some(field), words, prefix }) => {
-                any_at(document, field, &mut |value| value_matches(value, words, *prefix))
-            }
-            Self::Match(Match { field: None, words, prefix }) => {
-                anywhere(document, &mut |value| value_matches(value, words, *prefix))
-            }
+            Self::Match(term) => term.matches(document),
         }
     }
+
+    /// Returns the terms that a document has to contain, or that may be one of several alternatives.
+    pub fn terms(&self) -> Vec<&Match> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::terms).collect(),
+            Self::Not(_) => Vec::new(),
+            Self::Match(term) => vec![term],
+        }
+    }
+}
+
+impl Match {
+    /// Returns whether a value of the document matches.
+    pub fn matches(&self, document: &Value) -> bool {
+        let Self { field, words, prefix } = self;
+        let mut test = |value: &Value| value_matches(value, words, *prefix);
+        match field {
+            Some(field) => any_at(document, field, &mut test),
+            None => anywhere(document, &mut test),
+        }
+    }
+
+    /// Returns the path of the field; `None`: any field.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+}
+
+/// Returns whether a document has a value at the path.
+pub fn has_field(document: &Value, path: &str) -> bool {
+    any_at(document, path, &mut |value| !value.is_null())
 }
 
 /// Returns whether a value at the path passes the test.
@@ -231,6 +257,9 @@ impl Parser<'_> {
     }
 
     fn found(&self, field: Option<&str>, text: &str, prefix: bool) -> Result<Query, String> {
+        if field == Some("_exists_") {
+            return Ok(Query::Match(Match { field: Some(text.to_owned()), words: Vec::new(), prefix: true }));
+        }
         let words = split(text);
         if words.is_empty() && !(prefix && text.is_empty()) {
             return Err(self.mistake(&format!("`{text}` contains no word")));
@@ -291,6 +320,8 @@ mod tests {
             ("unusual-uri:cronjobs", false),
             ("context:cronjobs", false),
             ("context:*", true),
+            ("_exists_:context", true),
+            ("_exists_:short_doc", false),
             ("context.caller.ip:203.0.113.45", true),
             ("context.caller.ip:203.0.113.4", false),
             ("reasons.doc:uris", true),

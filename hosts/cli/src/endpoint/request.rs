@@ -38,8 +38,8 @@ impl Route {
     /// Returns the note for a request that is accepted in an older form.
     pub fn advice(self) -> Option<&'static str> {
         (self == Self::Old).then_some(
-            "/api/v1/logs is an older path, and coralogix ended its ingestion hosts on 2026-09-30: post envelopes to \
-             /logs/v1/bulk with the key in the header `authorization: Bearer KEY`",
+            "/api/v1/logs is an older path, and Coralogix ended its ingestion hosts on 2026-09-30: post envelopes to \
+             /logs/v1/bulk with the key in the header `Authorization: Bearer KEY`",
         )
     }
 }
@@ -100,7 +100,7 @@ pub fn read(
     if given.is_none() && request.headers().contains_key(OLDER_KEY) {
         return Err(Refusal::new(
             401,
-            format!("the header `{OLDER_KEY}` is an older form: send the key as `authorization: Bearer KEY`"),
+            format!("the header `{OLDER_KEY}` is an older form: send the key as `Authorization: Bearer KEY`"),
         ));
     }
     // Without a key the body is not read, unless it may contain the key.
@@ -127,7 +127,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
 
 fn authorise(given: Option<&str>, key: Option<&str>) -> Result<(), Refusal> {
     match (given.filter(|given| !given.is_empty()), key) {
-        (None, _) => Err(Refusal::new(401, "no key: send the header `authorization: Bearer KEY`")),
+        (None, _) => Err(Refusal::new(401, "no key: send the header `Authorization: Bearer KEY`")),
         (Some(given), Some(key)) if given != key => {
             Err(Refusal::new(403, "wrong key: it differs from the key in the variable of --key-env"))
         }

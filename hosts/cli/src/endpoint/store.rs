@@ -5,8 +5,11 @@ use std::fmt;
 
 use kaudit_filter::Time;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::document::searchable;
+use super::facets::{self, Filter};
+use super::hints;
 use super::query::Query;
 use super::request::Entry;
 
@@ -16,6 +19,24 @@ struct Received {
     number: u64,
     at: Time,
     entry: Entry,
+    /// The entry in the form that Coralogix searches.
+    document: Value,
+}
+
+/// The conditions of a search.
+#[derive(Debug, Default)]
+pub struct Search {
+    pub query: Option<Query>,
+    /// Exact values of facets; all must match.
+    pub filters: Vec<Filter>,
+    pub verdict: Option<Verdict>,
+}
+
+/// The verdict of the contract about an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    Rejected,
 }
 
 /// Counters since the start of the endpoint.
@@ -40,7 +61,7 @@ impl fmt::Display for Counts {
         writeln!(f, "  faults   {:>9}   injected by --fault", self.faults)?;
         writeln!(f, "entries    {:>9}", self.accepted + self.rejected)?;
         writeln!(f, "  accepted {:>9}", self.accepted)?;
-        write!(f, "  rejected {:>9}   coralogix would drop or alter them and answer 200", self.rejected)
+        write!(f, "  rejected {:>9}   Coralogix would drop or alter them and answer 200", self.rejected)
     }
 }
 
@@ -72,38 +93,62 @@ impl Store {
         *counter += 1;
         let number = self.counts.accepted + self.counts.rejected;
         self.bytes += entry.size;
-        self.entries.push_back(Received { number, at, entry });
+        let document = searchable(&entry, at);
+        self.entries.push_back(Received { number, at, entry, document });
         while self.entries.len() > self.keep || self.bytes > MAX_BYTES {
             let Some(oldest) = self.entries.pop_front() else { return };
             self.bytes -= oldest.entry.size;
         }
     }
 
-    /// Returns the accepted entries that match the query, the latest first.
-    /// Without a query, it returns all entries.
+    /// Returns the entries that match, the latest first, with counts by facet.
     ///
-    /// A query does not match rejected entries, which Coralogix would not have stored.
-    pub fn search(&self, query: Option<&Query>) -> Value {
-        let found: Vec<&Received> = self
-            .entries
-            .iter()
-            .rev()
-            .filter(|received| {
-                query.is_none_or(|query| {
-                    received.entry.reasons.is_empty()
-                        && query.matches(&searchable(&received.entry.value, received.at))
-                })
-            })
-            .collect();
-        let shown = found.iter().take(MAX_SHOWN).map(|received| received.json());
-        json!({"found": found.len(), "kept": self.entries.len(), "entries": shown.collect::<Vec<_>>()})
+    /// `rejected` is the number of rejected entries among those that match in every other respect. A query without
+    /// results has `hints`.
+    pub fn search(&self, search: &Search) -> Value {
+        let matching = self.entries.iter().rev().filter(|received| received.matches(search));
+        let (found, others): (Vec<_>, Vec<_>) =
+            matching.partition(|received| search.verdict.is_none_or(|verdict| received.verdict() == verdict));
+        let rejected = found.iter().chain(&others).filter(|received| received.verdict() == Verdict::Rejected);
+        let hints = match &search.query {
+            Some(query) if found.is_empty() => hints::explain(query, &self.documents(search.verdict)),
+            _ => Vec::new(),
+        };
+        json!({
+            "found": found.len(),
+            "rejected": rejected.count(),
+            "kept": self.entries.len(),
+            "entries": found.iter().take(MAX_SHOWN).map(|received| received.json()).collect::<Vec<_>>(),
+            "facets": facets::count(found.iter().map(|received| &received.document)),
+            "hints": hints,
+        })
+    }
+
+    /// Returns the entries with this verdict, or all, in the form that Coralogix searches.
+    pub fn documents(&self, verdict: Option<Verdict>) -> Vec<Value> {
+        let entries = self.entries.iter();
+        let entries = entries.filter(|received| verdict.is_none_or(|verdict| received.verdict() == verdict));
+        entries.map(|received| received.document.clone()).collect()
     }
 }
 
 impl Received {
+    fn verdict(&self) -> Verdict {
+        if self.entry.reasons.is_empty() { Verdict::Accepted } else { Verdict::Rejected }
+    }
+
+    /// Returns whether the entry matches in every respect but its verdict.
+    fn matches(&self, search: &Search) -> bool {
+        search.query.as_ref().is_none_or(|query| query.matches(&self.document))
+            && search.filters.iter().all(|filter| filter.matches(&self.document))
+    }
+
     fn json(&self) -> Value {
         let Entry { value, reasons, .. } = &self.entry;
-        let verdict = if reasons.is_empty() { "accepted" } else { "rejected" };
+        let verdict = match self.verdict() {
+            Verdict::Accepted => "accepted",
+            Verdict::Rejected => "rejected",
+        };
         json!({
             "number": self.number,
             "received": self.at.millis(),
@@ -112,30 +157,6 @@ impl Received {
             "entry": value,
         })
     }
-}
-
-/// Returns an entry in the form that Coralogix searches.
-/// The members of its text are at the top level, its labels under `coralogix`.
-///
-/// An entry without a time has the time of its arrival.
-fn searchable(entry: &Value, arrival: Time) -> Value {
-    let text = match &entry["text"] {
-        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()),
-        text => text.clone(),
-    };
-    let mut document = match text {
-        Value::Object(members) => members,
-        text => Map::from_iter([("text".to_owned(), text)]),
-    };
-    let labels = entry.as_object().into_iter().flatten().filter(|(name, _)| *name != "text");
-    let mut metadata: Map<String, Value> =
-        labels.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let nanoseconds = metadata.get("hiResTimestamp").and_then(|text| text.as_str()?.parse::<i64>().ok());
-    let timestamp = metadata
-        .remove("timestamp")
-        .unwrap_or_else(|| nanoseconds.map_or(arrival, Time::from_nanos).millis().into());
-    document.insert("coralogix".to_owned(), json!({"metadata": metadata, "timestamp": timestamp}));
-    Value::Object(document)
 }
 
 #[cfg(test)]
@@ -153,13 +174,13 @@ mod tests {
             store.push(entry(&json!({"n": number}), 100), Time::from_millis(0));
         }
         assert_eq!((store.counts.accepted, store.entries.len(), store.bytes), (10, 3, 300));
-        assert_eq!(store.search(None)["entries"][0]["number"], 10);
+        assert_eq!(store.search(&Search::default())["entries"][0]["number"], 10);
         store.push(entry(&json!({"n": 11}), MAX_BYTES), Time::from_millis(0));
         assert_eq!((store.counts.accepted, store.entries.len(), store.bytes), (11, 1, MAX_BYTES));
     }
 
     #[test]
-    fn text_is_searched_in_every_form() {
+    fn entries_are_searched_by_query_filter_and_verdict() {
         for text in [json!({"eid": "johnD"}), json!("{\"eid\":\"johnD\"}")] {
             let mut store = Store::new(10);
             store.push(entry(&text, 1), Time::from_millis(0));
@@ -167,23 +188,24 @@ mod tests {
                 Entry { reasons: vec!["too old".to_owned()], ..entry(&json!({"eid": "johnD"}), 1) };
             store.push(rejected, Time::from_millis(0));
             store.push(entry(&json!("johnD was here"), 1), Time::from_millis(0));
-            let count = |query: &str| store.search(Some(&Query::parse(query).unwrap()))["found"].clone();
-            assert_eq!(count("eid:johnD"), 1);
-            assert_eq!(count("johnD"), 2);
-            assert_eq!(count("text:here AND coralogix.metadata.severity:5"), 1);
-            assert_eq!(store.search(None)["found"], 3);
-        }
-    }
-
-    #[test]
-    fn an_entry_without_a_time_has_its_arrival_time() {
-        let arrival = Time::from_millis(1_583_078_400_000);
-        for (entry, time) in [
-            (json!({"text": "a"}), 1_583_078_400_000_i64),
-            (json!({"text": "a", "hiResTimestamp": "1583078399123456789"}), 1_583_078_399_123),
-            (json!({"text": "a", "timestamp": 5, "hiResTimestamp": "1583078399123456789"}), 5),
-        ] {
-            assert_eq!(searchable(&entry, arrival)["coralogix"]["timestamp"], time, "{entry}");
+            let search = |query: &str, filters: &[&str], verdict| {
+                let query = (!query.is_empty()).then(|| Query::parse(query).unwrap());
+                let filters = filters.iter().map(|filter| Filter::parse(filter).unwrap()).collect();
+                store.search(&Search { query, filters, verdict })
+            };
+            let accepted = Some(Verdict::Accepted);
+            assert_eq!(search("eid:johnD", &[], accepted)["found"], 1);
+            assert_eq!(search("johnD", &[], accepted)["found"], 2);
+            assert_eq!(search("text:here AND coralogix.metadata.severity:5", &[], None)["found"], 1);
+            let rejected = search("endpoint.reasons:old", &[], Some(Verdict::Rejected));
+            assert_eq!((&rejected["found"], &rejected["rejected"]), (&json!(1), &json!(1)));
+            assert_eq!(search("", &["user:johnD"], accepted)["found"], 1);
+            assert_eq!(search("", &["user:johnD", "severity:critical"], accepted)["found"], 0);
+            assert_eq!(search("", &[], None)["found"], 3);
+            assert_eq!(search("", &[], None)["hints"], json!([]));
+            assert_eq!((store.documents(accepted).len(), store.documents(None).len()), (2, 3));
+            let none = search("Eid:johnD", &[], accepted);
+            assert!(none["hints"][0].as_str().unwrap().contains("did you mean `eid`?"), "{none}");
         }
     }
 }
