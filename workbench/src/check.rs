@@ -7,9 +7,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kaudit_filter::audit::SourceKind;
-use kaudit_filter::config::{self, Code, Diagnostic, FileLoader, Level};
+use kaudit_filter::config::{self, Code, Config, Diagnostic, FileLoader, Level};
+use kaudit_filter::policy;
 
-pub use mask::masked;
+pub use mask::{masked, masked_line};
 
 /// The remarks about the checked files.
 #[derive(Debug, Default)]
@@ -33,13 +34,58 @@ impl CheckReport {
     pub fn file(&mut self, name: &str, text: &str, files: &dyn FileLoader) {
         let loaded = RecordingLoader { files, name, texts: RefCell::default() };
         let checked = config::check(name, text, &loaded, &self.event_sources);
-        self.files += 1;
         self.configurations += checked.configurations;
-        self.remarks.extend(checked.diagnostics.into_iter().map(|remark| {
+        let texts = loaded.texts.into_inner();
+        self.add(name, text, texts, checked.diagnostics);
+    }
+
+    /// Reads a file's configuration like an agent, which gets no advice; `files` loads the files that it names.
+    ///
+    /// Returns `None` if it has errors.
+    pub fn read(&mut self, name: &str, text: &str, files: &dyn FileLoader) -> Option<Config> {
+        let loaded = RecordingLoader { files, name, texts: RefCell::default() };
+        let read = config::read(name, text, &loaded);
+        self.configurations += usize::from(read.config.is_some());
+        let texts = loaded.texts.into_inner();
+        self.add(name, text, texts, read.diagnostics);
+        read.config
+    }
+
+    /// Checks a list of rules; `files` loads the files that it names.
+    pub fn policy(&mut self, name: &str, text: &str, files: &dyn FileLoader) {
+        let loaded = RecordingLoader { files, name, texts: RefCell::default() };
+        let diagnostics = policy::read(name, text, &loaded).diagnostics;
+        let texts = loaded.texts.into_inner();
+        self.add(name, text, texts, diagnostics);
+    }
+
+    /// Replaces remarks by those of another report about the same parts, which have the same code and message.
+    pub(crate) fn at_positions_of(mut self, other: Self) -> Self {
+        let mut others = other.remarks;
+        for remark in &mut self.remarks {
+            let same = |one: &Diagnostic| one.code() == remark.code() && one.message() == remark.message();
+            if let Some(index) = others.iter().position(same) {
+                *remark = others.remove(index);
+            }
+        }
+        self.texts.extend(other.texts);
+        self
+    }
+
+    /// Adds the remarks about a file and about the files that it names.
+    fn add(
+        &mut self,
+        name: &str,
+        text: &str,
+        others: BTreeMap<String, String>,
+        remarks: impl IntoIterator<Item = Diagnostic>,
+    ) {
+        self.files += 1;
+        self.remarks.extend(remarks.into_iter().map(|remark| {
             let other = (remark.file() != name).then(|| sibling(name, remark.file()));
             other.map_or(remark.clone(), |other| remark.in_file(&other))
         }));
-        self.texts.extend(loaded.texts.into_inner());
+        self.texts.extend(others);
         self.texts.insert(name.to_owned(), text.to_owned());
     }
 
@@ -102,8 +148,12 @@ struct RecordingLoader<'f> {
 impl FileLoader for RecordingLoader<'_> {
     fn load(&self, path: &str) -> Result<String, String> {
         let text = self.files.load(path)?;
-        self.texts.borrow_mut().insert(sibling(self.name, path), text.clone());
+        self.texts.borrow_mut().insert(sibling(self.name, &self.name(path)), text.clone());
         Ok(text)
+    }
+
+    fn name(&self, path: &str) -> String {
+        self.files.name(path)
     }
 }
 

@@ -9,9 +9,12 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod documents;
 pub mod explain;
 pub mod init;
+pub mod lines;
 pub mod migrate;
 pub mod options;
+mod snippet;
 mod style;
 pub mod suite;

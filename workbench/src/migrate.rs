@@ -4,15 +4,18 @@
 //! mean the same as the original, apart from the listed changes: a migration that would change the filtering is
 //! rejected.
 
-use std::ops::Range;
+mod endpoints;
+mod lines;
+mod targets;
+mod yaml;
 
-use kaudit_filter::config::{self, Code, Config, Diagnostic, FileLoader};
+use kaudit_filter::config::{Config, FileLoader, Shape};
 use kaudit_filter::policy::{self, Policy, PolicyResult};
-use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use saphyr::{LoadableYamlNode as _, YamlData};
 
 use crate::check::CheckReport;
-
-type Node<'s> = MarkedYaml<'s>;
+use lines::Lines;
+use yaml::{Node, config_map_text, get, is_rule_list, manifest_config, without_markers};
 
 /// The migrated document.
 #[derive(Debug)]
@@ -21,8 +24,17 @@ pub struct Migrated {
     pub text: String,
     /// The changes, in sentences for the user.
     pub changes: Vec<String>,
-    /// The remarks of `check` about the document.
+    /// The remarks of `check` about the document, each at its position in the input if it has one there.
     pub remarks: CheckReport,
+}
+
+/// The reason against a migration.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The mistakes of the files, or of the new document.
+    Mistakes(Box<CheckReport>),
+    /// Another reason, in one line.
+    Other(String),
 }
 
 /// A file to migrate.
@@ -34,11 +46,14 @@ pub struct Input<'t> {
     pub text: &'t str,
 }
 
+/// The name of the new document in remarks about parts that the input does not have.
+const DOCUMENT: &str = "migrated document";
+
 /// Migrates files to one document: integrations, a policy, or both, in one file or in two.
 ///
 /// # Errors
-/// The reasons against a migration, in lines for the user: the files' own mistakes first.
-pub fn migrate(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Migrated, Vec<String>> {
+/// The reason against a migration; the files' own mistakes first.
+pub fn migrate(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Migrated, Refusal> {
     let mut changes = Vec::new();
     let policy = policy_of(inputs, files)?;
     let is_configuration = |input: &&Input<'_>| {
@@ -47,39 +62,42 @@ pub fn migrate(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Migrated,
     let mut configurations = inputs.iter().filter(is_configuration);
     let configuration = configurations.next();
     if let Some(second) = configurations.next() {
-        return Err(vec![format!(
+        return Err(Refusal::Other(format!(
             "{}: a second configuration; give one, and at most one policy",
             second.name
-        )]);
+        )));
     }
+    let mut originals = CheckReport::default();
     let (mut text, original) = match configuration {
-        Some(Input { name, text }) => {
-            let reading = config::read(name, text, files);
-            let Some(original) = reading.config else {
-                return Err(reading.diagnostics.iter().map(ToString::to_string).collect());
+        Some(input) => {
+            let mut report = CheckReport::default();
+            let Some(original) = report.read(input.name, input.text, files) else {
+                return Err(Refusal::Mistakes(Box::new(report)));
             };
-            (document(name, text, &original, &mut changes)?, Some(original))
+            originals.file(input.name, input.text, files);
+            document(input, original, &mut changes)?
         }
         None => (SELECTIONS_DOCUMENT.to_owned(), None),
     };
     if let Some(policy) = &policy {
+        originals.policy(policy.name, policy.text, files);
         text.push_str(&policy.section(&mut changes));
         if original.is_none() {
             changes.push("an integration for the selections was added: replace `<domain>` in it".to_owned());
         }
     }
     let mut remarks = CheckReport::default();
-    remarks.file("kaudit.yaml", &text, files);
-    let result = config::read("kaudit.yaml", &text, files);
+    remarks.file(DOCUMENT, &text, files);
+    let mut report = CheckReport::default();
     let name = inputs.first().map_or("", |input| input.name);
-    match result.config {
+    match report.read(DOCUMENT, &text, files) {
         Some(result) if is_equivalent(&result, original.as_ref(), policy.as_ref()) => {
-            Ok(Migrated { text, changes, remarks })
+            Ok(Migrated { text, changes, remarks: remarks.at_positions_of(originals) })
         }
-        Some(_) => Err(vec![format!(
+        Some(_) => Err(Refusal::Other(format!(
             "{name}: not migrated: the new document would filter differently; please report this file's form"
-        )]),
-        None => Err(result.diagnostics.iter().map(ToString::to_string).collect()),
+        ))),
+        None => Err(Refusal::Mistakes(Box::new(report))),
     }
 }
 
@@ -92,22 +110,38 @@ integrations:
     target: {target-type: http-api, http-api-uri: \"https://ingress.<domain>/logs/v1/singles\"}
 ";
 
-/// Returns the text of a configuration as the filter's document.
+/// Returns the text of a configuration as the filter's document, and the settings that it must have.
 fn document(
-    name: &str,
-    text: &str,
-    original: &Config,
+    input: &Input<'_>,
+    mut original: Config,
     changes: &mut Vec<String>,
-) -> Result<String, Vec<String>> {
-    let MigrationInput { text, is_document } = migration_input(text, changes)?;
-    let text = targets_to_maps(&text, changes);
+) -> Result<(String, Option<Config>), Refusal> {
+    let MigrationInput { text, is_document } = migration_input(input.text, changes)?;
+    let lines = Lines { file: input.name, before: lines_before(&text, &original) };
+    let text = targets::to_maps(&text, &lines, changes);
     let text = rename_old_categories(&text, changes);
-    let text = replace_endpoints_and_secrets(&text, changes);
-    Ok(if is_document { text } else { wrap_list(&text, name, original, changes) })
+    let shape = endpoints::shape(&text).filter(|_| !is_document);
+    let text = endpoints::replace(&text, shape, &lines, changes);
+    if let Some(shape) = shape {
+        original.coralogix.shape = shape;
+    }
+    let text = if is_document { text } else { wrap_list(&text, input.name, &original, changes) };
+    Ok((text, Some(original)))
+}
+
+/// Returns the number of lines before a list in its file, from the lines of its first integration in both.
+fn lines_before(list: &str, original: &Config) -> usize {
+    let documents = Node::load_from_str(list).unwrap_or_default();
+    let root = documents.first();
+    let items = root.and_then(|root| get(root, "integrations").or(Some(root)));
+    let Some(YamlData::Sequence(items)) = items.map(|items| &items.data) else { return 0 };
+    let first = items.iter().find(|item| get(item, "type").is_some());
+    let first = first.map_or(0, |item| item.span.start.line());
+    original.integrations.first().map_or(0, |integration| integration.line.saturating_sub(first))
 }
 
 /// Whether a document means the same as the files it was made of.
-fn is_equivalent(result: &Config, original: Option<&Config>, policy: Option<&MigratedPolicy>) -> bool {
+fn is_equivalent(result: &Config, original: Option<&Config>, policy: Option<&MigratedPolicy<'_>>) -> bool {
     let without_policy = |config: &Config| {
         let mut config = config.clone();
         if policy.is_some() {
@@ -131,29 +165,34 @@ fn without_lines(policy: &Policy) -> Policy {
 }
 
 /// A policy to migrate.
-struct MigratedPolicy {
-    /// The name of its file.
-    name: String,
+struct MigratedPolicy<'t> {
+    /// The name of its file, and the file's text.
+    name: &'t str,
+    text: &'t str,
     /// The text of its list.
     list: String,
     rules: Policy,
 }
 
 /// Returns the policy of the files.
-fn policy_of(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Option<MigratedPolicy>, Vec<String>> {
+fn policy_of<'t>(inputs: &[Input<'t>], files: &dyn FileLoader) -> Result<Option<MigratedPolicy<'t>>, Refusal> {
     let mut lists = inputs.iter().filter_map(|input| Some((input, policy_list(input.text)?)));
-    let Some((Input { name, text }, list)) = lists.next() else { return Ok(None) };
+    let Some((&Input { name, text }, list)) = lists.next() else { return Ok(None) };
     if let Some((second, _)) = lists.next() {
-        return Err(vec![format!("{}: a second policy; give one", second.name)]);
+        return Err(Refusal::Other(format!("{}: a second policy; give one", second.name)));
     }
-    let PolicyResult { policy, diagnostics, .. } = policy::read(name, text, files);
+    let PolicyResult { policy, .. } = policy::read(name, text, files);
     match policy {
-        Some(rules) => Ok(Some(MigratedPolicy { name: (*name).to_owned(), list, rules })),
-        None => Err(diagnostics.iter().map(ToString::to_string).collect()),
+        Some(rules) => Ok(Some(MigratedPolicy { name, text, list, rules })),
+        None => {
+            let mut report = CheckReport::default();
+            report.policy(name, text, files);
+            Err(Refusal::Mistakes(Box::new(report)))
+        }
     }
 }
 
-impl MigratedPolicy {
+impl MigratedPolicy<'_> {
     /// Returns the section of the document, with a comment on the rules that are not enforced.
     fn section(&self, changes: &mut Vec<String>) -> String {
         changes.push("the rules under `audit-policy` were moved under `policy`".to_owned());
@@ -187,12 +226,6 @@ fn policy_list(text: &str) -> Option<String> {
     }
 }
 
-/// Returns whether a document is a list of rules.
-fn is_rule_list(root: &Node<'_>) -> bool {
-    let YamlData::Sequence(items) = &root.data else { return false };
-    items.iter().any(|item| get(item, "conditions").is_some())
-}
-
 /// Returns every setting that affects findings, for comparison.
 fn effective_settings(config: &Config) -> String {
     let mut config = config.clone();
@@ -206,8 +239,8 @@ struct MigrationInput {
     is_document: bool,
 }
 
-fn migration_input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Vec<String>> {
-    let documents = Node::load_from_str(text).map_err(|error| vec![error.to_string()])?;
+fn migration_input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Refusal> {
+    let documents = Node::load_from_str(text).map_err(|error| Refusal::Other(error.to_string()))?;
     for root in &documents {
         if let Some((key, inner)) = manifest_config(root) {
             changes.push(format!("the text under `{key}` was extracted from its ConfigMap"));
@@ -223,121 +256,7 @@ fn migration_input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInp
             _ => {}
         }
     }
-    Err(vec!["no list of integrations found".to_owned()])
-}
-
-/// Returns the configuration in a Kubernetes manifest, with its key.
-fn manifest_config<'n>(root: &'n Node<'_>) -> Option<(&'static str, &'n str)> {
-    config_map_text(root, &["kaudit.yaml", "audit-integration"])
-}
-
-/// Returns the first text under one of these keys of a `ConfigMap` in a manifest, with its key.
-fn config_map_text<'n>(root: &'n Node<'_>, keys: &[&'static str]) -> Option<(&'static str, &'n str)> {
-    if let Some(YamlData::Sequence(items)) = get(root, "items").map(|items| &items.data) {
-        return items.iter().find_map(|item| config_map_text(item, keys));
-    }
-    get(root, "kind").and_then(scalar).filter(|kind| *kind == "ConfigMap")?;
-    let data = get(root, "data")?;
-    keys.iter().find_map(|key| Some((*key, get(data, key).and_then(scalar)?)))
-}
-
-/// Returns a bare list without the lines that begin and end a document.
-fn without_markers(text: &str) -> String {
-    let lines = text.trim_start_matches('\u{feff}').lines();
-    lines
-        .filter(|line| !matches!(line.trim_end(), "---" | "..."))
-        .map(|line| line.to_owned() + "\n")
-        .collect()
-}
-
-fn get<'n, 's>(node: &'n Node<'s>, key: &str) -> Option<&'n Node<'s>> {
-    let YamlData::Mapping(members) = &node.data else { return None };
-    members.iter().find(|(name, _)| scalar(name) == Some(key)).map(|(_, value)| value)
-}
-
-fn scalar<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    match &node.data {
-        YamlData::Value(Scalar::String(text)) => Some(text),
-        _ => None,
-    }
-}
-
-/// Converts the older dialect's targets, lists of one-key maps or pairs, to maps.
-fn targets_to_maps(text: &str, changes: &mut Vec<String>) -> String {
-    let Ok(documents) = Node::load_from_str(text) else { return text.to_owned() };
-    let root = documents.first();
-    let list = root.and_then(|root| get(root, "integrations").or(Some(root)));
-    let Some(YamlData::Sequence(items)) = list.map(|list| &list.data) else { return text.to_owned() };
-    let chars: Vec<char> = text.chars().collect();
-    let mut out = chars.clone();
-    let mut messages = Vec::new();
-    // From the end, so that earlier offsets stay valid.
-    for item in items.iter().rev() {
-        let Some(target) = get(item, "target") else { continue };
-        let YamlData::Sequence(parts) = &target.data else { continue };
-        let line = target.span.start.line();
-        let Some(members) = target_members(parts, &chars) else {
-            messages.push(format!(
-                "line {line} of the list: several targets are not converted; keep only the one for Coralogix"
-            ));
-            continue;
-        };
-        let start = target.span.start.index();
-        let indent = start - chars[..start].iter().rposition(|c| *c == '\n').map_or(0, |line| line + 1);
-        let own_lines = chars[start - indent..start].iter().all(|c| *c == ' ');
-        let end = start
-            + chars[start..target.span.end.index()]
-                .iter()
-                .rposition(|c| !c.is_whitespace())
-                .map_or(0, |last| last + 1);
-        let map = if own_lines {
-            members.join(&format!("\n{:indent$}", ""))
-        } else {
-            format!("{{{}}}", members.join(", "))
-        };
-        out.splice(start..end, map.chars());
-        messages.push(format!(
-            "line {line} of the list: the target was converted from the older dialect to a map"
-        ));
-    }
-    messages.reverse();
-    changes.extend(messages);
-    out.into_iter().collect()
-}
-
-/// Returns the members of an older target; `None`: there are several targets.
-/// They are in the form in which they are written.
-fn target_members(parts: &[Node<'_>], chars: &[char]) -> Option<Vec<String>> {
-    let written = |node: &Node<'_>| -> String {
-        let text: String = chars[node.span.start.index()..node.span.end.index()].iter().collect();
-        // The parser's span of a quoted text includes the comment after it.
-        let text = text.trim_end();
-        match text.chars().next().filter(|quote| matches!(quote, '\'' | '"')) {
-            Some(quote) => text[..=text.rfind(quote).unwrap_or(text.len() - 1)].to_owned(),
-            None => text.to_owned(),
-        }
-    };
-    let all = |node: &Node<'_>| -> Option<Vec<String>> {
-        let YamlData::Mapping(members) = &node.data else { return None };
-        Some(members.iter().map(|(key, value)| format!("{}: {}", written(key), written(value))).collect())
-    };
-    let mut found: Vec<String> = Vec::new();
-    for part in parts {
-        match &part.data {
-            YamlData::Mapping(_) => found.extend(all(part)?),
-            YamlData::Sequence(pair) => match &pair[..] {
-                [kind, map] if matches!(map.data, YamlData::Mapping(_)) => {
-                    found.push(format!("target-type: {}", written(kind)));
-                    found.extend(all(map)?);
-                }
-                [key, value] => found.push(format!("{}: {}", written(key), written(value))),
-                _ => return None,
-            },
-            _ => return None,
-        }
-    }
-    let types = found.iter().filter(|member| member.starts_with("target-type:")).count();
-    (types == 1).then_some(found)
+    Err(Refusal::Other("no list of integrations found".to_owned()))
 }
 
 fn rename_old_categories(text: &str, changes: &mut Vec<String>) -> String {
@@ -348,59 +267,6 @@ fn rename_old_categories(text: &str, changes: &mut Vec<String>) -> String {
         );
     }
     new
-}
-
-/// Replaces old endpoints and removes plain-text secrets, as `check` finds them.
-fn replace_endpoints_and_secrets(text: &str, changes: &mut Vec<String>) -> String {
-    let checked = config::check("", text, &config::NoFiles, &[]);
-    let mut lines: Vec<Vec<char>> = text.split('\n').map(|line| line.chars().collect()).collect();
-    let mut edits: Vec<(&Diagnostic, String)> = Vec::new();
-    for remark in &checked.diagnostics {
-        match remark.code() {
-            Code::OldEndpoint => {
-                let current = remark.help().split('`').nth(1).unwrap_or_default();
-                changes.push(format!(
-                    "line {} of the list: the endpoint was replaced by the current one, `{current}`",
-                    remark.line()
-                ));
-                edits.push((remark, format!("\"{current}\"")));
-            }
-            Code::PlainSecret => {
-                changes.push(format!(
-                    "line {} of the list: a secret was removed; the agent has it, and the filter needs none",
-                    remark.line()
-                ));
-                edits.push((remark, "\"\"".to_owned()));
-            }
-            _ => {}
-        }
-    }
-    edits.sort_by_key(|(remark, _)| std::cmp::Reverse((remark.line(), remark.column())));
-    for (remark, new) in edits {
-        if let Some(line) = lines.get_mut(remark.line() - 1) {
-            let start = (remark.column() - 1).min(line.len());
-            let end = (start + remark.width()).min(line.len());
-            line.splice(start..end, new.chars());
-        }
-    }
-    let lines = (1..).zip(lines).map(|(number, line)| {
-        let line: String = line.into_iter().collect();
-        let Some(user) = user_info(&line) else { return line };
-        changes.push(format!(
-            "line {number} of the list: the user name and password in a URI were removed; the filter needs none"
-        ));
-        [&line[..user.start], &line[user.end..]].concat()
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Returns the range of `user:password@` in the line's `http-api-uri`.
-fn user_info(line: &str) -> Option<Range<usize>> {
-    let start = line.find("http-api-uri")?;
-    let start = start + line[start..].find("://")? + 3;
-    let rest = &line[start..];
-    let host = &rest[..rest.find(['/', '?', '#', ' ', '\'', '"', '}']).unwrap_or(rest.len())];
-    Some(start..start + host.rfind('@')? + 1)
 }
 
 /// Returns the filter's document with the list in it.
@@ -416,6 +282,13 @@ fn wrap_list(list: &str, name: &str, original: &Config, changes: &mut Vec<String
         changes.push(
             "the period of the rate limits is explicit: `rate-limit: {period: 1s}`, the default".to_owned(),
         );
+    }
+    if original.coralogix.shape != Shape::default() {
+        let shape = original.coralogix.shape.name();
+        lines.push(format!("# Every endpoint below is `/logs/v1/{shape}`."));
+        lines.push(format!("coralogix: {{shape: {shape}}}"));
+        lines.push(String::new());
+        changes.push(format!("`coralogix: {{shape: {shape}}}` was added, since every endpoint is `/logs/v1/{shape}`"));
     }
     lines.push("integrations:".to_owned());
     lines.extend(list.trim_end().lines().map(indented));

@@ -9,27 +9,37 @@ use kaudit_filter::config::{
 use kaudit_filter::finding::Kind;
 use serde_json::{Map, Value, json};
 
-/// Returns the reference of the options whose path has this prefix.
-pub fn text(prefix: &str) -> String {
+use crate::lines::wrapped;
+
+/// The width of the reference as text.
+const COLUMNS: usize = 80;
+
+/// Returns the reference of the options whose path contains this text.
+pub fn text(part: &str) -> String {
     let mut lines = Vec::new();
-    for option in selected(prefix) {
-        let default = option.default.map_or_else(String::new, |default| format!(" (default {default})"));
-        lines.push(format!("{}{default}", option.path));
-        lines.push(format!("    {}", option.full_help()));
-        lines.push(format!("    {}", option.value));
-        if !option.only.is_empty() {
-            lines.push(format!("    only of {}", option.only.join(" and ")));
+    for option in selected(part) {
+        let default = option.default.map(|default| format!("default {default}"));
+        let head = default.as_ref().map(|default| format!("{} ({default})", option.path));
+        let (head, default) = match head {
+            Some(head) if head.chars().count() <= COLUMNS => (head, None),
+            _ => (option.path.to_owned(), default),
+        };
+        lines.push(head);
+        let only = Some(format!("only of {}", option.only.join(" and "))).filter(|_| !option.only.is_empty());
+        let texts = [Some(option.full_help()), Some(option.value.to_string()), default, only];
+        for text in texts.into_iter().flatten() {
+            lines.extend(wrapped(&text, COLUMNS - 4).into_iter().map(|line| format!("    {line}")));
         }
     }
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// Returns the reference as a Markdown table.
-pub fn markdown(prefix: &str) -> String {
+pub fn markdown(part: &str) -> String {
     let cell = |text: &str| text.replace('|', "\\|");
     let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", cell(text)) };
     let mut lines = vec!["| key | type | default | effect |".to_owned(), "|---|---|---|---|".to_owned()];
-    lines.extend(selected(prefix).map(|option| {
+    lines.extend(selected(part).map(|option| {
         let only = if option.only.is_empty() {
             String::new()
         } else {
@@ -47,8 +57,8 @@ pub fn markdown(prefix: &str) -> String {
 }
 
 /// Returns the reference as JSON.
-pub fn json(prefix: &str) -> Value {
-    let options = selected(prefix).map(|option| {
+pub fn json(part: &str) -> Value {
+    let options = selected(part).map(|option| {
         json!({
             "path": option.path,
             "expects": option.value.to_string(),
@@ -66,8 +76,8 @@ fn default_text(option: &OptionSpec) -> String {
     option.default.map_or_else(String::new, |default| default.to_string())
 }
 
-fn selected(prefix: &str) -> impl Iterator<Item = &'static OptionSpec> {
-    OPTIONS.iter().filter(move |option| option.path.starts_with(prefix))
+fn selected(part: &str) -> impl Iterator<Item = &'static OptionSpec> {
+    OPTIONS.iter().filter(move |option| option.path.contains(part))
 }
 
 /// Returns the JSON Schema of the filter's document and of kAudit's bare list.

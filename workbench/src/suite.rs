@@ -6,13 +6,16 @@
 
 mod bless;
 mod coverage;
+mod mistake;
 mod model;
 mod read;
 mod report;
 mod run;
+mod values;
 
 pub use bless::blessed;
 pub use coverage::Coverage;
+pub use mistake::Mistake;
 pub use model::{ConfigSource, Suite};
-pub use report::text;
+pub use report::{json, text};
 pub use run::{Difference, TestResult};

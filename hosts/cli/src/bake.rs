@@ -3,10 +3,12 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::config;
-use crate::outcome::{Outcome, eprintln_line};
+use crate::outcome::Outcome;
+use crate::output::cannot_write;
+use crate::terminal::{error_line, note_line};
 
 /// The name of the base module, in the directory of this program.
 const BASE: &str = "kaudit-base.wasm";
@@ -18,56 +20,52 @@ const BASE: &str = "kaudit-base.wasm";
 #[derive(clap::Args)]
 pub struct Args {
     /// Configuration: a ConfigMap manifest, its `audit-integration` list, or the filter's own document
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     config: PathBuf,
-    /// File for the module
-    #[arg(long, value_name = "FILE")]
+
+    /// Write the module to this file
+    #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
+
     /// Base module [default: kaudit-base.wasm in the directory of this program]
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(args: &Args) -> io::Result<Outcome> {
     let config = match config::load(Some(&args.config)) {
         Ok(config) => config,
-        Err(outcome) => return outcome,
-    };
-    let failed = |file: &Path, action: &str, error: &io::Error| {
-        eprintln_line(format_args!("{}: cannot {action}: {error}", file.display()));
-        Outcome::Failed
+        Err(outcome) => return Ok(outcome),
     };
     let base_file = args.base.clone().unwrap_or_else(default_base);
     let base = match fs::read(&base_file) {
         Ok(base) => base,
-        Err(error) => return failed(&base_file, "read the base module", &error),
+        Err(error) => {
+            error_line(format_args!("{}: cannot read the base module: {error}", base_file.display()));
+            return Ok(Outcome::Failed);
+        }
     };
     let baked = match kaudit_filter::bake(&config) {
         Ok(baked) => baked,
         Err(error) => {
-            eprintln_line(format_args!("{}: error: {error}", args.config.display()));
-            return Outcome::Mistakes;
+            error_line(format_args!("{}: error: {error}", args.config.display()));
+            return Ok(Outcome::Mistakes);
         }
     };
     let module = match kaudit_bake::embed(&base, &baked) {
         Ok(module) => module,
         Err(error) => {
-            eprintln_line(format_args!("{}: {error}", base_file.display()));
-            return Outcome::Failed;
+            error_line(format_args!("{}: {error}", base_file.display()));
+            return Ok(Outcome::Failed);
         }
     };
-    match fs::write(&args.output, &module) {
-        Ok(()) => {
-            let [all, baked] = [module.len(), baked.len()].map(|bytes| bytes.div_ceil(1000));
-            eprintln_line(format_args!(
-                "{}: {all} kB, including {baked} kB of configuration",
-                args.output.display()
-            ));
-            Outcome::Done
-        }
-        Err(error) => failed(&args.output, "write", &error),
+    if let Err(error) = fs::write(&args.output, &module) {
+        return Ok(cannot_write(&args.output, &error));
     }
+    let [all, baked] = [module.len(), baked.len()].map(|bytes| bytes.div_ceil(1000));
+    note_line(format_args!("{}: {all} kB, including {baked} kB of configuration", args.output.display()));
+    Ok(Outcome::Done)
 }
 
 fn default_base() -> PathBuf {

@@ -18,7 +18,9 @@ use kaudit_measure::{
 };
 use kaudit_timing::{Series, interleave};
 
-use crate::outcome::{Halt, Outcome, eprintln_line, report_halt};
+use crate::outcome::{Halt, Outcome, report_halt};
+use crate::output::{Destination, cannot_write};
+use crate::terminal::{error_line, is_quiet};
 use crate::via::Via;
 use crate::{clock, config, input};
 use plugin::Plugin;
@@ -77,13 +79,16 @@ pub struct Args {
     #[arg(long, value_name = "RECORDS/s", default_value = "50000/s", value_parser = load)]
     load: f64,
 
-    /// Write the results as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 
-    /// Write the results with plots, as one HTML file without scripts
+    /// Also write the results with plots to this file, as HTML without scripts
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+
+    #[command(flatten)]
+    output: Destination,
 
     /// Files of records, gzipped or not; `-` is standard input
     #[arg(value_name = "FILE", required_unless_present = "generate")]
@@ -91,11 +96,12 @@ pub struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  Cost of my filters on yesterday's findings, and the cores for 20,000 a second:
-    kaudit-filter bench --config kaudit.yaml --load 20000/s --report bench.html findings.ndjson.gz
+  Cost of filters on yesterday's findings, and the cores for 20,000 a second:
+    kaudit-filter bench -c kaudit.yaml --load 20000/s --report bench.html \\
+        findings.ndjson.gz
 
   Compare a new pattern with the old one:
-    kaudit-filter bench --config old.yaml --compare new.yaml findings.ndjson.gz
+    kaudit-filter bench -c old.yaml --compare new.yaml findings.ndjson.gz
 
   Cost of the engine and of each plugin, on generated records:
     kaudit-filter bench --via all --generate 200000
@@ -104,6 +110,14 @@ Exit codes:
   0  done; with --via all, missing plugins are reported
   1  a configuration has errors
   2  wrong usage, or something could not be read, started or written";
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Tables
+    Text,
+    /// One JSON object
+    Json,
+}
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ProfileArg {
@@ -185,15 +199,16 @@ fn measure(args: &Args) -> Result<Outcome, Halt> {
     let bench = Bench { args, corpus: &corpus, progress: progress() };
     let report = bench.report(&files, &configs)?;
     bench.progress.finish_and_clear();
-    print!("{report}");
-    if let Some(file) = &args.json {
-        let text = serde_json::to_string_pretty(&report).map_err(io::Error::from)?;
-        write(file, &(text + "\n"))?;
-    }
-    if let Some(file) = &args.report {
-        write(file, &page(&report))?;
-    }
-    Ok(Outcome::Done)
+    let text = match args.format {
+        Format::Text => report.to_string(),
+        Format::Json => serde_json::to_string_pretty(&report).map_err(io::Error::from)? + "\n",
+    };
+    let written = args.output.write(text.as_bytes())?;
+    let page_written = match &args.report {
+        Some(file) => fs::write(file, page(&report)).map_err(|error| cannot_write(file, &error)),
+        None => Ok(()),
+    };
+    Ok(written.max(page_written.err().unwrap_or(Outcome::Done)))
 }
 
 /// Reads the records of files.
@@ -206,7 +221,7 @@ fn read(files: &[PathBuf]) -> Result<Corpus, Halt> {
         while let Some(piece) = records.next().map_err(|error| failed(&error))? {
             if !corpus.has_room(piece.bytes.len()) {
                 let (file, line) = (file.display(), piece.line);
-                eprintln_line(format_args!(
+                error_line(format_args!(
                     "{file}:{line}: the records from here on are not measured: the limit is 1 GiB"
                 ));
                 return Ok(corpus);
@@ -228,12 +243,8 @@ fn open(file: &Path) -> io::Result<Box<dyn Read>> {
     input::decompressed(File::open(file)?)
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Halt> {
-    fs::write(file, text).map_err(|error| Halt::Failed(format!("{}: cannot write: {error}", file.display())))
-}
-
 fn progress() -> ProgressBar {
-    if !io::stderr().is_terminal() {
+    if is_quiet() || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left");

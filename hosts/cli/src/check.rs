@@ -1,18 +1,21 @@
 //! `kaudit-filter check`: reports errors and probable mistakes of configurations.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use host_kit::config::SiblingFiles;
+use host_kit::config::read_text;
 use kaudit_filter::audit::SourceKind;
 use kaudit_filter::config::{Code, Level, may_be_configuration};
 use kaudit_workbench::check::{self, CheckReport};
 
 use crate::config;
-use crate::outcome::{Outcome, eprintln_line};
+use crate::nearby::NearbyFiles;
+use crate::outcome::Outcome;
+use crate::output::Destination;
+use crate::terminal::{error_line, is_quiet};
 
 /// Checks configurations and reports errors, warnings and advice
 ///
@@ -25,6 +28,10 @@ use crate::outcome::{Outcome, eprintln_line};
 /// documents, the bare list of the key `audit-integration`, or the filter's own document; each configuration in it is
 /// checked. A folder is searched recursively for .yaml and .yml files that contain one of these; other files are
 /// skipped.
+///
+/// A file that a configuration names (`integrations-file`, `policy-file`) is searched for beside it: under its name, or
+/// in a manifest whose ConfigMap has this name or this key. Such a manifest is checked together with the
+/// configuration, not alone. A policy is also searched for in the folder policies/ of the folders above.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -46,6 +53,9 @@ pub struct Args {
     /// Exit with 1 on warnings, too
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    output: Destination,
 
     /// Files and folders to check; `-` is standard input
     #[arg(value_name = "PATH", required_unless_present = "explain")]
@@ -91,7 +101,7 @@ enum Format {
 /// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     if let Some(code) = &args.explain {
-        return explain(code);
+        return explain(code, &args.output);
     }
     let sources = args.source.iter().filter_map(|name| SourceKind::of(name));
     let mut report = CheckReport::for_sources(sources.collect());
@@ -102,13 +112,15 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     if report.is_empty() {
         return Ok(outcome);
     }
+    let coloured = args.output.is_coloured();
     let out = match args.format {
-        Format::Text => report.text(coloured()),
+        Format::Text if is_quiet() => report.problems(coloured),
+        Format::Text => report.text(coloured),
         Format::Json => format!("{:#}\n", report.json()),
         Format::Sarif => format!("{:#}\n", report.sarif()),
         Format::Github => report.github(),
     };
-    io::stdout().write_all(out.as_bytes())?;
+    outcome = outcome.max(args.output.write(out.as_bytes())?);
     let worst = if args.strict { Level::Warning } else { Level::Error };
     if report.remarks().iter().any(|remark| remark.level() >= worst) {
         outcome = outcome.max(Outcome::Mistakes);
@@ -116,35 +128,18 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Returns whether standard output gets colours.
-///
-/// It does on a terminal, unless `NO_COLOR` is set (no-color.org).
-pub fn coloured() -> bool {
-    io::stdout().is_terminal() && !no_color()
-}
-
-/// Returns whether standard error gets colours.
-pub fn coloured_errors() -> bool {
-    io::stderr().is_terminal() && !no_color()
-}
-
-fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-}
-
-fn explain(code: &str) -> io::Result<Outcome> {
+fn explain(code: &str, output: &Destination) -> io::Result<Outcome> {
     let text = match Code::of(code) {
         _ if code == "all" => check::codes(),
         Some(code) => check::explain(code),
         None => {
-            eprintln_line(format_args!(
+            error_line(format_args!(
                 "kaudit-filter: unknown code `{code}`; `check --explain all` lists all codes"
             ));
             return Ok(Outcome::Failed);
         }
     };
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(Outcome::Done)
+    output.write(text.as_bytes())
 }
 
 /// Checks a file, or the configurations in a folder.
@@ -154,24 +149,39 @@ fn check_path(path: &Path, report: &mut CheckReport) -> Outcome {
     }
     let mut found = Vec::new();
     if let Err(error) = walk(path, &may_be_configuration, &mut found) {
-        eprintln_line(format_args!("{}: cannot read: {error}", path.display()));
+        error_line(format_args!("{}: cannot read: {error}", path.display()));
         return Outcome::Failed;
     }
     if found.is_empty() {
-        eprintln_line(format_args!(
+        error_line(format_args!(
             "{}: no configuration found in this folder; pass a file to check it regardless of its contents",
             path.display()
         ));
         return Outcome::Failed;
     }
-    found.iter().map(|file| check_file(file, report)).max().unwrap_or(Outcome::Done)
+    // A manifest that another configuration names is checked with that one.
+    let named = named_manifests(&found);
+    let alone = found.iter().filter(|file| !named.contains(file));
+    alone.map(|file| check_file(file, report)).max().unwrap_or(Outcome::Done)
+}
+
+/// Returns the manifests that configurations among the files name.
+fn named_manifests(files: &[PathBuf]) -> Vec<PathBuf> {
+    let named = files.iter().flat_map(|file| {
+        let nearby = NearbyFiles::of(file);
+        if let Ok(text) = read_text(file) {
+            CheckReport::default().file(&file.to_string_lossy(), &text, &nearby);
+        }
+        nearby.manifests()
+    });
+    named.collect()
 }
 
 fn check_file(file: &Path, report: &mut CheckReport) -> Outcome {
     let (name, text) = config::named_text(file);
     match text {
         Ok(text) => {
-            report.file(&name, &text, &SiblingFiles::of(file));
+            report.file(&name, &text, &NearbyFiles::of(file));
             Outcome::Done
         }
         Err(error) => config::unreadable(&name, &error),

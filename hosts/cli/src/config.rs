@@ -4,32 +4,55 @@ use std::borrow::Cow;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use host_kit::config::{ReadError, SiblingFiles, read_text, text};
-use kaudit_filter::config::{self, Config, Integration};
+use host_kit::config::{ReadError, read_text, text};
+use kaudit_filter::config::{self, Config, Integration, may_be_configuration};
 use kaudit_filter::finding::Kind;
+use kaudit_workbench::check::CheckReport;
 
-use crate::outcome::{Outcome, eprintln_line};
+use crate::nearby::NearbyFiles;
+use crate::outcome::Outcome;
+use crate::terminal::{colours_errors, error_line, is_quiet, note_line};
 
 /// Reads the file; without a file, returns the built-in configuration.
 ///
-/// Every diagnostic about the file is written to standard error.
+/// Every mistake in the file is written to standard error, under its line.
 ///
 /// # Errors
 /// The file cannot be read, or has errors.
 pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
     let Some(file) = file else {
-        eprintln_line(format_args!(
-            "no --config: every finding is sent, without data filters and rate limits"
-        ));
+        note_line(format_args!("no --config: every finding is sent, without data filters and rate limits"));
         return Ok(accept_all());
     };
     let name = file.to_string_lossy();
     let text = read_text(file).map_err(|error| unreadable(&name, &error))?;
-    let reading = config::read(&name, &text, &SiblingFiles::of(file));
-    for diagnostic in &reading.diagnostics {
-        eprintln_line(format_args!("{diagnostic}"));
+    let mut report = CheckReport::default();
+    let config = report.read(&name, &text, &NearbyFiles::of(file));
+    if config.is_none() && is_record(&text) {
+        error_line(format_args!(
+            "{name}: contains records, not a configuration: pass the configuration with --config, and the records without \
+             a flag"
+        ));
+    } else if config.is_none() || !is_quiet() {
+        print_problems(&report);
     }
-    reading.config.ok_or(Outcome::Mistakes)
+    config.ok_or(Outcome::Mistakes)
+}
+
+/// Writes the remarks of a report to standard error, each under its line.
+pub fn print_problems(report: &CheckReport) {
+    let problems = report.problems(colours_errors());
+    if !problems.is_empty() {
+        error_line(format_args!("{}", problems.trim_end()));
+    }
+}
+
+/// Returns whether a text begins with a record and is no configuration.
+fn is_record(text: &str) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    first.starts_with('{')
+        && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(first).is_ok()
+        && !may_be_configuration(text)
 }
 
 /// Reads the file without diagnostics.
@@ -40,7 +63,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, Outcome> {
 pub fn load_silently(file: Option<&Path>) -> Config {
     let config = file.and_then(|file| {
         let text = read_text(file).ok()?;
-        config::read(&file.to_string_lossy(), &text, &SiblingFiles::of(file)).config
+        config::read(&file.to_string_lossy(), &text, &NearbyFiles::of(file)).config
     });
     config.unwrap_or_else(accept_all)
 }
@@ -60,7 +83,7 @@ pub fn named_text(file: &Path) -> (Cow<'_, str>, Result<String, ReadError>) {
 ///
 /// Invalid content counts as a mistake, an I/O error as a failure.
 pub fn unreadable(name: &str, error: &ReadError) -> Outcome {
-    eprintln_line(format_args!("{name}: cannot read: {error}"));
+    error_line(format_args!("{name}: cannot read: {error}"));
     match error {
         ReadError::Content(_) => Outcome::Mistakes,
         ReadError::Io(_) => Outcome::Failed,

@@ -4,8 +4,9 @@
 //! instead of a task of the repository, since the operator has the archive and no source; `cargo xtask doctor` builds
 //! the plugins and calls it.
 
+mod report;
+
 use std::env;
-use std::fmt::{self, Display};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,10 +14,14 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use object::{Object as _, ObjectSymbol as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::outcome::{Outcome, eprintln_line};
+use crate::outcome::Outcome;
+use crate::output::Destination;
+use crate::terminal::error_line;
+use report::{AgentReport, CheckResult, text};
 
 /// Tries to load each plugin in every installed agent and reports failures
 ///
@@ -32,11 +37,27 @@ pub struct Args {
     /// Directory of the plugins [default: the directory of this program]
     #[arg(long, value_name = "DIRECTORY")]
     plugins: Option<PathBuf>,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    #[command(flatten)]
+    output: Destination,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Text
+    Text,
+    /// One JSON object
+    Json,
 }
 
 const EXAMPLES: &str = "Examples:
   kaudit-filter doctor
-  kaudit-filter doctor --agent /opt/fluent-bit/bin/fluent-bit --plugins /kaudit/lib
+  kaudit-filter doctor --agent /opt/fluent-bit/bin/fluent-bit \\
+      --plugins /kaudit/lib
 
 Exit codes:
   0  every agent loads its plugin
@@ -59,26 +80,22 @@ const LUA_SYMBOL: &str = "lua_newuserdatauv";
 /// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let Some(plugins) = args.plugins.clone().or_else(own_directory) else {
-        eprintln_line(format_args!("--plugins: required, since the directory of this program is unknown"));
+        error_line(format_args!("--plugins: required, since the directory of this program is unknown"));
         return Ok(Outcome::Failed);
     };
     let found = if args.agents.is_empty() { agents() } else { args.agents.clone() };
     let manifest: Value = serde_json::from_str(MANIFEST).map_err(io::Error::other)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "plugins      {}\n", plugins.display())?;
-    if found.is_empty() {
-        writeln!(out, "no agent found; pass its program with --agent")?;
-        return Ok(Outcome::Mistakes);
-    }
-    let mut outcome = Outcome::Done;
-    for program in &found {
-        let report = examine(program, &plugins, &manifest);
-        writeln!(out, "{report}")?;
-        if report.iter().any(|(_, result)| matches!(result, CheckResult::Failed(_))) {
-            outcome = Outcome::Mistakes;
+    let reports: Vec<_> = found.iter().map(|program| examine(program, &plugins, &manifest)).collect();
+    let out = match args.format {
+        Format::Text => text(&plugins, &reports),
+        Format::Json => {
+            let agents: Vec<_> = reports.iter().map(AgentReport::json).collect();
+            format!("{:#}\n", json!({"plugins": plugins.to_string_lossy(), "agents": agents}))
         }
-    }
-    Ok(outcome)
+    };
+    let loads = !reports.is_empty() && reports.iter().all(AgentReport::passes);
+    let written = args.output.write(out.as_bytes())?;
+    Ok(written.max(if loads { Outcome::Done } else { Outcome::Mistakes }))
 }
 
 /// Returns the directory of this program.
@@ -103,38 +120,6 @@ fn agents() -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// The result of one check, with its message.
-enum CheckResult {
-    Passed(String),
-    Failed(String),
-}
-
-/// The results of all checks of one agent.
-struct AgentReport {
-    agent: String,
-    checks: Vec<(&'static str, CheckResult)>,
-}
-
-impl AgentReport {
-    fn iter(&self) -> impl Iterator<Item = &(&'static str, CheckResult)> {
-        self.checks.iter()
-    }
-}
-
-impl Display for AgentReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.agent)?;
-        for (name, result) in &self.checks {
-            let (mark, text) = match result {
-                CheckResult::Passed(text) => ("ok", text),
-                CheckResult::Failed(text) => ("NO", text),
-            };
-            writeln!(f, "  {mark} {name:<11}{text}")?;
-        }
-        Ok(())
-    }
 }
 
 fn examine(program: &Path, plugins: &Path, manifest: &Value) -> AgentReport {
@@ -253,14 +238,14 @@ fn try_load(plugin: &Path, name: &str, config: &str, command: impl Fn(&Path) -> 
     match output {
         Ok(CommandOutput { success: true, .. }) => CheckResult::Passed(format!("loads {}", plugin.display())),
         Ok(CommandOutput { text, .. }) => {
-            CheckResult::Failed(format!("does not load {}: {}", plugin.display(), error_line(&text)))
+            CheckResult::Failed(format!("does not load {}: {}", plugin.display(), failure_line(&text)))
         }
         Err(reason) => CheckResult::Failed(reason),
     }
 }
 
 /// Returns the line of an agent's output that most likely contains the error.
-fn error_line(text: &str) -> &str {
+fn failure_line(text: &str) -> &str {
     let markers = ["cannot", "not found", "undefined", "GLIBC", "error", "rror:"];
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = markers.iter().find_map(|marker| lines().find(|line| line.contains(marker)));
@@ -374,8 +359,8 @@ mod tests {
     fn the_line_with_the_error_is_selected() {
         let fluent_bit =
             "[info] starting\n[error] [plugin] dlopen() a.so: version `GLIBC_2.34' not found\n[error] x";
-        assert!(error_line(fluent_bit).contains("GLIBC_2.34"), "{}", error_line(fluent_bit));
-        assert_eq!(error_line("\n a \n b \n\n"), "b");
-        assert_eq!(error_line(""), "no output");
+        assert!(failure_line(fluent_bit).contains("GLIBC_2.34"), "{}", failure_line(fluent_bit));
+        assert_eq!(failure_line("\n a \n b \n\n"), "b");
+        assert_eq!(failure_line(""), "no output");
     }
 }

@@ -1,7 +1,7 @@
 //! `kaudit-filter explain`: prints the verdicts, and the checks that led to them.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -15,10 +15,12 @@ use kaudit_workbench::explain;
 
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
-use crate::outcome::{Halt, Outcome, eprintln_line, report_halt};
+use crate::outcome::{Halt, Outcome, report_halt};
+use crate::output::Destination;
 use crate::stream::{Input, Recognition, Sink, each_line, run_files};
+use crate::terminal::note_line;
 use crate::trace::{Entered, Trace};
-use crate::{check, clock, config};
+use crate::{clock, config};
 
 /// Prints the verdict for each record and every check that led to it
 ///
@@ -53,9 +55,12 @@ pub struct Args {
     #[arg(long)]
     trace: bool,
 
-    /// Print one JSON object per line
-    #[arg(long)]
-    json: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    #[command(flatten)]
+    output: Destination,
 
     #[command(flatten)]
     input: Input,
@@ -63,7 +68,7 @@ pub struct Args {
 
 const EXAMPLES: &str = "Examples:
   Why is this finding not in Coralogix?
-    kaudit-filter explain --config kaudit.yaml --clock record finding.json
+    kaudit-filter explain -c kaudit.yaml --clock record finding.json
 
   Which accounts does the block list drop, and which text matched?
     kaudit-filter explain -c kaudit.yaml --reason entity-no-match findings.ndjson
@@ -72,8 +77,8 @@ const EXAMPLES: &str = "Examples:
     kubectl logs fluent-bit-x | grep trace_id | kaudit-filter explain -c kaudit.yaml --trace
 
 Exit codes:
-  0  done
-  1  the input or the configuration has errors; the readable records were processed
+  0  done, also if no record is selected
+  1  the input or the configuration has errors; readable records were processed
   2  wrong usage, or a file could not be read or written";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,6 +87,14 @@ enum Only {
     Dropped,
     Suppressed,
     Passed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Text
+    Text,
+    /// One JSON object per line
+    Json,
 }
 
 /// Runs the command.
@@ -93,30 +106,64 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Ok(config) => config,
         Err(outcome) => return Ok(outcome),
     };
-    report_halt(print_all(args, config))
+    let out = match args.output.open() {
+        Ok(out) => out,
+        Err(outcome) => return Ok(outcome),
+    };
+    report_halt(print_all(args, config, out))
 }
 
-fn print_all(args: &Args, config: Config) -> Result<Outcome, Halt> {
+fn print_all(args: &Args, config: Config, out: Box<dyn Write>) -> Result<Outcome, Halt> {
     let explainer = Explainer::new(&config, RandomState::new().hash_one(0))
         .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
-    let out = BufWriter::new(io::stdout().lock());
-    let mut printer = Printer { args, config, explainer, out, file: String::new(), line: 0 };
-    let config = printer.config.clone();
+    let mut printer = Printer {
+        args,
+        config: config.clone(),
+        explainer,
+        coloured: args.output.is_coloured(),
+        out: BufWriter::new(out),
+        file: String::new(),
+        line: 0,
+        verdicts: 0,
+        printed: 0,
+    };
     let interrupt = Interrupt::catch()?;
     if args.trace {
         return printer.trace(&interrupt);
     }
     let (outcome, _) = run_files(&args.input, &config, &interrupt, &mut printer)?;
+    if printer.printed == 0 {
+        note_line(format_args!("{}", nothing_printed(args, printer.verdicts)));
+    }
     Ok(outcome)
+}
+
+/// Returns the reason for an empty output.
+fn nothing_printed(args: &Args, verdicts: u64) -> String {
+    if verdicts == 0 {
+        return "the input contains no record".to_owned();
+    }
+    let verdict = match (args.only, &args.reason) {
+        (Some(Only::Kept), _) => "are kept".to_owned(),
+        (Some(Only::Suppressed), _) => "are suppressed".to_owned(),
+        (Some(Only::Passed), _) => "are passed".to_owned(),
+        (_, Some(reason)) => format!("are dropped for the reason `{reason}`"),
+        (Some(Only::Dropped) | None, None) => "are dropped".to_owned(),
+    };
+    format!("0 of {verdicts} records {verdict}")
 }
 
 struct Printer<'a> {
     args: &'a Args,
     config: Config,
     explainer: Explainer,
-    out: BufWriter<StdoutLock<'a>>,
+    coloured: bool,
+    out: BufWriter<Box<dyn Write>>,
     file: String,
     line: u64,
+    /// The number of verdicts, and of the printed ones.
+    verdicts: u64,
+    printed: u64,
 }
 
 impl Printer<'_> {
@@ -149,13 +196,13 @@ impl Printer<'_> {
             Ok(self.out.flush()?)
         })?;
         if trace.events == 0 {
-            eprintln_line(format_args!(
+            note_line(format_args!(
                 "the input has no event of a chunk trace; expected the trace's output `stdout` with the format `json_lines`"
             ));
             return Ok(outcome.max(Outcome::Mistakes));
         }
         if trace.first > 0 {
-            eprintln_line(format_args!(
+            note_line(format_args!(
                 "{} chunks have no records: no filter before `kaudit` changes them, and Fluent Bit does not trace the \
                  records that enter the first one; see examples/fluent-bit/README.md",
                 trace.first
@@ -169,15 +216,17 @@ impl Printer<'_> {
         let explanations = self.explainer.explain(Record::json(record), now);
         let items = explanations.len();
         for (item, explanation) in explanations.iter().enumerate() {
+            self.verdicts += 1;
             if !self.is_selected(&explanation.outcome) {
                 continue;
             }
-            if self.args.json {
+            self.printed += 1;
+            if self.args.format == Format::Json {
                 let json = explain::json(explanation, &self.config, file, self.line, item, items);
                 writeln!(self.out, "{json}")?;
             } else {
                 let position = explain::position(file, self.line, item, items);
-                let text = explain::text(explanation, &position, &self.config, check::coloured());
+                let text = explain::text(explanation, &position, &self.config, self.coloured);
                 self.out.write_all(text.as_bytes())?;
             }
         }
@@ -193,7 +242,7 @@ impl Printer<'_> {
             let mut json = Vec::new();
             entry.write_json(&mut json);
             let (head, tail): (&[u8], &[u8]) =
-                if self.args.json { (b"{\"own\":", b"}\n") } else { (b"the filter adds: ", b"\n\n") };
+                if self.args.format == Format::Json { (b"{\"own\":", b"}\n") } else { (b"the filter adds: ", b"\n\n") };
             for part in [head, &json, tail] {
                 self.out.write_all(part)?;
             }

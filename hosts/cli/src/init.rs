@@ -9,13 +9,14 @@ use clap::builder::PossibleValuesParser;
 use kaudit_filter::audit::SourceKind;
 use kaudit_workbench::init::{self, Agent, Choices};
 
-use crate::outcome::{Outcome, eprintln_line};
+use crate::outcome::Outcome;
+use crate::output::cannot_write;
+use crate::terminal::{error_line, note_line};
 
 /// Writes a starting configuration, a test of it, and a pipeline for the agent
 ///
-/// Into the folder go kaudit.yaml, the schema by which editors complete it, tests/kaudit.test.yaml, and a pipeline for
-/// the agent. On a terminal, what no flag says is asked; elsewhere the defaults are taken. No file that is there is
-/// written over.
+/// Writes kaudit.yaml, the schema with which editors complete it, tests/kaudit.test.yaml, and a pipeline for the agent.
+/// On a terminal it asks for each value without a flag; elsewhere it uses the defaults. It never replaces a file.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -33,11 +34,11 @@ pub struct Args {
     #[arg(long, value_name = "SOURCE", value_parser = PossibleValuesParser::new(SourceKind::NAMES))]
     audit: Option<String>,
 
-    /// Which findings are sent [default: detections,selections; with --audit: selections]
+    /// Findings that are sent [default: detections,selections; with --audit: selections]
     #[arg(long, value_enum, value_delimiter = ',')]
     findings: Option<Vec<Finding>>,
 
-    /// How many findings of one entity a minute, of selections and of activity [default: 10]
+    /// Number of findings per entity and minute, for selections and for activity [default: 10]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: Option<u32>,
 
@@ -45,7 +46,7 @@ pub struct Args {
     #[arg(long, short)]
     yes: bool,
 
-    /// The folder, which is made where it is not there
+    /// Folder for the files; created if it does not exist
     #[arg(value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
 }
@@ -57,7 +58,7 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes:
   0  done
-  1  a file is there already; none was written
+  1  a file exists already; none was written
   2  wrong usage, or something could not be read or written";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,13 +85,16 @@ fn domain(text: &str) -> Result<String, &'static str> {
     Err("expected the domain of a Coralogix account, such as `eu2.coralogix.com`")
 }
 
-/// Runs the command. An error is one of writing to standard output.
+/// Runs the command.
+///
+/// # Errors
+/// The terminal cannot be read or written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let choices = choices(args)?;
     let files = match init::files(&choices) {
         Ok(files) => files,
         Err(error) => {
-            eprintln_line(format_args!("kaudit-filter: internal error: {error}"));
+            error_line(format_args!("kaudit-filter: internal error: {error}"));
             return Ok(Outcome::Failed);
         }
     };
@@ -100,7 +104,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         .filter(|path| path.symlink_metadata().is_ok())
         .collect();
     for path in &there {
-        eprintln_line(format_args!("{}: is there already; nothing is written", path.display()));
+        error_line(format_args!("{}: exists already; nothing was written", path.display()));
     }
     if !there.is_empty() {
         return Ok(Outcome::Mistakes);
@@ -109,21 +113,20 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         let path = args.folder.join(name);
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
         if let Err(error) = made.and_then(|()| fs::File::create_new(&path)?.write_all(text.as_bytes())) {
-            eprintln_line(format_args!("{}: cannot write: {error}", path.display()));
-            return Ok(Outcome::Failed);
+            return Ok(cannot_write(&path, &error));
         }
-        eprintln_line(format_args!("wrote {}", path.display()));
+        note_line(format_args!("wrote {}", path.display()));
     }
     if choices.agent() != choices.agent {
-        eprintln_line(format_args!(
+        note_line(format_args!(
             "\nNo pipeline is written: how the events reach the agent depends on the cloud's export of audit logs."
         ));
     }
     let folder = args.folder.display();
     let records = if choices.audit.is_some() { "audit.log" } else { "findings.ndjson" };
-    eprintln_line(format_args!(
+    note_line(format_args!(
         "\nNext:\n  kaudit-filter check {folder}\n  kaudit-filter test {folder}/tests\n  \
-         kaudit-filter run --config {folder}/kaudit.yaml --clock record {records}"
+         kaudit-filter run -c {folder}/kaudit.yaml --clock record {records}"
     ));
     Ok(Outcome::Done)
 }
@@ -131,11 +134,11 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
 fn choices(args: &Args) -> io::Result<Choices> {
     let asks = !args.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
     let agent = given(asks, args.agent, "Agent: fluent-bit, vector or none", "fluent-bit", |text| {
-        AgentArg::from_str(text, true).ok()
+        AgentArg::from_str(text, true).map_err(|_| "expected fluent-bit, vector or none".to_owned())
     })?;
     let domain =
         given(asks, args.domain.clone(), "Domain of the Coralogix account", "eu1.coralogix.com", |text| {
-            domain(text).ok()
+            domain(text).map_err(str::to_owned)
         })?;
     let sources = SourceKind::NAMES.join(", ");
     let audit = given(
@@ -143,7 +146,11 @@ fn choices(args: &Args) -> io::Result<Choices> {
         args.audit.clone(),
         &format!("Derive findings from Kubernetes audit events of: {sources}, none"),
         "none",
-        |text| (text == "none" || SourceKind::of(text).is_some()).then(|| text.to_owned()),
+        |text| match text {
+            "none" => Ok(text.to_owned()),
+            _ if SourceKind::of(text).is_some() => Ok(text.to_owned()),
+            _ => Err(format!("expected {sources} or none")),
+        },
     )?;
     let audit = SourceKind::of(&audit);
     let findings = given(
@@ -152,14 +159,14 @@ fn choices(args: &Args) -> io::Result<Choices> {
         "Findings to send: detections, selections, activity",
         if audit.is_some() { "selections" } else { "detections,selections" },
         |text| {
-            text.split([',', ' '])
-                .filter(|word| !word.is_empty())
-                .map(|word| Finding::from_str(word, true).ok())
-                .collect()
+            let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+            let findings: Result<Vec<_>, _> = words.map(|word| Finding::from_str(word, true)).collect();
+            findings.map_err(|_| "expected detections, selections and activity, separated by commas".to_owned())
         },
     )?;
     let limit = given(asks, args.limit, "Findings of one entity a minute", "10", |text| {
-        text.parse().ok().filter(|limit| (1..=100_000).contains(limit))
+        let limit = text.parse().ok().filter(|limit| (1..=100_000).contains(limit));
+        limit.ok_or_else(|| "expected a number from 1 to 100000".to_owned())
     })?;
     Ok(Choices {
         agent: match agent {
@@ -176,13 +183,13 @@ fn choices(args: &Args) -> io::Result<Choices> {
     })
 }
 
-/// What a flag says, or else an answer, or else the default.
+/// Returns the value of a flag, otherwise an answer, otherwise the default.
 fn given<T>(
     asks: bool,
     flag: Option<T>,
     question: &str,
     default: &str,
-    read: impl Fn(&str) -> Option<T>,
+    read: impl Fn(&str) -> Result<T, String>,
 ) -> io::Result<T> {
     if let Some(flag) = flag {
         return Ok(flag);
@@ -196,10 +203,10 @@ fn given<T>(
         }
         let answer = if answer.trim().is_empty() { default } else { answer.trim() };
         match read(answer) {
-            Some(value) => return Ok(value),
-            None if asks => eprintln_line(format_args!("`{answer}` is none of these")),
-            // The defaults are read without a fault; a test takes them.
-            None => return Err(io::Error::other("the default of a question cannot be read")),
+            Ok(value) => return Ok(value),
+            Err(expected) if asks => error_line(format_args!("`{answer}`: {expected}")),
+            // A test uses the defaults.
+            Err(_) => return Err(io::Error::other("the default of a question cannot be read")),
         }
     }
 }

@@ -46,17 +46,25 @@ impl Interrupt {
         [Outcome::Interrupted, Outcome::Terminated].into_iter().find(|outcome| *outcome as usize == caught)
     }
 
-    /// Returns standard input, which ends when a signal arrives.
+    /// Returns a source, which ends when a signal arrives.
+    pub fn reader(&self, source: impl Read + Send + 'static) -> InterruptibleReader {
+        self.reader_of(move || Ok(source))
+    }
+
+    /// Opens and returns a source, which ends when a signal arrives, also while it is opened.
     ///
     /// Decision: a reading thread. A signal does not interrupt a read, since the handlers restart it, and other
     /// handlers need `unsafe`.
-    pub fn stdin(&self) -> Stdin {
+    pub fn reader_of<R: Read>(&self, open: impl FnOnce() -> io::Result<R> + Send + 'static) -> InterruptibleReader {
         let (sender, chunks) = sync_channel(2);
         thread::spawn(move || {
-            let mut stdin = io::stdin().lock();
+            let mut source = match open() {
+                Ok(source) => source,
+                Err(error) => return drop(sender.send(Err(error))),
+            };
             loop {
                 let mut chunk = vec![0; CHUNK];
-                let read = match stdin.read(&mut chunk) {
+                let read = match source.read(&mut chunk) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     read => read,
                 };
@@ -70,12 +78,12 @@ impl Interrupt {
                 }
             }
         });
-        Stdin { interrupt: self.clone(), chunks, chunk: Vec::new(), at: 0 }
+        InterruptibleReader { interrupt: self.clone(), chunks, chunk: Vec::new(), at: 0 }
     }
 }
 
-/// See [`Interrupt::stdin`].
-pub struct Stdin {
+/// See [`Interrupt::reader`].
+pub struct InterruptibleReader {
     interrupt: Interrupt,
     chunks: Receiver<io::Result<Vec<u8>>>,
     /// The last chunk, read up to `at`.
@@ -83,7 +91,7 @@ pub struct Stdin {
     at: usize,
 }
 
-impl Read for Stdin {
+impl Read for InterruptibleReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.at == self.chunk.len() {
             if self.interrupt.outcome().is_some() {

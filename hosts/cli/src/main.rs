@@ -19,6 +19,7 @@ mod input;
 mod interrupt;
 mod manual;
 mod migrate;
+mod nearby;
 mod options;
 mod outcome;
 mod output;
@@ -27,6 +28,7 @@ mod report;
 mod run;
 mod scrape;
 mod stream;
+mod terminal;
 mod test;
 mod trace;
 mod via;
@@ -34,9 +36,11 @@ mod via;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use outcome::{Outcome, eprintln_line};
+use outcome::Outcome;
+use terminal::{Flags, error_line};
 
 /// Filters Alcide kAudit findings, and prints the entries for Coralogix
 ///
@@ -44,11 +48,23 @@ use outcome::{Outcome, eprintln_line};
 /// data filters and rate limits of a kAudit integration list, and prints Coralogix log entries. Log agents run the same
 /// engine in their pipelines; this program runs it offline.
 #[derive(Parser)]
-#[command(name = "kaudit-filter", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(
+    name = "kaudit-filter",
+    version,
+    propagate_version = true,
+    term_width = COLUMNS,
+    after_help = EXIT_CODES
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+
+    #[command(flatten)]
+    flags: Flags,
 }
+
+/// The width of the help, also on a wider terminal: its examples have line breaks of their own.
+const COLUMNS: usize = 80;
 
 #[derive(Subcommand)]
 enum Command {
@@ -67,6 +83,8 @@ enum Command {
     Schema(options::SchemaArgs),
     Completions(manual::CompletionsArgs),
     Man(manual::ManArgs),
+    /// Prints the version
+    Version,
 }
 
 const EXIT_CODES: &str = "Exit codes:
@@ -75,25 +93,33 @@ const EXIT_CODES: &str = "Exit codes:
   2  wrong usage, or a file could not be read or written";
 
 const NEXT_STEPS: &str = "\
-kaudit-filter prints the log entries that Coralogix would receive for your kAudit findings.
+kaudit-filter prints the log entries that Coralogix would receive for your
+kAudit findings.
 
-Next:
-  kaudit-filter run findings.ndjson                            print every finding as an entry, unfiltered
-  kaudit-filter init                                           write a starting configuration and a pipeline
-  kaudit-filter migrate integration.yaml                       convert kAudit's configuration to the filter's
-  kaudit-filter check kaudit.yaml                              report errors, with suggested fixes
-  kaudit-filter test tests/                                    run unit tests of a configuration
-  kaudit-filter run --config kaudit.yaml findings.ndjson       print the entries that Coralogix would receive
-  kaudit-filter explain --config kaudit.yaml findings.ndjson   print why each record is kept or dropped
-  kaudit-filter options                                        list every configuration key
-  kaudit-filter run --help                                     print the details of records, configuration and clocks
-  kaudit-filter bench --generate 100000                        measure CPU time and memory
-  kaudit-filter doctor                                         test whether the installed agents load the plugins
-  kaudit-filter endpoint                                       start a test double of Coralogix
+Begin:
+  kaudit-filter init                    write a configuration and a pipeline
+  kaudit-filter migrate kaudit-cm.yaml  convert kAudit's configuration
+  kaudit-filter check kaudit.yaml       report errors, with suggested fixes
+  kaudit-filter test tests/             run unit tests of a configuration
+  kaudit-filter options                 list every configuration key
+
+Try it on your findings, with or without a configuration:
+  kaudit-filter run -c kaudit.yaml findings.ndjson      print the entries
+  kaudit-filter explain -c kaudit.yaml findings.ndjson  print why, per record
+  kaudit-filter bench -c kaudit.yaml findings.ndjson    measure the cost
+
+Before you deploy it:
+  kaudit-filter doctor                  load the plugins in installed agents
+  kaudit-filter endpoint                start a test double of Coralogix
+
+`kaudit-filter help` lists all commands, `kaudit-filter run --help` the details
+of records, configuration and clocks.
 ";
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| nearest_first(error).exit());
+    cli.flags.apply();
+    let result = match cli.command {
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Test(args)) => test::run(&args),
@@ -101,13 +127,15 @@ fn main() -> ExitCode {
         Some(Command::Init(args)) => init::run(&args),
         Some(Command::Migrate(args)) => migrate::run(&args),
         Some(Command::Options(args)) => options::run(&args),
-        Some(Command::Schema(_)) => options::schema(),
+        Some(Command::Schema(args)) => options::schema(&args),
         Some(Command::Completions(args)) => manual::completions(&args, Cli::command()),
         Some(Command::Man(args)) => manual::man(&args, &Cli::command()),
+        Some(Command::Version) => writeln!(io::stdout(), "kaudit-filter {}", env!("CARGO_PKG_VERSION"))
+            .map(|()| Outcome::Done),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
-        Some(Command::Bake(args)) => Ok(bake::run(&args)),
+        Some(Command::Bake(args)) => bake::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         None => io::stderr().write_all(NEXT_STEPS.as_bytes()).map(|()| Outcome::Failed),
     };
@@ -116,9 +144,23 @@ fn main() -> ExitCode {
         // The reader closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Done,
         Err(error) => {
-            eprintln_line(format_args!("kaudit-filter: cannot write: {error}"));
+            error_line(format_args!("kaudit-filter: cannot write: {error}"));
             Outcome::Failed
         }
     };
     ExitCode::from(outcome as u8)
+}
+
+/// Suggests only the most similar command for an unknown one.
+///
+/// Clap lists the similar commands with the most similar one at the end.
+fn nearest_first(mut error: clap::Error) -> clap::Error {
+    let suggested = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::InvalidSubcommand => names.last().cloned(),
+        _ => None,
+    };
+    if let Some(name) = suggested {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::String(name));
+    }
+    error
 }

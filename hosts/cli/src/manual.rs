@@ -1,13 +1,14 @@
 //! `kaudit-filter completions` and `man`, both generated from the help.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
 use clap::Command;
 use clap_complete::Shell;
 
-use crate::outcome::{Outcome, eprintln_line};
+use crate::outcome::Outcome;
+use crate::output::{Destination, cannot_write};
 
 /// Prints a completion script for a shell
 ///
@@ -17,6 +18,9 @@ pub struct CompletionsArgs {
     /// Shell that runs the script
     #[arg(value_enum)]
     shell: Shell,
+
+    #[command(flatten)]
+    output: Destination,
 }
 
 /// Writes the manual pages
@@ -25,9 +29,9 @@ pub struct CompletionsArgs {
 /// Without a folder, the program's own page is printed: kaudit-filter man | man -l -
 #[derive(clap::Args)]
 pub struct ManArgs {
-    /// Folder for the pages; created if it does not exist
-    #[arg(value_name = "FOLDER")]
-    folder: Option<PathBuf>,
+    /// Write the pages to this folder; created if it does not exist
+    #[arg(long, short, value_name = "FOLDER")]
+    output: Option<PathBuf>,
 }
 
 /// Runs `completions`.
@@ -37,8 +41,7 @@ pub struct ManArgs {
 pub fn completions(args: &CompletionsArgs, mut program: Command) -> io::Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut program, "kaudit-filter", &mut script);
-    io::stdout().write_all(&script)?;
-    Ok(Outcome::Done)
+    args.output.write(&script)
 }
 
 /// Runs `man`.
@@ -46,9 +49,8 @@ pub fn completions(args: &CompletionsArgs, mut program: Command) -> io::Result<O
 /// # Errors
 /// Standard output cannot be written.
 pub fn man(args: &ManArgs, program: &Command) -> io::Result<Outcome> {
-    let Some(folder) = &args.folder else {
-        io::stdout().write_all(&page(program.clone())?)?;
-        return Ok(Outcome::Done);
+    let Some(folder) = &args.output else {
+        return Destination::default().write(&page(program.clone())?);
     };
     let written = fs::create_dir_all(folder).and_then(|()| {
         fs::write(folder.join("kaudit-filter.1"), page(program.clone())?)?;
@@ -60,11 +62,7 @@ pub fn man(args: &ManArgs, program: &Command) -> io::Result<Outcome> {
         }
         Ok(())
     });
-    if let Err(error) = written {
-        eprintln_line(format_args!("{}: cannot write: {error}", folder.display()));
-        return Ok(Outcome::Failed);
-    }
-    Ok(Outcome::Done)
+    Ok(written.map_or_else(|error| cannot_write(folder, &error), |()| Outcome::Done))
 }
 
 fn page(command: Command) -> io::Result<Vec<u8>> {

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use host_kit::config::SiblingFiles;
-use kaudit_workbench::migrate::{self, Input};
+use kaudit_workbench::migrate::{self, Input, Refusal};
 
-use crate::check;
-use crate::config::{named_text, unreadable};
-use crate::outcome::{Outcome, eprintln_line};
+use crate::config::{named_text, print_problems, unreadable};
+use crate::nearby::NearbyFiles;
+use crate::outcome::Outcome;
+use crate::output::cannot_write;
+use crate::terminal::{error_line, is_quiet, note_line};
 
 /// Converts kAudit's own configuration, in any dialect, to the filter's document
 ///
@@ -17,13 +18,14 @@ use crate::outcome::{Outcome, eprintln_line};
 /// policy (`kaudit-policy-<cluster>`), or the list of its key `audit-policy`. The two may be in one file or in two, and
 /// either may be given alone. The rules are written under `policy`, with an integration for their selections if there
 /// is no other. Targets of the older dialect are converted to maps
-/// and old endpoints are replaced by current ones; secrets are removed; the period of rate limits is made explicit;
-/// comments are kept. The changes, and the diagnostics of `check` for the result, are written to standard error. The
-/// new document is written only if it filters exactly like the original.
+/// and old endpoints are replaced by current ones; the shape of the endpoint is made explicit; secrets are removed; the
+/// period of rate limits is made explicit; comments are kept. The changes, and the diagnostics of `check` for the
+/// result, are written to standard error, with positions in the input. The new document is written only if it filters
+/// exactly like the original.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Write the document to this file [default: standard output]
+    /// Write the document to this file, which must not exist [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -33,12 +35,14 @@ pub struct Args {
 }
 
 const EXAMPLES: &str = "Examples:
-  kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml | kaudit-filter migrate - > kaudit.yaml
+  kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml \\
+      | kaudit-filter migrate - -o kaudit.yaml
   kaudit-filter migrate integration.yaml policy.yaml -o kaudit.yaml
 
 Exit codes:
   0  done
-  1  the configuration has errors, or cannot be migrated; nothing was written
+  1  the configuration has errors or cannot be migrated, or the file exists;
+     nothing was written
   2  wrong usage, or a file could not be read or written";
 
 /// Runs the command.
@@ -56,29 +60,44 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     }
     let inputs: Vec<Input<'_>> = texts.iter().map(|(name, text)| Input { name, text }).collect();
     let folder = args.files.first().map_or(Path::new("."), PathBuf::as_path);
-    let migrated = match migrate::migrate(&inputs, &SiblingFiles::of(folder)) {
+    let migrated = match migrate::migrate(&inputs, &NearbyFiles::of(folder)) {
         Ok(migrated) => migrated,
-        Err(mistakes) => {
-            for line in mistakes {
-                eprintln_line(format_args!("{line}"));
-            }
+        Err(Refusal::Mistakes(report)) => {
+            print_problems(&report);
+            return Ok(Outcome::Mistakes);
+        }
+        Err(Refusal::Other(reason)) => {
+            error_line(format_args!("{reason}"));
             return Ok(Outcome::Mistakes);
         }
     };
-    match &args.output {
-        None => io::stdout().write_all(migrated.text.as_bytes())?,
-        Some(file) => {
-            if let Err(error) = fs::write(file, &migrated.text) {
-                eprintln_line(format_args!("{}: cannot write: {error}", file.display()));
-                return Ok(Outcome::Failed);
-            }
+    let written = match &args.output {
+        None => io::stdout().write_all(migrated.text.as_bytes()).map(|()| Outcome::Done)?,
+        Some(file) => write_new(file, &migrated.text),
+    };
+    if written == Outcome::Done {
+        for change in &migrated.changes {
+            note_line(format_args!("changed: {change}"));
+        }
+        if !is_quiet() && !migrated.remarks.remarks().is_empty() {
+            note_line(format_args!(""));
+            print_problems(&migrated.remarks);
         }
     }
-    for change in &migrated.changes {
-        eprintln_line(format_args!("changed: {change}"));
+    Ok(written)
+}
+
+/// Writes a file that does not exist yet.
+fn write_new(file: &Path, text: &str) -> Outcome {
+    match fs::File::create_new(file).and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => Outcome::Done,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            error_line(format_args!(
+                "{}: exists already; nothing was written: remove it, or write to another file",
+                file.display()
+            ));
+            Outcome::Mistakes
+        }
+        Err(error) => cannot_write(file, &error),
     }
-    if !migrated.remarks.remarks().is_empty() {
-        eprintln_line(format_args!("\n{}", migrated.remarks.text(check::coloured_errors()).trim_end()));
-    }
-    Ok(Outcome::Done)
 }

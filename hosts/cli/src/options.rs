@@ -1,11 +1,13 @@
 //! `kaudit-filter options` and `schema`: the reference of the configuration.
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::ValueEnum;
 use kaudit_workbench::options;
 
-use crate::outcome::{Outcome, eprintln_line};
+use crate::outcome::Outcome;
+use crate::output::Destination;
+use crate::terminal::error_line;
 
 /// Lists every configuration key with its effect, type and default
 ///
@@ -16,9 +18,12 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
-    /// List only keys whose path has this prefix, such as `guard` or `integrations[].target` [default: all]
-    #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
-    prefix: String,
+    #[command(flatten)]
+    output: Destination,
+
+    /// List only keys whose path contains this text, such as `guard` or `max-age` [default: all]
+    #[arg(value_name = "TEXT", default_value = "", hide_default_value = true)]
+    part: String,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -38,7 +43,10 @@ enum Format {
 ///   # yaml-language-server: $schema=kaudit.schema.json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
-pub struct SchemaArgs {}
+pub struct SchemaArgs {
+    #[command(flatten)]
+    output: Destination,
+}
 
 /// Runs `options`.
 ///
@@ -46,26 +54,24 @@ pub struct SchemaArgs {}
 /// Standard output cannot be written.
 pub fn run(args: &Args) -> io::Result<Outcome> {
     let out = match args.format {
-        Format::Text => options::text(&args.prefix),
-        Format::Markdown => options::markdown(&args.prefix),
-        Format::Json => format!("{:#}\n", options::json(&args.prefix)),
+        Format::Text => options::text(&args.part),
+        Format::Markdown => options::markdown(&args.part),
+        Format::Json => format!("{:#}\n", options::json(&args.part)),
     };
-    if options::text(&args.prefix).is_empty() {
-        eprintln_line(format_args!(
-            "kaudit-filter: no key has the prefix `{}`; `kaudit-filter options` lists all keys",
-            args.prefix
+    if options::text(&args.part).is_empty() {
+        error_line(format_args!(
+            "kaudit-filter: no key contains `{}`; `kaudit-filter options` lists all keys",
+            args.part
         ));
         return Ok(Outcome::Failed);
     }
-    io::stdout().write_all(out.as_bytes())?;
-    Ok(Outcome::Done)
+    args.output.write(out.as_bytes())
 }
 
 /// Runs `schema`.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn schema() -> io::Result<Outcome> {
-    writeln!(io::stdout(), "{:#}", options::schema())?;
-    Ok(Outcome::Done)
+pub fn schema(args: &SchemaArgs) -> io::Result<Outcome> {
+    args.output.write(format!("{:#}\n", options::schema()).as_bytes())
 }

@@ -1,8 +1,10 @@
-//! How a command ends: its exit code, and the lines on standard error.
+//! How a command ends: its exit code, and the reason of an early end.
 
-use std::io::{self, Write};
+use std::io;
 
 use kaudit_filter::BuildError;
+
+use crate::terminal::error_line;
 
 /// The result of a command; the value is the exit code.
 /// Of several results the largest counts.
@@ -26,12 +28,12 @@ pub fn report_halt(result: Result<Outcome, Halt>) -> io::Result<Outcome> {
         Ok(outcome) => Ok(outcome),
         Err(Halt::Write(error)) => Err(error),
         Err(Halt::Failed(message)) => {
-            eprintln_line(format_args!("kaudit-filter: {message}"));
+            error_line(format_args!("kaudit-filter: {message}"));
             Ok(Outcome::Failed)
         }
         Err(Halt::Refused(mistakes)) => {
             for line in &mistakes {
-                eprintln_line(format_args!("{line}"));
+                error_line(format_args!("{line}"));
             }
             Ok(Outcome::Mistakes)
         }
@@ -59,10 +61,4 @@ impl From<BuildError> for Halt {
     fn from(error: BuildError) -> Self {
         Self::Refused(vec![format!("kaudit-filter: {error}")])
     }
-}
-
-/// Writes a line to standard error.
-/// Errors are ignored, since there is no other output for them.
-pub fn eprintln_line(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,9 +1,60 @@
-//! Writes entries as lines of JSON, one entry or one envelope per line.
+//! The destination of a command's output, and the entries as lines of JSON, one entry or one envelope per line.
 
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use host_kit::Emission;
 use kaudit_filter::entry::Entry;
+
+use crate::outcome::Outcome;
+use crate::terminal::{self, error_line};
+
+/// The destination of a command's output.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Destination {
+    /// Write the output to this file [default: standard output]
+    #[arg(long = "output", short = 'o', value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Destination {
+    /// Opens the destination; a file is replaced.
+    ///
+    /// # Errors
+    /// The file cannot be written; the reason was reported.
+    pub fn open(&self) -> Result<Box<dyn Write>, Outcome> {
+        match &self.file {
+            None => Ok(Box::new(io::stdout().lock())),
+            Some(file) => File::create(file)
+                .map(|file| Box::new(file) as Box<dyn Write>)
+                .map_err(|error| cannot_write(file, &error)),
+        }
+    }
+
+    /// Writes a text.
+    ///
+    /// # Errors
+    /// Standard output cannot be written. A failure to write a file is reported and is an outcome.
+    pub fn write(&self, text: &[u8]) -> io::Result<Outcome> {
+        match &self.file {
+            None => io::stdout().write_all(text).map(|()| Outcome::Done),
+            Some(file) => Ok(fs::write(file, text)
+                .map_or_else(|error| cannot_write(file, &error), |()| Outcome::Done)),
+        }
+    }
+
+    /// Returns whether the output gets colours.
+    pub fn is_coloured(&self) -> bool {
+        terminal::is_coloured(self.file.is_none() && io::stdout().is_terminal())
+    }
+}
+
+/// Reports that a file cannot be written.
+pub fn cannot_write(file: &Path, error: &io::Error) -> Outcome {
+    error_line(format_args!("{}: cannot write: {error}", file.display()));
+    Outcome::Failed
+}
 
 /// A writer of entries, which counts them.
 pub struct Output<W> {

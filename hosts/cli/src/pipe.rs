@@ -28,15 +28,18 @@ use signal_hook::flag;
 
 use crate::clock::wall;
 use crate::config;
-use crate::outcome::{Outcome, eprintln_line};
+use crate::outcome::Outcome;
+use crate::report::RunCounters;
 use crate::scrape;
+use crate::terminal::{error_line, note_line};
 
 /// Filters a stream of lines without delay
 ///
 /// Reads one record per line and writes one entry per line (several for a record with several findings), for log agents
 /// that can send to a program or a socket but cannot load a plugin, such as Vector's musl builds. In shape bulk a line
 /// is an item of an envelope's logEntries. Dropped records produce no line; summaries of suppressed findings and count
-/// reports are written when they are due, and all pending ones when the input ends or on SIGINT or SIGTERM.
+/// reports are written when they are due, and all pending ones when the input ends or on SIGINT or SIGTERM. Then the
+/// counters are written to standard error, as by `run`.
 ///
 /// ADDRESS is `unix:PATH` or `tcp:HOST:PORT`. While the output address is unavailable, the program retries every second
 /// and reads no further lines. After a broken connection, lines in transit may be sent twice.
@@ -147,7 +150,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     let filter = match Filter::new(&config, seed()) {
         Ok(filter) => filter,
         Err(error) => {
-            eprintln_line(format_args!("kaudit-filter: {error}"));
+            error_line(format_args!("kaudit-filter: {error}"));
             return Ok(Outcome::Mistakes);
         }
     };
@@ -158,7 +161,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Some(address) => match address.listen() {
             Ok(listener) => Some(listener),
             Err(error) => {
-                eprintln_line(format_args!("kaudit-filter: cannot listen on {address}: {error}"));
+                error_line(format_args!("kaudit-filter: cannot listen on {address}: {error}"));
                 return Ok(Outcome::Failed);
             }
         },
@@ -171,13 +174,13 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         |address: &Address| Socket { address: address.clone(), stream: None, stop: Arc::clone(&stop) };
     let output = args.connect.as_ref().map(socket);
     let metrics = Metrics::new(session.engine(), wall());
-    let pipe = Arc::new(Shared(Mutex::new(Pipe { session, lines: Vec::new(), output })));
+    let pipe = Arc::new(Shared(Mutex::new(Pipe { session, lines: Vec::new(), entries: 0, output })));
     if let Some(address) = args.metrics {
         let pipe = Arc::clone(&pipe);
         match scrape::serve(address, move || pipe.metrics(&metrics)) {
-            Ok(address) => eprintln_line(format_args!("metrics at http://{address}/metrics")),
+            Ok(address) => note_line(format_args!("metrics at http://{address}/metrics")),
             Err(error) => {
-                eprintln_line(format_args!("--metrics {address}: cannot listen: {error}"));
+                error_line(format_args!("--metrics {address}: cannot listen: {error}"));
                 return Ok(Outcome::Failed);
             }
         }
@@ -193,7 +196,7 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
                     Ok(source) => {
                         scope.spawn(move || {
                             if let Err(error) = serve(pipe, source) {
-                                eprintln_line(format_args!("kaudit-filter: connection closed: {error}"));
+                                error_line(format_args!("kaudit-filter: connection closed: {error}"));
                             }
                         });
                     }
@@ -246,7 +249,7 @@ fn tick(pipe: &Shared, end: &mpsc::Receiver<()>, stop: &AtomicBool) {
 fn end_now(result: io::Result<()>) -> ! {
     let outcome = result.map_or_else(
         |error| {
-            eprintln_line(format_args!("kaudit-filter: {error}"));
+            error_line(format_args!("kaudit-filter: {error}"));
             Outcome::Failed
         },
         |()| Outcome::Done,
@@ -277,6 +280,8 @@ struct Pipe {
     session: Session,
     /// Buffered output.
     lines: Vec<u8>,
+    /// The number of entries written.
+    entries: u64,
     /// `None`: standard output.
     output: Option<Socket>,
 }
@@ -288,31 +293,40 @@ impl Pipe {
         if line.is_empty() {
             return;
         }
-        let Self { session, lines, .. } = self;
+        let Self { session, lines, entries, .. } = self;
         let shape = session.shape();
         session.record(Record::json(line), wall(), |emission| match emission {
             Emission::Passed => {
                 lines.extend_from_slice(line);
                 lines.push(b'\n');
             }
-            other => write(shape, &other, lines),
+            other => *entries += write(shape, &other, lines),
         });
     }
 
     /// Writes the summaries and reports that are due.
     fn due(&mut self) -> io::Result<()> {
-        let Self { session, lines, .. } = self;
+        let Self { session, lines, entries, .. } = self;
         let shape = session.shape();
-        session.due(wall(), |own| write(shape, &own, lines));
+        session.due(wall(), |own| *entries += write(shape, &own, lines));
         self.flush()
     }
 
-    /// Writes all pending summaries and reports.
+    /// Writes all pending summaries and reports, and the counters.
     fn finish(&mut self) -> io::Result<()> {
-        let Self { session, lines, .. } = self;
+        let Self { session, lines, entries, .. } = self;
         let shape = session.shape();
-        session.finish(wall(), |own| write(shape, &own, lines));
-        self.flush()
+        session.finish(wall(), |own| *entries += write(shape, &own, lines));
+        let flushed = self.flush();
+        let counters = RunCounters {
+            stats: self.session.stats(),
+            entries: self.entries,
+            envelopes: None,
+            malformed: 0,
+            rules: self.session.engine().rule_counts().collect(),
+        };
+        note_line(format_args!("\n{}", counters.to_string().trim_end()));
+        flushed
     }
 
     /// Writes the buffered output.
@@ -332,13 +346,15 @@ impl Pipe {
     }
 }
 
-fn write(shape: Shape, emission: &Emission<'_>, lines: &mut Vec<u8>) {
-    let Emission::Entry(entry) = emission else { return };
+/// Appends an entry as a line; returns the number of entries.
+fn write(shape: Shape, emission: &Emission<'_>, lines: &mut Vec<u8>) -> u64 {
+    let Emission::Entry(entry) = emission else { return 0 };
     match shape {
         Shape::Singles => entry.write_json(lines),
         Shape::Bulk => entry.write_bulk_item(lines),
     }
     lines.push(b'\n');
+    1
 }
 
 /// An output connection, opened for the first line and reopened after errors.
@@ -368,7 +384,7 @@ impl Socket {
                 )));
             }
             if !reported {
-                eprintln_line(format_args!("kaudit-filter: cannot write to {address}: {error}; retrying"));
+                error_line(format_args!("kaudit-filter: cannot write to {address}: {error}; retrying"));
                 reported = true;
             }
             wait();

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use kaudit_filter::RuleCount;
 use kaudit_filter::finding::Kind;
 use kaudit_filter::stats::{Reason, Stats};
+use kaudit_workbench::lines::wrapped;
 use serde_json::{Value, json};
 
 /// The counters of a run.
@@ -43,6 +44,9 @@ impl RunCounters<'_> {
 
 /// Rows that are printed also if they are zero.
 const ALWAYS: [&str; 6] = ["records", "kept", "dropped", "suppressed", "passed", "entries"];
+
+/// The columns before a remark.
+const REMARK: usize = 34;
 
 /// A row of the table: depth of indentation, label, count, and remark.
 struct Row(usize, &'static str, u64, String);
@@ -93,14 +97,12 @@ impl fmt::Display for RunCounters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Row(depth, label, count, remark) in self.rows() {
             let mut line = String::new();
-            write!(
-                line,
-                "{:indent$}{label:<width$}{count:>9}   {remark}",
-                "",
-                indent = depth * 2,
-                width = 22 - depth * 2
-            )?;
-            writeln!(f, "{}", line.trim_end())?;
+            write!(line, "{:indent$}{label:<width$}{count:>9}", "", indent = depth * 2, width = 22 - depth * 2)?;
+            for remark in wrapped(&remark, 80 - REMARK) {
+                line.push_str(&format!("   {remark}"));
+                writeln!(f, "{}", line.trim_end())?;
+                line = " ".repeat(REMARK - 3);
+            }
         }
         let rules: Vec<_> =
             self.rules.iter().filter(|rule| rule.selected > 0 || rule.undecided > 0).collect();

@@ -6,19 +6,21 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use host_kit::metrics::Metrics;
-use host_kit::{Emission, Session, exposition};
+use host_kit::{Emission, Session, counters, exposition};
 use kaudit_filter::Time;
 use kaudit_filter::config::Shape;
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
+use kaudit_workbench::lines::wrapped;
 use serde_json::Value;
 
 use crate::clock;
 use crate::config;
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
-use crate::outcome::{Halt, Outcome, eprintln_line, report_halt};
-use crate::output::Output;
+use crate::outcome::{Halt, Outcome, report_halt};
+use crate::terminal::note_line;
+use crate::output::{Destination, Output};
 use crate::report::RunCounters;
 use crate::stream::{Fault, Input, Recognition, Sink, filter, run_files};
 use crate::via::{Plugin, Via};
@@ -66,33 +68,39 @@ pub struct Args {
     plugin: Option<PathBuf>,
 
     /// Format of the counters on standard error
-    #[arg(long, value_enum, default_value_t = SummaryForm::Table)]
+    #[arg(long, value_enum, default_value_t = SummaryForm::Text)]
     summary: SummaryForm,
+
+    #[command(flatten)]
+    output: Destination,
 
     #[command(flatten)]
     input: Input,
 }
 
 const EXAMPLES: &str = "Examples:
-  Print what the integrations of a cluster send, as of the day of the findings:
-    kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml > integration.yaml
-    kaudit-filter run --config integration.yaml --clock record findings.ndjson.gz
+  Print what a cluster's integrations send, as of the day of the findings:
+    kubectl -n alcide-kaudit get configmap kaudit-integration-prod -o yaml \\
+        > integration.yaml
+    kaudit-filter run -c integration.yaml --clock record findings.ndjson.gz
 
   Filter a live log, as an agent does:
-    kubectl logs -f deploy/kaudit | kaudit-filter run --config kaudit.yaml
+    kubectl logs -f deploy/kaudit | kaudit-filter run -c kaudit.yaml
+
+  Write the entries to a file, and print the counters for a script:
+    kaudit-filter run -c kaudit.yaml -o entries.ndjson --summary json \\
+        findings.ndjson 2>&1 | tail -n 1
 
   Write the counters for the node exporter's textfile collector:
-    kaudit-filter run -c kaudit.yaml --summary prometheus findings.ndjson \\
-        2>&1 >/dev/null | grep -E '^(#|kaudit_)' > kaudit.prom
-
-  Print only the counters, for a script:
-    kaudit-filter run -c kaudit.yaml --summary json findings.ndjson 2>&1 >/dev/null | tail -n 1
+    kaudit-filter run -c kaudit.yaml -o entries.ndjson --summary prometheus \\
+        findings.ndjson 2>&1 | grep -E '^(#|kaudit_)' > kaudit.prom
 
 Exit codes:
   0  done
-  1  the input or the configuration has errors; the readable records were processed
+  1  the input or the configuration has errors; readable records were processed
   2  wrong usage, or a file could not be read or written
-  130, 143  ended by Ctrl-C or SIGTERM; pending summaries and the counters were written";
+  130, 143  ended by Ctrl-C or SIGTERM; pending summaries and the counters were
+            written";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ShapeArg {
@@ -105,7 +113,7 @@ enum ShapeArg {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SummaryForm {
     /// A table
-    Table,
+    Text,
     /// One line of JSON
     Json,
     /// Prometheus' text format, under the names in docs/metrics.md; not with --via
@@ -139,7 +147,11 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
     let shape = config.coralogix.shape;
     let session = Session::new(filter(&config)?, &config);
     let metrics = Metrics::new(session.engine(), clock::wall());
-    let mut engine = Engine { session, output: Output::new(BufWriter::new(io::stdout().lock())) };
+    let out = match args.output.open() {
+        Ok(out) => out,
+        Err(outcome) => return Ok(outcome),
+    };
+    let mut engine = Engine { session, output: Output::new(BufWriter::new(out)) };
     let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
     let counters = RunCounters {
         stats: engine.session.stats(),
@@ -148,8 +160,10 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         malformed,
         rules: engine.session.engine().rule_counts().collect(),
     };
+    let warning = counters::unrecognised_warning(counters.stats)
+        .map(|warning| wrapped(&format!("warning: {warning}"), 80).join("\n"));
     let metrics = || exposition::text(&metrics, engine.session.engine());
-    print_counters(args.summary, &counters, &counters.json(), metrics);
+    print_counters(args.summary, &counters, &counters.json(), warning.as_deref(), metrics);
     Ok(outcome)
 }
 
@@ -163,26 +177,33 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
             "--summary prometheus: not available with --via; an agent serves the plugin's metrics itself";
         return Err(Halt::Failed(message.to_owned()));
     }
-    let out = BufWriter::new(io::stdout().lock());
+    let out = match args.output.open() {
+        Ok(out) => BufWriter::new(out),
+        Err(outcome) => return Ok(outcome),
+    };
     let mut plugin = Plugin::start(args.via, args.plugin.as_deref(), args.config.as_deref(), out)?;
-    // No handler: a signal ends the driver program, too.
     let config = config::load_silently(args.config.as_deref());
-    let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::default(), &mut plugin)?;
+    let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::catch()?, &mut plugin)?;
     let report = plugin.report(malformed);
-    print_counters(args.summary, &report, &report.json(), String::new);
+    print_counters(args.summary, &report, &report.json(), None, String::new);
     Ok(outcome)
 }
 
+/// Prints the counters, and a warning about them: in JSON the counters are the last line, for scripts.
 fn print_counters(
     form: SummaryForm,
     table: &dyn fmt::Display,
     json: &Value,
+    warning: Option<&str>,
     metrics: impl FnOnce() -> String,
 ) {
-    match form {
-        SummaryForm::Table => eprintln_line(format_args!("\n{}", table.to_string().trim_end())),
-        SummaryForm::Json => eprintln_line(format_args!("{json}")),
-        SummaryForm::Prometheus => eprintln_line(format_args!("{}", metrics().trim_end())),
+    let table = table.to_string();
+    match (form, warning) {
+        (SummaryForm::Text, None) => note_line(format_args!("\n{}", table.trim_end())),
+        (SummaryForm::Text, Some(warning)) => note_line(format_args!("\n{}\n\n{warning}", table.trim_end())),
+        (SummaryForm::Json, None) => note_line(format_args!("{json}")),
+        (SummaryForm::Json, Some(warning)) => note_line(format_args!("{warning}\n{json}")),
+        (SummaryForm::Prometheus, _) => note_line(format_args!("{}", metrics().trim_end())),
     }
 }
 

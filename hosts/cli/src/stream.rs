@@ -15,7 +15,8 @@ use kaudit_filter::{Filter, FindingTimes, Time, Verdict};
 use crate::clock;
 use crate::input::{self, NOT_AN_OBJECT, Piece, Records};
 use crate::interrupt::Interrupt;
-use crate::outcome::{Halt, Outcome, eprintln_line};
+use crate::outcome::{Halt, Outcome};
+use crate::terminal::{error_line, is_quiet, note_line};
 
 /// The source of records, and their arrival times.
 #[derive(clap::Args)]
@@ -263,7 +264,7 @@ impl<S: Sink + ?Sized> Run<'_, S> {
         self.outcome = self.outcome.max(outcome);
         self.progress.finish_and_clear();
         if let Some(more @ 1..) = self.malformed.checked_sub(MAX_REPORTED) {
-            eprintln_line(format_args!("{more} more malformed records"));
+            error_line(format_args!("{more} more malformed records"));
         }
         Ok(())
     }
@@ -279,7 +280,7 @@ impl<S: Sink + ?Sized> Run<'_, S> {
 
     fn fault(&mut self, outcome: Outcome, line: std::fmt::Arguments<'_>) {
         self.outcome = self.outcome.max(outcome);
-        self.progress.suspend(|| eprintln_line(line));
+        self.progress.suspend(|| error_line(line));
     }
 }
 
@@ -316,15 +317,20 @@ impl Arrival {
 }
 
 fn open(file: &Path, progress: &ProgressBar, interrupt: &Interrupt) -> io::Result<Box<dyn Read>> {
-    if file != Path::new("-") {
-        return input::decompressed(progress.wrap_read(File::open(file)?));
+    if file == Path::new("-") {
+        if io::stdin().is_terminal() {
+            note_line(format_args!(
+                "reading records from the terminal; end the input with Ctrl-D, or pass files as arguments"
+            ));
+        }
+        return input::decompressed(interrupt.reader(io::stdin()));
     }
-    if io::stdin().is_terminal() {
-        eprintln_line(format_args!(
-            "reading records from the terminal; end the input with Ctrl-D, or pass files as arguments"
-        ));
+    // A pipe or device may have no data for a long time, also before a writer opens it.
+    if !file.metadata()?.is_file() {
+        let file = file.to_owned();
+        return input::decompressed(interrupt.reader_of(move || File::open(file)));
     }
-    input::decompressed(interrupt.stdin())
+    input::decompressed(progress.wrap_read(File::open(file)?))
 }
 
 /// Returns a progress bar over the bytes of all files.
@@ -332,7 +338,7 @@ fn open(file: &Path, progress: &ProgressBar, interrupt: &Interrupt) -> io::Resul
 fn progress(files: &[PathBuf]) -> ProgressBar {
     let sizes = files.iter().map(|file| file.metadata().map_or(0, |file| file.len()));
     let total: u64 = sizes.sum();
-    if total < PROGRESS_BYTES || !io::stderr().is_terminal() || io::stdout().is_terminal() {
+    if is_quiet() || total < PROGRESS_BYTES || !io::stderr().is_terminal() || io::stdout().is_terminal() {
         return ProgressBar::hidden();
     }
     let style =

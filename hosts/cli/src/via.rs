@@ -16,7 +16,8 @@ use kaudit_filter::Time;
 use serde_json::{Map, Value, json};
 
 use crate::input::Piece;
-use crate::outcome::{Halt, Outcome, eprintln_line};
+use crate::outcome::{Halt, Outcome};
+use crate::terminal::error_line;
 use crate::stream::{Recognition, Sink};
 
 /// The implementation that filters the records.
@@ -163,7 +164,7 @@ impl<W: Write> Plugin<W> {
         let mut client = via.driver(file)?;
         let (start, directory) = via.start(config)?;
         let log = client.start_instance(start).map_err(|error| via.halt(error))?;
-        severe(&log).for_each(|line| eprintln_line(format_args!("{}", line.message())));
+        severe(&log).for_each(|line| error_line(format_args!("{}", line.message())));
         let report =
             RunReport { via: via.name(), records: 0, lines: 0, malformed: 0, statistics: BTreeMap::new() };
         let (chunk, at) = (Vec::new(), Time::from_nanos(0));
@@ -187,7 +188,7 @@ impl<W: Write> Plugin<W> {
             // Fluent Bit continues with the next record.
             self.failed = true;
             let number = before + lost.record as u64 + 1;
-            eprintln_line(format_args!(
+            error_line(format_args!(
                 "--via {}: record {number} was lost: {}",
                 self.via.name(),
                 lost.reason
@@ -214,7 +215,7 @@ impl<W: Write> Plugin<W> {
         }
         for line in severe(lines) {
             self.failed |= line.level == Level::Error;
-            eprintln_line(format_args!("{}", line.message()));
+            error_line(format_args!("{}", line.message()));
         }
     }
 }
@@ -255,7 +256,7 @@ impl<W: Write> Sink for Plugin<W> {
         self.report.statistics.extend(stopped.statistics);
         let errors = self.client.finish().map_err(|error| self.via.halt(error))?;
         if !errors.is_empty() {
-            eprintln_line(format_args!("{}", errors.trim_end()));
+            error_line(format_args!("{}", errors.trim_end()));
         }
         self.out.flush()?;
         Ok(if self.failed { Outcome::Failed } else { Outcome::Done })

@@ -288,7 +288,7 @@ fn events_of_each_source_are_selected() {
             .map(|(agent, key)| (format!("{agent}/{name}, {case}"), wrapped(case, *key)))
     });
     let (names, records): (Vec<String>, Vec<String>) = records.unzip();
-    let options = ["explain", "--config", "examples/audit/audit.yaml", "--now", NOW, "--json", "-"];
+    let options = ["explain", "--config", "examples/audit/audit.yaml", "--now", NOW, "--format", "json", "-"];
     let (_, out, err) = program(&options, &records.join("\n"));
     // `secret-read` is counted: its report is sent at the end of the hour.
     let mut counted = BTreeSet::new();

@@ -62,12 +62,13 @@ fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// The report as JSON; the table was printed.
+/// The report as JSON.
 fn report(name: &str, arguments: &[&str]) -> Value {
     let json = scratch(name);
-    let output = ran("bench", &[arguments, &["--json", json.to_str().unwrap()]].concat());
+    let output =
+        ran("bench", &[arguments, &["--format", "json", "--output", json.to_str().unwrap()]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    assert!(!output.stdout.is_empty());
+    assert!(output.stdout.is_empty());
     serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap()
 }
 
@@ -218,7 +219,7 @@ fn mistakes_are_reported() {
         (&["--generate", "10", &findings], 2, "cannot be used with"),
         (&[&file("empty.ndjson", "")], 2, "no records to measure"),
         (
-            &["--generate", "10", "--rounds", "1", "--json", "nowhere/x.json"],
+            &["--generate", "10", "--rounds", "1", "-o", "nowhere/x.json"],
             2,
             "nowhere/x.json: cannot write",
         ),

@@ -37,8 +37,9 @@ fn doctor(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut doctor = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
     doctor.arg("doctor").args(arguments).arg("--plugins").arg(directory).current_dir(directory);
     let output = doctor.env("PATH", format!("{}:/bin", directory.display())).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    (output.status.code(), text.replace(directory.to_str().unwrap(), "."))
+    let text = String::from_utf8(output.stdout).unwrap().replace(directory.to_str().unwrap(), ".");
+    // The length of the directory determines the line breaks.
+    (output.status.code(), text.replace("\n                ", " "))
 }
 
 #[test]
@@ -46,13 +47,12 @@ fn a_compatible_agent_is_found_and_tested() {
     let directory = scratch("compatible");
     program(&directory.join("fluent-bit"), &FLUENT_BIT.replace("VERSION", "5.1.1"));
     fs::write(directory.join("flb-filter_kaudit.so"), "good").unwrap();
-    let expected = "plugins      .
+    let expected = "plugins in .
 
 ./fluent-bit
   ok version    5.1.1 (from 2.2 to 5.1)
   ok plugin     loads ./flb-filter_kaudit.so
   ok wasm       has the wasm filter
-
 ";
     assert_eq!(doctor(&directory, &["--agent", "./fluent-bit"]), (Some(0), expected.to_owned()));
     let (_, found) = doctor(&directory, &[]);
@@ -72,7 +72,7 @@ fn failures_are_explained() {
     let agents =
         ["--agent", "./fluent-bit", "--agent", "./vector", "--agent", "./other", "--agent", "./none"];
     let (code, text) = doctor(&directory, &agents);
-    let expected = "plugins      .
+    let expected = "plugins in .
 
 ./fluent-bit
   NO version    1.9.10; the plugin is for versions from 2.2 to 5.1
@@ -89,7 +89,6 @@ fn failures_are_explained() {
 
 ./none
   NO version    cannot be run: No such file or directory (os error 2)
-
 ";
     assert_eq!((code, text.as_str()), (Some(1), expected));
 }

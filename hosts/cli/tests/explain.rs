@@ -39,7 +39,7 @@ fn the_examples_are_explained() {
 
 #[test]
 fn verdicts_agree_with_the_counters_of_run() {
-    let (_, out, _) = run("explain", &["--json"]);
+    let (_, out, _) = run("explain", &["--format", "json"]);
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     for line in out.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
@@ -124,7 +124,8 @@ fn where_a_finding_is_found_or_searched_for_is_printed() {
         "{\"a\":1}".to_owned(),
     ];
     let records = records.join("\n");
-    let text = explained("paths", &config, &records, &[]);
+    // Long lines are wrapped.
+    let text = explained("paths", &config, &records, &[]).replace("\n            ", " ");
     for part in [
         "in.ndjson:1: kept\n  record    a finding of detections: it has",
         "in.ndjson:2: kept\n  record    a finding of detections in `log`: it has",
@@ -136,7 +137,7 @@ fn where_a_finding_is_found_or_searched_for_is_printed() {
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
-    let json = explained("paths", &config, &records, &["--json"]);
+    let json = explained("paths", &config, &records, &["--format", "json"]);
     let json: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(json[2]["recognised"]["path"], "records[0].properties.log");
     assert_eq!((&json[3]["line"], &json[3]["item"], &json[3]["items"]), (&3.into(), &2.into(), &2.into()));
@@ -184,7 +185,7 @@ fn no_secret_is_printed() {
     ]
     .map(str::to_owned);
     let stream = records.join("\n");
-    for arguments in [&[][..], &["--json"]] {
+    for arguments in [&[][..], &["--format", "json"]] {
         let printed = explained("secret", &config, &stream, arguments);
         assert!(printed.contains("***"), "{printed}");
         assert!(printed.matches("entity-no-match").count() > 5, "{printed}");

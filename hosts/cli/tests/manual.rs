@@ -39,7 +39,7 @@ fn every_subcommand_is_completed_and_has_a_page() {
         }
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
-    let (code, _, err) = run(&["man", folder.to_str().unwrap()]);
+    let (code, _, err) = run(&["man", "--output", folder.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{err}");
     for name in &names {
         let page = fs::read_to_string(folder.join(format!("kaudit-filter-{name}.1"))).unwrap();
@@ -60,13 +60,15 @@ fn the_schema_is_the_one_in_the_examples() {
 }
 
 #[test]
-fn options_are_selected_by_prefix() {
+fn options_are_selected_by_a_part_of_their_path() {
     let (code, out, _) = run(&["options", "guard.max-age"]);
     assert_eq!(code, Some(0));
     assert_eq!(
         out,
         "guard.max-age (default 24h)\n    Older findings are stale.\n    a duration from 1s to 3650d, such as 24h\n"
     );
+    let (code, found, _) = run(&["options", "max-age"]);
+    assert!(code == Some(0) && found == out, "{found}");
     let (_, all, _) = run(&["options", "--format", "json"]);
     assert!(serde_json::from_str::<Value>(&all).unwrap().as_array().unwrap().len() > 50);
     let (_, table, _) = run(&["options", "--format", "markdown", "unrecognised"]);

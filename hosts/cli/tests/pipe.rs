@@ -51,7 +51,29 @@ fn a_line_in_is_a_line_out_at_once() {
     let summary: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(summary["text"]["kaudit_filter"]["summary"]["suppressed"], 1);
     assert!(lines.next().is_none());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    // The counters are written at the end.
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    for row in ["records                       3", "  suppressed                  1", "entries                       3"] {
+        assert!(log.contains(row), "no {row:?} in {log}");
+    }
+}
+
+#[test]
+fn a_signal_ends_it_with_the_summary_and_the_counters() {
+    let mut child = pipe(&scratch("signal"), &[]);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    write!(stdin, "{FINDING}\n{FINDING}\n").unwrap();
+    assert!(lines.next().unwrap().unwrap().contains("johnD"));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert!(rest.len() == 1 && rest[0].contains("\"suppressed\":1"), "{rest:?}");
+    let log = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(log.contains("records                       2"), "{log}");
+    drop(stdin);
 }
 
 #[test]
@@ -111,7 +133,7 @@ fn invalid_configurations_and_arguments_are_reported() {
     let directory = scratch("mistakes");
     fs::write(directory.join("kaudit.yaml"), "integrations: 1\n").unwrap();
     let cases: [(&[&str], i32, &str); 3] = [
-        (&[], 1, "kaudit.yaml:1:15: error: integrations: "),
+        (&[], 1, "--> kaudit.yaml:1:15"),
         (&["--listen", "from.sock"], 2, "expected `unix:PATH` or `tcp:HOST:PORT`"),
         (&["--config", "nowhere.yaml"], 2, ""),
     ];

@@ -1,10 +1,10 @@
 //! Output formats of a report: annotated text, JSON, SARIF, GitHub commands.
 
-use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
 use kaudit_filter::config::{self, Code, Diagnostic, Level};
 use serde_json::{Value, json};
 
 use super::{CheckReport, mask};
+use crate::snippet::{self, Message};
 
 /// The link to the explanation of the codes.
 const HELP: &str = "https://github.com/kaudit-filter/kaudit-filter#check";
@@ -12,12 +12,7 @@ const HELP: &str = "https://github.com/kaudit-filter/kaudit-filter#check";
 impl CheckReport {
     /// Returns each remark under its line of the file, and a summary line.
     pub fn text(&self, colour: bool) -> String {
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let mut out = String::new();
-        for remark in &self.remarks {
-            out.push_str(&self.annotated(remark, &renderer));
-            out.push_str("\n\n");
-        }
+        let mut out = self.problems(colour);
         out.push_str(&self.summary());
         out.push('\n');
         if let Some(worst) = self.remarks.iter().rev().max_by_key(|remark| remark.level()) {
@@ -27,35 +22,32 @@ impl CheckReport {
         out
     }
 
-    fn annotated(&self, remark: &Diagnostic, renderer: &Renderer) -> String {
-        let title = match remark.level() {
-            Level::Error => Title::ERROR,
-            Level::Warning => Title::WARNING,
-            Level::Advice => Title::NOTE.with_name("advice"),
-        };
+    /// Returns each remark under its line of the file, with an empty line after each.
+    pub fn problems(&self, colour: bool) -> String {
+        self.remarks.iter().map(|remark| self.annotated(remark, colour) + "\n\n").collect()
+    }
+
+    fn annotated(&self, remark: &Diagnostic, colour: bool) -> String {
         let text = self.texts.get(remark.file()).map_or("", String::as_str);
-        let line = text.lines().nth(remark.line().saturating_sub(1)).unwrap_or_default();
         let same_line = self
             .remarks
             .iter()
             .filter(|other| (other.file(), other.line()) == (remark.file(), remark.line()));
-        let line = mask::masked_line(line.trim_start_matches('\u{feff}').trim_end(), same_line);
-        let span = byte_range(&line, remark.column().saturating_sub(1), remark.width());
-        let label = if remark.path().is_empty() { "here" } else { remark.path() };
-        let snippet = Snippet::source(line.as_str())
-            .line_start(remark.line())
-            .path(remark.file())
-            .annotation(AnnotationKind::Primary.span(span).label(label));
-        let mut group = Group::with_title(title.primary_title(remark.message()).id(remark.code().label()))
-            .element(snippet);
-        if !remark.help().is_empty() {
-            group = group.element(Title::HELP.message(remark.help()));
+        let line = mask::masked_line(snippet::line(text, remark.line()), same_line);
+        let restored = self.restored(remark);
+        let restored = restored.map(|restored| format!("with its indentation:\n{}", restored.trim_end()));
+        let help = Some(remark.help()).filter(|help| !help.is_empty()).map(str::to_owned);
+        Message {
+            level: remark.level(),
+            code: Some(remark.code().label()),
+            message: remark.message(),
+            file: remark.file(),
+            line: (remark.line(), &line),
+            columns: (remark.column(), remark.width()),
+            label: if remark.path().is_empty() { "here" } else { remark.path() },
+            help: help.into_iter().chain(restored).collect(),
         }
-        if let Some(restored) = self.restored(remark) {
-            group =
-                group.element(Title::HELP.message(format!("with its indentation:\n{}", restored.trim_end())));
-        }
-        renderer.render(&[group])
+        .text(colour)
     }
 
     /// Returns the text that a remark about lost indentation suggests, masked.
@@ -200,12 +192,6 @@ fn escape_data(text: &str) -> String {
 /// Escapes the characters that GitHub interprets in a command's properties.
 fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
-}
-
-/// Returns the byte range of a range of characters in a line.
-fn byte_range(line: &str, start: usize, width: usize) -> std::ops::Range<usize> {
-    let byte = |chars: usize| line.char_indices().nth(chars).map_or(line.len(), |(byte, _)| byte);
-    byte(start)..byte(start + width)
 }
 
 #[cfg(test)]

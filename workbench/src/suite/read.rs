@@ -1,11 +1,14 @@
 //! Parses a test file; reports all mistakes at once, each with its position.
 
 use kaudit_filter::Time;
-use kaudit_filter::config::FileLoader;
+use kaudit_filter::config::{self, FileLoader};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
+use super::mistake::Mistake;
 use super::model::{Case, ConfigSource, Expected, Step, StepPosition, StepTime, Suite};
+use super::values::{duration, is_reason, record, rule_id, scalar};
+use crate::documents::json;
 
 type Node<'s> = MarkedYaml<'s>;
 type Members<'n, 's> = Vec<(&'n str, &'n Node<'s>, &'n Node<'s>)>;
@@ -23,16 +26,16 @@ impl Suite {
     /// Parses a test file; `files` loads the record files that it names.
     ///
     /// # Errors
-    /// Every mistake, as `file:line:column: error: …`.
-    pub fn read(name: &str, text: &str, files: &dyn FileLoader) -> Result<Self, Vec<String>> {
+    /// Every mistake.
+    pub fn read(name: &str, text: &str, files: &dyn FileLoader) -> Result<Self, Vec<Mistake>> {
         let (mistakes, bases) = (Vec::new(), Map::new());
         let mut reader = SuiteReader { name, files, mistakes, now: Time::from_millis(0), bases };
         let suite = match Node::load_from_str(text) {
             Ok(documents) => {
                 let suite = documents.first().and_then(|root| reader.suite(root));
                 if documents.is_empty() {
-                    let message = "the file is empty; expected `config`, `now` and `tests`";
-                    reader.mistakes.push(format!("{name}:1:1: error: {message}"));
+                    let message = "the file is empty; expected `config`, `now` and `tests`".to_owned();
+                    reader.mistakes.push(Mistake { line: 1, columns: (1, 1), message });
                 }
                 if let Some(second) = documents.get(1) {
                     reader.mistake(
@@ -43,10 +46,9 @@ impl Suite {
                 suite
             }
             Err(error) => {
+                let message = format!("not valid YAML: {}", error.info());
                 let (line, column) = (error.marker().line(), error.marker().col() + 1);
-                reader
-                    .mistakes
-                    .push(format!("{name}:{line}:{column}: error: not valid YAML: {}", error.info()));
+                reader.mistakes.push(Mistake { line, columns: (column, 1), message });
                 None
             }
         };
@@ -57,7 +59,7 @@ impl Suite {
 struct SuiteReader<'r> {
     name: &'r str,
     files: &'r dyn FileLoader,
-    mistakes: Vec<String>,
+    mistakes: Vec<Mistake>,
     now: Time,
     /// Records that steps refer to, by name.
     bases: Map<String, Value>,
@@ -65,8 +67,11 @@ struct SuiteReader<'r> {
 
 impl SuiteReader<'_> {
     fn mistake(&mut self, node: &Node<'_>, message: &str) {
-        let start = node.span.start;
-        self.mistakes.push(format!("{}:{}:{}: error: {message}", self.name, start.line(), start.col() + 1));
+        let (start, end) = (node.span.start, node.span.end);
+        // A list or map may end on a later line.
+        let width = if end.line() == start.line() { end.col().saturating_sub(start.col()).max(1) } else { 1 };
+        let (line, columns) = (start.line(), (start.col() + 1, width));
+        self.mistakes.push(Mistake { line, columns, message: message.to_owned() });
     }
 
     fn suite(&mut self, root: &Node<'_>) -> Option<Suite> {
@@ -295,7 +300,14 @@ impl SuiteReader<'_> {
                 }
                 _ => {
                     let keys: Vec<&str> = known.iter().flat_map(|keys| keys.iter().copied()).collect();
-                    self.mistake(key, &format!("unknown key; expected one of {}", keys.join(", ")));
+                    let name = scalar(key).map_or_else(String::new, |name| match name {
+                        Value::String(name) => format!(" `{name}`"),
+                        other => format!(" `{other}`"),
+                    });
+                    let near = config::nearest(name.trim_matches([' ', '`']), keys.iter().copied());
+                    let help = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+                    let keys = keys.join(", ");
+                    self.mistake(key, &format!("unknown key{name}; {help}expected one of {keys}"));
                 }
             }
         }
@@ -331,75 +343,4 @@ fn position(node: &Node<'_>, members: &Members<'_, '_>) -> StepPosition {
             .collect(),
         last: lines.last().copied().unwrap_or(node.span.start.line()),
     }
-}
-
-fn is_reason(reason: &str) -> bool {
-    kaudit_filter::stats::Reason::ALL.iter().any(|known| known.label() == reason)
-}
-
-/// Returns the id of a rule, a number or a text.
-fn rule_id(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.clone()),
-        _ => None,
-    }
-}
-
-/// Returns a record: a map as JSON with the missing members of `base`, or a text unchanged.
-fn record(node: &Node<'_>, base: Option<&Map<String, Value>>) -> String {
-    match json(node) {
-        Value::String(text) => text,
-        Value::Object(members) => {
-            let mut record = base.cloned().unwrap_or_default();
-            record.extend(members);
-            Value::from(record).to_string()
-        }
-        value => value.to_string(),
-    }
-}
-
-fn scalar(node: &Node<'_>) -> Option<Value> {
-    match &node.data {
-        YamlData::Value(_) => Some(json(node)),
-        _ => None,
-    }
-}
-
-/// Converts a node to JSON.
-fn json(node: &Node<'_>) -> Value {
-    match &node.data {
-        YamlData::Value(Scalar::Boolean(value)) => Value::Bool(*value),
-        YamlData::Value(Scalar::Integer(value)) => Value::from(*value),
-        YamlData::Value(Scalar::FloatingPoint(value)) => {
-            Number::from_f64(value.into_inner()).map_or(Value::Null, Value::Number)
-        }
-        YamlData::Value(Scalar::String(text)) => Value::from(text.as_ref()),
-        YamlData::Sequence(items) => items.iter().map(json).collect(),
-        YamlData::Mapping(members) => {
-            let members = members.iter().map(|(key, value)| {
-                let key = match json(key) {
-                    Value::String(key) => key,
-                    other => other.to_string(),
-                };
-                (key, json(value))
-            });
-            Value::Object(members.collect::<Map<_, _>>())
-        }
-        _ => Value::Null,
-    }
-}
-
-/// Parses a duration such as `90s`, `1500ms` or `2h`; returns nanoseconds.
-fn duration(text: &str) -> Option<i64> {
-    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
-    let unit: i64 = match unit {
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "d" => 86_400_000_000_000,
-        _ => return None,
-    };
-    number.parse::<i64>().ok()?.checked_mul(unit)
 }

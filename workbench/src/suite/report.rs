@@ -1,4 +1,6 @@
-//! Test results as text.
+//! Test results as text and as JSON.
+
+use serde_json::{Value, json};
 
 use super::run::TestResult;
 use crate::style::{Paint, Style};
@@ -34,4 +36,26 @@ pub fn text(results: &[TestResult], colour: bool) -> String {
         format!("{tests}, {failed} failed")
     });
     lines.join("\n") + "\n"
+}
+
+/// Returns the results as JSON.
+pub fn json(results: &[TestResult]) -> Value {
+    let tests = results.iter().map(|test| {
+        let differences = test.differences.iter().map(|difference| {
+            json!({
+                "line": difference.line,
+                "difference": difference.lines,
+                "explanation": difference.explanation,
+            })
+        });
+        json!({
+            "name": test.name,
+            "file": test.file,
+            "line": test.line,
+            "passed": test.differences.is_empty(),
+            "differences": differences.collect::<Vec<_>>(),
+        })
+    });
+    let failed = results.iter().filter(|test| !test.differences.is_empty()).count();
+    json!({"tests": results.len(), "failed": failed, "results": tests.collect::<Vec<_>>()})
 }

@@ -16,7 +16,7 @@ use super::model::{Case, EventResult, Expected, Step, StepPosition, StepResult, 
 use crate::explain;
 
 /// The result of one test.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TestResult {
     /// The test's name.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct TestResult {
 }
 
 /// The difference between expected and actual results of a step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Difference {
     /// The step's line.
     pub line: usize,
