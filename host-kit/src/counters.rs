@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn mostly_unrecognised_records_are_a_warning() {
-        let unrecognised = Reason::ALL.iter().position(|reason| *reason == Reason::Unrecognised).expect("a reason");
+        let unrecognised =
+            Reason::ALL.iter().position(|reason| *reason == Reason::Unrecognised).expect("a reason");
         for (records, wrapped, dropped, expected) in [
             (0, 0, 0, None),
             (10, 5, 0, None),

@@ -59,7 +59,7 @@ impl CheckReport {
         self.add(name, text, texts, diagnostics);
     }
 
-    /// Replaces remarks by those of another report about the same parts, which have the same code and message.
+    /// Replaces remarks by the remarks of another report about the same parts, with the same code and message.
     pub(crate) fn at_positions_of(mut self, other: Self) -> Self {
         let mut others = other.remarks;
         for remark in &mut self.remarks {

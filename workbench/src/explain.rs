@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use crate::lines::{AFTER_LABEL, quote, wrapped};
 use crate::style::{Paint, Style};
-use rules::{push_rules, rules_json};
 pub use rules::selecting_rules;
 pub(crate) use rules::{not_evaluated, refuting_condition, written_condition};
+use rules::{push_rules, rules_json};
 
 /// Returns the name of an outcome: `kept`, `dropped`, `suppressed`, `passed`.
 pub fn outcome_name(outcome: &Outcome) -> &'static str {

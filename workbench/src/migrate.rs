@@ -175,7 +175,10 @@ struct MigratedPolicy<'t> {
 }
 
 /// Returns the policy of the files.
-fn policy_of<'t>(inputs: &[Input<'t>], files: &dyn FileLoader) -> Result<Option<MigratedPolicy<'t>>, Refusal> {
+fn policy_of<'t>(
+    inputs: &[Input<'t>],
+    files: &dyn FileLoader,
+) -> Result<Option<MigratedPolicy<'t>>, Refusal> {
     let mut lists = inputs.iter().filter_map(|input| Some((input, policy_list(input.text)?)));
     let Some((&Input { name, text }, list)) = lists.next() else { return Ok(None) };
     if let Some((second, _)) = lists.next() {
@@ -288,7 +291,9 @@ fn wrap_list(list: &str, name: &str, original: &Config, changes: &mut Vec<String
         lines.push(format!("# Every endpoint below is `/logs/v1/{shape}`."));
         lines.push(format!("coralogix: {{shape: {shape}}}"));
         lines.push(String::new());
-        changes.push(format!("`coralogix: {{shape: {shape}}}` was added, since every endpoint is `/logs/v1/{shape}`"));
+        changes.push(format!(
+            "`coralogix: {{shape: {shape}}}` was added, since every endpoint is `/logs/v1/{shape}`"
+        ));
     }
     lines.push("integrations:".to_owned());
     lines.extend(list.trim_end().lines().map(indented));

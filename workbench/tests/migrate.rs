@@ -51,8 +51,7 @@ fn each_dialect_is_migrated() {
     for (name, input) in inputs {
         let text = fs::read_to_string(&input).unwrap();
         let file = input.file_name().unwrap().to_str().unwrap();
-        let migrated =
-            migrate(file, &text, &Folder).unwrap_or_else(|mistakes| panic!("{name}: {mistakes}"));
+        let migrated = migrate(file, &text, &Folder).unwrap_or_else(|mistakes| panic!("{name}: {mistakes}"));
         let all = format!("{}\n{:?}", migrated.text, migrated.changes).to_lowercase();
         assert!(
             !all.contains("do-not-repeat-me") && !all.contains("donotrepeatme"),

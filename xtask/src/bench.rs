@@ -161,8 +161,19 @@ fn targets() -> Done<Vec<Value>> {
 fn by_profile(config: &str, profile: &str, count: &str) -> Done<Value> {
     let json = shell::target_directory()?.join("targets.json");
     let program = shell::root().join("dist/kaudit-filter");
-    let arguments =
-        ["bench", "--config", config, "--via", "all", "--generate", count, "--profile", profile, "--format", "json"];
+    let arguments = [
+        "bench",
+        "--config",
+        config,
+        "--via",
+        "all",
+        "--generate",
+        count,
+        "--profile",
+        profile,
+        "--format",
+        "json",
+    ];
     shell::run(Command::new(program).args(arguments).arg("--output").arg(&json).current_dir(shell::root()))?;
     let text =
         fs::read_to_string(&json).map_err(|error| format!("cannot read {}: {error}", json.display()))?;

@@ -59,7 +59,9 @@ pub fn build() -> io::Result<PathBuf> {
 /// It cannot be built; cargo has printed the reason.
 pub fn build_program() -> io::Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--package", "kaudit-filter-cli"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo
+        .args(["build", "--quiet", "--package", "kaudit-filter-cli"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
     if !cargo.status()?.success() {
         return Err(io::Error::other("kaudit-filter cannot be built"));
     }

@@ -57,7 +57,8 @@ impl Drop for Endpoint {
 
 /// The entries of the example findings.
 fn entries() -> String {
-    let files = ["detections", "selections", "activity"].map(|kind| format!("examples/findings/{kind}.ndjson"));
+    let files =
+        ["detections", "selections", "activity"].map(|kind| format!("examples/findings/{kind}.ndjson"));
     let mut run = Command::new(program());
     run.args(["run", "--quiet", "--config", "examples/kaudit.yaml", "--now", NOW]).args(files);
     let output = run.current_dir(root()).output().unwrap();
@@ -85,7 +86,8 @@ fn filled(name: &str) -> (Browser, Endpoint) {
     assert_eq!(answer["rejected"], 0, "{answer}");
     let failures: Vec<_> = (0..6).map(failure).collect();
     endpoint.post(&mut browser, &json!(failures).to_string());
-    let rejected = json!([{"severity": 9, "applicationName": "a", "subsystemName": "b", "text": {"eid": "johnD"}}]);
+    let rejected =
+        json!([{"severity": 9, "applicationName": "a", "subsystemName": "b", "text": {"eid": "johnD"}}]);
     assert_eq!(endpoint.post(&mut browser, &rejected.to_string())["rejected"], 1);
     open(&mut browser, &endpoint.address);
     (browser, endpoint)
@@ -143,7 +145,8 @@ fn entries_are_searched_and_counted_by_field() {
     assert_eq!(count(&mut browser, "#entries .refused"), 1);
     assert!(text(&mut browser, ".reasons").contains("/severity"), "{}", text(&mut browser, ".reasons"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
-    let foreign: Vec<_> = browser.requests().into_iter().filter(|url| !url.starts_with("http://127.0.0.1:")).collect();
+    let foreign: Vec<_> =
+        browser.requests().into_iter().filter(|url| !url.starts_with("http://127.0.0.1:")).collect();
     assert_eq!(foreign, Vec::<&str>::new());
 }
 
@@ -160,15 +163,16 @@ fn a_query_without_results_is_explained() {
 #[test]
 fn alerts_are_raised_by_the_entries() {
     let (mut browser, _endpoint) = filled("endpoint-alerts");
-    let raised = browser
-        .eval("[...document.querySelectorAll('.alert.raised b')].map(it => it.textContent)")
-        .unwrap();
+    let raised =
+        browser.eval("[...document.querySelectorAll('.alert.raised b')].map(it => it.textContent)").unwrap();
     let raised: Vec<_> = raised.as_array().unwrap().iter().filter_map(Value::as_str).collect();
     for name in ["kAudit: critical finding (p1)", "kAudit: admin authentication failures (p2)"] {
         assert!(raised.contains(&name), "{raised:?}");
     }
     assert_eq!(count(&mut browser, ".alert.not-evaluated"), 2);
-    browser.eval("[...document.querySelectorAll('.alert')].find(it => it.textContent.includes('(p2)')).click()").unwrap();
+    browser
+        .eval("[...document.querySelectorAll('.alert')].find(it => it.textContent.includes('(p2)')).click()")
+        .unwrap();
     // The six, and one of the examples.
     browser.wait("document.querySelectorAll('#entries details').length === 7").unwrap();
     assert_eq!(text(&mut browser, "#filters"), "subsystem:kaudit-selections ×");

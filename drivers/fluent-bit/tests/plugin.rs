@@ -669,7 +669,10 @@ fn mostly_unrecognised_records_are_one_warning_in_an_interval() {
     agent.chunk(&[]);
     let logged = agent.logged();
     assert_eq!(logged.len(), 2, "{logged:?}");
-    assert!(logged[1].starts_with("2 3 of 4 records are not recognised as findings and are sent"), "{logged:?}");
+    assert!(
+        logged[1].starts_with("2 3 of 4 records are not recognised as findings and are sent"),
+        "{logged:?}"
+    );
     agent.chunk(&[finding("b")]);
     let logged = agent.stop();
     assert_eq!(logged, ["3 statistics: records=1 kept.detections=1"]);

@@ -232,9 +232,7 @@ impl Endpoint {
                 resume_unwind(Box::new("an injected fault"));
             }
             Some(Kind::Slow) => {
-                error_line(format_args!(
-                    "request {number}, {path}: injected fault: answered after {SLOW:?}"
-                ));
+                error_line(format_args!("request {number}, {path}: injected fault: answered after {SLOW:?}"));
                 #[expect(clippy::disallowed_methods, reason = "the delay is the injected fault")]
                 sleep(SLOW);
             }
@@ -320,7 +318,9 @@ fn search(parameters: &str) -> Result<Search, String> {
     for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
         match &*name {
             "query" if value.trim().is_empty() => {}
-            "query" => search.query = Some(Query::parse(&value).map_err(|mistake| format!("query: {mistake}"))?),
+            "query" => {
+                search.query = Some(Query::parse(&value).map_err(|mistake| format!("query: {mistake}"))?)
+            }
             "filter" => search.filters.push(Filter::parse(&value)?),
             "verdict" => {
                 verdict = Some(match &*value {

@@ -241,8 +241,11 @@ impl Printer<'_> {
             }
             let mut json = Vec::new();
             entry.write_json(&mut json);
-            let (head, tail): (&[u8], &[u8]) =
-                if self.args.format == Format::Json { (b"{\"own\":", b"}\n") } else { (b"the filter adds: ", b"\n\n") };
+            let (head, tail): (&[u8], &[u8]) = if self.args.format == Format::Json {
+                (b"{\"own\":", b"}\n")
+            } else {
+                (b"the filter adds: ", b"\n\n")
+            };
             for part in [head, &json, tail] {
                 self.out.write_all(part)?;
             }

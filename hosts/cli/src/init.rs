@@ -161,7 +161,8 @@ fn choices(args: &Args) -> io::Result<Choices> {
         |text| {
             let words = text.split([',', ' ']).filter(|word| !word.is_empty());
             let findings: Result<Vec<_>, _> = words.map(|word| Finding::from_str(word, true)).collect();
-            findings.map_err(|_| "expected detections, selections and activity, separated by commas".to_owned())
+            findings
+                .map_err(|_| "expected detections, selections and activity, separated by commas".to_owned())
         },
     )?;
     let limit = given(asks, args.limit, "Findings of one entity a minute", "10", |text| {

@@ -55,7 +55,10 @@ impl Interrupt {
     ///
     /// Decision: a reading thread. A signal does not interrupt a read, since the handlers restart it, and other
     /// handlers need `unsafe`.
-    pub fn reader_of<R: Read>(&self, open: impl FnOnce() -> io::Result<R> + Send + 'static) -> InterruptibleReader {
+    pub fn reader_of<R: Read>(
+        &self,
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    ) -> InterruptibleReader {
         let (sender, chunks) = sync_channel(2);
         thread::spawn(move || {
             let mut source = match open() {

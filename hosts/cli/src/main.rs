@@ -130,8 +130,9 @@ fn main() -> ExitCode {
         Some(Command::Schema(args)) => options::schema(&args),
         Some(Command::Completions(args)) => manual::completions(&args, Cli::command()),
         Some(Command::Man(args)) => manual::man(&args, &Cli::command()),
-        Some(Command::Version) => writeln!(io::stdout(), "kaudit-filter {}", env!("CARGO_PKG_VERSION"))
-            .map(|()| Outcome::Done),
+        Some(Command::Version) => {
+            writeln!(io::stdout(), "kaudit-filter {}", env!("CARGO_PKG_VERSION")).map(|()| Outcome::Done)
+        }
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
@@ -156,7 +157,9 @@ fn main() -> ExitCode {
 /// Clap lists the similar commands with the most similar one at the end.
 fn nearest_first(mut error: clap::Error) -> clap::Error {
     let suggested = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::InvalidSubcommand => names.last().cloned(),
+        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::InvalidSubcommand => {
+            names.last().cloned()
+        }
         _ => None,
     };
     if let Some(name) = suggested {

@@ -39,8 +39,9 @@ impl Destination {
     pub fn write(&self, text: &[u8]) -> io::Result<Outcome> {
         match &self.file {
             None => io::stdout().write_all(text).map(|()| Outcome::Done),
-            Some(file) => Ok(fs::write(file, text)
-                .map_or_else(|error| cannot_write(file, &error), |()| Outcome::Done)),
+            Some(file) => {
+                Ok(fs::write(file, text).map_or_else(|error| cannot_write(file, &error), |()| Outcome::Done))
+            }
         }
     }
 

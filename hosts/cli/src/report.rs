@@ -97,7 +97,13 @@ impl fmt::Display for RunCounters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Row(depth, label, count, remark) in self.rows() {
             let mut line = String::new();
-            write!(line, "{:indent$}{label:<width$}{count:>9}", "", indent = depth * 2, width = 22 - depth * 2)?;
+            write!(
+                line,
+                "{:indent$}{label:<width$}{count:>9}",
+                "",
+                indent = depth * 2,
+                width = 22 - depth * 2
+            )?;
             for remark in wrapped(&remark, 80 - REMARK) {
                 line.push_str(&format!("   {remark}"));
                 writeln!(f, "{}", line.trim_end())?;

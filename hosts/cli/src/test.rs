@@ -159,7 +159,8 @@ impl Tests {
     fn text(&self, args: &Args) -> String {
         let coloured = args.output.is_coloured();
         if is_quiet() {
-            let failed: Vec<_> = self.ran.iter().filter(|test| !test.differences.is_empty()).cloned().collect();
+            let failed: Vec<_> =
+                self.ran.iter().filter(|test| !test.differences.is_empty()).cloned().collect();
             return if failed.is_empty() { String::new() } else { suite::text(&failed, coloured) };
         }
         let mut out = suite::text(&self.ran, coloured);
@@ -245,7 +246,8 @@ fn sibling(file: &Path, path: &str) -> PathBuf {
 }
 
 fn print_mistakes(name: &str, text: &str, mistakes: &[Mistake]) -> Outcome {
-    let snippets: Vec<_> = mistakes.iter().map(|mistake| mistake.text(name, text, colours_errors())).collect();
+    let snippets: Vec<_> =
+        mistakes.iter().map(|mistake| mistake.text(name, text, colours_errors())).collect();
     error_line(format_args!("{}", snippets.join("\n\n")));
     Outcome::Mistakes
 }

@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 
 use crate::input::Piece;
 use crate::outcome::{Halt, Outcome};
-use crate::terminal::error_line;
 use crate::stream::{Recognition, Sink};
+use crate::terminal::error_line;
 
 /// The implementation that filters the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -188,11 +188,7 @@ impl<W: Write> Plugin<W> {
             // Fluent Bit continues with the next record.
             self.failed = true;
             let number = before + lost.record as u64 + 1;
-            error_line(format_args!(
-                "--via {}: record {number} was lost: {}",
-                self.via.name(),
-                lost.reason
-            ));
+            error_line(format_args!("--via {}: record {number} was lost: {}", self.via.name(), lost.reason));
         }
         self.log(&log);
         Ok(())

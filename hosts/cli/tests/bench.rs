@@ -218,11 +218,7 @@ fn mistakes_are_reported() {
         (&["--generate", "10", "--load", "many"], 2, "expected records per second"),
         (&["--generate", "10", &findings], 2, "cannot be used with"),
         (&[&file("empty.ndjson", "")], 2, "no records to measure"),
-        (
-            &["--generate", "10", "--rounds", "1", "-o", "nowhere/x.json"],
-            2,
-            "nowhere/x.json: cannot write",
-        ),
+        (&["--generate", "10", "--rounds", "1", "-o", "nowhere/x.json"], 2, "nowhere/x.json: cannot write"),
     ] {
         let output = ran("bench", arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));

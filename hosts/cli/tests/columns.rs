@@ -44,11 +44,26 @@ fn the_output_for_the_examples_fits() {
     for arguments in [
         [&["run", "-o", "/dev/null"], &kaudit[..], &clock, &findings].concat(),
         [&["explain"], &kaudit[..], &clock, &findings].concat(),
-        [&["explain", "-c", "examples/audit/audit.yaml"], &clock[..], &["examples/audit/events.ndjson"]].concat(),
-        [&["run", "-o", "/dev/null", "-c", "examples/audit/audit.yaml"], &clock[..], &["examples/audit/events.ndjson"]]
+        [&["explain", "-c", "examples/audit/audit.yaml"], &clock[..], &["examples/audit/events.ndjson"]]
             .concat(),
+        [
+            &["run", "-o", "/dev/null", "-c", "examples/audit/audit.yaml"],
+            &clock[..],
+            &["examples/audit/events.ndjson"],
+        ]
+        .concat(),
         [&["bench", "--rounds", "1"], &kaudit[..], &findings].concat(),
-        vec!["bench", "--rounds", "6", "--generate", "500", "-c", "benches/job.yaml", "--compare", "examples/kaudit.yaml"],
+        vec![
+            "bench",
+            "--rounds",
+            "6",
+            "--generate",
+            "500",
+            "-c",
+            "benches/job.yaml",
+            "--compare",
+            "examples/kaudit.yaml",
+        ],
         vec!["test", "examples/tests"],
         vec!["check", "examples"],
         vec!["options"],

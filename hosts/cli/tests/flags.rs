@@ -21,7 +21,17 @@ fn text(bytes: &[u8]) -> String {
 /// Commands with the exit code that they have here; each prints an output.
 const COMMANDS: [(&[&str], i32); 9] = [
     (&["run", "-c", "examples/kaudit.yaml", "--clock", "record", "examples/findings/detections.ndjson"], 0),
-    (&["explain", "-c", "examples/kaudit.yaml", "--clock", "record", "examples/findings/detections.ndjson"], 0),
+    (
+        &[
+            "explain",
+            "-c",
+            "examples/kaudit.yaml",
+            "--clock",
+            "record",
+            "examples/findings/detections.ndjson",
+        ],
+        0,
+    ),
     (&["check", "examples/kaudit.yaml"], 0),
     (&["test", "examples/tests"], 0),
     (&["bench", "-c", "examples/kaudit.yaml", "--generate", "50", "--rounds", "1"], 0),
@@ -81,8 +91,13 @@ fn colours_are_chosen_by_one_flag() {
     let mistaken = Path::new(env!("CARGO_TARGET_TMPDIR")).join("flags-colour.yaml");
     fs::write(&mistaken, "colour: red\nintegrations: []\n").unwrap();
     let mistaken = mistaken.to_str().unwrap();
-    let commands: [&[&str]; 5] =
-        [&["check", mistaken], COMMANDS[1].0, COMMANDS[3].0, &["run", "-c", mistaken], &["migrate", mistaken]];
+    let commands: [&[&str]; 5] = [
+        &["check", mistaken],
+        COMMANDS[1].0,
+        COMMANDS[3].0,
+        &["run", "-c", mistaken],
+        &["migrate", mistaken],
+    ];
     for arguments in commands {
         for (when, coloured) in [("always", true), ("never", false), ("auto", false)] {
             let output = ran(&[arguments, &["--color", when][..]].concat());
@@ -98,7 +113,8 @@ fn the_version_is_printed_in_every_form_that_users_try() {
     for arguments in [&["--version"][..], &["-V"], &["version"]] {
         assert_eq!(text(&ran(arguments).stdout), version, "{arguments:?}");
     }
-    for command in ["check", "run", "explain", "test", "bench", "endpoint", "pipe", "bake", "doctor", "init"] {
+    for command in ["check", "run", "explain", "test", "bench", "endpoint", "pipe", "bake", "doctor", "init"]
+    {
         let output = ran(&[command, "--version"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         assert!(text(&output.stdout).ends_with(&format!(" {}\n", env!("CARGO_PKG_VERSION"))), "{command}");

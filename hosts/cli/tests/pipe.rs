@@ -55,7 +55,11 @@ fn a_line_in_is_a_line_out_at_once() {
     let output = child.wait_with_output().unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{log}");
-    for row in ["records                       3", "  suppressed                  1", "entries                       3"] {
+    for row in [
+        "records                       3",
+        "  suppressed                  1",
+        "entries                       3",
+    ] {
         assert!(log.contains(row), "no {row:?} in {log}");
     }
 }

@@ -355,7 +355,8 @@ fn every_mistake_of_the_configuration_is_reported_at_once() {
     );
     let ran = ran(&["run", "--config", &config], DETECTION.as_bytes());
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
-    let positions: Vec<&str> = ran.err.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")).collect();
+    let positions: Vec<&str> =
+        ran.err.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")).collect();
     assert_eq!(
         positions,
         [format!("{config}:1:20"), format!("{config}:2:1"), format!("{config}:3:22")],

@@ -27,14 +27,16 @@ impl Endpoint {
 
     fn post(&self, entries: &[Value]) -> Value {
         let request = minreq::post(format!("{}/logs/v1/singles", self.url));
-        let request = request.with_header("Authorization", "Bearer test").with_body(json!(entries).to_string());
+        let request =
+            request.with_header("Authorization", "Bearer test").with_body(json!(entries).to_string());
         serde_json::from_slice(request.with_timeout(30).send().unwrap().as_bytes()).unwrap()
     }
 
     fn get(&self, path: &str, parameters: &[(&str, &str)]) -> (u16, Value) {
         let parameters: String =
             form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
-        let response = minreq::get(format!("{}{path}?{parameters}", self.url)).with_timeout(30).send().unwrap();
+        let response =
+            minreq::get(format!("{}{path}?{parameters}", self.url)).with_timeout(30).send().unwrap();
         (response.status_code, serde_json::from_slice(response.as_bytes()).unwrap())
     }
 }
@@ -56,8 +58,11 @@ fn selection(rule: &str, principal: &str, severity: u64) -> Value {
 #[test]
 fn entries_are_searched_counted_and_filtered() {
     let endpoint = Endpoint::start("127.0.0.1:0");
-    let entries =
-        [selection("exec into pod", "johnD", 5), selection("exec into pod", "jane", 6), selection("a", "jane", 9)];
+    let entries = [
+        selection("exec into pod", "johnD", 5),
+        selection("exec into pod", "jane", 6),
+        selection("a", "jane", 9),
+    ];
     assert_eq!(endpoint.post(&entries)["rejected"], 1);
     let (_, all) = endpoint.get("/entries", &[]);
     assert_eq!((&all["found"], &all["rejected"]), (&json!(3), &json!(1)));

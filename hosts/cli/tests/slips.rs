@@ -21,7 +21,12 @@ struct Ran {
 
 fn ran_in(folder: &Path, arguments: &[&str], input: &str) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
-    command.current_dir(folder).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A command that fails early does not read its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -44,7 +49,7 @@ const DETECTION: &str = "{\"etype\":\"principal\",\"eid\":\"johnD\",\"category\"
 const EVENT: &str = "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"stage\":\"ResponseComplete\",\"verb\":\"get\",\"auditID\":\"a\"}\n";
 
 #[test]
-fn an_explanation_of_nothing_says_so() {
+fn an_empty_explanation_has_a_reason() {
     let folder = folder("nothing");
     fs::write(folder.join("kaudit.yaml"), CONFIG).unwrap();
     let explain = |arguments: &[&str], input: &str| {
@@ -70,7 +75,11 @@ fn records_that_are_not_recognised_are_a_warning() {
     let folder = folder("unrecognised");
     fs::write(folder.join("kaudit.yaml"), CONFIG).unwrap();
     let run = |input: &str, arguments: &[&str]| {
-        ran_in(&folder, &[&["run", "-c", "kaudit.yaml", "--now", "2026-03-17T12:00:00Z"], arguments].concat(), input)
+        ran_in(
+            &folder,
+            &[&["run", "-c", "kaudit.yaml", "--now", "2026-03-17T12:00:00Z"], arguments].concat(),
+            input,
+        )
     };
     let events = run(&EVENT.repeat(2), &[]);
     assert_eq!(events.code, Some(0));
@@ -109,13 +118,26 @@ fn a_list_in_a_manifest_beside_the_configuration_is_found() {
     };
     fs::write(folder.join("list.yaml"), manifest("kaudit-integration-prod", "audit-integration")).unwrap();
     for file in ["audit-integration", "kaudit-integration-prod"] {
-        fs::write(folder.join("kaudit.yaml"), format!("integrations-file: {file}\nrate-limit: {{period: 1m}}\n")).unwrap();
+        fs::write(
+            folder.join("kaudit.yaml"),
+            format!("integrations-file: {file}\nrate-limit: {{period: 1m}}\n"),
+        )
+        .unwrap();
         let ran = ran_in(&folder, &["check", "."], "");
-        assert_eq!((ran.code, ran.out.lines().next()), (Some(0), Some("1 configuration: no problems found")), "{}", ran.out);
+        assert_eq!(
+            (ran.code, ran.out.lines().next()),
+            (Some(0), Some("1 configuration: no problems found")),
+            "{}",
+            ran.out
+        );
         assert_eq!(ran_in(&folder, &["run", "-c", "kaudit.yaml", "-q"], DETECTION).code, Some(0));
     }
     // A mistake in the manifest has its name and line.
-    fs::write(folder.join("list.yaml"), manifest("a", "audit-integration").replace("detections", "detection")).unwrap();
+    fs::write(
+        folder.join("list.yaml"),
+        manifest("a", "audit-integration").replace("detections", "detection"),
+    )
+    .unwrap();
     fs::write(folder.join("kaudit.yaml"), "integrations-file: audit-integration\n").unwrap();
     let ran = ran_in(&folder, &["check", "kaudit.yaml"], "");
     assert!(ran.code == Some(1) && ran.out.contains("--> list.yaml:6:"), "{}", ran.out);
@@ -145,7 +167,12 @@ fn mistakes_are_shown_under_their_line_by_every_command() {
         let ran = ran_in(&folder, arguments, "");
         let both = ran.out + &ran.err;
         assert_eq!(ran.code, Some(1), "{arguments:?}: {both}");
-        for part in ["kaudit.yaml:5:", "data-filter: {confidence: [high, meduim]}", "^^^^^^", "did you mean `medium`?"] {
+        for part in [
+            "kaudit.yaml:5:",
+            "data-filter: {confidence: [high, meduim]}",
+            "^^^^^^",
+            "did you mean `medium`?",
+        ] {
             assert!(both.contains(part), "{arguments:?}: no {part:?} in {both}");
         }
     }
@@ -160,7 +187,8 @@ fn common_slips_are_named() {
     let folder = folder("named");
     fs::write(folder.join("kaudit.yaml"), CONFIG).unwrap();
     fs::write(folder.join("findings.ndjson"), DETECTION).unwrap();
-    fs::write(folder.join("type.yaml"), CONFIG.replace("target-type: http-api", "target-type: http")).unwrap();
+    fs::write(folder.join("type.yaml"), CONFIG.replace("target-type: http-api", "target-type: http"))
+        .unwrap();
     let flat = "apiVersion: v1\nkind: ConfigMap\nmetadata:\nname: kaudit-integration-prod\ndata:\naudit-integration: |\n- type: detections\ntarget:\ntarget-type: http-api\nhttp-api-uri: 'https://api.coralogix.com/logs/v1/bulk'\n";
     fs::write(folder.join("flat.yaml"), flat).unwrap();
     for (arguments, input, code, expected) in [
@@ -199,11 +227,14 @@ fn migrate_never_replaces_a_file() {
 
     let written = ran_in(&folder, &["migrate", "list.yaml", "-o", "new.yaml"], "");
     assert_eq!(written.code, Some(0), "{}", written.err);
-    // Positions are those of the input.
+    // Positions refer to the input.
     assert!(written.err.contains("changed: list.yaml:6: the endpoint was replaced"), "{}", written.err);
     assert!(written.err.contains("--> list.yaml:6:"), "{}", written.err);
     assert!(written.err.contains("`coralogix: {shape: bulk}` was added"), "{}", written.err);
     let new = fs::read_to_string(folder.join("new.yaml")).unwrap();
-    assert!(new.contains("coralogix: {shape: bulk}\n") && new.contains("https://ingress.<domain>/logs/v1/bulk"), "{new}");
+    assert!(
+        new.contains("coralogix: {shape: bulk}\n") && new.contains("https://ingress.<domain>/logs/v1/bulk"),
+        "{new}"
+    );
     assert_eq!(ran_in(&folder, &["check", "new.yaml"], "").code, Some(0));
 }

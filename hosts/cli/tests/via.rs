@@ -235,7 +235,12 @@ fn a_bench_filters_the_same_records_in_every_target() {
     let arguments =
         ["--config", "examples/kaudit.yaml", "--via", "all", "--generate", "600", "--rounds", "1"];
     let mut command = Command::new(dist().join("kaudit-filter"));
-    command.current_dir(root()).arg("bench").args(arguments).args(["--format", "json", "--output", json.to_str().unwrap()]);
+    command.current_dir(root()).arg("bench").args(arguments).args([
+        "--format",
+        "json",
+        "--output",
+        json.to_str().unwrap(),
+    ]);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", log(&output));
     let report: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();

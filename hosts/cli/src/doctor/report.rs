@@ -11,7 +11,10 @@ use crate::terminal::is_quiet;
 /// Returns the reports as text; with `--quiet` only those with failures.
 pub fn text(plugins: &Path, reports: &[AgentReport]) -> String {
     if reports.is_empty() {
-        return format!("plugins in {}\n\nno agent found; pass its program with --agent\n", plugins.display());
+        return format!(
+            "plugins in {}\n\nno agent found; pass its program with --agent\n",
+            plugins.display()
+        );
     }
     let shown = reports.iter().filter(|report| !is_quiet() || !report.passes());
     let shown: Vec<_> = shown.map(ToString::to_string).collect();

@@ -56,14 +56,19 @@ pub struct Evaluated<'a> {
 /// An alert has an unknown form.
 pub fn shipped() -> Result<Vec<Alert>, String> {
     let documents = documents::parse(SHIPPED)?;
-    documents.iter().filter(|document| document["kind"] == "Alert").map(|document| Alert::of(&document["spec"])).collect()
+    documents
+        .iter()
+        .filter(|document| document["kind"] == "Alert")
+        .map(|document| Alert::of(&document["spec"]))
+        .collect()
 }
 
 impl Alert {
     fn of(spec: &Value) -> Result<Self, String> {
         let text = |name: &str| spec[name].as_str().unwrap_or_default().to_owned();
         let name = text("name");
-        let condition = Condition::of(&spec["alertType"]).map_err(|error| format!("alert `{name}`: {error}"))?;
+        let condition =
+            Condition::of(&spec["alertType"]).map_err(|error| format!("alert `{name}`: {error}"))?;
         Ok(Self { description: text("description"), priority: text("priority"), condition, name })
     }
 
@@ -170,7 +175,10 @@ mod tests {
     fn an_unknown_form_is_an_error() {
         for (kind, expected) in [
             (json!({"metricThreshold": {}}), "unknown type of alert `metricThreshold`"),
-            (json!({"logsImmediate": {"logsFilter": {"simpleFilter": {"luceneQuery": "[a"}}}}), "luceneQuery: column"),
+            (
+                json!({"logsImmediate": {"logsFilter": {"simpleFilter": {"luceneQuery": "[a"}}}}),
+                "luceneQuery: column",
+            ),
             (json!({"logsThreshold": {"logsFilter": {"simpleFilter": {}}, "rules": []}}), "rules: expected"),
         ] {
             let error = Alert::of(&json!({"name": "a", "alertType": kind})).unwrap_err();

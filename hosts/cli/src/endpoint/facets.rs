@@ -33,7 +33,8 @@ impl Facet {
     fn value(&self, document: &Value) -> Option<String> {
         let value = self.paths.iter().find_map(|path| document.pointer(path))?;
         let severity = value.as_u64().filter(|_| self.name == "severity");
-        let severity = severity.and_then(|number| SEVERITIES.get(usize::try_from(number).ok()?.checked_sub(1)?));
+        let severity =
+            severity.and_then(|number| SEVERITIES.get(usize::try_from(number).ok()?.checked_sub(1)?));
         match (severity, value) {
             (Some(severity), _) => Some((*severity).to_owned()),
             (None, Value::String(text)) => Some(text.clone()),
@@ -97,11 +98,8 @@ mod tests {
 
     #[test]
     fn values_are_counted_and_filtered_exactly() {
-        let document = |user: &str, cluster: &str, severity: u64| {
-            json!({"principal": user, "cluster": cluster, "coralogix": {"metadata": {"severity": severity}}})
-        };
-        let documents =
-            [document("a", "prod", 5), document("b", "prod-eu", 6), document("a", "prod-eu", 9)];
+        let document = |user: &str, cluster: &str, severity: u64| json!({"principal": user, "cluster": cluster, "coralogix": {"metadata": {"severity": severity}}});
+        let documents = [document("a", "prod", 5), document("b", "prod-eu", 6), document("a", "prod-eu", 9)];
         let counts = count(documents.iter());
         let of = |name: &str| {
             let facets = counts.as_array().unwrap();
@@ -110,11 +108,18 @@ mod tests {
         assert_eq!(of("user"), json!([{"value": "a", "count": 2}, {"value": "b", "count": 1}]));
         assert_eq!(of("cluster")[0], json!({"value": "prod-eu", "count": 2}));
         assert_eq!(of("rule"), json!([]));
-        let names: Vec<_> = of("severity").as_array().unwrap().iter().map(|one| one["value"].clone()).collect();
+        let names: Vec<_> =
+            of("severity").as_array().unwrap().iter().map(|one| one["value"].clone()).collect();
         assert_eq!(names, ["9", "critical", "error"]);
-        for (text, expected) in [("cluster:prod", 1), ("cluster:prod-eu", 2), ("severity:critical", 1), ("user:", 0)] {
+        for (text, expected) in
+            [("cluster:prod", 1), ("cluster:prod-eu", 2), ("severity:critical", 1), ("user:", 0)]
+        {
             let filter = Filter::parse(text).unwrap();
-            assert_eq!(documents.iter().filter(|document| filter.matches(document)).count(), expected, "{text}");
+            assert_eq!(
+                documents.iter().filter(|document| filter.matches(document)).count(),
+                expected,
+                "{text}"
+            );
         }
         let error = Filter::parse("colour:red").unwrap_err();
         assert!(error.contains("severity, subsystem, cluster, user, rule"), "{error}");

@@ -59,7 +59,8 @@ fn similar<'f>(field: &str, fields: &'f BTreeSet<String>) -> Option<(&'f str, &'
     let spelling = |name: &str| name.to_lowercase().replace('_', "-");
     let same_case = names().find(|name| name.eq_ignore_ascii_case(field));
     let same_spelling = || names().find(|name| spelling(name) == spelling(field));
-    let nested = || names().find(|name| name.rsplit('.').next().is_some_and(|last| spelling(last) == spelling(field)));
+    let nested =
+        || names().find(|name| name.rsplit('.').next().is_some_and(|last| spelling(last) == spelling(field)));
     same_case
         .map(|name| (name, "Names of fields are case-sensitive"))
         .or_else(|| Some((same_spelling()?, "Names of fields differ by `keys` in the configuration")))
@@ -82,7 +83,8 @@ fn values(field: &str, documents: &[Value]) -> Vec<String> {
     }
     found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let more = found.len().saturating_sub(MAX_VALUES);
-    let mut values: Vec<_> = found.into_iter().take(MAX_VALUES).map(|(value, _)| format!("`{value}`")).collect();
+    let mut values: Vec<_> =
+        found.into_iter().take(MAX_VALUES).map(|(value, _)| format!("`{value}`")).collect();
     values.extend((more > 0).then(|| format!("and {more} more")));
     values
 }
@@ -156,8 +158,11 @@ mod tests {
             ("_exists_:rule", "no entry has the field `rule`"),
             ("eid:bob", "`eid` has no such value; values are `johnD`, `jane`"),
             ("context.unusual-uri:c", "`context.unusual-uri` has no such value; values are `/a`, `/b`"),
-            ("nobody", "no field of any entry contains the words without a field"),
-            ("eid:johnD AND category:incident", "each term matches entries, but no entry matches all of them"),
+            ("unknown", "no field of any entry contains the words without a field"),
+            (
+                "eid:johnD AND category:incident",
+                "each term matches entries, but no entry matches all of them",
+            ),
         ] {
             let parsed = Query::parse(query).unwrap();
             assert!(!documents.iter().any(|document| parsed.matches(document)), "{query}");

@@ -35,7 +35,8 @@ impl Condition {
     /// # Errors
     /// It has an unknown form.
     pub fn of(alert_type: &Value) -> Result<Self, String> {
-        let (kind, body) = alert_type.as_object().and_then(|map| map.iter().next()).ok_or("alertType: expected a map")?;
+        let (kind, body) =
+            alert_type.as_object().and_then(|map| map.iter().next()).ok_or("alertType: expected a map")?;
         let filter = |name: &str| LogsFilter::of(&body[name]["simpleFilter"]);
         Ok(match kind.as_str() {
             "logsImmediate" => Self::Immediate(filter("logsFilter")?),
@@ -172,7 +173,9 @@ fn ratio(above: &[i64], below: &[i64], window_ms: i64, threshold: f64) -> Seen {
             raised = Some((upper, lower, *end));
         }
     }
-    let detail = |upper, lower| format!("{upper} to {lower} in {}; raised above a ratio of {threshold}", minutes(window_ms));
+    let detail = |upper, lower| {
+        format!("{upper} to {lower} in {}; raised above a ratio of {threshold}", minutes(window_ms))
+    };
     match (raised, ends.last()) {
         (Some((upper, lower, at)), _) => Seen::Raised { detail: detail(upper, lower), at },
         (None, Some(end)) => Seen::Quiet(detail(within(above, *end), within(below, *end))),
@@ -231,13 +234,15 @@ impl LogsFilter {
                 conditions.push(Label { name, operation, value });
             }
         }
-        let severities = list("severity").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        let severities =
+            list("severity").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
         Ok(Self { text, query, labels: conditions, severities })
     }
 
     fn matches(&self, document: &Value) -> bool {
         let metadata = &document["coralogix"]["metadata"];
-        let severity = metadata["severity"].as_u64().and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
+        let severity =
+            metadata["severity"].as_u64().and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
         let severity = severity.and_then(|index| SEVERITIES.get(index)).copied().unwrap_or_default();
         (self.severities.is_empty() || self.severities.iter().any(|name| name == severity))
             && LABELS.iter().all(|name| self.label_matches(name, metadata))
