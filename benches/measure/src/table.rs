@@ -247,6 +247,8 @@ impl fmt::Display for EngineDetail {
         let shares = self.percentiles.iter();
         let shares: Vec<_> =
             shares.map(|(share, ns)| format!("{} {}", percentile(*share), short(*ns))).collect();
-        writeln!(f, "percentiles of the ns:\n  {}\n", shares.join(", "))
+        writeln!(f, "percentiles of the ns:")?;
+        shares.chunks(3).try_for_each(|some| writeln!(f, "  {}", some.join(", ")))?;
+        writeln!(f)
     }
 }
