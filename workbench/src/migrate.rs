@@ -185,14 +185,12 @@ fn policy_of<'t>(
         return Err(Refusal::Other(format!("{}: a second policy; give one", second.name)));
     }
     let PolicyResult { policy, .. } = policy::read(name, text, files);
-    match policy {
-        Some(rules) => Ok(Some(MigratedPolicy { name, text, list, rules })),
-        None => {
-            let mut report = CheckReport::default();
-            report.policy(name, text, files);
-            Err(Refusal::Mistakes(Box::new(report)))
-        }
+    if let Some(rules) = policy {
+        return Ok(Some(MigratedPolicy { name, text, list, rules }));
     }
+    let mut report = CheckReport::default();
+    report.policy(name, text, files);
+    Err(Refusal::Mistakes(Box::new(report)))
 }
 
 impl MigratedPolicy<'_> {

@@ -10,7 +10,7 @@ pub struct Message<'t> {
     pub level: Level,
     /// The code of the message, such as `K012`.
     pub code: Option<&'static str>,
-    pub message: &'t str,
+    pub text: &'t str,
     pub file: &'t str,
     /// The line's number, from 1, and its text without secrets.
     pub line: (usize, &'t str),
@@ -36,7 +36,7 @@ impl Message<'_> {
             .line_start(number)
             .path(self.file)
             .annotation(AnnotationKind::Primary.span(span).label(self.label));
-        let title = title.primary_title(self.message);
+        let title = title.primary_title(self.text);
         let title = match self.code {
             Some(code) => title.id(code),
             None => title,

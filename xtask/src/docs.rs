@@ -1,7 +1,6 @@
 //! `cargo xtask docs`: builds the book into `dist/book/`, and checks its links.
 //!
-//! The book's source is a copy of the repository's own files under the same paths, so that a link works in both places:
-//! on a page of the repository and on a page of the book.
+//! The book's source is a copy of the repository's own files, in which links lead to the same pages as in the repository.
 
 mod links;
 
@@ -50,27 +49,40 @@ fn mdbook(tools: &Path) -> Done<PathBuf> {
     Ok(program)
 }
 
-/// Copies the committed files, and makes `SUMMARY.md` relative to the root.
+/// Copies the committed files: `docs` to the root of the book, other folders to their own paths.
 fn assemble(book: &Path) -> Done {
     let failed = |error: std::io::Error| format!("{}: {error}", book.display());
     if book.exists() {
         fs::remove_dir_all(book).map_err(failed)?;
     }
-    let source = book.join("src");
     for file in files(CONTENTS)? {
-        let to = source.join(&file);
+        let bytes = fs::read(root().join(&file)).map_err(failed)?;
+        let to = match file.strip_prefix("docs/") {
+            Some("book.toml") => book.join("book.toml"),
+            Some(page) => book.join("src").join(page),
+            None => book.join("src").join(file.replace("README.md", "index.md")),
+        };
         fs::create_dir_all(to.with_file_name("")).map_err(failed)?;
-        fs::copy(root().join(file), to).map_err(failed)?;
+        let bytes = match String::from_utf8(bytes) {
+            Ok(text) if to.extension().is_some_and(|extension| extension == "md") => {
+                with_links(&file, &text).into_bytes()
+            }
+            Ok(text) => text.into_bytes(),
+            Err(error) => error.into_bytes(),
+        };
+        fs::write(to, bytes).map_err(failed)?;
     }
-    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).map_err(failed)?;
-    fs::write(source.join("SUMMARY.md"), from_root(&summary)).map_err(failed)?;
-    fs::rename(source.join("docs/book.toml"), book.join("book.toml")).map_err(failed)?;
-    fs::remove_file(source.join("docs/SUMMARY.md")).map_err(failed)
+    Ok(())
 }
 
-/// Returns a page of `docs` with the links that it has in the root.
-fn from_root(summary: &str) -> String {
-    summary.replace("](", "](docs/").replace("](docs/../", "](")
+/// Returns a page with the links that it has in the book.
+fn with_links(file: &str, text: &str) -> String {
+    let text = text.replace("README.md)", "index.md)").replace("README.md#", "index.md#");
+    match file.strip_prefix("docs/") {
+        Some(page) if !page.contains('/') => text.replace("](../", "]("),
+        Some(_) => text,
+        None => text.replace("../docs/", "../"),
+    }
 }
 
 #[cfg(test)]
@@ -78,9 +90,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_of_the_summary_begin_at_the_root() {
-        let summary = "[a](a.md)\n- [b](reference/b.md)\n  - [c](../examples/c/README.md)\n";
-        let expected = "[a](docs/a.md)\n- [b](docs/reference/b.md)\n  - [c](examples/c/README.md)\n";
-        assert_eq!(from_root(summary), expected);
+    fn links_lead_to_the_same_page_in_the_book() {
+        for (file, link, expected) in [
+            ("docs/a.md", "[c](../examples/c/README.md#d)", "[c](examples/c/index.md#d)"),
+            ("docs/a.md", "[b](reference/b.md)", "[b](reference/b.md)"),
+            ("docs/reference/b.md", "[a](../a.md)", "[a](../a.md)"),
+            (
+                "examples/c/README.md",
+                "[a](../../docs/a.md) [d](../d/README.md)",
+                "[a](../../a.md) [d](../d/index.md)",
+            ),
+        ] {
+            assert_eq!(with_links(file, link), expected);
+        }
     }
 }

@@ -124,7 +124,10 @@ fn file_names(platform: &Platform) -> FileNames {
 /// Returns the texts beside the artefacts of a platform, whose manifest has these lines.
 fn documents(platform: &Platform, bill: &bill::Bill, lines: &[String]) -> Done<Documents> {
     let mut documents = Documents::new();
-    for page in files(&["docs"])?.into_iter().filter(|file| file.ends_with(".md") && !file.ends_with("SUMMARY.md")) {
+    for page in files(&["docs"])?
+        .into_iter()
+        .filter(|file| !file.ends_with("SUMMARY.md") && !file.ends_with("book.toml"))
+    {
         documents.push((page.clone(), text(&page)?));
     }
     let others = [

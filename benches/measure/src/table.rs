@@ -88,39 +88,39 @@ fn search(ns: f64) -> String {
 /// Rows of text with aligned columns: the first and those in `left` to the left, the others to the right.
 struct Rows {
     left: &'static [usize],
-    rows: Vec<Vec<String>>,
+    cells: Vec<Vec<String>>,
     /// Further lines of a row, by its index.
     notes: BTreeMap<usize, String>,
 }
 
 impl Rows {
     fn new(head: &[&str], left: &'static [usize]) -> Self {
-        let rows = vec![head.iter().map(|&word| word.to_owned()).collect()];
-        Self { left, rows, notes: BTreeMap::new() }
+        let cells = vec![head.iter().map(|&word| word.to_owned()).collect()];
+        Self { left, cells, notes: BTreeMap::new() }
     }
 
     /// Adds a line to the last row.
     fn note(&mut self, text: &str) {
-        self.notes.insert(self.rows.len() - 1, shortened(&format!("  {text}"), COLUMNS));
+        self.notes.insert(self.cells.len() - 1, shortened(&format!("  {text}"), COLUMNS));
     }
 
     fn push(&mut self, row: impl IntoIterator<Item = String>) {
-        self.rows.push(row.into_iter().collect());
+        self.cells.push(row.into_iter().collect());
     }
 }
 
 impl fmt::Display for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = |column: usize| {
-            self.rows
+            self.cells
                 .iter()
                 .filter_map(|row| row.get(column))
                 .map(|text| text.chars().count())
                 .max()
                 .unwrap_or(0)
         };
-        let widths: Vec<_> = (0..self.rows.first().map_or(0, Vec::len)).map(width).collect();
-        for (index, row) in self.rows.iter().enumerate() {
+        let widths: Vec<_> = (0..self.cells.first().map_or(0, Vec::len)).map(width).collect();
+        for (index, row) in self.cells.iter().enumerate() {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (text, width))| {
                 if column == 0 || self.left.contains(&column) {
                     format!("{text:<width$}")

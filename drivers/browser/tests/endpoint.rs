@@ -39,13 +39,13 @@ impl Endpoint {
         let address = first.strip_prefix("listening on ").unwrap().to_owned();
         Self { child, address }
     }
+}
 
-    /// Posts entries from the page's own origin, as the contract requires.
-    fn post(&self, browser: &mut Browser, body: &str) -> Value {
-        let options = json!({"method": "POST", "headers": {"Authorization": "Bearer test"}, "body": body});
-        let posted = browser.eval(&format!("fetch('/logs/v1/singles', {options}).then(it => it.json())"));
-        posted.unwrap()
-    }
+/// Posts entries from the page's own origin, as the contract requires.
+fn post(browser: &mut Browser, body: &str) -> Value {
+    let options = json!({"method": "POST", "headers": {"Authorization": "Bearer test"}, "body": body});
+    let posted = browser.eval(&format!("fetch('/logs/v1/singles', {options}).then(it => it.json())"));
+    posted.unwrap()
 }
 
 impl Drop for Endpoint {
@@ -82,13 +82,13 @@ fn filled(name: &str) -> (Browser, Endpoint) {
     browser.look((1440, 900), "light").unwrap();
     open(&mut browser, &endpoint.address);
     assert_eq!(text(&mut browser, "#note"), "No entries received yet");
-    let answer = endpoint.post(&mut browser, &entries());
+    let answer = post(&mut browser, &entries());
     assert_eq!(answer["rejected"], 0, "{answer}");
     let failures: Vec<_> = (0..6).map(failure).collect();
-    endpoint.post(&mut browser, &json!(failures).to_string());
+    post(&mut browser, &json!(failures).to_string());
     let rejected =
         json!([{"severity": 9, "applicationName": "a", "subsystemName": "b", "text": {"eid": "johnD"}}]);
-    assert_eq!(endpoint.post(&mut browser, &rejected.to_string())["rejected"], 1);
+    assert_eq!(post(&mut browser, &rejected.to_string())["rejected"], 1);
     open(&mut browser, &endpoint.address);
     (browser, endpoint)
 }

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use crate::config;
@@ -33,39 +32,39 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> io::Result<Outcome> {
+pub fn run(args: &Args) -> Outcome {
     let config = match config::load(Some(&args.config)) {
         Ok(config) => config,
-        Err(outcome) => return Ok(outcome),
+        Err(outcome) => return outcome,
     };
     let base_file = args.base.clone().unwrap_or_else(default_base);
     let base = match fs::read(&base_file) {
         Ok(base) => base,
         Err(error) => {
             error_line(format_args!("{}: cannot read the base module: {error}", base_file.display()));
-            return Ok(Outcome::Failed);
+            return Outcome::Failed;
         }
     };
     let baked = match kaudit_filter::bake(&config) {
         Ok(baked) => baked,
         Err(error) => {
             error_line(format_args!("{}: error: {error}", args.config.display()));
-            return Ok(Outcome::Mistakes);
+            return Outcome::Mistakes;
         }
     };
     let module = match kaudit_bake::embed(&base, &baked) {
         Ok(module) => module,
         Err(error) => {
             error_line(format_args!("{}: {error}", base_file.display()));
-            return Ok(Outcome::Failed);
+            return Outcome::Failed;
         }
     };
     if let Err(error) = fs::write(&args.output, &module) {
-        return Ok(cannot_write(&args.output, &error));
+        return cannot_write(&args.output, &error);
     }
     let [all, baked] = [module.len(), baked.len()].map(|bytes| bytes.div_ceil(1000));
     note_line(format_args!("{}: {all} kB, including {baked} kB of configuration", args.output.display()));
-    Ok(Outcome::Done)
+    Outcome::Done
 }
 
 fn default_base() -> PathBuf {

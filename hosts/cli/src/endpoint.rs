@@ -192,7 +192,7 @@ impl Endpoint {
             (&Method::GET, _, "/counts") => answer(200, &json!(self.store().counts)),
             (&Method::GET, _, "/metrics") => {
                 let counts = self.store().counts;
-                respond(200, exposition::CONTENT_TYPE, lock(&self.metrics).text(&counts))
+                web::respond(200, exposition::CONTENT_TYPE, lock(&self.metrics).text(&counts))
             }
             (&Method::GET, _, "/entries") => self.entries(request),
             (&Method::GET, _, "/alerts") => {
@@ -319,7 +319,7 @@ fn search(parameters: &str) -> Result<Search, String> {
         match &*name {
             "query" if value.trim().is_empty() => {}
             "query" => {
-                search.query = Some(Query::parse(&value).map_err(|mistake| format!("query: {mistake}"))?)
+                search.query = Some(Query::parse(&value).map_err(|mistake| format!("query: {mistake}"))?);
             }
             "filter" => search.filters.push(Filter::parse(&value)?),
             "verdict" => {

@@ -110,11 +110,11 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
         Ok(out) => out,
         Err(outcome) => return Ok(outcome),
     };
-    report_halt(print_all(args, config, out))
+    report_halt(print_all(args, &config, out))
 }
 
-fn print_all(args: &Args, config: Config, out: Box<dyn Write>) -> Result<Outcome, Halt> {
-    let explainer = Explainer::new(&config, RandomState::new().hash_one(0))
+fn print_all(args: &Args, config: &Config, out: Box<dyn Write>) -> Result<Outcome, Halt> {
+    let explainer = Explainer::new(config, RandomState::new().hash_one(0))
         .map_err(|error| Halt::Refused(vec![format!("kaudit-filter: {error}")]))?;
     let mut printer = Printer {
         args,
@@ -131,7 +131,7 @@ fn print_all(args: &Args, config: Config, out: Box<dyn Write>) -> Result<Outcome
     if args.trace {
         return printer.trace(&interrupt);
     }
-    let (outcome, _) = run_files(&args.input, &config, &interrupt, &mut printer)?;
+    let (outcome, _) = run_files(&args.input, config, &interrupt, &mut printer)?;
     if printer.printed == 0 {
         note_line(format_args!("{}", nothing_printed(args, printer.verdicts)));
     }

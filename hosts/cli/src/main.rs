@@ -136,7 +136,7 @@ fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Endpoint(args)) => endpoint::run(args),
         Some(Command::Pipe(args)) => pipe::run(&args),
-        Some(Command::Bake(args)) => bake::run(&args),
+        Some(Command::Bake(args)) => Ok(bake::run(&args)),
         Some(Command::Doctor(args)) => doctor::run(&args),
         None => io::stderr().write_all(NEXT_STEPS.as_bytes()).map(|()| Outcome::Failed),
     };

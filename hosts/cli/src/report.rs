@@ -105,7 +105,7 @@ impl fmt::Display for RunCounters<'_> {
                 width = 22 - depth * 2
             )?;
             for remark in wrapped(&remark, 80 - REMARK) {
-                line.push_str(&format!("   {remark}"));
+                let _ = write!(line, "   {remark}");
                 writeln!(f, "{}", line.trim_end())?;
                 line = " ".repeat(REMARK - 3);
             }

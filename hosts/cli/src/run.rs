@@ -19,10 +19,10 @@ use crate::config;
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
 use crate::outcome::{Halt, Outcome, report_halt};
-use crate::terminal::note_line;
 use crate::output::{Destination, Output};
 use crate::report::RunCounters;
 use crate::stream::{Fault, Input, Recognition, Sink, filter, run_files};
+use crate::terminal::note_line;
 use crate::via::{Plugin, Via};
 
 /// Filters files of records, and writes the entries for Coralogix

@@ -179,7 +179,7 @@ pub fn each_line(
         let lines = read.map(|read| (1..).zip(read.split(b'\n')));
         let mut failed = |error| {
             outcome = outcome.max(Outcome::Failed);
-            eprintln_line(format_args!("{name}: cannot read: {error}"));
+            error_line(format_args!("{name}: cannot read: {error}"));
         };
         match lines {
             Ok(lines) => {

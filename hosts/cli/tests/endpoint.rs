@@ -385,7 +385,7 @@ fn the_page_makes_no_external_requests() {
         let policy = header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         let text = response.as_str().unwrap().replace("http://www.w3.org/2000/svg", "");
-        assert!(path != "" || text.contains("test double"), "the page states its purpose");
+        assert!(!path.is_empty() || text.contains("test double"), "the page states its purpose");
         for foreign in ["http://", "https://", "@import", "innerHTML"] {
             assert!(!text.contains(foreign), "{path} has {foreign}");
         }

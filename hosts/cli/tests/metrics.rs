@@ -59,7 +59,7 @@ fn get(url: &str) -> (u16, String, String) {
     let response = minreq::get(url).with_timeout(30).send().unwrap();
     let content_type = response.headers.iter().find(|(name, _)| name == "content-type");
     let content_type = content_type.map(|(_, value)| value.clone()).unwrap_or_default();
-    (response.status_code.try_into().unwrap(), content_type, response.as_str().unwrap().to_owned())
+    (response.status_code, content_type, response.as_str().unwrap().to_owned())
 }
 
 /// Returns the value of a sample.

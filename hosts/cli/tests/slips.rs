@@ -112,7 +112,7 @@ fn the_examples_are_checked_together() {
 fn a_list_in_a_manifest_beside_the_configuration_is_found() {
     let folder = folder("beside");
     let list = "- type: detections\n  target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\", rate-limit: 5}\n";
-    let indented: String = list.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = list.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n");
     let manifest = |name: &str, key: &str| {
         format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  {key}: |\n{indented}")
     };

@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 
 use crate::files::{at, documents, list, word};
 
+/// The name of a file of values, and the values of a release that it is added to.
+type Fragment = (&'static str, fn() -> Value);
+
 /// The files that add the filter to a release, and the values of such a release.
-pub const FRAGMENTS: [(&str, fn() -> Value); 4] = [
+pub const FRAGMENTS: [Fragment; 4] = [
     ("fluent-bit", fluent_bit_release),
     ("fluent-bit-image-volume", fluent_bit_release),
     ("vector", vector_release),
@@ -132,7 +135,7 @@ fn fluent_bit(values: &Value) -> Vec<Value> {
     data.as_object_mut()
         .unwrap()
         .extend(values["config"]["extraFiles"].as_object().cloned().unwrap_or_default());
-    let config = config_map("fluent-bit", data);
+    let config = config_map("fluent-bit", &data);
     let mounts = [
         json!([{"name": "config", "mountPath": "/fluent-bit/etc/conf"}]),
         values["daemonSetVolumeMounts"].clone(),
@@ -142,7 +145,7 @@ fn fluent_bit(values: &Value) -> Vec<Value> {
         values["daemonSetVolumes"].clone(),
     ];
     // A ConfigMap of Coralogix's chart.
-    let script = config_map("fluent-bit-http-crxluascript", json!({"script.lua": ""}));
+    let script = config_map("fluent-bit-http-crxluascript", &json!({"script.lua": ""}));
     vec![config, script, daemon_set("fluent-bit", values, &mounts, &volumes)]
 }
 
@@ -175,7 +178,7 @@ fn vector_release() -> Value {
 }
 
 fn vector(values: &Value) -> Vec<Value> {
-    let config = config_map("vector", json!({"vector.yaml": values["customConfig"].to_string()}));
+    let config = config_map("vector", &json!({"vector.yaml": values["customConfig"].to_string()}));
     let path = at(values, "/customConfig/data_dir").as_str().unwrap_or("/vector-data-dir");
     let mounts = [
         json!([{"name": "data", "mountPath": path}, {"name": "config", "mountPath": "/etc/vector/", "readOnly": true}]),
@@ -212,12 +215,12 @@ fn operator_release() -> Value {
     }})
 }
 
-/// Returns the DaemonSet that fluent-operator makes of the resource FluentBit, and the configuration of its watcher.
+/// Returns the DaemonSet that fluent-operator makes of the resource `FluentBit`, and the configuration of its watcher.
 fn operator(values: &Value) -> Vec<Value> {
     let own = &values["fluentbit"];
     let pipeline: Vec<String> =
         documents("kubernetes/fluent-operator/pipeline.yaml").iter().map(section).collect();
-    let config = config_map("fluent-bit-config", json!({"fluent-bit.conf": pipeline.join("\n")}));
+    let config = config_map("fluent-bit-config", &json!({"fluent-bit.conf": pipeline.join("\n")}));
     let watcher = [json!("-c=/fluent-bit/config/fluent-bit.conf")];
     let values = json!({
         "initContainers": own["initContainers"], "env": own["envVars"],
@@ -242,7 +245,7 @@ pub fn section(resource: &Value) -> String {
     format!("[{name}]\n{matched}{}", lines.collect::<String>())
 }
 
-fn config_map(name: &str, data: Value) -> Value {
+fn config_map(name: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 

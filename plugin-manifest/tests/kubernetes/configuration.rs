@@ -1,4 +1,4 @@
-//! The configurations and pipelines in the ConfigMaps, and their copies in other folders.
+//! The configurations and pipelines in the `ConfigMaps`, and their copies in other folders.
 
 use std::collections::BTreeMap;
 
@@ -104,10 +104,9 @@ fn copies_equal_the_other_examples() {
     }
     let list = text("audit-integration.yaml");
     let (_, list) = list.split_once("audit-integration: |\n").unwrap();
-    let list: String =
-        list.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or_default())).collect();
+    let list: Vec<&str> = list.lines().map(|line| line.strip_prefix("    ").unwrap_or_default()).collect();
     assert!(
-        text("kubernetes/config/audit-integration") == list,
+        text("kubernetes/config/audit-integration").lines().eq(list),
         "the list differs from examples/audit-integration.yaml"
     );
     let output = |file: &str| {

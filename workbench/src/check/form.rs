@@ -40,7 +40,7 @@ impl CheckReport {
         Message {
             level: remark.level(),
             code: Some(remark.code().label()),
-            message: remark.message(),
+            text: remark.message(),
             file: remark.file(),
             line: (remark.line(), &line),
             columns: (remark.column(), remark.width()),

@@ -23,7 +23,7 @@ impl Mistake {
         Message {
             level: Level::Error,
             code: None,
-            message: &self.message,
+            text: &self.message,
             file,
             line: (self.line, &line),
             columns: self.columns,

@@ -81,7 +81,8 @@ fn fault(
     if path.ends_with('/') {
         to.push("index.html");
     }
-    if !files.contains(&to) {
+    // A folder of examples is listed by the server.
+    if !files.contains(&to) && !files.iter().any(|file| file.starts_with(&to)) {
         return Some("no such file");
     }
     let text = pages.get(&to).filter(|_| !anchor.is_empty())?;
@@ -121,6 +122,7 @@ mod tests {
             ("../a.html#top", None),
             ("../x.yaml", None),
             ("../sub/", None),
+            ("../sub", None),
             ("#", None),
             ("c.html", Some("no such file")),
             ("../../a.html", Some("no such file")),

@@ -63,7 +63,7 @@ impl Package {
         for (name, bytes) in members {
             let mut header = String::new();
             let _ =
-                write!(header, "{name:<16}{TIME:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 100_644, bytes.len());
+                writeln!(header, "{name:<16}{TIME:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 100_644, bytes.len());
             package.extend(header.into_bytes());
             package.extend(&bytes);
             // Members begin at even offsets.

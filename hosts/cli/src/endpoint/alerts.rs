@@ -144,7 +144,9 @@ mod tests {
         assert_eq!(raised(&selections(&with(6), 5)), [threshold, ratio]);
         // Another subsystem.
         let mut other = selections(&[failure; 6], 6);
-        other.iter_mut().for_each(|entry| entry["coralogix"]["metadata"]["subsystemName"] = "other".into());
+        for entry in &mut other {
+            entry["coralogix"]["metadata"]["subsystemName"] = "other".into();
+        }
         assert_eq!(raised(&other), Vec::<String>::new());
         // A summary is about findings that raised an alert before.
         let mut summary = selections(&["a"], 6);

@@ -45,7 +45,7 @@ mod tests {
             (json!({"text": "a", "hiResTimestamp": "1583078399123456789"}), 1_583_078_399_123),
             (json!({"text": "a", "timestamp": 5, "hiResTimestamp": "1583078399123456789"}), 5),
         ] {
-            let entry = Entry { value, size: 1, reasons: Vec::new() };
+            let entry = Entry { value, size: 1, reasons: Vec::new(), clauses: Vec::new() };
             assert_eq!(searchable(&entry, arrival)["coralogix"]["timestamp"], time, "{}", entry.value);
         }
     }
