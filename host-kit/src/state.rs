@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_taken_once_and_added_to_those_of_an_earlier_run() {
+    fn entries_are_taken_once_and_added_to_an_earlier_run() {
         let folder = Folder::new("once");
         let path = folder.0.join("state");
         let file = StateFile::claim(&path).expect("a folder that can be written to");

@@ -10,7 +10,8 @@ pub fn from_lua(metric: &Table) -> Result<Value> {
     let tags = metric.raw_get::<Option<Table>>("tags")?;
     let tags: Vec<(String, String)> =
         tags.map(|tags| tags.pairs().collect::<Result<_>>()).transpose()?.unwrap_or_default();
-    let value = |name| metric.raw_get::<Option<Table>>(name)?.map(|value| value.raw_get::<f64>("value")).transpose();
+    let value =
+        |name| metric.raw_get::<Option<Table>>(name)?.map(|value| value.raw_get::<f64>("value")).transpose();
     let (member, value) = match (value("counter")?, value("gauge")?) {
         (Some(value), _) => ("counter", value),
         (None, Some(value)) => ("gauge", value),
@@ -42,16 +43,26 @@ mod tests {
     #[test]
     fn metrics_cross_as_in_vector() {
         let lua = Lua::new();
-        let read = |text: &str| from_lua(&lua.load(text).eval::<Table>().unwrap()).map_err(|error| error.to_string());
+        let read = |text: &str| {
+            from_lua(&lua.load(text).eval::<Table>().unwrap()).map_err(|error| error.to_string())
+        };
         assert_eq!(
-            read("{namespace = 'a', name = 'b', tags = {c = 'd'}, kind = 'incremental', counter = {value = 3}}"),
-            Ok(json!({"namespace": "a", "name": "b", "tags": {"c": "d"}, "kind": "incremental", "counter": {"value": 3.0}}))
+            read(
+                "{namespace = 'a', name = 'b', tags = {c = 'd'}, kind = 'incremental', counter = {value = 3}}"
+            ),
+            Ok(
+                json!({"namespace": "a", "name": "b", "tags": {"c": "d"}, "kind": "incremental", "counter": {"value": 3.0}})
+            )
         );
         assert_eq!(
             read("{name = 'b', gauge = {value = 0.5}}"),
-            Ok(json!({"namespace": null, "name": "b", "tags": {}, "kind": "absolute", "gauge": {"value": 0.5}}))
+            Ok(
+                json!({"namespace": null, "name": "b", "tags": {}, "kind": "absolute", "gauge": {"value": 0.5}})
+            )
         );
-        for wrong in ["{name = 'b'}", "{gauge = {value = 1}}", "{name = 'b', kind = 'total', gauge = {value = 1}}"] {
+        for wrong in
+            ["{name = 'b'}", "{gauge = {value = 1}}", "{name = 'b', kind = 'total', gauge = {value = 1}}"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

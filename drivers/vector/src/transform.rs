@@ -66,7 +66,9 @@ impl Transform {
         let emit = {
             let (emitted, metrics) = (emitted.clone(), metrics.clone());
             lua.create_function(move |lua, event: Table| {
-                if let (None, Some(metric)) = (event.raw_get::<Option<Table>>("log")?, event.raw_get("metric")?) {
+                if let (None, Some(metric)) =
+                    (event.raw_get::<Option<Table>>("log")?, event.raw_get("metric")?)
+                {
                     return metrics.raw_push(lua.create_string(metric::from_lua(&metric)?.to_string())?);
                 }
                 // A table that Vector cannot convert to an event fails here, too.
@@ -157,7 +159,8 @@ impl Transform {
         kaudit_driver::flatten("", &from_lua(&self.stats.call(())?)?, &mut statistics);
         self.measure.call::<()>(&self.emit)?;
         let metrics = self.metrics.sequence_values::<String>();
-        let metrics = metrics.map(|metric| Ok(serde_json::from_str(&metric?).map_err(mlua::Error::external)?));
+        let metrics =
+            metrics.map(|metric| Ok(serde_json::from_str(&metric?).map_err(mlua::Error::external)?));
         let metrics = metrics.collect::<Result<_>>()?;
         Ok(Stopped { events: self.take_emitted()?, metrics, statistics, ..Stopped::default() })
     }

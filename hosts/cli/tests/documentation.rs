@@ -1,6 +1,6 @@
 //! Runs the commands of the documentation as they are printed, from a clone and from a release archive.
 //!
-//! A block of `console` has commands, after `$ `, and what they print; a line `…` stands for any lines. Blocks of `sh`
+//! A block of `console` has commands, after `$ `, and what they print; a line `…` matches any lines. Blocks of `sh`
 //! are not run: they need a cluster, an agent, a build or files of the user's own.
 
 use std::env;
@@ -50,7 +50,7 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// Returns whether the lines are these, where `…` stands for any lines. Empty lines at both ends do not count.
+/// Returns whether the lines are these, where `…` matches any lines. Empty lines at both ends do not count.
 fn matches(expected: &[String], lines: &[&str]) -> bool {
     let Some((first, rest)) = expected.split_first() else { return lines.is_empty() };
     if first == "…" {
