@@ -13,15 +13,7 @@ use crate::shell::{Done, cargo, files, root, run as sh, target_directory};
 const MDBOOK: &str = "0.5.4";
 
 /// The folders and files that the book contains or links to.
-const CONTENTS: &[&str] = &[
-    "docs",
-    "examples",
-    "policies",
-    "benches/README.md",
-    "benches/record",
-    "tests/data/config",
-    "CHANGELOG.md",
-];
+const CONTENTS: &[&str] = &["docs", "examples", "policies", "benches", "CHANGELOG.md"];
 
 /// Builds the book.
 pub fn run(arguments: &[String]) -> Done {
@@ -81,7 +73,7 @@ fn with_links(file: &str, text: &str) -> String {
     match file.strip_prefix("docs/") {
         Some(page) if !page.contains('/') => text.replace("](../", "]("),
         Some(_) => text,
-        None => text.replace("../docs/", "../"),
+        None => text.replace("../docs/", "../").replace("](docs/", "]("),
     }
 }
 

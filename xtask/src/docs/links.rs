@@ -77,10 +77,7 @@ fn fault(
         return None;
     }
     let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
-    let mut to = if path.is_empty() { page.to_owned() } else { resolved(&page.with_file_name(path)) };
-    if path.ends_with('/') {
-        to.push("index.html");
-    }
+    let to = if path.is_empty() { page.to_owned() } else { resolved(&page.with_file_name(path)) };
     // A folder of examples is listed by the server.
     if !files.contains(&to) && !files.iter().any(|file| file.starts_with(&to)) {
         return Some("no such file");
@@ -122,7 +119,6 @@ mod tests {
             ("../a.html#top", None),
             ("../x.yaml", None),
             ("../sub/", None),
-            ("../sub", None),
             ("#", None),
             ("c.html", Some("no such file")),
             ("../../a.html", Some("no such file")),
