@@ -159,8 +159,7 @@ impl Transform {
         kaudit_driver::flatten("", &from_lua(&self.stats.call(())?)?, &mut statistics);
         self.measure.call::<()>(&self.emit)?;
         let metrics = self.metrics.sequence_values::<String>();
-        let metrics =
-            metrics.map(|metric| serde_json::from_str(&metric?).map_err(mlua::Error::external));
+        let metrics = metrics.map(|metric| serde_json::from_str(&metric?).map_err(mlua::Error::external));
         let metrics = metrics.collect::<Result<_>>()?;
         Ok(Stopped { events: self.take_emitted()?, metrics, statistics, ..Stopped::default() })
     }
