@@ -56,7 +56,8 @@ use junit::junit;
 ///       steps:
 ///         - record: {kind: Event, apiVersion: audit.k8s.io/v1, verb: get,
 ///             objectRef: {resource: pods, subresource: exec}}
-///           rules: [100002]
+///           rules:
+///             - 100002
 ///
 /// Input of a step: `record`, `records` or `file` (one record per line), and
 /// `times` (repetitions); `at`, a time after `now` such as 90s, or `end`, the
