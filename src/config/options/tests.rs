@@ -254,7 +254,10 @@ fn states_the_limits(value: OptionType, error: &Diagnostic) -> bool {
     match (error.code(), value) {
         // The help is another option.
         (Code::ZeroLimit, OptionType::Integer { .. } | OptionType::IntegerOrMap { .. }) => true,
-        (Code::TargetType, OptionType::Enum(names)) => names.names.iter().all(|name| text.contains(name)),
+        // A type that is nearly one of them is answered with that one.
+        (Code::TargetType, OptionType::Enum(names)) => {
+            text.contains("did you mean") || names.names.iter().all(|name| text.contains(name))
+        }
         // An item of a list.
         (_, OptionType::Paths { max_items, max_keys, max_key_bytes }) if text.contains("at most") => {
             [max_items, max_keys, max_key_bytes].iter().any(|max| text.contains(&format!("at most {max}")))
