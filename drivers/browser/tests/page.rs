@@ -122,9 +122,9 @@ fn verdicts_and_the_steps_to_them_are_shown() {
     fill(&mut browser, CONFIG, GOOD);
     let system = DETECTION.replace("johnD", "system:node:a");
     fill(&mut browser, FINDINGS, &[DETECTION, &system, "no json"].join("\n"));
-    browser.wait(&says("#sum", "3 records = 2 kept + 1 dropped + 0 suppressed + 0 passed")).unwrap();
-    assert_eq!(texts(&mut browser, "#list .badge"), ["kept", "dropped", "kept"]);
-    assert_eq!(texts(&mut browser, "#legend button"), ["kept2", "entity-no-match1"]);
+    browser.wait(&says("#sum", "3 records = 2 kept (1 unrecognised) + 1 dropped + 0 suppressed")).unwrap();
+    assert_eq!(texts(&mut browser, "#list .badge"), ["kept", "dropped", "unrecognised"]);
+    assert_eq!(texts(&mut browser, "#legend button"), ["kept1", "unrecognised1", "entity-no-match1"]);
 
     // By keyboard only: move to the first verdict and open it.
     browser.eval("document.querySelector('#list summary').focus()").unwrap();
