@@ -35,7 +35,9 @@ pub fn run(arguments: &[String]) -> Done {
 fn mdbook(tools: &Path) -> Done<PathBuf> {
     let program = tools.join("bin/mdbook");
     if !program.exists() {
-        let mut install = cargo(&["install", "--quiet", "mdbook", "--version", MDBOOK, "--locked"]);
+        // Unoptimised: its build takes longer than that of the book.
+        let mut install =
+            cargo(&["install", "--quiet", "--debug", "mdbook", "--version", MDBOOK, "--locked"]);
         sh(install.args(["--no-default-features", "--features", "search", "--root"]).arg(tools))?;
     }
     Ok(program)
