@@ -19,7 +19,7 @@ use host_kit::sample::Sampler;
 use host_kit::state::Account;
 use host_kit::timer::Timer;
 use host_kit::{Session, seed};
-use kaudit_filter::config::{By, Config, Report, Shape, Unrecognised};
+use kaudit_filter::config::{By, Config, Report};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Time};
 
@@ -77,7 +77,7 @@ impl Plugin for Kaudit {
         }
         let session = Session::new(filter, &config);
         let mut own = Own::new(state);
-        match own.restorable(form(session.shape())) {
+        match own.restorable(session.shape().name()) {
             Ok(account) if account.is_empty() => {}
             Ok(account) => {
                 let line = format!("of the last run, to be sent with the first chunk: {account}");
@@ -109,7 +109,7 @@ impl Plugin for Kaudit {
         if self.reload.is_due(now) {
             self.reload(now);
         }
-        if let Err(refused) = self.own.chunk(tag, form(self.session.shape()), &self.config, now) {
+        if let Err(refused) = self.own.chunk(tag, self.session.shape().name(), &self.config, now) {
             self.log(Level::Error, &format!("state_path: {refused}"));
         }
         let outcome = self.replacement(bytes, now, out);
@@ -172,7 +172,7 @@ impl Plugin for Kaudit {
         let mut pass = Pass::new(&[], &mut last, now);
         self.session.finish(now, |own| pass.own(&own));
         let account = Account::of(&self.session.stats().since(&before));
-        match self.own.stop(&last, account, form(self.session.shape())) {
+        match self.own.stop(&last, account, self.session.shape().name()) {
             Ok(None) => {}
             Ok(Some(line)) => self.log(Level::Info, &line),
             Err(line) => self.log(Level::Warn, &line),
@@ -286,14 +286,6 @@ fn log_all(host: &Instance, level: Level, lines: &[String]) {
     }
 }
 
-/// Returns the name of a shape, which is also the form of the entries in a state file.
-fn form(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Singles => "singles",
-        Shape::Bulk => "bulk",
-    }
-}
-
 /// Returns the configuration in one line.
 fn describe(config: &Config) -> String {
     let mut text = String::new();
@@ -317,12 +309,7 @@ fn describe(config: &Config) -> String {
         }
         text += "), ";
     }
-    let shape = form(config.coralogix.shape);
-    let unrecognised = match config.unrecognised {
-        Unrecognised::Wrap => "wrap",
-        Unrecognised::Pass => "pass",
-        Unrecognised::Drop => "drop",
-    };
+    let (shape, unrecognised) = (config.coralogix.shape.name(), config.unrecognised.name());
     let _ = write!(text, "shape {shape}, unrecognised {unrecognised}");
     text
 }
