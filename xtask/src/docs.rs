@@ -35,7 +35,7 @@ pub fn run(arguments: &[String]) -> Done {
 fn mdbook(tools: &Path) -> Done<PathBuf> {
     let program = tools.join("bin/mdbook");
     if !program.exists() {
-        // Unoptimised: its build takes longer than that of the book.
+        // Unoptimised: an optimised build takes longer than the book gains from it.
         let mut install =
             cargo(&["install", "--quiet", "--debug", "mdbook", "--version", MDBOOK, "--locked"]);
         sh(install.args(["--no-default-features", "--features", "search", "--root"]).arg(tools))?;
