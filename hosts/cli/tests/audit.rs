@@ -259,9 +259,20 @@ fn vector_pipelines_use_options_that_exist() {
                 (&json!("bytes"), &json!("bytes"))
             );
         }
-        // In Vector, `$NAME` without braces is a variable, too.
-        let literal = text(&path).replace("$$", "").replace("${", "");
-        assert!(!literal.contains('$'), "{path}");
+    }
+}
+
+/// Since 0.57, Vector substitutes variables only if it is started with a flag.
+#[test]
+fn vector_pipelines_contain_no_variables() {
+    for folder in ["examples/vector", "examples/audit/vector"] {
+        let files = fs::read_dir(root().join(folder)).unwrap();
+        for name in files.map(|file| file.unwrap().file_name().into_string().unwrap()) {
+            let path = format!("{folder}/{name}");
+            // Two names of Azure's begin with a dollar sign.
+            let literal = text(&path).replace("$Default", "").replace("$ConnectionString", "");
+            assert!(!name.ends_with(".yaml") || !literal.contains('$'), "{path}");
+        }
     }
 }
 
