@@ -5,6 +5,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `encoding` | JSON and MessagePack |
+//! | `random` | numbers from a seed |
 //! | `records` | records generated from a seed |
 //! | `corpus` | records in memory, in chunks as an agent passes them on |
 //! | `engine` | the engine in this process: rounds, and each record separately |
@@ -18,7 +19,7 @@ mod encoding;
 mod engine;
 mod page;
 mod patterns;
-mod random;
+pub mod random;
 pub mod records;
 mod report;
 mod table;

@@ -4,9 +4,11 @@
 //! invented.
 
 mod audit;
+mod object;
 
 use crate::random::Random;
 pub use crate::random::START_MS;
+pub use object::Object;
 use std::fmt::Write as _;
 
 /// The kinds of generated records.

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::object::Object;
 use crate::random::{Random, START_MS};
 
 /// A request: its weight, the user, the user agent, the verb, the URI, and the kind of the object.
@@ -153,7 +154,7 @@ pub(super) fn event(random: &mut Random, entity: u64, time_ms: i64, bodies: bool
         format!("203.0.113.{}", random.below(250))
     };
     let _ = write!(text, r#","sourceIPs":["{address}"],"userAgent":"{agent}""#);
-    object.write(&mut text, verb, random);
+    object_ref(&object, &mut text, verb, random);
     let refused = uri == FORBIDDEN;
     if refused {
         let _ = write!(
@@ -184,60 +185,29 @@ pub(super) fn event(random: &mut Random, entity: u64, time_ms: i64, bodies: bool
     text
 }
 
-/// The object that a URI names; empty parts are absent.
-struct Object<'u> {
-    group: &'u str,
-    version: &'u str,
-    namespace: &'u str,
-    resource: &'u str,
-    name: &'u str,
-    subresource: &'u str,
-}
-
-impl<'u> Object<'u> {
-    fn of(uri: &'u str) -> Self {
-        let mut parts = uri.split('?').next().unwrap_or_default().split('/').skip(1);
-        let mut next = || parts.next().unwrap_or_default();
-        let (group, version) = match next() {
-            "api" => ("", next()),
-            "apis" => (next(), next()),
-            _ => ("", ""),
-        };
-        let (mut namespace, mut resource, mut name) = ("", next(), next());
-        let mut subresource = next();
-        if resource == "namespaces" {
-            namespace = name;
-            if !subresource.is_empty() {
-                (resource, name, subresource) = (subresource, next(), next());
-            }
-        }
-        Self { group, version, namespace, resource, name, subresource }
+/// Appends `objectRef`, if the URI names a resource.
+fn object_ref(object: &Object<'_>, text: &mut String, verb: &str, random: &mut Random) {
+    if object.resource.is_empty() {
+        return;
     }
-
-    /// Appends `objectRef`, if the URI names a resource.
-    fn write(&self, text: &mut String, verb: &str, random: &mut Random) {
-        if self.resource.is_empty() {
-            return;
+    let _ = write!(text, r#","objectRef":{{"resource":"{}""#, object.resource);
+    let mut member = |key: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = write!(text, r#","{key}":"{value}""#);
         }
-        let _ = write!(text, r#","objectRef":{{"resource":"{}""#, self.resource);
-        let mut member = |key: &str, value: &str| {
-            if !value.is_empty() {
-                let _ = write!(text, r#","{key}":"{value}""#);
-            }
-        };
-        member("namespace", self.namespace);
-        member("name", self.name);
-        if verb == "update" {
-            member("uid", &uuid(random));
-        }
-        member("apiGroup", self.group);
-        member("apiVersion", self.version);
-        if verb == "update" {
-            member("resourceVersion", &(random.below(90_000_000) + 10_000_000).to_string());
-        }
-        member("subresource", self.subresource);
-        text.push('}');
+    };
+    member("namespace", object.namespace);
+    member("name", object.name);
+    if verb == "update" {
+        member("uid", &uuid(random));
     }
+    member("apiGroup", object.group);
+    member("apiVersion", object.version);
+    if verb == "update" {
+        member("resourceVersion", &(random.below(90_000_000) + 10_000_000).to_string());
+    }
+    member("subresource", object.subresource);
+    text.push('}');
 }
 
 /// Returns a row by its weight.
