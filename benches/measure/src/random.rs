@@ -8,8 +8,8 @@ pub const START_MS: i64 = 1_772_323_200_000;
 pub struct Random(pub u64);
 
 impl Random {
-    /// Returns the next number.
-    pub fn next(&mut self) -> u64 {
+    /// Returns the next 64 bits.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,7 +19,7 @@ impl Random {
 
     /// Returns a number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.bits() % end
     }
 
     /// Returns one of the words.

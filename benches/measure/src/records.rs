@@ -107,7 +107,7 @@ impl Records {
         let rule = rule.map_or_else(String::new, |rule| format!(r#""rule":"{rule}","#));
         format!(
             r#"{{"principal":"{entity}","username":"{entity}","user_groups":"system:authenticated",{rule}"cluster":"{cluster}","verb":"{verb}","uri":"/api/v1/namespaces/{namespace}/{resource}/item-{name}","api_group":"","api_version":"v1","resource_type":"{resource}","resource_namespace":"{namespace}","resource_name":"item-{name}","subresource":"","access_type":"{access}","status_code":{status},"status_reason":"","non_authorized":{unauthorised},"caller_ip":"10.2.3.{address}","caller_ip_asn":"Example Networks","caller_ip_country":"AQ","id":"3b1f6b4e-8f0e-4f0e-9c3a-{:012x}","time":{time},"timestamp":"{}","original_user_agent":"kubectl/v1.31.4 (linux/amd64) kubernetes/a78aa47","ua_kubectl":"v1.31.4"}}"#,
-            self.random.next() >> 16,
+            self.random.bits() >> 16,
             timestamp(time),
         )
     }

@@ -178,7 +178,7 @@ fn identity(people: &[Person], kind: &AttackKind, slot: u32, at: i64, random: &m
     // Neighbouring attacks have different victims. The newcomer, the last person, is none.
     let victims = people.len().saturating_sub(1).max(1);
     let person = &people[(slot as usize * 5 + 1) % victims];
-    let own = person.client(random, at);
+    let own = person.workstation(random, at);
     let (account, address) = *random.of(ACCOUNTS);
     let outside = format!("{}.{}", random.of(&["203.0.113", "198.51.100"]), 130 + random.below(120));
     let tool = *random.of(&["curl/8.14.1", "python-requests/2.32.3", KUBECTL]);

@@ -1,10 +1,11 @@
-//! Pipelines, GitOps, cron jobs, backups, node failures, and scanners from the internet.
+//! Pipelines, changes from repositories, cron jobs, backups, node failures, and scanners from the internet.
 
 use std::rc::Rc;
 
 use crate::calendar::{DAY, HOUR, MINUTE, SECOND, hour};
 use crate::cluster::{APPS, Cluster};
 use crate::event::{Outcome, Request, Sink};
+use crate::helm;
 use crate::identity::Identity;
 use crate::seed::{Purpose, Stream};
 use crate::workloads::{App, Workloads};
@@ -14,7 +15,6 @@ pub const OWN_MACHINES: &[&str] = &[RUNNER, HOSTED];
 
 const RUNNER: &str = "system:serviceaccount:ci:runner";
 const HOSTED: &str = "ci-deployer@example.com";
-const HELM: &str = "Helm/3.19.0";
 
 /// The percentage of changes in each hour of a working day, UTC: Europe in the morning, America in the afternoon.
 const ACTIVITY: [u32; 24] =
@@ -33,7 +33,7 @@ impl Automation {
     pub fn new() -> Self {
         let client = |user: &str, address: &str, agent: &str| Rc::new(Identity::new(user, address, agent));
         Self {
-            runner: client(RUNNER, "10.1.4.23", HELM),
+            runner: client(RUNNER, "10.1.4.23", helm::AGENT),
             argo: client(
                 "system:serviceaccount:argocd:argocd-application-controller",
                 "10.1.3.9",
@@ -59,7 +59,8 @@ impl Automation {
             }
         }
         if random.below(100) < activity {
-            self.sync(cluster, workloads, &mut random, start + random_minute(start), sink);
+            let at = start + random.between(0, 50 * MINUTE);
+            self.sync(cluster, workloads, &mut random, at, sink);
         }
         if random.below(400) < activity {
             self.preview(cluster, workloads, &mut random, start + 7 * MINUTE, sink);
@@ -89,10 +90,10 @@ impl Automation {
             return Rc::clone(&self.runner);
         }
         let address = format!("198.19.{}.{}", random.below(250), random.below(250));
-        Rc::new(Identity::new(HOSTED, &address, HELM))
+        Rc::new(Identity::new(HOSTED, &address, helm::AGENT))
     }
 
-    /// Upgrades a Helm release: reads the releases, writes a new one, patches the objects, waits for the pods.
+    /// Upgrades a Helm release.
     fn deploy(
         &self,
         cluster: &Cluster,
@@ -104,35 +105,15 @@ impl Automation {
         let client = self.pipeline(cluster, random);
         let namespace = cluster.any_namespace(random).to_owned();
         let app = *random.of(APPS);
-        let revision = at / DAY % 100;
-        let core = format!("/api/v1/namespaces/{namespace}");
-        let apps = format!("/apis/apps/v1/namespaces/{namespace}");
-        let query = "fieldManager=helm&force=false";
-        let mut calls = vec![
-            ("get", "/version".to_owned()),
-            ("list", format!("{core}/secrets?labelSelector=name%3D{app}%2Cowner%3Dhelm")),
-            ("get", format!("{core}/secrets/sh.helm.release.v1.{app}.v{revision}")),
-            ("create", format!("{core}/secrets")),
-            ("patch", format!("{core}/configmaps/{app}?{query}")),
-            ("patch", format!("{core}/services/{app}?{query}")),
-            ("patch", format!("{apps}/deployments/{app}?{query}")),
-        ];
-        if at >= cluster.new_pipeline_at {
-            let ingress =
-                format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{app}?{query}");
-            calls.push(("patch", ingress));
-        }
-        for _ in 0..random.between(3, 12) {
-            calls.push(("get", format!("{apps}/deployments/{app}")));
-        }
-        calls.push(("update", format!("{core}/secrets/sh.helm.release.v1.{app}.v{revision}")));
+        let app = App { namespace: &namespace, name: app };
+        let ingress = format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{}", app.name);
+        let other = (at >= cluster.new_pipeline_at).then_some(ingress.as_str());
         let mut time = at;
-        for (verb, uri) in calls {
-            let name = format!("sh.helm.release.v1.{app}.v{revision}");
-            sink.send(random, &client, time, Request::new(verb, uri).named(name));
+        for request in helm::upgrade(random, app, at, other) {
+            sink.send(random, &client, time, request);
             time += random.between(100_000, 2 * SECOND);
         }
-        workloads.roll_out(cluster, random, App { namespace: &namespace, name: app }, at + 5 * SECOND, sink);
+        workloads.roll_out(cluster, random, app, at + 5 * SECOND, sink);
     }
 
     /// Applies what a repository contains.
@@ -206,11 +187,6 @@ impl Automation {
             Request::new("create", path).named(format!("nightly-{}", at / DAY)),
         );
     }
-}
-
-/// Returns the minute of an hour at which the repository is read: it differs from hour to hour.
-fn random_minute(start: i64) -> i64 {
-    (start / HOUR * 17 % 50) * MINUTE
 }
 
 /// Scans a public API server without credentials.

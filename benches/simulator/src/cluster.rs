@@ -1,7 +1,7 @@
 //! The facts of a simulated cluster that do not depend on what happens in it: names, versions, days.
 
 use crate::calendar::{DAY, HOUR, MINUTE, START, weekday};
-use crate::seed::{Purpose, Seed, Stream};
+use crate::seed::{Purpose, Seed, Stream, fnv1a};
 
 /// The size of a simulated cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Cluster {
         if app == "db" {
             return format!("db-{replica}");
         }
-        let place = (letters(namespace) ^ letters(app).rotate_left(17)).cast_signed();
+        let place = (fnv1a(namespace.bytes()) ^ fnv1a(app.bytes()).rotate_left(17)).cast_signed();
         let day = time.div_euclid(DAY);
         let set = Stream::new(self.seed, Purpose::Cluster, &[self.index, place, day]).bits();
         let own = Stream::new(self.seed, Purpose::Cluster, &[self.index, place, day, replica]).bits();
@@ -132,8 +132,4 @@ impl Cluster {
 /// Returns the address of a node.
 pub(crate) fn node_address(node: u32) -> String {
     format!("10.0.{}.{}", node % 200, 10 + node / 200)
-}
-
-fn letters(text: &str) -> u64 {
-    text.bytes().fold(7, |sum, byte| sum * 131 + u64::from(byte))
 }

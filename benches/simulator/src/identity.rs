@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::seed::fnv1a;
+
 /// A client. Its JSON is rendered once, since a cluster has few clients and many events.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -115,13 +117,9 @@ fn reason(username: &str) -> String {
     format!(r#"RBAC: allowed by ClusterRoleBinding \"{role}\" of ClusterRole \"{role}\" to {subject}"#)
 }
 
-/// Returns a UUID that a name determines: FNV-1a.
+/// Returns a UUID that a name determines.
 fn identifier(name: &str) -> String {
-    let hash = |basis: u64| {
-        name.bytes().fold(basis, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-    };
-    let (high, low) = (hash(0xcbf2_9ce4_8422_2325), hash(0x9e37_79b9_7f4a_7c15));
-    uuid([high, low])
+    uuid([fnv1a(name.bytes()), fnv1a(name.bytes().rev())])
 }
 
 /// Returns random bits as a UUID of version 4.

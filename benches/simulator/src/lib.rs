@@ -9,7 +9,7 @@
 //! | `seed`, `calendar`, `kind` | seeds and numbers, times, kinds of detections |
 //! | `identity`, `event`, `json` | clients, events, and their text |
 //! | `cluster` | names, versions and days of a cluster |
-//! | `machines`, `workloads`, `automation` | components, the results of changes, pipelines and faults |
+//! | `machines`, `workloads`, `helm`, `automation` | components, the results of changes, pipelines and faults |
 //! | `session`, `people` | commands and habits of people |
 //! | `script`, `techniques`, `attack` | attacks and their labels |
 //! | `simulation` | all of it, in the order of time |
@@ -22,6 +22,7 @@ mod automation;
 pub mod calendar;
 mod cluster;
 pub mod event;
+mod helm;
 mod identity;
 pub mod json;
 mod kind;

@@ -161,7 +161,7 @@ pub(crate) fn fill(uri: &str, cluster: &Cluster, random: &mut Stream, node: u32,
         let (key, after) = after.split_once('}').unwrap_or((after, ""));
         match key {
             "ns" => text.push_str(namespace),
-            "app" => text.push_str(*random.of(APPS)),
+            "app" => text.push_str(random.of::<&str>(APPS)),
             "pod" => text.push_str(&cluster.any_pod(random, namespace, at)),
             "node" => {
                 text.push_str("worker-");

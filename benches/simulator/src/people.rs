@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::calendar::{DAY, HOUR, MINUTE, START, hour};
 use crate::cluster::Cluster;
 use crate::event::Sink;
+use crate::helm;
 use crate::identity::Identity;
 use crate::seed::{Purpose, Stream};
 use crate::session::{self, Habits, Role, Session};
@@ -103,18 +104,30 @@ impl Person {
 
     fn agent(&self, random: &mut Stream, at: i64) -> String {
         let day = (at - START).div_euclid(DAY);
-        let version = self.versions[usize::from(at >= self.upgrade_at)];
         let system = self.system;
-        let kubectl = format!("kubectl/{version} ({system}) kubernetes/93248f9");
         match self.role {
             _ if day == self.trial => format!("k9s/v0.50.16 ({system}) kubernetes/$Format"),
             Role::Browser => format!("k9s/v0.50.16 ({system}) kubernetes/$Format"),
             Role::Desktop if random.permille(800) => {
                 "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Lens/2026.2.1 Chrome/140.0.0.0".to_owned()
             }
-            Role::Platform if random.permille(300) => "Helm/3.19.0".to_owned(),
-            _ => kubectl,
+            Role::Platform if random.permille(300) => helm::AGENT.to_owned(),
+            _ => self.kubectl(at),
         }
+    }
+
+    /// Returns the person's client with kubectl, or with k9s if that is the only tool.
+    pub fn workstation(&self, random: &mut Stream, at: i64) -> Identity {
+        let client = self.client(random, at);
+        if self.role == Role::Browser {
+            return client;
+        }
+        Identity::new(&client.username, &client.address, &self.kubectl(at))
+    }
+
+    fn kubectl(&self, at: i64) -> String {
+        let version = self.versions[usize::from(at >= self.upgrade_at)];
+        format!("kubectl/{version} ({}) kubernetes/93248f9", self.system)
     }
 
     /// Adds the sessions that begin in an hour.
@@ -145,7 +158,7 @@ impl Person {
             let at = start + random.between(0, HOUR);
             let identity = Rc::new(self.client(&mut random, at));
             let mut session = Session { cluster, workloads, identity, at, random: &mut random, sink };
-            let reviews = self.role == Role::Auditor && day % 14 == 9 && random_third(start);
+            let reviews = self.role == Role::Auditor && day % 14 == 9 && is_review_hour(start);
             session::run(&mut session, self.role, &self.habits, reviews);
         }
         // One night in eight somebody is called.
@@ -155,7 +168,7 @@ impl Person {
             let identity = Identity::new(
                 &self.username,
                 &format!("{}.{}", self.networks[1], 20 + self.index),
-                &format!("kubectl/{} ({}) kubernetes/93248f9", self.versions[0], self.system),
+                &self.kubectl(at),
             );
             let mut session =
                 Session { cluster, workloads, identity: Rc::new(identity), at, random: &mut random, sink };
@@ -165,6 +178,6 @@ impl Person {
 }
 
 /// Whether an hour is one of every third, in which reviews are done.
-fn random_third(start: i64) -> bool {
+fn is_review_hour(start: i64) -> bool {
     start / HOUR % 3 == 0
 }

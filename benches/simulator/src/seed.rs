@@ -15,6 +15,8 @@ pub struct TestSeed(u32);
 impl TuningSeed {
     /// The numbers of these seeds.
     pub const RANGE: Range<u32> = 0..10_000;
+    /// The first of these seeds.
+    pub const FIRST: Self = Self(0);
 
     /// Returns the seed with this number, if it is in the range.
     pub fn new(number: u32) -> Option<Self> {
@@ -88,14 +90,14 @@ impl Stream {
     pub fn new(seed: Seed, purpose: Purpose, parts: &[i64]) -> Self {
         let mut random = Random(u64::from(seed.0));
         for part in [purpose as i64].iter().chain(parts) {
-            random = Random(random.next() ^ part.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            random = Random(random.bits() ^ part.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         }
         Self(random)
     }
 
     /// Returns 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0.next()
+        self.0.bits()
     }
 
     /// Returns a number below `end`.
@@ -131,6 +133,11 @@ impl Stream {
         }
         &values[0].1
     }
+}
+
+/// Returns a digest of bytes: FNV-1a.
+pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::calendar::{MINUTE, SECOND};
 use crate::cluster::{APPS, Cluster};
 use crate::event::{Outcome, Request, Sink};
+use crate::helm;
 use crate::identity::Identity;
 use crate::seed::Stream;
 use crate::workloads::{App, Workloads};
@@ -88,7 +89,7 @@ const fn commands(role: Role) -> &'static [(u32, Command)] {
             (10, Forward),
             (15, Secret),
             (3, Ask),
-            (40, Mistake),
+            (90, Mistake),
             (10, Refused),
         ],
         Role::Platform => &[
@@ -104,7 +105,7 @@ const fn commands(role: Role) -> &'static [(u32, Command)] {
             (30, Secret),
             (12, Ask),
             (8, Binding),
-            (40, Mistake),
+            (90, Mistake),
             (3, Refused),
         ],
         Role::Browser | Role::Desktop => &[
@@ -115,7 +116,7 @@ const fn commands(role: Role) -> &'static [(u32, Command)] {
             (15, DeletePod),
             (15, Forward),
             (15, Secret),
-            (25, Mistake),
+            (90, Mistake),
             (8, Refused),
         ],
         Role::Analyst => {
@@ -132,6 +133,9 @@ pub(crate) fn run(session: &mut Session<'_>, role: Role, habits: &Habits, review
     session.begin(role);
     if reviews {
         session.review();
+    }
+    if session.identity.agent == helm::AGENT {
+        return session.upgrade();
     }
     let count = session.random.between(3, 18);
     for _ in 0..count {
@@ -200,6 +204,16 @@ impl Session<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Upgrades a release with Helm.
+    fn upgrade(&mut self) {
+        let namespace = self.cluster.any_namespace(self.random).to_owned();
+        let app = App { namespace: &namespace, name: self.random.of::<&str>(APPS) };
+        for request in helm::upgrade(self.random, app, self.at, None) {
+            self.send(request);
+        }
+        self.workloads.roll_out(self.cluster, self.random, app, self.at, self.sink);
     }
 
     /// Asks for the permissions in every namespace, as `kubectl auth can-i --list` does.

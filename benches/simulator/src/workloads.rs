@@ -104,7 +104,7 @@ impl Workloads {
         }
     }
 
-    /// Runs a job of a CronJob.
+    /// Runs a job of a cron job's controller.
     pub fn run_job(&self, random: &mut Stream, app: App<'_>, at: i64, sink: &mut Sink) {
         let components = self.at(at);
         let App { namespace, name } = app;

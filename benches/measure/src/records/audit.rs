@@ -135,7 +135,7 @@ pub(super) fn event(random: &mut Random, entity: u64, time_ms: i64, bodies: bool
     let rows = if bodies { BODIES } else { METADATA };
     let (_, user, agent, verb, uri, kind) = *weighted(random, rows);
     let namespace = random.of(&["payments", "crm", "web", "monitoring", "batch"]);
-    let suffix = format!("{:010x}", random.next() >> 24);
+    let suffix = format!("{:010x}", random.bits() >> 24);
     let fill = |text: &str| {
         text.replace("{n}", &entity.to_string()).replace("{ns}", namespace).replace("{hex}", &suffix)
     };
@@ -223,7 +223,7 @@ fn weighted<'r>(random: &mut Random, rows: &'r [Row]) -> &'r Row {
 }
 
 fn uuid(random: &mut Random) -> String {
-    let (high, low) = (random.next(), random.next());
+    let (high, low) = (random.bits(), random.bits());
     format!(
         "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
         high >> 32,
@@ -248,7 +248,7 @@ fn user_object(random: &mut Random, user: &str) -> String {
             let _ = write!(
                 text,
                 r#","extra":{{"authentication.kubernetes.io/pod-name":["{name}-{:010x}"],"authentication.kubernetes.io/pod-uid":["{}"]}}"#,
-                random.next() >> 24,
+                random.bits() >> 24,
                 uuid(random)
             );
         }
@@ -396,8 +396,8 @@ fn content(random: &mut Random, kind: Kind, object: &Object<'_>) -> String {
                 let _ = write!(
                     content,
                     r#"{{"names":["registry.example.com/team/image-{number}@sha256:{:016x}{:016x}"],"sizeBytes":{}}},"#,
-                    random.next(),
-                    random.next(),
+                    random.bits(),
+                    random.bits(),
                     random.below(900_000_000)
                 );
             }
@@ -420,7 +420,7 @@ fn content(random: &mut Random, kind: Kind, object: &Object<'_>) -> String {
                     random.below(250),
                     random.below(250),
                     object.namespace,
-                    random.next() >> 24,
+                    random.bits() >> 24,
                     uuid(random),
                     random.below(1000)
                 );
@@ -477,7 +477,7 @@ fn pod_spec(random: &mut Random, privileged: bool, text: &mut String) {
         );
         for _ in 0..4 {
             let _ =
-                write!(text, r#"{{"name":"SETTING_{}","value":"{:x}"}},"#, random.below(1000), random.next());
+                write!(text, r#"{{"name":"SETTING_{}","value":"{:x}"}},"#, random.below(1000), random.bits());
         }
         text.pop();
         let _ = write!(

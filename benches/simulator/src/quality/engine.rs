@@ -55,7 +55,7 @@ impl FilterMethod {
     }
 
     /// Returns the filter for a cluster.
-    pub fn filter(&self, cluster: &str) -> Filter {
+    fn filter(&self, cluster: &str) -> Filter {
         let mut config = self.config.clone();
         if let Some(audit) = &mut config.audit {
             audit.fields.cluster = Some(cluster.to_owned());
@@ -141,6 +141,48 @@ fn detection(entry: &Entry<'_>, usage: FilterUse, output: &mut Vec<u8>) -> Optio
             finding["rule"].as_str()?;
             let principal = text(["principal", "username"]).unwrap_or_default().to_owned();
             Some(Detection { time_ms, kind: DetectionKind::Other, principal: Some(principal) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The forms of kAudit's detections: nested, as the filter produces them, and flat, as Azure Sentinel shows them.
+    #[test]
+    fn detection_findings_are_read_in_every_form() {
+        let text = "
+guard: {max-age: 87600h}
+integrations:
+- {type: detections, target: {target-type: slack, slack-uri: 'https://example.com'}}
+use: all
+audit: {}
+";
+        let method =
+            FilterMethod::new("filter", text, ".", FilterUse::Detections).expect("a valid configuration");
+        let mut filter = method.filter("prod-eu-1");
+        let nested = r#"{"eid":"jane","cluster":"c","period":180000,"reasons":[{"values":{"high":[4]},"doc":"change in count of unique remote commands in write access attempts","period":180000,"direction":"write"}],"confidence":"high","short-doc":"change in remote commands","doc":"unusual change in count of unique remote commands in access attempts","etype":"principal","time":1583075520000,"category":"anomaly","direction":"write"}"#;
+        let flat = nested.replace("short-doc", "short_doc").replace("commands", "shells");
+        let cluster =
+            nested.replace(r#""etype":"principal""#, r#""etype":"cluster""#).replace("jane", "cluster");
+        let incident = nested.replace("anomaly", "incident");
+        for (record, kind, principal) in [
+            (nested, DetectionKind::Commands, Some("jane")),
+            (&flat, DetectionKind::Shells, Some("jane")),
+            (&cluster, DetectionKind::Commands, None),
+            (&incident, DetectionKind::Incident, Some("jane")),
+        ] {
+            let mut found = Vec::new();
+            let now = Time::from_millis(1_583_075_520_000);
+            filter.process(Record::json(record), now, |verdict| match verdict {
+                Verdict::Kept(entry) => {
+                    found.extend(detection(&entry, FilterUse::Detections, &mut Vec::new()));
+                }
+                verdict => panic!("{verdict:?}: {record}"),
+            });
+            let principal = principal.map(str::to_owned);
+            assert_eq!(found, [Detection { time_ms: 1_583_075_520_000, kind, principal }], "{record}");
         }
     }
 }

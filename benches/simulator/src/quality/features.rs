@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::detector::PERIOD_MS;
 use crate::event::{Event, Outcome};
 use crate::kind::DetectionKind;
+use crate::seed::fnv1a;
 
 /// Paths of the API, discovery and health.
 const USUAL: &[&str] =
@@ -67,10 +68,9 @@ fn tool(agent: &str) -> &str {
     agent.split(['/', '_']).next().unwrap_or(agent)
 }
 
-/// Returns a digest of texts: FNV-1a, with a separator after each.
+/// Returns a digest of texts, with a separator after each.
 fn digest(texts: &[&str]) -> u64 {
-    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv1a(texts.iter().flat_map(|text| text.bytes().chain([0xff])))
 }
 
 /// The values of a feature in a window.

@@ -109,15 +109,18 @@ impl Report {
     fn write_methods(&self, text: &mut String) {
         let titles = ["precision", "recall", "in 2 windows", "false/day"];
         let _ = write!(text, "{:<12}", "method");
-        titles.iter().for_each(|title| _ = write!(text, " {title:<15}"));
+        for title in titles {
+            let _ = write!(text, " {title:<15}");
+        }
         let _ = writeln!(text, "{:>4}", "p50");
         for method in &self.methods {
             let shares = [method.precision, method.recall, method.in_two_windows].map(percent);
             let median = method.median_windows.map_or_else(|| "-".to_owned(), |windows| windows.to_string());
-            let Interval { value, low, high } = method.false_per_day;
-            let rate = format!("{value:.2} {low:.2}-{high:.2}");
+            let rate = rate(method.false_per_day);
             let _ = write!(text, "{:<12}", method.method);
-            shares.iter().chain([&rate]).for_each(|cell| _ = write!(text, " {cell:<15}"));
+            for cell in shares.iter().chain([&rate]) {
+                let _ = write!(text, " {cell:<15}");
+            }
             let _ = writeln!(text, "{median:>4}");
         }
         let _ = writeln!(
@@ -126,9 +129,16 @@ impl Report {
         );
     }
 
+    /// Writes the names of the methods as the titles of columns.
+    fn write_names(&self, text: &mut String) {
+        for method in self.methods.iter().take(COLUMNS) {
+            let _ = write!(text, " {:>11}", method.method);
+        }
+    }
+
     fn write_attacks(&self, text: &mut String) {
         let _ = write!(text, "{:<27}{:>4}", "recall by attack, %", "n");
-        self.methods.iter().take(COLUMNS).for_each(|method| _ = write!(text, " {:>11}", method.method));
+        self.write_names(text);
         text.push('\n');
         let Some(first) = self.methods.first() else { return };
         for (at, attack) in first.attacks.iter().enumerate() {
@@ -143,7 +153,7 @@ impl Report {
 
     fn write_kinds(&self, text: &mut String) {
         let _ = write!(text, "{:<31}", "false per day by kind");
-        self.methods.iter().take(COLUMNS).for_each(|method| _ = write!(text, " {:>11}", method.method));
+        self.write_names(text);
         text.push('\n');
         for kind in DetectionKind::ALL.iter().chain([&DetectionKind::Other]) {
             let rate = |method: &MethodReport| method.false_per_day_by_kind.get(kind.name()).copied();
@@ -165,6 +175,15 @@ const COLUMNS: usize = 4;
 /// Returns a share in percent with its interval.
 fn percent(Interval { value, low, high }: Interval) -> String {
     format!("{:.0} {:.0}-{:.0}", value * 100.0, low * 100.0, high * 100.0)
+}
+
+/// Returns a rate with its interval; below ten with two decimals.
+fn rate(Interval { value, low, high }: Interval) -> String {
+    if high < 10.0 {
+        format!("{value:.2} {low:.2}-{high:.2}")
+    } else {
+        format!("{value:.1} {low:.1}-{high:.1}")
+    }
 }
 
 fn method_report(measurement: &Measurement, days: u32) -> MethodReport {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::seed::{Purpose, Seed, Stream};
+use crate::seed::{Purpose, Seed, Stream, TuningSeed};
 
 /// An estimate and its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -44,8 +44,7 @@ pub fn bootstrap_mean(values: &[f64]) -> Interval {
     if values.is_empty() {
         return Interval { value, low: 0.0, high: 0.0 };
     }
-    let seed = Seed::of(0).expect("a seed for tuning");
-    let mut random = Stream::new(seed, Purpose::Resampling, &[]);
+    let mut random = Stream::new(Seed::from(TuningSeed::FIRST), Purpose::Resampling, &[]);
     let mut means: Vec<f64> =
         (0..RESAMPLES).map(|_| mean(values.iter().map(|_| *random.of(values)).sum(), values.len())).collect();
     means.sort_by(f64::total_cmp);
