@@ -1,6 +1,6 @@
 //! The interface of a method, and what it reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::event::Event;
 use crate::kind::DetectionKind;
@@ -40,7 +40,8 @@ pub trait Method {
 /// Numbers for the users of a cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    numbers: BTreeMap<String, u32>,
+    /// Looked up and never iterated, so its order has no effect.
+    numbers: HashMap<String, u32>,
     names: Vec<String>,
 }
 

@@ -125,7 +125,7 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "\nprecision: of the attacked days. in 2 windows: without slow attacks. false/day: per\ncluster on quiet days. p50: windows until the first detection, the median.\n"
+            "\nprecision: of the attacked days. in 2 windows: without slow attacks. false/day:\nper cluster on quiet days. p50: windows until the first detection, the median.\n"
         );
     }
 
