@@ -63,7 +63,7 @@ mod variables;
 #[cfg(feature = "compile")]
 mod yaml;
 
-pub use crate::template::{Template, TemplateError};
+pub use crate::template::{Placeholder, Template, TemplateError, TemplatePart};
 pub use audit::Audit;
 pub(crate) use look_in::ANY_OBJECT;
 pub use look_in::LOOK_IN;

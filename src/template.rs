@@ -15,11 +15,19 @@ pub struct Template {
     parts: Vec<TemplatePart>,
 }
 
+/// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
-enum TemplatePart {
+pub enum TemplatePart {
+    /// Text that is copied.
     Literal(String),
-    Placeholder { name: Placeholder, default: String },
+    /// A value.
+    Placeholder {
+        /// The value.
+        name: Placeholder,
+        /// The text if there is no value.
+        default: String,
+    },
 }
 
 /// The value that replaces a placeholder.
@@ -115,6 +123,11 @@ impl Template {
                 default: String::new(),
             }],
         }
+    }
+
+    /// Returns the parts in order.
+    pub fn parts(&self) -> &[TemplatePart] {
+        &self.parts
     }
 
     /// Returns the placeholders in order.

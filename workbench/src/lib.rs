@@ -1,7 +1,8 @@
 //! Checks, explains and tests a configuration before it is deployed.
 //!
 //! [`check`] reports mistakes, [`explain`] prints the reasons for a verdict, [`suite`] runs tests, and [`options`]
-//! lists all options. [`init`] writes a starting configuration, and [`migrate`] converts one of kAudit's.
+//! lists all options. [`init`] writes a starting configuration, [`migrate`] converts one of
+//! kAudit's, and [`convert`] either one to the configuration of an agent without the filter.
 //!
 //! Text in, text out: it reads no files and prints nothing, so that the program and a page in a browser return the same
 //! results. The engine detects mistakes and returns verdicts; this crate formats them.
@@ -9,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod convert;
 pub mod documents;
 pub mod explain;
 pub mod init;
@@ -18,3 +20,4 @@ pub mod options;
 mod snippet;
 mod style;
 pub mod suite;
+mod template;

@@ -5,17 +5,18 @@
 //! rejected.
 
 mod endpoints;
-mod lines;
+pub(crate) mod inputs;
+pub(crate) mod lines;
 mod targets;
-mod yaml;
+pub(crate) mod yaml;
 
 use kaudit_filter::config::{Config, FileLoader, Shape};
-use kaudit_filter::policy::{self, Policy, PolicyResult};
-use saphyr::{LoadableYamlNode as _, YamlData};
+use kaudit_filter::policy::Policy;
 
 use crate::check::CheckReport;
+pub use inputs::{Input, Refusal};
+use inputs::{MigratedPolicy, MigrationInput, configuration_of, lines_before, migration_input, policy_of};
 use lines::Lines;
-use yaml::{Node, config_map_text, get, is_rule_list, manifest_config, without_markers};
 
 /// The migrated document.
 #[derive(Debug)]
@@ -28,24 +29,6 @@ pub struct Migrated {
     pub remarks: CheckReport,
 }
 
-/// The reason against a migration.
-#[derive(Debug)]
-pub enum Refusal {
-    /// The mistakes of the files, or of the new document.
-    Mistakes(Box<CheckReport>),
-    /// Another reason, in one line.
-    Other(String),
-}
-
-/// A file to migrate.
-#[derive(Clone, Copy, Debug)]
-pub struct Input<'t> {
-    /// Its name, for messages.
-    pub name: &'t str,
-    /// Its text.
-    pub text: &'t str,
-}
-
 /// The name of the new document in remarks about parts that the input does not have.
 const DOCUMENT: &str = "migrated document";
 
@@ -56,17 +39,7 @@ const DOCUMENT: &str = "migrated document";
 pub fn migrate(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Migrated, Refusal> {
     let mut changes = Vec::new();
     let policy = policy_of(inputs, files)?;
-    let is_configuration = |input: &&Input<'_>| {
-        policy_list(input.text).is_none() || migration_input(input.text, &mut Vec::new()).is_ok()
-    };
-    let mut configurations = inputs.iter().filter(is_configuration);
-    let configuration = configurations.next();
-    if let Some(second) = configurations.next() {
-        return Err(Refusal::Other(format!(
-            "{}: a second configuration; give one, and at most one policy",
-            second.name
-        )));
-    }
+    let configuration = configuration_of(inputs)?;
     let mut originals = CheckReport::default();
     let (mut text, original) = match configuration {
         Some(input) => {
@@ -81,7 +54,7 @@ pub fn migrate(inputs: &[Input<'_>], files: &dyn FileLoader) -> Result<Migrated,
     };
     if let Some(policy) = &policy {
         originals.policy(policy.name, policy.text, files);
-        text.push_str(&policy.section(&mut changes));
+        text.push_str(&policy_section(policy, &mut changes));
         if original.is_none() {
             changes.push("an integration for the selections was added: replace `<domain>` in it".to_owned());
         }
@@ -129,17 +102,6 @@ fn document(
     Ok((text, Some(original)))
 }
 
-/// Returns the number of lines before a list in its file, from the lines of its first integration in both.
-fn lines_before(list: &str, original: &Config) -> usize {
-    let documents = Node::load_from_str(list).unwrap_or_default();
-    let root = documents.first();
-    let items = root.and_then(|root| get(root, "integrations").or(Some(root)));
-    let Some(YamlData::Sequence(items)) = items.map(|items| &items.data) else { return 0 };
-    let first = items.iter().find(|item| get(item, "type").is_some());
-    let first = first.map_or(0, |item| item.span.start.line());
-    original.integrations.first().map_or(0, |integration| integration.line.saturating_sub(first))
-}
-
 /// Whether a document means the same as the files it was made of.
 fn is_equivalent(result: &Config, original: Option<&Config>, policy: Option<&MigratedPolicy<'_>>) -> bool {
     let without_policy = |config: &Config| {
@@ -164,67 +126,26 @@ fn without_lines(policy: &Policy) -> Policy {
     policy
 }
 
-/// A policy to migrate.
-struct MigratedPolicy<'t> {
-    /// The name of its file, and the file's text.
-    name: &'t str,
-    text: &'t str,
-    /// The text of its list.
-    list: String,
-    rules: Policy,
-}
-
-/// Returns the policy of the files.
-fn policy_of<'t>(
-    inputs: &[Input<'t>],
-    files: &dyn FileLoader,
-) -> Result<Option<MigratedPolicy<'t>>, Refusal> {
-    let mut lists = inputs.iter().filter_map(|input| Some((input, policy_list(input.text)?)));
-    let Some((&Input { name, text }, list)) = lists.next() else { return Ok(None) };
-    if let Some((second, _)) = lists.next() {
-        return Err(Refusal::Other(format!("{}: a second policy; give one", second.name)));
+/// Returns the section of the document, with a comment on the rules that are not enforced.
+fn policy_section(policy: &MigratedPolicy<'_>, changes: &mut Vec<String>) -> String {
+    changes.push("the rules under `audit-policy` were moved under `policy`".to_owned());
+    let mut lines = vec![String::new(), format!("# kAudit's rules, from {}.", policy.name)];
+    let enforced = policy.rules.rules.iter().filter(|rule| rule.enforcement.is_some());
+    let ids: Vec<String> =
+        enforced.map(|rule| rule.id.chars().filter(|c| !c.is_control()).collect()).collect();
+    if !ids.is_empty() {
+        let reason = "audit events report requests that are already answered";
+        lines.push(format!("# `enforcement` has no effect here, as {reason}: {}.", ids.join(", ")));
+        let rules = if ids.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", ids.len()) };
+        changes.push(format!("`enforcement` of {rules} has no effect: {reason}"));
     }
-    let PolicyResult { policy, .. } = policy::read(name, text, files);
-    if let Some(rules) = policy {
-        return Ok(Some(MigratedPolicy { name, text, list, rules }));
-    }
-    let mut report = CheckReport::default();
-    report.policy(name, text, files);
-    Err(Refusal::Mistakes(Box::new(report)))
-}
-
-impl MigratedPolicy<'_> {
-    /// Returns the section of the document, with a comment on the rules that are not enforced.
-    fn section(&self, changes: &mut Vec<String>) -> String {
-        changes.push("the rules under `audit-policy` were moved under `policy`".to_owned());
-        let mut lines = vec![String::new(), format!("# kAudit's rules, from {}.", self.name)];
-        let enforced = self.rules.rules.iter().filter(|rule| rule.enforcement.is_some());
-        let ids: Vec<String> =
-            enforced.map(|rule| rule.id.chars().filter(|c| !c.is_control()).collect()).collect();
-        if !ids.is_empty() {
-            let reason = "audit events report requests that are already answered";
-            lines.push(format!("# `enforcement` has no effect here, as {reason}: {}.", ids.join(", ")));
-            let rules = if ids.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", ids.len()) };
-            changes.push(format!("`enforcement` of {rules} has no effect: {reason}"));
-        }
-        lines.push("policy:".to_owned());
-        lines.extend(self.list.trim_end().lines().map(indented));
-        lines.join("\n") + "\n"
-    }
+    lines.push("policy:".to_owned());
+    lines.extend(policy.list.trim_end().lines().map(indented));
+    lines.join("\n") + "\n"
 }
 
 fn indented(line: &str) -> String {
     if line.trim().is_empty() { String::new() } else { format!("  {line}") }
-}
-
-/// Returns the list of rules in a text: of kAudit's ConfigMap, or the list alone.
-fn policy_list(text: &str) -> Option<String> {
-    let documents = Node::load_from_str(text).ok()?;
-    let of_manifest = documents.iter().find_map(|root| config_map_text(root, &["audit-policy"]));
-    match of_manifest {
-        Some((_, list)) => Some(list.to_owned()),
-        None => documents.iter().any(is_rule_list).then(|| without_markers(text)),
-    }
 }
 
 /// Returns every setting that affects findings, for comparison.
@@ -232,32 +153,6 @@ fn effective_settings(config: &Config) -> String {
     let mut config = config.clone();
     config.integrations.iter_mut().for_each(|integration| integration.line = 0);
     format!("{config:?}")
-}
-
-/// The text of a list, or of a document that is already in the filter's form.
-struct MigrationInput {
-    text: String,
-    is_document: bool,
-}
-
-fn migration_input(text: &str, changes: &mut Vec<String>) -> Result<MigrationInput, Refusal> {
-    let documents = Node::load_from_str(text).map_err(|error| Refusal::Other(error.to_string()))?;
-    for root in &documents {
-        if let Some((key, inner)) = manifest_config(root) {
-            changes.push(format!("the text under `{key}` was extracted from its ConfigMap"));
-            return Ok(MigrationInput { text: inner.to_owned(), is_document: key == "kaudit.yaml" });
-        }
-        match &root.data {
-            YamlData::Sequence(_) if !is_rule_list(root) => {
-                return Ok(MigrationInput { text: without_markers(text), is_document: false });
-            }
-            YamlData::Mapping(_) if get(root, "kind").is_none() => {
-                return Ok(MigrationInput { text: text.to_owned(), is_document: true });
-            }
-            _ => {}
-        }
-    }
-    Err(Refusal::Other("no list of integrations found".to_owned()))
 }
 
 fn rename_old_categories(text: &str, changes: &mut Vec<String>) -> String {

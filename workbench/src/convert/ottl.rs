@@ -1,0 +1,429 @@
+//! Statements and conditions in OTTL, the language of the Collector's processors.
+//!
+//! A finding's fields are read into attributes first, since both spellings of a key and any type of value have to be
+//! read. The statements then are the filter's stages in its order: kind, integration, severity, time, redaction, names.
+
+use kaudit_filter::config::{
+    Config, DataFilter, Integration, OnStale, Placeholder, Report, Severity, SeverityRow, Template,
+    TemplatePart, Unrecognised,
+};
+use kaudit_filter::finding::{Category, Confidence, Etype, Field, Kind};
+
+use super::pattern::{Syntax, rewrite};
+use super::selection::{self, PatternError, closed_values, running, severity_rows, used_fields};
+
+/// The statements of the `transform` processor and the conditions of the `filter` processor.
+pub struct Program {
+    pub groups: Vec<Group>,
+    /// The records that are dropped, each with a comment.
+    pub drops: Vec<(&'static str, String)>,
+}
+
+/// Statements with a condition in common.
+pub struct Group {
+    pub comment: &'static str,
+    pub condition: Option<&'static str>,
+    pub statements: Vec<String>,
+}
+
+const TYPE: &str = r#"log.attributes["kaudit.type"]"#;
+const INTEGRATION: &str = r#"log.attributes["kaudit.integration"]"#;
+const ENTITY: &str = r#"log.attributes["kaudit.entity"]"#;
+const COUNTED: &str = r#"log.attributes["kaudit.field.counted"]"#;
+const APPLICATION: &str = r#"log.attributes["cx.application.name"]"#;
+const SUBSYSTEM: &str = r#"log.attributes["cx.subsystem.name"]"#;
+
+const IS_OBJECT: &str = "IsMap(log.body)";
+const IS_FINDING: &str = r#"log.attributes["kaudit.type"] != nil"#;
+
+/// Converts a configuration.
+///
+/// # Errors
+/// A pattern that RE2 cannot express.
+pub fn program(config: &Config) -> Result<Program, PatternError> {
+    let mut groups = vec![
+        Group {
+            comment: "Lines of a log: the body is the finding.",
+            condition: None,
+            statements: vec![parse()],
+        },
+        Group {
+            comment: "Fields, in either spelling of their keys, as text.",
+            condition: Some(IS_OBJECT),
+            statements: used_fields(config).into_iter().flat_map(read).collect(),
+        },
+        Group { comment: "The kind of finding.", condition: None, statements: kind() },
+        Group {
+            comment: "Its values, its entity and its rule.",
+            condition: Some(IS_FINDING),
+            statements: values(config),
+        },
+        Group {
+            comment: "The first integration that accepts the finding, in the order of the list.",
+            condition: Some(IS_FINDING),
+            statements: integrations(config)?,
+        },
+        Group {
+            comment: "The severity: the first row that matches.",
+            condition: Some(IS_FINDING),
+            statements: severities(config)?,
+        },
+        Group { comment: "The time of the finding.", condition: Some(IS_FINDING), statements: time(config) },
+    ];
+    if !config.redact.is_empty() {
+        groups.push(Group {
+            comment: "Values that must not leave the cluster.",
+            condition: Some(IS_OBJECT),
+            statements: redactions(config)?,
+        });
+    }
+    let wraps = config.unrecognised == Unrecognised::Wrap;
+    groups.push(Group {
+        comment: "Names, which groupbyattrs moves to the resource.",
+        condition: (!wraps).then_some(IS_FINDING),
+        statements: names(config),
+    });
+    groups.push(Group {
+        comment: "The attributes `kaudit.type`, `kaudit.integration` and `kaudit.entity` remain.",
+        condition: None,
+        // The filter processor reads the mark of counted findings.
+        statements: vec![format!(
+            "delete_matching_keys(log.attributes, {}) where {COUNTED} == nil",
+            literal(r"^kaudit\.field\.")
+        )],
+    });
+    Ok(Program { groups, drops: drops(config) })
+}
+
+/// Returns a string literal.
+pub fn literal(text: &str) -> String {
+    let mut out = String::from('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            _ if char.is_control() => out.push_str(&format!("\\u{:04x}", char as u32)),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn attribute(field: Field) -> String {
+    field_attribute(field.name())
+}
+
+fn field_attribute(name: &str) -> String {
+    format!("log.attributes[{}]", literal(&format!("kaudit.field.{name}")))
+}
+
+fn body(key: &str) -> String {
+    format!("log.body[{}]", literal(key))
+}
+
+fn set(target: &str, value: &str) -> String {
+    format!("set({target}, {value})")
+}
+
+fn set_where(target: &str, value: &str, condition: &str) -> String {
+    format!("set({target}, {value}) where {condition}")
+}
+
+fn parse() -> String {
+    let object = literal(r"^\s*\{");
+    set_where(
+        "log.body",
+        "ParseJSON(log.body)",
+        &format!("IsString(log.body) and IsMatch(log.body, {object})"),
+    )
+}
+
+/// Reads a field. Setting a value to nil has no effect, so an absent key leaves the attribute unset.
+fn read(field: Field) -> Vec<String> {
+    let statement = |key: String| {
+        set_where(&attribute(field), &format!("String({})", body(&key)), &format!("{} != \"\"", body(&key)))
+    };
+    selection::spellings(field.name()).into_iter().map(statement).collect()
+}
+
+fn kind() -> Vec<String> {
+    let present = |field| format!("{} != nil", attribute(field));
+    let absent = |field| format!("{} == nil", attribute(field));
+    let type_of = |kind: Kind, condition: String| set_where(TYPE, &literal(kind.name()), &condition);
+    let detection = format!("{} and {}", present(Field::Etype), present(Field::Eid));
+    let selection = format!(
+        "{TYPE} == nil and {} and ({} or {} or {})",
+        present(Field::Rule),
+        present(Field::Count),
+        present(Field::Id),
+        present(Field::Verb)
+    );
+    let activity = format!(
+        "{TYPE} == nil and {} and {} and {}",
+        absent(Field::Rule),
+        present(Field::Id),
+        present(Field::Verb)
+    );
+    vec![
+        type_of(Kind::Detection, detection),
+        type_of(Kind::Selection, selection),
+        type_of(Kind::Activity, activity),
+    ]
+}
+
+/// Gives values of closed lists their own names, and sets the texts in which patterns are searched.
+fn values(config: &Config) -> Vec<String> {
+    let mut out = Vec::new();
+    for (field, values) in closed_values(config) {
+        for (name, spellings) in values {
+            let spellings: Vec<String> = spellings.iter().map(|text| regex_syntax::escape(text)).collect();
+            let pattern = literal(&format!(r"^\s*(?i:{})\s*$", spellings.join("|")));
+            let attribute = attribute(field);
+            out.push(set_where(&attribute, &literal(name), &format!("IsMatch({attribute}, {pattern})")));
+        }
+    }
+    let non_authorized = attribute(Field::NonAuthorized);
+    out.push(set_where(&non_authorized, "\"true\"", &format!("IsMatch({non_authorized}, \"^(?i:true)$\")")));
+    let is_detection = format!("{TYPE} == {}", literal(Kind::Detection.name()));
+    out.push(set_where(ENTITY, &attribute(Field::Eid), &is_detection));
+    for field in [Field::Principal, Field::Username] {
+        let condition = format!("{TYPE} != {} and {ENTITY} == nil", literal(Kind::Detection.name()));
+        out.push(set_where(ENTITY, &attribute(field), &condition));
+    }
+    for text in [ENTITY, &attribute(Field::Rule)] {
+        out.push(set_where(text, "\"\"", &format!("{text} == nil")));
+    }
+    out
+}
+
+/// Returns the condition that a value is one of several; nothing accepts every value.
+fn one_of<T: Copy>(attribute: &str, values: &[T], name: impl Fn(T) -> &'static str) -> Option<String> {
+    let tests: Vec<String> =
+        values.iter().map(|value| format!("{attribute} == {}", literal(name(*value)))).collect();
+    match &tests[..] {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(format!("({})", several.join(" or "))),
+    }
+}
+
+fn search(attribute: &str, pattern: &str) -> Result<String, String> {
+    Ok(format!("IsMatch({attribute}, {})", literal(&rewrite(pattern, Syntax::Re2)?)))
+}
+
+fn integrations(config: &Config) -> Result<Vec<String>, PatternError> {
+    let mut out = Vec::new();
+    for (index, integration) in running(config) {
+        let condition = format!("{INTEGRATION} == nil and {}", accepts(index, integration)?);
+        if integration.kind == Kind::Selection && integration.filter.report == Report::Count {
+            let not_a_count = format!("{condition} and {} == nil", attribute(Field::Count));
+            out.push(set_where(COUNTED, "true", &not_a_count));
+        }
+        out.push(set_where(INTEGRATION, &literal(&integration.name), &condition));
+    }
+    Ok(out)
+}
+
+fn accepts(index: usize, integration: &Integration) -> Result<String, PatternError> {
+    let DataFilter { etype, category, confidence, .. } = &integration.filter;
+    let mut clauses = vec![format!("{TYPE} == {}", literal(integration.kind.name()))];
+    if integration.kind == Kind::Detection {
+        clauses.extend(one_of(&attribute(Field::Etype), etype, Etype::name));
+        clauses.extend(one_of(&attribute(Field::Category), category, Category::name));
+        clauses.extend(one_of(&attribute(Field::Confidence), confidence, Confidence::name));
+    }
+    for clause in selection::pattern_clauses(integration) {
+        let attribute = if clause.field == selection::Searched::Entity {
+            ENTITY.to_owned()
+        } else {
+            attribute(Field::Rule)
+        };
+        let test = search(&attribute, clause.pattern)
+            .map_err(|reason| PatternError::of_integration(index, clause.key, reason))?;
+        clauses.push(if clause.accepts { test } else { format!("not {test}") });
+    }
+    Ok(clauses.join(" and "))
+}
+
+/// Returns the severity number of OTLP, and Coralogix's name.
+pub fn severity(severity: Severity) -> (&'static str, &'static str) {
+    match severity {
+        Severity::Debug => ("SEVERITY_NUMBER_DEBUG", "Debug"),
+        // Coralogix documents no number of its own for this level.
+        Severity::Verbose => ("SEVERITY_NUMBER_DEBUG", "Verbose"),
+        Severity::Info => ("SEVERITY_NUMBER_INFO", "Info"),
+        Severity::Warn => ("SEVERITY_NUMBER_WARN", "Warning"),
+        Severity::Error => ("SEVERITY_NUMBER_ERROR", "Error"),
+        Severity::Critical => ("SEVERITY_NUMBER_FATAL", "Critical"),
+    }
+}
+
+fn severities(config: &Config) -> Result<Vec<String>, PatternError> {
+    // The text decides which row was first, since two severities have one number.
+    let unset = "log.severity_text == \"\"";
+    let mut out = vec![set("log.severity_text", "\"\"")];
+    for (index, row) in severity_rows(config) {
+        let clauses = row_clauses(&row).map_err(|reason| PatternError::of_row(index, reason))?;
+        let (_, text) = severity(row.severity.unwrap_or(Severity::Info));
+        let condition = [unset.to_owned()].into_iter().chain(clauses).collect::<Vec<_>>().join(" and ");
+        out.push(set_where("log.severity_text", &literal(text), &condition));
+    }
+    let mut severities: Vec<Severity> =
+        severity_rows(config).into_iter().filter_map(|(_, row)| row.severity).collect();
+    severities.sort();
+    severities.dedup();
+    for (number, text) in severities.into_iter().map(severity) {
+        out.push(set_where(
+            "log.severity_number",
+            number,
+            &format!("log.severity_text == {}", literal(text)),
+        ));
+    }
+    Ok(out)
+}
+
+fn row_clauses(row: &SeverityRow) -> Result<Vec<String>, String> {
+    let mut clauses = Vec::new();
+    clauses.extend(one_of(TYPE, &row.kinds, Kind::name));
+    clauses.extend(one_of(&attribute(Field::Etype), &row.etype, Etype::name));
+    clauses.extend(one_of(&attribute(Field::Category), &row.category, Category::name));
+    clauses.extend(one_of(&attribute(Field::Confidence), &row.confidence, Confidence::name));
+    if let Some(expected) = row.non_authorized {
+        let operator = if expected { "==" } else { "!=" };
+        clauses.push(format!("{} {operator} \"true\"", attribute(Field::NonAuthorized)));
+    }
+    if let Some(expected) = row.count {
+        let has_count = format!("{} != nil", attribute(Field::Count));
+        clauses.push(match (expected, &row.kinds[..]) {
+            (true, [Kind::Selection]) => has_count,
+            (true, _) => format!("{TYPE} == \"selections\" and {has_count}"),
+            (false, _) => format!("not ({TYPE} == \"selections\" and {has_count})"),
+        });
+    }
+    if let Some(pattern) = &row.entity {
+        clauses.push(search(ENTITY, pattern)?);
+    }
+    if let Some(pattern) = &row.rule {
+        clauses.push(search(&attribute(Field::Rule), pattern)?);
+    }
+    Ok(clauses)
+}
+
+/// Returns whether the time is out of the guard's range.
+fn stale(config: &Config) -> String {
+    let duration = |millis: i64| format!("Duration(\"{millis}ms\")");
+    let (age, ahead) = (duration(config.guard.max_age_ms), duration(config.guard.max_ahead_ms));
+    format!("log.time < Now() - {age} or log.time > Now() + {ahead}")
+}
+
+fn time(config: &Config) -> Vec<String> {
+    let [time, timestamp] = ["time", "timestamp"].map(body);
+    let millis = format!("IsMatch({time}, \"^[0-9]{{13}}$\")");
+    let mut out = vec![
+        set_where("log.time_unix_nano", &format!("Int({time}) * 1000000"), &millis),
+        set_where(
+            "log.time",
+            &format!("Time({timestamp}, \"%Y-%m-%dT%H:%M:%S%z\")"),
+            &format!("not {millis} and IsString({timestamp})"),
+        ),
+    ];
+    if config.guard.on_stale == OnStale::Clamp {
+        out.push(set_where("log.time", "Now()", &stale(config)));
+    }
+    out
+}
+
+fn redactions(config: &Config) -> Result<Vec<String>, PatternError> {
+    let mut out = Vec::new();
+    for (index, rule) in config.redact.iter().enumerate() {
+        let pattern = rewrite(&rule.pattern, Syntax::Re2)
+            .map_err(|reason| PatternError::of_redaction(index, reason))?;
+        // `$` begins the number of a group.
+        let replacement = literal(&rule.replacement.replace('$', "$$"));
+        let replace =
+            |target: &str| format!("replace_pattern({target}, {}, {replacement})", literal(&pattern));
+        for key in selection::spellings(&rule.field) {
+            out.push(replace(&body(&key)));
+            let nested = format!("log.body[\"context\"][{}]", literal(&key));
+            out.push(format!("{} where IsMap(log.body[\"context\"])", replace(&nested)));
+        }
+        let Some(field) = Field::of(&rule.field) else { continue };
+        if used_fields(config).contains(&field) {
+            out.push(replace(&attribute(field)));
+        }
+        if matches!(field, Field::Eid | Field::Principal | Field::Username) {
+            out.push(replace(ENTITY));
+        }
+    }
+    Ok(out)
+}
+
+fn names(config: &Config) -> Vec<String> {
+    let mut out = name(APPLICATION, "application", &config.coralogix.application_name);
+    out.extend(name(SUBSYSTEM, "subsystem", &config.coralogix.subsystem_name));
+    if config.unrecognised == Unrecognised::Wrap {
+        out.push(set_where("log.severity_number", severity(Severity::Info).0, &format!("{TYPE} == nil")));
+    }
+    out
+}
+
+/// Renders a template: its placeholders first, then all parts.
+fn name(target: &str, key: &str, template: &Template) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut parts = Vec::new();
+    for (index, part) in template.parts().iter().enumerate() {
+        let (name, default) = match part {
+            TemplatePart::Literal(text) => {
+                parts.push(literal(text));
+                continue;
+            }
+            TemplatePart::Placeholder { name, default } => (name, default),
+        };
+        let part = field_attribute(&format!("{key}-{index}"));
+        match name {
+            Placeholder::Type => {
+                out.push(set(&part, TYPE));
+                out.push(set_where(&part, "\"unrecognised\"", &format!("{TYPE} == nil")));
+            }
+            Placeholder::Integration | Placeholder::Field(_) => {
+                let value = match name {
+                    Placeholder::Field(field) => attribute(*field),
+                    _ => INTEGRATION.to_owned(),
+                };
+                out.push(set(&part, &value));
+                out.push(set_where(&part, &literal(default), &format!("{part} == nil or {part} == \"\"")));
+            }
+        }
+        parts.push(part);
+    }
+    let joined = match &parts[..] {
+        [one] => one.clone(),
+        parts => format!("Concat([{}], \"\")", parts.join(", ")),
+    };
+    out.push(set(target, &joined));
+    // Coralogix rejects an entry without a name.
+    out.push(set_where(target, "\"kaudit\"", &format!("IsMatch({target}, {})", literal(r"^\s*$"))));
+    out
+}
+
+/// Returns the conditions under which a record is dropped.
+fn drops(config: &Config) -> Vec<(&'static str, String)> {
+    let mut out =
+        vec![("Findings that no integration accepts.", format!("{IS_FINDING} and {INTEGRATION} == nil"))];
+    if running(config).any(|(_, integration)| selection::counts(integration)) {
+        out.push(("Findings that the filter only counts.", format!("{COUNTED} == true")));
+    }
+    if config.guard.on_stale == OnStale::Drop {
+        out.push(("Findings outside the range of times.", format!("{IS_FINDING} and ({})", stale(config))));
+    }
+    if config.unrecognised == Unrecognised::Drop {
+        out.push(("Records that are not findings.", format!("{TYPE} == nil")));
+    } else if config.audit.is_some() {
+        let condition = format!("{TYPE} == nil and {IS_OBJECT} and log.body[\"auditID\"] != nil");
+        out.push(("Audit events, which only the filter's policy turns into findings.", condition));
+    }
+    out
+}

@@ -1,0 +1,377 @@
+//! A program in VRL, Vector's remap language, for the filter's stages in its order.
+//!
+//! It contains no dollar sign: Vector replaces variables in its configuration.
+
+use std::fmt::Write as _;
+
+use kaudit_filter::config::{
+    By, Config, Integration, KeyStyle, OnStale, Placeholder, Severity, SeverityRow, Shape, Template,
+    TemplatePart, TextForm, Unrecognised,
+};
+use kaudit_filter::finding::{Category, Confidence, Etype, Field, Kind};
+
+use super::pattern::{Syntax, rewrite};
+use super::selection::{
+    self, PatternError, Searched, closed_values, counts, running, severity_rows, used_fields,
+};
+
+/// Returns the program.
+///
+/// It replaces an event by an object with the entry under `entry`, and under `kaudit` the type, the name and number of
+/// the integration, the entity, the key of its limit, and whether the entry is sent.
+///
+/// # Errors
+/// A pattern that cannot be expressed.
+pub fn program(config: &Config) -> Result<String, PatternError> {
+    let mut out = String::new();
+    for (comment, text) in [
+        ("The finding: the object in a line of a log, or the event itself.", FINDING.to_owned()),
+        ("Its fields as text, in either spelling.", fields(config)),
+        ("The kind of finding, and its entity.", KIND.to_owned()),
+        ("Values of closed lists.", closed(config)),
+        ("The first integration that accepts the finding, by its number in the list.", integrations(config)?),
+        ("The severity: the first row that matches.", severities(config)?),
+        ("Whether the entry is sent.", keep(config)),
+        ("The key of the rate limit.", limit_keys(config)),
+        ("Values that must not leave the cluster.", redactions(config)?),
+        ("Names and labels.", names(config)),
+        ("The entry.", entry(config).to_owned()),
+    ] {
+        if !text.is_empty() {
+            let _ = writeln!(out, "# {comment}\n{}\n", text.trim_end());
+        }
+    }
+    Ok(out.trim_end().to_owned() + "\n")
+}
+
+const FINDING: &str = r#"if is_string(.message) {
+  text = replace(string!(.message), r'^[^\{]*', "")
+  finding = object(parse_json(text) ?? {}) ?? {}
+} else {
+  finding = .
+}"#;
+
+const KIND: &str = r#"kind = ""
+if eid != "" && etype != "" {
+  kind = "detections"
+} else if rule != "" && (count != "" || id != "" || verb != "") {
+  kind = "selections"
+} else if rule == "" && id != "" && verb != "" {
+  kind = "activity"
+}
+entity = eid
+if kind != "detections" {
+  entity = principal
+  if entity == "" { entity = username }
+}"#;
+
+/// Returns a string literal.
+pub fn literal(text: &str) -> String {
+    let mut out = String::from('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\n' => out.push_str("\\n"),
+            // Two braces begin a template.
+            '$' | '{' | '}' => out.push_str(&format!("\\u{{{:x}}}", char as u32)),
+            _ if char.is_control() => out.push_str(&format!("\\u{{{:x}}}", char as u32)),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn regex(pattern: &str) -> Result<String, String> {
+    Ok(format!("r'{}'", rewrite(pattern, Syntax::Rust)?))
+}
+
+fn variable(field: Field) -> String {
+    field.name().replace('-', "_")
+}
+
+/// Returns the path of a key of the finding.
+fn path(key: &str) -> String {
+    format!("finding.{}", literal(key))
+}
+
+fn all_fields(config: &Config) -> Vec<Field> {
+    let mut fields = used_fields(config);
+    let computer = config.coralogix.computer_name.parts().iter().filter_map(|part| match part {
+        TemplatePart::Placeholder { name: Placeholder::Field(field), .. } => Some(*field),
+        _ => None,
+    });
+    for field in [Field::ShortDoc, Field::ResourceType, Field::Cluster].into_iter().chain(computer) {
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
+    fields
+}
+
+fn fields(config: &Config) -> String {
+    let mut out = String::new();
+    for field in all_fields(config) {
+        let name = variable(field);
+        let spellings = selection::spellings(field.name());
+        let mut keys = spellings.iter().rev().map(|key| path(key));
+        let first = keys.next().unwrap_or_default();
+        let _ = writeln!(out, "{name} = to_string({first}) ?? \"\"");
+        for key in keys {
+            let _ = writeln!(out, "if {name} == \"\" {{ {name} = to_string({key}) ?? \"\" }}");
+        }
+    }
+    out
+}
+
+fn known(field: Field) -> String {
+    format!("known_{}", variable(field))
+}
+
+fn closed(config: &Config) -> String {
+    let mut out = String::new();
+    for (field, values) in closed_values(config) {
+        let (known, field) = (known(field), variable(field));
+        let _ = writeln!(out, "{known} = downcase(strip_whitespace({field}))");
+        for (name, spellings) in values {
+            for other in spellings.into_iter().filter(|other| *other != name) {
+                let (other, name) = (literal(other), literal(name));
+                let _ = writeln!(out, "if {known} == {other} {{ {known} = {name} }}");
+            }
+        }
+    }
+    out
+}
+
+fn one_of<T: Copy>(variable: &str, values: &[T], name: impl Fn(T) -> &'static str) -> Option<String> {
+    let names: Vec<String> = values.iter().map(|value| literal(name(*value))).collect();
+    (!names.is_empty()).then(|| format!("includes([{}], {variable})", names.join(", ")))
+}
+
+/// Returns a chain of conditions, of which the first that holds assigns its value.
+fn chain(variable: &str, initial: &str, arms: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut out = format!("{variable} = {initial}\n");
+    for (index, (condition, value)) in arms.into_iter().enumerate() {
+        let start = if index == 0 { "if" } else { " else if" };
+        let condition = if condition.is_empty() { "true" } else { &condition };
+        let _ = write!(out, "{start} {condition} {{\n  {variable} = {value}\n}}");
+    }
+    out
+}
+
+fn integrations(config: &Config) -> Result<String, PatternError> {
+    let mut arms = Vec::new();
+    for (index, integration) in running(config) {
+        arms.push((accepts(index, integration)?, (index + 1).to_string()));
+    }
+    let mut out = chain("integration", "0", arms);
+    out.push('\n');
+    let names =
+        running(config).map(|(index, one)| (format!("integration == {}", index + 1), literal(&one.name)));
+    out.push_str(&chain("name", "\"\"", names));
+    Ok(out)
+}
+
+fn accepts(index: usize, integration: &Integration) -> Result<String, PatternError> {
+    let filter = &integration.filter;
+    let mut clauses = vec![format!("kind == {}", literal(integration.kind.name()))];
+    if integration.kind == Kind::Detection {
+        clauses.extend(one_of(&known(Field::Etype), &filter.etype, Etype::name));
+        clauses.extend(one_of(&known(Field::Category), &filter.category, Category::name));
+        clauses.extend(one_of(&known(Field::Confidence), &filter.confidence, Confidence::name));
+    }
+    for clause in selection::pattern_clauses(integration) {
+        let text = if clause.field == Searched::Entity { "entity" } else { "rule" };
+        let pattern = regex(clause.pattern)
+            .map_err(|reason| PatternError::of_integration(index, clause.key, reason))?;
+        clauses.push(format!("{}match({text}, {pattern})", if clause.accepts { "" } else { "!" }));
+    }
+    Ok(clauses.join(" && "))
+}
+
+fn severities(config: &Config) -> Result<String, PatternError> {
+    let mut arms = Vec::new();
+    for (index, row) in severity_rows(config) {
+        let condition = row_condition(&row).map_err(|reason| PatternError::of_row(index, reason))?;
+        arms.push((condition, (row.severity.unwrap_or(Severity::Info) as u8).to_string()));
+    }
+    Ok(chain("severity", "3", arms))
+}
+
+fn row_condition(row: &SeverityRow) -> Result<String, String> {
+    let mut clauses = Vec::new();
+    clauses.extend(one_of("kind", &row.kinds, Kind::name));
+    clauses.extend(one_of(&known(Field::Etype), &row.etype, Etype::name));
+    clauses.extend(one_of(&known(Field::Category), &row.category, Category::name));
+    clauses.extend(one_of(&known(Field::Confidence), &row.confidence, Confidence::name));
+    if let Some(expected) = row.non_authorized {
+        clauses.push(format!("(downcase(non_authorized) == \"true\") == {expected}"));
+    }
+    if let Some(expected) = row.count {
+        clauses.push(format!("(kind == \"selections\" && count != \"\") == {expected}"));
+    }
+    if let Some(pattern) = &row.entity {
+        clauses.push(format!("match(entity, {})", regex(pattern)?));
+    }
+    if let Some(pattern) = &row.rule {
+        clauses.push(format!("match(rule, {})", regex(pattern)?));
+    }
+    Ok(clauses.join(" && "))
+}
+
+fn keep(config: &Config) -> String {
+    let mut out = String::from("keep = integration > 0\n");
+    for (index, _) in running(config).filter(|(_, integration)| counts(integration)) {
+        let _ = writeln!(out, "if integration == {} && count == \"\" {{ keep = false }}", index + 1);
+    }
+    let sent = config.unrecognised != Unrecognised::Drop;
+    let _ = writeln!(out, "if kind == \"\" {{\n  severity = 3\n  keep = {sent}");
+    if sent && config.audit.is_some() {
+        // Only the filter's policy turns audit events into findings.
+        out.push_str("  if exists(finding.auditID) { keep = false }\n");
+    }
+    out.push_str("}\n");
+    let _ = write!(
+        out,
+        "now_ms = to_unix_timestamp(now(), unit: \"milliseconds\")\n\
+         time_ms = to_int(finding.time) ?? 0\n\
+         if time_ms == 0 {{\n  \
+         time_ms = to_unix_timestamp(parse_timestamp(finding.timestamp, \"%Y-%m-%dT%H:%M:%S%z\") ?? now(), \
+         unit: \"milliseconds\")\n}}\n\
+         if kind == \"\" {{ time_ms = now_ms }}\n\
+         if time_ms < now_ms - {} || time_ms > now_ms + {} {{\n",
+        config.guard.max_age_ms, config.guard.max_ahead_ms
+    );
+    out.push_str(match config.guard.on_stale {
+        OnStale::Clamp => "  time_ms = now_ms\n}\n",
+        OnStale::Drop => "  keep = false\n}\n",
+    });
+    out
+}
+
+/// Returns the integrations with a limit, with their numbers.
+pub fn limited(config: &Config) -> impl Iterator<Item = (usize, &Integration)> {
+    let limited = running(config).filter(|(_, integration)| integration.rate_limit.is_some());
+    limited.map(|(index, integration)| (index + 1, integration))
+}
+
+fn limit_keys(config: &Config) -> String {
+    let arms = limited(config).filter_map(|(number, integration)| {
+        let key = match integration.rate_limit?.by {
+            By::None => return None,
+            By::Entity => "entity".to_owned(),
+            By::Rule => variable(integration.kind.subject_field()),
+            By::Cluster => variable(Field::Cluster),
+        };
+        Some((format!("integration == {number}"), key))
+    });
+    chain("key", "\"\"", arms)
+}
+
+fn redactions(config: &Config) -> Result<String, PatternError> {
+    let mut out = String::new();
+    for (index, rule) in config.redact.iter().enumerate() {
+        let pattern = regex(&rule.pattern).map_err(|reason| PatternError::of_redaction(index, reason))?;
+        // A dollar sign begins the number of a group.
+        let replacement = literal(&rule.replacement.replace('$', "$$"));
+        for key in selection::spellings(&rule.field) {
+            for target in [path(&key), format!("finding.context.{}", literal(&key))] {
+                let _ = writeln!(
+                    out,
+                    "if is_string({target}) {{ {target} = replace(string!({target}), {pattern}, {replacement}) }}"
+                );
+            }
+        }
+        let Some(field) = Field::of(&rule.field) else { continue };
+        let mut variables = Vec::new();
+        if all_fields(config).contains(&field) {
+            variables.push(variable(field));
+        }
+        if matches!(field, Field::Eid | Field::Principal | Field::Username) {
+            variables.push("entity".to_owned());
+        }
+        for variable in variables {
+            let _ = writeln!(out, "{variable} = replace({variable}, {pattern}, {replacement})");
+        }
+    }
+    Ok(out)
+}
+
+fn names(config: &Config) -> String {
+    let coralogix = &config.coralogix;
+    let mut out = name("application", &coralogix.application_name);
+    out.push_str(&name("subsystem", &coralogix.subsystem_name));
+    out.push_str(&name("computer", &coralogix.computer_name));
+    // Coralogix rejects an entry without a name.
+    for name in ["application", "subsystem"] {
+        let _ = writeln!(out, "if strip_whitespace({name}) == \"\" {{ {name} = \"kaudit\" }}");
+    }
+    out.push_str(LABELS);
+    out
+}
+
+const LABELS: &str = r#"category = if kind == "selections" { "selection" } else if kind == "activity" { "activity" } else { category }
+class = if kind == "detections" { etype } else { resource_type }
+method = if kind == "detections" { short_doc } else if kind == "selections" { rule } else { verb }
+"#;
+
+/// Assigns a rendered template to a variable.
+fn name(target: &str, template: &Template) -> String {
+    let mut out = format!("{target} = \"\"\n");
+    for part in template.parts() {
+        let (value, default) = match part {
+            TemplatePart::Literal(text) => {
+                let _ = writeln!(out, "{target} = {target} + {}", literal(text));
+                continue;
+            }
+            TemplatePart::Placeholder { name: Placeholder::Type, .. } => ("kind".to_owned(), "unrecognised"),
+            TemplatePart::Placeholder { name: Placeholder::Integration, default } => {
+                ("name".to_owned(), default.as_str())
+            }
+            TemplatePart::Placeholder { name: Placeholder::Field(field), default } => {
+                (variable(*field), default.as_str())
+            }
+        };
+        let default = literal(default);
+        let _ = writeln!(
+            out,
+            "part = if {value} == \"\" {{ {default} }} else {{ {value} }}\n{target} = {target} + part"
+        );
+    }
+    out
+}
+
+fn entry(config: &Config) -> String {
+    let coralogix = &config.coralogix;
+    let mut out = String::new();
+    if coralogix.keys == KeyStyle::Snake {
+        out.push_str(
+            "finding = map_keys(finding, recursive: true) -> |key| { replace(key, \"-\", \"_\") }\n",
+        );
+    }
+    let string = coralogix.text == TextForm::String || coralogix.shape == Shape::Bulk;
+    out.push_str(ENTRY);
+    if string {
+        out.push_str(".entry.text = encode_json(finding)\n");
+    }
+    out
+}
+
+const ENTRY: &str = r#". = {
+  "kaudit": {"type": kind, "integration": name, "number": integration, "entity": entity, "key": key, "keep": keep},
+  "entry": {
+    "timestamp": time_ms,
+    "severity": severity,
+    "applicationName": truncate(application, 256),
+    "subsystemName": truncate(subsystem, 256),
+    "text": finding,
+  },
+}
+if kind != "" {
+  .entry.category = truncate(category, 256)
+  .entry.className = truncate(class, 256)
+  .entry.methodName = truncate(method, 256)
+  .entry.threadId = truncate(entity, 256)
+}
+if computer != "" { .entry.computerName = truncate(computer, 256) }
+"#;
