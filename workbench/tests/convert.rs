@@ -1,12 +1,19 @@
 //! Conversions to configurations of other agents, in `tests/data/convert`.
 //! `NAME.TARGET.yaml` is the result, `NAME.TARGET.txt` the report. `BLESS=1` updates them.
 
+mod decisions;
+mod ottl;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kaudit_filter::config::FileLoader;
+use kaudit_filter::config::{FileLoader, read};
 use kaudit_workbench::convert::{self, Converted, Target};
 use kaudit_workbench::migrate::{Input, Refusal};
+use ottl::{Pipeline, Record, Value};
+use serde_json::json;
+use serde_yaml_ng::Value as Yaml;
 
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -69,4 +76,73 @@ fn each_configuration_is_converted_to_each_target() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// 2026-03-17T10:00:00Z
+const NOW_MS: i64 = 1_773_741_600_000;
+
+fn text_of(name: &str, path: &Path, target: Target) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    convert(name, &text, target).unwrap_or_else(|error| panic!("{name}: {error}")).text
+}
+
+#[test]
+fn the_statements_decide_as_the_engine_does() {
+    let records = decisions::records(NOW_MS);
+    for (name, path) in inputs() {
+        let yaml: Yaml = serde_yaml_ng::from_str(&text_of(name, &path, Target::Otelcol)).unwrap();
+        let pipeline = Pipeline::read(&yaml);
+        let config = read(name, &fs::read_to_string(&path).unwrap(), &Folder).config.unwrap();
+        let config = decisions::unlimited(config);
+        let mut verdicts: BTreeMap<String, usize> = BTreeMap::new();
+        for (text, decision) in records.iter().zip(decisions::decisions(&config, &records, NOW_MS)) {
+            let lines = [Value::Text(text.clone()), Value::of_json(&serde_json::from_str(text).unwrap())];
+            for body in lines {
+                let record = Record { body: Some(body), severity_text: "stdout".to_owned(), ..Record::default() };
+                let (kept, errors) = pipeline.process(record, NOW_MS * 1_000_000);
+                assert_eq!(errors, Vec::<String>::new(), "{name}: {text}");
+                let found = kept.as_ref().map(of_record);
+                let expected = decision.entry.as_ref().map(|entry| of_entry(entry, decision.integration.as_deref()));
+                assert_eq!(found, expected, "{name}: {text}");
+                if let Some(record) = kept {
+                    assert!(!record.attributes.keys().any(|key| key.starts_with("kaudit.field")), "{name}: {record:?}");
+                }
+            }
+            *verdicts.entry(format!("{:?} {}", decision.integration, decision.entry.is_some())).or_default() += 1;
+        }
+        assert!(verdicts.len() > 2, "{name}: {verdicts:?}");
+    }
+}
+
+/// Returns the integration, severity, names and time of a record.
+fn of_record(record: &Record) -> serde_json::Value {
+    let text = |value: Option<&Value>| match value {
+        Some(Value::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let is_finding = record.attributes.contains_key("kaudit.type");
+    json!({
+        "integration": text(record.attributes.get("kaudit.integration")),
+        "number": record.severity_number,
+        "severity": is_finding.then_some(&record.severity_text),
+        "application": text(record.resource.get("cx.application.name")),
+        "subsystem": text(record.resource.get("cx.subsystem.name")),
+        "time": is_finding.then_some(record.time_ns / 1_000_000),
+    })
+}
+
+/// Returns the same of the engine's entry.
+fn of_entry(entry: &serde_json::Value, integration: Option<&str>) -> serde_json::Value {
+    let severity = entry["severity"].as_u64().unwrap() as usize;
+    let names = ["", "Debug", "Verbose", "Info", "Warning", "Error", "Critical"];
+    let number = [0, 5, 5, 9, 13, 17, 21][severity];
+    let is_finding = integration.is_some();
+    json!({
+        "integration": integration,
+        "number": number,
+        "severity": is_finding.then_some(names[severity]),
+        "application": entry["applicationName"],
+        "subsystem": entry["subsystemName"],
+        "time": is_finding.then_some(&entry["timestamp"]),
+    })
 }

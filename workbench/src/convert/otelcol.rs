@@ -144,7 +144,7 @@ pub fn fate(key: &Key, config: &Config, keys: &[Key], chart: bool) -> (Fate, Str
             (Fate::Converted, "a condition of filter/kaudit")
         }
         "unrecognised" => (Fate::Partly, "the record is sent, without a mark"),
-        "look-in" => (Fate::Lost, "only the body itself is read, as text or as a map"),
+        "look-in" => (Fate::Partly, "a path of one key, to a map or to text that begins with the finding"),
         "redact[]" => (
             Fate::Partly,
             "the field itself and its copy in `context`; not other copies of the value, and without a mark",
@@ -217,7 +217,8 @@ pub fn defaults(config: &Config, keys: &[Key]) -> Vec<ReportLine> {
         "batches",
         "a list of findings in one record is one record that is not a finding",
     ));
-    out.push(ReportLine::lost("look-in", "a finding below other keys of a record is not found"));
+    let keys_read = "a finding is searched for in the body, and under its keys `log` and `message`";
+    out.extend(common::unstated(keys, "look-in", Fate::Partly, keys_read));
     out.push(ReportLine::lost(
         "numbers",
         "a number in a log line becomes a double; above 2^53 it loses digits",

@@ -33,6 +33,8 @@ const COUNTED: &str = r#"log.attributes["kaudit.field.counted"]"#;
 const APPLICATION: &str = r#"log.attributes["cx.application.name"]"#;
 const SUBSYSTEM: &str = r#"log.attributes["cx.subsystem.name"]"#;
 
+const IS_WRAPPER: &str =
+    r#"IsMap(log.body) and log.body["etype"] == nil and log.body["rule"] == nil and log.body["verb"] == nil"#;
 const IS_OBJECT: &str = "IsMap(log.body)";
 const IS_FINDING: &str = r#"log.attributes["kaudit.type"] != nil"#;
 
@@ -46,6 +48,11 @@ pub fn program(config: &Config) -> Result<Program, PatternError> {
             comment: "Lines of a log: the body is the finding.",
             condition: None,
             statements: vec![parse()],
+        },
+        Group {
+            comment: "Objects around a finding.",
+            condition: Some(IS_WRAPPER),
+            statements: selection::wrappers(config).iter().flat_map(|key| unwrap(key)).collect(),
         },
         Group {
             comment: "Fields, in either spelling of their keys, as text.",
@@ -92,6 +99,7 @@ pub fn program(config: &Config) -> Result<Program, PatternError> {
             literal(r"^kaudit\.field\.")
         )],
     });
+    groups.retain(|group| !group.statements.is_empty());
     Ok(Program { groups, drops: drops(config) })
 }
 
@@ -139,6 +147,21 @@ fn parse() -> String {
         "ParseJSON(log.body)",
         &format!("IsString(log.body) and IsMatch(log.body, {object})"),
     )
+}
+
+/// Makes the finding under a key the body, if it is text or a map.
+fn unwrap(key: &str) -> [String; 2] {
+    let inner = body(key);
+    let has = ["etype", "rule", "verb"].map(|member| format!("{inner}[{}] != nil", literal(member)));
+    let object = literal(r#"(?s)^\s*\{.*"(?:etype|rule|verb)"\s*:"#);
+    [
+        set_where(
+            "log.body",
+            &format!("ParseJSON({inner})"),
+            &format!("IsString({inner}) and IsMatch({inner}, {object})"),
+        ),
+        set_where("log.body", &inner, &format!("IsMap({inner}) and ({})", has.join(" or "))),
+    ]
 }
 
 /// Reads a field. Setting a value to nil has no effect, so an absent key leaves the attribute unset.
@@ -322,12 +345,14 @@ fn stale(config: &Config) -> String {
 fn time(config: &Config) -> Vec<String> {
     let [time, timestamp] = ["time", "timestamp"].map(body);
     let millis = format!("IsMatch({time}, \"^[0-9]{{13}}$\")");
+    let readable = literal(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}$");
+    // The field `timestamp` counts if `time` is absent or out of range: agents add a `time` of their own.
     let mut out = vec![
         set_where("log.time_unix_nano", &format!("Int({time}) * 1000000"), &millis),
         set_where(
             "log.time",
             &format!("Time({timestamp}, \"%Y-%m-%dT%H:%M:%S%z\")"),
-            &format!("not {millis} and IsString({timestamp})"),
+            &format!("IsMatch({timestamp}, {readable}) and (not {millis} or {})", stale(config)),
         ),
     ];
     if config.guard.on_stale == OnStale::Clamp {

@@ -1,7 +1,7 @@
 //! The parts of a configuration that both languages express.
 
 use kaudit_filter::builtin_severities;
-use kaudit_filter::config::{Config, Integration, Placeholder, Report, SeverityRow, TemplatePart};
+use kaudit_filter::config::{Config, Integration, LOOK_IN, Placeholder, Report, SeverityRow, TemplatePart};
 use kaudit_filter::finding::{Category, Confidence, Etype, Field, Kind};
 
 use super::keys::Key;
@@ -70,6 +70,19 @@ pub fn severity_rows(config: &Config) -> Vec<(Option<usize>, SeverityRow)> {
     let reachable = |row: &SeverityRow| row.kinds.iter().any(|kind| kinds.contains(kind));
     let builtin = builtin_severities().into_iter().filter(reachable).map(|row| (None, row));
     own.chain(builtin).collect()
+}
+
+/// Returns the keys under which a record is searched for a finding: of the default keys only these two.
+pub fn wrappers(config: &Config) -> Vec<String> {
+    let default = LOOK_IN.iter().map(|path| path.split('.').map(str::to_owned).collect::<Vec<_>>());
+    if default.eq(config.look_in.iter().cloned()) {
+        return ["log", "message"].map(str::to_owned).to_vec();
+    }
+    let single = config.look_in.iter().filter_map(|path| match &path[..] {
+        [key] if key != "*" => Some(key.clone()),
+        _ => None,
+    });
+    single.collect()
 }
 
 /// The text in which a pattern is searched.

@@ -113,7 +113,7 @@ pub fn fate(key: &Key, config: &Config, keys: &[Key]) -> (Fate, String) {
         "rate-limit.summary-every" => (Fate::Lost, UNSUMMARISED),
         "unrecognised" if config.unrecognised == Unrecognised::Drop => (Fate::Converted, "`keep` is false"),
         "unrecognised" => (Fate::Partly, "the record is sent as an entry, without a mark"),
-        "look-in" => (Fate::Lost, "only `message` and the event itself are read"),
+        "look-in" => (Fate::Partly, "a path of one key, to an object or to text with one finding"),
         "redact[]" => (
             Fate::Partly,
             "the field itself and its copy in `context`; not other copies of the value, and without a mark",
@@ -157,7 +157,8 @@ pub fn defaults(config: &Config, keys: &[Key]) -> Vec<ReportLine> {
         "batches",
         "a list of findings in one record is one record that is not a finding",
     ));
-    out.push(ReportLine::lost("look-in", "a finding below other keys of an event is not found"));
+    let keys_read = "a finding is searched for in `message` or the event, and under its keys `log` and `message`";
+    out.extend(common::unstated(keys, "look-in", Fate::Partly, keys_read));
     out.push(ReportLine::lost("text", "keys are sorted, and numbers are written again"));
     out.push(ReportLine::lost("counters", "Vector counts dropped events, without a reason for each"));
     out

@@ -26,6 +26,7 @@ pub fn program(config: &Config) -> Result<String, PatternError> {
     let mut out = String::new();
     for (comment, text) in [
         ("The finding: the object in a line of a log, or the event itself.", FINDING.to_owned()),
+        ("Objects around a finding.", wrappers(config)),
         ("Its fields as text, in either spelling.", fields(config)),
         ("The kind of finding, and its entity.", KIND.to_owned()),
         ("Values of closed lists.", closed(config)),
@@ -50,6 +51,24 @@ const FINDING: &str = r#"if is_string(.message) {
 } else {
   finding = .
 }"#;
+
+/// Makes the finding under a key the finding, if it is text or an object.
+fn wrappers(config: &Config) -> String {
+    let any = |object: &str| ["etype", "rule", "verb"].map(|key| format!("exists({object}.{key})")).join(" || ");
+    let mut out = String::new();
+    for key in selection::wrappers(config) {
+        let key = path(&key);
+        let _ = write!(
+            out,
+            "if !({}) {{\n  inner = object({key}) ?? {{}}\n  \
+             if is_string({key}) {{ inner = object(parse_json(replace(string!({key}), r'^[^\\{{]*', \"\")) ?? {{}}) ?? {{}} }}\n  \
+             if {} {{ finding = inner }}\n}}\n",
+            any("finding"),
+            any("inner")
+        );
+    }
+    out
+}
 
 const KIND: &str = r#"kind = ""
 if eid != "" && etype != "" {
@@ -231,16 +250,19 @@ fn keep(config: &Config) -> String {
         out.push_str("  if exists(finding.auditID) { keep = false }\n");
     }
     out.push_str("}\n");
+    let (age, ahead) = (config.guard.max_age_ms, config.guard.max_ahead_ms);
+    let stale = format!("time_ms < now_ms - {age} || time_ms > now_ms + {ahead}");
+    // The field `timestamp` counts if `time` is absent or out of range: agents add a `time` of their own.
     let _ = write!(
         out,
         "now_ms = to_unix_timestamp(now(), unit: \"milliseconds\")\n\
          time_ms = to_int(finding.time) ?? 0\n\
-         if time_ms == 0 {{\n  \
-         time_ms = to_unix_timestamp(parse_timestamp(finding.timestamp, \"%Y-%m-%dT%H:%M:%S%z\") ?? now(), \
-         unit: \"milliseconds\")\n}}\n\
-         if kind == \"\" {{ time_ms = now_ms }}\n\
-         if time_ms < now_ms - {} || time_ms > now_ms + {} {{\n",
-        config.guard.max_age_ms, config.guard.max_ahead_ms
+         if {stale} {{\n  \
+         other, err = parse_timestamp(finding.timestamp, \"%Y-%m-%dT%H:%M:%S%z\")\n  \
+         if err == null {{ time_ms = to_unix_timestamp(other, unit: \"milliseconds\") }}\n\
+         }}\n\
+         if kind == \"\" || time_ms == 0 {{ time_ms = now_ms }}\n\
+         if {stale} {{\n"
     );
     out.push_str(match config.guard.on_stale {
         OnStale::Clamp => "  time_ms = now_ms\n}\n",
