@@ -1,8 +1,8 @@
 //! Converts kAudit's configuration, or the filter's, to configuration of agents that run without the filter.
 //!
 //! The OpenTelemetry Collector and Vector can select findings, rate their severity and name them. They have no
-//! counterpart for other functions of the filter. A report states for each key of the input, with its position, what it
-//! became or why it is lost; the losses are also comments of the result. Secrets are not copied: the result refers to
+//! counterpart for other functions of the filter. A report states for each key of the input, with its position, its counterpart
+//! or why it is lost; the losses are also comments of the result. Secrets are not copied: the result refers to
 //! the environment or to a secret backend.
 
 mod common;
@@ -52,7 +52,7 @@ impl Target {
 pub struct Converted {
     /// Its text.
     pub text: String,
-    /// What became of each key of the input, in its order; then losses without a key.
+    /// The fate of each key of the input, in its order; then losses without a key.
     pub report: Vec<ReportLine>,
 }
 

@@ -98,17 +98,24 @@ fn the_statements_decide_as_the_engine_does() {
         for (text, decision) in records.iter().zip(decisions::decisions(&config, &records, NOW_MS)) {
             let lines = [Value::Text(text.clone()), Value::of_json(&serde_json::from_str(text).unwrap())];
             for body in lines {
-                let record = Record { body: Some(body), severity_text: "stdout".to_owned(), ..Record::default() };
+                let record =
+                    Record { body: Some(body), severity_text: "stdout".to_owned(), ..Record::default() };
                 let (kept, errors) = pipeline.process(record, NOW_MS * 1_000_000);
                 assert_eq!(errors, Vec::<String>::new(), "{name}: {text}");
                 let found = kept.as_ref().map(of_record);
-                let expected = decision.entry.as_ref().map(|entry| of_entry(entry, decision.integration.as_deref()));
+                let expected =
+                    decision.entry.as_ref().map(|entry| of_entry(entry, decision.integration.as_deref()));
                 assert_eq!(found, expected, "{name}: {text}");
                 if let Some(record) = kept {
-                    assert!(!record.attributes.keys().any(|key| key.starts_with("kaudit.field")), "{name}: {record:?}");
+                    assert!(
+                        !record.attributes.keys().any(|key| key.starts_with("kaudit.field")),
+                        "{name}: {record:?}"
+                    );
                 }
             }
-            *verdicts.entry(format!("{:?} {}", decision.integration, decision.entry.is_some())).or_default() += 1;
+            *verdicts
+                .entry(format!("{:?} {}", decision.integration, decision.entry.is_some()))
+                .or_default() += 1;
         }
         assert!(verdicts.len() > 2, "{name}: {verdicts:?}");
     }
@@ -145,4 +152,114 @@ fn of_entry(entry: &serde_json::Value, integration: Option<&str>) -> serde_json:
         "subsystem": entry["subsystemName"],
         "time": is_finding.then_some(&entry["timestamp"]),
     })
+}
+
+fn schema(file: &str) -> jsonschema::Validator {
+    let text = fs::read_to_string(here().join("tests/data/convert").join(file)).unwrap();
+    jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+fn assert_valid(name: &str, schema: &jsonschema::Validator, yaml: &Yaml) {
+    let value = serde_json::to_value(yaml).unwrap();
+    let errors: Vec<String> =
+        schema.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{name}: {}", errors.join("\n"));
+}
+
+#[test]
+fn the_results_have_the_schema_of_the_agents() {
+    let (collector, vector) = (schema("otelcol.schema.json"), schema("vector.schema.json"));
+    for (name, path) in inputs() {
+        let yaml = |target| -> Yaml { serde_yaml_ng::from_str(&text_of(name, &path, target)).unwrap() };
+        assert_valid(name, &collector, &yaml(Target::Otelcol));
+        let chart = yaml(Target::OtelIntegration);
+        assert_valid(name, &collector, &chart["opentelemetry-agent"]["config"]);
+        assert_valid(name, &vector, &yaml(Target::Vrl));
+    }
+}
+
+#[test]
+fn the_charts_values_are_the_configuration_as_templates() {
+    for (name, path) in inputs() {
+        let configuration: Yaml = serde_yaml_ng::from_str(&text_of(name, &path, Target::Otelcol)).unwrap();
+        let values = text_of(name, &path, Target::OtelIntegration);
+        let rendered =
+            values.replace("{{ .Values.global.domain }}", "example.com").replace("{{ \"{{\" }}", "{{");
+        let values: Yaml = serde_yaml_ng::from_str(&rendered).unwrap();
+        let values = &values["opentelemetry-agent"]["config"];
+        assert_eq!(values["processors"], configuration["processors"], "{name}");
+        assert_eq!(values["service"]["pipelines"], configuration["service"]["pipelines"], "{name}");
+        assert_eq!(values["exporters"]["coralogix/kaudit"]["domain"].as_str(), Some("example.com"));
+    }
+}
+
+#[test]
+fn two_braces_are_text_in_the_charts_values() {
+    let text = "coralogix: {application-name: \"{{{{a}}\"}
+integrations:
+  - {type: detections, target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"}}
+";
+    let values = convert("a.yaml", text, Target::OtelIntegration).unwrap().text;
+    assert!(values.contains(r#"set(log.attributes["cx.application.name"], "{{ "{{" }}a}")"#), "{values}");
+}
+
+#[test]
+fn what_cannot_be_converted_is_an_error_with_its_position() {
+    let list = |filter: &str| {
+        format!(
+            "# A list.\n- type: detections\n  target: {{target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"}}\n  data-filter:\n    entity-match: {filter}\n"
+        )
+    };
+    let error = convert("list.yaml", &list("'[a-z&&[^b]]'"), Target::Otelcol).unwrap_err();
+    assert!(error.starts_with("list.yaml:5: integrations[0].data-filter.entity-match: "), "{error}");
+    assert!(error.contains("an operation on classes"), "{error}");
+    let error = convert("list.yaml", &list("'(a'"), Target::Vrl).unwrap_err();
+    assert!(error.contains("list.yaml:5:"), "{error}");
+    let policy = fs::read_to_string(here().join("tests/data/migrate/policy.input.yaml")).unwrap();
+    let error = convert("policy.yaml", &policy, Target::Otelcol).unwrap_err();
+    assert!(error.starts_with("policy.yaml: not converted: only the filter evaluates a policy"), "{error}");
+}
+
+#[test]
+fn a_policy_is_lost_and_its_events_are_dropped() {
+    let policy = fs::read_to_string(here().join("tests/data/migrate/policy.input.yaml")).unwrap();
+    let list = fs::read_to_string(here().join("../examples/audit-integration.yaml")).unwrap();
+    let files = [Input { name: "list.yaml", text: &list }, Input { name: "policy.yaml", text: &policy }];
+    let converted = convert::convert(&files, &Folder, Target::Otelcol).unwrap();
+    let lost = converted.report.iter().find(|line| line.path == "audit-policy").unwrap();
+    assert!(lost.to_string().starts_with("policy.yaml:"), "{lost}");
+    let pipeline = Pipeline::read(&serde_yaml_ng::from_str(&converted.text).unwrap());
+    let event = json!({"kind": "Event", "auditID": "a", "verb": "get"});
+    let record = Record { body: Some(Value::of_json(&event)), ..Record::default() };
+    assert!(pipeline.process(record, NOW_MS * 1_000_000).0.is_none());
+}
+
+#[test]
+fn every_valid_configuration_is_converted() {
+    let mut converted = 0;
+    for file in fs::read_dir(here().join("../tests/data/config")).unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let valid = read(name, &text, &Folder).config.is_some();
+        for target in Target::ALL {
+            match convert(name, &text, target) {
+                Ok(result) => {
+                    assert!(valid, "{name} has errors, but was converted");
+                    let yaml: Yaml = serde_yaml_ng::from_str(&result.text).unwrap();
+                    if target == Target::Otelcol {
+                        Pipeline::read(&yaml);
+                    }
+                    converted += 1;
+                }
+                Err(error) => assert!(
+                    !error.is_empty() && (!valid || error.contains("cannot be converted")),
+                    "{name}: {error}"
+                ),
+            }
+        }
+    }
+    assert!(converted > 40, "only {converted} were converted");
 }

@@ -76,11 +76,13 @@ const GOALS: [(&str, f64); 3] = [("naive", 10.0), ("luajit", 15.0), ("vrl", 20.0
 
 const PEERS: &str = "benches/peers/Cargo.toml";
 
-/// Builds and runs the peers, which check their answers first.
+/// Builds and runs the peers, which check their answers first, and tests the programs that `migrate --to vrl` writes.
 fn peers() -> Done<Vec<Peer>> {
     let target = shell::target_directory()?.join("peers");
     let mut build = cargo(&["build", "--release", "--locked", "--manifest-path", PEERS, "--target-dir"]);
     shell::run(build.arg(&target))?;
+    let mut test = cargo(&["test", "--release", "--locked", "--manifest-path", PEERS, "--target-dir"]);
+    shell::run(test.arg(&target))?;
     let output = shell::read(&mut Command::new(target.join("release/kaudit-peers")))?;
     let peer = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();

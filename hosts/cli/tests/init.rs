@@ -77,3 +77,39 @@ fn a_migrated_document_passes_the_check() {
     let (code, out, err) = ran(&["migrate", "tests/data/config/six-mistakes.yaml"]);
     assert!(code == Some(1) && out.is_empty() && err.contains("six-mistakes.yaml:2:3\n"), "{err}");
 }
+
+#[test]
+fn a_configuration_is_converted_for_agents_without_the_filter() {
+    let folder = folder("convert");
+    fs::create_dir_all(&folder).unwrap();
+    for (target, part) in [
+        ("otelcol", "  transform/kaudit:\n"),
+        ("otel-integration", "\nopentelemetry-agent:\n"),
+        ("vrl", "    type: remap\n"),
+    ] {
+        let (code, out, err) = ran(&["migrate", "examples/kaudit.yaml", "--to", target]);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(out.contains(part), "{out}");
+        // The report has the position of every key, and the losses are comments of the result.
+        let lost = "examples/kaudit.yaml:24: guard.max-entry-bytes: lost: ";
+        assert!(err.contains(lost) && out.contains(&format!("# - {lost}")), "{err}");
+        assert!(err.contains("examples/kaudit.yaml:45: integrations[0].type: converted: "), "{err}");
+        assert!(err.trim_end().ends_with(" unused"), "{err}");
+        let (_, _, quiet) = ran(&["migrate", "examples/kaudit.yaml", "--to", target, "--quiet"]);
+        assert_eq!(quiet, "");
+
+        let file = folder.join(format!("{target}.yaml"));
+        let _ = fs::remove_file(&file);
+        let arguments = ["migrate", "examples/kaudit.yaml", "--to", target, "-o", file.to_str().unwrap()];
+        assert_eq!(ran(&arguments).0, Some(0));
+        assert_eq!(fs::read_to_string(&file).unwrap(), out);
+        let (code, _, err) = ran(&arguments);
+        assert!(code == Some(1) && err.contains("exists already; nothing was written"), "{err}");
+    }
+    let (code, out, err) = ran(&["migrate", "tests/data/config/six-mistakes.yaml", "--to", "vrl"]);
+    assert!(code == Some(1) && out.is_empty() && err.contains("six-mistakes.yaml:2:3\n"), "{err}");
+    let (code, _, err) = ran(&["migrate", "examples/kaudit.yaml", "--to", "logstash"]);
+    assert!(code == Some(2) && err.contains("[possible values: otelcol, otel-integration, vrl]"), "{err}");
+    let (_, script, _) = ran(&["completions", "bash"]);
+    assert!(script.contains("otelcol otel-integration vrl"), "{script}");
+}

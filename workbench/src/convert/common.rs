@@ -1,11 +1,11 @@
-//! What becomes of the keys that have the same fate in every agent.
+//! The results for keys that every agent treats alike.
 
 use kaudit_filter::config::Integration;
 
 use super::keys::{Key, has};
 use super::report::{Fate, ReportLine};
 
-/// Returns what became of a key; `condition`: what a clause of a data filter became.
+/// Returns the fate of a key; `condition`: the result for a clause of a data filter.
 pub fn fate(key: &Key, integration: Option<&Integration>, condition: &str) -> (Fate, String) {
     let option = key.option();
     let last = option.rsplit('.').next().unwrap_or_default();

@@ -98,7 +98,7 @@ impl Walk<'_> {
         let line = key.span.start.line();
         let child = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         match (&value.data, child.as_str()) {
-            // A merge key stands for the members of its value.
+            // A merge key adds the members of its value.
             (YamlData::Mapping(_), _) if name == "<<" => self.members(value, path),
             (YamlData::Sequence(items), "integrations") => self.integrations(items),
             (YamlData::Sequence(items), "severity" | "redact") => {

@@ -116,7 +116,7 @@ fn rendered(template: &str, values: &[(&'static str, &str)]) -> String {
     render(template, values).unwrap_or_else(|defect| format!("# defect: {defect}\n"))
 }
 
-/// Returns what became of a key.
+/// Returns the fate of a key.
 pub fn fate(key: &Key, config: &Config, keys: &[Key], chart: bool) -> (Fate, String) {
     let integration = key.integration.and_then(|index| config.integrations.get(index));
     let (fate, text): (Fate, &str) = match key.option().as_str() {

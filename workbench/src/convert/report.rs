@@ -1,8 +1,8 @@
-//! The report of a conversion: what became of each key of the input.
+//! The report of a conversion: the fate of each key of the input.
 
 use std::fmt;
 
-/// What became of a key.
+/// The result for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// The result does the same.
@@ -33,7 +33,7 @@ pub struct ReportLine {
     pub position: Option<String>,
     /// The path of the key, or the function.
     pub path: String,
-    /// What became of it.
+    /// Its result.
     pub fate: Fate,
     /// The reason, or the part of the result.
     pub text: String,

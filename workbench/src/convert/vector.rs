@@ -86,7 +86,7 @@ fn seconds(period_ns: u64) -> String {
 const UNSUMMARISED: &str =
     "findings above the limit are dropped; a counter has their number, no summary is sent";
 
-/// Returns what became of a key.
+/// Returns the fate of a key.
 pub fn fate(key: &Key, config: &Config, keys: &[Key]) -> (Fate, String) {
     let integration = key.integration.and_then(|index| config.integrations.get(index));
     let sent = integration.is_some_and(|one| one.applies && !one.stopped);
@@ -157,7 +157,8 @@ pub fn defaults(config: &Config, keys: &[Key]) -> Vec<ReportLine> {
         "batches",
         "a list of findings in one record is one record that is not a finding",
     ));
-    let keys_read = "a finding is searched for in `message` or the event, and under its keys `log` and `message`";
+    let keys_read =
+        "a finding is searched for in `message` or the event, and under its keys `log` and `message`";
     out.extend(common::unstated(keys, "look-in", Fate::Partly, keys_read));
     out.push(ReportLine::lost("text", "keys are sorted, and numbers are written again"));
     out.push(ReportLine::lost("counters", "Vector counts dropped events, without a reason for each"));

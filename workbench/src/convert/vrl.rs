@@ -54,7 +54,8 @@ const FINDING: &str = r#"if is_string(.message) {
 
 /// Makes the finding under a key the finding, if it is text or an object.
 fn wrappers(config: &Config) -> String {
-    let any = |object: &str| ["etype", "rule", "verb"].map(|key| format!("exists({object}.{key})")).join(" || ");
+    let any =
+        |object: &str| ["etype", "rule", "verb"].map(|key| format!("exists({object}.{key})")).join(" || ");
     let mut out = String::new();
     for key in selection::wrappers(config) {
         let key = path(&key);

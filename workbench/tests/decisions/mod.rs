@@ -79,11 +79,18 @@ const ENTITIES: [&str; 11] = [
 fn detections() -> Vec<Value> {
     let mut out = Vec::new();
     for etype in [json!("principal"), json!(" Resource "), json!("cluster"), json!("other"), json!(7)] {
-        for category in [json!("incident"), json!("alcide.category/anomaly"), json!("INCIDENT"), json!("none"), Value::Null] {
+        for category in [
+            json!("incident"),
+            json!("alcide.category/anomaly"),
+            json!("INCIDENT"),
+            json!("none"),
+            Value::Null,
+        ] {
             for confidence in [json!("high"), json!(0), json!("1"), json!("LOW"), json!(true)] {
                 let number = out.len();
                 let entity = ENTITIES[number % ENTITIES.len()];
-                let mut finding = json!({"eid": entity, "etype": etype, "category": category, "confidence": confidence});
+                let mut finding =
+                    json!({"eid": entity, "etype": etype, "category": category, "confidence": confidence});
                 let key = if number % 2 == 0 { "short-doc" } else { "short_doc" };
                 finding[key] = json!("Change in usage pattern");
                 if number % 3 > 0 {

@@ -230,7 +230,8 @@ impl Evaluator {
                 Ok(Value::Text(texts.join(delimiter)))
             }
             ("ParseJSON", [Value::Text(text)]) => {
-                let json: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                let json: serde_json::Value =
+                    serde_json::from_str(text).map_err(|error| error.to_string())?;
                 Ok(Value::of_json(&json))
             }
             ("Now", []) => Ok(Value::Time(self.now_ns)),
@@ -255,7 +256,10 @@ fn timestamp(text: &str) -> Option<i64> {
     let days = {
         // Days since 1970 of the proleptic Gregorian calendar, in years that begin in March.
         let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (month * 306 + 5) / 10 + day
+        year * 365 + year.div_euclid(4) - year.div_euclid(100)
+            + year.div_euclid(400)
+            + (month * 306 + 5) / 10
+            + day
             - 719_469
     };
     let seconds = ((days * 24 + number(11, 13)?) * 60 + number(14, 16)?) * 60 + number(17, 19)?;

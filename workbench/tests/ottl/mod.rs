@@ -8,8 +8,8 @@ mod parse;
 
 use serde_yaml_ng::Value as Yaml;
 
-pub use eval::{Record, Value};
 use eval::{Evaluator, execute, holds};
+pub use eval::{Record, Value};
 use parse::{Condition, Statement, condition, statement};
 
 /// A pipeline of logs: a `transform`, a `filter` and a `groupbyattrs` processor.
@@ -32,11 +32,15 @@ impl Pipeline {
             pipeline["processors"].as_sequence().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         assert_eq!(processors, ["transform/kaudit", "filter/kaudit", "groupbyattrs/kaudit", "batch/kaudit"]);
         let processors = &configuration["processors"];
-        let groups = texts_or_maps(&processors["transform/kaudit"]["log_statements"]).iter().map(group).collect();
+        let groups =
+            texts_or_maps(&processors["transform/kaudit"]["log_statements"]).iter().map(group).collect();
         let drops = strings(&processors["filter/kaudit"]["log_conditions"]);
         Self {
             groups,
-            drops: drops.iter().map(|text| condition(text).unwrap_or_else(|error| panic!("{text}: {error}"))).collect(),
+            drops: drops
+                .iter()
+                .map(|text| condition(text).unwrap_or_else(|error| panic!("{text}: {error}")))
+                .collect(),
             resource_keys: strings(&processors["groupbyattrs/kaudit"]["keys"]),
         }
     }
@@ -56,7 +60,8 @@ impl Pipeline {
                 result(execute(&evaluator, statement, &mut record).map(|()| true), &mut errors);
             }
         }
-        let dropped = self.drops.iter().any(|condition| result(holds(&evaluator, condition, &record), &mut errors));
+        let dropped =
+            self.drops.iter().any(|condition| result(holds(&evaluator, condition, &record), &mut errors));
         for key in &self.resource_keys {
             if let Some(value) = record.attributes.remove(key) {
                 record.resource.insert(key.clone(), value);

@@ -69,7 +69,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(&char) = chars.get(at) {
-        let word = |accepts: fn(&char) -> bool| chars[at..].iter().copied().take_while(accepts).collect::<String>();
+        let word =
+            |accepts: fn(&char) -> bool| chars[at..].iter().copied().take_while(accepts).collect::<String>();
         if char.is_whitespace() {
             at += 1;
         } else if char == '"' {
@@ -242,7 +243,11 @@ impl Parser {
                     self.at -= 1;
                     let call = self.call()?;
                     let is_converter = call.name.starts_with(|first: char| first.is_ascii_uppercase());
-                    if is_converter { Ok(Expression::Call(call)) } else { Err("an editor in a value".to_owned()) }
+                    if is_converter {
+                        Ok(Expression::Call(call))
+                    } else {
+                        Err("an editor in a value".to_owned())
+                    }
                 }
                 _ if word.chars().all(|char| !char.is_ascii_lowercase()) => Ok(Expression::Enum(word)),
                 _ => self.path(word),
