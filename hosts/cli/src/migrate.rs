@@ -26,8 +26,8 @@ use crate::terminal::{error_line, is_quiet, note_line};
 ///
 /// With `--to` the result is configuration of an agent that runs without the filter. The input is then kAudit's list,
 /// its ConfigMap, or the filter's own document. A report, on standard error, states for each key of the input, with its
-/// position, what it became, or that the agent has no counterpart. The losses are also comments of the result. Keys are
-/// not copied: the result reads them from the environment or from a secret backend.
+/// position, its counterpart, or that the agent has none. The losses are also comments of the result. Tokens are
+/// not copied: the result reads the key from the environment or from a secret backend.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {

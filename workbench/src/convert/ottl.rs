@@ -3,14 +3,19 @@
 //! A finding's fields are read into attributes first, since both spellings of a key and any type of value have to be
 //! read. The statements then are the filter's stages in its order: kind, integration, severity, time, redaction, names.
 
-use kaudit_filter::config::{
-    Config, DataFilter, Integration, OnStale, Placeholder, Report, Severity, SeverityRow, Template,
-    TemplatePart, Unrecognised,
-};
+mod shape;
+mod text;
+
+use kaudit_filter::config::{Config, DataFilter, Integration, Report, Severity, SeverityRow, Unrecognised};
 use kaudit_filter::finding::{Category, Confidence, Etype, Field, Kind};
 
 use super::pattern::{Syntax, rewrite};
 use super::selection::{self, PatternError, closed_values, running, severity_rows, used_fields};
+use shape::{drops, names, redactions, time};
+use text::{
+    COUNTED, ENTITY, INTEGRATION, IS_FINDING, IS_OBJECT, IS_WRAPPER, TYPE, attribute, body, literal, set,
+    set_where, severity,
+};
 
 /// The statements of the `transform` processor and the conditions of the `filter` processor.
 pub struct Program {
@@ -25,18 +30,6 @@ pub struct Group {
     pub condition: Option<&'static str>,
     pub statements: Vec<String>,
 }
-
-const TYPE: &str = r#"log.attributes["kaudit.type"]"#;
-const INTEGRATION: &str = r#"log.attributes["kaudit.integration"]"#;
-const ENTITY: &str = r#"log.attributes["kaudit.entity"]"#;
-const COUNTED: &str = r#"log.attributes["kaudit.field.counted"]"#;
-const APPLICATION: &str = r#"log.attributes["cx.application.name"]"#;
-const SUBSYSTEM: &str = r#"log.attributes["cx.subsystem.name"]"#;
-
-const IS_WRAPPER: &str =
-    r#"IsMap(log.body) and log.body["etype"] == nil and log.body["rule"] == nil and log.body["verb"] == nil"#;
-const IS_OBJECT: &str = "IsMap(log.body)";
-const IS_FINDING: &str = r#"log.attributes["kaudit.type"] != nil"#;
 
 /// Converts a configuration.
 ///
@@ -101,43 +94,6 @@ pub fn program(config: &Config) -> Result<Program, PatternError> {
     });
     groups.retain(|group| !group.statements.is_empty());
     Ok(Program { groups, drops: drops(config) })
-}
-
-/// Returns a string literal.
-pub fn literal(text: &str) -> String {
-    let mut out = String::from('"');
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => out.extend(['\\', char]),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            _ if char.is_control() => out.push_str(&format!("\\u{:04x}", char as u32)),
-            _ => out.push(char),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn attribute(field: Field) -> String {
-    field_attribute(field.name())
-}
-
-fn field_attribute(name: &str) -> String {
-    format!("log.attributes[{}]", literal(&format!("kaudit.field.{name}")))
-}
-
-fn body(key: &str) -> String {
-    format!("log.body[{}]", literal(key))
-}
-
-fn set(target: &str, value: &str) -> String {
-    format!("set({target}, {value})")
-}
-
-fn set_where(target: &str, value: &str, condition: &str) -> String {
-    format!("set({target}, {value}) where {condition}")
 }
 
 fn parse() -> String {
@@ -271,19 +227,6 @@ fn accepts(index: usize, integration: &Integration) -> Result<String, PatternErr
     Ok(clauses.join(" and "))
 }
 
-/// Returns the severity number of OTLP, and Coralogix's name.
-pub fn severity(severity: Severity) -> (&'static str, &'static str) {
-    match severity {
-        Severity::Debug => ("SEVERITY_NUMBER_DEBUG", "Debug"),
-        // Coralogix documents no number of its own for this level.
-        Severity::Verbose => ("SEVERITY_NUMBER_DEBUG", "Verbose"),
-        Severity::Info => ("SEVERITY_NUMBER_INFO", "Info"),
-        Severity::Warn => ("SEVERITY_NUMBER_WARN", "Warning"),
-        Severity::Error => ("SEVERITY_NUMBER_ERROR", "Error"),
-        Severity::Critical => ("SEVERITY_NUMBER_FATAL", "Critical"),
-    }
-}
-
 fn severities(config: &Config) -> Result<Vec<String>, PatternError> {
     // The text decides which row was first, since two severities have one number.
     let unset = "log.severity_text == \"\"";
@@ -333,122 +276,4 @@ fn row_clauses(row: &SeverityRow) -> Result<Vec<String>, String> {
         clauses.push(search(&attribute(Field::Rule), pattern)?);
     }
     Ok(clauses)
-}
-
-/// Returns whether the time is out of the guard's range.
-fn stale(config: &Config) -> String {
-    let duration = |millis: i64| format!("Duration(\"{millis}ms\")");
-    let (age, ahead) = (duration(config.guard.max_age_ms), duration(config.guard.max_ahead_ms));
-    format!("log.time < Now() - {age} or log.time > Now() + {ahead}")
-}
-
-fn time(config: &Config) -> Vec<String> {
-    let [time, timestamp] = ["time", "timestamp"].map(body);
-    let millis = format!("IsMatch({time}, \"^[0-9]{{13}}$\")");
-    let readable = literal(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}$");
-    // The field `timestamp` counts if `time` is absent or out of range: agents add a `time` of their own.
-    let mut out = vec![
-        set_where("log.time_unix_nano", &format!("Int({time}) * 1000000"), &millis),
-        set_where(
-            "log.time",
-            &format!("Time({timestamp}, \"%Y-%m-%dT%H:%M:%S%z\")"),
-            &format!("IsMatch({timestamp}, {readable}) and (not {millis} or {})", stale(config)),
-        ),
-    ];
-    if config.guard.on_stale == OnStale::Clamp {
-        out.push(set_where("log.time", "Now()", &stale(config)));
-    }
-    out
-}
-
-fn redactions(config: &Config) -> Result<Vec<String>, PatternError> {
-    let mut out = Vec::new();
-    for (index, rule) in config.redact.iter().enumerate() {
-        let pattern = rewrite(&rule.pattern, Syntax::Re2)
-            .map_err(|reason| PatternError::of_redaction(index, reason))?;
-        // `$` begins the number of a group.
-        let replacement = literal(&rule.replacement.replace('$', "$$"));
-        let replace =
-            |target: &str| format!("replace_pattern({target}, {}, {replacement})", literal(&pattern));
-        for key in selection::spellings(&rule.field) {
-            out.push(replace(&body(&key)));
-            let nested = format!("log.body[\"context\"][{}]", literal(&key));
-            out.push(format!("{} where IsMap(log.body[\"context\"])", replace(&nested)));
-        }
-        let Some(field) = Field::of(&rule.field) else { continue };
-        if used_fields(config).contains(&field) {
-            out.push(replace(&attribute(field)));
-        }
-        if matches!(field, Field::Eid | Field::Principal | Field::Username) {
-            out.push(replace(ENTITY));
-        }
-    }
-    Ok(out)
-}
-
-fn names(config: &Config) -> Vec<String> {
-    let mut out = name(APPLICATION, "application", &config.coralogix.application_name);
-    out.extend(name(SUBSYSTEM, "subsystem", &config.coralogix.subsystem_name));
-    if config.unrecognised == Unrecognised::Wrap {
-        out.push(set_where("log.severity_number", severity(Severity::Info).0, &format!("{TYPE} == nil")));
-    }
-    out
-}
-
-/// Renders a template: its placeholders first, then all parts.
-fn name(target: &str, key: &str, template: &Template) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut parts = Vec::new();
-    for (index, part) in template.parts().iter().enumerate() {
-        let (name, default) = match part {
-            TemplatePart::Literal(text) => {
-                parts.push(literal(text));
-                continue;
-            }
-            TemplatePart::Placeholder { name, default } => (name, default),
-        };
-        let part = field_attribute(&format!("{key}-{index}"));
-        match name {
-            Placeholder::Type => {
-                out.push(set(&part, TYPE));
-                out.push(set_where(&part, "\"unrecognised\"", &format!("{TYPE} == nil")));
-            }
-            Placeholder::Integration | Placeholder::Field(_) => {
-                let value = match name {
-                    Placeholder::Field(field) => attribute(*field),
-                    _ => INTEGRATION.to_owned(),
-                };
-                out.push(set(&part, &value));
-                out.push(set_where(&part, &literal(default), &format!("{part} == nil or {part} == \"\"")));
-            }
-        }
-        parts.push(part);
-    }
-    let joined = match &parts[..] {
-        [one] => one.clone(),
-        parts => format!("Concat([{}], \"\")", parts.join(", ")),
-    };
-    out.push(set(target, &joined));
-    // Coralogix rejects an entry without a name.
-    out.push(set_where(target, "\"kaudit\"", &format!("IsMatch({target}, {})", literal(r"^\s*$"))));
-    out
-}
-
-/// Returns the conditions under which a record is dropped.
-fn drops(config: &Config) -> Vec<(&'static str, String)> {
-    let mut out =
-        vec![("Findings that no integration accepts.", format!("{IS_FINDING} and {INTEGRATION} == nil"))];
-    if running(config).any(|(_, integration)| selection::counts(integration)) {
-        out.push(("Findings that the filter only counts.", format!("{COUNTED} == true")));
-    }
-    if config.guard.on_stale == OnStale::Drop {
-        out.push(("Findings outside the range of times.", format!("{IS_FINDING} and ({})", stale(config))));
-    }
-    if config.unrecognised == Unrecognised::Drop {
-        out.push(("Records that are not findings.", format!("{TYPE} == nil")));
-    } else if config.audit.is_some() {
-        let condition = format!("{TYPE} == nil and {IS_OBJECT} and log.body[\"auditID\"] != nil");
-        out.push(("Audit events, which only the filter's policy turns into findings.", condition));
-    }
-    out
 }

@@ -4,6 +4,8 @@
 //! from its syntax tree, so that nothing is copied that the other engine reads differently. Syntax that it cannot
 //! express is an error.
 
+use std::fmt::{self, Write as _};
+
 use regex_syntax::ast::{
     self, AssertionKind, Ast, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem, ClassUnicode,
     ClassUnicodeKind, Flag, FlagsItemKind, GroupKind, HexLiteralKind, LiteralKind, RepetitionKind,
@@ -71,6 +73,11 @@ struct Writer {
 }
 
 impl Writer {
+    fn format(&mut self, text: fmt::Arguments<'_>) {
+        // Writing into a string cannot fail.
+        let _ = self.out.write_fmt(text);
+    }
+
     /// Appends a node; `repeats` is the product of the counted repetitions around it.
     fn write(&mut self, ast: &Ast, repeats: u64) -> Result<(), String> {
         match ast {
@@ -78,7 +85,7 @@ impl Writer {
             Ast::Flags(flags) => {
                 let flags = self.flags(&flags.flags)?;
                 if !flags.is_empty() {
-                    self.out.push_str(&format!("(?{flags})"));
+                    self.format(format_args!("(?{flags})"));
                 }
             }
             Ast::Literal(literal) => self.literal(literal)?,
@@ -142,14 +149,12 @@ impl Writer {
     fn char(&mut self, char: char) {
         match char {
             // The quotation mark ends a literal of VRL.
-            '$' | '\'' if self.syntax == Syntax::Rust => {
-                self.out.push_str(&format!("\\x{:02X}", char as u32))
-            }
+            '$' | '\'' if self.syntax == Syntax::Rust => self.format(format_args!("\\x{:02X}", char as u32)),
             '\n' => self.out.push_str("\\n"),
             '\t' => self.out.push_str("\\t"),
             '\r' => self.out.push_str("\\r"),
             _ if char.is_control() || (char.is_whitespace() && char != ' ') => {
-                self.out.push_str(&format!("\\x{{{:X}}}", char as u32));
+                self.format(format_args!("\\x{{{:X}}}", char as u32));
             }
             _ if self.is_special(char) => self.out.extend(['\\', char]),
             _ => self.out.push(char),
@@ -200,7 +205,7 @@ impl Writer {
         if self.syntax == Syntax::Re2 && name.len() > 2 {
             return Err(format!("the class `\\p{{{name}}}`"));
         }
-        self.out.push_str(&format!("\\{}{{{name}}}", if class.is_negated() { 'P' } else { 'p' }));
+        self.format(format_args!("\\{}{{{name}}}", if class.is_negated() { 'P' } else { 'p' }));
         Ok(())
     }
 
@@ -227,7 +232,7 @@ impl Writer {
             }
             ClassSetItem::Ascii(class) => {
                 let not = if class.negated { "^" } else { "" };
-                self.out.push_str(&format!("[:{not}{}:]", ascii_class(&class.kind)));
+                self.format(format_args!("[:{not}{}:]", ascii_class(&class.kind)));
             }
             ClassSetItem::Unicode(class) => self.unicode_class(class)?,
             ClassSetItem::Perl(class) => self.perl_class(class),
@@ -275,10 +280,10 @@ impl Writer {
     fn group(&mut self, group: &ast::Group, repeats: u64) -> Result<(), String> {
         match &group.kind {
             GroupKind::CaptureIndex(_) => self.out.push('('),
-            GroupKind::CaptureName { name, .. } => self.out.push_str(&format!("(?P<{}>", name.name)),
+            GroupKind::CaptureName { name, .. } => self.format(format_args!("(?P<{}>", name.name)),
             GroupKind::NonCapturing(flags) => {
                 let flags = self.flags(flags)?;
-                self.out.push_str(&format!("(?{flags}:"));
+                self.format(format_args!("(?{flags}:"));
             }
         }
         self.write(&group.ast, repeats)?;

@@ -2,6 +2,8 @@
 //!
 //! It contains no dollar sign: Vector replaces variables in its configuration.
 
+mod text;
+
 use std::fmt::Write as _;
 
 use kaudit_filter::config::{
@@ -10,10 +12,11 @@ use kaudit_filter::config::{
 };
 use kaudit_filter::finding::{Category, Confidence, Etype, Field, Kind};
 
-use super::pattern::{Syntax, rewrite};
 use super::selection::{
     self, PatternError, Searched, closed_values, counts, running, severity_rows, used_fields,
 };
+use text::literal;
+use text::{ENTRY, FINDING, KIND, LABELS, path, regex, variable};
 
 /// Returns the program.
 ///
@@ -36,7 +39,7 @@ pub fn program(config: &Config) -> Result<String, PatternError> {
         ("The key of the rate limit.", limit_keys(config)),
         ("Values that must not leave the cluster.", redactions(config)?),
         ("Names and labels.", names(config)),
-        ("The entry.", entry(config).to_owned()),
+        ("The entry.", entry(config)),
     ] {
         if !text.is_empty() {
             let _ = writeln!(out, "# {comment}\n{}\n", text.trim_end());
@@ -44,13 +47,6 @@ pub fn program(config: &Config) -> Result<String, PatternError> {
     }
     Ok(out.trim_end().to_owned() + "\n")
 }
-
-const FINDING: &str = r#"if is_string(.message) {
-  text = replace(string!(.message), r'^[^\{]*', "")
-  finding = object(parse_json(text) ?? {}) ?? {}
-} else {
-  finding = .
-}"#;
 
 /// Makes the finding under a key the finding, if it is text or an object.
 fn wrappers(config: &Config) -> String {
@@ -69,50 +65,6 @@ fn wrappers(config: &Config) -> String {
         );
     }
     out
-}
-
-const KIND: &str = r#"kind = ""
-if eid != "" && etype != "" {
-  kind = "detections"
-} else if rule != "" && (count != "" || id != "" || verb != "") {
-  kind = "selections"
-} else if rule == "" && id != "" && verb != "" {
-  kind = "activity"
-}
-entity = eid
-if kind != "detections" {
-  entity = principal
-  if entity == "" { entity = username }
-}"#;
-
-/// Returns a string literal.
-pub fn literal(text: &str) -> String {
-    let mut out = String::from('"');
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => out.extend(['\\', char]),
-            '\n' => out.push_str("\\n"),
-            // Two braces begin a template.
-            '$' | '{' | '}' => out.push_str(&format!("\\u{{{:x}}}", char as u32)),
-            _ if char.is_control() => out.push_str(&format!("\\u{{{:x}}}", char as u32)),
-            _ => out.push(char),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn regex(pattern: &str) -> Result<String, String> {
-    Ok(format!("r'{}'", rewrite(pattern, Syntax::Rust)?))
-}
-
-fn variable(field: Field) -> String {
-    field.name().replace('-', "_")
-}
-
-/// Returns the path of a key of the finding.
-fn path(key: &str) -> String {
-    format!("finding.{}", literal(key))
 }
 
 fn all_fields(config: &Config) -> Vec<Field> {
@@ -333,11 +285,6 @@ fn names(config: &Config) -> String {
     out
 }
 
-const LABELS: &str = r#"category = if kind == "selections" { "selection" } else if kind == "activity" { "activity" } else { category }
-class = if kind == "detections" { etype } else { resource_type }
-method = if kind == "detections" { short_doc } else if kind == "selections" { rule } else { verb }
-"#;
-
 /// Assigns a rendered template to a variable.
 fn name(target: &str, template: &Template) -> String {
     let mut out = format!("{target} = \"\"\n");
@@ -379,22 +326,3 @@ fn entry(config: &Config) -> String {
     }
     out
 }
-
-const ENTRY: &str = r#". = {
-  "kaudit": {"type": kind, "integration": name, "number": integration, "entity": entity, "key": key, "keep": keep},
-  "entry": {
-    "timestamp": time_ms,
-    "severity": severity,
-    "applicationName": truncate(application, 256),
-    "subsystemName": truncate(subsystem, 256),
-    "text": finding,
-  },
-}
-if kind != "" {
-  .entry.category = truncate(category, 256)
-  .entry.className = truncate(class, 256)
-  .entry.methodName = truncate(method, 256)
-  .entry.threadId = truncate(entity, 256)
-}
-if computer != "" { .entry.computerName = truncate(computer, 256) }
-"#;

@@ -1,0 +1,129 @@
+//! Statements for what is sent: time, redaction and names; and conditions for what is dropped.
+
+use kaudit_filter::config::{Config, OnStale, Placeholder, Severity, Template, TemplatePart, Unrecognised};
+use kaudit_filter::finding::Field;
+
+use super::text::{
+    APPLICATION, COUNTED, ENTITY, INTEGRATION, IS_FINDING, IS_OBJECT, SUBSYSTEM, TYPE, attribute, body,
+    field_attribute, literal, set, set_where, severity,
+};
+use crate::convert::pattern::{Syntax, rewrite};
+use crate::convert::selection::{self, PatternError, running, used_fields};
+
+/// Returns whether the time is out of the guard's range.
+fn stale(config: &Config) -> String {
+    let duration = |millis: i64| format!("Duration(\"{millis}ms\")");
+    let (age, ahead) = (duration(config.guard.max_age_ms), duration(config.guard.max_ahead_ms));
+    format!("log.time < Now() - {age} or log.time > Now() + {ahead}")
+}
+
+pub fn time(config: &Config) -> Vec<String> {
+    let [time, timestamp] = ["time", "timestamp"].map(body);
+    let millis = format!("IsMatch({time}, \"^[0-9]{{13}}$\")");
+    let readable = literal(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}$");
+    // The field `timestamp` counts if `time` is absent or out of range: agents add a `time` of their own.
+    let mut out = vec![
+        set_where("log.time_unix_nano", &format!("Int({time}) * 1000000"), &millis),
+        set_where(
+            "log.time",
+            &format!("Time({timestamp}, \"%Y-%m-%dT%H:%M:%S%z\")"),
+            &format!("IsMatch({timestamp}, {readable}) and (not {millis} or {})", stale(config)),
+        ),
+    ];
+    if config.guard.on_stale == OnStale::Clamp {
+        out.push(set_where("log.time", "Now()", &stale(config)));
+    }
+    out
+}
+
+pub fn redactions(config: &Config) -> Result<Vec<String>, PatternError> {
+    let mut out = Vec::new();
+    for (index, rule) in config.redact.iter().enumerate() {
+        let pattern = rewrite(&rule.pattern, Syntax::Re2)
+            .map_err(|reason| PatternError::of_redaction(index, reason))?;
+        // `$` begins the number of a group.
+        let replacement = literal(&rule.replacement.replace('$', "$$"));
+        let replace =
+            |target: &str| format!("replace_pattern({target}, {}, {replacement})", literal(&pattern));
+        for key in selection::spellings(&rule.field) {
+            out.push(replace(&body(&key)));
+            let nested = format!("log.body[\"context\"][{}]", literal(&key));
+            out.push(format!("{} where IsMap(log.body[\"context\"])", replace(&nested)));
+        }
+        let Some(field) = Field::of(&rule.field) else { continue };
+        if used_fields(config).contains(&field) {
+            out.push(replace(&attribute(field)));
+        }
+        if matches!(field, Field::Eid | Field::Principal | Field::Username) {
+            out.push(replace(ENTITY));
+        }
+    }
+    Ok(out)
+}
+
+pub fn names(config: &Config) -> Vec<String> {
+    let mut out = name(APPLICATION, "application", &config.coralogix.application_name);
+    out.extend(name(SUBSYSTEM, "subsystem", &config.coralogix.subsystem_name));
+    if config.unrecognised == Unrecognised::Wrap {
+        out.push(set_where("log.severity_number", severity(Severity::Info).0, &format!("{TYPE} == nil")));
+    }
+    out
+}
+
+/// Renders a template: its placeholders first, then all parts.
+fn name(target: &str, key: &str, template: &Template) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut parts = Vec::new();
+    for (index, part) in template.parts().iter().enumerate() {
+        let (name, default) = match part {
+            TemplatePart::Literal(text) => {
+                parts.push(literal(text));
+                continue;
+            }
+            TemplatePart::Placeholder { name, default } => (name, default),
+        };
+        let part = field_attribute(&format!("{key}-{index}"));
+        match name {
+            Placeholder::Type => {
+                out.push(set(&part, TYPE));
+                out.push(set_where(&part, "\"unrecognised\"", &format!("{TYPE} == nil")));
+            }
+            Placeholder::Integration | Placeholder::Field(_) => {
+                let value = match name {
+                    Placeholder::Field(field) => attribute(*field),
+                    _ => INTEGRATION.to_owned(),
+                };
+                out.push(set(&part, &value));
+                out.push(set_where(&part, &literal(default), &format!("{part} == nil or {part} == \"\"")));
+            }
+        }
+        parts.push(part);
+    }
+    let joined = match &parts[..] {
+        [one] => one.clone(),
+        parts => format!("Concat([{}], \"\")", parts.join(", ")),
+    };
+    out.push(set(target, &joined));
+    // Coralogix rejects an entry without a name.
+    out.push(set_where(target, "\"kaudit\"", &format!("IsMatch({target}, {})", literal(r"^\s*$"))));
+    out
+}
+
+/// Returns the conditions under which a record is dropped.
+pub fn drops(config: &Config) -> Vec<(&'static str, String)> {
+    let mut out =
+        vec![("Findings that no integration accepts.", format!("{IS_FINDING} and {INTEGRATION} == nil"))];
+    if running(config).any(|(_, integration)| selection::counts(integration)) {
+        out.push(("Findings that the filter only counts.", format!("{COUNTED} == true")));
+    }
+    if config.guard.on_stale == OnStale::Drop {
+        out.push(("Findings outside the range of times.", format!("{IS_FINDING} and ({})", stale(config))));
+    }
+    if config.unrecognised == Unrecognised::Drop {
+        out.push(("Records that are not findings.", format!("{TYPE} == nil")));
+    } else if config.audit.is_some() {
+        let condition = format!("{TYPE} == nil and {IS_OBJECT} and log.body[\"auditID\"] != nil");
+        out.push(("Audit events, which only the filter's policy turns into findings.", condition));
+    }
+    out
+}

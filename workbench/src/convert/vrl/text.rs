@@ -1,0 +1,83 @@
+//! Literals of VRL, and the parts of the program that are the same for every configuration.
+
+use std::fmt::Write as _;
+
+use kaudit_filter::finding::Field;
+
+use crate::convert::pattern::{Syntax, rewrite};
+
+pub const FINDING: &str = r#"if is_string(.message) {
+  text = replace(string!(.message), r'^[^\{]*', "")
+  finding = object(parse_json(text) ?? {}) ?? {}
+} else {
+  finding = .
+}"#;
+
+pub const KIND: &str = r#"kind = ""
+if eid != "" && etype != "" {
+  kind = "detections"
+} else if rule != "" && (count != "" || id != "" || verb != "") {
+  kind = "selections"
+} else if rule == "" && id != "" && verb != "" {
+  kind = "activity"
+}
+entity = eid
+if kind != "detections" {
+  entity = principal
+  if entity == "" { entity = username }
+}"#;
+
+pub const LABELS: &str = r#"category = if kind == "selections" { "selection" } else if kind == "activity" { "activity" } else { category }
+class = if kind == "detections" { etype } else { resource_type }
+method = if kind == "detections" { short_doc } else if kind == "selections" { rule } else { verb }
+"#;
+
+pub const ENTRY: &str = r#". = {
+  "kaudit": {"type": kind, "integration": name, "number": integration, "entity": entity, "key": key, "keep": keep},
+  "entry": {
+    "timestamp": time_ms,
+    "severity": severity,
+    "applicationName": truncate(application, 256),
+    "subsystemName": truncate(subsystem, 256),
+    "text": finding,
+  },
+}
+if kind != "" {
+  .entry.category = truncate(category, 256)
+  .entry.className = truncate(class, 256)
+  .entry.methodName = truncate(method, 256)
+  .entry.threadId = truncate(entity, 256)
+}
+if computer != "" { .entry.computerName = truncate(computer, 256) }
+"#;
+
+/// Returns a string literal, without dollar signs, and without braces: two of them begin a template.
+pub fn literal(text: &str) -> String {
+    let mut out = String::from('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\n' => out.push_str("\\n"),
+            _ if char.is_control() || matches!(char, '$' | '{' | '}') => {
+                // Writing into a string cannot fail.
+                let _ = write!(out, "\\u{{{:x}}}", char as u32);
+            }
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+    out
+}
+
+pub fn regex(pattern: &str) -> Result<String, String> {
+    Ok(format!("r'{}'", rewrite(pattern, Syntax::Rust)?))
+}
+
+pub fn variable(field: Field) -> String {
+    field.name().replace('-', "_")
+}
+
+/// Returns the path of a key of the finding.
+pub fn path(key: &str) -> String {
+    format!("finding.{}", literal(key))
+}
