@@ -134,13 +134,14 @@ fn of_record(record: &Record) -> serde_json::Value {
         "severity": is_finding.then_some(&record.severity_text),
         "application": text(record.resource.get("cx.application.name")),
         "subsystem": text(record.resource.get("cx.subsystem.name")),
+        "entity": is_finding.then(|| text(record.attributes.get("kaudit.entity"))),
         "time": is_finding.then_some(record.time_ns / 1_000_000),
     })
 }
 
 /// Returns the same of the engine's entry.
 fn of_entry(entry: &serde_json::Value, integration: Option<&str>) -> serde_json::Value {
-    let severity = entry["severity"].as_u64().unwrap() as usize;
+    let severity = usize::try_from(entry["severity"].as_u64().unwrap()).unwrap();
     let names = ["", "Debug", "Verbose", "Info", "Warning", "Error", "Critical"];
     let number = [0, 5, 5, 9, 13, 17, 21][severity];
     let is_finding = integration.is_some();
@@ -150,6 +151,7 @@ fn of_entry(entry: &serde_json::Value, integration: Option<&str>) -> serde_json:
         "severity": is_finding.then_some(names[severity]),
         "application": entry["applicationName"],
         "subsystem": entry["subsystemName"],
+        "entity": is_finding.then(|| entry["threadId"].as_str().unwrap_or("")),
         "time": is_finding.then_some(&entry["timestamp"]),
     })
 }
@@ -222,10 +224,10 @@ fn what_cannot_be_converted_is_an_error_with_its_position() {
 
 #[test]
 fn a_policy_is_lost_and_its_events_are_dropped() {
-    let policy = fs::read_to_string(here().join("tests/data/migrate/policy.input.yaml")).unwrap();
+    let rules = fs::read_to_string(here().join("tests/data/migrate/policy.input.yaml")).unwrap();
     let list = fs::read_to_string(here().join("../examples/audit-integration.yaml")).unwrap();
-    let files = [Input { name: "list.yaml", text: &list }, Input { name: "policy.yaml", text: &policy }];
-    let converted = convert::convert(&files, &Folder, Target::Otelcol).unwrap();
+    let both = [Input { name: "list.yaml", text: &list }, Input { name: "policy.yaml", text: &rules }];
+    let converted = convert::convert(&both, &Folder, Target::Otelcol).unwrap();
     let lost = converted.report.iter().find(|line| line.path == "audit-policy").unwrap();
     assert!(lost.to_string().starts_with("policy.yaml:"), "{lost}");
     let pipeline = Pipeline::read(&serde_yaml_ng::from_str(&converted.text).unwrap());

@@ -13,6 +13,7 @@ use kaudit_workbench::migrate::Input;
 use serde_json::Value as Json;
 use vrl::compiler::runtime::Runtime;
 use vrl::compiler::{Program, TargetValue, TimeZone, compile};
+use vrl::diagnostic::Formatter;
 use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -50,7 +51,8 @@ fn plain<'y>(yaml: &'y str, key: &str) -> Vec<&'y str> {
 fn compiled(source: &str) -> Program {
     // Vector replaces variables in its configuration.
     assert!(!source.contains('$'), "{source}");
-    compile(source, &vrl::stdlib::all()).unwrap_or_else(|error| panic!("{error:?}\n{source}")).program
+    let compiled = compile(source, &vrl::stdlib::all());
+    compiled.unwrap_or_else(|errors| panic!("{}", Formatter::new(source, errors))).program
 }
 
 fn run(program: &Program, event: Value) -> Value {
@@ -116,7 +118,10 @@ fn every_program_decides_as_the_engine_does() {
 /// Removes the times, which are the same unless they are the time of processing.
 fn same_time(found: &mut Json, expected: &mut Json, now_ms: i64) {
     let [found, expected] = [found, expected].map(|entry| entry["timestamp"].take().as_i64().unwrap());
-    assert!(if expected == now_ms { (found - now_ms).abs() < 600_000 } else { found == expected }, "{found} {expected}");
+    assert!(
+        if expected == now_ms { (found - now_ms).abs() < 600_000 } else { found == expected },
+        "{found} {expected}"
+    );
 }
 
 /// Removes texts that are equal, or that the filter marked.
@@ -145,7 +150,11 @@ fn the_limits_are_throttles() {
         (r#"{"principal":"x","id":"1","verb":"list"}"#, 6, ""),
     ] {
         let event = json(&run(&program, serde_json::from_str::<Value>(record).unwrap()));
-        assert_eq!((&event["kaudit"]["number"], &event["kaudit"]["key"]), (&number.into(), &key.into()), "{record}");
+        assert_eq!(
+            (&event["kaudit"]["number"], &event["kaudit"]["key"]),
+            (&number.into(), &key.into()),
+            "{record}"
+        );
         let route = compiled(plain(&converted, &format!("limit_{number}"))[0]);
         assert!(holds(&route, &serde_json::from_value::<Value>(event).unwrap()));
     }

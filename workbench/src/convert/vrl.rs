@@ -258,16 +258,17 @@ fn redactions(config: &Config) -> Result<String, PatternError> {
             }
         }
         let Some(field) = Field::of(&rule.field) else { continue };
-        let mut variables = Vec::new();
         if all_fields(config).contains(&field) {
-            variables.push(variable(field));
-        }
-        if matches!(field, Field::Eid | Field::Principal | Field::Username) {
-            variables.push("entity".to_owned());
-        }
-        for variable in variables {
+            let variable = variable(field);
             let _ = writeln!(out, "{variable} = replace({variable}, {pattern}, {replacement})");
         }
+        let condition = match field {
+            Field::Eid => "kind == \"detections\"",
+            Field::Principal => "kind != \"detections\" && principal != \"\"",
+            Field::Username => "kind != \"detections\" && principal == \"\"",
+            _ => continue,
+        };
+        let _ = writeln!(out, "if {condition} {{ entity = replace(entity, {pattern}, {replacement}) }}");
     }
     Ok(out)
 }
@@ -282,6 +283,10 @@ fn names(config: &Config) -> String {
         let _ = writeln!(out, "if strip_whitespace({name}) == \"\" {{ {name} = \"kaudit\" }}");
     }
     out.push_str(LABELS);
+    // A blank label is omitted.
+    for label in ["computer", "category", "class", "method", "entity"] {
+        let _ = writeln!(out, "if strip_whitespace({label}) == \"\" {{ {label} = \"\" }}");
+    }
     out
 }
 

@@ -22,10 +22,10 @@ pub fn unlimited(mut config: Config) -> Config {
 
 /// Returns the engine's decisions for records that arrive at a time.
 pub fn decisions(config: &Config, records: &[String], now_ms: i64) -> Vec<Decision> {
-    let mut explainer = Explainer::new(config, 1).expect("the configuration is valid");
+    let mut engine = Explainer::new(config, 1).expect("the configuration is valid");
     let decide = |record: &String| {
-        let explained = explainer.explain(Record::json(record.as_bytes()), Time::from_millis(now_ms));
-        let [explanation] = &explained[..] else { panic!("one verdict: {record}") };
+        let answers = engine.explain(Record::json(record.as_bytes()), Time::from_millis(now_ms));
+        let [explanation] = &answers[..] else { panic!("one verdict: {record}") };
         let matched = explanation.integrations.iter().find(|step| step.result == MatchResult::Matches);
         Decision {
             integration: matched.map(|step| step.name.clone()),

@@ -128,8 +128,6 @@ pub fn holds(evaluator: &Evaluator, condition: &Condition, record: &Record) -> R
 /// Compares values: values of different types are not equal, and in no order.
 fn compare(left: &Value, operator: &str, right: &Value) -> bool {
     let order = match (left, right) {
-        (Value::Int(left), Value::Float(right)) => (*left as f64).partial_cmp(right),
-        (Value::Float(left), Value::Int(right)) => left.partial_cmp(&(*right as f64)),
         (Value::Int(left), Value::Int(right))
         | (Value::Time(left), Value::Time(right))
         | (Value::Duration(left), Value::Duration(right)) => Some(left.cmp(right)),
@@ -219,7 +217,8 @@ impl Evaluator {
                 Ok(Value::Bool(text_like(value)?.is_some_and(|text| pattern.is_match(&text))))
             }
             ("String", [value]) => Ok(text_like(value)?.map_or(Value::Nil, Value::Text)),
-            ("Int", [Value::Float(value)]) => Ok(Value::Int(*value as i64)),
+            // Rust writes a double without an exponent.
+            ("Int", [Value::Float(value)]) => Ok(Value::Int(value.trunc().to_string().parse().unwrap())),
             ("Int", [Value::Int(value)]) => Ok(Value::Int(*value)),
             ("Int", [Value::Text(text)]) => Ok(text.parse().map_or(Value::Nil, Value::Int)),
             ("Concat", [Value::List(items), Value::Text(delimiter)]) => {
@@ -272,23 +271,34 @@ fn severity(name: &str) -> Result<i64, String> {
         .strip_prefix("SEVERITY_NUMBER_")
         .and_then(|name| names.iter().position(|known| *known == name))
         .ok_or(format!("the enum {name}"))?;
-    Ok(if index == 0 { 0 } else { index as i64 * 4 - 3 })
+    Ok(i64::try_from((index * 4).saturating_sub(3)).unwrap())
 }
 
 fn load(record: &Record, names: &[String], keys: &[String]) -> Result<Value, String> {
-    let root = match names.join(".").as_str() {
-        "log.body" => record.body.clone().unwrap_or(Value::Nil),
-        "log.attributes" => Value::Map(record.attributes.clone()),
-        "log.severity_number" => Value::Int(record.severity_number),
-        "log.severity_text" => Value::Text(record.severity_text.clone()),
-        "log.time" => Value::Time(record.time_ns),
-        other => return Err(format!("the path {other}")),
+    let of_members = |members: &BTreeMap<String, Value>, keys: &[String]| match keys {
+        [] => Ok(Value::Map(members.clone())),
+        [first, rest @ ..] => members.get(first).map_or(Ok(Value::Nil), |value| member(value, rest)),
     };
-    keys.iter().try_fold(root, |value, key| match value {
-        Value::Map(mut members) => Ok(members.remove(key).unwrap_or(Value::Nil)),
-        Value::Nil => Ok(Value::Nil),
-        other => Err(format!("the key {key} of {other:?}")),
-    })
+    match (names.join(".").as_str(), keys) {
+        ("log.body", keys) => record.body.as_ref().map_or(Ok(Value::Nil), |body| member(body, keys)),
+        ("log.attributes", keys) => of_members(&record.attributes, keys),
+        ("log.severity_number", []) => Ok(Value::Int(record.severity_number)),
+        ("log.severity_text", []) => Ok(Value::Text(record.severity_text.clone())),
+        ("log.time", []) => Ok(Value::Time(record.time_ns)),
+        (other, keys) => Err(format!("the path {other}{keys:?}")),
+    }
+}
+
+/// Returns a member of a value at any depth; the member of nil is nil.
+fn member(value: &Value, keys: &[String]) -> Result<Value, String> {
+    match (value, keys) {
+        (value, []) => Ok(value.clone()),
+        (Value::Map(members), [first, rest @ ..]) => {
+            members.get(first).map_or(Ok(Value::Nil), |value| member(value, rest))
+        }
+        (Value::Nil, _) => Ok(Value::Nil),
+        (other, [first, ..]) => Err(format!("the key {first} of {other:?}")),
+    }
 }
 
 fn store(record: &mut Record, target: &Expression, value: Value) -> Result<(), String> {
@@ -308,8 +318,9 @@ fn store(record: &mut Record, target: &Expression, value: Value) -> Result<(), S
         }
         ("log.severity_number", [], Value::Int(number)) => record.severity_number = number,
         ("log.severity_text", [], Value::Text(text)) => record.severity_text = text,
-        ("log.time", [], Value::Time(time)) => record.time_ns = time,
-        ("log.time_unix_nano", [], Value::Int(time)) => record.time_ns = time,
+        ("log.time", [], Value::Time(time)) | ("log.time_unix_nano", [], Value::Int(time)) => {
+            record.time_ns = time;
+        }
         (path, keys, value) => return Err(format!("{value:?} at {path}{keys:?}")),
     }
     Ok(())

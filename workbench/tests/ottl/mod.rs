@@ -109,7 +109,7 @@ pub fn expand(text: &str) -> String {
                 .strip_prefix("{env:")
                 .and_then(|after| after.split_once('}'))
                 .unwrap_or_else(|| panic!("a single dollar sign: {text}"));
-            out.push_str(&format!("<{name}>"));
+            out.extend(["<", name, ">"]);
             after
         };
     }

@@ -54,9 +54,13 @@ pub fn redactions(config: &Config) -> Result<Vec<String>, PatternError> {
         if used_fields(config).contains(&field) {
             out.push(replace(&attribute(field)));
         }
-        if matches!(field, Field::Eid | Field::Principal | Field::Username) {
-            out.push(replace(ENTITY));
-        }
+        let condition = match field {
+            Field::Eid => format!("{TYPE} == \"detections\""),
+            Field::Principal => format!("{TYPE} != \"detections\" and {} != nil", attribute(field)),
+            Field::Username => format!("{TYPE} != \"detections\" and {} == nil", attribute(Field::Principal)),
+            _ => continue,
+        };
+        out.push(format!("{} where {condition}", replace(ENTITY)));
     }
     Ok(out)
 }

@@ -6,11 +6,10 @@ use kaudit_filter::finding::Field;
 
 use crate::convert::pattern::{Syntax, rewrite};
 
-pub const FINDING: &str = r#"if is_string(.message) {
+pub const FINDING: &str = r#"finding = .
+if is_string(.message) {
   text = replace(string!(.message), r'^[^\{]*', "")
   finding = object(parse_json(text) ?? {}) ?? {}
-} else {
-  finding = .
 }"#;
 
 pub const KIND: &str = r#"kind = ""
@@ -32,23 +31,24 @@ class = if kind == "detections" { etype } else { resource_type }
 method = if kind == "detections" { short_doc } else if kind == "selections" { rule } else { verb }
 "#;
 
-pub const ENTRY: &str = r#". = {
-  "kaudit": {"type": kind, "integration": name, "number": integration, "entity": entity, "key": key, "keep": keep},
-  "entry": {
-    "timestamp": time_ms,
-    "severity": severity,
-    "applicationName": truncate(application, 256),
-    "subsystemName": truncate(subsystem, 256),
-    "text": finding,
-  },
-}
+pub const ENTRY: &str = r#"labels = {"computerName": truncate(computer, 256)}
 if kind != "" {
-  .entry.category = truncate(category, 256)
-  .entry.className = truncate(class, 256)
-  .entry.methodName = truncate(method, 256)
-  .entry.threadId = truncate(entity, 256)
+  labels.category = truncate(category, 256)
+  labels.className = truncate(class, 256)
+  labels.methodName = truncate(method, 256)
+  labels.threadId = truncate(entity, 256)
 }
-if computer != "" { .entry.computerName = truncate(computer, 256) }
+entry = {
+  "timestamp": time_ms,
+  "severity": severity,
+  "applicationName": truncate(application, 256),
+  "subsystemName": truncate(subsystem, 256),
+  "text": finding,
+}
+. = {
+  "kaudit": {"type": kind, "integration": name, "number": integration, "entity": entity, "key": key, "keep": keep},
+  "entry": merge(entry, compact(labels, recursive: false)),
+}
 "#;
 
 /// Returns a string literal, without dollar signs, and without braces: two of them begin a template.
