@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kaudit_driver::{Client, Error, Line, Record, Start, fluent_bit};
 
-use crate::case::{Case, Need};
+use crate::case::{self, Case, Need};
 use crate::driver::{Driver, Outcome, Run};
 
 /// The plugin under one layout of the host's structures.
@@ -14,19 +14,28 @@ use crate::driver::{Driver, Outcome, Run};
 pub struct FluentBit {
     name: &'static str,
     layout: &'static str,
+    /// Whether each record is a chunk of its own: Fluent Bit 5.0 and later call a processor with a `condition` once for
+    /// each record.
+    is_conditional: bool,
     driver: PathBuf,
     plugin: PathBuf,
     scratch: PathBuf,
 }
 
 impl FluentBit {
-    /// Returns one host per layout of the driver, for the plugin at `plugin`.
+    /// Returns one host per layout of the driver and one with a condition, for the plugin at `plugin`.
     ///
     /// Files of the running case are in directories under `scratch`.
-    pub fn all(driver: &Path, plugin: &Path, scratch: &Path) -> [Self; 2] {
-        [("fluent-bit-2.2", "2.2"), ("fluent-bit-3.2", "3.2")].map(|(name, layout)| Self {
+    pub fn all(driver: &Path, plugin: &Path, scratch: &Path) -> [Self; 3] {
+        [
+            ("fluent-bit-2.2", "2.2", false),
+            ("fluent-bit-3.2", "3.2", false),
+            ("fluent-bit-condition", "3.2", true),
+        ]
+        .map(|(name, layout, is_conditional)| Self {
             name,
             layout,
+            is_conditional,
             driver: driver.to_owned(),
             plugin: plugin.to_owned(),
             scratch: scratch.join(name),
@@ -42,7 +51,7 @@ impl FluentBit {
         let options = [("config_file", config.to_string_lossy().into()), ("stats_interval", "1d".into())];
         let start = Start::new(nanos(case.records[0].at_ms), options);
         let (mut run, mut log) = (Run::default(), client.start_instance(start)?);
-        for (at, records) in chunks(case) {
+        for (at, records) in self.chunks(case) {
             let filtered = client.chunk(at, records)?;
             let bodies = filtered.events.into_iter().map(|event| event.body);
             run.lines.extend(bodies.map(|body| fluent_bit::envelope(&body).unwrap_or(body).into_bytes()));
@@ -53,6 +62,23 @@ impl FluentBit {
         run.log = log.into_iter().map(|line| line.text.into_bytes()).collect();
         run.log.push(client.finish()?.into_bytes());
         Ok(run)
+    }
+
+    /// Returns the chunks of a case: records that arrive together, or each record alone.
+    ///
+    /// At the end there are empty chunks, until all pending entries are emitted.
+    fn chunks(&self, case: &Case) -> Vec<(i64, Vec<Record>)> {
+        let is_one_chunk =
+            |one: &case::Record, other: &case::Record| !self.is_conditional && one.at_ms == other.at_ms;
+        let text = |bytes: &[u8]| Record::Text(String::from_utf8_lossy(bytes).into_owned());
+        let records = case.records.chunk_by(is_one_chunk);
+        let mut chunks: Vec<_> = records
+            .map(|chunk| (nanos(chunk[0].at_ms), chunk.iter().map(|record| text(&record.bytes)).collect()))
+            .collect();
+        if !case.own.is_empty() {
+            chunks.extend([2, 125].map(|minutes| (nanos(case.end_ms() + minutes * 60_000), Vec::new())));
+        }
+        chunks
     }
 }
 
@@ -66,29 +92,19 @@ impl Driver for FluentBit {
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {
+        if case.envelopes.is_empty() {
+            return None;
+        }
+        if self.is_conditional && case.records.len() > 1 {
+            return Some("each record is a chunk, and the host emits envelopes for each chunk");
+        }
         let moves = case.needs().contains(&Need::Arrival) || !case.own.is_empty();
-        (moves && !case.envelopes.is_empty())
-            .then_some("entries are emitted at different times, and the host emits envelopes for each chunk")
+        moves.then_some("entries are emitted at different times, and the host emits envelopes for each chunk")
     }
 
     fn run(&mut self, case: &Case) -> Outcome {
         self.answer(case).map_or_else(Outcome::from, Outcome::Ran)
     }
-}
-
-/// Returns the chunks of a case: records that arrive together.
-///
-/// At the end there are empty chunks, until all pending entries are emitted.
-fn chunks(case: &Case) -> Vec<(i64, Vec<Record>)> {
-    let records = case.records.chunk_by(|one, other| one.at_ms == other.at_ms);
-    let text = |bytes: &[u8]| Record::Text(String::from_utf8_lossy(bytes).into_owned());
-    let mut chunks: Vec<_> = records
-        .map(|chunk| (nanos(chunk[0].at_ms), chunk.iter().map(|record| text(&record.bytes)).collect()))
-        .collect();
-    if !case.own.is_empty() {
-        chunks.extend([2, 125].map(|minutes| (nanos(case.end_ms() + minutes * 60_000), Vec::new())));
-    }
-    chunks
 }
 
 fn nanos(millis: i64) -> i64 {
