@@ -18,7 +18,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use crate::config::{By, Config, OnStale, Report, Severity, Unrecognised};
+use crate::config::{By, Config, Guard, OnStale, Report, Severity, Unrecognised};
 use crate::counts::{self, Counts};
 use crate::entry::{Entry, Labels, Mark, Names};
 use crate::finding::{Field, Fields, Kind, MatchInput};
@@ -273,6 +273,11 @@ impl Filter {
     /// Returns the number of keys in the table of rate limits, and the maximum (`rate-limit.max-keys`).
     pub fn limiter_fill(&self) -> (usize, usize) {
         self.stages.limiter.fill()
+    }
+
+    /// Returns the configured limits of times and sizes.
+    pub fn guard(&self) -> &Guard {
+        &self.stages.shaper.guard
     }
 
     /// Returns the counters since the filter was built.

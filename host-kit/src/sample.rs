@@ -25,6 +25,7 @@ const MAX_VALUE: usize = 80;
 
 /// Chooses the records that are explained.
 pub struct Sampler {
+    config: Config,
     timer: Timer,
     /// The reasons that have a sample in this interval.
     sampled: Vec<Reason>,
@@ -33,9 +34,9 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Returns a sampler with an interval in nanoseconds.
-    pub fn new(interval: i64) -> Self {
-        Self { timer: Timer::new(interval), sampled: Vec::new(), explainer: None }
+    /// Returns a sampler for the filter of a configuration, with an interval in nanoseconds.
+    pub fn new(config: Config, interval: i64) -> Self {
+        Self { config, timer: Timer::new(interval), sampled: Vec::new(), explainer: None }
     }
 
     /// Begins the next interval if this one is over. A host calls it for each chunk.
@@ -45,26 +46,20 @@ impl Sampler {
         }
     }
 
-    /// Forgets the configuration, which was replaced.
-    pub fn reset(&mut self) {
-        self.explainer = None;
+    /// Continues with the configuration that replaced the filter's.
+    pub fn replace(&mut self, config: Config) {
+        (self.config, self.explainer) = (config, None);
     }
 
     /// Returns the line about a record that was dropped, if it is the first one for this reason in the interval.
-    pub fn dropped(
-        &mut self,
-        record: Record<'_>,
-        reason: Reason,
-        config: &Config,
-        now: Time,
-    ) -> Option<String> {
+    pub fn dropped(&mut self, record: Record<'_>, reason: Reason, now: Time) -> Option<String> {
         if self.sampled.contains(&reason) {
             return None;
         }
         self.sampled.push(reason);
         if self.explainer.is_none() {
             // The filter itself was built from this configuration, so its parts can be built as well.
-            self.explainer = Explainer::new(config, 0).ok();
+            self.explainer = Explainer::new(&self.config, 0).ok();
         }
         let explanations = self.explainer.as_mut()?.explain(record, now);
         let explanation = explanations.iter().find(|one| one.outcome == Outcome::Dropped(reason))?;
@@ -132,7 +127,7 @@ mod tests {
     fn samples(config: &str, records: &[(i64, &str)]) -> Vec<String> {
         let config = read("kaudit.yaml", config, &NoFiles).config.expect("no mistakes");
         let mut filter = Filter::new(&config, 7).expect("small patterns");
-        let mut sampler = Sampler::new(MINUTE);
+        let mut sampler = Sampler::new(config, MINUTE);
         let mut lines = Vec::new();
         for (nanos, record) in records {
             let now = Time::from_nanos(NOW.nanos() + nanos);
@@ -143,9 +138,7 @@ mod tests {
                     dropped.push(reason);
                 }
             });
-            lines.extend(
-                dropped.into_iter().filter_map(|reason| sampler.dropped(record, reason, &config, now)),
-            );
+            lines.extend(dropped.into_iter().filter_map(|reason| sampler.dropped(record, reason, now)));
         }
         lines
     }

@@ -16,23 +16,22 @@ use host_kit::config::{ConfigFile, SiblingFiles};
 use host_kit::counters::{Counter, statistics_line, unrecognised_warning};
 use host_kit::metrics::{Metrics, Unfiltered};
 use host_kit::sample::Sampler;
-use host_kit::state::Account;
+use host_kit::state::{Account, StateFile};
 use host_kit::timer::Timer;
 use host_kit::{Session, seed};
-use kaudit_filter::config::{By, Config, Report};
+use kaudit_filter::config::{By, Config, Report, Shape};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Time};
 
 use crate::abi::{Buffer, Instance, Level, OwnEvents, Plugin, Sent};
 use crate::chunk::{self, Event, Outcome, Pass};
-use crate::options::{self, Options};
+use crate::options;
 use crate::own::Own;
 use crate::publish::Published;
 
 /// One configured filter.
 pub struct Kaudit {
     host: Instance,
-    config: Config,
     session: Session,
     metrics: Metrics,
     /// `None`: this Fluent Bit cannot publish them.
@@ -58,8 +57,7 @@ impl Plugin for Kaudit {
     fn start(host: Instance, now: Time) -> Option<Self> {
         let refuse = |mistakes: Vec<String>| log_all(&host, Level::Error, &mistakes);
         let options = options::read(&host).map_err(refuse).ok()?;
-        let Options { config, warnings, file, reload_interval, stats_interval, stats_entry, .. } = options;
-        let Options { state, emitter, sample_interval, .. } = options;
+        let config = options.config;
         let filter = Filter::new(&config, seed()).map_err(|error| refuse(vec![error.to_string()])).ok()?;
         if host.properties().is_none() {
             host.log(
@@ -67,37 +65,22 @@ impl Plugin for Kaudit {
                 "this Fluent Bit does not show its options, so a misspelt one is not noticed",
             );
         }
-        log_all(&host, Level::Warn, &warnings);
+        log_all(&host, Level::Warn, &options.warnings);
         host.log(Level::Info, &format!("started: {}", describe(&config)));
         let metrics = Metrics::new(&filter, now);
-        let published =
-            host.metrics().and_then(|cmetrics| Published::create(cmetrics, &host.name(), &metrics, &filter));
-        if published.is_none() {
-            host.log(Level::Info, "no metrics: this Fluent Bit does not export the functions for them");
-        }
         let session = Session::new(filter, &config);
-        let mut own = Own::new(state);
-        match own.restorable(session.shape().name()) {
-            Ok(account) if account.is_empty() => {}
-            Ok(account) => {
-                let line = format!("of the last run, to be sent with the first chunk: {account}");
-                host.log(Level::Info, &line);
-            }
-            Err(refused) => host.log(Level::Error, &format!("state_path: {refused}")),
-        }
         Some(Self {
+            published: publish(&host, &metrics, session.engine()),
+            own: restorable(&host, options.state, session.shape()),
             host,
-            config,
             session,
             metrics,
-            published,
-            own,
-            sampler: sample_interval.map(Sampler::new),
-            has_emitter: emitter,
-            file,
-            reload: Timer::new(reload_interval),
-            statistics: Timer::new(stats_interval),
-            stats_entry,
+            sampler: options.sample_interval.map(|interval| Sampler::new(config, interval)),
+            has_emitter: options.emitter,
+            file: options.file,
+            reload: Timer::new(options.reload_interval),
+            statistics: Timer::new(options.stats_interval),
+            stats_entry: options.stats_entry,
             logged: Stats::default(),
             logged_unfiltered: Unfiltered::default(),
             events: Vec::new(),
@@ -109,7 +92,8 @@ impl Plugin for Kaudit {
         if self.reload.is_due(now) {
             self.reload(now);
         }
-        if let Err(refused) = self.own.chunk(tag, self.session.shape().name(), &self.config, now) {
+        let guard = self.session.engine().guard();
+        if let Err(refused) = self.own.chunk(tag, self.session.shape().name(), guard, now) {
             self.log(Level::Error, &format!("state_path: {refused}"));
         }
         let outcome = self.replacement(bytes, now, out);
@@ -194,8 +178,7 @@ impl Kaudit {
         self.sampler.iter_mut().for_each(|sampler| sampler.tick(now));
         pass.events(&mut self.session, &self.events, |record, reason| {
             let sampler = self.sampler.as_mut();
-            if let Some(line) = sampler.and_then(|sampler| sampler.dropped(record, reason, &self.config, now))
-            {
+            if let Some(line) = sampler.and_then(|sampler| sampler.dropped(record, reason, now)) {
                 self.host.log(Level::Info, &line);
             }
         });
@@ -242,8 +225,7 @@ impl Kaudit {
             Ok((config, warnings)) => {
                 log_all(&self.host, Level::Warn, &warnings);
                 self.log(Level::Info, &format!("reloaded: {}", describe(&config)));
-                self.config = config;
-                self.sampler.iter_mut().for_each(Sampler::reset);
+                self.sampler.iter_mut().for_each(|sampler| sampler.replace(config.clone()));
             }
             Err(mistakes) => {
                 self.metrics.refuse();
@@ -278,6 +260,29 @@ impl Kaudit {
     fn log(&self, level: Level, message: &str) {
         self.host.log(level, message);
     }
+}
+
+/// Creates the metrics; `None`: there are none, and the log contains the reason.
+fn publish(host: &Instance, metrics: &Metrics, filter: &Filter) -> Option<Published> {
+    let published =
+        host.metrics().and_then(|cmetrics| Published::create(cmetrics, &host.name(), metrics, filter));
+    if published.is_none() {
+        host.log(Level::Info, "no metrics: this Fluent Bit does not export the functions for them");
+    }
+    published
+}
+
+/// Returns the filter's own events, and logs those of the last run in the file.
+fn restorable(host: &Instance, file: Option<StateFile>, shape: Shape) -> Own {
+    let mut own = Own::new(file);
+    match own.restorable(shape.name()) {
+        Ok(account) if account.is_empty() => {}
+        Ok(account) => {
+            host.log(Level::Info, &format!("of the last run, to be sent with the first chunk: {account}"));
+        }
+        Err(refused) => host.log(Level::Error, &format!("state_path: {refused}")),
+    }
+    own
 }
 
 fn log_all(host: &Instance, level: Level, lines: &[String]) {

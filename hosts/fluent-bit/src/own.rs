@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 
 use host_kit::state::{Account, Pending, StateFile};
 use kaudit_filter::Time;
-use kaudit_filter::config::Config;
+use kaudit_filter::config::Guard;
 
 use crate::abi::OwnEvents;
 use crate::chunk;
@@ -52,15 +52,14 @@ impl Own {
     ///
     /// # Errors
     /// The file cannot be used; its events are not sent.
-    pub fn chunk(&mut self, tag: &CStr, form: &str, config: &Config, now: Time) -> Result<(), String> {
+    pub fn chunk(&mut self, tag: &CStr, form: &str, guard: &Guard, now: Time) -> Result<(), String> {
         if *self.tag != *tag {
             tag.clone_into(&mut self.tag);
         }
         let Some(file) = self.file.as_ref().filter(|_| self.restore) else { return Ok(()) };
         self.restore = false;
         let pending = file.take(form).inspect_err(|_| self.refused_files += 1)?;
-        let (oldest, latest) =
-            (now.millis() - config.guard.max_age_ms, now.millis() + config.guard.max_ahead_ms);
+        let (oldest, latest) = (now.millis() - guard.max_age_ms, now.millis() + guard.max_ahead_ms);
         for mut event in pending.entries {
             chunk::restamp(&mut event, |millis| (oldest..=latest).contains(&millis), now);
             self.events.extend(event);
