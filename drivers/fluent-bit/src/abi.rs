@@ -348,6 +348,18 @@ impl Filter {
         unsafe { &(*self.instance).metrics }.values()
     }
 
+    /// Calls the plugin's `cb_exit`, once; Fluent Bit calls it only if a context was set.
+    pub fn exit(&mut self) {
+        // SAFETY: the instance exists as long as the filter, and no call of the plugin is in progress.
+        unsafe {
+            let context = field(self.instance, (*self.instance).layout.context).cast::<*mut c_void>();
+            let stopped = context.replace(ptr::null_mut());
+            if !stopped.is_null() {
+                (self.exit)(stopped, ptr::null());
+            }
+        }
+    }
+
     fn call_from(&self, input: *const c_void, tag: &CStr, chunk: &[u8]) -> Reply {
         let (mut out, mut length) = (ptr::null_mut(), 0);
         // SAFETY: the chunk is readable for the call, and the two pointers are writable; the context is the plugin's
@@ -378,14 +390,9 @@ impl Filter {
 
 impl Drop for Filter {
     fn drop(&mut self) {
-        // SAFETY: only this filter refers to the instance; Fluent Bit calls `cb_exit` only if a context was set.
-        unsafe {
-            let context = field(self.instance, (*self.instance).layout.context).cast::<*mut c_void>().read();
-            if !context.is_null() {
-                (self.exit)(context, ptr::null());
-            }
-            destroy_inputs();
-            drop(Box::from_raw(self.instance));
-        }
+        self.exit();
+        destroy_inputs();
+        // SAFETY: only this filter refers to the instance.
+        drop(unsafe { Box::from_raw(self.instance) });
     }
 }

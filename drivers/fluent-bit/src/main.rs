@@ -9,6 +9,7 @@ mod abi;
 mod events;
 mod soak;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use kaudit_driver::{
@@ -97,7 +98,12 @@ impl Instance for Filter {
         Ok(Filtered { outcome: Some(outcome), events, malformed, ..Filtered::default() })
     }
 
-    fn stop(self) -> Result<Stopped, String> {
+    fn series(&self) -> BTreeMap<String, u64> {
+        self.metrics()
+    }
+
+    fn stop(mut self) -> Result<Stopped, String> {
+        self.exit();
         Ok(Stopped { series: self.metrics(), ..Stopped::default() })
     }
 

@@ -409,7 +409,7 @@ fn statistics_are_logged_at_intervals_and_at_the_end() {
         ["3 statistics: records=4 suppressed=1 kept.detections=2 dropped.entity-no-match=1"]
     );
     agent.now = NOW + 20 * SECOND;
-    agent.chunk(&[]);
+    agent.chunk(&[raw("9292d700fffffffe000000008080")]);
     assert_eq!(agent.logged(), ["3 statistics: records=1 kept.detections=1"], "nothing was dropped");
     assert_eq!(
         agent.stop(),
@@ -456,7 +456,7 @@ fn without_an_emitter_summaries_leave_with_the_next_chunk() {
         (
             "absent",
             ["rate_limit 1", "emitter on"],
-            vec!["2 no timer: summaries and reports leave with the next chunk"],
+            vec!["2 no timer: summaries, reports and metrics wait for the next chunk"],
         ),
         ("works", ["rate_limit 1", "emitter off"], vec![]),
     ] {
@@ -595,6 +595,29 @@ fn metrics_equal_the_statistics() {
         .map(|(_, value)| value)
         .sum();
     assert_eq!(sum, 4, "every record has a verdict");
+}
+
+#[test]
+fn metrics_are_updated_once_in_a_second_with_a_chunk_or_the_timer() {
+    const RECORDS: &str = r#"kaudit_received_records_total{name="kaudit.0"}"#;
+    // Without an emitter there is a timer, too; without a timer the next chunk, here an empty one, updates them.
+    for (emitter, option) in [("works", "emitter on"), ("works", "emitter off"), ("absent", "emitter off")] {
+        let mut agent = Agent::start_with("3.2", emitter, &[option]).expect("the plugin starts");
+        let records = |agent: &mut Agent| agent.client.series().expect("series")[RECORDS];
+        agent.chunk(&[finding("a")]);
+        assert_eq!(records(&mut agent), 0, "the first second");
+        agent.now += SECOND;
+        agent.chunk(&[finding("b")]);
+        assert_eq!(records(&mut agent), 2);
+        agent.now += SECOND / 2;
+        agent.chunk(&[finding("c")]);
+        assert_eq!(records(&mut agent), 2, "half a second later");
+        agent.now += SECOND / 2;
+        agent.chunk(&[]);
+        assert_eq!(records(&mut agent), 3, "{emitter}");
+        agent.chunk(&[finding("d")]);
+        assert_eq!(agent.stop_with_metrics().1[RECORDS], 4, "{emitter}: exact at the end");
+    }
 }
 
 #[test]

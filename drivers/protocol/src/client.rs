@@ -1,5 +1,6 @@
 //! The caller's side.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -151,6 +152,14 @@ impl Client {
     pub fn stop(&mut self) -> Result<Stopped, Error> {
         match self.request(&Request::Stop)? {
             Reply::Stopped(stopped) => Ok(stopped),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns the values of the instance's metrics by series.
+    pub fn series(&mut self) -> Result<BTreeMap<String, u64>, Error> {
+        match self.request(&Request::Series)? {
+            Reply::Series(series) => Ok(series),
             other => Err(unexpected(&other)),
         }
     }

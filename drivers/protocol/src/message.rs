@@ -17,6 +17,8 @@ pub enum Request {
     Chunk(Chunk),
     /// Stops the instance as the agent does when it shuts down. Answered by `stopped`.
     Stop,
+    /// Fluent Bit only: reads the metrics of the instance. Answered by `series`.
+    Series,
     /// Stores a chunk for [`Request::Round`]. Answered by `held`.
     Hold(Chunk),
     /// Measures the memory of the driver's process. Answered by `resident`.
@@ -132,6 +134,8 @@ pub enum Reply {
     Chunk(Filtered),
     /// The instance stopped.
     Stopped(Stopped),
+    /// The values of metrics by series.
+    Series(BTreeMap<String, u64>),
     /// The chunk is stored.
     Held,
     /// Resident memory of the process, kB.
@@ -204,7 +208,7 @@ pub struct Stopped {
     pub statistics: BTreeMap<String, u64>,
     /// Vector only: the metric events that the plugin emits for a timer, after its shutdown.
     pub metrics: Vec<Value>,
-    /// Fluent Bit only: the values of metrics by series, before the instance stops.
+    /// Fluent Bit only: the values of metrics by series, after the instance stopped.
     pub series: BTreeMap<String, u64>,
     /// The lines that the plugin logged.
     pub log: Vec<Line>,

@@ -1,5 +1,7 @@
 //! The traits that a driver implements.
 
+use std::collections::BTreeMap;
+
 use kaudit_timing::Timer;
 
 use crate::{Chunk, Filtered, Line, Start, Stopped};
@@ -48,6 +50,11 @@ pub trait Instance: Sized {
     /// # Errors
     /// The plugin failed.
     fn count(&mut self, at: i64, chunk: &Self::Chunk, timer: &mut Timer) -> Result<u64, String>;
+
+    /// Returns the values of metrics by series.
+    fn series(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
 
     /// Stops the instance as the agent does when it shuts down; the caller adds the log.
     ///

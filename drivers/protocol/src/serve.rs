@@ -60,6 +60,7 @@ impl<P: Plugin> Session<'_, P> {
                 let stopped = self.instance.take().ok_or(STOPPED)?.stop()?;
                 Ok(Reply::Stopped(Stopped { log: self.plugin.take_log(), ..stopped }))
             }
+            Request::Series => Ok(Reply::Series(self.instance.as_ref().ok_or(STOPPED)?.series())),
             Request::Hold(chunk) => {
                 self.held.push((chunk.at, self.plugin.encode(&chunk)?));
                 Ok(Reply::Held)

@@ -1,5 +1,6 @@
 //! The client with drivers that hang, die and answer nonsense, and each message as it is written.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -77,6 +78,7 @@ fn every_message_is_read_as_it_is_written() {
             r#"{"chunk":{"at":-1,"records":[{"text":"{\"a\": 1}"},{"hex":"ff"},{"old-event":"{}"},{"raw":"92"},{"log":{"b":null}}]}}"#,
         ),
         (Request::Stop, r#""stop""#),
+        (Request::Series, r#""series""#),
         (Request::Hold(Chunk::default()), r#"{"hold":{"at":0,"records":[]}}"#),
         (Request::Resident, r#""resident""#),
         (
@@ -106,11 +108,12 @@ fn every_message_is_read_as_it_is_written() {
     };
     let statistics = [("kept.detections".to_owned(), 1)].into();
     let metrics = vec![json!({"name": "records_total"})];
-    let series = [("kaudit_limiter_keys{}".to_owned(), 2)].into();
+    let series: BTreeMap<_, _> = [("kaudit_limiter_keys{}".to_owned(), 2)].into();
     for reply in [
         Reply::Started(log.clone()),
         Reply::Refused(log.clone()),
         Reply::Chunk(filtered),
+        Reply::Series(series.clone()),
         Reply::Stopped(Stopped { events, statistics, metrics, series, log }),
         Reply::Held,
         Reply::Resident(5),

@@ -20,6 +20,9 @@ mod instance;
 mod metrics;
 mod raw;
 mod symbols;
+#[cfg(test)]
+mod tests;
+mod timer;
 
 use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -41,6 +44,7 @@ use instance::now;
 pub use instance::{Instance, Level};
 pub use metrics::{Cmetrics, Metric};
 use raw::{List, RawInstance};
+use timer::Timer;
 
 // ---- Raw declarations, by include/fluent-bit/flb_filter.h ----------------------------------------------------------
 
@@ -133,7 +137,9 @@ pub trait Plugin: Sized + Send {
     fn failed(&mut self, message: &str);
     /// Whether [`Plugin::due`] is to be called between chunks.
     fn has_emitter(&self) -> bool;
-    /// A second has passed: the events that are due, perhaps none; `None`: there will be none.
+    /// A second has passed.
+    fn tick(&mut self, now: Time);
+    /// The events that are due, perhaps none, after [`Plugin::tick`]; `None`: there will be none.
     fn due(&mut self, now: Time) -> Option<OwnEvents>;
     /// The events of [`Plugin::due`] were sent or not.
     fn sent(&mut self, sent: Sent);
@@ -155,6 +161,8 @@ struct Context<P> {
     /// The plugin's state. It is locked, because a processor may call from other threads than the one that ran
     /// `cb_init`.
     plugin: Mutex<P>,
+    /// `None`: everything waits for the next chunk.
+    timer: Option<Timer>,
     /// `None`: the plugin's own events leave with a chunk.
     emitter: Option<Emitter>,
 }
@@ -173,21 +181,27 @@ unsafe extern "C" fn init<P: Plugin>(
     let Some(instance) = Instance::new(instance) else { return -1 };
     match guarded(|| P::start(instance, now())) {
         Ok(Some(plugin)) => {
-            let emitter = if plugin.has_emitter() {
+            let timer = instance.timer();
+            let emitter = plugin.has_emitter().then(|| {
+                timer.as_ref().map_err(|reason| *reason)?;
                 // SAFETY: the host passes its configuration, and waits for this call.
-                unsafe { instance.emitter(config) }
-            } else {
-                None
-            };
-            let context = Box::into_raw(Box::new(Context { plugin: Mutex::new(plugin), emitter }));
+                unsafe { Emitter::new(config, &instance.name()) }
+            });
+            if let Some(Err(reason)) = &emitter {
+                let line = format!("summaries and reports leave with the next chunk: {reason}");
+                instance.log(Level::Info, &line);
+            }
+            let (timer, emitter) = (timer.ok(), emitter.and_then(Result::ok));
+            let context = Box::into_raw(Box::new(Context { plugin: Mutex::new(plugin), timer, emitter }));
             // SAFETY: the instance is the one that the host is initialising. The context stays valid until `exit`,
             // which stops the timer first.
             unsafe {
                 instance.set_context(context.cast());
-                if let Some(emitter) = &(*context).emitter
-                    && !emitter.start(tick::<P>, context.cast())
+                if let Some(timer) = &(*context).timer
+                    && !timer.start(tick::<P>, context.cast())
                 {
-                    instance.log(Level::Warn, "no timer: summaries and reports leave with the next chunk");
+                    instance
+                        .log(Level::Warn, "no timer: summaries, reports and metrics wait for the next chunk");
                 }
             }
             0
@@ -253,6 +267,7 @@ unsafe extern "C" fn tick<P: Plugin>(_config: *mut c_void, context: *mut c_void)
     // SAFETY: the context is the one that `init` made; `exit` stops the timer before it frees the context. Only shared
     // references exist, since the emitter calls `filter`.
     let context = unsafe { &*context.cast::<Context<P>>() };
+    let _ = guarded(|| context.plugin().tick(now()));
     let Some(emitter) = context.emitter.as_ref().filter(|emitter| !emitter.has_failed()) else { return };
     let due = guarded(|| context.plugin().due(now()));
     let Ok(Some(OwnEvents { tag, events })) = due else { return };
@@ -264,8 +279,8 @@ unsafe extern "C" fn tick<P: Plugin>(_config: *mut c_void, context: *mut c_void)
 unsafe extern "C" fn exit<P: Plugin>(context: *mut c_void, _config: *const c_void) -> c_int {
     if !context.is_null() {
         // SAFETY: the context is the one that `init` made; the host calls `exit` once, and nothing after it.
-        let Context { plugin, emitter } = *unsafe { Box::from_raw(context.cast::<Context<P>>()) };
-        emitter.iter().for_each(Emitter::stop);
+        let Context { plugin, timer, .. } = *unsafe { Box::from_raw(context.cast::<Context<P>>()) };
+        timer.iter().for_each(Timer::stop);
         let plugin = plugin.into_inner().unwrap_or_else(PoisonError::into_inner);
         let _ = guarded(|| plugin.stop(now()));
     }
@@ -281,120 +296,4 @@ fn guarded<T>(body: impl FnOnce() -> T) -> Result<T, String> {
         let text = payload.downcast_ref::<&str>().copied();
         text.or(payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::instance::text;
-    use super::raw::RawTime;
-    use super::*;
-
-    /// A plugin that panics in every callback.
-    struct Broken;
-
-    static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-    fn logged() -> Vec<String> {
-        std::mem::take(&mut *LOG.lock().expect("nothing panics with the lock"))
-    }
-
-    impl Plugin for Broken {
-        fn start(host: Instance, _: Time) -> Option<Self> {
-            assert!(host.property(c"start").is_some(), "at the start");
-            Some(Self)
-        }
-
-        fn filter(&mut self, chunk: &[u8], _: &CStr, _: Time, out: &mut Buffer) -> Outcome {
-            out.put(chunk);
-            panic!("at byte {}", chunk.len());
-        }
-
-        fn failed(&mut self, message: &str) {
-            LOG.lock().expect("a lock").push(message.to_owned());
-            panic!("again");
-        }
-
-        fn has_emitter(&self) -> bool {
-            false
-        }
-
-        fn due(&mut self, _: Time) -> Option<OwnEvents> {
-            panic!("between chunks");
-        }
-
-        fn sent(&mut self, _: Sent) {
-            panic!("after that");
-        }
-
-        fn stop(self, _: Time) {
-            panic!("at the end");
-        }
-    }
-
-    #[test]
-    fn panics_are_caught() {
-        let mut instance = std::mem::MaybeUninit::<RawInstance>::zeroed();
-        let raw: *const RawInstance = instance.as_mut_ptr();
-        let (mut out, mut length) = (ptr::null_mut(), 0);
-        let (chunk, none) = ([0_u8; 7], ptr::null());
-        // SAFETY: the arguments of the callbacks are the host's; zeros are a valid instance.
-        unsafe {
-            assert_eq!(init::<Broken>(ptr::null(), none, none), -1, "no instance");
-            assert_eq!(init::<Broken>(raw, none, none), -1);
-            assert_eq!(logged(), Vec::<String>::new(), "log_level is off");
-            (*instance.as_mut_ptr()).log_level = 1;
-            assert_eq!(init::<Broken>(raw, none, none), -1);
-            assert_eq!(logged(), ["[filter:kaudit:broken.0] failed to start: at the start"]);
-            assert!((*raw).context.is_null(), "the host would call `cb_exit`");
-
-            (*instance.as_mut_ptr()).data = raw.cast();
-            assert_eq!(init::<Broken>(raw, none, none), 0);
-            let context = (*raw).context.cast_mut();
-            for _ in 0..2 {
-                let (data, tag) = (chunk.as_ptr().cast(), c"tag".as_ptr());
-                let (out, length) = (&raw mut out, &raw mut length);
-                let code = filter::<Broken>(data, 7, tag, 3, out, length, raw, none, context, none);
-                assert_eq!(code, NOT_TOUCHED, "the chunk passes");
-                assert_eq!(logged(), ["at byte 7"]);
-            }
-            assert!(out.is_null() && length == 0);
-            assert_eq!(exit::<Broken>(context, none), 0);
-        }
-    }
-
-    // The host's functions that the test needs: an option is set if the instance has `data`.
-
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn flb_filter_get_property(_: *const c_char, raw: *const RawInstance) -> *const c_char {
-        // SAFETY: the test passes its instance.
-        if unsafe { (*raw).data.is_null() } { ptr::null() } else { c"set".as_ptr() }
-    }
-
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn flb_filter_set_context(raw: *mut RawInstance, context: *const c_void) {
-        // SAFETY: the test passes its instance.
-        unsafe { (*raw).context = context };
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn flb_filter_name(_: *const RawInstance) -> *const c_char {
-        c"broken.0".as_ptr()
-    }
-
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn flb_log_print(
-        _: c_int,
-        _: *const c_char,
-        _: c_int,
-        _: *const c_char,
-        line: *const c_char,
-    ) {
-        // SAFETY: the format is `%s`.
-        LOG.lock().expect("a lock").extend(unsafe { text(line) });
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn flb_time_get(_: *mut RawTime) -> c_int {
-        0
-    }
 }

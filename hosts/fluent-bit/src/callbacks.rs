@@ -29,6 +29,12 @@ use crate::options;
 use crate::own::Own;
 use crate::publish::Published;
 
+/// The minimum time between two updates of the metrics, nanoseconds.
+///
+/// Decision: not after each chunk. An update compares about 130 series, and a processor with a `condition` gets each
+/// record as a chunk.
+const PUBLISH_INTERVAL: i64 = 1_000_000_000;
+
 /// One configured filter.
 pub struct Kaudit {
     host: Instance,
@@ -36,6 +42,7 @@ pub struct Kaudit {
     metrics: Metrics,
     /// `None`: this Fluent Bit cannot publish them.
     published: Option<Published>,
+    publish: Timer,
     own: Own,
     /// `None`: dropped records are not explained in the log.
     sampler: Option<Sampler>,
@@ -75,6 +82,7 @@ impl Plugin for Kaudit {
             host,
             session,
             metrics,
+            publish: Timer::new(PUBLISH_INTERVAL),
             sampler: options.sample_interval.map(|interval| Sampler::new(config, interval)),
             has_emitter: options.emitter,
             file: options.file,
@@ -100,7 +108,7 @@ impl Plugin for Kaudit {
         if outcome == Outcome::Replaced {
             self.own.sent();
         }
-        self.publish();
+        self.publish_if_due(now);
         outcome
     }
 
@@ -113,11 +121,14 @@ impl Plugin for Kaudit {
             |unfiltered| unfiltered.panicked,
             &format!("internal error (panic); chunk passed through unfiltered: {message}"),
         );
-        self.publish();
     }
 
     fn has_emitter(&self) -> bool {
         self.has_emitter
+    }
+
+    fn tick(&mut self, now: Time) {
+        self.publish_if_due(now);
     }
 
     fn due(&mut self, now: Time) -> Option<OwnEvents> {
@@ -130,9 +141,6 @@ impl Plugin for Kaudit {
             let mut pass = Pass::new(&[], &mut events, now);
             self.session.due(now, |own| pass.own(&own));
             self.session.close(|envelope| pass.own(&envelope));
-        }
-        if !events.is_empty() {
-            self.publish();
         }
         Some(self.own.take(&events, Account::of(&self.session.stats().since(&before))))
     }
@@ -148,9 +156,10 @@ impl Plugin for Kaudit {
         }
     }
 
-    /// Logs the last statistics, and stores the pending entries, which no later chunk can contain.
+    /// Logs and publishes the last counts, and stores the pending entries, which no later chunk can contain.
     fn stop(mut self, now: Time) {
         self.log_statistics();
+        self.update_metrics();
         let before = *self.session.stats();
         let mut last = Vec::new();
         let mut pass = Pass::new(&[], &mut last, now);
@@ -197,8 +206,14 @@ impl Kaudit {
         outcome
     }
 
+    fn publish_if_due(&mut self, now: Time) {
+        if self.publish.is_due(now) {
+            self.update_metrics();
+        }
+    }
+
     /// Sets the metrics that have changed.
-    fn publish(&mut self) {
+    fn update_metrics(&mut self) {
         if let Some(published) = &mut self.published {
             published.update(&self.metrics, self.session.engine());
         }

@@ -1,16 +1,15 @@
-//! An input of the filter's own and a timer, so that summaries and reports do not wait for the next chunk.
+//! An input of the filter's own, so that summaries and reports do not wait for the next chunk.
 //!
 //! As `filter_rewrite_tag` does, the filter creates a hidden input, an `emitter`, and appends events to it. They pass all
 //! filters of their tag, the filters before this one included, which may change or drop them. So the events stay here, and
 //! replace every chunk that arrives at this filter from that input: at the same position in the pipeline as the entries of
 //! a chunk.
 //!
-//! The input is created by the timer, after the agent has started. Decision: not in `cb_init`, where it would be a second
+//! The input is created by the filter's timer, after the agent has started. Decision: not in `cb_init`, where it would be a second
 //! input while outputs are connected: an agent with one input and one output without `match` connects the two only if
 //! there is no other input.
 //!
 //! Everything here runs in the thread of the engine, the timer's callback as well as the filter that it calls.
-//! Processors of inputs and outputs may run in other threads, and an emitter's events do not pass them: they have none.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
@@ -18,14 +17,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::symbols::{address, function};
-
-/// `FLB_SCHED_TIMER_CB_PERM`: a timer that repeats.
-const REPEATED: c_int = 4;
-/// The interval of the timer, milliseconds.
-const INTERVAL: c_int = 1000;
-
-/// The timer's callback; `data` is the pointer given to [`Emitter::start`].
-pub type Tick = unsafe extern "C" fn(config: *mut c_void, data: *mut c_void);
 
 /// `struct flb_service_config`: a key of the section `SERVICE`, and its field in `struct flb_config`.
 #[repr(C)]
@@ -35,13 +26,9 @@ struct ServiceKey {
     offset: usize,
 }
 
-/// Functions with equal signatures in 2.2 to 5.1, by `flb_input.h`, `flb_input_log.h`, `flb_scheduler.h`, `flb_storage.h`.
+/// Functions with equal signatures in 2.2 to 5.1, by `flb_input.h`, `flb_input_log.h`, `flb_storage.h`.
 #[derive(Clone, Copy)]
 struct Functions {
-    scheduler: unsafe extern "C" fn() -> *mut c_void,
-    create_timer:
-        unsafe extern "C" fn(*mut c_void, c_int, c_int, Tick, *mut c_void, *mut *mut c_void) -> c_int,
-    destroy_timer: unsafe extern "C" fn(*mut c_void) -> c_int,
     new_input: unsafe extern "C" fn(*mut c_void, *const c_char, *mut c_void, c_int) -> *mut c_void,
     set_property: unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int,
     init_input: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
@@ -56,9 +43,6 @@ impl Functions {
         // SAFETY: the headers declare the same signatures in 2.2 to 5.1.
         unsafe {
             Some(Self {
-                scheduler: function(c"flb_sched_ctx_get")?,
-                create_timer: function(c"flb_sched_timer_cb_create")?,
-                destroy_timer: function(c"flb_sched_timer_cb_destroy")?,
                 new_input: function(c"flb_input_new")?,
                 set_property: function(c"flb_input_set_property")?,
                 init_input: function(c"flb_input_instance_init")?,
@@ -71,7 +55,7 @@ impl Functions {
     }
 }
 
-/// The timer and the input of one filter.
+/// The input of one filter.
 pub struct Emitter {
     host: Functions,
     config: NonNull<c_void>,
@@ -79,7 +63,6 @@ pub struct Emitter {
     storage: NonNull<c_void>,
     /// The input's name.
     alias: CString,
-    timer: AtomicPtr<c_void>,
     /// Null until it is created.
     input: AtomicPtr<c_void>,
     /// Whether the input cannot be created, or its events do not arrive.
@@ -114,37 +97,10 @@ impl Emitter {
             config,
             storage,
             alias: CString::new(format!("emitter_for_{name}")).unwrap_or_default(),
-            timer: AtomicPtr::default(),
             input: AtomicPtr::default(),
             failed: AtomicBool::new(false),
             sending: Mutex::new(None),
         })
-    }
-
-    /// Starts the timer; returns whether there is one.
-    ///
-    /// # Safety
-    /// `data` is valid for `tick` until [`Emitter::stop`].
-    pub unsafe fn start(&self, tick: Tick, data: *mut c_void) -> bool {
-        let mut timer = ptr::null_mut();
-        // SAFETY: the thread's scheduler is the engine's; the timer's address is writable, and `data` as promised.
-        let created = unsafe {
-            let scheduler = (self.host.scheduler)();
-            !scheduler.is_null()
-                && (self.host.create_timer)(scheduler, REPEATED, INTERVAL, tick, data, &raw mut timer) == 0
-        };
-        self.timer.store(timer, Ordering::Relaxed);
-        created
-    }
-
-    /// Stops the timer. The host destroys the input itself.
-    pub fn stop(&self) {
-        let timer = self.timer.swap(ptr::null_mut(), Ordering::Relaxed);
-        if !timer.is_null() {
-            // SAFETY: the timer was created by `start`, and is destroyed once; the host's scheduler exists until all
-            // filters have stopped.
-            unsafe { (self.host.destroy_timer)(timer) };
-        }
     }
 
     /// Returns whether [`Sent::Failed`] was returned.

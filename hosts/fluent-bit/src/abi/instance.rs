@@ -6,12 +6,12 @@ use std::ptr::{self, NonNull};
 
 use kaudit_filter::Time;
 
-use super::emitter::Emitter;
 use super::metrics::Cmetrics;
 use super::raw::{
     List, Property, RawInstance, RawTime, flb_filter_get_property, flb_filter_name, flb_filter_set_context,
     flb_log_print, flb_time_get,
 };
+use super::timer::Timer;
 
 /// The level of a log message; the numbers are `FLB_LOG_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,26 +105,19 @@ impl Instance {
         NonNull::new(*metrics).filter(|_| is_plausible).and_then(|metrics| unsafe { Cmetrics::new(metrics) })
     }
 
-    /// Returns the emitter; `None`: there is none, and the log contains the reason.
+    /// Returns a timer.
     ///
-    /// # Safety
-    /// `config` is the argument of `cb_init`, and it is still the time of that call.
-    pub unsafe fn emitter(&self, config: *const c_void) -> Option<Emitter> {
+    /// # Errors
+    /// The reason why there is none.
+    pub fn timer(&self) -> Result<Timer, &'static str> {
+        if !self.known {
+            return Err("the structures of this Fluent Bit are not known");
+        }
         // SAFETY: where the structure is known, the field is a pointer.
-        let is_processor = self.known && !unsafe { (*self.raw.as_ptr()).parent_processor }.is_null();
-        let found = if !self.known {
-            Err("the structures of this Fluent Bit are not known")
-        } else if is_processor {
-            Err("the filter is a processor")
-        } else {
-            // SAFETY: the caller's promise.
-            unsafe { Emitter::new(config, &self.name()) }
-        };
-        found
-            .inspect_err(|reason| {
-                self.log(Level::Info, &format!("summaries and reports leave with the next chunk: {reason}"));
-            })
-            .ok()
+        if !unsafe { (*self.raw.as_ptr()).parent_processor }.is_null() {
+            return Err("the filter is a processor");
+        }
+        Timer::find().ok_or("this Fluent Bit does not export the functions of a timer")
     }
 
     /// The instance's alias, or its plugin's name and number.
