@@ -409,7 +409,7 @@ fn statistics_are_logged_at_intervals_and_at_the_end() {
         ["3 statistics: records=4 suppressed=1 kept.detections=2 dropped.entity-no-match=1"]
     );
     agent.now = NOW + 20 * SECOND;
-    agent.chunk(&[raw("9292d700fffffffe000000008080")]);
+    agent.chunk(&[]);
     assert_eq!(agent.logged(), ["3 statistics: records=1 kept.detections=1"], "nothing was dropped");
     assert_eq!(
         agent.stop(),
@@ -419,6 +419,33 @@ fn statistics_are_logged_at_intervals_and_at_the_end() {
              findings); set `state_path` to keep them"
         ]
     );
+}
+
+#[test]
+fn without_chunks_statistics_are_logged_and_leave_by_the_timer() {
+    let options = ["stats_interval 10s", "stats_entry on"];
+    for (emitter, switch) in [("works", "emitter on"), ("works", "emitter off"), ("drops", "emitter on")] {
+        let mut agent =
+            Agent::start_with("3.2", emitter, &[&options[..], &[switch]].concat()).expect("it starts");
+        let mut entries = Vec::new();
+        let mut wait = |agent: &mut Agent, seconds: i64, records: &[Record]| {
+            agent.now += seconds * SECOND;
+            let (_, events) = agent.chunk(records);
+            let counts = events.iter().map(|(_, body)| body["text"]["kaudit_filter"]["statistics"].clone());
+            entries.extend(counts.filter(|counts| !counts.is_null()).map(|counts| counts["records"].clone()));
+            agent.logged().into_iter().filter(|line| line.starts_with("3 ")).collect::<Vec<_>>()
+        };
+        // Before the first chunk there is no tag for an entry.
+        wait(&mut agent, 0, &[]);
+        assert_eq!(wait(&mut agent, 10, &[]), ["3 statistics: records=0"], "{emitter}");
+        wait(&mut agent, 0, &[finding("a"), finding("b")]);
+        assert_eq!(wait(&mut agent, 10, &[]), ["3 statistics: records=2 kept.detections=2"], "{emitter}");
+        assert_eq!(wait(&mut agent, 10, &[]), ["3 statistics: records=0"], "{emitter}");
+        wait(&mut agent, 1, &[finding("c")]);
+        // Without an emitter one entry has the counts of all intervals since the last one.
+        let expected: &[u64] = if switch == "emitter off" { &[0, 2] } else { &[0, 2, 0] };
+        assert_eq!(entries, expected, "{emitter}, {switch}");
+    }
 }
 
 /// The numbers of suppressed findings in summaries.
@@ -431,7 +458,7 @@ fn suppressed(events: &[(String, Value)]) -> Vec<Value> {
 #[test]
 fn summaries_leave_when_they_are_due_and_not_with_the_next_chunk() {
     for layout in ["2.2", "3.2"] {
-        let mut agent = Agent::started(layout, &["rate_limit 1"]);
+        let mut agent = Agent::started(layout, &["rate_limit 1", "stats_interval 1d"]);
         agent.chunk(&[finding("a"), finding("a"), finding("a")]);
         agent.now += SECOND;
         assert_eq!(agent.chunk(&[]).0, Outcome::Untouched, "not due");
@@ -560,7 +587,7 @@ fn a_state_file_that_cannot_be_used_is_reported_and_kept() {
 
 #[test]
 fn metrics_equal_the_statistics() {
-    let options = ["rate_limit 1", "entity_no_match ^system:", "unrecognised pass"];
+    let options = ["rate_limit 1", "entity_no_match ^system:", "unrecognised pass", "stats_interval 1d"];
     let mut agent = Agent::started("3.2", &options);
     agent.chunk(&[finding("a"), finding("a"), finding("system:b"), text(r#"{"no":"finding"}"#)]);
     agent.chunk(&[finding("a"), raw("92")]);

@@ -51,6 +51,8 @@ pub struct Kaudit {
     reload: Timer,
     statistics: Timer,
     stats_entry: bool,
+    /// The counters at the beginning of the interval whose entry is due; `None`: none is due.
+    entry_since: Option<Stats>,
     /// The counters when they were last logged.
     logged: Stats,
     /// Chunks that passed unfiltered, when their numbers were last logged.
@@ -89,6 +91,7 @@ impl Plugin for Kaudit {
             reload: Timer::new(options.reload_interval),
             statistics: Timer::new(options.stats_interval),
             stats_entry: options.stats_entry,
+            entry_since: None,
             logged: Stats::default(),
             logged_unfiltered: Unfiltered::default(),
             events: Vec::new(),
@@ -100,6 +103,7 @@ impl Plugin for Kaudit {
         if self.reload.is_due(now) {
             self.reload(now);
         }
+        self.log_statistics_if_due(now);
         let guard = self.session.engine().guard();
         if let Err(refused) = self.own.chunk(tag, self.session.shape().name(), guard, now) {
             self.log(Level::Error, &format!("state_path: {refused}"));
@@ -128,11 +132,12 @@ impl Plugin for Kaudit {
     }
 
     fn tick(&mut self, now: Time) {
+        self.log_statistics_if_due(now);
         self.publish_if_due(now);
     }
 
     fn due(&mut self, now: Time) -> Option<OwnEvents> {
-        if !self.session.may_suppress() && self.own.events().is_empty() {
+        if !self.session.may_suppress() && !self.stats_entry && self.own.events().is_empty() {
             return None;
         }
         let before = *self.session.stats();
@@ -140,6 +145,10 @@ impl Plugin for Kaudit {
         if self.own.has_tag() {
             let mut pass = Pass::new(&[], &mut events, now);
             self.session.due(now, |own| pass.own(&own));
+            if let Some(since) = self.entry_since.take() {
+                let counts = self.logged.since(&since);
+                self.session.statistics(&counts, now, |own| pass.own(&own));
+            }
             self.session.close(|envelope| pass.own(&envelope));
         }
         Some(self.own.take(&events, Account::of(&self.session.stats().since(&before))))
@@ -176,7 +185,6 @@ impl Plugin for Kaudit {
 impl Kaudit {
     /// Writes a chunk's replacement to `out`.
     fn replacement(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
-        let logged = self.statistics.is_due(now).then(|| self.log_statistics());
         if let Err(error) = chunk::split(bytes, &mut self.events) {
             self.metrics.unfiltered.malformed += 1;
             let line = format!("malformed chunk passed through unfiltered: {error}");
@@ -193,8 +201,9 @@ impl Kaudit {
         });
         pass.encoded(self.own.events());
         self.session.due(now, |own| pass.own(&own));
-        if let Some(since) = logged.filter(|_| self.stats_entry) {
-            self.session.statistics(&since, now, |own| pass.own(&own));
+        if let Some(since) = self.entry_since.take() {
+            let counts = self.logged.since(&since);
+            self.session.statistics(&counts, now, |own| pass.own(&own));
         }
         self.session.close(|envelope| pass.own(&envelope));
         let outcome = pass.finish();
@@ -250,8 +259,19 @@ impl Kaudit {
         }
     }
 
-    /// Logs the counters since the last call and returns them.
-    fn log_statistics(&mut self) -> Stats {
+    /// Logs the counters at the end of an interval, with or without a chunk; an entry leaves with the next events.
+    fn log_statistics_if_due(&mut self, now: Time) {
+        if self.statistics.is_due(now) {
+            let before = self.logged;
+            self.log_statistics();
+            if self.stats_entry {
+                self.entry_since.get_or_insert(before);
+            }
+        }
+    }
+
+    /// Logs the counters since the last call.
+    fn log_statistics(&mut self) {
         let stats = *self.session.stats();
         let since = stats.since(&self.logged);
         let now = self.metrics.unfiltered;
@@ -269,7 +289,6 @@ impl Kaudit {
             self.log(Level::Warn, &warning);
         }
         self.logged = stats;
-        since
     }
 
     fn log(&self, level: Level, message: &str) {
