@@ -143,24 +143,69 @@ fn the_pipelines_of_a_node_are_the_same_everywhere() {
     assert_eq!(vec![section(input), filter, section(at(&yaml, "/pipeline/outputs/0"))], ours);
 }
 
+/// Returns the names and texts of the files with parts of Fluent Bit's configurations, and of others beside them.
+fn pipelines() -> Vec<(String, String)> {
+    let folders =
+        ["kubernetes/config", "kubernetes/audit/config", "kubernetes/wasm", "fluent-bit", "audit/fluent-bit"];
+    let files = folders.iter().flat_map(|folder| {
+        std::fs::read_dir(crate::files::examples(folder)).unwrap().map(Result::unwrap).filter_map(
+            move |entry| {
+                let text = std::fs::read_to_string(entry.path()).ok()?;
+                Some((format!("{folder}/{}", entry.file_name().display()), text))
+            },
+        )
+    });
+    files.filter(|(name, _)| !name.ends_with("README.md")).collect()
+}
+
 #[test]
 fn retries_have_no_end_and_refused_chunks_are_kept() {
     let mut found = 0;
-    for folder in
-        ["kubernetes/config", "kubernetes/audit/config", "kubernetes/wasm", "fluent-bit", "audit/fluent-bit"]
-    {
-        for entry in std::fs::read_dir(crate::files::examples(folder)).unwrap().map(Result::unwrap) {
-            let name = format!("{folder}/{}", entry.file_name().display());
-            let Ok(text) = std::fs::read_to_string(entry.path()) else { continue };
-            // Comments end before the settings; a pipeline that is included has its [SERVICE] elsewhere.
-            if text.contains("/logs/v1/") && text.contains("storage.type") {
-                assert!(text.contains("no_limits") && text.contains("storage.total_limit_size"), "{name}");
-                found += 1;
-            }
-            if text.contains("storage.path") && !name.ends_with("README.md") {
-                assert!(text.contains("storage.keep.rejected"), "{name}");
-            }
+    for (name, text) in pipelines() {
+        // Comments end before the settings; a pipeline that is included has its [SERVICE] elsewhere.
+        if text.contains("/logs/v1/") && text.contains("storage.type") {
+            assert!(text.contains("no_limits") && text.contains("storage.total_limit_size"), "{name}");
+            found += 1;
+        }
+        if text.contains("storage.path") {
+            assert!(text.contains("storage.keep.rejected"), "{name}");
         }
     }
     assert!(found >= 12, "{found}");
+}
+
+#[test]
+fn pending_summaries_survive_a_stop_on_a_volume_that_survives_the_pod() {
+    let mut found = 0;
+    for (name, text) in pipelines() {
+        let value = |key: &str| {
+            let line = text.lines().map(str::trim).find_map(|line| line.strip_prefix(key))?;
+            line.starts_with([' ', ':']).then(|| line.trim_start_matches([' ', ':']).trim().to_owned())
+        };
+        // A pipeline with limits; Vector's module has the option as `config_file = …`.
+        let file = value("config_file").filter(|file| file.starts_with('/'));
+        if file.is_none() && value("rate_limit").is_none() {
+            assert_eq!(value("state_path"), None, "{name}: it has nothing to keep");
+            continue;
+        }
+        let path = value("state_path").unwrap_or_else(|| panic!("{name}: no state_path"));
+        let folder = if name.starts_with("kubernetes") { "/kaudit/state/" } else { "/var/lib/fluent-bit/" };
+        assert!(path.starts_with(folder) && path.ends_with(".state"), "{name}: {path}");
+        found += 1;
+    }
+    assert_eq!(found, 4 + 7 + 3 + 2);
+    for (name, resources) in deployments() {
+        let pod = Pod::of(&resources);
+        if !pod.spec.to_string().contains("flb-filter_kaudit.so") {
+            continue;
+        }
+        let mounts = list(at(pod.agent(), "/volumeMounts"));
+        let mount = mounts.into_iter().find(|mount| mount["mountPath"] == "/kaudit/state");
+        let mount = mount.unwrap_or_else(|| panic!("{name}: no /kaudit/state"));
+        assert_eq!(mount["readOnly"], Value::Null, "{name}");
+        // A volume of the StatefulSet's claims is in no list of volumes.
+        let survives =
+            pod.volume(word(&mount["name"])).is_none_or(|volume| volume["hostPath"] != Value::Null);
+        assert!(survives, "{name}");
+    }
 }
