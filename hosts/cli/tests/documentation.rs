@@ -133,6 +133,17 @@ fn documents_have_no_mistakes() {
 }
 
 #[test]
+fn each_row_of_the_comparison_has_a_public_source() {
+    let text = fs::read_to_string(root().join("docs/comparison.md")).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 5, "{rows:#?}");
+    for row in rows {
+        let alternatives = row.split('|').nth(3).unwrap();
+        assert!(alternatives.contains("](https://"), "{row}");
+    }
+}
+
+#[test]
 fn any_lines_may_be_left_out() {
     let expected = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     for (pattern, lines, is_match) in [
