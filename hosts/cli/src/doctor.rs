@@ -4,7 +4,14 @@
 //! instead of a task of the repository, since the operator has the archive and no source; `cargo xtask doctor` builds
 //! the plugins and calls it.
 
+mod classic;
+mod fluent_bit;
+mod pipeline;
 mod report;
+mod settings;
+mod vector;
+mod version;
+mod yaml;
 
 use std::env;
 use std::fs;
@@ -21,12 +28,15 @@ use serde_json::{Value, json};
 use crate::outcome::Outcome;
 use crate::output::Destination;
 use crate::terminal::error_line;
+use pipeline::Versions;
 use report::{AgentReport, CheckResult, text};
+use version::{numbers, version};
 
 /// Tries to load each plugin in every installed agent and reports failures
 ///
 /// Searches for fluent-bit and vector in PATH and in the directories of their packages, reads their versions, and runs
-/// each with the plugin: Fluent Bit with a dry run, Vector with a unit test. Sends nothing and opens no port.
+/// each with the plugin: Fluent Bit with a dry run, Vector with a unit test. Sends nothing and opens no port. With
+/// --pipeline, also warns where the configuration of an agent loses records in a failure.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -37,6 +47,12 @@ pub struct Args {
     /// Directory of the plugins [default: the directory of this program]
     #[arg(long, value_name = "DIRECTORY")]
     plugins: Option<PathBuf>,
+
+    /// Configuration of an agent, Fluent Bit or Vector in YAML; may be repeated
+    ///
+    /// Warns about records that a restart, a refused request or an outage would lose, with the setting that keeps them.
+    #[arg(long = "pipeline", value_name = "FILE")]
+    pipelines: Vec<PathBuf>,
 
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -58,11 +74,14 @@ const EXAMPLES: &str = "Examples:
   kaudit-filter doctor
   kaudit-filter doctor --agent /opt/fluent-bit/bin/fluent-bit \\
       --plugins /kaudit/lib
+  kaudit-filter doctor --pipeline /etc/fluent-bit/fluent-bit.yaml
 
 Exit codes:
-  0  every agent loads its plugin
-  1  an agent does not load its plugin, or no agent was found
-  2  wrong usage, or the directory of the plugins is unknown";
+  0  every agent loads its plugin; there may be warnings
+  1  an agent does not load its plugin, or there is neither an agent nor
+     a pipeline
+  2  wrong usage, a pipeline cannot be read, or the directory of the plugins
+     is unknown";
 
 /// The delivered artefacts, with the supported versions of their agents.
 const MANIFEST: &str = include_str!("../../../plugin-manifest/manifest.json");
@@ -86,16 +105,39 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
     let found = if args.agents.is_empty() { agents() } else { args.agents.clone() };
     let manifest: Value = serde_json::from_str(MANIFEST).map_err(io::Error::other)?;
     let reports: Vec<_> = found.iter().map(|program| examine(program, &plugins, &manifest)).collect();
-    let out = match args.format {
-        Format::Text => text(&plugins, &reports),
-        Format::Json => {
-            let agents: Vec<_> = reports.iter().map(AgentReport::json).collect();
-            format!("{:#}\n", json!({"plugins": plugins.to_string_lossy(), "agents": agents}))
+    let versions = versions(&reports);
+    let pipelines = args.pipelines.iter().map(|file| pipeline::check(file, &versions));
+    let pipelines = match pipelines.collect::<Result<Vec<_>, _>>() {
+        Ok(pipelines) => pipelines,
+        Err(error) => {
+            error_line(format_args!("{error}"));
+            return Ok(Outcome::Failed);
         }
     };
-    let loads = !reports.is_empty() && reports.iter().all(AgentReport::passes);
+    let out = match args.format {
+        Format::Text => text(&plugins, &reports, &pipelines),
+        Format::Json => {
+            let list = |reports: &[AgentReport], key| {
+                reports.iter().map(|report| report.json(key)).collect::<Vec<_>>()
+            };
+            let (agents, pipelines) = (list(&reports, "agent"), list(&pipelines, "pipeline"));
+            let plugins = plugins.to_string_lossy();
+            format!("{:#}\n", json!({"plugins": plugins, "agents": agents, "pipelines": pipelines}))
+        }
+    };
+    let is_empty = reports.is_empty() && pipelines.is_empty();
+    let loads = !is_empty && reports.iter().all(AgentReport::passes);
     let written = args.output.write(out.as_bytes())?;
     Ok(written.max(if loads { Outcome::Done } else { Outcome::Mistakes }))
+}
+
+/// Returns the versions of the first agent of each name.
+fn versions(reports: &[AgentReport]) -> Versions {
+    let of = |agent| {
+        let versions = reports.iter().filter_map(|report| report.version.as_ref());
+        versions.into_iter().find(|(name, _)| *name == agent).map(|(_, version)| version.clone())
+    };
+    Versions { fluent_bit: of("fluent-bit"), vector: of("vector") }
 }
 
 /// Returns the directory of this program.
@@ -123,7 +165,7 @@ fn agents() -> Vec<PathBuf> {
 }
 
 fn examine(program: &Path, plugins: &Path, manifest: &Value) -> AgentReport {
-    let mut report = AgentReport { agent: program.display().to_string(), checks: Vec::new() };
+    let mut report = AgentReport { agent: program.display().to_string(), version: None, checks: Vec::new() };
     let output = match run_with_timeout(Command::new(program).arg("--version")) {
         Ok(output) => output,
         Err(reason) => {
@@ -136,6 +178,7 @@ fn examine(program: &Path, plugins: &Path, manifest: &Value) -> AgentReport {
         report.checks.push(("version", CheckResult::Failed(reason)));
         return report;
     };
+    report.version = Some((agent, version.clone()));
     let artefacts = manifest["artefacts"].as_array().into_iter().flatten();
     let mut artefacts = artefacts.filter(|artefact| artefact["agent"]["name"] == agent);
     let Some(artefact) = artefacts.next() else { return report };
@@ -156,20 +199,8 @@ fn examine(program: &Path, plugins: &Path, manifest: &Value) -> AgentReport {
     report
 }
 
-/// Returns the agent and its version from the output of `--version`.
-fn version(text: &str) -> Option<(&'static str, String)> {
-    for (start, agent) in [("Fluent Bit v", "fluent-bit"), ("vector ", "vector")] {
-        if let Some(rest) = text.lines().find_map(|line| line.strip_prefix(start)) {
-            return Some((agent, rest.split(' ').next().unwrap_or_default().to_owned()));
-        }
-    }
-    None
-}
-
 /// Checks the version against the range in the manifest.
 fn supported(version: &str, range: &Value) -> CheckResult {
-    let numbers =
-        |text: &str| -> Vec<u32> { text.split('.').take(2).map(|part| part.parse().unwrap_or(0)).collect() };
     let [from, to] = ["from", "to"].map(|end| range[end].as_str());
     let range = [from.map(|from| format!("from {from}")), to.map(|to| format!("to {to}"))];
     let range = range.into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -315,14 +346,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_and_compared() {
-        for (text, expected) in [
-            ("Fluent Bit v5.1.1\nGit commit: \n", Some(("fluent-bit", "5.1.1"))),
-            ("vector 0.57.0 (x86_64-unknown-linux-gnu)\n", Some(("vector", "0.57.0"))),
-            ("fluentd 1.16\n", None),
-        ] {
-            assert_eq!(version(text), expected.map(|(agent, version)| (agent, version.to_owned())), "{text}");
-        }
+    fn versions_are_compared_with_the_range() {
         let range = serde_json::json!({"from": "2.2", "to": "5.1"});
         for (version, passes, expected) in [
             ("2.1.9", false, "the plugin is for versions from 2.2 to 5.1"),
@@ -332,7 +356,7 @@ mod tests {
             ("10.0.0", true, "later than the tested versions"),
         ] {
             let (passed, text) = match supported(version, &range) {
-                CheckResult::Passed(text) => (true, text),
+                CheckResult::Passed(text) | CheckResult::Warned(text) => (true, text),
                 CheckResult::Failed(text) => (false, text),
             };
             assert_eq!((passed, text.contains(expected)), (passes, true), "{version}: {text}");
@@ -350,7 +374,8 @@ mod tests {
             (&this, "its Lua cannot load modules (musl build)"),
             (Path::new("/dev/null"), "cannot be read: "),
         ] {
-            let (CheckResult::Passed(text) | CheckResult::Failed(text)) = check_lua(program);
+            let result = check_lua(program);
+            let (CheckResult::Passed(text) | CheckResult::Warned(text) | CheckResult::Failed(text)) = result;
             assert!(text.starts_with(expected), "{}: {text}", program.display());
         }
     }
