@@ -7,25 +7,19 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::common::{file, program};
+
 const NOON: &str = "2026-03-17T12:00:00Z";
 
 const DETECTION: &str = r#"{"etype":"principal","eid":"johnD","category":"anomaly","confidence":"medium","short-doc":"Change in usage pattern","cluster":"prod-eu","time":1773735300000}"#;
 
 /// Writes a configuration with a limit of one finding, in a folder of its own.
 fn config(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("signals").join(name);
-    fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("kaudit.yaml");
     let text = "integrations:
 - type: detections
   target: {target-type: http-api, http-api-uri: \"https://ingress.eu1.coralogix.com/logs/v1/singles\", rate-limit: 1}
 ";
-    fs::write(&file, text).unwrap();
-    file.to_str().unwrap().to_owned()
-}
-
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+    file(&format!("signals-{name}"), "kaudit.yaml", text)
 }
 
 #[test]

@@ -1,34 +1,15 @@
 //! `kaudit-filter init` and `migrate` as processes, followed by the proposed next commands.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-fn ran(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
-
-/// An empty folder for one test.
-fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
-    }
-    folder
-}
+use crate::common::{self, run as ran};
 
 #[test]
 fn what_is_begun_is_sound() {
     for (agent, pipeline) in
         [("fluent-bit", "fluent-bit.yaml"), ("vector", "vector.yaml"), ("none", "kaudit.yaml")]
     {
-        let folder = folder(&format!("init-{agent}"));
+        let folder = common::folder("init", agent);
         let path = folder.to_str().unwrap();
         let (code, out, err) = ran(&["init", "--agent", agent, "--domain", "us2.coralogix.com", path]);
         assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
@@ -51,7 +32,7 @@ fn what_is_begun_is_sound() {
 #[cfg(unix)]
 #[test]
 fn nothing_is_written_through_a_link() {
-    let folder = folder("init-link");
+    let folder = common::folder("init", "link");
     fs::create_dir_all(&folder).unwrap();
     std::os::unix::fs::symlink("elsewhere.yaml", folder.join("kaudit.yaml")).unwrap();
     let (code, _, err) = ran(&["init", folder.to_str().unwrap()]);
@@ -61,7 +42,7 @@ fn nothing_is_written_through_a_link() {
 
 #[test]
 fn a_migrated_document_passes_the_check() {
-    let folder = folder("migrate");
+    let folder = common::folder("init", "migrate");
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("kaudit.yaml");
     let _ = fs::remove_file(&file);

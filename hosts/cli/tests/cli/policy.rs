@@ -3,19 +3,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+
+use crate::common;
 
 const DATA: &str = "hosts/cli/tests/data/policy";
 
 /// Runs the program; returns its exit code, and its output with its diagnostics after it.
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), [text(output.stdout), text(output.stderr)].concat())
+    let (code, out, err) = common::run(arguments);
+    (code, out + &err)
 }
 
 #[test]

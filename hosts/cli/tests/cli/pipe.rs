@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::common::program;
+
 const FINDING: &str =
     r#"{"etype":"principal","eid":"johnD","confidence":"high","cluster":"crm","time":1583078400000}"#;
 
@@ -26,7 +28,7 @@ fn scratch(test: &str) -> PathBuf {
 }
 
 fn pipe(directory: &Path, arguments: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
+    let mut command = program();
     command.args(["pipe", "--config", "kaudit.yaml"]).args(arguments).current_dir(directory);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }

@@ -3,9 +3,11 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
+
+use crate::common::program;
 
 const NOW: i64 = 1_773_748_800_000;
 
@@ -33,7 +35,7 @@ struct Program(Child);
 
 impl Program {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
+        let mut command = program();
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self(command.spawn().unwrap())
     }
@@ -111,10 +113,8 @@ fn run_prints_the_metrics_of_its_counters() {
 
 #[test]
 fn run_has_no_metrics_of_plugins() {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .args(["run", "--via", "vector", "--summary", "prometheus", "/dev/null"])
-        .output()
-        .unwrap();
+    let output =
+        program().args(["run", "--via", "vector", "--summary", "prometheus", "/dev/null"]).output().unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(log.contains("--summary prometheus: not available with --via"), "{log}");
     assert_eq!(output.status.code(), Some(2));
@@ -176,18 +176,11 @@ fn pipe_serves_the_previous_metrics_while_its_output_blocks() {
 fn an_address_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .args(["pipe", "--metrics", &address])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = program().args(["pipe", "--metrics", &address]).stdin(Stdio::null()).output().unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(log.contains(&format!("--metrics {address}: cannot listen: ")), "{log}");
     assert_eq!(output.status.code(), Some(2));
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .args(["pipe", "--metrics", "9000"])
-        .output()
-        .unwrap();
+    let output = program().args(["pipe", "--metrics", "9000"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
 

@@ -1,14 +1,11 @@
 //! The help and the output for the shipped examples fit a terminal of 80 columns.
 
-use std::path::Path;
-use std::process::Command;
+use crate::common::run;
 
-/// Runs the program in the repository's root; returns standard output and standard error.
+/// Returns standard output and standard error of a run in the repository's root.
 fn printed(arguments: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).args(arguments);
-    let output = command.output().unwrap();
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    let (_, out, err) = run(arguments);
+    out + &err
 }
 
 /// Returns the lines with more than 80 characters.

@@ -1,17 +1,15 @@
 //! The flags that every command has, in one spelling.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
 
 use serde_json::Value;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use crate::common::program;
 
 fn ran(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kaudit-filter")).current_dir(root()).args(arguments).output().unwrap()
+    program().args(arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

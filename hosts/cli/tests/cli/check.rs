@@ -2,30 +2,13 @@
 //! The diagnostics are tested in `workbench`.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// The exit code, standard output and standard error.
-type Output = (Option<i32>, String, String);
+use crate::common::{Output, feed, folder};
 
 fn check(arguments: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-        .arg("check")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A process that reads nothing may have ended already.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    feed(&[&["check"], arguments].concat(), stdin)
 }
 
 const WARNED: &str = "- {type: detections, target: {target-type: http-api, http-api-uri: 'https://ingress.coralogix.in/logs/v1/singles', rate-limit: 10}}\n";
@@ -51,7 +34,7 @@ fn exit_codes() {
 
 #[test]
 fn a_folder_is_searched_and_a_file_is_named() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check");
+    let folder = folder("check", "folder");
     fs::create_dir_all(folder.join("below")).unwrap();
     for (name, text) in [
         ("below/list.yml", WARNED),
@@ -72,8 +55,7 @@ fn a_folder_is_searched_and_a_file_is_named() {
 
 #[test]
 fn unreadable_files_of_a_folder_are_reported() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check-unread");
-    fs::create_dir_all(&folder).unwrap();
+    let folder = folder("check", "unread");
     fs::write(folder.join("good.yaml"), WARNED).unwrap();
     fs::write(folder.join("latin.yaml"), [WARNED.as_bytes(), b"# caf\xe9\n"].concat()).unwrap();
     fs::write(folder.join("other.yaml"), b"name: caf\xe9\n").unwrap();

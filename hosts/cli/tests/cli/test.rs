@@ -2,24 +2,14 @@
 //! `BLESS=1` updates the snapshots.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+
+use crate::common::{self, Output, root};
 
 const FAILING: &str = "hosts/cli/tests/data/tests/failing.yaml";
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(root())
-        .arg("test")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+fn run(arguments: &[&str]) -> Output {
+    common::run(&[&["test"], arguments].concat())
 }
 
 fn expect(file: &str, found: &str) {

@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+
+use crate::common::{list, program, root, word};
+use crate::coralogix_queries::{alert, at, documents, queries, terraform, widgets};
 
 /// The day of the example findings, at noon.
 const NOW: &str = "2026-03-17T12:00:00Z";
@@ -48,187 +51,6 @@ const FOUND: &[(&str, usize)] = &[
     ("widget Suppressed by key of the limit", 1),
 ];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn text(file: &str) -> String {
-    fs::read_to_string(root().join("examples/coralogix").join(file)).unwrap()
-}
-
-fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
-    value.pointer(pointer).unwrap_or(&Value::Null)
-}
-
-fn string(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn documents(file: &str) -> Vec<Value> {
-    serde_saphyr::from_multiple(&text(file)).unwrap()
-}
-
-/// Returns Terraform's resources of a type, by name.
-fn terraform(kind: &str) -> BTreeMap<String, Value> {
-    let file: Value = hcl::from_str(&text("main.tf")).unwrap();
-    serde_json::from_value(file["resource"][kind].clone()).unwrap()
-}
-
-/// A query of a resource, with its filters.
-#[derive(Clone, Debug, PartialEq)]
-struct ResourceQuery {
-    query: String,
-    /// Allowed subsystem names, or prefixes that end in a hyphen; empty: any.
-    subsystems: Vec<String>,
-    /// `None`: any.
-    severity: Option<u64>,
-    /// Fields that are counted, grouped by or tracked.
-    /// They are paths below `text`, or labels of the entry.
-    fields: Vec<String>,
-}
-
-impl ResourceQuery {
-    fn new(query: &Value) -> Self {
-        let query = query.as_str().expect("a query").to_owned();
-        Self { query, subsystems: Vec::new(), severity: None, fields: Vec::new() }
-    }
-
-    fn accepts(&self, entry: &Value) -> bool {
-        let name = string(&entry["subsystemName"]);
-        let mut subsystems = self.subsystems.iter();
-        let named = self.subsystems.is_empty()
-            || subsystems.any(|one| name == one || one.ends_with('-') && name.starts_with(one));
-        named && self.severity.is_none_or(|severity| entry["severity"] == severity)
-    }
-}
-
-/// Returns the query of an alert's log filter.
-/// It is in the spelling of the operator or of Terraform.
-fn simple_filter(filter: &Value) -> ResourceQuery {
-    let either = |value: &Value, names: [&str; 2]| {
-        names.into_iter().map(|name| value[name].clone()).find(|value| !value.is_null()).unwrap_or_default()
-    };
-    let filter = either(filter, ["simpleFilter", "simple_filter"]);
-    let labels = either(&filter, ["labelFilters", "label_filters"]);
-    let subsystems = either(&labels, ["subsystemName", "subsystem_name"]);
-    let subsystem = string(at(&subsystems, "/0/value")).to_owned();
-    let starts = string(at(&subsystems, "/0/operation")).to_lowercase().replace('_', "") == "startswith";
-    assert_eq!(starts, subsystem.ends_with('-'), "{subsystem}");
-    let severity =
-        match string(at(&either(&labels, ["severity", "severities"]), "/0")).to_lowercase().as_str() {
-            "" => None,
-            "critical" => Some(6),
-            other => panic!("severity {other}"),
-        };
-    ResourceQuery {
-        subsystems: vec![subsystem],
-        severity,
-        ..ResourceQuery::new(&either(&filter, ["luceneQuery", "lucene_query"]))
-    }
-}
-
-/// Returns an alert's queries, and its settings in one spelling.
-/// The settings are threshold, window and tracked field.
-fn alert(name: &str, kind: &Value) -> (Vec<(String, ResourceQuery)>, Vec<String>) {
-    let (kind, alert) = kind.as_object().unwrap().iter().next().unwrap();
-    let filters = [
-        ("", "logsFilter"),
-        ("", "logs_filter"),
-        (", numerator", "numerator"),
-        (", denominator", "denominator"),
-    ];
-    let filters = filters.into_iter().filter(|(_, key)| !alert[key].is_null());
-    let tracked =
-        ["keypathToTrack", "keypath_to_track"].map(|key| at(alert, &format!("/rules/0/condition/{key}")));
-    let tracked: Vec<String> = tracked.into_iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    let queries = filters.map(|(part, key)| {
-        (
-            format!("alert {name}{part}"),
-            ResourceQuery { fields: tracked.clone(), ..simple_filter(&alert[key]) },
-        )
-    });
-    let condition = at(alert, "/rules/0/condition");
-    let mut settings = vec![kind.to_lowercase().replace('_', "")];
-    for keys in [["threshold", "minimumThreshold", "minimum_threshold"], ["timeWindow", "time_window", ""]] {
-        let value = keys.iter().map(|key| &condition[*key]).find(|value| !value.is_null());
-        let value = value.map(|value| if value.is_object() { &value["specificValue"] } else { value });
-        let value = value.map_or_else(String::new, |value| {
-            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-        });
-        let spelt = [("_MINUTES", "m"), ("_HOUR", "h"), ("_MONTHS", "mo")];
-        settings.push(spelt.iter().fold(value, |value, (long, short)| value.replace(long, short)));
-    }
-    (queries.collect(), settings)
-}
-
-/// Returns every query of the folder, by the name of its resource.
-fn queries() -> Vec<(String, ResourceQuery)> {
-    let mut all = Vec::new();
-    for document in documents("alerts.yaml") {
-        all.extend(alert(string(at(&document, "/spec/name")), at(&document, "/spec/alertType")).0);
-    }
-    for document in documents("views.yaml").iter().filter(|document| document["kind"] == "View") {
-        let filters = list(at(document, "/spec/filters/filters"));
-        let subsystems = filters.flat_map(|filter| {
-            assert_eq!(filter["name"], "subsystemName");
-            filter["selectedValues"].as_object().unwrap().keys().cloned()
-        });
-        let query = ResourceQuery {
-            subsystems: subsystems.collect(),
-            ..ResourceQuery::new(at(document, "/spec/searchQuery/query"))
-        };
-        all.push((format!("view {}", string(at(document, "/spec/name"))), query));
-    }
-    for document in documents("events2metrics.yaml") {
-        let spec = &document["spec"];
-        let fields = list(&spec["metricLabels"]).chain(list(&spec["metricFields"]));
-        let query = ResourceQuery {
-            subsystems: vec![
-                string(at(spec, "/query/logs/subsystemNameFilters/0")).replace("filter:startsWith:", ""),
-            ],
-            fields: fields.map(|field| string(&field["sourceField"]).to_owned()).collect(),
-            ..ResourceQuery::new(at(spec, "/query/logs/lucene"))
-        };
-        all.push((format!("metric {}", string(&spec["name"])), query));
-    }
-    all.extend(widgets());
-    all
-}
-
-fn widgets() -> Vec<(String, ResourceQuery)> {
-    let dashboard: Value = serde_json::from_str(&text("dashboard.json")).unwrap();
-    let rows = list(at(&dashboard, "/layout/sections/0/rows"));
-    let widgets = rows.flat_map(|row| list(&row["widgets"]));
-    let field = |field: &Value| match (
-        string(&field["scope"]),
-        list(&field["keypath"]).map(string).collect::<Vec<_>>(),
-    ) {
-        ("DATASET_SCOPE_USER_DATA", path) => path.join("."),
-        ("DATASET_SCOPE_LABEL", path) => format!("label {}", path.join(".")),
-        other => panic!("{other:?}"),
-    };
-    let query = |widget: &Value| {
-        let definition = &widget["definition"];
-        let logs = [
-            at(definition, "/lineChart/queryDefinitions/0/query/logs"),
-            at(definition, "/horizontalBarChart/query/logs"),
-        ];
-        let logs = logs.into_iter().find(|logs| !logs.is_null()).expect("a query of logs");
-        let groups = list(&logs["groupBys"]).chain(list(&logs["groupNamesFields"]));
-        let sums =
-            [at(logs, "/aggregation/sum/observationField"), at(logs, "/aggregations/0/sum/observationField")];
-        let fields = groups.chain(sums.into_iter().filter(|sum| !sum.is_null())).map(field);
-        let query =
-            ResourceQuery { fields: fields.collect(), ..ResourceQuery::new(at(logs, "/luceneQuery/value")) };
-        (format!("widget {}", string(&widget["title"])), query)
-    };
-    widgets.map(query).collect()
-}
-
 /// The endpoint with the entries of the example findings.
 struct Endpoint {
     child: Child,
@@ -237,7 +59,7 @@ struct Endpoint {
 
 impl Endpoint {
     fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
+        let mut child = program()
             .args(["endpoint", "--listen", "127.0.0.1:0", "--now", NOW])
             .stderr(Stdio::piped())
             .spawn()
@@ -277,7 +99,7 @@ fn entries() -> Vec<u8> {
     let examples = root().join("examples");
     let findings = ["detections", "selections", "selection-counts", "activity"];
     let findings = findings.map(|kind| examples.join(format!("findings/{kind}.ndjson")));
-    let mut run = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"));
+    let mut run = program();
     run.args(["run", "--now", NOW, "--config"]).arg(examples.join("kaudit.yaml")).args(findings).arg("-");
     let mut child = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -346,18 +168,18 @@ fn priority(alert: &Value) -> &Value {
 fn terraform_and_the_operator_have_the_same_resources() {
     let spelt = |name: &str, description: &Value, priority: &Value, kind: &Value| {
         let (queries, settings) = alert(name, kind);
-        (name.to_owned(), (description.clone(), string(priority).to_lowercase(), queries, settings))
+        (name.to_owned(), (description.clone(), word(priority).to_lowercase(), queries, settings))
     };
     let operator: BTreeMap<_, _> = documents("alerts.yaml")
         .iter()
         .map(|document| &document["spec"])
-        .map(|spec| spelt(string(&spec["name"]), &spec["description"], &spec["priority"], &spec["alertType"]))
+        .map(|spec| spelt(word(&spec["name"]), &spec["description"], &spec["priority"], &spec["alertType"]))
         .collect();
     let terraformed: BTreeMap<_, _> = terraform("coralogix_alert")
         .values()
         .map(|alert| {
             let kind = &alert["type_definition"];
-            spelt(string(&alert["name"]), &alert["description"], priority(alert), kind)
+            spelt(word(&alert["name"]), &alert["description"], priority(alert), kind)
         })
         .collect();
     assert_eq!(operator, terraformed);
@@ -367,9 +189,9 @@ fn terraform_and_the_operator_have_the_same_resources() {
     let specs = documents("events2metrics.yaml");
     assert_eq!(metrics.len(), specs.len());
     for spec in specs.iter().map(|document| &document["spec"]) {
-        let metric = &metrics[string(&spec["name"]).trim_start_matches("kaudit_")];
+        let metric = &metrics[word(&spec["name"]).trim_start_matches("kaudit_")];
         let labels = list(&spec["metricLabels"])
-            .map(|label| (string(&label["targetLabel"]).to_owned(), label["sourceField"].clone()));
+            .map(|label| (word(&label["targetLabel"]).to_owned(), label["sourceField"].clone()));
         assert_eq!(metric["name"], spec["name"]);
         assert_eq!(metric["description"], spec["description"]);
         assert_eq!(at(metric, "/logs_query/lucene"), at(spec, "/query/logs/lucene"));
@@ -392,7 +214,7 @@ fn alerts_conform_to_the_operator() {
     for document in documents("alerts.yaml") {
         let spec = &document["spec"];
         assert_eq!(document["apiVersion"], "coralogix.com/v1beta1");
-        assert!(["p1", "p2", "p3", "p4", "p5"].contains(&string(&spec["priority"])), "{spec}");
+        assert!(["p1", "p2", "p3", "p4", "p5"].contains(&word(&spec["priority"])), "{spec}");
         let kind = spec["alertType"].as_object().unwrap();
         assert_eq!(kind.len(), 1);
         if kind.contains_key("logsImmediate") {

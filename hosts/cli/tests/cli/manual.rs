@@ -1,16 +1,10 @@
 //! Output generated from tables and help: options, schema, completions, manuals.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter")).args(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
+use crate::common::{folder, root, run};
 
 /// Returns the subcommands in the help.
 fn subcommands() -> Vec<String> {
@@ -38,7 +32,7 @@ fn every_subcommand_is_completed_and_has_a_page() {
             assert!(script.contains(name.as_str()), "{shell} does not complete {name}");
         }
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
+    let folder = folder("manual", "man");
     let (code, _, err) = run(&["man", "--output", folder.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{err}");
     for name in &names {
@@ -53,7 +47,7 @@ fn every_subcommand_is_completed_and_has_a_page() {
 fn the_schema_is_the_one_in_the_examples() {
     let (code, out, _) = run(&["schema"]);
     assert_eq!(code, Some(0));
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let examples = root().join("examples");
     assert_eq!(out, fs::read_to_string(examples.join("kaudit.schema.json")).unwrap());
     let document = fs::read_to_string(examples.join("kaudit.yaml")).unwrap();
     assert!(document.contains("# yaml-language-server: $schema=kaudit.schema.json\n"), "no modeline");

@@ -3,33 +3,32 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-const CONFIG: [&str; 4] = ["--config", "examples/kaudit.yaml", "--now", "2026-03-17T12:00:00Z"];
+use crate::common::{self, Output, Ran, feed, folder, root, run_in};
 
-fn run(command: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+/// Runs a command on the example findings.
+fn run(command: &str, arguments: &[&str]) -> Output {
     let kinds = ["detections", "selections", "selection-counts", "activity"];
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-        .arg(command)
-        .args(CONFIG)
-        .args(arguments)
-        .args(kinds.map(|kind| format!("examples/findings/{kind}.ndjson")))
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    let files = kinds.map(|kind| format!("examples/findings/{kind}.ndjson"));
+    let files = files.each_ref().map(String::as_str);
+    common::run(&[&[command], &CONFIG[..], arguments, &files].concat())
 }
+
+/// Explains a chunk trace from standard input.
+fn trace(lines: &str) -> Output {
+    feed(&["explain", "--config", "examples/kaudit.yaml", "--trace"], lines)
+}
+
+const CONFIG: [&str; 4] = ["--config", "examples/kaudit.yaml", "--now", "2026-03-17T12:00:00Z"];
 
 #[test]
 fn the_examples_are_explained() {
     let (code, out, err) = run("explain", &[]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(!out.contains('\u{1b}'), "colours in a pipe");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/explain.txt");
+    let file = root().join("hosts/cli/tests/data/explain.txt");
     if std::env::var_os("BLESS").is_some() {
         fs::write(file, &out).unwrap();
     } else {
@@ -88,18 +87,13 @@ fn options_select_verdicts() {
 }
 
 fn explained(test: &str, config: &str, records: &str, arguments: &[&str]) -> String {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain").join(test);
-    fs::create_dir_all(&folder).unwrap();
+    let folder = folder("explain", test);
     fs::write(folder.join("kaudit.yaml"), config).unwrap();
     fs::write(folder.join("in.ndjson"), records).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(folder)
-        .args(["explain", "--config", "kaudit.yaml", "--now", "2026-03-17T12:00:00Z", "in.ndjson"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    let explain = ["explain", "--config", "kaudit.yaml", "--now", "2026-03-17T12:00:00Z", "in.ndjson"];
+    let Ran { code, out, err } = run_in(&folder, &[&explain, arguments].concat(), b"");
+    assert!(matches!(code, Some(0 | 1)), "{err}");
+    out + &err
 }
 
 const TARGET: &str =
@@ -194,7 +188,8 @@ fn no_secret_is_printed() {
         assert!(!printed.contains(&secret[..8]), "{secret} in {printed}");
     }
     // The same records as a test with a wrong expectation for each.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain/secret");
+    let folder = folder("explain", "secret-tests");
+    fs::write(folder.join("kaudit.yaml"), &config).unwrap();
     let steps = records.each_ref().map(|record| {
         let record = record.replace('\'', "''");
         format!("      - record: '{record}'\n        passed: all\n")
@@ -204,33 +199,10 @@ fn no_secret_is_printed() {
         steps.concat()
     );
     fs::write(folder.join("tests.yaml"), suite).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(&folder)
-        .args(["test", "tests.yaml", "--junit", "junit.xml"])
-        .output()
-        .unwrap();
-    let junit = fs::read(folder.join("junit.xml")).unwrap();
-    let printed = String::from_utf8([output.stdout, output.stderr, junit].concat()).unwrap();
+    let Ran { out, err, .. } = run_in(&folder, &["test", "tests.yaml", "--junit", "junit.xml"], b"");
+    let printed = out + &err + &fs::read_to_string(folder.join("junit.xml")).unwrap();
     assert!(printed.contains("***") && printed.contains("- 1 passed"), "{printed}");
     assert!(!printed.contains(&secret[..8]), "{secret} in {printed}");
-}
-
-/// Explains a chunk trace from standard input.
-fn trace(lines: &str) -> (Option<i32>, String, String) {
-    use std::io::Write as _;
-    use std::process::Stdio;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-        .args(["explain", "--config", "examples/kaudit.yaml", "--trace"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 #[test]
