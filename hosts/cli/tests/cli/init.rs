@@ -1,8 +1,12 @@
 //! `kaudit-filter init` and `migrate` as processes, followed by the proposed next commands.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Stdio};
 
-use crate::common::{self, run as ran};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+
+use crate::common::{self, program, run as ran};
 
 #[test]
 fn what_is_begun_is_sound() {
@@ -27,6 +31,71 @@ fn what_is_begun_is_sound() {
     }
     let (code, _, err) = ran(&["init", "--domain", "example.com"]);
     assert!(code == Some(2) && err.contains("eu2.coralogix.com"), "{err}");
+}
+
+/// A pseudo-terminal, from the side of the user.
+struct Terminal {
+    user: File,
+    printed: String,
+}
+
+impl Terminal {
+    /// Starts the program on a new terminal.
+    fn start(arguments: &[&str]) -> (Self, Child) {
+        let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&user).unwrap();
+        unlockpt(&user).unwrap();
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let [stdin, stderr] = [(); 2].map(|()| ioctl_tiocgptpeer(&user, flags).unwrap());
+        let child =
+            program().args(arguments).stdin(stdin).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        (Self { user: user.into(), printed: String::new() }, child)
+    }
+
+    /// Waits for a text after the one before, and answers with a line.
+    fn answer(&mut self, question: &str, line: &str) {
+        let mut bytes = [0; 256];
+        while !self.printed.contains(question) {
+            // The end of the program is an error of its terminal.
+            let length =
+                self.user.read(&mut bytes).unwrap_or_else(|error| panic!("{error}: {}", self.printed));
+            self.printed += &String::from_utf8_lossy(&bytes[..length]);
+        }
+        self.printed = self.printed.split_once(question).unwrap().1.to_owned();
+        writeln!(self.user, "{line}").unwrap();
+    }
+}
+
+#[test]
+fn questions_are_asked_on_a_terminal_until_the_answer_is_valid() {
+    let folder = common::folder("init", "terminal");
+    let path = folder.to_str().unwrap();
+    let (mut terminal, mut child) = Terminal::start(&["init", path]);
+    terminal.answer("Agent: fluent-bit, vector or none [fluent-bit]: ", "logstash");
+    terminal.answer("`logstash`: expected fluent-bit, vector or none", "vector");
+    terminal.answer("Domain of the Coralogix account [eu1.coralogix.com]: ", "example.com");
+    terminal.answer("`example.com`: expected the domain of a Coralogix account", "us2.coralogix.com");
+    // An empty line is the default.
+    terminal.answer("openshift, none [none]: ", "");
+    terminal
+        .answer("Findings to send: detections, selections, activity [detections,selections]: ", "selections");
+    terminal.answer("Findings of one entity a minute [10]: ", "0");
+    terminal.answer("`0`: expected a number from 1 to 100000", "25");
+    terminal.answer("kaudit-filter run -c ", "");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    assert!(read("vector.yaml").contains("ingress.us2.coralogix.com"));
+    let document = read("kaudit.yaml");
+    assert!(document.contains("type: selections") && !document.contains("type: detections"), "{document}");
+    assert!(document.contains("rate-limit: 25}"), "{document}");
+    assert_eq!(ran(&["check", "--strict", path]).0, Some(0));
+    // A flag answers its question.
+    let flags = ["--agent", "none", "--audit", "gke", "--findings", "selections", "--limit", "5"];
+    let other = common::folder("init", "flags");
+    let (mut terminal, mut child) =
+        Terminal::start(&[&["init"], &flags[..], &[other.to_str().unwrap()]].concat());
+    terminal.answer("Domain of the Coralogix account [eu1.coralogix.com]: ", "");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[cfg(unix)]
