@@ -1,7 +1,8 @@
 //! Runs the commands of the documentation as they are printed, from a clone and from a release archive.
 //!
 //! A block of `console` has commands, after `$ `, and what they print; a line `…` matches any lines. Blocks of `sh`
-//! are not run: they need a cluster, an agent, a build or files of the user's own.
+//! need a cluster, an agent, a build or files of the user's own: they run with `data/tool.sh` in place of these tools, and
+//! with the example findings as the user's.
 
 use std::env;
 use std::fs;
@@ -59,6 +60,74 @@ fn matches(expected: &[String], lines: &[&str]) -> bool {
     lines.split_first().is_some_and(|(line, others)| line.trim_end() == first && matches(rest, others))
 }
 
+/// The tools that blocks of `sh` call.
+const TOOLS: [&str; 10] =
+    ["cargo", "curl", "docker", "fluent-bit", "helm", "kaudit-filter", "kubectl", "skopeo", "vector", "yq"];
+
+/// Returns the blocks of `sh` in a page, without their indentation.
+fn scripts(page: &str) -> Vec<String> {
+    let mut scripts: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            inside = line.trim() == "```sh";
+            if inside {
+                scripts.push(String::new());
+            }
+        } else if let Some(script) = scripts.last_mut().filter(|_| inside) {
+            *script += line.trim_start();
+            script.push('\n');
+        }
+    }
+    scripts
+}
+
+/// Runs the blocks of `sh` of every page in a folder, without tools; returns the calls of tools.
+fn call(folder: &Path, pages: &[&str]) -> Vec<String> {
+    let (tools, calls) = (folder.join("tools"), folder.join("calls"));
+    fs::create_dir_all(&tools).unwrap();
+    let tool = root().join("hosts/cli/tests/data/tool.sh");
+    for name in TOOLS {
+        symlink(&tool, tools.join(name)).unwrap();
+    }
+    if folder.join("kaudit-filter").symlink_metadata().is_ok() {
+        fs::remove_file(folder.join("kaudit-filter")).unwrap();
+        symlink(&tool, folder.join("kaudit-filter")).unwrap();
+    }
+    fs::copy(root().join("examples/findings/detections.ndjson"), folder.join("findings.ndjson")).unwrap();
+    let path = format!("{}:{}", tools.display(), env::var("PATH").unwrap());
+    for page in pages {
+        for script in scripts(&fs::read_to_string(root().join(page)).unwrap()) {
+            // An archive has no sources.
+            if script.contains("cargo ") && !folder.join("xtask").exists() {
+                continue;
+            }
+            let mut shell = Command::new("sh");
+            let shell = shell.args(["-e", "-u", "-c", &script]).current_dir(folder).env("PATH", &path);
+            let shell = shell.env("CALLS", &calls).env("PROGRAM", env!("CARGO_BIN_EXE_kaudit-filter"));
+            let output = shell.output().unwrap();
+            assert!(output.status.success(), "{page}:\n{script}{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    fs::read_to_string(calls).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Requires that the files and the tasks that the calls name exist.
+fn assert_existing(folder: &Path, calls: &[String]) {
+    let tasks = fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();
+    for call in calls {
+        let mut words = call.split(' ').peekable();
+        if let ["cargo", "xtask", task] = [(); 3].map(|()| words.next().unwrap_or_default()) {
+            assert!(tasks.contains(&format!("\"{task}\"")), "{call}: no such task");
+        }
+        for word in
+            call.split(' ').filter(|word| word.starts_with("examples/") || word.starts_with("policies/"))
+        {
+            assert!(folder.join(word).exists(), "{call}: {word} does not exist");
+        }
+    }
+}
+
 /// Returns a folder that has these of the repository's folders.
 fn folder(name: &str, contents: &[String]) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documentation").join(name);
@@ -109,6 +178,47 @@ fn the_commands_work_in_an_archive() {
     symlink(env!("CARGO_BIN_EXE_kaudit-filter"), folder.join("kaudit-filter")).unwrap();
     let own = "plugin-manifest/README.archive.md";
     assert!(run(&folder, &[&[own], PAGES].concat()) >= 11);
+}
+
+#[test]
+fn the_scripts_call_tools_with_files_that_exist() {
+    let all = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let clone = folder("scripts-clone", &all.filter(|name| name != "target").collect::<Vec<_>>());
+    let calls = call(&clone, PAGES);
+    assert_existing(&clone, &calls);
+    for expected in [
+        "cargo xtask demo",
+        "cargo xtask dist program",
+        "kubectl -n alcide-kaudit get configmap kaudit-integration-prod-eu -o yaml",
+        "kaudit-filter run --config kaudit.yaml --clock record findings.ndjson",
+    ] {
+        assert!(calls.iter().any(|call| call == expected), "{expected}: {calls:#?}");
+    }
+    let archive = folder("scripts-archive", &ARCHIVE.map(str::to_owned));
+    symlink(env!("CARGO_BIN_EXE_kaudit-filter"), archive.join("kaudit-filter")).unwrap();
+    let calls = call(&archive, &[&["plugin-manifest/README.archive.md"], PAGES].concat());
+    assert_existing(&archive, &calls);
+    for expected in [
+        "kaudit-filter run --via vector --config examples/kaudit.yaml examples/findings/detections.ndjson",
+        "kaudit-filter endpoint --listen 127.0.0.1:8080",
+        "kaudit-filter check kaudit.yaml",
+    ] {
+        assert!(calls.iter().any(|call| call == expected), "{expected}: {calls:#?}");
+    }
+}
+
+#[test]
+fn the_scripts_of_every_page_are_valid() {
+    let listed = Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output().unwrap();
+    let mut count = 0;
+    for page in String::from_utf8(listed.stdout).unwrap().lines() {
+        for script in scripts(&fs::read_to_string(root().join(page)).unwrap()) {
+            let output = Command::new("sh").args(["-n", "-c", &script]).output().unwrap();
+            assert!(output.status.success(), "{page}:\n{script}{}", String::from_utf8_lossy(&output.stderr));
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 #[test]
