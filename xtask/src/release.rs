@@ -10,6 +10,8 @@ mod bill;
 mod build;
 mod debian;
 mod image;
+mod links;
+mod manual;
 #[cfg(test)]
 mod tests;
 
@@ -74,6 +76,7 @@ fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>
     let mut files = BTreeMap::new();
     let mut delivered = Vec::new();
     let mut image = image::Image::new(VERSION);
+    let manual = manual::Manual::make(target)?;
     for platform in platforms {
         let built = build::run(platform, target)?;
         let (copier, licence) =
@@ -86,7 +89,10 @@ fn make(platforms: &[&Platform], target: &Path) -> Done<BTreeMap<String, Vec<u8>
         delivered.extend(lines);
         let names = file_names(platform);
         files.insert(names.archive, archive(&built, &documents)?.pack()?);
-        files.insert(names.debian, debian(&built, &documents)?.pack(VERSION, platform.architecture())?);
+        files.insert(
+            names.debian,
+            debian(&built, &documents, &manual)?.pack(VERSION, platform.architecture())?,
+        );
         image.platform(platform.architecture(), &layer(&built, &documents, copier, licence))?;
     }
     files.insert(format!("kaudit-filter-{VERSION}-oci.tar"), image.pack()?);
@@ -121,15 +127,25 @@ fn file_names(platform: &Platform) -> FileNames {
     }
 }
 
+/// Returns the pages of the documentation, and those of the examples, which replace the pages of their folder.
+fn pages() -> Done<Documents> {
+    let mut pages = Documents::new();
+    for file in files(&["docs", "examples"])? {
+        let is_page = match file.strip_prefix("docs/") {
+            Some(page) => page != "SUMMARY.md" && page != "book.toml",
+            None => file.ends_with(".md"),
+        };
+        if is_page {
+            let text = links::portable(&file, &text(&file)?);
+            pages.push((file, text));
+        }
+    }
+    Ok(pages)
+}
+
 /// Returns the texts beside the artefacts of a platform, whose manifest has these lines.
 fn documents(platform: &Platform, bill: &bill::Bill, lines: &[String]) -> Done<Documents> {
-    let mut documents = Documents::new();
-    for page in files(&["docs"])?
-        .into_iter()
-        .filter(|file| !file.ends_with("SUMMARY.md") && !file.ends_with("book.toml"))
-    {
-        documents.push((page.clone(), text(&page)?));
-    }
+    let mut documents = pages()?;
     let others = [
         ("README.md", readme(platform)?),
         ("policies/default.yaml", text("policies/default.yaml")?),
@@ -157,12 +173,13 @@ fn archive(built: &Built, documents: &Documents) -> Done<Archive> {
     Ok(archive)
 }
 
-fn debian(built: &Built, documents: &Documents) -> Done<debian::Package> {
+fn debian(built: &Built, documents: &Documents, manual: &manual::Manual) -> Done<debian::Package> {
     let mut package = debian::Package::new();
     for (name, bytes) in built {
         package.artefact(name, bytes.clone(), name_is_program(name));
     }
     package.examples(&root().join("examples"))?;
+    package.manual(manual)?;
     // Debian has the text of the licence.
     for (name, text) in documents.iter().filter(|(name, _)| *name != "LICENSE") {
         package.document(name, text);

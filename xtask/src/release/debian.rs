@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::archive::{Archive, gzip};
+use super::manual::Manual;
 use crate::shell::Done;
 
 /// The directory of the program and of the files that it loads, since it looks for its drivers beside itself.
@@ -43,6 +44,17 @@ impl Package {
     /// Adds the examples of the repository.
     pub fn examples(&mut self, folder: &std::path::Path) -> Done {
         self.data.folder(&format!("{DOCUMENTS}/examples"), folder)
+    }
+
+    /// Adds the program's manual pages and the completion of its arguments in bash.
+    pub fn manual(&mut self, manual: &Manual) -> Done {
+        for (name, text) in &manual.pages {
+            let page = gzip(text.as_bytes()).map_err(|error| format!("{name}: {error}"))?;
+            self.data.file(&format!("usr/share/man/man1/{name}.gz"), page, false);
+        }
+        let completion = "usr/share/bash-completion/completions/kaudit-filter";
+        self.data.file(completion, manual.completion.clone().into_bytes(), false);
+        Ok(())
     }
 
     /// Returns the package of a version, for an architecture of Debian.

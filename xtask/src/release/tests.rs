@@ -120,7 +120,11 @@ fn an_image_has_the_artefacts_of_each_platform() {
 fn a_debian_package_is_read_by_dpkg() {
     let platform = &PLATFORMS[1];
     let (built, documents) = delivery(platform);
-    let package = || debian(&built, &documents).unwrap().pack("1.2.3", platform.architecture()).unwrap();
+    let pages =
+        ["kaudit-filter.1", "kaudit-filter-run.1"].map(|name| (name.to_owned(), format!(".TH {name}\n")));
+    let manual = manual::Manual { pages: pages.into(), completion: "complete kaudit-filter\n".to_owned() };
+    let package =
+        || debian(&built, &documents, &manual).unwrap().pack("1.2.3", platform.architecture()).unwrap();
     assert_eq!(package(), package(), "the second package is equal");
     let scratch = std::env::temp_dir().join(format!("kaudit-release-{}", std::process::id()));
     fs::create_dir_all(&scratch).unwrap();
@@ -140,6 +144,8 @@ fn a_debian_package_is_read_by_dpkg() {
         ("usr/lib/kaudit-filter/flb-filter_kaudit.so", "-rw-r--r--"),
         ("usr/share/doc/kaudit-filter/copyright", "-rw-r--r--"),
         ("usr/share/doc/kaudit-filter/examples/kaudit.yaml", "-rw-r--r--"),
+        ("usr/share/man/man1/kaudit-filter-run.1.gz", "-rw-r--r--"),
+        ("usr/share/bash-completion/completions/kaudit-filter", "-rw-r--r--"),
     ] {
         let line = contents
             .lines()
@@ -152,7 +158,41 @@ fn a_debian_package_is_read_by_dpkg() {
     dpkg("--extract", &[unpacked.to_str().unwrap()]);
     let through_the_link = fs::read_to_string(unpacked.join("usr/bin/kaudit-filter")).unwrap();
     assert_eq!(through_the_link, "kaudit-filter linux-arm64");
+    let page = fs::read(unpacked.join("usr/share/man/man1/kaudit-filter.1.gz")).unwrap();
+    assert_eq!(gunzip(&page), b".TH kaudit-filter.1\n");
     fs::remove_dir_all(scratch).unwrap();
+}
+
+#[test]
+fn links_of_pages_lead_to_files_of_the_archive_or_to_the_repository() {
+    let mut documents = pages().unwrap();
+    documents.push(("README.md".to_owned(), readme(&PLATFORMS[0]).unwrap()));
+    for file in ["policies/default.yaml", "LICENSE"] {
+        documents.push((file.to_owned(), text(file).unwrap()));
+    }
+    documents.push(("CHANGES.md".to_owned(), String::new()));
+    let archive = unpacked(&gunzip(&archive(&[], &documents).unwrap().pack().unwrap()));
+    let artefacts = ["kaudit-filter", "playground.html"];
+    let mut outside = 0;
+    for (page, (bytes, _)) in archive.iter().filter(|(page, _)| page.ends_with(".md")) {
+        let page = page.strip_prefix("kaudit/").unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            if target.contains("/blob/v") {
+                outside += 1;
+            }
+            if target.is_empty() || target.contains(':') || target.starts_with('<') {
+                continue;
+            }
+            let file = links::resolved(page, target);
+            let path = format!("kaudit/{file}");
+            let exists = archive.contains_key(&path)
+                || archive.keys().any(|name| name.starts_with(&format!("{path}/")))
+                || artefacts.contains(&file.as_str());
+            assert!(exists, "{page}: {target}");
+        }
+    }
+    assert!(outside > 0);
 }
 
 #[test]
