@@ -127,7 +127,7 @@ fn file_names(platform: &Platform) -> FileNames {
     }
 }
 
-/// Returns the pages of the documentation, and those of the examples, which replace the pages of their folder.
+/// Returns the pages of the documentation and of the examples; the latter replace the pages of their folder.
 fn pages() -> Done<Documents> {
     let mut pages = Documents::new();
     for file in files(&["docs", "examples"])? {

@@ -306,7 +306,7 @@ fn publish(host: &Instance, metrics: &Metrics, filter: &Filter) -> Option<Publis
     published
 }
 
-/// Returns the filter's own events, and logs those of the last run in the file.
+/// Returns the filter's own events, and logs the account of the last run's events in the file.
 fn restorable(host: &Instance, file: Option<StateFile>, shape: Shape) -> Own {
     let mut own = Own::new(file);
     match own.restorable(shape.name()) {

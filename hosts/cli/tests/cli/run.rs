@@ -48,7 +48,7 @@ fn the_help_has_its_sections() {
 }
 
 #[test]
-fn the_examples_are_countersed_for() {
+fn the_examples_are_accounted_for() {
     let files = examples();
     for config in ["examples/kaudit.yaml", "examples/audit-integration.yaml"] {
         let options = ["run", "--config", config, "--now", NOON, "--summary", "json"];

@@ -8,10 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::common::{file, program};
-
-const NOON: &str = "2026-03-17T12:00:00Z";
-
-const DETECTION: &str = r#"{"etype":"principal","eid":"johnD","category":"anomaly","confidence":"medium","short-doc":"Change in usage pattern","cluster":"prod-eu","time":1773735300000}"#;
+use crate::run::{DETECTION, NOON};
 
 /// Writes a configuration with a limit of one finding, in a folder of its own.
 fn config(name: &str) -> String {
