@@ -1,4 +1,4 @@
-//! The contract of Coralogix's two endpoints, as schemas and further checks.
+//! The contract of Coralogix's endpoints: as schemas and further checks of REST, and [`otlp`].
 //!
 //! A rejection may be reported with status 200, or cost a whole chunk of entries. So the check is stricter than the
 //! endpoint where that costs a correct entry nothing. Sources of the numbers: Coralogix's REST pages, and IBM Cloud
@@ -6,6 +6,8 @@
 //! receives them apply the same rules without a dependency on each other.
 
 #![forbid(unsafe_code)]
+
+pub mod otlp;
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -46,7 +48,7 @@ impl Limits {
 pub enum Clause {
     /// The maximum size.
     Size,
-    /// The encoding: JSON in UTF-8, without duplicate keys.
+    /// The encoding: JSON in UTF-8, without duplicate keys; of OTLP, values of the types that protobuf's JSON form has.
     Json,
     /// The members and their types.
     Schema,
@@ -75,7 +77,8 @@ impl Clause {
 /// A violation of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The index of the envelope's entry; `None`: single entry or envelope itself.
+    /// The index of the entry in an envelope or of the log record in an OTLP request; `None`: the single entry, the
+    /// envelope or the request itself.
     pub entry: Option<usize>,
     /// The violated part of the contract.
     pub clause: Clause,
