@@ -55,10 +55,10 @@ const LOG_RECORD: &[&str] = &[
 /// message begins with the path of the value.
 pub fn check_request(body: &[u8], limits: &Limits) -> Vec<Violation> {
     let mut found = Vec::new();
-    if body.len() > MAX_REQUEST_BYTES {
+    if body.len() >= MAX_REQUEST_BYTES {
         found.push(Violation::new(
             Clause::Size,
-            format!("the request has {} bytes, {MAX_REQUEST_BYTES} are allowed", body.len()),
+            format!("the request has {} bytes, below {MAX_REQUEST_BYTES} are allowed", body.len()),
         ));
     }
     match parse(body) {

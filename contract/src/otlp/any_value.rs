@@ -122,6 +122,8 @@ fn check_pairs(list: &Value, path: &Path<'_>, depth: usize, report: &mut Report)
                     }
                 }
                 ("key", _) => report.wrong_type(&path, "a string", value),
+                // A decoder of protobuf's JSON form ignores a member that is null.
+                ("value", Value::Null) => {}
                 ("value", _) => check_nested(value, &path, depth, report),
                 _ => report.add(Clause::Schema, &path, "unknown member; expected key, value"),
             }
@@ -134,17 +136,12 @@ fn check_pairs(list: &Value, path: &Path<'_>, depth: usize, report: &mut Report)
 
 fn check_integer(value: &Value, path: &Path<'_>, report: &mut Report) {
     match value {
-        Value::String(text) if is_canonical_integer(text) => {}
+        Value::String(text) if !text.starts_with('+') && text.parse::<i64>().is_ok() => {}
         Value::Number(number) if number.is_i64() => {
             report.add(Clause::Schema, path, format_args!("{number} is not a string: write \"{number}\""));
         }
         _ => report.wrong_type(path, "a 64-bit integer as a string", value),
     }
-}
-
-/// Returns whether a text is a 64-bit integer in its only spelling.
-fn is_canonical_integer(text: &str) -> bool {
-    text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
 }
 
 fn check_double(value: &Value, path: &Path<'_>, report: &mut Report) {
