@@ -6,13 +6,18 @@
 
 mod alerts;
 mod document;
+mod entry;
 mod facets;
 mod fault;
 mod hints;
 mod listen;
+mod location;
 mod metrics;
+mod otlp;
 mod query;
+mod reply;
 mod request;
+mod route;
 mod store;
 mod web;
 
@@ -37,27 +42,32 @@ use crate::clock;
 use crate::outcome::Outcome;
 use crate::scrape::free_port;
 use crate::terminal::{error_line, note_line};
-use alerts::Alert;
+use alerts::Alerts;
+use entry::{Entry, Refusal};
 use facets::Filter;
 use fault::{Fault, Kind, Plan};
 use metrics::EndpointMetrics;
 use query::Query;
-use request::{Refusal, Route};
+use reply::Acceptance;
+use request::Parsed;
+use route::{Form, Route};
 use store::{Counts, Search, Store, Verdict};
 
 /// Starts a test double of Coralogix that reports rejected entries
 ///
 /// It implements Coralogix's published ingestion contract, so that an agent can send to it before it sends to
-/// Coralogix. It accepts /logs/v1/singles (a list, or one entry per line) and /logs/v1/bulk, plain or gzipped. The
-/// older /api/v1/logs is accepted with a note; /logs/rest/... and the header `private_key` are rejected; each message
-/// contains the current form. Like Coralogix, it answers 200 to a request with rejected entries; unlike Coralogix, it
-/// reports the reasons: on standard error, in the response body, and on its page. It also rejects entries that
-/// Coralogix accepts but alters: an entry without severity, for example, becomes Debug there.
+/// Coralogix. It accepts /logs/v1/singles (a list, or one entry per line), /logs/v1/bulk, and OTLP at /v1/logs: JSON or
+/// protobuf over HTTP, not gRPC. Bodies are plain or gzipped. The older /api/v1/logs is accepted with a note;
+/// /logs/rest/... and the header `private_key` are rejected; each message contains the current form. Like Coralogix, it
+/// answers 200 to a request with rejected entries; unlike Coralogix, it reports the reasons: on standard error, in the
+/// response body, and on its page. It also rejects entries that Coralogix accepts but alters: an entry without
+/// severity, for example, becomes Debug there.
 ///
 /// The PAGE at / lists the received entries and counts them by severity, subsystem, cluster, user and rule. It searches
 /// them with a subset of Lucene's query language: field:word, field:"some words", bare words, word*, AND, OR, NOT and
-/// parentheses; for a query without results it prints the reasons. It evaluates the alerts of
-/// examples/coralogix/alerts.yaml over the entries, except those that need the history of weeks.
+/// parentheses; for a query without results it prints the reasons. As in Coralogix, a finding that arrived by OTLP has
+/// its fields under logRecord.body. It evaluates the alerts of examples/coralogix over the entries, except those that
+/// need the history of weeks.
 ///
 /// /entries returns the same as JSON, with the parameters query, filter (such as cluster:prod-eu; may be repeated) and
 /// verdict (accepted, rejected or all; a query finds accepted entries by default); /alerts returns the alerts, /counts
@@ -99,6 +109,10 @@ const EXAMPLES: &str = "Examples:
   for three requests:
     kaudit-filter endpoint --fault 429:10s --fault 500:3
 
+  Send OTLP from Fluent Bit, and search it with logRecord.body.eid:johnD:
+    fluent-bit ... -o opentelemetry -p host=127.0.0.1 -p port=8080 \\
+        -p header='Authorization Bearer test'
+
   Search the received entries:
     curl -G http://127.0.0.1:8080/entries \\
         --data-urlencode 'query=eid:johnD AND short-doc:\"Change in usage pattern\"'
@@ -123,7 +137,7 @@ pub fn run(args: Args) -> io::Result<Outcome> {
     let Ok(key) = args.key_env.as_deref().map(key).transpose() else { return Ok(Outcome::Failed) };
     let endpoint = Arc::new(Endpoint {
         key,
-        alerts: alerts::shipped().map_err(io::Error::other)?,
+        alerts: Alerts::shipped().map_err(io::Error::other)?,
         now: args.now,
         plan: Mutex::new(Plan::new(args.faults)),
         store: Mutex::new(Store::new(args.keep.get())),
@@ -167,7 +181,7 @@ fn key(name: &str) -> Result<String, ()> {
 struct Endpoint {
     key: Option<String>,
     now: Option<Time>,
-    alerts: Vec<Alert>,
+    alerts: Alerts,
     plan: Mutex<Plan>,
     store: Mutex<Store>,
     metrics: Mutex<EndpointMetrics>,
@@ -198,7 +212,7 @@ impl Endpoint {
             (&Method::GET, _, "/alerts") => {
                 // Coralogix would not have the rejected ones.
                 let documents = self.store().documents(Some(Verdict::Accepted));
-                answer(200, &json!(alerts::evaluate(&self.alerts, &documents)))
+                answer(200, &json!(self.alerts.evaluate(documents)))
             }
             (&Method::GET, None, path) if web::is_file(path) => web::file(path),
             (_, Some(_), _) => answer(405, &json!({"reasons": ["method not allowed: use POST"]})),
@@ -220,10 +234,12 @@ impl Endpoint {
         let arrival = clock::wall();
         let fault = lock(&self.plan).next(arrival);
         let number = self.count(|counts| counts.faults += u64::from(fault.is_some()));
+        // A request of an unknown content type is answered in JSON.
+        let form = route.form(request.headers()).unwrap_or(Form::OtlpJson);
         match fault {
             Some(Kind::Status(status)) => {
                 error_line(format_args!("request {number}, {path}: injected fault: status {status}"));
-                return answer(status, &json!({"reasons": ["an injected fault"]}));
+                return reply::rejected(form, status, &["an injected fault".to_owned()]);
             }
             Some(Kind::Reset) => {
                 error_line(format_args!("request {number}, {path}: injected fault: connection closed"));
@@ -240,13 +256,19 @@ impl Endpoint {
         }
         let limits = Limits::at(self.now.unwrap_or(arrival).millis());
         match request::read(route, request, self.key.as_deref(), &limits) {
-            Ok(entries) => self.store_entries(entries, number, (route, path), arrival),
+            Ok(Parsed { entries, advice }) => {
+                if let Some(advice) = &advice {
+                    error_line(format_args!("request {number}, {path}: {advice}"));
+                }
+                let (accepted, rejections) = self.store_entries(entries, number, path, arrival);
+                reply::accepted(form, Acceptance { accepted, rejections, advice })
+            }
             Err(Refusal { status, reasons }) => {
                 self.store().counts.refused += 1;
                 for reason in &reasons {
                     error_line(format_args!("request {number}, {path}: rejected with {status}: {reason}"));
                 }
-                answer(status, &json!({"reasons": reasons}))
+                reply::rejected(form, status, &reasons)
             }
         }
     }
@@ -260,13 +282,15 @@ impl Endpoint {
     }
 
     /// Stores the entries, and reports those that Coralogix would drop or alter.
+    ///
+    /// Returns the number of the others, and the index and reasons of each reported one.
     fn store_entries(
         &self,
-        entries: Vec<request::Entry>,
+        entries: Vec<Entry>,
         number: u64,
-        (route, path): (Route, &str),
+        path: &str,
         arrival: Time,
-    ) -> Response<Body> {
+    ) -> (usize, Vec<(usize, Vec<String>)>) {
         let mut rejections = Vec::new();
         let count = entries.len();
         let mut store = self.store();
@@ -278,17 +302,11 @@ impl Endpoint {
                     "request {number}, {path}, entry {index}: rejected: {reasons}; Coralogix would drop or alter it \
                      and answer 200"
                 ));
-                rejections.push(json!({"entry": index, "reasons": entry.reasons}));
+                rejections.push((index, entry.reasons.clone()));
             }
             store.push(entry, arrival);
         }
-        let accepted = count - rejections.len();
-        let mut body = json!({"accepted": accepted, "rejected": rejections.len(), "rejections": rejections});
-        if let Some(advice) = route.advice() {
-            error_line(format_args!("request {number}, {path}: {advice}"));
-            body["advice"] = advice.into();
-        }
-        answer(200, &body)
+        (count - rejections.len(), rejections)
     }
 
     /// Returns the received entries that match the parameters.

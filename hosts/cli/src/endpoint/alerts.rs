@@ -1,4 +1,7 @@
-//! The alerts of `examples/coralogix/alerts.yaml`, evaluated over the received entries.
+//! The alerts of `examples/coralogix`, evaluated over the received entries.
+//!
+//! There are two sets, since the fields of findings have two locations: `alerts.yaml` for entries that arrive by REST,
+//! `otlp/alerts.yaml` for OTLP logs. Each set is evaluated over its entries.
 //!
 //! Coralogix evaluates an alert over the times of the entries. Conditions that need the history of weeks (anomalies, new
 //! values) are listed, but not evaluated.
@@ -9,14 +12,23 @@ use kaudit_workbench::documents;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::document::is_otlp;
 use condition::{Condition, Seen};
 
 /// The shipped alerts, resources of Coralogix's operator.
-const SHIPPED: &str = include_str!("../../../../examples/coralogix/alerts.yaml");
+const REST: &str = include_str!("../../../../examples/coralogix/alerts.yaml");
+const OTLP: &str = include_str!("../../../../examples/coralogix/otlp/alerts.yaml");
+
+/// The shipped alerts.
+#[derive(Debug)]
+pub struct Alerts {
+    rest: Vec<Alert>,
+    otlp: Vec<Alert>,
+}
 
 /// An alert.
 #[derive(Debug)]
-pub struct Alert {
+struct Alert {
     name: String,
     description: String,
     /// `p1` to `p5`.
@@ -33,12 +45,22 @@ pub enum State {
     NotEvaluated,
 }
 
+/// The protocol by which entries arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    Rest,
+    Otlp,
+}
+
 /// The result of an alert's evaluation.
 #[derive(Debug, Serialize)]
 pub struct Evaluated<'a> {
     name: &'a str,
     description: &'a str,
     priority: &'a str,
+    /// The entries over which it is evaluated.
+    protocol: Protocol,
     state: State,
     /// The numbers that determine the state.
     detail: String,
@@ -50,12 +72,35 @@ pub struct Evaluated<'a> {
     raised: Option<i64>,
 }
 
-/// Returns the shipped alerts.
-///
-/// # Errors
-/// An alert has an unknown form.
-pub fn shipped() -> Result<Vec<Alert>, String> {
-    let documents = documents::parse(SHIPPED)?;
+impl Alerts {
+    /// Returns the shipped alerts.
+    ///
+    /// # Errors
+    /// An alert has an unknown form.
+    pub fn shipped() -> Result<Self, String> {
+        Ok(Self { rest: read(REST)?, otlp: read(OTLP)? })
+    }
+
+    /// Evaluates the alerts over entries in the form that Coralogix searches; raised ones are first.
+    ///
+    /// A protocol without entries is left out; without any entries, OTLP is.
+    pub fn evaluate(&self, documents: Vec<Value>) -> Vec<Evaluated<'_>> {
+        let (otlp, rest): (Vec<Value>, Vec<Value>) = documents.into_iter().partition(is_otlp);
+        let mut evaluated = Vec::new();
+        if !rest.is_empty() || otlp.is_empty() {
+            evaluated.extend(self.rest.iter().map(|alert| alert.evaluate(&rest, Protocol::Rest)));
+        }
+        if !otlp.is_empty() {
+            evaluated.extend(self.otlp.iter().map(|alert| alert.evaluate(&otlp, Protocol::Otlp)));
+        }
+        evaluated.sort_by_key(|alert| (alert.state as u8, alert.priority));
+        evaluated
+    }
+}
+
+/// Reads alerts.
+fn read(text: &str) -> Result<Vec<Alert>, String> {
+    let documents = documents::parse(text)?;
     documents
         .iter()
         .filter(|document| document["kind"] == "Alert")
@@ -73,7 +118,7 @@ impl Alert {
     }
 
     /// Evaluates the alert over entries in the form that Coralogix searches.
-    fn evaluate(&self, documents: &[Value]) -> Evaluated<'_> {
+    fn evaluate(&self, documents: &[Value], protocol: Protocol) -> Evaluated<'_> {
         let (state, detail, raised) = match self.condition.seen(documents) {
             Seen::Raised { detail, at } => (State::Raised, detail, Some(at)),
             Seen::Quiet(detail) => (State::Quiet, detail, None),
@@ -83,6 +128,7 @@ impl Alert {
             name: &self.name,
             description: &self.description,
             priority: &self.priority,
+            protocol,
             state,
             detail,
             query: self.condition.query(),
@@ -90,13 +136,6 @@ impl Alert {
             raised,
         }
     }
-}
-
-/// Evaluates alerts; raised ones are first.
-pub fn evaluate<'a>(alerts: &'a [Alert], documents: &[Value]) -> Vec<Evaluated<'a>> {
-    let mut evaluated: Vec<_> = alerts.iter().map(|alert| alert.evaluate(documents)).collect();
-    evaluated.sort_by_key(|alert| (alert.state as u8, alert.priority));
-    evaluated
 }
 
 #[cfg(test)]
@@ -116,11 +155,27 @@ mod tests {
         entries.collect()
     }
 
+    /// Returns the same entries as OTLP logs.
+    fn as_otlp(documents: &[Value]) -> Vec<Value> {
+        let logs = documents.iter().map(|document| {
+            let mut body = document.clone();
+            let labels = body.as_object_mut().unwrap().remove("coralogix");
+            json!({"logRecord": {"body": body}, "coralogix": labels})
+        });
+        logs.collect()
+    }
+
+    /// Returns the names of the raised alerts, which are the same for both protocols.
     fn raised(documents: &[Value]) -> Vec<String> {
-        let alerts = shipped().unwrap();
-        let evaluated = evaluate(&alerts, documents);
-        let raised = evaluated.iter().filter(|alert| alert.state == State::Raised);
-        raised.map(|alert| alert.name.trim_start_matches("kAudit: ").to_owned()).collect()
+        let alerts = Alerts::shipped().unwrap();
+        let of = |documents: Vec<Value>| {
+            let evaluated = alerts.evaluate(documents);
+            let raised = evaluated.iter().filter(|alert| alert.state == State::Raised);
+            raised.map(|alert| alert.name.trim_start_matches("kAudit: ").to_owned()).collect::<Vec<_>>()
+        };
+        let raised = of(documents.to_vec());
+        assert_eq!(of(as_otlp(documents)), raised);
+        raised
     }
 
     #[test]
@@ -166,11 +221,28 @@ mod tests {
     #[test]
     fn alerts_that_need_history_are_listed() {
         use State::{NotEvaluated, Quiet};
-        let alerts = shipped().unwrap();
-        let evaluated = evaluate(&alerts, &[]);
+        let alerts = Alerts::shipped().unwrap();
+        let evaluated = alerts.evaluate(Vec::new());
         let states: Vec<_> = evaluated.iter().map(|alert| alert.state).collect();
         assert_eq!(states, [Quiet, Quiet, Quiet, NotEvaluated, NotEvaluated]);
         assert!(evaluated.iter().all(|alert| !alert.detail.is_empty()), "{evaluated:?}");
+    }
+
+    #[test]
+    fn each_protocol_has_its_alerts() {
+        let alerts = Alerts::shipped().unwrap();
+        let protocols = |documents: Vec<Value>| {
+            let count = |protocol| {
+                alerts.evaluate(documents.clone()).iter().filter(|alert| alert.protocol == protocol).count()
+            };
+            (count(Protocol::Rest), count(Protocol::Otlp))
+        };
+        let rest = selections(&["a"], 5);
+        let otlp = as_otlp(&rest);
+        assert_eq!(protocols(Vec::new()), (5, 0));
+        assert_eq!(protocols(rest.clone()), (5, 0));
+        assert_eq!(protocols(otlp.clone()), (0, 5));
+        assert_eq!(protocols([rest, otlp].concat()), (5, 5));
     }
 
     #[test]

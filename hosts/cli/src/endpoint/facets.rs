@@ -14,12 +14,26 @@ pub struct Facet {
 }
 
 /// The fields of the views in `examples/coralogix/views.yaml`, by which findings are usually grouped.
+/// In an OTLP log the finding is the body.
 const FACETS: [Facet; 5] = [
     Facet { name: "severity", paths: &["/coralogix/metadata/severity"] },
     Facet { name: "subsystem", paths: &["/coralogix/metadata/subsystemName"] },
-    Facet { name: "cluster", paths: &["/cluster", "/coralogix/metadata/applicationName"] },
-    Facet { name: "user", paths: &["/eid", "/principal", "/username"] },
-    Facet { name: "rule", paths: &["/rule"] },
+    Facet {
+        name: "cluster",
+        paths: &["/cluster", "/logRecord/body/cluster", "/coralogix/metadata/applicationName"],
+    },
+    Facet {
+        name: "user",
+        paths: &[
+            "/eid",
+            "/principal",
+            "/username",
+            "/logRecord/body/eid",
+            "/logRecord/body/principal",
+            "/logRecord/body/username",
+        ],
+    },
+    Facet { name: "rule", paths: &["/rule", "/logRecord/body/rule"] },
 ];
 
 /// The maximum number of values of a facet in an answer.
@@ -120,6 +134,11 @@ mod tests {
                 expected,
                 "{text}"
             );
+        }
+        // The finding of an OTLP log is its body.
+        let otlp = json!({"logRecord": {"body": {"rule": "a", "username": "b", "cluster": "c"}}});
+        for filter in ["rule:a", "user:b", "cluster:c"] {
+            assert!(Filter::parse(filter).unwrap().matches(&otlp), "{filter}");
         }
         let error = Filter::parse("colour:red").unwrap_err();
         assert!(error.contains("severity, subsystem, cluster, user, rule"), "{error}");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kaudit_filter::config::nearest;
 use serde_json::Value;
 
+use super::location::Location;
 use super::query::{Match, Query, has_field};
 
 /// The maximum number of values and of reasons in an answer.
@@ -15,6 +16,9 @@ const MAX_HINTS: usize = 5;
 pub fn explain(query: &Query, documents: &[Value]) -> Vec<String> {
     if documents.is_empty() {
         return vec!["there are no entries yet".to_owned()];
+    }
+    if let Some(hint) = Location::ALL.into_iter().find_map(|location| elsewhere(query, location, documents)) {
+        return vec![hint];
     }
     let terms = query.terms();
     let mut hints: Vec<String> = terms.iter().filter_map(|term| of_term(term, documents)).collect();
@@ -27,6 +31,21 @@ pub fn explain(query: &Query, documents: &[Value]) -> Vec<String> {
     hints.dedup();
     hints.truncate(MAX_HINTS);
     hints
+}
+
+/// Returns the hint to a location in which the query has results.
+///
+/// A term has to match there: without its fields, an excluded term always matches.
+fn elsewhere(query: &Query, location: Location, documents: &[Value]) -> Option<String> {
+    let moved = query.moved(location)?;
+    let parsed = Query::parse(&moved).ok()?;
+    let terms = query.terms();
+    let is_moved = |term: &&Match| terms.iter().all(|known| known.field() != term.field());
+    let moved_terms: Vec<&Match> = parsed.terms().into_iter().filter(is_moved).collect();
+    let matches =
+        |document: &&Value| parsed.matches(document) && moved_terms.iter().any(|term| term.matches(document));
+    let found = documents.iter().filter(matches).count();
+    (found > 0).then(|| format!("{}: `{moved}` matches {found} entries", location.explanation()))
 }
 
 /// Returns the reason why no document matches a term; `None` if one does.
@@ -61,9 +80,15 @@ fn similar<'f>(field: &str, fields: &'f BTreeSet<String>) -> Option<(&'f str, &'
     let same_spelling = || names().find(|name| spelling(name) == spelling(field));
     let nested =
         || names().find(|name| name.rsplit('.').next().is_some_and(|last| spelling(last) == spelling(field)));
+    let moved = || {
+        let other = |location: &Location| location.field(field).is_some_and(|path| fields.contains(&path));
+        let location = Location::ALL.into_iter().find(other)?;
+        Some((fields.get(&location.field(field)?)?.as_str(), location.explanation()))
+    };
     same_case
         .map(|name| (name, "Names of fields are case-sensitive"))
         .or_else(|| Some((same_spelling()?, "Names of fields differ by `keys` in the configuration")))
+        .or_else(moved)
         .or_else(|| Some((nested()?, "Nested fields have their whole path")))
         .or_else(|| Some((nearest(field, names())?, "")))
 }
@@ -172,5 +197,52 @@ mod tests {
         let parsed = Query::parse("NOT eid:*").unwrap();
         assert_eq!(explain(&parsed, &documents), ["every entry contains a term that `NOT` excludes"]);
         assert_eq!(explain(&parsed, &[]), ["there are no entries yet"]);
+    }
+
+    #[test]
+    fn the_other_location_of_a_field_is_suggested() {
+        let rest = json!({"eid": "johnD", "short-doc": "Change in usage pattern",
+            "coralogix": {"metadata": {"severity": 5, "threadId": "johnD"}}});
+        let otlp = json!({"coralogix": {"metadata": {"severity": 5}}, "logRecord": {
+            "body": {"eid": "johnD", "short-doc": "Change in usage pattern"}, "attributes": {"threadId": "johnD"}}});
+        let by_otlp = "Entries that arrived by OTLP have the fields of a finding under `logRecord.body`";
+        let by_rest = "Entries that did not arrive by OTLP have the fields of a finding at the top level";
+        for (document, query, expected) in [
+            (
+                &otlp,
+                "eid:johnD AND short-doc:\"usage pattern\"",
+                format!(
+                    "{by_otlp}: `logRecord.body.eid:johnD AND logRecord.body.short-doc:\"usage pattern\"` matches 1"
+                ),
+            ),
+            (&otlp, "_exists_:eid", format!("{by_otlp}: `_exists_:logRecord.body.eid` matches 1 entries")),
+            (
+                &otlp,
+                "coralogix.metadata.threadId:johnD",
+                format!("{by_otlp}: `logRecord.attributes.threadId:johnD` matches 1 entries"),
+            ),
+            (&rest, "logRecord.body.eid:johnD", format!("{by_rest}: `eid:johnD` matches 1 entries")),
+            (
+                &rest,
+                "logRecord.body.eid:johnD AND coralogix.metadata.severity:5",
+                format!("{by_rest}: `eid:johnD AND coralogix.metadata.severity:5` matches 1 entries"),
+            ),
+            // The value is wrong, too.
+            (
+                &otlp,
+                "eid:jane",
+                format!("no entry has the field `eid`: did you mean `logRecord.body.eid`? {by_otlp}"),
+            ),
+            (
+                &rest,
+                "logRecord.body.eid:jane",
+                format!("no entry has the field `logRecord.body.eid`: did you mean `eid`? {by_rest}"),
+            ),
+        ] {
+            let parsed = Query::parse(query).unwrap();
+            assert!(!parsed.matches(document), "{query}");
+            let hints = explain(&parsed, std::slice::from_ref(document));
+            assert!(hints.len() == 1 && hints[0].starts_with(&expected), "{query}: {hints:?}");
+        }
     }
 }

@@ -13,17 +13,30 @@
 //! regular expressions, boosts) are rejected instead of ignored. Decision: two terms without an operator are rejected,
 //! too, since products interpret them differently.
 
+use std::ops::Range;
+
 use serde_json::Value;
+
+use super::location::Location;
 
 /// A parsed query.
 #[derive(Debug)]
-pub enum Query {
+pub struct Query {
+    text: String,
+    /// The byte ranges of the text that are names of fields, in order.
+    fields: Vec<Range<usize>>,
+    root: Node,
+}
+
+/// A part of a query.
+#[derive(Debug)]
+enum Node {
     /// All parts match.
-    All(Vec<Query>),
+    All(Vec<Node>),
     /// At least one part matches.
-    Any(Vec<Query>),
+    Any(Vec<Node>),
     /// The part does not match.
-    Not(Box<Query>),
+    Not(Box<Node>),
     /// A value matches.
     Match(Match),
 }
@@ -45,10 +58,10 @@ impl Query {
     /// # Errors
     /// The column and kind of a syntax error.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut parser = Parser { rest: text, text, depth: 0 };
-        let query = parser.any(None)?;
+        let mut parser = Parser { rest: text, text, depth: 0, fields: Vec::new() };
+        let root = parser.any(None)?;
         match parser.rest.chars().next() {
-            None => Ok(query),
+            None => Ok(Self { text: text.to_owned(), fields: parser.fields, root }),
             Some(')') => Err(parser.mistake("`)` without a `(` before it")),
             Some(_) => Err(parser.mistake("expected an operator: write `AND` or `OR` between two terms")),
         }
@@ -56,6 +69,28 @@ impl Query {
 
     /// Returns whether the document matches.
     pub fn matches(&self, document: &Value) -> bool {
+        self.root.matches(document)
+    }
+
+    /// Returns the terms that a document has to contain, or that may be one of several alternatives.
+    pub fn terms(&self) -> Vec<&Match> {
+        self.root.terms()
+    }
+
+    /// Returns the text of the query with its fields in another location; `None` if no field differs.
+    pub fn moved(&self, to: Location) -> Option<String> {
+        let mut moved = self.text.clone();
+        for range in self.fields.iter().rev() {
+            if let Some(field) = to.field(&self.text[range.clone()]) {
+                moved.replace_range(range.clone(), &field);
+            }
+        }
+        (moved != self.text).then_some(moved)
+    }
+}
+
+impl Node {
+    fn matches(&self, document: &Value) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.matches(document)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(document)),
@@ -64,8 +99,7 @@ impl Query {
         }
     }
 
-    /// Returns the terms that a document has to contain, or that may be one of several alternatives.
-    pub fn terms(&self) -> Vec<&Match> {
+    fn terms(&self) -> Vec<&Match> {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::terms).collect(),
             Self::Not(_) => Vec::new(),
@@ -147,6 +181,8 @@ fn split(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
+/// The name before the name of a field that has to exist.
+const EXISTS: &str = "_exists_";
 /// The maximum depth of nested parentheses and `NOT`s.
 const MAX_DEPTH: usize = 50;
 /// The straight quote, and the typographic ones that text processors insert.
@@ -159,26 +195,28 @@ struct Parser<'a> {
     text: &'a str,
     rest: &'a str,
     depth: usize,
+    /// The ranges of the names of fields.
+    fields: Vec<Range<usize>>,
 }
 
 impl Parser<'_> {
-    fn any(&mut self, field: Option<&str>) -> Result<Query, String> {
+    fn any(&mut self, field: Option<&str>) -> Result<Node, String> {
         let mut parts = vec![self.all(field)?];
         while self.operator("OR") {
             parts.push(self.all(field)?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Query::Any(parts) })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Node::Any(parts) })
     }
 
-    fn all(&mut self, field: Option<&str>) -> Result<Query, String> {
+    fn all(&mut self, field: Option<&str>) -> Result<Node, String> {
         let mut parts = vec![self.one(field)?];
         while self.operator("AND") {
             parts.push(self.one(field)?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Query::All(parts) })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Node::All(parts) })
     }
 
-    fn one(&mut self, field: Option<&str>) -> Result<Query, String> {
+    fn one(&mut self, field: Option<&str>) -> Result<Node, String> {
         if self.depth == MAX_DEPTH {
             return Err(self.mistake(&format!("nested more than {MAX_DEPTH} deep")));
         }
@@ -188,9 +226,9 @@ impl Parser<'_> {
         query
     }
 
-    fn clause(&mut self, field: Option<&str>) -> Result<Query, String> {
+    fn clause(&mut self, field: Option<&str>) -> Result<Node, String> {
         if self.operator("NOT") {
-            return Ok(Query::Not(Box::new(self.one(field)?)));
+            return Ok(Node::Not(Box::new(self.one(field)?)));
         }
         self.space();
         if let Some(rest) = self.rest.strip_prefix('(') {
@@ -206,12 +244,14 @@ impl Parser<'_> {
         self.term(field)
     }
 
-    fn phrase(&mut self, field: Option<&str>) -> Result<Query, String> {
+    fn phrase(&mut self, field: Option<&str>) -> Result<Node, String> {
         let start = self.mistake("`\"` is not closed");
         let mut characters = self.rest.char_indices().skip(1);
         let mut phrase = String::new();
         while let Some((at, c)) = characters.next() {
             if QUOTES.contains(&c) {
+                let quote = self.rest.chars().next().map_or(0, char::len_utf8);
+                self.name(field == Some(EXISTS), self.offset() + quote..self.offset() + at);
                 self.rest = &self.rest[at + c.len_utf8()..];
                 return self.found(field, &phrase, false);
             }
@@ -221,8 +261,8 @@ impl Parser<'_> {
     }
 
     /// Parses a term, or the name of a field and its query.
-    fn term(&mut self, field: Option<&str>) -> Result<Query, String> {
-        let mut term = String::new();
+    fn term(&mut self, field: Option<&str>) -> Result<Node, String> {
+        let (mut term, start) = (String::new(), self.offset());
         let mut prefix = false;
         while let Some(c) = self.rest.chars().next() {
             let escaped = c == '\\' && self.rest.len() > 1;
@@ -246,25 +286,34 @@ impl Parser<'_> {
                     term.push(c);
                 }
                 '*' => prefix = true,
-                ':' if field.is_none() && !term.is_empty() => return self.one(Some(&term)),
+                ':' if field.is_none() && !term.is_empty() => {
+                    self.name(term != EXISTS, start..self.offset() - 1);
+                    return self.one(Some(&term));
+                }
                 c => term.push(c),
             }
         }
         if term.is_empty() && !prefix || matches!(term.as_str(), "AND" | "OR" | "NOT") {
             return Err(self.mistake("expected a term, such as `eid:johnD`"));
         }
+        self.name(field == Some(EXISTS), start..self.offset());
         self.found(field, &term, prefix)
     }
 
-    fn found(&self, field: Option<&str>, text: &str, prefix: bool) -> Result<Query, String> {
-        if field == Some("_exists_") {
-            return Ok(Query::Match(Match { field: Some(text.to_owned()), words: Vec::new(), prefix: true }));
+    /// Stores the range of a name, if it is one.
+    fn name(&mut self, is_field: bool, range: Range<usize>) {
+        self.fields.extend(is_field.then_some(range));
+    }
+
+    fn found(&self, field: Option<&str>, text: &str, prefix: bool) -> Result<Node, String> {
+        if field == Some(EXISTS) {
+            return Ok(Node::Match(Match { field: Some(text.to_owned()), words: Vec::new(), prefix: true }));
         }
         let words = split(text);
         if words.is_empty() && !(prefix && text.is_empty()) {
             return Err(self.mistake(&format!("`{text}` contains no word")));
         }
-        Ok(Query::Match(Match { field: field.map(str::to_owned), words, prefix }))
+        Ok(Node::Match(Match { field: field.map(str::to_owned), words, prefix }))
     }
 
     /// Consumes an operator; `false` if the next word is another.
@@ -282,102 +331,16 @@ impl Parser<'_> {
         self.rest = self.rest.trim_start();
     }
 
+    /// Returns the offset of the rest in the text.
+    fn offset(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
     fn mistake(&self, message: &str) -> String {
-        let before = &self.text[..self.text.len() - self.rest.len()];
+        let before = &self.text[..self.offset()];
         format!("column {}: {message}", before.chars().count() + 1)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_match_their_documents() {
-        let document = serde_json::json!({
-            "eid": "johnD", "short-doc": "Change in usage pattern", "category": "anomaly",
-            "context": {"unusual-uri": ["/apis/batch/v1/cronjobs", "/api/v1/pods"], "caller.ip": "203.0.113.45"},
-            "reasons": [{"doc": "count of URIs", "values": {"medium": [6]}}], "principal": "system:node:worker_1",
-            "non-authorized": true, "nothing": null,
-            "coralogix": {"metadata": {"severity": 5, "applicationName": "prod-eu"}},
-        });
-        let table = [
-            ("eid:johnD AND short-doc:\"Change in usage pattern\"", true),
-            ("eid:JohnD AND short-doc: \u{201d}Change in usage pattern\u{201d}", true),
-            ("eid:jane AND short-doc:\"Change in usage pattern\"", false),
-            ("eid:john", false),
-            ("eid:john*", true),
-            ("EID:johnD", false),
-            ("short-doc:\"change usage\"", false),
-            ("short-doc:\"in usage pat\"", false),
-            ("short-doc:usage", true),
-            ("usage", true),
-            ("\"usage pattern\"", true),
-            ("short_doc:usage", false),
-            ("context.unusual-uri:cronjobs", true),
-            ("context.unusual-uri:\"v1 pods\"", true),
-            ("context.unusual-uri:\"cronjobs api\"", false),
-            ("unusual-uri:cronjobs", false),
-            ("context:cronjobs", false),
-            ("context:*", true),
-            ("_exists_:context", true),
-            ("_exists_:short_doc", false),
-            ("context.caller.ip:203.0.113.45", true),
-            ("context.caller.ip:203.0.113.4", false),
-            ("reasons.doc:uris", true),
-            ("reasons.values.medium:6", true),
-            ("principal:system:node*", true),
-            ("principal:system\\:node\\:worker_1", true),
-            ("principal:worker", false),
-            ("non-authorized:true", true),
-            ("nothing:*", false),
-            ("missing:*", false),
-            ("*", true),
-            ("coralogix.metadata.severity:5", true),
-            ("coralogix.metadata.applicationName:\"prod-eu\"", true),
-            ("NOT eid:jane", true),
-            ("NOT NOT eid:jane", false),
-            ("eid:jane OR category:anomaly", true),
-            ("eid:jane OR category:anomaly AND eid:other", false),
-            ("(eid:jane OR category:anomaly) AND eid:johnD", true),
-            ("eid:(jane OR johnD)", true),
-            ("eid:(jane OR NOT johnD)", false),
-            ("  category:anomaly AND NOT(eid:jane)  ", true),
-            ("category:\"ano\\maly\"", true),
-            ("ANDROID OR anomaly", true),
-        ];
-        for (query, expected) in table {
-            let read = Query::parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
-            assert_eq!(read.matches(&document), expected, "{query}");
-        }
-    }
-
-    #[test]
-    fn invalid_queries_are_explained() {
-        let deep = "(".repeat(5_000);
-        let table = [
-            ("", "column 1: expected a term, such as `eid:johnD`"),
-            ("eid:", "column 5: expected a term"),
-            ("eid: AND a", "column 9: expected a term"),
-            ("a b", "column 3: expected an operator: write `AND` or `OR` between two terms"),
-            ("a NOT b", "column 3: expected an operator"),
-            ("a AND", "column 6: expected a term"),
-            ("OR a", "column 3: expected a term"),
-            ("(a", "column 3: expected `)`"),
-            ("a)", "column 2: `)` without a `(` before it"),
-            ("é AND \"b", "column 7: `\"` is not closed"),
-            ("a*b", "column 3: `*` is only allowed at the end of a term"),
-            ("time:[1 TO 2]", "column 6: `[` is a Lucene operator that is not supported"),
-            ("eid:/john.*/", "column 5: `/` is a Lucene operator"),
-            ("-eid:a", "column 1: `-` is a Lucene operator"),
-            ("roam~2", "column 5: `~` is a Lucene operator"),
-            ("a && b", "column 3: expected an operator"),
-            ("eid:\"--\"", "column 9: `--` contains no word"),
-            (deep.as_str(), "column 51: nested more than 50 deep"),
-        ];
-        for (query, expected) in table {
-            let error = Query::parse(query).unwrap_err();
-            assert!(error.starts_with(expected), "{query}: {error}");
-        }
-    }
-}
+mod tests;

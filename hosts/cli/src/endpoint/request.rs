@@ -2,88 +2,25 @@
 
 use std::io::Read;
 
-use contract::{Clause, Limits, MAX_REQUEST_BYTES, Violation};
+use contract::{Limits, MAX_REQUEST_BYTES, otlp as otlp_contract};
 use flate2::read::MultiGzDecoder;
 use oxhttp::model::header::{AUTHORIZATION, CONTENT_ENCODING};
 use oxhttp::model::{Body, HeaderMap, Request};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The kinds of ingestion requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// A list of entries, or one entry per line.
-    Singles,
-    /// An envelope.
-    Bulk,
-    /// An envelope, which may contain the key as `privateKey`.
-    Old,
-}
-
-impl Route {
-    /// Every path and its kind of request.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("/logs/v1/singles", Self::Singles), ("/logs/v1/bulk", Self::Bulk), ("/api/v1/logs", Self::Old)];
-
-    /// Returns the kind of request that a path accepts.
-    pub fn of(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == path).map(|(_, route)| route)
-    }
-
-    /// Returns the current path, if a path is an older one that this endpoint rejects.
-    pub fn successor_of(path: &str) -> Option<&'static str> {
-        OLDER.into_iter().find(|(older, _)| *older == path.trim_end_matches('/')).map(|(_, current)| current)
-    }
-
-    /// Returns the note for a request that is accepted in an older form.
-    pub fn advice(self) -> Option<&'static str> {
-        (self == Self::Old).then_some(
-            "/api/v1/logs is an older path, and Coralogix ended its ingestion hosts on 2026-09-30: post envelopes to \
-             /logs/v1/bulk with the key in the header `Authorization: Bearer KEY`",
-        )
-    }
-}
-
-/// Paths of earlier versions of the contract, each with its successor.
-const OLDER: [(&str, &str); 2] =
-    [("/logs/rest/singles", "/logs/v1/singles"), ("/logs/rest/bulk", "/logs/v1/bulk")];
+use super::entry::{Entry, Refusal};
+use super::otlp;
+use super::route::{Form, Route};
 
 /// The header with the key in an earlier version of the contract.
 const OLDER_KEY: &str = "private_key";
 
-/// One entry of a request.
-pub struct Entry {
-    /// The entry, with the names of its envelope.
-    /// If it is not JSON: the beginning of its text.
-    pub value: Value,
-    /// The size of its text in bytes.
-    pub size: usize,
-    /// The violations of the contract; empty if the entry is accepted.
-    pub reasons: Vec<String>,
-    /// The violated clause of each reason.
-    pub clauses: Vec<Clause>,
-}
-
-impl Entry {
-    fn new(value: Value, size: usize, violations: &[&Violation]) -> Self {
-        let reasons = violations.iter().map(ToString::to_string).collect();
-        Self { value, size, reasons, clauses: violations.iter().map(|violation| violation.clause).collect() }
-    }
-}
-
-/// The reasons why a whole request is rejected.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The HTTP status of the response.
-    pub status: u16,
-    /// One line for each reason.
-    pub reasons: Vec<String>,
-}
-
-impl Refusal {
-    fn new(status: u16, reason: impl Into<String>) -> Self {
-        Self { status, reasons: vec![reason.into()] }
-    }
+/// A parsed request.
+pub struct Parsed {
+    pub entries: Vec<Entry>,
+    /// A note for a request that should have another form.
+    pub advice: Option<String>,
 }
 
 /// Parses a request; `key` is the required key, `None` accepts any.
@@ -95,8 +32,8 @@ pub fn read(
     request: &mut Request<Body>,
     key: Option<&str>,
     limits: &Limits,
-) -> Result<Vec<Entry>, Refusal> {
-    let mut given = bearer(request.headers());
+) -> Result<Parsed, Refusal> {
+    let given = bearer(request.headers());
     if given.is_none() && request.headers().contains_key(OLDER_KEY) {
         return Err(Refusal::new(
             401,
@@ -107,17 +44,45 @@ pub fn read(
     if route != Route::Old {
         authorise(given.as_deref(), key)?;
     }
-    let body = text(request)?;
-    if route == Route::Singles {
-        return singles(&body, limits);
+    match route {
+        Route::Singles => Ok(Parsed { entries: singles(&text(request)?, limits)?, advice: None }),
+        Route::Bulk => {
+            let envelope = parse_envelope(&text(request)?)?;
+            Ok(Parsed { entries: bulk(&envelope, limits)?, advice: None })
+        }
+        Route::Old => {
+            let mut envelope = parse_envelope(&text(request)?)?;
+            let private = envelope.as_object_mut().and_then(|envelope| envelope.remove("privateKey"));
+            let given = given.or_else(|| Some(private?.as_str()?.to_owned()));
+            authorise(given.as_deref(), key)?;
+            Ok(Parsed { entries: bulk(&envelope, limits)?, advice: Some(OLD_ADVICE.to_owned()) })
+        }
+        Route::Otlp => {
+            let Some(form) = route.form(request.headers()) else {
+                let expected = "send OTLP as `application/json` or `application/x-protobuf`";
+                return Err(Refusal::new(415, format!("unknown content type: {expected}")));
+            };
+            let body = bytes(request, otlp_contract::MAX_REQUEST_BYTES)?;
+            let advice = size_advice(body.len());
+            Ok(Parsed { entries: otlp::entries(form, &body, limits)?, advice })
+        }
     }
-    let mut envelope = contract::parse(body.as_bytes()).map_err(|error| Refusal::new(400, error))?;
-    if route == Route::Old {
-        let private = envelope.as_object_mut().and_then(|envelope| envelope.remove("privateKey"));
-        given = given.or_else(|| Some(private?.as_str()?.to_owned()));
-        authorise(given.as_deref(), key)?;
-    }
-    bulk(&envelope, limits)
+}
+
+/// The note for a request to the older path.
+const OLD_ADVICE: &str = "/api/v1/logs is an older path, and Coralogix ended its ingestion hosts on 2026-09-30: post envelopes to \
+     /logs/v1/bulk with the key in the header `Authorization: Bearer KEY`";
+
+/// Returns the note for a large OTLP request.
+fn size_advice(size: usize) -> Option<String> {
+    let advised = otlp_contract::ADVISED_REQUEST_BYTES;
+    (size > advised).then(|| {
+        format!("the request has {size} bytes: Coralogix advises at most {advised}; send smaller batches")
+    })
+}
+
+fn parse_envelope(body: &str) -> Result<Value, Refusal> {
+    contract::parse(body.as_bytes()).map_err(|error| Refusal::new(400, error))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {
@@ -135,33 +100,39 @@ fn authorise(given: Option<&str>, key: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
+/// Returns the body of a REST request, decompressed.
+///
+/// # Errors
+/// As [`bytes`]; the body is not UTF-8.
+fn text(request: &mut Request<Body>) -> Result<String, Refusal> {
+    let bytes = bytes(request, MAX_REQUEST_BYTES)?;
+    String::from_utf8(bytes).map_err(|error| Refusal::new(400, format!("the body is not UTF-8: {error}")))
+}
+
 /// Returns the body, decompressed.
 ///
 /// # Errors
-/// The body exceeds the maximum size of the contract, or cannot be decoded.
-fn text(request: &mut Request<Body>) -> Result<String, Refusal> {
-    const MAX_READ: u64 = MAX_REQUEST_BYTES as u64;
+/// The body has `max` bytes or more, or cannot be decoded.
+fn bytes(request: &mut Request<Body>, max: usize) -> Result<Vec<u8>, Refusal> {
     let encoding = request.headers().get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
-    let body = request.body_mut();
+    let (body, max_read) = (request.body_mut(), max as u64);
     let mut bytes = Vec::new();
     let read = match encoding.as_deref() {
-        None | Some(b"" | b"identity") => body.take(MAX_READ).read_to_end(&mut bytes),
-        Some(b"gzip") => MultiGzDecoder::new(body).take(MAX_READ).read_to_end(&mut bytes),
+        None | Some(b"" | b"identity") => body.take(max_read).read_to_end(&mut bytes),
+        Some(b"gzip") => MultiGzDecoder::new(body).take(max_read).read_to_end(&mut bytes),
         Some(_) => {
             return Err(Refusal::new(415, "unknown content encoding: send the body plain or as gzip"));
         }
     };
     read.map_err(|error| Refusal::new(400, format!("the body cannot be read: {error}")))?;
-    if bytes.len() >= MAX_REQUEST_BYTES {
-        return Err(Refusal::new(
-            413,
-            format!("request body too large: it must be smaller than {MAX_REQUEST_BYTES} bytes"),
-        ));
+    if bytes.len() >= max {
+        let reason = format!("request body too large: it must be smaller than {max} bytes");
+        return Err(Refusal::new(413, reason));
     }
     if bytes.starts_with(&[0x1f, 0x8b]) {
         return Err(Refusal::new(400, "the body is gzip: send the header `content-encoding: gzip`"));
     }
-    String::from_utf8(bytes).map_err(|error| Refusal::new(400, format!("the body is not UTF-8: {error}")))
+    Ok(bytes)
 }
 
 /// Returns the entries of a list, or one per line.
@@ -187,7 +158,7 @@ fn single(text: &str, limits: &Limits) -> Entry {
     if let Some(private) = value.get_mut("privateKey") {
         *private = "***".into();
     }
-    Entry::new(value, text.len(), &violations.iter().collect::<Vec<_>>())
+    Entry::new(value, text.len(), Form::Singles, &violations.iter().collect::<Vec<_>>())
 }
 
 fn excerpt(text: &str) -> Value {
@@ -210,7 +181,7 @@ fn bulk(envelope: &Value, limits: &Limits) -> Result<Vec<Entry>, Refusal> {
                 entry.extend(envelope.get(name).map(|value| (name.to_owned(), value.clone())));
             }
         }
-        Entry::new(value, log.to_string().len(), &of(Some(index)))
+        Entry::new(value, log.to_string().len(), Form::Bulk, &of(Some(index)))
     };
     Ok(logs.map(entry).collect())
 }

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::document::searchable;
+use super::entry::Entry;
 use super::facets::{self, Filter};
 use super::hints;
 use super::query::Query;
-use super::request::Entry;
 
 /// A received entry.
 struct Received {
@@ -144,7 +144,7 @@ impl Received {
     }
 
     fn json(&self) -> Value {
-        let Entry { value, reasons, .. } = &self.entry;
+        let Entry { value, reasons, form, .. } = &self.entry;
         let verdict = match self.verdict() {
             Verdict::Accepted => "accepted",
             Verdict::Rejected => "rejected",
@@ -152,6 +152,7 @@ impl Received {
         json!({
             "number": self.number,
             "received": self.at.millis(),
+            "form": form.label(),
             "verdict": verdict,
             "reasons": reasons,
             "entry": value,
@@ -161,10 +162,11 @@ impl Received {
 
 #[cfg(test)]
 mod tests {
+    use super::super::route::Form;
     use super::*;
 
     fn entry(text: &Value, size: usize) -> Entry {
-        Entry { value: json!({"severity": 5, "text": text}), size, reasons: Vec::new(), clauses: Vec::new() }
+        Entry::new(json!({"severity": 5, "text": text}), size, Form::Singles, &[])
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub fn file(path: &str) -> Response<Body> {
 }
 
 /// Returns a response.
-pub fn respond(status: u16, content_type: &str, body: String) -> Response<Body> {
+pub fn respond(status: u16, content_type: &str, body: impl Into<Body>) -> Response<Body> {
     let response = Response::builder().status(status).header(CONTENT_TYPE, content_type);
-    response.body(Body::from(body)).unwrap_or_default()
+    response.body(body.into()).unwrap_or_default()
 }

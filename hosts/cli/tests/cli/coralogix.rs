@@ -1,4 +1,4 @@
-//! Runs every query of `examples/coralogix` on entries of the filter.
+//! Runs every query of `examples/coralogix` on entries of the filter, and those of `otlp` on the same as OTLP logs.
 //!
 //! The expected number of results changes if a field is no longer emitted.
 
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::common::{list, program, root, word};
+use crate::coralogix_otlp::resource_logs;
 use crate::coralogix_queries::{alert, at, documents, queries, terraform, widgets};
 
 /// The day of the example findings, at noon.
@@ -23,7 +24,10 @@ const MORE: &str = r#"{"principal":"kubernetes-admin","rule":"admin authenticati
 {"principal":"johnD","rule":"admin authentication failure","cluster":"prod-eu","verb":"get","id":"c","time":1773735400007}
 "#;
 
-/// The number of entries that each query finds, with its label filters.
+/// The folders with a set of resources, for entries that arrive by REST and by OTLP.
+const SETS: [&str; 2] = ["", "otlp/"];
+
+/// The number of entries that each query finds, with its label filters; the same in both sets.
 const FOUND: &[(&str, usize)] = &[
     ("alert kAudit: critical finding", 7),
     ("alert kAudit: admin authentication failures", 2),
@@ -70,12 +74,22 @@ impl Endpoint {
         Self { child, url }
     }
 
-    /// Posts lines of entries.
-    fn post(&self, entries: &[u8]) {
-        let request = minreq::post(format!("{}/logs/v1/singles", self.url));
-        let request = request.with_header("Authorization", "Bearer key").with_body(entries);
-        let answer: Value = serde_json::from_slice(request.send().unwrap().as_bytes()).unwrap();
-        assert_eq!(answer["rejected"], 0, "{answer}");
+    /// Posts lines of entries in the form of a set.
+    fn post(&self, set: &str, entries: &[u8]) {
+        if set.is_empty() {
+            let answer = self.send("/logs/v1/singles", entries);
+            assert_eq!(answer["rejected"], 0, "{answer}");
+        } else {
+            let logs = std::str::from_utf8(entries).unwrap().lines().map(resource_logs);
+            let request = json!({"resourceLogs": logs.collect::<Vec<_>>()});
+            assert_eq!(self.send("/v1/logs", request.to_string().as_bytes()), json!({}));
+        }
+    }
+
+    fn send(&self, path: &str, body: &[u8]) -> Value {
+        let request = minreq::post(format!("{}{path}", self.url)).with_header("Authorization", "Bearer key");
+        let request = request.with_header("Content-Type", "application/json").with_body(body);
+        serde_json::from_slice(request.send().unwrap().as_bytes()).unwrap()
     }
 
     fn search(&self, query: &str) -> Vec<Value> {
@@ -113,40 +127,46 @@ fn entries() -> Vec<u8> {
 
 /// Returns whether the entry has a field of a query.
 fn has(entry: &Value, field: &str) -> bool {
-    match field.strip_prefix("label ") {
-        Some(label) => entry.as_object().unwrap().keys().any(|key| key.eq_ignore_ascii_case(label)),
-        None => !at(&entry["text"], &format!("/{}", field.replace('.', "/"))).is_null(),
+    if let Some(label) = field.strip_prefix("label ") {
+        return entry.as_object().unwrap().keys().any(|key| key.eq_ignore_ascii_case(label));
     }
+    let finding = if entry["logRecord"].is_null() { &entry["text"] } else { entry };
+    !at(finding, &format!("/{}", field.replace('.', "/"))).is_null()
 }
 
 #[test]
 fn every_query_finds_its_entries() {
-    let endpoint = Endpoint::start();
-    endpoint.post(&entries());
-    let mut found = Vec::new();
-    for (name, query) in queries() {
-        let entries = endpoint.search(&query.query);
-        let entries: Vec<&Value> = entries.iter().filter(|entry| query.accepts(entry)).collect();
-        assert!(!entries.is_empty(), "{name} finds nothing");
-        for field in &query.fields {
-            assert!(entries.iter().any(|entry| has(entry, field)), "{name}: no entry has `{field}`");
+    for set in SETS {
+        let endpoint = Endpoint::start();
+        endpoint.post(set, &entries());
+        let mut found = Vec::new();
+        for (name, query) in queries(set) {
+            let entries = endpoint.search(&query.query);
+            let entries: Vec<&Value> = entries.iter().filter(|entry| query.accepts(entry)).collect();
+            assert!(!entries.is_empty(), "{set}{name} finds nothing");
+            for field in &query.fields {
+                assert!(entries.iter().any(|entry| has(entry, field)), "{set}{name}: no entry has `{field}`");
+            }
+            found.push((name, entries.len()));
         }
-        found.push((name, entries.len()));
+        let expected: Vec<(String, usize)> =
+            FOUND.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        assert_eq!(found, expected, "{set}");
     }
-    let expected: Vec<(String, usize)> =
-        FOUND.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-    assert_eq!(found, expected);
 }
 
 #[test]
 fn every_finding_has_the_group_fields_of_its_widgets() {
-    let endpoint = Endpoint::start();
-    endpoint.post(&entries());
-    for (name, query) in widgets() {
-        let mut entries = endpoint.search(&query.query);
-        entries.retain(|entry| entry["subsystemName"] != "kaudit-unrecognised");
-        for field in &query.fields {
-            assert!(entries.iter().all(|entry| has(entry, field)), "{name}: an entry has no `{field}`");
+    for set in SETS {
+        let endpoint = Endpoint::start();
+        endpoint.post(set, &entries());
+        for (name, query) in widgets(set) {
+            let mut entries = endpoint.search(&query.query);
+            entries.retain(|entry| entry["subsystemName"] != "kaudit-unrecognised");
+            for field in &query.fields {
+                let complete = entries.iter().all(|entry| has(entry, field));
+                assert!(complete, "{set}{name}: an entry has no `{field}`");
+            }
         }
     }
 }
@@ -166,16 +186,20 @@ fn priority(alert: &Value) -> &Value {
 
 #[test]
 fn terraform_and_the_operator_have_the_same_resources() {
+    SETS.into_iter().for_each(assert_same_resources);
+}
+
+fn assert_same_resources(set: &str) {
     let spelt = |name: &str, description: &Value, priority: &Value, kind: &Value| {
         let (queries, settings) = alert(name, kind);
         (name.to_owned(), (description.clone(), word(priority).to_lowercase(), queries, settings))
     };
-    let operator: BTreeMap<_, _> = documents("alerts.yaml")
+    let operator: BTreeMap<_, _> = documents(set, "alerts.yaml")
         .iter()
         .map(|document| &document["spec"])
         .map(|spec| spelt(word(&spec["name"]), &spec["description"], &spec["priority"], &spec["alertType"]))
         .collect();
-    let terraformed: BTreeMap<_, _> = terraform("coralogix_alert")
+    let terraformed: BTreeMap<_, _> = terraform(set, "coralogix_alert")
         .values()
         .map(|alert| {
             let kind = &alert["type_definition"];
@@ -185,8 +209,8 @@ fn terraform_and_the_operator_have_the_same_resources() {
     assert_eq!(operator, terraformed);
     assert_eq!(operator.len(), 5);
 
-    let metrics = terraform("coralogix_events2metric");
-    let specs = documents("events2metrics.yaml");
+    let metrics = terraform(set, "coralogix_events2metric");
+    let specs = documents(set, "events2metrics.yaml");
     assert_eq!(metrics.len(), specs.len());
     for spec in specs.iter().map(|document| &document["spec"]) {
         let metric = &metrics[word(&spec["name"]).trim_start_matches("kaudit_")];
@@ -204,14 +228,14 @@ fn terraform_and_the_operator_have_the_same_resources() {
     }
 
     // One dashboard for both.
-    let dashboard = &terraform("coralogix_dashboard")["kaudit"]["content_json"];
+    let dashboard = &terraform(set, "coralogix_dashboard")["kaudit"]["content_json"];
     assert!(dashboard.to_string().contains("dashboard.json"), "{dashboard}");
-    assert_eq!(documents("dashboard.yaml")[0]["spec"]["configMapRef"]["key"], "dashboard.json");
+    assert_eq!(documents(set, "dashboard.yaml")[0]["spec"]["configMapRef"]["key"], "dashboard.json");
 }
 
 #[test]
 fn alerts_conform_to_the_operator() {
-    for document in documents("alerts.yaml") {
+    for document in SETS.into_iter().flat_map(|set| documents(set, "alerts.yaml")) {
         let spec = &document["spec"];
         assert_eq!(document["apiVersion"], "coralogix.com/v1beta1");
         assert!(["p1", "p2", "p3", "p4", "p5"].contains(&word(&spec["priority"])), "{spec}");

@@ -14,13 +14,13 @@ pub fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
-pub fn documents(file: &str) -> Vec<Value> {
-    serde_saphyr::from_multiple(&text(file)).unwrap()
+pub fn documents(set: &str, file: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&text(&format!("{set}{file}"))).unwrap()
 }
 
 /// Returns Terraform's resources of a type, by name.
-pub fn terraform(kind: &str) -> BTreeMap<String, Value> {
-    let file: Value = hcl::from_str(&text("main.tf")).unwrap();
+pub fn terraform(set: &str, kind: &str) -> BTreeMap<String, Value> {
+    let file: Value = hcl::from_str(&text(&format!("{set}main.tf"))).unwrap();
     serde_json::from_value(file["resource"][kind].clone()).unwrap()
 }
 
@@ -33,7 +33,7 @@ pub struct ResourceQuery {
     /// `None`: any.
     pub severity: Option<u64>,
     /// Fields that are counted, grouped by or tracked.
-    /// They are paths below `text`, or labels of the entry.
+    /// They are paths below `text`, or of the whole OTLP log, or labels of the entry.
     pub fields: Vec<String>,
 }
 
@@ -111,13 +111,13 @@ pub fn alert(name: &str, kind: &Value) -> (Vec<(String, ResourceQuery)>, Vec<Str
     (queries.collect(), settings)
 }
 
-/// Returns every query of the folder, by the name of its resource.
-pub fn queries() -> Vec<(String, ResourceQuery)> {
+/// Returns every query of a set, by the name of its resource.
+pub fn queries(set: &str) -> Vec<(String, ResourceQuery)> {
     let mut all = Vec::new();
-    for document in documents("alerts.yaml") {
+    for document in documents(set, "alerts.yaml") {
         all.extend(alert(word(at(&document, "/spec/name")), at(&document, "/spec/alertType")).0);
     }
-    for document in documents("views.yaml").iter().filter(|document| document["kind"] == "View") {
+    for document in documents(set, "views.yaml").iter().filter(|document| document["kind"] == "View") {
         let filters = list(at(document, "/spec/filters/filters"));
         let subsystems = filters.flat_map(|filter| {
             assert_eq!(filter["name"], "subsystemName");
@@ -129,7 +129,7 @@ pub fn queries() -> Vec<(String, ResourceQuery)> {
         };
         all.push((format!("view {}", word(at(document, "/spec/name"))), query));
     }
-    for document in documents("events2metrics.yaml") {
+    for document in documents(set, "events2metrics.yaml") {
         let spec = &document["spec"];
         let fields = list(&spec["metricLabels"]).chain(list(&spec["metricFields"]));
         let query = ResourceQuery {
@@ -141,12 +141,12 @@ pub fn queries() -> Vec<(String, ResourceQuery)> {
         };
         all.push((format!("metric {}", word(&spec["name"])), query));
     }
-    all.extend(widgets());
+    all.extend(widgets(set));
     all
 }
 
-pub fn widgets() -> Vec<(String, ResourceQuery)> {
-    let dashboard: Value = serde_json::from_str(&text("dashboard.json")).unwrap();
+pub fn widgets(set: &str) -> Vec<(String, ResourceQuery)> {
+    let dashboard: Value = serde_json::from_str(&text(&format!("{set}dashboard.json"))).unwrap();
     let rows = list(at(&dashboard, "/layout/sections/0/rows"));
     let widgets = rows.flat_map(|row| list(&row["widgets"]));
     let field = |field: &Value| match (

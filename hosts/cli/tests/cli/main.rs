@@ -9,6 +9,7 @@ mod check;
 mod columns;
 mod common;
 mod coralogix;
+mod coralogix_otlp;
 mod coralogix_queries;
 mod explain;
 mod flags;

@@ -1,6 +1,6 @@
 "use strict";
 const EXAMPLES = ['eid:johnD AND short-doc:"Change in usage pattern"', 'short-doc:"Change in usage pattern"',
-  "category:incident AND confidence:high", "rule:exec*", "coralogix.metadata.severity:6", "_exists_:kaudit_filter.summary"];
+  "category:incident AND confidence:high", "rule:exec*", "logRecord.body.eid:johnD", "coralogix.metadata.severity:6", "_exists_:kaudit_filter.summary"];
 const COUNTS = [["requests", "requests"], ["accepted", "accepted entries"], ["rejected", "rejected entries"],
   ["refused", "rejected requests"], ["faults", "injected faults"]];
 const SEVERITIES = ["", "debug", "verbose", "info", "warning", "error", "critical"];
@@ -31,7 +31,7 @@ function time(milliseconds) {
   return isNaN(date) ? "no time" : `${date.toISOString().slice(5, 19).replace("T", " ")}Z`;
 }
 
-function card({number, received, verdict, reasons, entry}) {
+function card({number, received, form, verdict, reasons, entry}) {
   const rejected = verdict === "rejected";
   const made = element("details", rejected ? "refused" : "");
   made.dataset.number = number;
@@ -39,8 +39,10 @@ function card({number, received, verdict, reasons, entry}) {
   const severity = SEVERITIES[entry.severity] ?? String(entry.severity ?? "none");
   const at = time(entry.timestamp ?? (Number(entry.hiResTimestamp ?? NaN) / 1e6 || received));
   const names = [entry.applicationName, entry.subsystemName].filter(Boolean).join(" / ");
+  // The labels of an OTLP log are its attributes.
+  const labels = entry.logRecord?.attributes ?? entry;
   for (const [className, text] of [["time", at], [`severity ${severity}`, severity], ["", names],
-    ["", entry.methodName ?? entry.category ?? ""], ["", entry.threadId ?? ""]])
+    ["", labels.methodName ?? labels.category ?? ""], ["", labels.threadId ?? ""], ["form", form]])
     head.appendChild(element("span", className, text)).title = text;
   if (rejected) head.append(element("span", "reasons",
     `Coralogix would drop or alter this entry and answer 200: ${reasons.join("; ")}`));
@@ -63,7 +65,7 @@ function showAlerts(alerts) {
   byId("alerts").replaceChildren(...alerts.map(alert => {
     const made = button(`alert ${alert.state}`, undefined, () => search({query: alert.query, filters: alert.filters, verdict: "accepted"}));
     made.title = `${alert.description} Click to search for its entries.`;
-    made.append(element("span", "state", STATES[alert.state]), element("b", "", `${alert.name} (${alert.priority})`),
+    made.append(element("span", "state", STATES[alert.state]), element("b", "", `${alert.name} (${alert.priority}${alert.protocol === "OTLP" ? ", OTLP" : ""})`),
       element("small", "", [alert.raised !== null && `last at ${time(alert.raised)}`, alert.detail].filter(Boolean).join(": ")));
     return made;
   }));
