@@ -43,9 +43,31 @@ impl Endpoint {
 
 /// Posts entries from the page's own origin, as the contract requires.
 fn post(browser: &mut Browser, body: &str) -> Value {
-    let options = json!({"method": "POST", "headers": {"Authorization": "Bearer test"}, "body": body});
-    let posted = browser.eval(&format!("fetch('/logs/v1/singles', {options}).then(it => it.json())"));
+    post_to(browser, "/logs/v1/singles", body)
+}
+
+fn post_to(browser: &mut Browser, path: &str, body: &str) -> Value {
+    let headers = json!({"Authorization": "Bearer test", "Content-Type": "application/json"});
+    let options = json!({"method": "POST", "headers": headers, "body": body});
+    let posted = browser.eval(&format!("fetch('{path}', {options}).then(it => it.json())"));
     posted.unwrap()
+}
+
+/// A critical finding that arrives by OTLP; the second log record has a severity without a level.
+fn otlp_request() -> Value {
+    let text = |text: &str| json!({"stringValue": text});
+    let pairs = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(key, value)| json!({"key": key, "value": text(value)})).collect::<Vec<_>>()
+    };
+    let record = |severity: u64| {
+        json!({
+            "timeUnixNano": "1773748800000000000", "severityNumber": severity,
+            "attributes": pairs(&[("methodName", "exec into pod"), ("threadId", "otlp-user")]),
+            "body": {"kvlistValue": {"values": pairs(&[("eid", "otlp-user"), ("cluster", "otlp-cluster")])}},
+        })
+    };
+    let names = pairs(&[("cx.application.name", "otlp-cluster"), ("cx.subsystem.name", "kaudit-detections")]);
+    json!({"resourceLogs": [{"resource": {"attributes": names}, "scopeLogs": [{"logRecords": [record(21), record(2)]}]}]})
 }
 
 impl Drop for Endpoint {
@@ -158,6 +180,40 @@ fn a_query_without_results_is_explained() {
     assert!(text(&mut browser, "#hints").contains("did you mean `short-doc`?"));
     search(&mut browser, "eid:[a TO b]");
     assert!(text(&mut browser, "#note.mistake").contains("column 5: `[`"));
+}
+
+#[test]
+fn an_otlp_log_is_displayed_found_and_raises_its_alert() {
+    let (mut browser, endpoint) = filled("endpoint-otlp");
+    let answer = post_to(&mut browser, "/v1/logs", &otlp_request().to_string());
+    assert_eq!(answer["partialSuccess"]["rejectedLogRecords"], "1", "{answer}");
+    open(&mut browser, &endpoint.address);
+    assert_eq!(text(&mut browser, "#entries details:not(.refused) .form"), "OTLP as JSON");
+    assert_eq!(text(&mut browser, "#entries details:last-child .form"), "singles");
+    let first = text(&mut browser, "#entries details:not(.refused) summary");
+    for part in ["critical", "otlp-cluster / kaudit-detections", "exec into pod", "otlp-user"] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    assert!(text(&mut browser, ".refused .reasons").contains("severityNumber"));
+    let raised = "[...document.querySelectorAll('.alert.raised b')].map(it => it.textContent)";
+    let raised = browser.eval(raised).unwrap();
+    assert!(raised.to_string().contains("kAudit: critical finding (p1, OTLP)"), "{raised}");
+
+    search(&mut browser, "eid:otlp-user");
+    assert_eq!(count(&mut browser, "#entries details"), 0);
+    assert!(text(&mut browser, "#hints").contains("`logRecord.body.eid:otlp-user` matches 2 entries"));
+    search(&mut browser, "logRecord.body.eid:otlp-user");
+    assert_eq!(count(&mut browser, "#entries details"), 2);
+    assert_eq!(count(&mut browser, ".facet [data-filter=\"user:otlp-user\"]"), 1);
+    browser.eval("document.querySelector('#entries details').open = true").unwrap();
+    assert!(text(&mut browser, "#entries pre").contains("\"logRecord\""));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    if let Some(folder) = std::env::var_os("KAUDIT_SCREENSHOTS").map(PathBuf::from) {
+        for (width, scheme) in [(1440, "light"), (390, "dark")] {
+            browser.look((width, 900), scheme).unwrap();
+            browser.screenshot(&folder.join(format!("endpoint-otlp-{width}-{scheme}.png"))).unwrap();
+        }
+    }
 }
 
 #[test]
