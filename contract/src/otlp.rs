@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{Clause, Limits, MAX_AGE_MS, MAX_AHEAD_MS, Violation, parse};
 use any_value::{check_attributes, decode_pairs, variant};
-pub use log::{APPLICATION_NAME, Log, SEVERITIES, SUBSYSTEM_NAME, logs};
+pub use log::{APPLICATION_NAME, Log, SEVERITIES, SUBSYSTEM_NAME, count, expanded_bytes, logs};
 use log::{nanoseconds, stored};
 use report::{Path, Report, excerpt};
 
@@ -92,7 +92,7 @@ impl Check<'_> {
         let (mut shared, first) = (Report::default(), self.count);
         check_members(resource_logs, path, RESOURCE_LOGS, &mut shared);
         check_resource(&resource_logs["resource"], &path.member("resource"), &mut shared);
-        shared.found.truncate(MAX_SHARED);
+        shared.truncate(MAX_SHARED);
         let path = path.member("scopeLogs");
         for (index, scope_logs) in
             list(resource_logs, "scopeLogs", &path, &mut self.report).iter().enumerate()
@@ -112,7 +112,7 @@ impl Check<'_> {
         let scope = &scope_logs["scope"];
         check_members(scope_logs, path, SCOPE_LOGS, &mut shared);
         check_scope(scope, &path.member("scope"), &mut shared);
-        shared.found.truncate(MAX_SHARED);
+        shared.truncate(MAX_SHARED);
         let path = path.member("logRecords");
         for (index, record) in list(scope_logs, "logRecords", &path, &mut self.report).iter().enumerate() {
             let path = path.item(index);

@@ -47,6 +47,29 @@ pub fn logs(request: &Value) -> impl Iterator<Item = Log> {
     })
 }
 
+/// Returns the number of log records of a request.
+pub fn count(request: &Value) -> usize {
+    let scope_logs =
+        items(request, "resourceLogs").flat_map(|resource_logs| items(resource_logs, "scopeLogs"));
+    scope_logs.map(|scope_logs| items(scope_logs, "logRecords").count()).sum()
+}
+
+/// Returns the size of all log records as OTLP/JSON, each with its resource and scope.
+///
+/// It may exceed the size of the request by orders of magnitude, since log records share them.
+pub fn expanded_bytes(request: &Value) -> usize {
+    let length = |value: &Value| value.to_string().len();
+    let of_resource = |resource_logs: &Value| {
+        let resource = length(&resource_logs["resource"]);
+        let of_scope = |scope_logs: &Value| {
+            let shared = resource + length(&scope_logs["scope"]);
+            items(scope_logs, "logRecords").map(|record| shared + length(record)).sum::<usize>()
+        };
+        items(resource_logs, "scopeLogs").map(of_scope).sum::<usize>()
+    };
+    items(request, "resourceLogs").map(of_resource).sum()
+}
+
 impl Log {
     fn new(resource: &Value, scope: &Value, record: &Value) -> Self {
         let resource_attributes = decode_pairs(&resource["attributes"]);

@@ -48,27 +48,56 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// The violations of a part of a request.
+/// The maximum number of violations of one log record.
+/// A record may contain a million invalid values.
+pub(super) const MAX_FOUND: usize = 20;
+
+/// The maximum length of the path and of the rest of a message, in characters.
+/// Both may contain names of members, which may have megabytes.
+const MAX_LENGTH: usize = 250;
+
+/// The violations of a part of a request, the first [`MAX_FOUND`].
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) found: Vec<Violation>,
 }
 
 impl Report {
-    /// Adds a violation of the value at a path.
+    /// Adds a violation of the value at a path. The first encoding error is added in any case.
     pub(super) fn add(&mut self, clause: Clause, path: &Path<'_>, message: impl fmt::Display) {
-        let shown = path.to_string();
-        let shown = if shown.is_empty() { "/" } else { &shown };
-        self.found.push(Violation::new(clause, format!("{shown}: {message}")));
+        let is_first_error =
+            || clause == Clause::Json && self.found.iter().all(|violation| violation.clause != Clause::Json);
+        if self.found.len() >= MAX_FOUND && !is_first_error() {
+            return;
+        }
+        let path = match path.step {
+            Step::Root => "/".to_owned(),
+            Step::Member(_) | Step::Item(_) => shorten(path.to_string()),
+        };
+        let message = shorten(message.to_string());
+        self.found.push(Violation::new(clause, format!("{path}: {message}")));
     }
 
     /// Adds a violation by a value of another JSON type, which a decoder of OTLP/JSON rejects.
     pub(super) fn wrong_type(&mut self, path: &Path<'_>, expected: &str, value: &Value) {
         self.add(Clause::Json, path, format_args!("expected {expected}, found {}", excerpt(value)));
     }
+
+    /// Keeps at most `count` violations, encoding errors first.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.found.sort_by_key(|violation| violation.clause != Clause::Json);
+        self.found.truncate(count);
+    }
 }
 
 /// Returns the beginning of a value as JSON: a value may have megabytes.
 pub(super) fn excerpt(value: &Value) -> String {
     value.to_string().chars().take(80).collect()
+}
+
+fn shorten(text: String) -> String {
+    match text.char_indices().nth(MAX_LENGTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }

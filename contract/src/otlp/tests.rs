@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::any_value::MAX_DEPTH;
+use super::report::MAX_FOUND;
 use super::*;
 
 const NOW: i64 = 1_583_078_400_000;
@@ -278,7 +279,13 @@ fn violations_belong_to_their_log_record() {
     let request = json!({"resourceLogs": [good, second, nameless]});
     let entries: Vec<_> = found(&request).iter().map(|violation| violation.entry).collect();
     assert_eq!(entries, [Some(1), Some(2), Some(3), Some(4)]);
-    assert_eq!(logs(&request).count(), 5);
+    assert_eq!((logs(&request).count(), count(&request)), (5, 5));
+    let size = |value: &Value| value.to_string().len();
+    let (record, scope) = (size(&record), size(&good["scopeLogs"][0]["scope"]));
+    let [resource, nameless] = [&good, &request["resourceLogs"][2]].map(|one| size(&one["resource"]));
+    let second = size(&request["resourceLogs"][1]["scopeLogs"][0]["logRecords"][0]);
+    let expected = 2 * (resource + scope) + record + second + 3 * (nameless + "null".len() + record);
+    assert_eq!(expanded_bytes(&request), expected);
     let whole = found(&json!({"resourceLogs": [1]}));
     assert_eq!((whole.len(), whole[0].entry), (1, None), "{whole:?}");
 }
@@ -292,6 +299,17 @@ fn the_number_of_repeated_violations_is_bounded() {
     let record = records[0].clone();
     *records = vec![record; 100].into();
     assert_eq!(found(&request).len(), 100 * MAX_SHARED);
+
+    // A name of a member may be long.
+    let long = with(RESOURCE_LOGS_0, &"x".repeat(1_000_000), 1.into());
+    assert!(found(&long)[0].to_string().len() < 600);
+
+    // An encoding error is reported after any number of others.
+    let mut values = vec![json!({"intValue": 5}); 1_000];
+    values.extend([json!(1), json!(2)]);
+    let violations = found(&with(RECORD, "body", body(&json!({"arrayValue": {"values": values}}))));
+    let errors = violations.iter().filter(|violation| violation.clause == Clause::Json).count();
+    assert_eq!((violations.len(), errors), (MAX_FOUND + 1, 1));
 }
 
 #[test]

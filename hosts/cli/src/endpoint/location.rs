@@ -27,7 +27,7 @@ const LABELS: [(&str, &str); 5] = [
     ("coralogix.metadata.threadId", "logRecord.attributes.threadId"),
 ];
 
-/// Objects at the top level that are no finding's.
+/// Members at the top level that are no fields of a finding.
 const OTHERS: [&str; 5] = ["coralogix.", "endpoint.", "resource.", "scope.", "logRecord."];
 
 impl Location {

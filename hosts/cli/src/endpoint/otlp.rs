@@ -1,5 +1,7 @@
 //! Parses requests of the OpenTelemetry protocol.
 
+use std::fmt::Display;
+
 use contract::otlp::{self, Log};
 use contract::{Clause, Limits, Violation};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -12,17 +14,27 @@ use super::route::Form;
 /// The maximum number of reasons in a response that rejects a request.
 const MAX_REASONS: usize = 10;
 
+/// The maximum number of log records in a request.
+/// It bounds the memory: an empty log record has two bytes as protobuf, and kilobytes with its violations.
+const MAX_LOG_RECORDS: usize = 100_000;
+
+/// The maximum size of the log records of a request, each with its resource and scope, in bytes as OTLP/JSON.
+/// A request of 10 MB may have 100,000 log records that share a resource of megabytes.
+const MAX_EXPANDED: usize = 64 << 20;
+
 /// Returns the log records of a request as entries.
 ///
 /// # Errors
-/// The request cannot be decoded: as in every receiver of OTLP, one such value rejects all log records.
+/// The request has too many log records, or cannot be decoded: as in every receiver of OTLP, one such value rejects all.
 pub fn entries(form: Form, body: &[u8], limits: &Limits) -> Result<Vec<Entry>, Refusal> {
-    let request = match form {
-        Form::OtlpProtobuf => from_protobuf(body),
-        _ => contract::parse(body),
-    };
-    let request =
-        request.map_err(|error| Refusal::new(400, format!("the request cannot be decoded: {error}")))?;
+    let request = if form == Form::OtlpProtobuf { from_protobuf(body) } else { from_json(body) }?;
+    let expanded = otlp::expanded_bytes(&request);
+    if expanded > MAX_EXPANDED {
+        let reason = format!(
+            "{expanded} bytes of log records, each with its resource and scope: at most {MAX_EXPANDED} are accepted"
+        );
+        return Err(Refusal::new(413, reason));
+    }
     let violations = otlp::check(&request, limits);
     let is_fatal = |violation: &&Violation| violation.entry.is_none() || violation.clause == Clause::Json;
     let fatal: Vec<String> = violations.iter().filter(is_fatal).map(ToString::to_string).collect();
@@ -47,12 +59,32 @@ fn shortened(mut reasons: Vec<String>) -> Vec<String> {
     reasons
 }
 
+fn from_json(body: &[u8]) -> Result<Value, Refusal> {
+    let request = contract::parse(body).map_err(undecodable)?;
+    check_count(otlp::count(&request))?;
+    Ok(request)
+}
+
 /// Returns the JSON form of a request.
 ///
 /// Its depth is bounded: `prost` rejects messages that are nested more than 100 deep.
-fn from_protobuf(body: &[u8]) -> Result<Value, String> {
-    let request = ExportLogsServiceRequest::decode(body).map_err(|error| error.to_string())?;
-    serde_json::to_value(request).map_err(|error| error.to_string())
+fn from_protobuf(body: &[u8]) -> Result<Value, Refusal> {
+    let request = ExportLogsServiceRequest::decode(body).map_err(undecodable)?;
+    let scope_logs = request.resource_logs.iter().flat_map(|resource_logs| &resource_logs.scope_logs);
+    check_count(scope_logs.map(|scope_logs| scope_logs.log_records.len()).sum())?;
+    serde_json::to_value(request).map_err(undecodable)
+}
+
+fn undecodable(error: impl Display) -> Refusal {
+    Refusal::new(400, format!("the request cannot be decoded: {error}"))
+}
+
+fn check_count(count: usize) -> Result<(), Refusal> {
+    if count > MAX_LOG_RECORDS {
+        let reason = format!("{count} log records: at most {MAX_LOG_RECORDS} are accepted in a request");
+        return Err(Refusal::new(413, reason));
+    }
+    Ok(())
 }
 
 /// Returns a log record with the members of an entry, and the members that Coralogix stores.

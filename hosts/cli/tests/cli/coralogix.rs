@@ -1,4 +1,4 @@
-//! Runs every query of `examples/coralogix` on entries of the filter, and those of `otlp` on the same as OTLP logs.
+//! Runs every query of `examples/coralogix` on entries of the filter, and every query of `otlp` on the same as OTLP logs.
 //!
 //! The expected number of results changes if a field is no longer emitted.
 

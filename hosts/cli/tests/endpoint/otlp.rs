@@ -230,6 +230,12 @@ fn a_request_that_cannot_be_decoded_is_rejected_as_a_whole() {
     let wrong_type = request(&[log_record("a"), with("b", "severityNumber", "9".into())]).to_string();
     let deep_json = format!("{{\"resourceLogs\":{}", "[".repeat(100_000));
     let large = " ".repeat(10_000_000).into_bytes();
+    let many_json = request(&vec![json!({}); 100_001]).to_string();
+    let many = messages(vec![LogRecord::default(); 100_001]);
+    let too_many = "100001 log records: at most 100000 are accepted in a request";
+    let mut shared = request(&vec![json!({}); 1_000]);
+    let name = "x".repeat(100_000);
+    shared["resourceLogs"][0]["resource"]["attributes"][0]["value"]["stringValue"] = name.into();
     let undecodable = "the request cannot be decoded: ";
     let size = "request body too large: it must be smaller than 10000000 bytes";
     let table = [
@@ -271,6 +277,9 @@ fn a_request_that_cannot_be_decoded_is_rejected_as_a_whole() {
         (vec![KEY, PROTOBUF], deep(), 400, undecodable),
         (vec![KEY, JSON, GZIP], as_json.clone(), 400, "the body cannot be read"),
         (vec![KEY, PROTOBUF], gzipped(&as_protobuf), 400, "the body is gzip"),
+        (vec![KEY, JSON], many_json.into(), 413, too_many),
+        (vec![KEY, PROTOBUF], many, 413, too_many),
+        (vec![KEY, JSON], shared.to_string().into(), 413, "100"),
         (vec![KEY, JSON], large.clone(), 413, size),
         (vec![KEY, PROTOBUF, GZIP], gzipped(&large), 413, size),
     ];

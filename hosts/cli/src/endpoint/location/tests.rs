@@ -1,4 +1,4 @@
-//! The resources of `examples/coralogix/otlp` are those of `examples/coralogix` with the fields of OTLP logs.
+//! Derives the resources of `examples/coralogix/otlp` from `examples/coralogix`, with the fields of OTLP logs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
