@@ -20,7 +20,12 @@ const FACETS: [Facet; 5] = [
     Facet { name: "subsystem", paths: &["/coralogix/metadata/subsystemName"] },
     Facet {
         name: "cluster",
-        paths: &["/cluster", "/logRecord/body/cluster", "/coralogix/metadata/applicationName"],
+        paths: &[
+            "/cluster",
+            "/logRecord/body/cluster",
+            "/resource/attributes/k8s.cluster.name",
+            "/coralogix/metadata/applicationName",
+        ],
     },
     Facet {
         name: "user",
@@ -140,6 +145,9 @@ mod tests {
         for filter in ["rule:a", "user:b", "cluster:c"] {
             assert!(Filter::parse(filter).unwrap().matches(&otlp), "{filter}");
         }
+        let otlp = json!({"resource": {"attributes": {"k8s.cluster.name": "d"}},
+            "coralogix": {"metadata": {"applicationName": "e"}}, "logRecord": {"body": "text"}});
+        assert!(Filter::parse("cluster:d").unwrap().matches(&otlp));
         let error = Filter::parse("colour:red").unwrap_err();
         assert!(error.contains("severity, subsystem, cluster, user, rule"), "{error}");
     }
