@@ -9,6 +9,8 @@
 use alloc::{string::ToString as _, vec::Vec};
 
 use crate::config::Config;
+#[cfg(feature = "bake")]
+use crate::config::Shape;
 use crate::filter::Filter;
 use crate::pattern::BuildError;
 use crate::pattern::table::{TableReader, damaged};
@@ -19,12 +21,19 @@ const MAGIC: &[u8] = concat!("kaudit baked ", env!("CARGO_PKG_VERSION"), "\0").a
 /// Bakes a configuration.
 ///
 /// # Errors
-/// A pattern cannot be converted to a table, or the configuration evaluates audit events.
+/// A pattern cannot be converted to a table, the configuration evaluates audit events, or its shape is OTLP.
 #[cfg(feature = "bake")]
 pub fn bake(config: &Config) -> Result<Vec<u8>, BuildError> {
     if config.audit.is_some() {
         return Err(BuildError(
             "a baked guest evaluates no audit events: use kaudit.wasm with a configuration file".to_string(),
+        ));
+    }
+    if config.coralogix.shape == Shape::Otlp {
+        return Err(BuildError(
+            "a wasm filter cannot send `coralogix.shape: otlp`: it returns only the body of a record; write singles or \
+             bulk, or use the native plugin"
+                .to_string(),
         ));
     }
     let mut source = crate::pattern::bake::PatternBaker::default();

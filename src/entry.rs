@@ -2,13 +2,15 @@
 //!
 //! The body's bytes are copied once into the output. Everything that the filter adds to them is under one key,
 //! `kaudit_filter`, inserted after the last member. Sources: Coralogix's `/logs/v1/singles` and `/logs/v1/bulk` pages,
-//! and the limits that IBM documents for Cloud Logs, the same product.
+//! and the limits that IBM documents for Cloud Logs, the same product; for OTLP see `otlp`.
 
 mod encode;
 mod json;
 mod mark;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod out;
 mod truncate;
 
@@ -37,6 +39,7 @@ pub(crate) const LABEL_BYTES: usize = 1024;
 #[derive(Debug)]
 pub struct Entry<'a> {
     pub(crate) timestamp_ms: i64,
+    pub(crate) arrival_ns: i64,
     pub(crate) severity: Severity,
     pub(crate) labels: Labels<'a>,
     pub(crate) text: TextForm,
@@ -67,23 +70,22 @@ pub(crate) struct Names {
     application: Vec<u8>,
     subsystem: Vec<u8>,
     computer: Vec<u8>,
-    /// The names as JSON members, each after a comma, without the last closing quote.
+    /// The finding's cluster; empty unless the shape is OTLP.
+    cluster: Vec<u8>,
+    /// The names without the cluster as JSON members, each after a comma, without the last closing quote.
     json: Vec<u8>,
     #[cfg(feature = "msgpack")]
     msgpack: Vec<u8>,
-}
-
-impl Names {
-    fn each(&self) -> [&[u8]; 3] {
-        [&self.application, &self.subsystem, &self.computer]
-    }
+    /// The beginning of a `ResourceLogs` object of these names.
+    #[cfg(feature = "otlp")]
+    otlp: Vec<u8>,
 }
 
 impl<'a> Labels<'a> {
     /// Returns names and labels.
-    pub(crate) fn each(self) -> [&'a [u8]; 7] {
-        let [application, subsystem, computer] = self.names.each();
-        [application, subsystem, computer, self.category, self.class, self.method, self.thread]
+    pub(crate) fn each(self) -> [&'a [u8]; 8] {
+        let Names { application, subsystem, computer, cluster, .. } = self.names;
+        [application, subsystem, computer, cluster, self.category, self.class, self.method, self.thread]
     }
 
     /// Returns an upper bound of the size of names and labels as JSON.
@@ -101,6 +103,11 @@ impl<'a> Entry<'a> {
     /// Returns the entry's timestamp in milliseconds since 1970 (UTC).
     pub fn timestamp_ms(&self) -> i64 {
         self.timestamp_ms
+    }
+
+    /// Returns the time of arrival in nanoseconds since 1970 (UTC).
+    pub fn arrival_ns(&self) -> i64 {
+        self.arrival_ns
     }
 
     /// Returns the entry's severity.
@@ -121,6 +128,11 @@ impl<'a> Entry<'a> {
     /// Returns `computerName`, which is empty if the entry has none.
     pub fn computer(&self) -> &str {
         text(&self.labels.names.computer)
+    }
+
+    /// Returns the finding's cluster, redacted; it is empty for none, and in every shape but OTLP.
+    pub fn cluster(&self) -> &str {
+        text(&self.labels.names.cluster)
     }
 
     /// Returns `category`, `className`, `methodName` and `threadId` with their names.

@@ -93,8 +93,8 @@ impl Scratch {
     /// Returns copied labels as the labels of an entry.
     fn restore_labels(&mut self, owned: OwnedLabels) -> Labels<'_> {
         self.owned = owned;
-        let [application, subsystem, computer, category, class, method, thread] = &self.owned;
-        self.names.set([application, subsystem, computer]);
+        let [application, subsystem, computer, cluster, category, class, method, thread] = &self.owned;
+        self.names.set([application, subsystem, computer, cluster]);
         Labels { names: &self.names, category, class, method, thread, plain: false }
     }
 }
@@ -217,7 +217,8 @@ impl Filter {
         let Self { stages: Stages { integrations, shaper, .. }, stats, scratch, .. } = self;
         let (text, PendingMeta { severity, labels }) = shaper.summary_document(integrations, summary)?;
         let labels = scratch.restore_labels(labels);
-        let mut entry = shaper.entry(now.millis(), severity, labels, Body::Document(Document::map([])));
+        let body = Body::Document(Document::map([]));
+        let mut entry = shaper.entry((now.millis(), now), severity, labels, body);
         entry.mark(Mark::Summary, text);
         shaper.fit(&mut entry, &Fields::default(), stats);
         Some(entry)
@@ -230,7 +231,7 @@ impl Filter {
         let name = IntegrationRef { integrations, index: integration }.name();
         let text = Shaper::report_document(start_ms, dimensions, count);
         let time = shaper.clamped_time(start_ms, now.millis());
-        let mut entry = shaper.entry(time.entry_ms, meta.severity, labels, Body::Document(text));
+        let mut entry = shaper.entry((time.entry_ms, now), meta.severity, labels, Body::Document(text));
         time.mark(&mut entry, stats);
         entry.mark(Mark::Report, Document::str("count"));
         entry.mark(Mark::Integration, Document::str(name.to_owned()));
@@ -249,7 +250,8 @@ impl Filter {
             integration: None,
         };
         let labels = shaper.labels(&source, &mut scratch.labels);
-        let mut entry = shaper.entry(now.millis(), Severity::Info, labels, Body::Document(Document::map([])));
+        let body = Body::Document(Document::map([]));
+        let mut entry = shaper.entry((now.millis(), now), Severity::Info, labels, body);
         let mut all = Document::map([]);
         for (group, counters) in stats.non_zero() {
             let mut members = Document::map([]);
@@ -657,7 +659,8 @@ impl Stages {
         let labels =
             self.shaper.namer.label(&finding.label_source(integration), &self.shaper.redactor, buffers);
         let Found { scan, members, copies, .. } = finding.found;
-        let mut entry = self.shaper.entry(time.entry_ms, *severity, labels, Body::Verbatim(scan.body));
+        let body = Body::Verbatim(scan.body);
+        let mut entry = self.shaper.entry((time.entry_ms, now), *severity, labels, body);
         time.mark(&mut entry, stats);
         if let Some(rule) = finding.found.rule {
             events::mark_rule(rule, &mut entry);
@@ -732,7 +735,7 @@ impl Stages {
         let source = labels::LabelSource { fields, kind: None, other: "unrecognised", integration: None };
         let labels = self.shaper.labels(&source, buffers);
         let body = Body::Document(Document::default());
-        let mut entry = self.shaper.entry(now.millis(), Severity::Info, labels, body);
+        let mut entry = self.shaper.entry((now.millis(), now), Severity::Info, labels, body);
         entry.mark(Mark::Unrecognised, Document::str(mark));
         if let Some(error) = other.error.filter(|_| mark == "malformed") {
             entry.mark(Mark::Error, Document::str(error.to_string()));

@@ -84,7 +84,7 @@
 //! | memory during a call | proportional to the record, or to `guard.max-entry-bytes` for a body that is rewritten |
 //! | limits and counts | `rate-limit.max-keys` keys of each, pending summaries included; above it findings share one key |
 //! | automata | 10 MiB for a compiled pattern, and 2 MiB for the states that its searches cache |
-//! | open envelopes ([`bulk::Grouper`]) | 64 of [`bulk::MAX_BYTES`] |
+//! | open envelopes ([`envelope::Grouper`]) | 64 of [`envelope::MAX_BYTES`] |
 //!
 //! The engine does not limit the length of a record; a host should. Keys of tables are hashed with `SipHash` and the seed, so
 //! that a sender who does not know the seed cannot make them collide.
@@ -102,6 +102,7 @@
 //! |---|---|
 //! | `compile` (default) | [`config::read()`], [`Filter::new`], [`explain`]: reads configurations and compiles patterns |
 //! | `msgpack` (default) | reads and writes `MessagePack` |
+//! | `otlp` (default) | writes log records of the OpenTelemetry protocol |
 //! | `std` (default) | dependencies detect vector instructions at run time |
 //! | `tables` | `Filter::from_baked`: builds a filter from a configuration that was compiled before |
 //! | `bake` | `bake`: compiles a configuration for `tables` |
@@ -134,11 +135,11 @@ extern crate alloc;
 pub mod audit;
 #[cfg(feature = "tables")]
 mod baked;
-pub mod bulk;
 pub mod config;
 mod counts;
 mod digest;
 pub mod entry;
+pub mod envelope;
 #[cfg(feature = "compile")]
 mod error;
 mod filter;

@@ -116,7 +116,7 @@ impl Template {
     }
 
     /// Returns `{cluster}`.
-    pub(crate) fn builtin_computer() -> Self {
+    pub(crate) fn cluster() -> Self {
         Self {
             parts: vec![TemplatePart::Placeholder {
                 name: Placeholder::Field(Field::Cluster),

@@ -33,12 +33,12 @@ const MODULES: &[(&str, &[&str])] = &[
     // From records to findings, before the stages.
     ("source", &["audit", "config", "finding", "policy", "record"]),
     // Output built of entries, and the order of the stages.
-    ("bulk", &["entry"]),
+    ("envelope", &["config", "entry"]),
     (
         "filter",
         &[
-            "audit", "config", "counts", "entry", "finding", "limit", "matcher", "pattern", "policy",
-            "record", "redact", "severity", "source", "stats", "template", "time",
+            "audit", "config", "counts", "entry", "envelope", "finding", "limit", "matcher", "pattern",
+            "policy", "record", "redact", "severity", "source", "stats", "template", "time",
         ],
     ),
     ("baked", &["config", "filter", "pattern"]),

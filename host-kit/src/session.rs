@@ -1,8 +1,8 @@
 //! The processing loop that every host has around the engine.
 
-use kaudit_filter::bulk::Grouper;
 use kaudit_filter::config::{Config, Shape};
 use kaudit_filter::entry::Entry;
+use kaudit_filter::envelope::{Form, Grouper};
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::{Reason, Stats};
 #[cfg(feature = "compile")]
@@ -24,7 +24,9 @@ pub struct Session<E = Filter> {
 #[derive(Debug)]
 struct Envelopes {
     open: Grouper,
-    /// Whether entries are collected in envelopes, and not emitted one by one.
+    /// The form of the shape's envelopes; `None`: entries are emitted one by one.
+    form: Option<Form>,
+    /// Whether the host wants envelopes.
     enabled: bool,
 }
 
@@ -35,7 +37,7 @@ pub enum Emission<'e> {
     Entry(&'e Entry<'e>),
     /// An entry was added to an open envelope.
     Grouped(&'e Entry<'e>),
-    /// A complete envelope: the body of a request to `/logs/v1/bulk`, as JSON.
+    /// A complete envelope as JSON: the body of a request to `/logs/v1/bulk`, or in OTLP a `ResourceLogs` object.
     Envelope(Vec<u8>),
     /// The record stays in the stream unchanged.
     Passed,
@@ -61,7 +63,7 @@ impl<E: Engine> Session<E> {
     /// Returns a session that emits entries or envelopes, as the configuration's `shape` requires.
     pub fn new(engine: E, config: &Config) -> Self {
         let shape = config.coralogix.shape;
-        let envelopes = Envelopes { open: Grouper::default(), enabled: shape == Shape::Bulk };
+        let envelopes = Envelopes { open: Grouper::default(), form: Form::of(shape), enabled: true };
         Self { engine, shape, envelopes }
     }
 
@@ -125,10 +127,8 @@ impl<E: Engine> Session<E> {
 impl Envelopes {
     #[inline]
     fn emit(&mut self, entry: &Entry<'_>, on: &mut impl FnMut(Emission<'_>)) {
-        if !self.enabled {
-            return on(Emission::Entry(entry));
-        }
-        let full = self.open.push(entry);
+        let Some(form) = self.form.filter(|_| self.enabled) else { return on(Emission::Entry(entry)) };
+        let full = self.open.push(entry, form);
         on(Emission::Grouped(entry));
         if let Some(envelope) = full {
             on(Emission::Envelope(envelope));
@@ -163,7 +163,7 @@ impl Session {
     pub fn replace(&mut self, config: &Config, seed: u64) -> Result<(), BuildError> {
         self.engine.replace(config, seed)?;
         self.shape = config.coralogix.shape;
-        self.envelopes.enabled = self.shape == Shape::Bulk;
+        self.envelopes.form = Form::of(self.shape);
         Ok(())
     }
 
@@ -239,10 +239,9 @@ mod tests {
                 Emission::Entry(_) => "entry".to_owned(),
                 Emission::Grouped(_) => "grouped".to_owned(),
                 Emission::Envelope(json) => {
-                    format!(
-                        "envelope of {}",
-                        json.windows(12).filter(|part| part == b"\"timestamp\":").count()
-                    )
+                    let json = String::from_utf8(json).expect("UTF-8");
+                    let items = ["\"timestamp\":", "\"timeUnixNano\":"].map(|key| json.matches(key).count());
+                    format!("envelope of {}", items[0] + items[1])
                 }
                 Emission::Passed => "passed".to_owned(),
                 Emission::Dropped(reason) => reason.label().to_owned(),
@@ -269,6 +268,7 @@ mod tests {
         let all = |first: &'static str, last: &[&'static str]| [&[first], &verdicts[..], last].concat();
         assert_eq!(names(&mut session("singles")), all("entry", &["entry"]));
         assert_eq!(names(&mut session("bulk")), all("grouped", &["grouped", "envelope of 2"]));
+        assert_eq!(names(&mut session("otlp")), all("grouped", &["grouped", "envelope of 2"]));
         assert_eq!(names(&mut session("bulk").without_envelopes()), all("entry", &["entry"]));
     }
 
@@ -284,5 +284,13 @@ mod tests {
         let mut envelopes = 0;
         session.close(|emission| envelopes += usize::from(matches!(emission, Emission::Envelope(_))));
         assert_eq!(envelopes, 1);
+    }
+
+    #[test]
+    fn replacing_the_configuration_enables_no_envelopes() {
+        let mut session = session("singles").without_envelopes();
+        let config = read("kaudit.yaml", CONFIG, &NoFiles).config.expect("no mistakes");
+        session.replace(&config, 8).expect("small patterns");
+        assert_eq!(names(&mut session).last().map(String::as_str), Some("entry"));
     }
 }

@@ -74,8 +74,12 @@ pub(super) struct LocatedIntegration<'i> {
 
 /// Reports shadowed integrations, and those that create unbounded fields.
 ///
-/// `fields`: a finding's keys become fields of the store.
-pub(super) fn integrations(problems: &mut Problems, located: &[LocatedIntegration<'_>], fields: bool) {
+/// `without_fields`: if a finding's keys become fields of the store, the setting of `coralogix` with which they do not.
+pub(super) fn integrations(
+    problems: &mut Problems,
+    located: &[LocatedIntegration<'_>],
+    without_fields: Option<&str>,
+) {
     let is_running =
         |located: &&LocatedIntegration<'_>| located.integration.applies && !located.integration.stopped;
     for (index, LocatedIntegration { at, path, integration }) in
@@ -97,12 +101,15 @@ pub(super) fn integrations(problems: &mut Problems, located: &[LocatedIntegratio
             && entity_match.is_none()
             && rules_match.is_none()
             && integration.rate_limit.is_none();
-        if unbounded && fields {
+        if let Some(setting) = without_fields.filter(|_| unbounded) {
             let message = format!(
                 "every finding of {} is sent as an object with keys (`ua_…`) that clients choose",
                 integration.kind.name()
             );
-            problems.add(Code::DynamicFields, *at, path, message, "a store indexes some thousand fields: filter or limit them, or set `coralogix: {text: string}`");
+            let help = format!(
+                "a store indexes some thousand fields: filter or limit them, or set `coralogix: {setting}`"
+            );
+            problems.add(Code::DynamicFields, *at, path, message, help);
         }
     }
 }

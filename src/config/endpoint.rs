@@ -14,8 +14,8 @@ const DOMAINS: &[&str] =
     &["coralogix.com", "coralogix.us", "coralogix.in", "coralogixsg.com", "coralogixgov.us"];
 /// The placeholder of the domain in Coralogix's documentation.
 const PLACEHOLDER: &str = "<domain>";
-/// The paths of the current endpoints.
-const PATHS: &[(&str, Shape)] = &[("/logs/v1/singles", Shape::Singles), ("/logs/v1/bulk", Shape::Bulk)];
+/// The shapes of the current endpoints.
+const SHAPES: [Shape; 3] = [Shape::Singles, Shape::Bulk, Shape::Otlp];
 /// The path of the first endpoint.
 const OLD_PATH: &str = "/api/v1/logs";
 
@@ -24,7 +24,7 @@ const OLD_PATH: &str = "/api/v1/logs";
 pub(super) enum Endpoint {
     /// An endpoint of Coralogix's.
     Coralogix {
-        /// For an old URI, the current form without the last segment of its path.
+        /// For an old URI, the current form without its path.
         modern: Option<String>,
         /// The domain is the placeholder of the documentation, or a variable.
         placeholder: bool,
@@ -50,7 +50,7 @@ pub(super) fn recognise(uri: &str) -> Option<Endpoint> {
         return None;
     }
     let path = path.split(['?', '#']).next().unwrap_or("").trim_end_matches('/');
-    let shape = PATHS.iter().find(|(known, _)| *known == path).map(|(_, shape)| *shape);
+    let shape = SHAPES.into_iter().find(|shape| shape.path() == path);
     let placeholder = host == PLACEHOLDER || host.ends_with(&format!(".{PLACEHOLDER}"));
     // A variable may contain any host, so the path decides.
     let variable = matches!(uri, Cow::Owned(_));
@@ -62,7 +62,7 @@ pub(super) fn recognise(uri: &str) -> Option<Endpoint> {
     let (service, domain) = service(&host);
     let present = service == "ingress" && shape.is_some();
     let present = present || variable && (host == PLACEHOLDER || path.contains(PLACEHOLDER));
-    let modern = (!present).then(|| format!("https://ingress.{domain}/logs/v1"));
+    let modern = (!present).then(|| format!("https://ingress.{domain}"));
     Some(Endpoint::Coralogix { modern, placeholder, shape })
 }
 
@@ -85,13 +85,15 @@ mod tests {
 
     #[test]
     fn old_and_present_forms() {
-        let old = |domain: &str| Some(format!("https://ingress.{domain}/logs/v1"));
-        let (singles, bulk) = (Some(Shape::Singles), Some(Shape::Bulk));
+        let old = |domain: &str| Some(format!("https://ingress.{domain}"));
+        let (singles, bulk, otlp) = (Some(Shape::Singles), Some(Shape::Bulk), Some(Shape::Otlp));
         let table = [
             ("https://ingress.eu2.coralogix.com/logs/v1/singles", None, singles),
             ("https://ingress.us1.coralogix.com:443/logs/v1/bulk?x=y", None, bulk),
             ("HTTPS://Ingress.Coralogix.Us/logs/v1/singles/", None, singles),
             ("https://ingress.gov1.coralogixgov.us/logs/v1/bulk", None, bulk),
+            ("https://ingress.eu2.coralogix.com:443/v1/logs", None, otlp),
+            ("https://api.eu2.coralogix.com/v1/logs", old("eu2.coralogix.com"), otlp),
             ("https://api.coralogix.com/api/v1/logs", old("coralogix.com"), None),
             ("https://api.eu2.coralogix.com/logs/v1/bulk", old("eu2.coralogix.com"), bulk),
             ("https://api.cx498.coralogix.com/logs/v1/bulk", old("cx498.coralogix.com"), bulk),
@@ -109,11 +111,12 @@ mod tests {
 
     #[test]
     fn the_placeholder_of_the_documentation_and_variables() {
-        let old = Some("https://ingress.<domain>/logs/v1".to_owned());
+        let old = Some("https://ingress.<domain>".to_owned());
         for (uri, modern, shape) in [
             ("https://api.<domain>/logs/v1/bulk", old.clone(), Some(Shape::Bulk)),
             ("https://api.${DOMAIN}/api/v1/logs", old, None),
             ("https://ingress.${DOMAIN}/logs/v1/bulk", None, Some(Shape::Bulk)),
+            ("https://ingress.${DOMAIN}/v1/logs", None, Some(Shape::Otlp)),
             ("https://${HOST:-ingress}/logs/v1/bulk", None, Some(Shape::Bulk)),
         ] {
             let expected = Endpoint::Coralogix { modern, placeholder: true, shape };
@@ -128,6 +131,7 @@ mod tests {
             "https://notcoralogix.com/",
             "https://coralogix.com.example.com",
             "https://${HOST}/",
+            "http://collector:4318/v1/logs",
             "https://siem.${DOMAIN}/ingest",
         ] {
             assert_eq!(recognise(uri), Some(Endpoint::Other), "{uri}");

@@ -113,14 +113,14 @@ fn document(options: &[(&str, &str)]) -> String {
         members.collect::<Vec<_>>().join(", ")
     };
     let unrecognised = options.iter().filter(|(name, _)| *name == "unrecognised");
-    let bulk = options.contains(&("shape", "bulk"));
-    let shape = if bulk { Shape::Bulk } else { Shape::Singles }.name();
+    let shape = options.iter().find_map(|(name, text)| Shape::of(text).filter(|_| *name == "shape"));
+    let path = shape.unwrap_or_default().path();
     let integrations = Kind::ALL.iter().map(|kind| {
         let name = kind.name();
         let target = section("integrations[].target.", None);
         let filter = section("integrations[].data-filter.", Some(*kind));
         format!(
-            "- {{type: {name}, name: {name}, target: {{target-type: http-api, http-api-uri: '{URI}/{shape}', {target}}}, data-filter: {{{filter}}}}}"
+            "- {{type: {name}, name: {name}, target: {{target-type: http-api, http-api-uri: '{URI}{path}', {target}}}, data-filter: {{{filter}}}}}"
         )
     });
     let mut lines = vec![
@@ -133,10 +133,10 @@ fn document(options: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
-/// Any endpoint of Coralogix's, without the shape.
+/// Any endpoint of Coralogix's, without its path.
 ///
 /// The agent sends the entries, so the address is not used.
-const URI: &str = "https://ingress.eu1.coralogix.com/logs/v1";
+const URI: &str = "https://ingress.eu1.coralogix.com";
 
 /// Whether an integration of this type has the option.
 fn has_option(path: &str, kind: Kind) -> bool {

@@ -11,7 +11,7 @@ use super::problems::{Problems, SourceSpan, quote};
 use super::reader::ConfigReader;
 use super::section::{Section, items, nearest};
 use super::target::{self, IntegrationDefaults, LimitWithoutPeriod, ShapeMismatch, Target};
-use super::types::{DataFilter, Integration, Report, Shape};
+use super::types::{DataFilter, Integration, Report};
 use super::values::format_duration;
 use super::yaml::{Node, YamlValue};
 use crate::error::Code;
@@ -75,7 +75,7 @@ pub(super) fn read(
         report_if_nothing_applies(problems, list, &integrations);
         let located = item_at.into_iter().zip(&integrations);
         let located = located.map(|((at, path), integration)| LocatedIntegration { at, path, integration });
-        advice::integrations(problems, &located.collect::<Vec<_>>(), defaults.fields);
+        advice::integrations(problems, &located.collect::<Vec<_>>(), defaults.without_fields);
     }
     integrations
 }
@@ -207,14 +207,14 @@ fn choose_target(problems: &mut Problems, draft: IntegrationDraft, used: &UsedIn
             "state it in the section `rate-limit`: `{period: 1s}`",
         );
     }
-    if let (Some(ShapeMismatch { at, path, shape }), true) = (target.shape_mismatch, integration.applies) {
-        let (given, other) = match shape {
-            Shape::Singles => ("bulk", "singles"),
-            Shape::Bulk => ("singles", "bulk"),
-        };
+    if let (Some(ShapeMismatch { at, path, configured, accepted }), true) =
+        (target.shape_mismatch, integration.applies)
+    {
+        let (given, other) = (configured.name(), accepted.name());
         let message = format!("the endpoint takes `{other}`, and `coralogix.shape` is {given}");
         let help = format!(
-            "write `coralogix: {{shape: {other}}}` in the filter's own document, or `/logs/v1/{given}` here"
+            "write `coralogix: {{shape: {other}}}` in the filter's own document, or `{}` here",
+            configured.path()
         );
         problems.add(Code::EndpointShape, at, &path, message, help);
     }

@@ -170,13 +170,13 @@ pub const OPTIONS: &[OptionSpec] = &[
     option(
         "coralogix.shape",
         one_of!(Shape),
-        "The Coralogix endpoint of the output: `/logs/v1/singles` or `/logs/v1/bulk`.",
+        "The Coralogix endpoint of the output: `/logs/v1/singles`, `/logs/v1/bulk`, or `/v1/logs` for OTLP.",
     )
     .default("singles"),
     option(
         "coralogix.text",
         one_of!(TextForm),
-        "The JSON type of an entry's `text`; in `bulk` always a string.",
+        "The JSON type of an entry's `text`; in `bulk` always a string, in `otlp` always an object.",
     )
     .default("object"),
     option("coralogix.keys", one_of!(KeyStyle), "The spelling of the finding's keys in `text`.")

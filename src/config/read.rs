@@ -140,12 +140,7 @@ impl ConfigReader {
         match source {
             ConfigSource::List(list) => {
                 let config = Config::default();
-                let defaults = IntegrationDefaults {
-                    limits: &config.rate_limit,
-                    period_stated: false,
-                    fields: true,
-                    shape: config.coralogix.shape,
-                };
+                let defaults = integration_defaults(&config, false);
                 let integrations =
                     integrations::read(self, &list, &[&list], &defaults, &UsedIntegrations::Coralogix);
                 Some(Config { integrations, ..config })
@@ -187,9 +182,7 @@ impl ConfigReader {
             || root
                 .get("rate-limit")
                 .is_some_and(|field| field.node.get("period").is_some() || field.node.get(MERGE).is_some());
-        let Coralogix { shape, text, .. } = config.coralogix;
-        let fields = shape == Shape::Singles && text == TextForm::Object;
-        let defaults = IntegrationDefaults { limits: &config.rate_limit, period_stated, fields, shape };
+        let defaults = integration_defaults(&config, period_stated);
         config.integrations = integrations::read(self, list, &[node, list], &defaults, &used);
         Some(config)
     }
@@ -348,3 +341,13 @@ impl ConfigReader {
 }
 
 const ONE_LIST: &str = "give one of `integrations` and `integrations-file`";
+
+fn integration_defaults(config: &Config, period_stated: bool) -> IntegrationDefaults<'_> {
+    let Coralogix { shape, text, .. } = config.coralogix;
+    let without_fields = match (shape, text) {
+        (Shape::Singles, TextForm::Object) => Some("{text: string}"),
+        (Shape::Singles, TextForm::String) | (Shape::Bulk, _) => None,
+        (Shape::Otlp, _) => Some("{shape: singles, text: string}"),
+    };
+    IntegrationDefaults { limits: &config.rate_limit, period_stated, without_fields, shape }
+}

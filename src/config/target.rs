@@ -25,8 +25,8 @@ pub(super) struct IntegrationDefaults<'d> {
     pub(super) limits: &'d RateLimits,
     /// `rate-limit.period` is given.
     pub(super) period_stated: bool,
-    /// A finding's keys become fields of the store.
-    pub(super) fields: bool,
+    /// If a finding's keys become fields of the store: the setting of `coralogix` with which they do not.
+    pub(super) without_fields: Option<&'static str>,
     /// `coralogix.shape`.
     pub(super) shape: Shape,
 }
@@ -47,8 +47,9 @@ pub(super) struct Target {
 pub(super) struct ShapeMismatch {
     pub(super) at: SourceSpan,
     pub(super) path: String,
+    pub(super) configured: Shape,
     /// The shape that the endpoint accepts.
-    pub(super) shape: Shape,
+    pub(super) accepted: Shape,
 }
 
 /// A rate limit whose period is stated nowhere.
@@ -306,15 +307,17 @@ fn coralogix_uri(
     }
     if let Some(modern) = modern {
         let message = "an old form of Coralogix's endpoint";
-        let mut help = format!("let the agent send to `{modern}/{}`", defaults.shape.name());
-        if let Some(other) = shape.filter(|shape| *shape != defaults.shape).map(Shape::name) {
-            help = format!("{help}, or to `{modern}/{other}` with `coralogix: {{shape: {other}}}`");
+        let mut help = format!("let the agent send to `{modern}{}`", defaults.shape.path());
+        if let Some(other) = shape.filter(|shape| *shape != defaults.shape) {
+            let (path, other) = (other.path(), other.name());
+            help = format!("{help}, or to `{modern}{path}` with `coralogix: {{shape: {other}}}`");
         }
         problems.add(Code::OldEndpoint, field.node.at, &path, message, help);
         return (true, None);
     }
-    let other = shape.filter(|shape| *shape != defaults.shape);
-    (true, other.map(|shape| ShapeMismatch { at: field.node.at, path, shape }))
+    let configured = defaults.shape;
+    let other = shape.filter(|shape| *shape != configured);
+    (true, other.map(|accepted| ShapeMismatch { at: field.node.at, path, configured, accepted }))
 }
 
 fn rate_limit(

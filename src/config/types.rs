@@ -12,7 +12,7 @@ use super::severity::Severity;
 use crate::finding::{Category, Confidence, Etype, Kind};
 use crate::template::Template;
 
-names! { Shape: Singles "singles", Bulk "bulk", }
+names! { Shape: Singles "singles", Bulk "bulk", Otlp "otlp", }
 names! { TextForm: Object "object", String "string", }
 names! { KeyStyle: Original "original", Snake "snake", }
 names! { OnStale: Clamp "clamp", Drop "drop", }
@@ -77,11 +77,24 @@ pub enum Shape {
     Singles,
     /// Envelopes of many entries, for `/logs/v1/bulk`.
     Bulk,
+    /// Log records of the OpenTelemetry protocol, grouped by resource, for `/v1/logs`.
+    Otlp,
+}
+
+impl Shape {
+    /// Returns the path of the endpoint.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Singles => "/logs/v1/singles",
+            Self::Bulk => "/logs/v1/bulk",
+            Self::Otlp => "/v1/logs",
+        }
+    }
 }
 
 /// `coralogix.text`: the form of an entry's `text`.
 ///
-/// In envelopes (`shape: bulk`) it is always a string.
+/// In envelopes (`shape: bulk`) it is always a string, in OTLP (`shape: otlp`) always an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "tables", derive(serde::Serialize, serde::Deserialize))]
 pub enum TextForm {
@@ -304,7 +317,7 @@ impl Default for Coralogix {
         Self {
             application_name: Template::builtin_application(),
             subsystem_name: Template::builtin_subsystem(),
-            computer_name: Template::builtin_computer(),
+            computer_name: Template::cluster(),
             shape: Shape::default(),
             text: TextForm::default(),
             keys: KeyStyle::default(),

@@ -5,15 +5,18 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "msgpack")]
 use super::msgpack;
+#[cfg(feature = "otlp")]
+use super::otlp;
 use super::out::{CallbackOut, Out};
 use super::truncate::{self, Misfit};
 use super::{Entry, Names, json};
 
 impl Names {
     /// Sets the names, which are valid labels. The first two are not empty.
-    pub fn set(&mut self, [application, subsystem, computer]: [&[u8]; 3]) {
-        let texts = [(&mut self.application, application), (&mut self.subsystem, subsystem)];
-        for (text, new) in texts.into_iter().chain([(&mut self.computer, computer)]) {
+    pub fn set(&mut self, [application, subsystem, computer, cluster]: [&[u8]; 4]) {
+        let first = [(&mut self.application, application), (&mut self.subsystem, subsystem)];
+        let others = [(&mut self.computer, computer), (&mut self.cluster, cluster)];
+        for (text, new) in first.into_iter().chain(others) {
             text.clear();
             text.extend_from_slice(new);
         }
@@ -24,6 +27,11 @@ impl Names {
         {
             self.msgpack.clear();
             msgpack::names(names, &mut self.msgpack);
+        }
+        #[cfg(feature = "otlp")]
+        {
+            self.otlp.clear();
+            otlp::resource([application, subsystem, computer, cluster], &mut self.otlp);
         }
     }
 }
@@ -49,6 +57,20 @@ impl Entry<'_> {
     /// An item has no names, and its text is a string.
     pub fn write_bulk_item(&self, out: &mut impl Out) {
         json::bulk_item(self, out);
+    }
+
+    /// Appends the beginning of a `ResourceLogs` object, up to its first log record.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn write_otlp_head(&self, out: &mut impl Out) {
+        out.put(&self.labels.names.otlp);
+    }
+
+    /// Appends the entry as a `LogRecord` of OTLP in JSON.
+    ///
+    /// Its names are attributes of the resource, and not in it.
+    #[cfg(feature = "otlp")]
+    pub fn write_otlp_record(&self, out: &mut impl Out) {
+        otlp::record(self, out);
     }
 
     /// Appends the entry as a `MessagePack` map.

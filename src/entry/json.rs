@@ -182,36 +182,39 @@ fn truncated(record: Record<'_>, longest: usize, out: &mut CallbackOut<'_>) {
             JsonPart::Structure(bytes) => {
                 bytes.split(u8::is_ascii_whitespace).for_each(|piece| out.put(piece));
             }
-            JsonPart::Key(key) => json_string(key, usize::MAX, out),
-            JsonPart::Text(text) => json_string(text, longest, out),
+            JsonPart::Key(key) => quoted(key, usize::MAX, out),
+            JsonPart::Text(text) => quoted(text, longest, out),
         }
         out.accepts_more
     });
 }
 
-/// Writes a string of a JSON record, truncated to `longest` bytes.
-fn json_string(
+fn quoted(text: JsonString<'_>, longest: usize, out: &mut CallbackOut<'_>) {
+    out.put(b"\"");
+    json_string(text, longest, out);
+    out.put(b"\"");
+}
+
+/// Writes the content of a string of a JSON record, truncated to `longest` bytes.
+pub(super) fn json_string(
     JsonString { text, canonical_length }: JsonString<'_>,
     longest: usize,
-    out: &mut CallbackOut<'_>,
+    out: &mut impl Out,
 ) {
     match canonical_length {
-        Some(length) if length <= longest.saturating_add(REMARK) => {
-            out.put(b"\"");
-            out.put(text.source());
-            out.put(b"\"");
-        }
+        Some(length) if length <= longest.saturating_add(REMARK) => out.put(text.source()),
         Some(length) => {
             let (source, kept) = text.source_beginning(longest);
             let all = original_length(length, text.source());
-            out.put(b"\"");
             out.put(source);
             out.put(remark(all.saturating_sub(kept)).as_bytes());
-            out.put(b"\"");
         }
         None => {
             let (kept, removed) = text.truncated(longest);
-            string(&kept, removed, out);
+            escape(kept.as_bytes(), out);
+            if removed > 0 {
+                out.put(remark(removed).as_bytes());
+            }
         }
     }
 }
@@ -310,7 +313,7 @@ fn string(text: &str, removed: usize, out: &mut impl Out) {
     out.put(b"\"");
 }
 
-fn number(number: Number<'_>, out: &mut impl Out) {
+pub(super) fn number(number: Number<'_>, out: &mut impl Out) {
     match number {
         Number::Int(value) => int(value, out),
         Number::Raw(text) => out.put(text),
@@ -327,13 +330,13 @@ pub(super) fn number_length(value: Number<'_>) -> usize {
     length.0
 }
 
-fn int(value: i64, out: &mut impl Out) {
+pub(super) fn int(value: i64, out: &mut impl Out) {
     out.put(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Writes the content of a JSON string.
 #[inline]
-fn escape(text: &[u8], out: &mut impl Out) {
+pub(super) fn escape(text: &[u8], out: &mut impl Out) {
     if is_plain(text) { out.put(text) } else { escape_slow(text, out) }
 }
 

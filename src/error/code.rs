@@ -213,9 +213,9 @@ needs none of the tokens.";
     Placeholder "K038" Warning "the domain is still a placeholder"
 "In Coralogix's documentation `<domain>` is the domain of your account's region, such as `eu2.coralogix.com`.";
     OldEndpoint "K039" Warning "an old form of Coralogix's endpoint"
-"Coralogix accepts logs at `https://ingress.<domain>/logs/v1/singles` and `/logs/v1/bulk`. The older hosts and paths are known
-here, so that the integration applies; but the filter's entries have the format of the present ones. The filter sends nothing
-itself: set the address in the agent's output.";
+"Coralogix accepts logs at `https://ingress.<domain>/logs/v1/singles`, `/logs/v1/bulk` and, as OTLP, `/v1/logs`. The older hosts
+and paths are known here, so that the integration applies; but the filter's entries have the format of the present ones. The
+filter sends nothing itself: set the address in the agent's output.";
     UnstatedPeriod "K040" Warning "a rate limit whose period is not stated"
 "kAudit's `rate-limit: 10` has no unit, and its documentation states none. The filter reads it as ten per second, unless the
 configuration states a period. State it once:
@@ -327,8 +327,8 @@ reference:
 
     ref/http-api-token: val-coralogix";
     EndpointShape "K064" Warning "the endpoint of another shape"
-"`/logs/v1/singles` takes entries, `/logs/v1/bulk` an envelope with a list of entries, and neither reads the shape of the other.
-`coralogix.shape` says which of the two the filter writes; the default is singles. In the filter's own document write:
+"`/logs/v1/singles` takes entries, `/logs/v1/bulk` an envelope with a list of entries, `/v1/logs` OTLP, and none reads the shape
+of another. `coralogix.shape` is the shape that the filter writes; the default is singles. In the filter's own document write:
 
     coralogix: {shape: bulk}
 

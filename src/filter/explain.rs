@@ -13,8 +13,12 @@ use alloc::borrow::ToOwned as _;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+#[cfg(feature = "otlp")]
+use crate::config::Shape;
 use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severity, SeverityRow};
 use crate::entry::Entry;
+#[cfg(feature = "otlp")]
+use crate::envelope::Form;
 use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
 use crate::limit::LimitStatus;
 use crate::matcher::Matcher;
@@ -54,6 +58,9 @@ pub struct Explanation {
     pub rules: Vec<ExplainedRule>,
     /// Its verdict.
     pub outcome: Outcome,
+    /// In the shape otlp, the `ResourceLogs` object as which its entry is sent.
+    #[cfg(feature = "otlp")]
+    pub resource_logs: Option<String>,
 }
 
 /// The kind of a record.
@@ -272,12 +279,18 @@ impl ExplainSink<'_> {
         judge: impl FnOnce(&mut Judge<'_, &mut dyn FnMut(Verdict<'_>)>),
     ) {
         let Filter { stages, stats, scratch, .. } = self.filter;
+        #[cfg(feature = "otlp")]
+        let shape = self.checks.config.coralogix.shape;
         let mut on = |verdict: Verdict<'_>| match verdict {
             Verdict::Kept(entry) => {
                 explanation.changes.extend(changes(&entry));
                 let mut json = Vec::new();
                 entry.write_json(&mut json);
                 explanation.outcome = Outcome::Kept(String::from_utf8_lossy(&json).into_owned());
+                #[cfg(feature = "otlp")]
+                if shape == Shape::Otlp {
+                    explanation.resource_logs = Some(resource_logs(&entry));
+                }
             }
             Verdict::Dropped(reason) => explanation.outcome = Outcome::Dropped(reason),
             Verdict::Suppressed => explanation.outcome = Outcome::Suppressed,
@@ -596,8 +609,17 @@ impl Explanation {
             changes: Vec::new(),
             rules: Vec::new(),
             outcome: Outcome::Passed,
+            #[cfg(feature = "otlp")]
+            resource_logs: None,
         }
     }
+}
+
+#[cfg(feature = "otlp")]
+fn resource_logs(entry: &Entry<'_>) -> String {
+    let mut json = Vec::new();
+    Form::ResourceLogs.write_one(entry, &mut json);
+    String::from_utf8_lossy(&json).into_owned()
 }
 
 impl SingleIntegration {

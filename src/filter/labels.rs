@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use memchr::memchr;
 
 use super::integration::IntegrationRef;
-use crate::config::Coralogix;
+use crate::config::{Coralogix, Shape};
 use crate::entry::{LABEL_BYTES, LABEL_CHARS, Labels, Names};
 use crate::finding::{Field, Fields, Kind};
 use crate::record::{Str, Value, escaped_length};
@@ -63,6 +63,8 @@ pub(super) struct Namer {
     application: Template,
     subsystem: Template,
     computer: Template,
+    /// The finding's cluster, which is an attribute of its own in OTLP.
+    cluster: Option<Template>,
     inputs: NameInputs,
 }
 
@@ -74,29 +76,33 @@ enum NameInputs {
     Several,
 }
 
+impl NameInputs {
+    fn of<'t>(names: impl Iterator<Item = &'t Template>) -> Self {
+        let mut named =
+            names.flat_map(Template::placeholders).filter(|placeholder| *placeholder != Placeholder::Type);
+        let one = named.next();
+        match one {
+            None => Self::Constant,
+            Some(Placeholder::Field(field)) if named.all(|other| Some(other) == one) => Self::Field(field),
+            Some(_) => Self::Several,
+        }
+    }
+}
+
 /// The longest field text for which names are cached, in bytes.
 const MAX_CACHED_TEXT: usize = 256;
 
 impl Namer {
     pub fn new(config: &Coralogix) -> Self {
-        let Coralogix { application_name, subsystem_name, computer_name, .. } = config;
-        let mut named = [application_name, subsystem_name, computer_name]
-            .into_iter()
-            .flat_map(Template::placeholders)
-            .filter(|placeholder| *placeholder != Placeholder::Type);
-        let one = named.next();
-        let inputs = match one {
-            None => NameInputs::Constant,
-            Some(Placeholder::Field(field)) if named.all(|other| Some(other) == one) => {
-                NameInputs::Field(field)
-            }
-            Some(_) => NameInputs::Several,
-        };
+        let Coralogix { application_name, subsystem_name, computer_name, shape, .. } = config;
+        let cluster = (*shape == Shape::Otlp).then(Template::cluster);
+        let names = [application_name, subsystem_name, computer_name].into_iter().chain(&cluster);
         Self {
+            inputs: NameInputs::of(names),
             application: application_name.clone(),
             subsystem: subsystem_name.clone(),
             computer: computer_name.clone(),
-            inputs,
+            cluster,
         }
     }
 
@@ -170,11 +176,15 @@ impl Namer {
     #[cold]
     fn render_names(&self, source: LabelSource<'_, '_>, redactor: &Redactor, names: &mut Names) {
         let source = &source;
-        let [mut application, mut subsystem, mut computer] = [const { String::new() }; 3];
+        let [mut application, mut subsystem, mut computer, mut cluster] = [const { String::new() }; 4];
         let application = non_empty_name(render(&self.application, source, redactor, &mut application));
         let subsystem = non_empty_name(render(&self.subsystem, source, redactor, &mut subsystem));
         let computer = render(&self.computer, source, redactor, &mut computer);
-        names.set([application, subsystem, computer]);
+        let cluster = match &self.cluster {
+            Some(template) => render(template, source, redactor, &mut cluster),
+            None => b"",
+        };
+        names.set([application, subsystem, computer, cluster]);
     }
 }
 

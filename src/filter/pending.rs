@@ -11,7 +11,7 @@ use crate::record::Document;
 use crate::redact::Redactor;
 
 /// Owned copies of a finding's labels.
-pub(super) type OwnedLabels = [Box<[u8]>; 7];
+pub(super) type OwnedLabels = [Box<[u8]>; 8];
 
 /// Metadata of a pending summary or report.
 /// It has the highest severity of the findings and the labels of the first one.
@@ -22,7 +22,7 @@ pub(super) struct PendingMeta {
 
 impl PendingMeta {
     /// Copies the labels of the first finding, truncated.
-    pub fn new(severity: Severity, labels: [&[u8]; 7]) -> Self {
+    pub fn new(severity: Severity, labels: [&[u8]; 8]) -> Self {
         let limit = length_limit(&labels.map(<[u8]>::len));
         Self { severity, labels: labels.map(|label| truncate_bytes(label, limit).into()) }
     }

@@ -105,6 +105,8 @@ impl Shaper {
                 Shape::Singles => config.coralogix.text,
                 // In an envelope Coralogix accepts only a string.
                 Shape::Bulk => TextForm::String,
+                // A body of OTLP contains values of any type.
+                Shape::Otlp => TextForm::Object,
             },
         })
     }
@@ -219,14 +221,24 @@ impl Shaper {
         EventTime { finding_ms, entry_ms, out_of_range, time_mark: None }
     }
 
+    /// Returns an entry without marks; `times` are its own, in milliseconds, and the time of arrival.
     pub fn entry<'a>(
         &self,
-        timestamp_ms: i64,
+        (timestamp_ms, now): (i64, Time),
         severity: Severity,
         labels: Labels<'a>,
         body: Body<'a>,
     ) -> Entry<'a> {
-        Entry { timestamp_ms, severity, labels, text: self.text, body, marks: Document::default() }
+        let arrival_ns = now.nanos();
+        Entry {
+            timestamp_ms,
+            arrival_ns,
+            severity,
+            labels,
+            text: self.text,
+            body,
+            marks: Document::default(),
+        }
     }
 
     /// Applies every necessary change to an entry's body.

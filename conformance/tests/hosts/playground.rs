@@ -37,7 +37,7 @@ impl Playground {
         for row in answer["rows"].as_array().into_iter().flatten() {
             let text = |name: &str| row[name].as_str().unwrap_or_default();
             match text("verdict") {
-                "kept" | "own" => run.lines.push(text("entry").into()),
+                "kept" | "own" => run.lines.push(row["sent"].as_str().unwrap_or(text("entry")).into()),
                 "passed" => run.lines.push(text("text").into()),
                 _ => {}
             }

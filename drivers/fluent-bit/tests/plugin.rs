@@ -246,7 +246,7 @@ fn every_mistake_is_a_line() {
         "1 rate_limit: set more than once; ",
         "1 stats_interval: expected a time ",
         "1 application_name: unknown field `clster`; ",
-        "1 shape: expected singles or bulk, found `triples`",
+        "1 shape: expected singles, bulk or otlp, found `triples`",
         "1 rate_limit: expected a whole number from 1 to 100000, found `ten`",
         "1 entity_match: unclosed group",
         "1 category: expected incident or anomaly, or a list of them, found `incidents`",

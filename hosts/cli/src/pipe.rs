@@ -22,6 +22,7 @@ use host_kit::metrics::Metrics;
 use host_kit::{Emission, Session, exposition, seed};
 use kaudit_filter::Filter;
 use kaudit_filter::config::Shape;
+use kaudit_filter::envelope::Form;
 use kaudit_filter::record::Record;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -37,7 +38,7 @@ use crate::terminal::{error_line, note_line};
 ///
 /// Reads one record per line and writes one entry per line (several for a record with several findings), for log agents
 /// that can send to a program or a socket but cannot load a plugin, such as Vector's musl builds. In shape bulk a line
-/// is an item of an envelope's logEntries. Dropped records produce no line; summaries of suppressed findings and count
+/// is an item of an envelope's logEntries, in shape otlp a ResourceLogs object in JSON. Dropped records produce no line; summaries of suppressed findings and count
 /// reports are written when they are due, and all pending ones when the input ends or on SIGINT or SIGTERM. Then the
 /// counters are written to standard error, as by `run`.
 ///
@@ -352,6 +353,7 @@ fn write(shape: Shape, emission: &Emission<'_>, lines: &mut Vec<u8>) -> u64 {
     match shape {
         Shape::Singles => entry.write_json(lines),
         Shape::Bulk => entry.write_bulk_item(lines),
+        Shape::Otlp => Form::ResourceLogs.write_one(entry, lines),
     }
     lines.push(b'\n');
     1

@@ -238,7 +238,7 @@ impl Kaudit {
     /// Replaces the configuration if the file has changed and has no mistakes.
     fn reload(&mut self, now: Time) {
         let Some(changed) = self.file.as_ref().and_then(ConfigFile::changed) else { return };
-        let read = changed.read();
+        let read = options::supported(changed.read());
         self.file = Some(changed);
         let replaced = read.and_then(|(config, warnings)| {
             let replaced = self.metrics.replace(&mut self.session, &config, seed(), now);

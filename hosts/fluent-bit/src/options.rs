@@ -8,7 +8,7 @@ use std::path::Path;
 
 use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unknown};
 use host_kit::state::StateFile;
-use kaudit_filter::config::{self, Config, Diagnostic, INLINE_OPTIONS};
+use kaudit_filter::config::{self, Config, Diagnostic, INLINE_OPTIONS, Shape};
 
 use crate::abi::Instance;
 
@@ -90,9 +90,9 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
         Some(path) => {
             mistakes.extend(beside_a_file(given));
             let file = ConfigFile::load(&path, SiblingFiles::of(Path::new(&path)));
-            (file.read(), Some(file))
+            (supported(file.read()), Some(file))
         }
-        None => (inline(given), None),
+        None => (supported(inline(given)), None),
     };
     let (config, warnings) = match read {
         Ok((config, warnings)) if mistakes.is_empty() => (config, warnings),
@@ -109,6 +109,16 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
         emitter,
         sample_interval,
     })
+}
+
+/// Refuses a shape that the plugin cannot write.
+pub fn supported(read: Accepted) -> Accepted {
+    match read {
+        Ok((config, _)) if config.coralogix.shape == Shape::Otlp => {
+            Err(vec!["coralogix.shape: the plugin does not write `otlp`; write singles or bulk".to_owned()])
+        }
+        read => read,
+    }
 }
 
 /// Reads the inline options.

@@ -2,7 +2,8 @@
 
 use host_kit::config::accept;
 use host_kit::{Emission, Session, counters};
-use kaudit_filter::config::{self, Config, NoFiles};
+use kaudit_filter::config::{self, Config, NoFiles, Shape};
+use kaudit_filter::envelope::Form;
 use kaudit_filter::explain::{Explainer, Explanation, Outcome, Recognised};
 use kaudit_filter::record::Record;
 use kaudit_filter::{FindingTimes, Time};
@@ -45,19 +46,18 @@ impl Trial {
 
     /// Filters a record that arrives `now`.
     ///
-    /// Returns an object with the `verdicts`, one for each item of a batch, and the JSON texts of the filter's `own`
-    /// entries that are due.
+    /// Returns an object with the `verdicts`, one for each item of a batch, and the filter's `own` entries that are due.
     ///
     /// A verdict has the members `verdict` (`kept`, `dropped`, `suppressed` or `passed`), the `reason` of a drop and
     /// its meaning (`help`), the `fields` that decide, the `steps` to the verdict as rows of a label and a text,
     /// the `entry` of a kept record as JSON text and whether the record is `unrecognised`, and for an audit event the `rules` that select it, each with `id` and
-    /// `name`.
+    /// `name`. In the shape otlp, an entry's object also has the `ResourceLogs` object as which it is `sent`.
     pub fn take(&mut self, record: &str, now: Time) -> Value {
         let explanations = self.session.explain(Record::json(record), now);
         let verdicts: Vec<Value> =
             explanations.into_iter().map(|explanation| self.verdict(explanation)).collect();
         let mut own = Vec::new();
-        self.session.due(now, |entry| own.extend(text(&entry)));
+        self.session.due(now, |entry| own.extend(self::own(&entry, self.config.coralogix.shape)));
         self.entries += own.len() as u64;
         json!({ "verdicts": verdicts, "own": own })
     }
@@ -82,6 +82,7 @@ impl Trial {
             Outcome::Kept(entry) => {
                 self.entries += 1;
                 answer["entry"] = entry.into();
+                answer["sent"] = explanation.resource_logs.into();
                 answer["unrecognised"] = matches!(explanation.recognised, Recognised::Other { .. }).into();
             }
             Outcome::Dropped(reason) => {
@@ -93,10 +94,10 @@ impl Trial {
         answer
     }
 
-    /// Returns the texts of the pending entries at the end: summaries and count reports.
+    /// Returns the pending entries at the end: summaries and count reports.
     pub fn finish(&mut self, now: Time) -> Value {
         let mut own = Vec::new();
-        self.session.finish(now, |entry| own.extend(text(&entry)));
+        self.session.finish(now, |entry| own.extend(self::own(&entry, self.config.coralogix.shape)));
         self.entries += own.len() as u64;
         own.into()
     }
@@ -113,12 +114,17 @@ impl Trial {
     }
 }
 
-/// Returns an entry as JSON.
-fn text(emission: &Emission<'_>) -> Option<String> {
+/// Returns an entry of the filter's own as an object with its JSON texts.
+fn own(emission: &Emission<'_>, shape: Shape) -> Option<Value> {
     let Emission::Entry(entry) = emission else { return None };
     let mut json = Vec::new();
     entry.write_json(&mut json);
-    Some(String::from_utf8_lossy(&json).into_owned())
+    let sent = (shape == Shape::Otlp).then(|| {
+        let mut json = Vec::new();
+        Form::ResourceLogs.write_one(entry, &mut json);
+        String::from_utf8_lossy(&json).into_owned()
+    });
+    Some(json!({ "entry": String::from_utf8_lossy(&json), "sent": sent }))
 }
 
 #[cfg(test)]

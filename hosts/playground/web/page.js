@@ -36,7 +36,7 @@ async function filter(configuration, list, wanted = () => true) {
   const trial = new Trial(configuration);
   try {
     const rows = [];
-    const add = entries => { for (const entry of entries) rows.push({verdict: "own", entry}); };
+    const add = entries => { for (const entry of entries) rows.push({verdict: "own", ...entry}); };
     let rest = performance.now() + MAX_BLOCKING;
     let last = Date.now();
     for (const record of list) {
@@ -288,7 +288,7 @@ function step([label, says]) {
 function body(row) {
   const made = element("div", "body");
   if (row.steps) made.append(element("ol", "steps", ...row.steps.map(step)));
-  if (row.entry) made.append(pretty(row.entry));
+  if (row.entry) made.append(pretty(row.sent ?? row.entry));
   if (row.line) {
     const go = element("button", "go", `Show the record, line ${row.line}`);
     go.type = "button";

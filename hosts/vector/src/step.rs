@@ -5,6 +5,7 @@ use host_kit::metrics::{Family, MetricType, Metrics, NAMESPACE};
 use host_kit::{Emission, Session, seed};
 use kaudit_filter::config::{Config, Shape, Unrecognised};
 use kaudit_filter::entry::Entry;
+use kaudit_filter::envelope::Form;
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::{Reason, Stats};
 use kaudit_filter::{Filter, Time, Verdict};
@@ -95,7 +96,7 @@ impl Step {
         let mut answer = Answer::default();
         session.record(Record::json(&*text), now, |emission| {
             answer.take(lua, &emission, |entry| match shape {
-                Shape::Singles => self::text(lua, entry, written)?.into_lua(lua),
+                Shape::Singles | Shape::Otlp => self::text(lua, shape, entry, written)?.into_lua(lua),
                 Shape::Bulk => builder.entry(lua, shape, entry, None)?.into_lua(lua),
             });
         });
@@ -105,13 +106,16 @@ impl Step {
     fn table(&mut self, lua: &Lua, log: &LuaTable) -> LuaResult<MultiValue> {
         self.last = Mode::Table;
         let now = self.clock.now()?;
-        let Self { session, builder, packed, .. } = self;
+        let Self { session, builder, packed, written, .. } = self;
         pack::table(lua, log, packed)?;
         let shape = session.shape();
         let mut answer = Answer::default();
         session.record(Record::msgpack(packed), now, |emission| {
             let record = Some((log, packed.as_slice()));
-            answer.take(lua, &emission, |entry| builder.entry(lua, shape, entry, record)?.into_lua(lua));
+            answer.take(lua, &emission, |entry| match shape {
+                Shape::Otlp => log_of(lua, shape, entry, written)?.into_lua(lua),
+                Shape::Singles | Shape::Bulk => builder.entry(lua, shape, entry, record)?.into_lua(lua),
+            });
         });
         answer.finish(lua)
     }
@@ -123,11 +127,11 @@ impl Step {
         let shape = session.shape();
         let entry = if all { session.next_pending(now) } else { session.next_due(now) };
         let Some(entry) = entry else { return Ok(None) };
-        if *last == Mode::Text && shape == Shape::Singles {
-            lua.create_table_from([("message", text(lua, &entry, written)?)]).map(Some)
-        } else {
-            builder.entry(lua, shape, &entry, None).map(Some)
+        match (shape, *last) {
+            (Shape::Otlp, _) | (Shape::Singles, Mode::Text) => log_of(lua, shape, &entry, written),
+            _ => builder.entry(lua, shape, &entry, None),
         }
+        .map(Some)
     }
 
     /// Returns all metrics, as the values of Vector's metric events. `failed` is the number of events that were emitted
@@ -249,11 +253,19 @@ impl Probe {
     }
 }
 
-/// Returns an entry as text.
-fn text(lua: &Lua, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> LuaResult<LuaString> {
+/// Returns an entry as text; in OTLP it is a `ResourceLogs` object.
+fn text(lua: &Lua, shape: Shape, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> LuaResult<LuaString> {
     buffer.clear();
-    entry.write_json(buffer);
+    match shape {
+        Shape::Otlp => Form::ResourceLogs.write_one(entry, buffer),
+        Shape::Singles | Shape::Bulk => entry.write_json(buffer),
+    }
     lua.create_string(&*buffer)
+}
+
+/// Returns a log whose message is an entry as text.
+fn log_of(lua: &Lua, shape: Shape, entry: &Entry<'_>, buffer: &mut Vec<u8>) -> LuaResult<LuaTable> {
+    lua.create_table_from([("message", text(lua, shape, entry, buffer)?)])
 }
 
 /// Returns whether a log may contain a finding outside its message.

@@ -1,9 +1,9 @@
 //! The answer to one record: at most one JSON object.
 
 use host_kit::{Emission, Session};
-use kaudit_filter::bulk::Grouper;
 use kaudit_filter::config::{Config, Shape};
 use kaudit_filter::entry::Entry;
+use kaudit_filter::envelope::Form;
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time};
 
@@ -72,13 +72,9 @@ impl Guest {
 
 /// Writes an entry, or an envelope with one.
 fn write(entry: &Entry<'_>, shape: Shape, reply: &mut Vec<u8>) {
-    match shape {
-        Shape::Singles => entry.write_json(reply),
-        Shape::Bulk => {
-            let mut envelope = Grouper::default();
-            envelope.push(entry);
-            reply.extend(envelope.close().unwrap_or_default());
-        }
+    match Form::of(shape) {
+        Some(form) => form.write_one(entry, reply),
+        None => entry.write_json(reply),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Builds the guest when the instance starts.
 
 use kaudit_filter::Filter;
-use kaudit_filter::config::Config;
+use kaudit_filter::config::{Config, Shape};
 
 use crate::abi;
 use crate::reply::Guest;
@@ -15,8 +15,16 @@ pub(crate) fn guest() -> Result<Guest, String> {
         Some(baked) => Filter::from_baked(baked, abi::seed()).map_err(|error| error.to_string())?,
         None => from_file()?,
     };
+    if config.coralogix.shape == Shape::Otlp {
+        return Err(OTLP.to_owned());
+    }
     Ok(Guest::new(filter, &config, abi::now()))
 }
+
+/// The mistake of a configuration with `shape: otlp`.
+const OTLP: &str = "error: coralogix.shape: a wasm filter cannot send `otlp`: it returns only the body of a record, and \
+                    Fluent Bit takes the attributes of OTLP from its metadata; write singles or bulk, or use the native \
+                    plugin";
 
 #[cfg(not(feature = "file"))]
 fn from_file() -> Result<(Filter, Config), String> {

@@ -77,7 +77,7 @@ fn entry<'a>(names: &'a Names, text: TextForm, body: Body<'a>) -> Entry<'a> {
     let labels =
         Labels { names, category: b"incident", class: b"", method: b"\"", thread: b"", plain: false };
     let marks = Document::map([("truncated", Document::int(1))]);
-    Entry { timestamp_ms: 1, severity: Severity::Info, labels, text, body, marks }
+    Entry { timestamp_ms: 1, arrival_ns: 1, severity: Severity::Info, labels, text, body, marks }
 }
 
 fn json(entry: &Entry<'_>) -> String {
