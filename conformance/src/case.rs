@@ -91,6 +91,8 @@ pub enum Need {
     Bounds,
     /// Envelopes are emitted.
     Bulk,
+    /// Log records of OTLP are emitted.
+    Otlp,
     /// Entries are emitted that belong to no single record.
     Own,
     /// A record is a batch, and each of its items becomes an entry of its own.
@@ -107,6 +109,7 @@ impl Need {
                 "a record's text is not one JSON value or line, and the host splits its input itself"
             }
             Self::Bulk => "envelopes are expected, and the host emits single entries",
+            Self::Otlp => "log records of OTLP are expected, and the host cannot emit them",
             Self::Own => "summaries or reports are expected, and the host cannot emit them",
             Self::Batch => "a record is a batch, and the host emits at most one entry for each record",
         }
@@ -130,6 +133,9 @@ impl Case {
         if !self.envelopes.is_empty() {
             needs.insert(Need::Bulk);
         }
+        if self.is_otlp() {
+            needs.insert(Need::Otlp);
+        }
         if !self.own.is_empty() {
             needs.insert(Need::Own);
         }
@@ -137,6 +143,11 @@ impl Case {
             needs.insert(Need::Batch);
         }
         needs
+    }
+
+    /// Returns whether the configuration has the shape otlp.
+    pub fn is_otlp(&self) -> bool {
+        self.config.contains("shape: otlp")
     }
 
     /// Returns the case for a host that emits at most one entry for each record.

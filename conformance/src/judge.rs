@@ -1,12 +1,13 @@
 //! Compares a host's output with the expectations of a case, and checks every line against the contract.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use contract::Limits;
 use serde_json::Value;
 
 use crate::case::{Case, Expected, Pattern, Record};
 use crate::driver::Run;
+use crate::otlp::{self, Decoded};
 
 /// Returns every fault of a run; empty: the host conforms.
 pub fn judge(case: &Case, run: &Run) -> Vec<String> {
@@ -88,15 +89,22 @@ fn from_verdicts(case: &Case) -> BTreeMap<String, u64> {
 type EmittedItem<'a> = (&'a Record, &'a Expected);
 
 fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
-    let mut lines: Vec<Line<'_>> = run.lines.iter().map(|bytes| Line::new(bytes)).collect();
+    let end = Limits { now_ms: case.end_ms(), max_entry_bytes: case.max_entry_bytes };
+    let decoded = if case.is_otlp() { decoded(run, &end, wrong) } else { Vec::new() };
+    let mut lines: Vec<Line<'_>> = if case.is_otlp() {
+        decoded.iter().map(|(bytes, log)| Line::of(bytes, log.as_ref())).collect()
+    } else {
+        run.lines.iter().map(|bytes| Line::new(bytes)).collect()
+    };
     let mut emitted: Vec<EmittedItem<'_>> =
         case.outcomes().filter(|(_, expected)| expected.is_emitted()).collect();
     let is_bulk = !case.envelopes.is_empty();
+    let is_grouped = is_bulk || case.is_otlp();
     // A record that passes may be an envelope or an entry of a filter: this run did not emit it.
     let passed: Vec<Line<'_>> =
         emitted.iter().filter(|(_, e)| e.verdict == "passed").map(|(r, _)| Line::new(&r.bytes)).collect();
     let is_passed = |line: &Line<'_>| passed.iter().any(|passed| passed.is_same(line));
-    if is_bulk {
+    if is_grouped {
         // Among envelopes, which are emitted late, records that pass have no order.
         for expected in &passed {
             match lines.iter().position(|line| expected.is_same(line)) {
@@ -107,10 +115,9 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
         emitted.retain(|(_, expected)| expected.verdict != "passed");
     }
     let (own, rest): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
-        lines.iter().partition(|line| line.is_own() && (is_bulk || !is_passed(line)));
+        lines.iter().partition(|line| line.is_own() && (is_grouped || !is_passed(line)));
     let (envelopes, entries): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
-        rest.into_iter().partition(|line| line.is_envelope() && (is_bulk || !is_passed(line)));
-    let end = Limits { now_ms: case.end_ms(), max_entry_bytes: case.max_entry_bytes };
+        rest.into_iter().partition(|line| line.is_envelope() && (is_grouped || !is_passed(line)));
 
     if is_bulk {
         for entry in &entries {
@@ -121,6 +128,8 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
         for envelope in &envelopes {
             wrong.push(format!("an unexpected envelope: {}", excerpt(envelope.bytes)));
         }
+        let expected = emitted.iter().map(|(_, expected)| &expected.entry);
+        let entries = if case.is_otlp() { in_order(entries, expected) } else { entries };
         judge_entries(case, &emitted, &entries, wrong);
     }
     for line in &envelopes {
@@ -140,6 +149,7 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
             ));
             wrong.extend(own.iter().map(|line| format!("  {}", excerpt(line.bytes))));
         }
+        let own = if case.is_otlp() { in_order(own.clone(), case.own.iter()) } else { own.clone() };
         for (index, (pattern, line)) in case.own.iter().zip(&own).enumerate() {
             fit(pattern, line, &format!("own entry {index}"), wrong);
         }
@@ -148,6 +158,45 @@ fn judge_lines(case: &Case, run: &Run, wrong: &mut Vec<String>) {
         complain(contract::check_entry(line.bytes, &end), line, wrong);
         line.value.iter().for_each(|entry| judge_time(entry, line, wrong));
     }
+}
+
+/// Returns the lines of a run in OTLP: each log record as an entry, and the other lines unchanged.
+fn decoded(run: &Run, limits: &Limits, wrong: &mut Vec<String>) -> Vec<(Vec<u8>, Option<Decoded>)> {
+    let mut lines = Vec::new();
+    for line in &run.lines {
+        match otlp::decode(line, limits, wrong) {
+            Some(logs) => lines.extend(logs.into_iter().map(|log| (log.entry.to_string().into(), Some(log)))),
+            None => lines.push((line.clone(), None)),
+        }
+    }
+    lines
+}
+
+/// Arranges lines in the order of their expectations.
+///
+/// Requests group log records by their resource: only those of one resource are in the order of their arrival.
+fn in_order<'l>(lines: Vec<&'l Line<'l>>, expected: impl Iterator<Item = &'l Pattern>) -> Vec<&'l Line<'l>> {
+    let mut groups: Vec<(Vec<Value>, VecDeque<&Line<'_>>)> = Vec::new();
+    for line in lines {
+        let resource = line.resource();
+        match groups.iter_mut().find(|(other, _)| *other == resource) {
+            Some((_, group)) => group.push_back(line),
+            None => groups.push((resource, [line].into())),
+        }
+    }
+    let mut arranged = Vec::new();
+    for pattern in expected {
+        let fits = |line: &Line<'_>| {
+            let mut wrong = Vec::new();
+            fit(pattern, line, "", &mut wrong);
+            wrong.is_empty()
+        };
+        let first = groups.iter().position(|(_, group)| group.front().is_some_and(|line| fits(line)));
+        let group = first.or_else(|| groups.iter().position(|(_, group)| !group.is_empty()));
+        arranged.extend(group.and_then(|at| groups[at].1.pop_front()));
+    }
+    arranged.extend(groups.into_iter().flat_map(|(_, group)| group));
+    arranged
 }
 
 /// Coralogix accepts an entry without a time, and sets its time of arrival; the filter always has a better one.
@@ -182,6 +231,12 @@ fn judge_entries(case: &Case, emitted: &[EmittedItem<'_>], entries: &[&Line<'_>]
                 let limits = Limits { now_ms: record.at_ms, max_entry_bytes: case.max_entry_bytes };
                 complain(contract::check_entry(line.bytes, &limits), line, wrong);
                 line.value.iter().for_each(|entry| judge_time(entry, line, wrong));
+                if line.arrival_ns.is_some_and(|arrival| arrival != record.at_ms * 1_000_000) {
+                    wrong.push(format!(
+                        "entry {index}: observed at {:?}, not at its arrival",
+                        line.arrival_ns
+                    ));
+                }
             }
         }
     }
@@ -211,11 +266,32 @@ fn complain(violations: Vec<contract::Violation>, line: &Line<'_>, wrong: &mut V
 struct Line<'a> {
     bytes: &'a [u8],
     value: Option<Value>,
+    /// The time of arrival in nanoseconds, if it is a log record of OTLP.
+    arrival_ns: Option<i64>,
 }
 
 impl<'a> Line<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, value: contract::parse(bytes).ok() }
+        Self { bytes, value: contract::parse(bytes).ok(), arrival_ns: None }
+    }
+
+    /// Returns a line of a run in OTLP. Expectations also see the cluster in the attributes of the resource.
+    fn of(bytes: &'a [u8], log: Option<&Decoded>) -> Self {
+        let mut line = Self::new(bytes);
+        if let (Some(log), Some(Value::Object(entry))) = (log, &mut line.value) {
+            line.arrival_ns = Some(log.arrival_ns);
+            if !log.cluster.is_null() {
+                entry.insert("cluster".to_owned(), log.cluster.clone());
+            }
+        }
+        line
+    }
+
+    /// Returns the values that log records of one resource have in common.
+    fn resource(&self) -> Vec<Value> {
+        let names = ["applicationName", "subsystemName", "computerName", "cluster"];
+        let value = |name| self.value.as_ref().and_then(|value| value.get(name)).cloned();
+        names.into_iter().map(|name| value(name).unwrap_or_default()).collect()
     }
 
     /// Returns whether both are the same JSON, or the same bytes if they are not JSON.

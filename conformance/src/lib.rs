@@ -12,6 +12,7 @@ pub mod case;
 pub mod driver;
 pub mod fluent_bit;
 mod judge;
+mod otlp;
 pub mod program;
 pub mod skips;
 pub mod suite;

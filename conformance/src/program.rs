@@ -71,7 +71,7 @@ impl Driver for Program {
     }
 
     fn capabilities(&self) -> &'static [Need] {
-        &[Need::Arrival, Need::Text, Need::Bulk, Need::Own, Need::Batch]
+        &[Need::Arrival, Need::Text, Need::Bulk, Need::Otlp, Need::Own, Need::Batch]
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {

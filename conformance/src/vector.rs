@@ -126,8 +126,9 @@ impl Vector {
 
     /// Returns an event as the sink encodes it.
     fn line(&self, event: &Value) -> Vec<u8> {
-        match (self.mode, event["message"].as_str()) {
-            (Mode::Text, Some(message)) => message.as_bytes().to_vec(),
+        let is_text = self.mode == Mode::Text || event.as_object().is_some_and(|log| log.len() == 1);
+        match event["message"].as_str() {
+            Some(message) if is_text => message.as_bytes().to_vec(),
             _ => event.to_string().into_bytes(),
         }
     }
@@ -163,8 +164,8 @@ impl Driver for Vector {
 
     fn capabilities(&self) -> &'static [Need] {
         match self.mode {
-            Mode::Text => &[Need::Arrival, Need::Text, Need::Bounds, Need::Own, Need::Batch],
-            Mode::Table => &[Need::Arrival, Need::Bounds, Need::Own, Need::Batch],
+            Mode::Text => &[Need::Arrival, Need::Text, Need::Bounds, Need::Otlp, Need::Own, Need::Batch],
+            Mode::Table => &[Need::Arrival, Need::Bounds, Need::Otlp, Need::Own, Need::Batch],
         }
     }
 

@@ -163,6 +163,7 @@ fn capabilities_are_known_and_equal_the_hosts_declarations() {
         // Vector's module emits the items of envelopes, and its sink builds the envelope.
         let bulk = declared.contains(&Need::Bulk) || name == "module";
         assert_eq!(claims(artefact, "bulk"), bulk, "{name}");
+        assert_eq!(claims(artefact, "otlp"), declared.contains(&Need::Otlp), "{name}");
     }
 }
 

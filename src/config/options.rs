@@ -198,7 +198,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option(
         "guard.max-entry-bytes",
         whole_number(16_384, 1_000_000),
-        "The maximum size of an entry as JSON; the longest texts of a larger one are truncated.",
+        "The maximum size of an entry as JSON, in `otlp` of the same entry in `singles`; the longest texts of a larger one \
+         are truncated.",
     )
     .default("30000"),
     option(

@@ -41,7 +41,7 @@ fn no_std() -> Done {
     let sysroot = read(Command::new("rustc").args(["--print", "sysroot"]))?;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
     let installed = sysroot.join("lib/rustlib").join(BARE).exists();
-    for features in ["tables", "compile", "bake,msgpack"] {
+    for features in ["tables", "compile", "bake,msgpack,otlp"] {
         let mut check = cargo(&["clippy", "--package", "kaudit-filter", "--locked", "--no-default-features"]);
         check.args(["--features", features]);
         if installed {

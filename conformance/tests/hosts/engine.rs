@@ -48,8 +48,12 @@ impl Driver for Engine {
 
     fn capabilities(&self) -> &'static [Need] {
         match self.encoding {
-            Encoding::Json => &[Need::Arrival, Need::Text, Need::Bounds, Need::Bulk, Need::Own, Need::Batch],
-            Encoding::MsgPack => &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own, Need::Batch],
+            Encoding::Json => {
+                &[Need::Arrival, Need::Text, Need::Bounds, Need::Bulk, Need::Otlp, Need::Own, Need::Batch]
+            }
+            Encoding::MsgPack => {
+                &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Otlp, Need::Own, Need::Batch]
+            }
         }
     }
 

@@ -63,7 +63,7 @@ impl Driver for Playground {
     }
 
     fn capabilities(&self) -> &'static [Need] {
-        &[Need::Arrival, Need::Text, Need::Bounds, Need::Own, Need::Batch]
+        &[Need::Arrival, Need::Text, Need::Bounds, Need::Otlp, Need::Own, Need::Batch]
     }
 
     fn run(&mut self, case: &Case) -> Outcome {

@@ -17,13 +17,15 @@ use crate::msgpack;
 const NOW: i64 = 1_583_078_400_000;
 
 /// Sections that change the output, each with the largest entry it allows.
-const SECTIONS: [(&str, usize); 12] = [
+const SECTIONS: [(&str, usize); 14] = [
     ("", 30_000),
     ("coralogix: {text: string}", 30_000),
     ("coralogix: {keys: snake}", 30_000),
     ("coralogix: {text: string, keys: snake}\nguard: {max-entry-bytes: 16384}", 16_384),
     ("coralogix: {shape: bulk}", 30_000),
     ("coralogix: {shape: bulk, keys: snake}\nguard: {max-entry-bytes: 16384}", 16_384),
+    ("coralogix: {shape: otlp, application-name: '{eid}'}", 30_000),
+    ("coralogix: {shape: otlp, keys: snake}\nguard: {max-entry-bytes: 16384}", 16_384),
     (
         "coralogix: {application-name: '{project}', subsystem-name: ' {verb}{rule}', computer-name: '{eid}{principal}'}",
         30_000,
@@ -364,7 +366,8 @@ fn wrong_with(
 ) -> Vec<String> {
     let config = read(&format!("{sections}\n{integrations}")).unwrap_or_else(|remarks| panic!("{remarks:?}"));
     // An envelope is emitted when it is complete; its entries must not become too old meanwhile.
-    let still = sections.contains("bulk");
+    let is_otlp = sections.contains("otlp");
+    let still = is_otlp || sections.contains("bulk");
     let records: Vec<_> =
         records.iter().cloned().zip(arrivals.iter().map(|at| if still { NOW } else { *at })).collect();
     let fed = match catch_unwind(AssertUnwindSafe(|| feed(&config, encoding, &records))) {
@@ -377,9 +380,17 @@ fn wrong_with(
         // `1e5` becomes 100000.0 as a double. The guard's default is lower than Coralogix's limit by as much.
         let spelling = if encoding == Encoding::MsgPack { 2000 } else { 0 };
         let limits = Limits { now_ms: line.at_ms, max_entry_bytes: max_entry_bytes + spelling };
-        let check = if still { contract::check_envelope } else { contract::check_entry };
         let text = String::from_utf8_lossy(&line.bytes);
-        wrong.extend(check(&line.bytes, &limits).iter().map(|violation| format!("{violation}: {text}")));
+        let violations = if is_otlp {
+            // The members of OTLP, besides those of an entry.
+            let limits = Limits { max_entry_bytes: limits.max_entry_bytes + 1000, ..limits };
+            contract::otlp::check_request(format!("{{\"resourceLogs\":[{text}]}}").as_bytes(), &limits)
+        } else if still {
+            contract::check_envelope(&line.bytes, &limits)
+        } else {
+            contract::check_entry(&line.bytes, &limits)
+        };
+        wrong.extend(violations.iter().map(|violation| format!("{violation}: {text}")));
     }
     wrong
 }
@@ -390,7 +401,11 @@ fn unbalanced(fed: &Fed, records: usize) -> Vec<String> {
     let verdicts = |verdict: &str| fed.verdicts.iter().filter(|v| v.starts_with(verdict)).count() as u64;
     let lines = fed.emitted.iter().filter(|line| !line.passed).map(|line| {
         let envelope = serde_json::from_slice::<serde_json::Value>(&line.bytes).ok();
-        envelope.and_then(|envelope| Some(envelope.get("logEntries")?.as_array()?.len())).unwrap_or(1) as u64
+        let items = envelope.and_then(|envelope| {
+            let logs = envelope.pointer("/scopeLogs/0/logRecords").or(envelope.get("logEntries"));
+            Some(logs?.as_array()?.len())
+        });
+        items.unwrap_or(1) as u64
     });
     let sums = [
         ("records", count("records"), records as u64),

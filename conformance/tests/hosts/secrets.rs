@@ -26,10 +26,11 @@ const NOW: i64 = 1_583_078_400_000;
 const PATTERN: &str = "sec-[0-9a-f]{16}|77[0-9]{13}";
 
 /// The shapes of the output; in one of them the names are templates of several fields.
-const SHAPES: [(&str, &str); 4] = [
+const SHAPES: [(&str, &str); 5] = [
     ("singles object", "coralogix: {text: object}"),
     ("singles string", "coralogix: {text: string}"),
     ("bulk", "coralogix: {shape: bulk}"),
+    ("otlp", "coralogix: {shape: otlp}"),
     (
         "keys snake",
         "coralogix: {keys: snake, application-name: '{cluster}{rule}', subsystem-name: '{type}{category}{etype}{verb}', computer-name: '{eid}{principal}{short-doc}{resource-type}'}",
@@ -1004,7 +1005,9 @@ fn run(driver: &mut dyn Driver, group: &Group, secrets: &Secrets, tally: &mut Ta
         tally.spellings.insert(planted.spelling);
     }
     for shape in SHAPES {
-        if shape.0 == "bulk" && !driver.capabilities().contains(&Need::Bulk) {
+        let needed =
+            [("bulk", Need::Bulk), ("otlp", Need::Otlp)].into_iter().find(|(name, _)| *name == shape.0);
+        if needed.is_some_and(|(_, need)| !driver.capabilities().contains(&need)) {
             continue;
         }
         let place = format!("{host}, {}, {}", shape.0, group.name);

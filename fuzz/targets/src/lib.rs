@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a target panics where a property does not hold")]
 
+mod any_value;
 mod configs;
 mod encodings;
 mod expand;

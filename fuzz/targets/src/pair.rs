@@ -5,6 +5,7 @@ use kaudit_filter::record::{Body, Encoding, Record};
 use kaudit_filter::stats::{Reason, Stats};
 use kaudit_filter::{Filter, Time, Verdict};
 
+use crate::any_value;
 use crate::configs::Setting;
 use crate::json::Json;
 use crate::records;
@@ -23,6 +24,7 @@ pub enum Outcome {
 pub struct Written {
     pub json: Vec<u8>,
     item: Vec<u8>,
+    log_record: Vec<u8>,
     msgpack: Vec<u8>,
 }
 
@@ -55,11 +57,12 @@ impl Outcome {
 impl Written {
     /// Writes an entry.
     pub fn of(entry: &Entry<'_>) -> Self {
-        let (mut json, mut item, mut msgpack) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut json, mut item, mut log_record, mut msgpack] = [const { Vec::new() }; 4];
         entry.write_json(&mut json);
         entry.write_bulk_item(&mut item);
+        entry.write_otlp_record(&mut log_record);
         entry.write_msgpack(&mut msgpack);
-        Self { json, item, msgpack }
+        Self { json, item, log_record, msgpack }
     }
 
     /// Checks that the forms are valid, mean the same and are small enough. Returns the entry.
@@ -69,6 +72,8 @@ impl Written {
         assert!(!self.json.iter().any(|byte| matches!(byte, b'\n' | b'\r')), "a line break\n{self:?}");
         assert!(self.json.len() <= max, "{} bytes, at most {max} are allowed\n{self:?}", self.json.len());
         let item = Json::parse(&self.item).unwrap_or_else(|error| panic!("no JSON item: {error}\n{self:?}"));
+        let log_record = Json::parse(&self.log_record);
+        let log_record = log_record.unwrap_or_else(|error| panic!("no JSON log record: {error}\n{self:?}"));
         let mut rest = &self.msgpack[..];
         let packed = rmpv::decode::read_value(&mut rest);
         let packed = packed.unwrap_or_else(|error| panic!("no MessagePack: {error}\n{self:?}"));
@@ -77,6 +82,8 @@ impl Written {
 
         let body = text(&entry, &self.json);
         assert_eq!(body, text(&item, &self.item), "the item differs");
+        let logged = log_record.get("body").is_some_and(|logged| any_value::is(&body, logged));
+        assert!(logged, "the log record differs\n{self:?}\n{}", String::from_utf8_lossy(&self.log_record));
         let (json_names, packed_names) = (without_text(&entry), without_text(&packed));
         assert_eq!(json_names, packed_names, "the members in MessagePack differ");
         assert_eq!(body, text(&packed, &self.msgpack), "the text in MessagePack differs");

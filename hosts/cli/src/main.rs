@@ -24,6 +24,7 @@ mod options;
 mod outcome;
 mod output;
 mod pipe;
+mod protobuf;
 mod report;
 mod run;
 mod scrape;

@@ -1,4 +1,4 @@
-//! The destination of a command's output, and the entries as lines of JSON, one entry or one envelope per line.
+//! The destination of a command's output, and the entries in it: one entry or one envelope per line, or per message.
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
@@ -8,6 +8,7 @@ use host_kit::Emission;
 use kaudit_filter::entry::Entry;
 
 use crate::outcome::Outcome;
+use crate::protobuf;
 use crate::terminal::{self, error_line};
 
 /// The destination of a command's output.
@@ -57,20 +58,34 @@ pub fn cannot_write(file: &Path, error: &io::Error) -> Outcome {
     Outcome::Failed
 }
 
+/// The form of an envelope in the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// A line of JSON.
+    Line,
+    /// A line of JSON: a request to `/v1/logs` that contains the `ResourceLogs` object.
+    OtlpJson,
+    /// The same request as a message of protobuf, after its length.
+    OtlpProtobuf,
+}
+
 /// A writer of entries, which counts them.
 pub struct Output<W> {
     out: W,
+    framing: Framing,
     line: Vec<u8>,
     /// Entries written, including those in envelopes.
     pub entries: u64,
     /// Envelopes written.
     pub envelopes: u64,
+    /// Records that pass and cannot be written, since the output is protobuf.
+    pub not_written: u64,
 }
 
 impl<W: Write> Output<W> {
     /// Returns an output that writes to `out`.
-    pub fn new(out: W) -> Self {
-        Self { out, line: Vec::new(), entries: 0, envelopes: 0 }
+    pub fn new(out: W, framing: Framing) -> Self {
+        Self { out, framing, line: Vec::new(), entries: 0, envelopes: 0, not_written: 0 }
     }
 
     /// Writes an entry or an envelope; ignores other emissions.
@@ -81,7 +96,7 @@ impl<W: Write> Output<W> {
                 self.entries += 1;
                 Ok(())
             }
-            Emission::Envelope(envelope) => self.envelope(envelope),
+            Emission::Envelope(envelope) => self.envelope(&envelope),
             Emission::Passed | Emission::Dropped(_) | Emission::Suppressed => Ok(()),
         }
     }
@@ -97,6 +112,10 @@ impl<W: Write> Output<W> {
     /// Writes a record that passes unchanged, on one line.
     /// A line break in JSON is white space.
     pub fn passed(&mut self, record: &[u8]) -> io::Result<()> {
+        if self.framing == Framing::OtlpProtobuf {
+            self.not_written += 1;
+            return Ok(());
+        }
         self.line.clear();
         self.line.extend(record.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
         self.line.push(b'\n');
@@ -108,9 +127,17 @@ impl<W: Write> Output<W> {
         self.out.flush()
     }
 
-    fn envelope(&mut self, mut envelope: Vec<u8>) -> io::Result<()> {
+    fn envelope(&mut self, envelope: &[u8]) -> io::Result<()> {
         self.envelopes += 1;
-        envelope.push(b'\n');
-        self.out.write_all(&envelope)
+        self.line.clear();
+        match self.framing {
+            Framing::Line => self.line.extend_from_slice(envelope),
+            Framing::OtlpJson => self.line.extend([&br#"{"resourceLogs":["#[..], envelope, b"]}"].concat()),
+            Framing::OtlpProtobuf => {
+                return self.out.write_all(&protobuf::message(envelope)?);
+            }
+        }
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
     }
 }

@@ -9,6 +9,7 @@ use host_kit::metrics::Metrics;
 use host_kit::{Emission, Session, counters, exposition};
 use kaudit_filter::Time;
 use kaudit_filter::config::Shape;
+use kaudit_filter::envelope::Form;
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
 use kaudit_workbench::lines::wrapped;
@@ -19,16 +20,16 @@ use crate::config;
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
 use crate::outcome::{Halt, Outcome, report_halt};
-use crate::output::{Destination, Output};
+use crate::output::{Destination, Framing, Output};
 use crate::report::RunCounters;
 use crate::stream::{Fault, Input, Recognition, Sink, filter, run_files};
-use crate::terminal::note_line;
+use crate::terminal::{error_line, note_line};
 use crate::via::{Plugin, Via};
 
 /// Filters files of records, and writes the entries for Coralogix
 ///
-/// Reads records from the files, or from standard input, and writes one entry per line (or one envelope, in shape bulk)
-/// to standard output. At the end, the counters are written to standard error: each record is kept, dropped for a
+/// Reads records from the files, or from standard input, and writes one entry per line (or one envelope, in shape bulk;
+/// in shape otlp one request) to standard output. At the end, the counters are written to standard error: each record is kept, dropped for a
 /// reason, suppressed by a rate limit, or passed unchanged.
 ///
 /// RECORDS are JSON objects: one per line, concatenated, printed over several lines, or in arrays. A finding may be
@@ -45,7 +46,7 @@ use crate::via::{Plugin, Via};
 /// PLUGIN: with --via, records are filtered by the plugin file that an agent loads, instead of the engine in this
 /// program. A driver program loads the plugin as the agent does; both files are in the directory of this program, where
 /// `cargo xtask dist` writes them. The counters are then the plugin's own. Through Vector's module, a line in shape
-/// bulk is an item of an envelope, since the agent builds the envelopes. At the end of the input, Fluent Bit's clock is
+/// bulk is an item of an envelope, and in shape otlp a ResourceLogs object, since the agent builds the requests. At the end of the input, Fluent Bit's clock is
 /// advanced by a day, so that pending summaries and reports are written. Fluent Bit's wasm filter has no shutdown and
 /// reports no counters: a summary replaces a later record that is dropped, or is lost.
 #[derive(clap::Args)]
@@ -58,6 +59,10 @@ pub struct Args {
     /// Shape of the output [default: the configuration's coralogix.shape]
     #[arg(long, value_enum)]
     shape: Option<ShapeArg>,
+
+    /// Format of the entries
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
 
     /// Run the engine in this program, or an agent's plugin
     #[arg(long, value_enum, default_value_t = Via::Engine)]
@@ -91,6 +96,9 @@ const EXAMPLES: &str = "Examples:
     kaudit-filter run -c kaudit.yaml -o entries.ndjson --summary json \\
         findings.ndjson 2>&1 | tail -n 1
 
+  Write files that the Collector's otlpjsonfile receiver reads:
+    kaudit-filter run -c kaudit.yaml --shape otlp -o logs.json findings.ndjson
+
   Write the counters for the node exporter's textfile collector:
     kaudit-filter run -c kaudit.yaml -o entries.ndjson --summary prometheus \\
         findings.ndjson 2>&1 | grep -E '^(#|kaudit_)' > kaudit.prom
@@ -108,6 +116,16 @@ enum ShapeArg {
     Singles,
     /// Envelopes below 2 MB, for /logs/v1/bulk
     Bulk,
+    /// Requests of OTLP below 2 MB, for /v1/logs
+    Otlp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines of JSON; in shape otlp those of the Collector's file exporter
+    Json,
+    /// Only in shape otlp: messages of protobuf, each after its length in 4 bytes, big-endian
+    Protobuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -142,21 +160,29 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         config.coralogix.shape = match shape {
             ShapeArg::Singles => Shape::Singles,
             ShapeArg::Bulk => Shape::Bulk,
+            ShapeArg::Otlp => Shape::Otlp,
         };
     }
     let shape = config.coralogix.shape;
+    let framing = framing(shape, args.format)?;
     let session = Session::new(filter(&config)?, &config);
     let metrics = Metrics::new(session.engine(), clock::wall());
     let out = match args.output.open() {
         Ok(out) => out,
         Err(outcome) => return Ok(outcome),
     };
-    let mut engine = Engine { session, output: Output::new(BufWriter::new(out)) };
+    let mut engine = Engine { session, output: Output::new(BufWriter::new(out), framing) };
     let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
+    if engine.output.not_written > 0 {
+        error_line(format_args!(
+            "records that pass and were not written, since they are no log records of OTLP: {}; use --format json",
+            engine.output.not_written
+        ));
+    }
     let counters = RunCounters {
         stats: engine.session.stats(),
         entries: engine.output.entries,
-        envelopes: (shape == Shape::Bulk).then_some(engine.output.envelopes),
+        envelopes: Form::of(shape).map(|_| engine.output.envelopes),
         malformed,
         rules: engine.session.engine().rule_counts().collect(),
     };
@@ -167,9 +193,25 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
     Ok(outcome)
 }
 
+fn framing(shape: Shape, format: Format) -> Result<Framing, Halt> {
+    match (shape, format) {
+        (Shape::Otlp, Format::Json) => Ok(Framing::OtlpJson),
+        (Shape::Otlp, Format::Protobuf) => Ok(Framing::OtlpProtobuf),
+        (Shape::Singles | Shape::Bulk, Format::Json) => Ok(Framing::Line),
+        (Shape::Singles | Shape::Bulk, Format::Protobuf) => Err(Halt::Failed(format!(
+            "--format protobuf: not available in shape {}; add --shape otlp",
+            shape.name()
+        ))),
+    }
+}
+
 fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
     if args.shape.is_some() {
         let message = "--shape: not available with --via; set `coralogix.shape` in the configuration";
+        return Err(Halt::Failed(message.to_owned()));
+    }
+    if args.format != Format::Json {
+        let message = "--format protobuf: not available with --via";
         return Err(Halt::Failed(message.to_owned()));
     }
     if args.summary == SummaryForm::Prometheus {

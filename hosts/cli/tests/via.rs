@@ -184,6 +184,10 @@ fn missing_files_and_mistakes_are_reported() {
     for (arguments, mistake) in [
         (&["--plugin", "kaudit.so"][..], "kaudit-filter: --plugin: the engine loads no plugin"),
         (&["--via", "vector", "--shape", "bulk"], "kaudit-filter: --shape: not available with --via"),
+        (
+            &["--via", "vector", "--format", "protobuf"],
+            "kaudit-filter: --format protobuf: not available with --via",
+        ),
         (&["--via", "vector", "--plugin", "Cargo.toml"], "expected a file with the name `kaudit.so`"),
     ] {
         let output = run(dist(), arguments);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use conformance::vector::{self, Built, Mode, Ran, Vector};
+use contract::Limits;
 use kaudit_driver::{Error, Record};
 use serde_json::{Value, json};
 
@@ -188,6 +189,30 @@ fn envelopes_are_left_to_the_sink() {
         });
         assert_eq!(left, item);
     }
+}
+
+#[test]
+fn the_sink_of_the_otlp_example_builds_valid_requests() {
+    let example = include_str!("../../../examples/vector/otlp.yaml");
+    let example: Value = serde_saphyr::from_str(example).expect("the example is YAML");
+    let sink = &example["sinks"]["collector"];
+    let delimiter = sink["framing"]["character_delimited"]["delimiter"].as_str().expect("a delimiter");
+    let events = vec![
+        json!({ "log": { "message": FINDING, "host": "node-1" } }),
+        json!({ "log": finding() }),
+        json!({ "log": { "message": "starting up" } }),
+    ];
+    let events = emitted("otlp", json!({ "shape": "otlp" }), events);
+    let messages: Vec<&str> = events.iter().map(|log| log["message"].as_str().expect("a text")).collect();
+    assert_eq!(messages.len(), 3);
+    assert_eq!((&events[0]["host"], &events[1]), (&json!("node-1"), &json!({ "message": messages[1] })));
+    let wrapper = ["payload_prefix", "payload_suffix"].map(|part| sink[part].as_str().expect("a text"));
+    let request = format!("{}{}{}", wrapper[0], messages.join(delimiter), wrapper[1]);
+    let limits = Limits { now_ms: NOW, max_entry_bytes: 30_000 };
+    assert_eq!(contract::otlp::check_request(request.as_bytes(), &limits), []);
+    let request = serde_json::from_str(&request).expect("JSON");
+    let entities: Vec<Value> = contract::otlp::logs(&request).map(|mut log| log.text["eid"].take()).collect();
+    assert_eq!(entities, [json!("johnD"), json!("johnD"), Value::Null]);
 }
 
 #[test]

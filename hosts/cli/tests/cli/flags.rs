@@ -59,7 +59,7 @@ fn every_command_writes_to_a_file_on_request() {
 #[test]
 fn json_has_one_flag() {
     for (arguments, code) in COMMANDS.iter().filter(|(arguments, _)| {
-        ["explain", "check", "test", "bench", "doctor", "options"].contains(&arguments[0])
+        ["run", "explain", "check", "test", "bench", "doctor", "options"].contains(&arguments[0])
     }) {
         let output = ran(&[arguments, &["--format", "json"][..]].concat());
         assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {}", text(&output.stderr));

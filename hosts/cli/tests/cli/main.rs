@@ -16,6 +16,7 @@ mod flags;
 mod init;
 mod manual;
 mod metrics;
+mod otlp;
 mod pipe;
 mod policy;
 mod records;

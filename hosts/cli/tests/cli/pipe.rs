@@ -97,6 +97,24 @@ fn each_item_of_a_batch_is_a_line() {
 }
 
 #[test]
+fn in_otlp_a_line_is_a_resource_logs_object() {
+    let directory = scratch("otlp");
+    fs::write(directory.join("kaudit.yaml"), format!("coralogix: {{shape: otlp}}{CONFIG}")).unwrap();
+    let mut child = pipe(&directory, &[]);
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{FINDING}\n{FINDING}").unwrap();
+    drop(stdin);
+    let lines = entries(child.stdout.take().unwrap());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let [finding, summary] = &lines[..] else { panic!("{lines:?}") };
+    for line in [finding, summary] {
+        let logs = line.pointer("/scopeLogs/0/logRecords").and_then(Value::as_array);
+        assert_eq!(logs.map(Vec::len), Some(1), "{line}");
+    }
+    assert!(summary.to_string().contains("suppressed"), "{summary}");
+}
+
+#[test]
 fn the_output_is_connected_when_it_is_available() {
     let directory = scratch("sockets");
     let (from, to) = (directory.join("from.sock"), directory.join("to.sock"));
