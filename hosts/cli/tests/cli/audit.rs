@@ -99,7 +99,10 @@ const VECTOR_SOURCES: &[(&str, &[&str])] = &[
         ],
     ),
     ("http_server", &["address", "path", "method", "framing", "decoding", "tls"]),
-    ("aws_kinesis_firehose", &["address", "access_keys", "record_compression", "framing", "decoding", "tls"]),
+    (
+        "aws_kinesis_firehose",
+        &["address", "access_keys", "store_access_key", "record_compression", "framing", "decoding", "tls"],
+    ),
     ("gcp_pubsub", &["project", "subscription", "framing", "decoding", "ack_deadline_secs"]),
     (
         "kafka",
