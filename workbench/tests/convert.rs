@@ -121,7 +121,9 @@ fn the_statements_decide_as_the_engine_does() {
     }
 }
 
-/// Returns the integration, severity, names and time of a record.
+const LABELS: [&str; 4] = ["category", "className", "methodName", "threadId"];
+
+/// Returns the integration, severity, names, labels and time of a record.
 fn of_record(record: &Record) -> serde_json::Value {
     let text = |value: Option<&Value>| match value {
         Some(Value::Text(text)) => Some(text.clone()),
@@ -134,7 +136,7 @@ fn of_record(record: &Record) -> serde_json::Value {
         "severity": is_finding.then_some(&record.severity_text),
         "application": text(record.resource.get("cx.application.name")),
         "subsystem": text(record.resource.get("cx.subsystem.name")),
-        "entity": is_finding.then(|| text(record.attributes.get("kaudit.entity"))),
+        "labels": LABELS.map(|name| text(record.attributes.get(name))),
         "time": is_finding.then_some(record.time_ns / 1_000_000),
     })
 }
@@ -142,7 +144,7 @@ fn of_record(record: &Record) -> serde_json::Value {
 /// Returns the same of the engine's entry.
 fn of_entry(entry: &serde_json::Value, integration: Option<&str>) -> serde_json::Value {
     let severity = usize::try_from(entry["severity"].as_u64().unwrap()).unwrap();
-    let names = ["", "Debug", "Verbose", "Info", "Warning", "Error", "Critical"];
+    let names = ["", "DEBUG", "VERBOSE", "INFO", "WARN", "ERROR", "CRITICAL"];
     let number = [0, 5, 5, 9, 13, 17, 21][severity];
     let is_finding = integration.is_some();
     json!({
@@ -151,7 +153,7 @@ fn of_entry(entry: &serde_json::Value, integration: Option<&str>) -> serde_json:
         "severity": is_finding.then_some(names[severity]),
         "application": entry["applicationName"],
         "subsystem": entry["subsystemName"],
-        "entity": is_finding.then(|| entry["threadId"].as_str().unwrap_or("")),
+        "labels": LABELS.map(|name| entry.get(name)),
         "time": is_finding.then_some(&entry["timestamp"]),
     })
 }

@@ -122,7 +122,9 @@ pub fn fate(key: &Key, config: &Config, keys: &[Key], chart: bool) -> (Fate, Str
     let (fate, text): (Fate, &str) = match key.option().as_str() {
         "coralogix.application-name" => (Fate::Converted, "the resource attribute `cx.application.name`"),
         "coralogix.subsystem-name" => (Fate::Converted, "the resource attribute `cx.subsystem.name`"),
-        "coralogix.computer-name" => (Fate::Lost, "an OTLP record has no computer name"),
+        "coralogix.computer-name" => {
+            (Fate::Lost, "the resource keeps the `host.name` that other processors set")
+        }
         "coralogix.shape" | "coralogix.text" => {
             (Fate::Unused, "the exporter sends OTLP; the body is the finding")
         }

@@ -11,7 +11,7 @@ use kaudit_filter::finding::{Category, Confidence, Etype, Field, Kind};
 
 use super::pattern::{Syntax, rewrite};
 use super::selection::{self, PatternError, closed_values, running, severity_rows, used_fields};
-use shape::{drops, names, redactions, time};
+use shape::{drops, labels, names, redactions, time};
 use text::{
     COUNTED, ENTITY, INTEGRATION, IS_FINDING, IS_OBJECT, IS_WRAPPER, TYPE, attribute, body, literal, set,
     set_where, severity,
@@ -77,6 +77,11 @@ pub fn program(config: &Config) -> Result<Program, PatternError> {
             statements: redactions(config)?,
         });
     }
+    groups.push(Group {
+        comment: "Labels, as attributes of the record.",
+        condition: Some(IS_FINDING),
+        statements: labels(),
+    });
     let wraps = config.unrecognised == Unrecognised::Wrap;
     groups.push(Group {
         comment: "Names, which groupbyattrs moves to the resource.",
@@ -84,7 +89,7 @@ pub fn program(config: &Config) -> Result<Program, PatternError> {
         statements: names(config),
     });
     groups.push(Group {
-        comment: "The attributes `kaudit.type`, `kaudit.integration` and `kaudit.entity` remain.",
+        comment: "The attributes `kaudit.type` and `kaudit.integration` and the labels remain.",
         condition: None,
         // The filter processor reads the mark of counted findings.
         statements: vec![format!(

@@ -1,7 +1,7 @@
 //! Statements for what is sent: time, redaction and names; and conditions for what is dropped.
 
 use kaudit_filter::config::{Config, OnStale, Placeholder, Severity, Template, TemplatePart, Unrecognised};
-use kaudit_filter::finding::Field;
+use kaudit_filter::finding::{Field, Kind};
 
 use super::text::{
     APPLICATION, COUNTED, ENTITY, INTEGRATION, IS_FINDING, IS_OBJECT, SUBSYSTEM, TYPE, attribute, body,
@@ -63,6 +63,42 @@ pub fn redactions(config: &Config) -> Result<Vec<String>, PatternError> {
         out.push(format!("{} where {condition}", replace(ENTITY)));
     }
     Ok(out)
+}
+
+/// Sets the labels, from the redacted body. A blank one is omitted.
+pub fn labels() -> Vec<String> {
+    let label = |name: &str| format!("log.attributes[{}]", literal(name));
+    let mut out = Vec::new();
+    for kind in Kind::ALL {
+        let is_kind = format!("{TYPE} == {}", literal(kind.name()));
+        let class = match kind {
+            Kind::Detection => Field::Etype,
+            Kind::Selection | Kind::Activity => Field::ResourceType,
+        };
+        let mut fields = vec![("className", class), ("methodName", kind.subject_field())];
+        match kind {
+            Kind::Detection => fields.insert(0, ("category", Field::Category)),
+            Kind::Selection => out.push(set_where(&label("category"), "\"selection\"", &is_kind)),
+            Kind::Activity => out.push(set_where(&label("category"), "\"activity\"", &is_kind)),
+        }
+        for (name, field) in fields {
+            let read = |key: String| {
+                let value = body(&key);
+                set_where(
+                    &label(name),
+                    &format!("String({value})"),
+                    &format!("{is_kind} and {}", is_not_blank(&value)),
+                )
+            };
+            out.extend(selection::spellings(field.name()).into_iter().map(read));
+        }
+    }
+    out.push(set_where(&label("threadId"), ENTITY, &is_not_blank(ENTITY)));
+    out
+}
+
+fn is_not_blank(text: &str) -> String {
+    format!("IsMatch({text}, {})", literal(r"\S"))
 }
 
 pub fn names(config: &Config) -> Vec<String> {

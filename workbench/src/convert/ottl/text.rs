@@ -7,7 +7,7 @@ use kaudit_filter::finding::Field;
 
 pub const TYPE: &str = r#"log.attributes["kaudit.type"]"#;
 pub const INTEGRATION: &str = r#"log.attributes["kaudit.integration"]"#;
-pub const ENTITY: &str = r#"log.attributes["kaudit.entity"]"#;
+pub const ENTITY: &str = r#"log.attributes["kaudit.field.entity"]"#;
 pub const COUNTED: &str = r#"log.attributes["kaudit.field.counted"]"#;
 pub const APPLICATION: &str = r#"log.attributes["cx.application.name"]"#;
 pub const SUBSYSTEM: &str = r#"log.attributes["cx.subsystem.name"]"#;
@@ -57,15 +57,15 @@ pub fn set_where(target: &str, value: &str, condition: &str) -> String {
     format!("set({target}, {value}) where {condition}")
 }
 
-/// Returns the severity number of OTLP, and Coralogix's name.
+/// Returns the severity number of OTLP and its text.
 pub fn severity(severity: Severity) -> (&'static str, &'static str) {
     match severity {
-        Severity::Debug => ("SEVERITY_NUMBER_DEBUG", "Debug"),
+        Severity::Debug => ("SEVERITY_NUMBER_DEBUG", "DEBUG"),
         // Coralogix documents no number of its own for this level.
-        Severity::Verbose => ("SEVERITY_NUMBER_DEBUG", "Verbose"),
-        Severity::Info => ("SEVERITY_NUMBER_INFO", "Info"),
-        Severity::Warn => ("SEVERITY_NUMBER_WARN", "Warning"),
-        Severity::Error => ("SEVERITY_NUMBER_ERROR", "Error"),
-        Severity::Critical => ("SEVERITY_NUMBER_FATAL", "Critical"),
+        Severity::Verbose => ("SEVERITY_NUMBER_DEBUG", "VERBOSE"),
+        Severity::Info => ("SEVERITY_NUMBER_INFO", "INFO"),
+        Severity::Warn => ("SEVERITY_NUMBER_WARN", "WARN"),
+        Severity::Error => ("SEVERITY_NUMBER_ERROR", "ERROR"),
+        Severity::Critical => ("SEVERITY_NUMBER_FATAL", "CRITICAL"),
     }
 }
