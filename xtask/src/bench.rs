@@ -81,8 +81,8 @@ fn peers() -> Done<Vec<Peer>> {
     let target = shell::target_directory()?.join("peers");
     let mut build = cargo(&["build", "--release", "--locked", "--manifest-path", PEERS, "--target-dir"]);
     shell::run(build.arg(&target))?;
-    let mut test = cargo(&["test", "--release", "--locked", "--manifest-path", PEERS, "--target-dir"]);
-    shell::run(test.arg(&target))?;
+    let mut programs = cargo(&["test", "--release", "--locked", "--manifest-path", PEERS, "--target-dir"]);
+    shell::run(programs.arg(&target))?;
     let output = shell::read(&mut Command::new(target.join("release/kaudit-peers")))?;
     let peer = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();

@@ -47,7 +47,8 @@ fn of_integration(option: &str, last: &str, integration: &Integration, condition
             }
             "integrations[].name" => (Fate::Converted, "the name that findings of the integration get"),
             "integrations[].target.target-type" => (Fate::Converted, "the destination is Coralogix"),
-            _ if last.starts_with("http-api-token") || last.starts_with("ref/") => {
+            "integrations[].target.http-api-token-header" => (Fate::Unused, "the agent sends its own header"),
+            _ if last == "http-api-token" || last.starts_with("ref/") => {
                 (Fate::Unused, "a secret; the configuration reads the key from the environment")
             }
             "integrations[].data-filter.report" => (Fate::Converted, "each finding is sent"),

@@ -80,7 +80,7 @@ pub fn program(config: &Config) -> Result<Program, PatternError> {
     groups.push(Group {
         comment: "Labels, as attributes of the record.",
         condition: Some(IS_FINDING),
-        statements: labels(),
+        statements: labels(config),
     });
     let wraps = config.unrecognised == Unrecognised::Wrap;
     groups.push(Group {

@@ -1,8 +1,9 @@
 //! OTTL and the Collector's processors, as far as conversions use them, written from their published documentation.
 //!
-//! It shares no code with the generator. Its results are the same as the ones of the Collector's `pkg/ottl`, `filterprocessor`
-//! and `confmap` at 0.153 for these tests, which were compared once: Go is not among the tools of this repository. It is stricter than the Collector: an unknown path, function or component, a
-//! value of another type and a single dollar sign are errors.
+//! It shares no code with the generator. Its results are the same as with the Collector's own packages `pkg/ottl`,
+//! `filterprocessor` and `confmap` at 0.153, which were compared once: Go is not among the tools of this repository. It
+//! is stricter than the Collector: an unknown path, function or component, a value of another type and a single dollar
+//! sign are errors.
 
 mod eval;
 mod parse;

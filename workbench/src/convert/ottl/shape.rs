@@ -66,10 +66,11 @@ pub fn redactions(config: &Config) -> Result<Vec<String>, PatternError> {
 }
 
 /// Sets the labels, from the redacted body. A blank one is omitted.
-pub fn labels() -> Vec<String> {
+pub fn labels(config: &Config) -> Vec<String> {
     let label = |name: &str| format!("log.attributes[{}]", literal(name));
     let mut out = Vec::new();
-    for kind in Kind::ALL {
+    let sent = |kind: &&Kind| running(config).any(|(_, integration)| integration.kind == **kind);
+    for kind in Kind::ALL.iter().filter(sent) {
         let is_kind = format!("{TYPE} == {}", literal(kind.name()));
         let class = match kind {
             Kind::Detection => Field::Etype,
