@@ -227,8 +227,9 @@ fn what_cannot_be_converted_is_an_error_with_its_position() {
 #[test]
 fn a_policy_is_lost_and_its_events_are_dropped() {
     let rules = fs::read_to_string(here().join("tests/data/migrate/policy.input.yaml")).unwrap();
-    let list = fs::read_to_string(here().join("../examples/audit-integration.yaml")).unwrap();
-    let both = [Input { name: "list.yaml", text: &list }, Input { name: "policy.yaml", text: &rules }];
+    let integrations = fs::read_to_string(here().join("../examples/audit-integration.yaml")).unwrap();
+    let both =
+        [Input { name: "list.yaml", text: &integrations }, Input { name: "policy.yaml", text: &rules }];
     let converted = convert::convert(&both, &Folder, Target::Otelcol).unwrap();
     let lost = converted.report.iter().find(|line| line.path == "audit-policy").unwrap();
     assert!(lost.to_string().starts_with("policy.yaml:"), "{lost}");
