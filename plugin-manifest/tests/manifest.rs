@@ -151,7 +151,7 @@ fn capabilities_are_known_and_equal_the_hosts_declarations() {
     }
     let nowhere = Path::new("");
     let built = vector::Built { module: nowhere.to_owned(), driver: nowhere.to_owned() };
-    let [plugin, _] = FluentBit::all(nowhere, nowhere, nowhere);
+    let [plugin, ..] = FluentBit::all(nowhere, nowhere, nowhere);
     let hosts: [(&str, &[Need]); 3] = [
         ("plugin", plugin.capabilities()),
         ("module", Vector::new(Mode::Text, &built, nowhere).capabilities()),

@@ -133,7 +133,7 @@ fn pages() -> Done<Documents> {
     for file in files(&["docs", "examples"])? {
         let is_page = match file.strip_prefix("docs/") {
             Some(page) => page != "SUMMARY.md" && page != "book.toml",
-            None => file.ends_with(".md"),
+            None => is_page(&file),
         };
         if is_page {
             let text = links::portable(&file, &text(&file)?);
@@ -141,6 +141,10 @@ fn pages() -> Done<Documents> {
         }
     }
     Ok(pages)
+}
+
+fn is_page(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|end| end == "md")
 }
 
 /// Returns the texts beside the artefacts of a platform, whose manifest has these lines.

@@ -134,8 +134,8 @@ pub fn run(args: &Args) -> io::Result<Outcome> {
 /// Returns the versions of the first agent of each name.
 fn versions(reports: &[AgentReport]) -> Versions {
     let of = |agent| {
-        let versions = reports.iter().filter_map(|report| report.version.as_ref());
-        versions.into_iter().find(|(name, _)| *name == agent).map(|(_, version)| version.clone())
+        let mut versions = reports.iter().filter_map(|report| report.version.as_ref());
+        versions.find(|(name, _)| *name == agent).map(|(_, version)| version.clone())
     };
     Versions { fluent_bit: of("fluent-bit"), vector: of("vector") }
 }

@@ -174,7 +174,7 @@ fn links_of_pages_lead_to_files_of_the_archive_or_to_the_repository() {
     let archive = unpacked(&gunzip(&archive(&[], &documents).unwrap().pack().unwrap()));
     let artefacts = ["kaudit-filter", "playground.html"];
     let mut outside = 0;
-    for (page, (bytes, _)) in archive.iter().filter(|(page, _)| page.ends_with(".md")) {
+    for (page, (bytes, _)) in archive.iter().filter(|(page, _)| is_page(page)) {
         let page = page.strip_prefix("kaudit/").unwrap();
         let text = String::from_utf8(bytes.clone()).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {

@@ -36,10 +36,9 @@ pub fn items<'n, 's>(node: &'n Node<'s>) -> &'n [Node<'s>] {
 /// Returns a scalar as text.
 pub fn plain(node: &Node<'_>) -> Option<String> {
     match &node.data {
-        YamlData::Value(Scalar::String(text)) => Some(text.to_string()),
+        YamlData::Value(Scalar::String(text)) | YamlData::Representation(text, ..) => Some(text.to_string()),
         YamlData::Value(Scalar::Boolean(value)) => Some(value.to_string()),
         YamlData::Value(Scalar::Integer(value)) => Some(value.to_string()),
-        YamlData::Representation(text, ..) => Some(text.to_string()),
         _ => None,
     }
 }
