@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use kaudit_filter::config::{self, Config, FileLoader};
+use kaudit_filter::config::{self, Config, FileLoader, Shape};
+use kaudit_filter::entry::Entry;
+use kaudit_filter::envelope::Form;
 use kaudit_filter::record::Record;
 use kaudit_filter::{Filter, Time, Verdict};
 use kaudit_measure::records::{Profile, Records, START_MS};
@@ -43,6 +45,7 @@ pub fn config(text: &str, policy: &str) -> Config {
 /// Its clock advances by a millisecond with each record, so that no limit of the job is ever reached.
 pub struct Worker {
     filter: Filter,
+    shape: Shape,
     now_ms: i64,
     out: Vec<u8>,
 }
@@ -61,8 +64,10 @@ impl Worker {
     /// # Panics
     /// One of them has a mistake.
     pub fn with_policy(job: &str, policy: &str) -> Self {
-        let filter = Filter::new(&config(job, policy), 7).expect("small patterns");
-        Self { filter, now_ms: START_MS + 3_600_000, out: Vec::with_capacity(4 << 20) }
+        let config = config(job, policy);
+        let filter = Filter::new(&config, 7).expect("small patterns");
+        let shape = config.coralogix.shape;
+        Self { filter, shape, now_ms: START_MS + 3_600_000, out: Vec::with_capacity(4 << 20) }
     }
 
     /// Filters one record and appends its entry; returns whether there is one.
@@ -77,18 +82,18 @@ impl Worker {
     /// Filters a record that arrives at this time and appends its entry to the buffer; returns whether there is one.
     pub fn decide(&mut self, encoding: Encoding, record: &[u8], now_ms: i64, out: &mut Vec<u8>) -> bool {
         let now = Time::from_millis(now_ms);
-        let mut kept = false;
+        let (mut kept, shape) = (false, self.shape);
         match encoding {
             Encoding::Json => self.filter.process(Record::json(record), now, |verdict| {
                 if let Verdict::Kept(entry) = verdict {
                     kept = true;
-                    entry.write_json(out);
+                    write(shape, &entry, out, |entry, out| entry.write_json(out));
                 }
             }),
             Encoding::MsgPack => self.filter.process(Record::msgpack(record), now, |verdict| {
                 if let Verdict::Kept(entry) = verdict {
                     kept = true;
-                    entry.write_msgpack(out);
+                    write(shape, &entry, out, |entry, out| entry.write_msgpack(out));
                 }
             }),
         }
@@ -102,6 +107,15 @@ impl Worker {
     pub fn all(&mut self, batch: &Batch) -> usize {
         self.out.clear();
         batch.records.iter().filter(|record| self.process(batch.encoding, record)).count()
+    }
+}
+
+/// Writes an entry: in OTLP as JSON, in other shapes with `encoder`.
+#[inline]
+fn write(shape: Shape, entry: &Entry<'_>, out: &mut Vec<u8>, encoder: impl FnOnce(&Entry<'_>, &mut Vec<u8>)) {
+    match shape {
+        Shape::Otlp => Form::ResourceLogs.write_one(entry, out),
+        Shape::Singles | Shape::Bulk => encoder(entry, out),
     }
 }
 
@@ -245,7 +259,7 @@ const REDACT: &str =
 
 /// Returns the wanted cases of the guard, by name.
 ///
-/// They are each encoding and verdict, lines of text that stay text, redactions, counted selections, one integration
+/// They are each encoding and verdict, lines of text that stay text, redactions, OTLP, counted selections, one integration
 /// and a thousand, and audit events. The others are not built.
 pub fn counted(wanted: impl Fn(&str) -> bool) -> Vec<Case> {
     let mut cases = Vec::new();
@@ -264,6 +278,8 @@ pub fn counted(wanted: impl Fn(&str) -> bool) -> Vec<Case> {
         }
         let job = format!("{JOB}{REDACT}");
         add(format!("{name}-redactable"), &job, &|| Batch::of(encoding, true, 0, 50));
+        let job = format!("{JOB}coralogix: {{shape: otlp}}\n");
+        add(format!("{name}-otlp"), &job, &|| Batch::of(encoding, true, 0, 50));
     }
     let job = format!("{}    data-filter: {{report: count}}\n", job_of(1));
     add("counted-dropped".to_owned(), &job, &|| selections(50));
