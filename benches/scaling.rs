@@ -131,11 +131,11 @@ fn dropped_events(criterion: &mut Criterion, name: &str, lengths: &[usize], batc
     }
 }
 
-/// Lease updates of 500 bytes, without annotations and with a short user agent.
+/// Lease updates of 500 bytes, without annotations.
 fn short_events() -> Batch {
     let event = |number: u64| {
         let text = format!(
-            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{number:036}","stage":"ResponseComplete","requestURI":"/apis/coordination.k8s.io/v1/leases","verb":"update","user":{{"username":"system:node:worker-{number:03}"}},"sourceIPs":["10.0.0.1"],"userAgent":"kubelet","objectRef":{{"resource":"leases","apiGroup":"coordination.k8s.io"}},"responseStatus":{{"code":200}},"requestReceivedTimestamp":"2026-03-01T00:00:00.000000Z"}}"#
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{number:036}","stage":"ResponseComplete","requestURI":"/apis/coordination.k8s.io/v1/leases","verb":"update","user":{{"username":"system:node:worker-{number:03}"}},"sourceIPs":["10.0.0.1"],"userAgent":"kubelet/v1.34.2 (linux/amd64) kubernetes/8cc511e","objectRef":{{"resource":"leases","apiGroup":"coordination.k8s.io"}},"responseStatus":{{"code":200}},"requestReceivedTimestamp":"2026-03-01T00:00:00.000000Z"}}"#
         );
         assert!((480..520).contains(&text.len()), "{}", text.len());
         ENCODING.of(&text)
