@@ -19,6 +19,7 @@ mod advice;
 mod audit;
 #[cfg(feature = "compile")]
 mod characters;
+mod detect;
 #[cfg(feature = "compile")]
 mod dialect;
 #[cfg(feature = "compile")]
@@ -65,6 +66,7 @@ mod yaml;
 
 pub use crate::template::{Placeholder, Template, TemplateError, TemplatePart};
 pub use audit::Audit;
+pub use detect::Detect;
 pub(crate) use look_in::ANY_OBJECT;
 pub use look_in::LOOK_IN;
 pub use severity::Severity;

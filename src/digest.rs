@@ -12,6 +12,8 @@
 use core::hash::{BuildHasherDefault, Hash, Hasher};
 
 use hashbrown::HashMap;
+#[cfg(feature = "detect")]
+use siphasher::sip128::Hasher128 as _;
 use siphasher::sip128::SipHasher13;
 
 /// The secret that makes a table's digests unpredictable.
@@ -34,14 +36,47 @@ impl Secret {
         let hash = SipHasher13::new_with_keys(one, two).hash(text);
         Digest { index: hash.h1, rest: hash.h2 }
     }
+
+    /// Returns the digest of several texts. Their lengths separate them.
+    #[cfg(feature = "detect")]
+    pub fn digest_of(self, texts: &[&str]) -> Digest {
+        let [one, two] = self.keys;
+        let mut hasher = SipHasher13::new_with_keys(one, two);
+        for text in texts {
+            hasher.write(&(text.len() as u64).to_le_bytes());
+            hasher.write(text.as_bytes());
+        }
+        let hash = hasher.finish128();
+        Digest { index: hash.h1, rest: hash.h2 }
+    }
 }
 
 /// The fixed-size identity of a key.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Digest {
     /// The bits that index a table.
     index: u64,
     rest: u64,
+}
+
+#[cfg(feature = "detect")]
+impl Digest {
+    /// Returns the digest of a part of what this digest identifies, by the number of the part.
+    pub fn numbered(self, number: u8) -> Self {
+        // An odd factor spreads the parts over a table; any injective choice is sufficient.
+        let spread = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self { index: self.index ^ spread, rest: self.rest ^ u64::from(number) }
+    }
+
+    /// Returns 64 bits of the digest, for small sets.
+    pub fn short(self) -> u64 {
+        self.rest
+    }
+
+    /// Whether a digest is in one quarter of all; each round has other quarters.
+    pub fn is_in_quarter(self, round: u32) -> bool {
+        self.rest.rotate_right(round.wrapping_mul(2)).trailing_zeros() >= 2
+    }
 }
 
 impl Hash for Digest {

@@ -4,6 +4,8 @@
 //! [`Filter::new`] can fail; [`Filter::process`] cannot. A verdict borrows the record and the filter's buffers: a
 //! dropped record costs no allocation, and a kept one only the allocations that redaction or truncation need.
 
+#[cfg(feature = "detect")]
+mod detections;
 mod events;
 #[cfg(feature = "compile")]
 pub mod explain;
@@ -191,19 +193,23 @@ impl Filter {
         stats.count_record(verdicts);
     }
 
-    /// Returns the next summary or count report that is due.
+    /// Returns the next detection, summary or count report that is due.
     /// Call it until it returns `None`.
     pub fn due(&mut self, now: Time) -> Option<Entry<'_>> {
         self.next_pending(now, false)
     }
 
-    /// Returns the next pending summary or report, due or not.
-    /// Call it on shutdown until it returns `None`.
+    /// Returns the next pending detection, summary or report, due or not.
+    /// Call it on shutdown until it returns `None`. It closes the windows of detections.
     pub fn finish(&mut self, now: Time) -> Option<Entry<'_>> {
         self.next_pending(now, true)
     }
 
     fn next_pending(&mut self, now: Time, all: bool) -> Option<Entry<'_>> {
+        #[cfg(feature = "detect")]
+        if let Some(made) = self.next_detection(now, all) {
+            return self.detection(&made, now);
+        }
         if let Some(summary) = self.stages.limiter.summary(now, all) {
             self.stats.summarise(summary.tally.count);
             return self.summary(summary, now);
@@ -280,6 +286,15 @@ impl Filter {
     /// Returns the configured limits of times and sizes.
     pub fn guard(&self) -> &Guard {
         &self.stages.shaper.guard
+    }
+
+    /// Returns the number of series with a baseline, and the maximum (`detect.max-series`); zero without `detect`.
+    pub fn series_fill(&self) -> (usize, usize) {
+        #[cfg(feature = "detect")]
+        let fill = self.events.as_ref().and_then(|events| Some(events.detector.as_ref()?.series()));
+        #[cfg(not(feature = "detect"))]
+        let fill = None;
+        fill.unwrap_or_default()
     }
 
     /// Returns the counters since the filter was built.
@@ -371,14 +386,14 @@ impl<F: FnMut(Verdict<'_>)> Judge<'_, F> {
             events.read_again(&text, index, &mut |found| {
                 if number == 1 {
                     let finding = Finding::of(found, entity, rule);
-                    on(Verdict::Kept(stages.shape(&finding, &admitted, labels, None, stats, *now)));
+                    on(Verdict::Kept(stages.shape(&finding, &admitted, labels, Origin::Record, stats, *now)));
                     return;
                 }
                 let Ok(scan) = Record::json(&all).check() else { return };
                 let found = Found { scan: &scan, copies: Vec::new(), rule: None, ..*found };
                 let finding = Finding::of(&found, entity, rule);
-                let number = Some(number as u64);
-                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, number, stats, *now)));
+                let origin = Origin::Selections(number as u64);
+                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, origin, stats, *now)));
             });
         }
     }
@@ -406,7 +421,7 @@ impl<F: FnMut(Verdict<'_>)> Sink for Judge<'_, F> {
         match stages.decide(&finding, key, *now) {
             Ok(admitted) => {
                 stats.keep(Some(found.kind));
-                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, None, stats, *now)));
+                on(Verdict::Kept(stages.shape(&finding, &admitted, labels, Origin::Record, stats, *now)));
             }
             Err(rejected) => on(rejected.count_in(stats)),
         }
@@ -484,6 +499,18 @@ struct Admitted {
     integration: usize,
     time: EventTime,
     severity: Severity,
+}
+
+/// The origin of the body of an entry.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// A finding that was received, or made of one event.
+    Record,
+    /// Several selections of one event, in a list.
+    Selections(u64),
+    /// The detector, with the usual count and the time since the first event of the cluster.
+    #[cfg(feature = "detect")]
+    Detection { expected: u32, history_ms: i64 },
 }
 
 /// The reason why a finding is not sent.
@@ -641,8 +668,6 @@ impl Stages {
     }
 
     /// Returns the entry of a finding that is sent.
-    ///
-    /// `together`: the number of findings, if its body is a list of several.
     #[cfg_attr(target_family = "wasm", inline(never))] // three kilobytes of the guest
     #[cfg_attr(not(target_family = "wasm"), inline)]
     fn shape<'a>(
@@ -650,7 +675,7 @@ impl Stages {
         finding: &Finding<'_, 'a>,
         admitted: &Admitted,
         buffers: &'a mut LabelBuffers,
-        together: Option<u64>,
+        origin: Origin,
         stats: &mut Stats,
         now: Time,
     ) -> Entry<'a> {
@@ -665,8 +690,15 @@ impl Stages {
         if let Some(rule) = finding.found.rule {
             events::mark_rule(rule, &mut entry);
         }
-        if let Some(number) = together {
-            entry.mark(Mark::Selections, Document::uint(number));
+        match origin {
+            Origin::Record => (),
+            Origin::Selections(number) => entry.mark(Mark::Selections, Document::uint(number)),
+            #[cfg(feature = "detect")]
+            Origin::Detection { expected, history_ms } => {
+                let expected = ("expected", Document::uint(expected.into()));
+                let history = ("history-ms", Document::int(history_ms));
+                entry.mark(Mark::Detection, Document::map([expected, history]));
+            }
         }
         if self.single_output && (self.limiter.any_pending() || self.counts.any_pending()) {
             self.mark_overdue(&mut entry, stats, now);
@@ -680,7 +712,8 @@ impl Stages {
             copies,
         };
         // The rules of `redact` name fields of a finding, not of a list of findings.
-        let scope = if together.is_some() { Scope::Everything } else { Scope::Fields };
+        let is_list = matches!(origin, Origin::Selections(_));
+        let scope = if is_list { Scope::Everything } else { Scope::Fields };
         self.shaper.apply_changes(&mut entry, &original, scope, stats);
         entry
     }

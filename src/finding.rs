@@ -125,6 +125,13 @@ closed_list! {
     Kind: Detection "detections", Selection "selections", Activity "activity",
 }
 
+closed_list! {
+    /// The kinds of detection that the filter makes of audit events.
+    DetectionKind:
+        RemoteCommands "remote-commands", RemoteShells "remote-shells", AccessTool "access-tool",
+        Targets "targets", StatusReason "status-reason", Unauthorized "unauthorized",
+}
+
 /// The properties of a finding that data filters and severity rows match on.
 #[derive(Clone, Copy)]
 pub(crate) struct MatchInput<'a> {

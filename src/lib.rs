@@ -101,6 +101,7 @@
 //! | feature | effect |
 //! |---|---|
 //! | `compile` (default) | [`config::read()`], [`Filter::new`], [`explain`]: reads configurations and compiles patterns |
+//! | `detect` (default) | detections: finds changes in behaviour in audit events |
 //! | `msgpack` (default) | reads and writes `MessagePack` |
 //! | `otlp` (default) | writes log records of the OpenTelemetry protocol |
 //! | `std` (default) | dependencies detect vector instructions at run time |
@@ -137,6 +138,8 @@ pub mod audit;
 mod baked;
 pub mod config;
 mod counts;
+#[cfg(feature = "detect")]
+mod detect;
 mod digest;
 pub mod entry;
 pub mod envelope;

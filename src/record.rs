@@ -26,7 +26,7 @@ mod token;
 pub use document::{Document, Event};
 pub(crate) use document::{Edit, Limits, NoEdits, escaped_length, is_own_key, twice_escaped_length};
 pub use error::{SyntaxError, SyntaxErrorKind};
-pub(crate) use escape::unescape;
+pub(crate) use escape::{push_json_string, unescape};
 pub(crate) use json::{JsonPart, JsonReader, JsonString, first_byte_list};
 pub(crate) use key_cache::{KeyCache, KeySet};
 pub use number::Number;

@@ -1,11 +1,11 @@
 //! Counters of records by verdict and reason.
 //!
-//! They balance: records + batch items = kept + dropped + suppressed + passed + batches. Entries that the filter adds
-//! (summaries, count reports) are counted separately.
+//! They balance: records + batch items + detections = kept + dropped + suppressed + passed + batches. The detections are
+//! those that the filter makes of audit events. Entries that it adds (summaries, count reports) are counted separately.
 
 use alloc::vec::Vec;
 
-use crate::finding::Kind;
+use crate::finding::{DetectionKind, Kind};
 
 macro_rules! reasons {
     ($($variant:ident $label:literal $help:literal,)*) => {
@@ -90,10 +90,16 @@ pub struct Stats {
     pub reported: u64,
     /// Rules that could not be decided on an audit event, because its body or another part is missing.
     pub undecided: u64,
+    /// Detections that the filter made of audit events, by kind.
+    pub detected: [u64; DetectionKind::ALL.len()],
+    /// Audit events that detections do not use, since their time is of a closed window or far ahead.
+    pub detect_late: u64,
+    /// Tallies, values, baselines and detections that did not fit into the memory of detections.
+    pub detect_overflow: u64,
 }
 
 /// Counters by their stable names, in groups; the first group has no name.
-pub type Counters = [(&'static str, Vec<(&'static str, u64)>); 3];
+pub type Counters = [(&'static str, Vec<(&'static str, u64)>); 4];
 
 impl Stats {
     /// Counts a record with this number of verdicts.
@@ -138,11 +144,15 @@ impl Stats {
             ("reports", self.reports),
             ("reported", self.reported),
             ("undecided", self.undecided),
+            ("detect-late", self.detect_late),
+            ("detect-overflow", self.detect_overflow),
         ];
         let kept = Kind::ALL.iter().map(|&kind| (kind.name(), self.kept_of(kind)));
         let kept = kept.chain([("unrecognised", self.wrapped)]).collect();
         let dropped = Reason::ALL.iter().map(|&reason| (reason.label(), self.dropped_for(reason))).collect();
-        [("", all), ("kept", kept), ("dropped", dropped)]
+        let detected = DetectionKind::ALL.iter().zip(self.detected);
+        let detected = detected.map(|(kind, count)| (kind.name(), count)).collect();
+        [("", all), ("kept", kept), ("dropped", dropped), ("detected", detected)]
     }
 
     /// Returns `records` and all counters that are not zero.
@@ -178,6 +188,17 @@ impl Stats {
             reports: less(self.reports, earlier.reports),
             reported: less(self.reported, earlier.reported),
             undecided: less(self.undecided, earlier.undecided),
+            detected: each(self.detected, earlier.detected),
+            detect_late: less(self.detect_late, earlier.detect_late),
+            detect_overflow: less(self.detect_overflow, earlier.detect_overflow),
+        }
+    }
+
+    /// Counts a detection that the filter made.
+    #[cfg(feature = "detect")]
+    pub(crate) fn detect(&mut self, kind: DetectionKind) {
+        if let Some(count) = self.detected.get_mut(kind as usize) {
+            *count = count.saturating_add(1);
         }
     }
 
@@ -208,15 +229,20 @@ impl Stats {
         self.dropped.get(reason as usize).copied().unwrap_or(0)
     }
 
+    /// Returns the number of detections that the filter made.
+    pub fn detected(&self) -> u64 {
+        self.detected.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
     /// Returns the number of findings of this kind that were kept.
     pub fn kept_of(&self, kind: Kind) -> u64 {
         self.kept.get(kind as usize).copied().unwrap_or(0)
     }
 
-    /// Returns whether every record and every batch item is accounted for.
+    /// Returns whether every record, batch item and detection is accounted for.
     pub fn balances(&self) -> bool {
         let out = [self.kept(), self.dropped(), self.suppressed, self.passed, self.batches];
         let all = out.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
-        self.records.saturating_add(self.batch_items) == all
+        self.records.saturating_add(self.batch_items).saturating_add(self.detected()) == all
     }
 }

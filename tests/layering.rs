@@ -29,6 +29,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("limit", &["config", "digest", "time"]),
     ("counts", &["digest", "time"]),
     ("redact", &["config", "finding", "pattern", "record"]),
+    ("detect", &["audit", "config", "digest", "finding", "record", "time"]),
     ("entry", &["config", "finding", "record"]),
     // From records to findings, before the stages.
     ("source", &["audit", "config", "finding", "policy", "record"]),
@@ -37,7 +38,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "filter",
         &[
-            "audit", "config", "counts", "entry", "envelope", "finding", "limit", "matcher", "pattern",
+            "audit", "config", "counts", "detect", "entry", "envelope", "finding", "limit", "matcher", "pattern",
             "policy", "record", "redact", "severity", "source", "stats", "template", "time",
         ],
     ),

@@ -120,6 +120,7 @@ impl Metrics {
         let source = Source {
             stats: filter.stats(),
             limiter_fill: filter.limiter_fill(),
+            series_fill: filter.series_fill(),
             loads: self.loads,
             unfiltered: self.unfiltered,
             rules: names.zip(self.rule_sums(filter)).collect(),

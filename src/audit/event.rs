@@ -162,6 +162,12 @@ impl<'e, 'a> Event<'e, 'a> {
         self.members.time(self.record)
     }
 
+    /// Returns the time of the event's stage.
+    #[cfg(feature = "detect")]
+    pub fn stage_time(&self) -> Option<Time> {
+        self.members.stage_time(self.record)
+    }
+
     /// Returns the event's id. Clients can choose it, in the header `Audit-ID`.
     pub fn id(&self) -> Option<Str<'a>> {
         let member = match self.form {

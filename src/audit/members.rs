@@ -186,6 +186,17 @@ impl<'a> EventMembers<'a> {
             })
     }
 
+    /// Returns the time of the event's stage; of a form without one, the time of the request.
+    ///
+    /// `record` is the record of the members.
+    #[cfg(feature = "detect")]
+    pub fn stage_time(&self, record: Record<'a>) -> Option<Time> {
+        match self.get(Member::StageTimestamp).text() {
+            Some(text) => Time::parse(text.decode(&mut String::new())),
+            None => self.time(record),
+        }
+    }
+
     fn is_text(&self, member: Member, is: impl Fn(&[u8]) -> bool) -> bool {
         match self.get(member) {
             Value::Str(Str::Plain(text)) => is(text),

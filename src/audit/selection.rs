@@ -10,7 +10,7 @@ use alloc::string::String;
 use super::event::Event;
 use super::field::{EventField, FieldRef, FieldSource as _, FieldValue};
 use super::uri;
-use crate::record::plain_length;
+use crate::record::push_json_string;
 use crate::time::{self, Time};
 
 /// The maximum number of products of the user agent. Each is a field of its own in a log store.
@@ -121,7 +121,7 @@ pub(crate) fn write(
             // Letters, digits and hyphens.
             out.push_str(name);
             out.push_str("\":");
-            push_string(shortened(version, MAX_VALUE), out);
+            push_json_string(shortened(version, MAX_VALUE), out);
         }
     }
     write_source_ips(event, out);
@@ -197,44 +197,18 @@ fn member(out: &mut String) {
 
 fn key(name: &str, out: &mut String) {
     member(out);
-    push_string(name, out);
+    push_json_string(name, out);
     out.push(':');
 }
 
 fn string_member(name: &str, value: &str, out: &mut String) {
     key(name, out);
-    push_string(value, out);
+    push_json_string(value, out);
 }
 
 fn number_member(name: &str, value: i64, out: &mut String) {
     key(name, out);
     out.push_str(itoa::Buffer::new().format(value));
-}
-
-/// Appends a text as a JSON string.
-fn push_string(text: &str, out: &mut String) {
-    out.push('"');
-    let mut rest = text;
-    while let Some((plain, special)) = rest.split_at_checked(plain_length(rest.as_bytes())) {
-        out.push_str(plain);
-        let mut chars = special.chars();
-        match chars.next() {
-            None => break,
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some(control) => {
-                out.push_str("\\u00");
-                let digit = |value: u32| char::from_digit(value & 0xf, 16).unwrap_or('0');
-                out.push(digit(u32::from(control) >> 4));
-                out.push(digit(u32::from(control)));
-            }
-        }
-        rest = chars.as_str();
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

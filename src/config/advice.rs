@@ -39,6 +39,15 @@ pub(super) fn guard(problems: &mut Problems, section: &Section<'_>, guard: &Guar
     }
 }
 
+/// Reports detections that no integration sends. `at`: the position of section `detect`.
+pub(super) fn detections(problems: &mut Problems, at: SourceSpan, integrations: &[Integration]) {
+    let is_sent = integrations.iter().any(|one| one.kind == Kind::Detection && one.applies && !one.stopped);
+    if !is_sent {
+        let message = "no integration of type `detections` applies";
+        problems.add(Code::DetectionsNotSent, at, "detect", message, "add one, or remove the section");
+    }
+}
+
 /// Reports a secret in plain text, or a variable that is not substituted.
 pub(super) fn secret(problems: &mut Problems, path: &str, key: &str, at: SourceSpan, text: &str) {
     if let Some(variable) = variables::find(text).filter(|_| SECRET_KEYS.contains(&key)) {

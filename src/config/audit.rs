@@ -1,7 +1,8 @@
-//! Section `audit` and the policy: how Kubernetes audit events become findings.
+//! Section `audit`, the policy and `detect`: how Kubernetes audit events become findings.
 
 use alloc::vec::Vec;
 
+use super::detect::Detect;
 use crate::audit::{EventOptions, SourceKind, StageOption};
 use crate::policy::Policy;
 
@@ -17,4 +18,6 @@ pub struct Audit {
     pub stages: StageOption,
     /// `audit.caller-ip`, `audit.trusted-proxies` and `audit.cluster`.
     pub fields: EventOptions,
+    /// `detect`; `None`: no detections are made.
+    pub detect: Option<Detect>,
 }

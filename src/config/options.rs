@@ -268,6 +268,26 @@ pub const OPTIONS: &[OptionSpec] = &[
         "`caller-ip` is the last address outside these networks. It replaces `audit.caller-ip`.",
     ),
     option("audit.cluster", Text, "The cluster of events that do not name theirs."),
+    option("detect", Map, "Detections of changes in behaviour, made of audit events; `detect: {}` has the defaults."),
+    option(
+        "detect.learning",
+        age("24h"),
+        "The time after the first event of a cluster in which nothing is reported. For seven times as long, a first \
+         occurrence has low confidence.",
+    )
+    .default("24h"),
+    option(
+        "detect.lateness",
+        OptionType::Duration { min: SECOND, max: 900 * SECOND, examples: "3m" },
+        "The time for which a window of three minutes waits for late events.",
+    )
+    .default("3m"),
+    option(
+        "detect.max-series",
+        whole_number(1_000, 1_000_000),
+        "The maximum number of series with a baseline, at most 130 bytes each; the ones that were idle longest are dropped.",
+    )
+    .default("25000"),
     option("redact", MapList, "Rules that overwrite values before entries are sent."),
     option("redact[].field", OptionType::FieldName, "The field, in either spelling.").required(),
     option("redact[].pattern", Pattern, "The pattern; each match in the field is overwritten.").required(),

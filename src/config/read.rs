@@ -184,6 +184,9 @@ impl ConfigReader {
                 .is_some_and(|field| field.node.get("period").is_some() || field.node.get(MERGE).is_some());
         let defaults = integration_defaults(&config, period_stated);
         config.integrations = integrations::read(self, list, &[node, list], &defaults, &used);
+        if let Some(field) = root.get("detect") {
+            advice::detections(&mut self.problems, field.at, &config.integrations);
+        }
         Some(config)
     }
 

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::audit::Audit;
+use super::detect::Detect;
 use super::dialect;
 use super::files::{FileLoader, load};
 use super::option_type::OptionType;
@@ -17,6 +18,7 @@ use crate::policy::{Policy, PolicyReader};
 
 const POLICY: &str = "policy";
 const POLICY_FILE: &str = "policy-file";
+const DETECT: &str = "detect";
 const PROXIES: &str = "trusted-proxies";
 
 /// Reads the evaluation of audit events; `None`: no option asks for it.
@@ -26,7 +28,7 @@ pub(super) fn read(
     siblings: Option<&Node>,
     files: &dyn FileLoader,
 ) -> Option<Audit> {
-    [POLICY, POLICY_FILE, "audit"].iter().find(|key| root.get(key).is_some())?;
+    [POLICY, POLICY_FILE, "audit", DETECT].iter().find(|key| root.get(key).is_some())?;
     let section = root.section(&mut reader.problems, "audit");
     section.check(&mut reader.problems, None);
     let sources = section.values(&mut reader.problems, "source", SourceKind::of);
@@ -45,7 +47,26 @@ pub(super) fn read(
     };
     let cluster = section.text(problems, "cluster").filter(|cluster| !cluster.is_empty());
     let stages = section.value(problems, "stages", StageOption::of).unwrap_or_default();
-    Some(Audit { policy, sources, stages, fields: EventOptions { caller_ip, cluster } })
+    let detect = detect(problems, root);
+    Some(Audit { policy, sources, stages, fields: EventOptions { caller_ip, cluster }, detect })
+}
+
+/// Reads the settings of detections; `None`: the section is missing.
+fn detect(problems: &mut Problems, root: &Section<'_>) -> Option<Detect> {
+    let at = root.get(DETECT)?.at;
+    let section = root.section(problems, DETECT);
+    section.check(problems, None);
+    if !cfg!(feature = "detect") {
+        let message = "this host makes no detections, since it keeps no state between records";
+        let help = "remove the section here, and make detections with another host";
+        problems.add(Code::DetectUnavailable, at, DETECT, message, help);
+    }
+    let default = Detect::default();
+    Some(Detect {
+        learning_ms: section.milliseconds(problems, "learning").unwrap_or(default.learning_ms),
+        lateness_ms: section.milliseconds(problems, "lateness").unwrap_or(default.lateness_ms),
+        max_series: section.integer(problems, "max-series").unwrap_or(default.max_series),
+    })
 }
 
 /// Reads the policy, which is in the document or in a file.

@@ -41,6 +41,9 @@ marks! {
     Selections "selections"
         "The number of selections in the list `selections` of the text, if a host that sends one entry for each record \
          combines them.",
+    Detection "detection"
+        "The text is a detection that the filter made of audit events: the count `expected`, 0 if it occurs for the \
+         first time, and `history-ms`, the time since the first event of the cluster.",
     Summary "summary"
         "A summary of suppressed findings: `integration`, `by` and `key` of the limit (or `others: true`), the number \
          `suppressed`, the times of the `first` and `last`, and a `sample`. The entry has no other text, except on a \

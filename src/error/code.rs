@@ -464,6 +464,17 @@ example, have no groups of users, no impersonated user and no command of an exec
 condition that excludes a value excludes nothing. Compare a field that the source has, or set `status: false` for this cluster:
 
     - {field: principal, match-op: \"~\", match-value: \"@example\"}";
+    DetectUnavailable "K096" Error "detections that this host cannot make"
+"Detections compare an event with those before it. Fluent Bit before 4.1 creates a new instance of a WebAssembly guest for each
+chunk, so the guest keeps no state and refuses the section `detect`. The native plugin, the module for Vector and the program make
+detections.";
+    DetectionsNotSent "K097" Warning "detections that no integration sends"
+"The section `detect` makes detections of audit events, and no integration of type `detections` applies, so each of them is dropped
+with the reason `no-integration`. Add one, or remove the section:
+
+    integrations:
+    - type: detections
+      target: {target-type: http-api, http-api-uri: https://ingress.eu2.coralogix.com/logs/v1/singles}";
 }
 
 #[cfg(test)]

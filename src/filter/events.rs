@@ -7,6 +7,8 @@ use crate::audit::{
     Evaluation, Event, EventBuffers, EventField, EventOptions, RecentRequests, StageOption, selection,
 };
 use crate::config::Audit;
+#[cfg(feature = "detect")]
+use crate::detect::Detector;
 use crate::entry::{Entry, Mark};
 use crate::finding::Kind;
 use crate::pattern::{BuildError, PatternSource};
@@ -48,10 +50,13 @@ pub(super) struct EventStage {
     buffers: EventBuffers,
     /// The rules that select the current event.
     matched: Vec<usize>,
+    /// `None`: no detections are made.
+    #[cfg(feature = "detect")]
+    pub detector: Option<Detector>,
     /// The record of the current finding.
-    text: String,
+    pub text: String,
     /// Reads that record.
-    reader: Recogniser,
+    pub reader: Recogniser,
 }
 
 impl EventStage {
@@ -72,15 +77,21 @@ impl EventStage {
             activity,
             buffers: EventBuffers::default(),
             matched: Vec::new(),
+            #[cfg(feature = "detect")]
+            detector: config.detect.as_ref().map(Detector::new),
             text: String::new(),
             reader: Recogniser::new(&[], false),
         })
     }
 
-    /// Takes over the recent requests of the stage of the previous configuration.
+    /// Takes over the recent requests and the baselines of the stage of the previous configuration.
     #[cfg(feature = "compile")]
     pub fn adopt(&mut self, old: Self) {
         self.recent = old.recent;
+        #[cfg(feature = "detect")]
+        if let (Some(detector), Some(old)) = (&mut self.detector, old.detector) {
+            detector.adopt(old);
+        }
     }
 
     /// Calls `on` with each finding that an event becomes.
@@ -105,6 +116,8 @@ impl EventStage {
             activity,
             buffers,
             matched,
+            #[cfg(feature = "detect")]
+            detector,
             text,
             reader,
         } = self;
@@ -117,6 +130,10 @@ impl EventStage {
                 return Err((Reason::DuplicateStage, 0));
             }
             Evaluation::Always | Evaluation::Start | Evaluation::UnlessStarted => (),
+        }
+        #[cfg(feature = "detect")]
+        if let Some(detector) = detector {
+            detector.observe(&mut event);
         }
         matched.clear();
         let undecided = policy.evaluate(&mut event, |rule| matched.push(rule));

@@ -21,6 +21,32 @@ pub(super) fn canonical_prefix(inside: &[u8], longest: usize) -> (&[u8], usize) 
     (source, source.len().saturating_sub(escapes))
 }
 
+/// Appends a text as a JSON string.
+pub(crate) fn push_json_string(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    while let Some((plain, special)) = rest.split_at_checked(plain_length(rest.as_bytes())) {
+        out.push_str(plain);
+        let mut chars = special.chars();
+        match chars.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(control) => {
+                out.push_str("\\u00");
+                let digit = |value: u32| char::from_digit(value & 0xf, 16).unwrap_or('0');
+                out.push(digit(u32::from(control) >> 4));
+                out.push(digit(u32::from(control)));
+            }
+        }
+        rest = chars.as_str();
+    }
+    out.push('"');
+}
+
 /// Appends the content of a JSON string with its escape sequences resolved.
 ///
 /// Half of a surrogate pair becomes U+FFFD. An invalid sequence is kept as it is.

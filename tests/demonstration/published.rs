@@ -214,12 +214,41 @@ pub struct Detection {
     direction: &'static str,
     value: u64,
     context: &'static str,
+    doc: &'static str,
+    reason: &'static str,
 }
 
 impl Detection {
     /// Returns what kAudit's record contains of the statistic.
-    pub fn record(&self) -> Value {
+    pub fn statistic(&self) -> Value {
         json!({"value": self.value, "context": self.context, "direction": self.direction})
+    }
+
+    /// Returns kAudit's record; `None`: there is none.
+    pub fn record(&self) -> Option<Value> {
+        let etype = if self.eid == "cluster" { "cluster" } else { "principal" };
+        let minutes = (self.end_ms / 60_000) % 1_440;
+        let mut record = json!({
+            "confidence": "high",
+            "etype": etype,
+            "short_doc": self.short_doc,
+            "cluster": CLUSTER,
+            "reasons_0_values_high": self.value.to_string(),
+            "timestamp": format!("2020-03-01T{:02}:{:02}:00+0000", minutes / 60, minutes % 60),
+            "reasons_0_direction": self.direction,
+            "direction": self.direction,
+            "reasons_0_period": 180_000,
+            "time": self.end_ms,
+            "category": "anomaly",
+            "period": 180_000,
+            "eid": self.eid,
+            "doc": self.doc,
+            "reasons_0_doc": self.reason.replace('%', self.direction),
+        });
+        if !self.context_field.is_empty() {
+            record[format!("context_{}", self.context_field)] = self.context.into();
+        }
+        (self.value > 0).then_some(record)
     }
 }
 
@@ -232,27 +261,96 @@ const URIS: &str = "/configs; /debug/pprof; /login/test; /secrets/admin";
 const TOOLS: &str = "test; test (compatible; +http://www.google.com/bot.html); test (iPhone; CPU iPhone OS 12_2 like Mac \
                      OS X) (KHTML, like Gecko)";
 
-/// A statistic: the rule, the field whose values are counted once, and the field of the context.
-type Statistic = (&'static str, &'static str, &'static str);
+/// A statistic and the texts of its records.
+#[derive(Clone, Copy)]
+struct Statistic {
+    rule: &'static str,
+    distinct: &'static str,
+    context_field: &'static str,
+    doc: &'static str,
+    /// The text of the reason; `%` is the direction.
+    reason: &'static str,
+}
 
-const UNIQUE_COMMANDS: Statistic = ("pod execution", "subresource_exec_command", "subresource_exec_command");
-const ALL_COMMANDS: Statistic = ("pod execution", "", "subresource_exec_command");
-const UNIQUE_TARGETS: Statistic = ("pod execution", "resource_name", "");
-const UNIQUE_TOOLS: Statistic = ("access tool", "caller_supplied_user_agent", "caller_supplied_user_agent");
-const UNIQUE_URIS: Statistic = ("unusual target", "unusual_uri", "unusual_uri");
-const ALL_URIS: Statistic = ("unusual target", "", "unusual_uri");
-const REASONS: Statistic = ("unexpected status reason", "", "status_reason");
-const REFUSALS: Statistic = ("unauthorized access", "", "");
+const UNIQUE_COMMANDS: Statistic = Statistic {
+    rule: "pod execution",
+    distinct: "subresource_exec_command",
+    context_field: "subresource_exec_command",
+    doc: "unusual change in count of unique remote commands in access attempts",
+    reason: "change in count of unique remote commands in % access attempts",
+};
+const ALL_COMMANDS: Statistic = Statistic {
+    rule: "pod execution",
+    distinct: "",
+    context_field: "subresource_exec_command",
+    doc: "unusual change in count of remote commands in access attempts",
+    reason: "change in count of remote commands in % access attempts",
+};
+const UNIQUE_TARGETS: Statistic = Statistic {
+    rule: "pod execution",
+    distinct: "resource_name",
+    context_field: "",
+    doc: "unusual change in count of unique remote shells",
+    reason: "change in count of unique remote shells attempts on resources",
+};
+const UNIQUE_TOOLS: Statistic = Statistic {
+    rule: "access tool",
+    distinct: "caller_supplied_user_agent",
+    context_field: "caller_supplied_user_agent",
+    doc: "unusual change in tool used in access attempts",
+    reason: "change in count of unique caller user-agents in % access attempts",
+};
+const UNIQUE_URIS: Statistic = Statistic {
+    rule: "unusual target",
+    distinct: "unusual_uri",
+    context_field: "unusual_uri",
+    doc: "unusual change in count of unique unusual URIs in access attempts",
+    reason: "change in count of unique unusual URIs in % access attempts",
+};
+const ALL_URIS: Statistic = Statistic {
+    rule: "unusual target",
+    distinct: "",
+    context_field: "unusual_uri",
+    doc: "unusual change in count of unusual URIs in access attempts",
+    reason: "change in count of unusual URIs in % access attempts",
+};
+const REASONS: Statistic = Statistic {
+    rule: "unexpected status reason",
+    distinct: "",
+    context_field: "status_reason",
+    doc: "unusual change in count of unexpected status reason in access attempts",
+    reason: "change in count of unexpected status reasons in % access attempts",
+};
+const REFUSALS: Statistic = Statistic {
+    rule: "unauthorized access",
+    distinct: "",
+    context_field: "",
+    doc: "unusual change in count of unauthorized access attempts",
+    reason: "change in count of unauthorized % access attempts",
+};
 
 const fn detection(
     short_doc: &'static str,
     end_ms: i64,
     eid: &'static str,
-    (rule, distinct, context_field): Statistic,
+    statistic: Statistic,
     direction: &'static str,
     (value, context): (u64, &'static str),
 ) -> Detection {
-    Detection { short_doc, end_ms, eid, rule, distinct, context_field, direction, value, context }
+    let Statistic { rule, distinct, context_field, doc, reason } = statistic;
+    Detection {
+        short_doc,
+        end_ms,
+        eid,
+        rule,
+        distinct,
+        context_field,
+        direction,
+        value,
+        context,
+        doc,
+        reason,
+    }
 }
 
 /// The last two are of kube-controller-manager, which creates objects in a namespace that is being deleted.

@@ -1,6 +1,6 @@
 //! The table of metrics, and the values from which their samples are made.
 
-use kaudit_filter::finding::Kind;
+use kaudit_filter::finding::{DetectionKind, Kind};
 use kaudit_filter::stats::{Reason, Stats};
 
 use super::family::{Family, Label, MetricType, UNRECOGNISED, Values};
@@ -15,6 +15,7 @@ const KIND: Label = Label { name: "kind", values: Values::Kinds };
 const ORIGIN: Label = listed("origin", &["finding", "summary", "report"]);
 const BY: Label = listed("by", &["summary", "report"]);
 const CHANGE: Label = listed("change", &["clamped", "truncated", "redacted"]);
+const DETECTION: Label = listed("kind", DetectionKind::NAMES);
 const RULE: Label = Label { name: "rule", values: Values::Rules };
 const RESULT: Label = listed("result", &["loaded", "refused"]);
 const CAUSE: Label = listed("cause", &["malformed", "panicked", "memory", "failed"]);
@@ -153,6 +154,60 @@ pub(super) static TABLE: &[Row] = &[
     ),
     (
         Family {
+            name: "detections_total",
+            metric_type: MetricType::Counter,
+            help: "Detections that the filter made of audit events, by kind; records_total counts their verdicts as well.",
+            labels: &[DETECTION],
+            query: "sum by (kind) (increase(kaudit_detections_total[1d]))",
+        },
+        |source, report| {
+            for (kind, count) in DetectionKind::NAMES.iter().zip(source.stats.detected) {
+                report(&[kind], count);
+            }
+        },
+    ),
+    (
+        Family {
+            name: "detect_late_events_total",
+            metric_type: MetricType::Counter,
+            help: "Audit events that detections did not use, because their window was closed or their time was far ahead.",
+            labels: &[],
+            query: "sum(increase(kaudit_detect_late_events_total[1h]))",
+        },
+        |source, report| report(&[], source.stats.detect_late),
+    ),
+    (
+        Family {
+            name: "detect_overflow_total",
+            metric_type: MetricType::Counter,
+            help: "Tallies, values, baselines and detections for which the bounded memory of detections was full.",
+            labels: &[],
+            query: "sum(increase(kaudit_detect_overflow_total[1h])) > 0",
+        },
+        |source, report| report(&[], source.stats.detect_overflow),
+    ),
+    (
+        Family {
+            name: "detect_series",
+            metric_type: MetricType::Gauge,
+            help: "Series with a baseline.",
+            labels: &[],
+            query: "kaudit_detect_series / kaudit_detect_max_series",
+        },
+        |source, report| report(&[], source.series_fill.0 as u64),
+    ),
+    (
+        Family {
+            name: "detect_max_series",
+            metric_type: MetricType::Gauge,
+            help: "Maximum of series with a baseline (detect.max-series), 0 without `detect`.",
+            labels: &[],
+            query: "max(kaudit_detect_max_series)",
+        },
+        |source, report| report(&[], source.series_fill.1 as u64),
+    ),
+    (
+        Family {
             name: "limiter_keys",
             metric_type: MetricType::Gauge,
             help: "Keys in the table of rate limits.",
@@ -226,6 +281,7 @@ pub(super) static TABLE: &[Row] = &[
 pub(super) struct Source<'s> {
     pub stats: &'s Stats,
     pub limiter_fill: (usize, usize),
+    pub series_fill: (usize, usize),
     pub loads: Loads,
     pub unfiltered: Unfiltered,
     /// The names of the rules with series, and the events that they selected and could not decide.

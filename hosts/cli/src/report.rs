@@ -61,6 +61,7 @@ impl RunCounters<'_> {
             remark(self.malformed, format!("{} malformed", self.malformed)),
         )];
         rows.push(Row(0, "batch items", stats.batch_items, "findings and others in batches".to_owned()));
+        rows.push(Row(0, "detections", stats.detected(), "made of audit events".to_owned()));
         rows.push(Row(1, "kept", stats.kept(), String::new()));
         rows.extend(Kind::ALL.iter().map(|kind| Row(2, kind.name(), stats.kept_of(*kind), String::new())));
         rows.push(Row(2, "unrecognised", stats.wrapped, "not findings, sent as entries".to_owned()));
@@ -82,6 +83,8 @@ impl RunCounters<'_> {
         rows.push(Row(0, "clamped", stats.clamped, "timestamp replaced by the arrival time".to_owned()));
         rows.push(Row(0, "truncated", stats.truncated, "to the maximum size".to_owned()));
         rows.push(Row(0, "undecided", stats.undecided, "rules without the body of their event".to_owned()));
+        rows.push(Row(0, "late", stats.detect_late, "events that no detection uses".to_owned()));
+        rows.push(Row(0, "overflow", stats.detect_overflow, "of the memory of detections".to_owned()));
         rows.push(Row(0, "redacted", stats.redacted, "at least one value overwritten".to_owned()));
         rows.retain(|row| row.2 > 0 || ALWAYS.contains(&row.1));
         rows

@@ -18,6 +18,9 @@ const NON_DEFAULTS: &[(&str, &str)] = &[
     ("audit.caller-ip", "last"),
     ("audit.trusted-proxies", "[10.0.0.0/8]"),
     ("audit.cluster", "a"),
+    ("detect.learning", "2h"),
+    ("detect.lateness", "5m"),
+    ("detect.max-series", "1000"),
     ("severity[].type", "activity"),
     ("severity[].etype", "cluster"),
     ("severity[].category", "anomaly"),
@@ -83,9 +86,10 @@ impl FileLoader for AnyFile {
 #[test]
 fn defaults_are_what_reading_nothing_gives() {
     for (option, default) in OPTIONS.iter().filter_map(|option| Some((option, option.default?))) {
-        // Section `audit` has an effect even if it is empty.
-        let section =
-            OPTIONS.iter().find(|section| section.path == "audit" && is_below(option.path, section));
+        // These sections have an effect even if they are empty.
+        let section = OPTIONS
+            .iter()
+            .find(|section| matches!(section.path, "audit" | "detect") && is_below(option.path, section));
         let plain = section.map_or_else(|| document(option, None), |section| document(section, Some("{}")));
         let stated = document(option, Some(&default.to_string()));
         assert_eq!(meaning(&plain), meaning(&stated), "{}: {plain}{stated}", option.path);
