@@ -18,3 +18,4 @@ mod tally;
 mod windows;
 
 pub(crate) use detector::Detector;
+pub(crate) use signals::contributions;

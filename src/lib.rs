@@ -61,14 +61,14 @@
 //!   filter's buffers: write the entry of [`Verdict::Kept`], forward the record of [`Verdict::Passed`] unchanged, and
 //!   nothing for the others. A record yields one verdict per finding in it, at least one.
 //! - Drain [`Filter::due`] regularly, such as after each chunk of records or once per second, also when no records arrive:
-//!   it returns summaries of suppressed findings and count reports. A host that emits one entry per record calls
+//!   it returns detections, summaries of suppressed findings and count reports. A host that emits one entry per record calls
 //!   [`Filter::set_single_output`]. One that may end without notice disables suppression with
 //!   [`Filter::set_suppression_enabled`].
 //! - Drain [`Filter::finish`] on shutdown. The number of suppressed and counted findings is lost otherwise.
 //! - Pass a random seed to [`Filter::new`].
 //! - For another configuration, call [`Filter::replace`], which keeps limits, counts and counters, instead of building
 //!   another filter.
-//! - Report [`Filter::stats`]. They balance: records + batch items = kept + dropped + suppressed + passed + batches.
+//! - Report [`Filter::stats`]. They balance: records + batch items + detections = kept + dropped + suppressed + passed + batches.
 //!
 //! A filter is used by one thread at a time. It has no global state, so a process may have any number.
 //!
@@ -83,6 +83,7 @@
 //! | entry | `guard.max-entry-bytes`; longer strings are truncated, and the entry is marked |
 //! | memory during a call | proportional to the record, or to `guard.max-entry-bytes` for a body that is rewritten |
 //! | limits and counts | `rate-limit.max-keys` keys of each, pending summaries included; above it findings share one key |
+//! | detections | 8 MB with the default of `detect.max-series` |
 //! | automata | 10 MiB for a compiled pattern, and 2 MiB for the states that its searches cache |
 //! | open envelopes ([`envelope::Grouper`]) | 64 of [`envelope::MAX_BYTES`] |
 //!

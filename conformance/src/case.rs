@@ -19,7 +19,7 @@ pub struct Case {
     pub config: String,
     /// The records, first the records of the warm-up.
     pub records: Vec<Record>,
-    /// The entries that the filter adds, in order: summaries and count reports.
+    /// The entries that the filter adds, in order: detections, summaries and count reports.
     pub own: Vec<Pattern>,
     /// Bulk envelopes in any order; empty: the host emits entries.
     pub envelopes: Vec<Pattern>,

@@ -80,6 +80,9 @@ fn from_verdicts(case: &Case) -> BTreeMap<String, u64> {
             }
         }
     }
+    // Every detection is sent.
+    *counters.entry("kept.total".to_owned()).or_default() +=
+        case.stats.get("detected.total").copied().unwrap_or(0);
     // Every suppressed finding is counted in a summary.
     counters.insert("summarised".to_owned(), counters["suppressed"]);
     counters
@@ -305,7 +308,9 @@ impl<'a> Line<'a> {
     /// Returns whether it is an entry of the filter's own, not of one record.
     fn is_own(&self) -> bool {
         let at = |path| self.value.as_ref().is_some_and(|value| get(value, path).is_some());
-        at("text.kaudit_filter.summary") || at("text.kaudit_filter.report")
+        at("text.kaudit_filter.summary")
+            || at("text.kaudit_filter.report")
+            || at("text.kaudit_filter.detection")
     }
 
     fn is_envelope(&self) -> bool {

@@ -144,7 +144,9 @@ impl Driver for Wasm {
     }
 }
 
-/// Whether a configuration has a policy or section `audit`.
+/// Whether a configuration has a policy or section `audit` or `detect`.
 fn evaluates_events(config: &str) -> bool {
-    config.lines().any(|line| ["policy:", "policy-file:", "audit:"].iter().any(|key| line.starts_with(key)))
+    config
+        .lines()
+        .any(|line| ["policy:", "policy-file:", "audit:", "detect:"].iter().any(|key| line.starts_with(key)))
 }

@@ -1,6 +1,8 @@
 //! What an event contributes to detections.
 
+use alloc::borrow::ToOwned as _;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::quiet::Quiet;
 use super::statistic::Direction;
@@ -134,6 +136,15 @@ impl Signals {
             on(DetectionKind::Unauthorized, "");
         }
     }
+}
+
+/// Returns the kinds of detections that an event contributes to, each with its value, which may be empty.
+pub(crate) fn contributions(event: &mut Event<'_, '_>) -> Vec<(DetectionKind, String)> {
+    let mut signals = Signals::default();
+    signals.read(event);
+    let mut all = Vec::new();
+    signals.each(|kind, value| all.push((kind, value.to_owned())));
+    all
 }
 
 /// Returns the direction of an access by its verb.

@@ -8,8 +8,10 @@ use crate::audit::{
 };
 use crate::config::Audit;
 #[cfg(feature = "detect")]
-use crate::detect::Detector;
+use crate::detect::{Detector, contributions};
 use crate::entry::{Entry, Mark};
+#[cfg(feature = "detect")]
+use crate::finding::DetectionKind;
 use crate::finding::Kind;
 use crate::pattern::{BuildError, PatternSource};
 use crate::policy::{CompiledPolicy, ReportedRule};
@@ -225,6 +227,9 @@ fn read(
 #[cfg(feature = "compile")]
 pub(super) struct EventExplainer {
     policy: PolicyExplainer,
+    /// Whether detections are made.
+    #[cfg(feature = "detect")]
+    detects: bool,
     options: EventOptions,
     buffers: EventBuffers,
 }
@@ -233,7 +238,23 @@ pub(super) struct EventExplainer {
 impl EventExplainer {
     pub fn new(config: &Audit) -> Result<Self, BuildError> {
         let policy = PolicyExplainer::new(&config.policy)?;
-        Ok(Self { policy, options: config.fields.clone(), buffers: EventBuffers::default() })
+        Ok(Self {
+            policy,
+            #[cfg(feature = "detect")]
+            detects: config.detect.is_some(),
+            options: config.fields.clone(),
+            buffers: EventBuffers::default(),
+        })
+    }
+
+    /// Returns the kinds of detections that an event contributes to, each with its value.
+    #[cfg(feature = "detect")]
+    pub fn contributions(&mut self, found: &FoundEvent<'_, '_>) -> Vec<(DetectionKind, String)> {
+        if !self.detects {
+            return Vec::new();
+        }
+        let FoundEvent { record, members, form, cluster } = *found;
+        contributions(&mut Event::new(record, members, form, &self.options, cluster, &mut self.buffers))
     }
 
     /// Returns all rules with their values for an event.

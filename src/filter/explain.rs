@@ -19,7 +19,7 @@ use crate::config::{By, Config, Integration, OnStale, Redaction, Report, Severit
 use crate::entry::Entry;
 #[cfg(feature = "otlp")]
 use crate::envelope::Form;
-use crate::finding::{Field, Fields, Instant, Kind, MatchInput};
+use crate::finding::{DetectionKind, Field, Fields, Instant, Kind, MatchInput};
 use crate::limit::LimitStatus;
 use crate::matcher::Matcher;
 use crate::pattern::{BuildError, PatternCompiler, PatternFinder, PatternSource};
@@ -56,6 +56,8 @@ pub struct Explanation {
     pub changes: Vec<Change>,
     /// Every rule of the policy with its conditions and the values seen, if the record is an audit event.
     pub rules: Vec<ExplainedRule>,
+    /// The kinds of detections that an audit event contributes to, each with its value, redacted; it may be empty.
+    pub contributions: Vec<(DetectionKind, String)>,
     /// Its verdict.
     pub outcome: Outcome,
     /// In the shape otlp, the `ResourceLogs` object as which its entry is sent.
@@ -327,6 +329,15 @@ impl Sink for ExplainSink<'_> {
         let path = self.path_of(event.record);
         let mut rules = self.checks.events.as_mut().map(|events| events.explain(event)).unwrap_or_default();
         let redactor = &self.filter.stages.shaper.redactor;
+        #[cfg(feature = "detect")]
+        let contributions = {
+            let events = self.checks.events.as_mut();
+            let mut all = events.map(|events| events.contributions(event)).unwrap_or_default();
+            all.iter_mut().for_each(|(_, value)| redactor.redact_all_in(value));
+            all
+        };
+        #[cfg(not(feature = "detect"))]
+        let contributions = Vec::new();
         for condition in rules.iter_mut().flat_map(|rule| &mut rule.conditions) {
             match &mut condition.seen {
                 Some(SeenValue::Text(text)) => redactor.redact_all_in(text),
@@ -347,6 +358,7 @@ impl Sink for ExplainSink<'_> {
                 explanation.recognised =
                     Recognised::Finding { kind: found.kind, because, path: path.clone() };
                 explanation.rules.clone_from(&rules);
+                explanation.contributions.clone_from(&contributions);
             }
         });
         self.filter.events = Some(events);
@@ -356,6 +368,7 @@ impl Sink for ExplainSink<'_> {
         } else {
             let mut explanation = Explanation::of(Recognised::Event { path });
             explanation.rules = rules;
+            explanation.contributions = contributions;
             self.judge(explanation, |judge| judge.evaluated(evaluated));
         }
     }
@@ -608,6 +621,7 @@ impl Explanation {
             severity: None,
             changes: Vec::new(),
             rules: Vec::new(),
+            contributions: Vec::new(),
             outcome: Outcome::Passed,
             #[cfg(feature = "otlp")]
             resource_logs: None,

@@ -79,6 +79,12 @@ fn rows(explanation: &Explanation, config: &Config, paint: Paint) -> Vec<(&'stat
         rows.push(("", fields.join(", ")));
     }
     push_rules(explanation, config, paint, &mut rows);
+    if not_evaluated(&explanation.outcome).is_none() {
+        rows.extend(explanation.contributions.iter().map(|(kind, value)| {
+            let value = if value.is_empty() { String::new() } else { format!(", {}", quote(value)) };
+            ("detect", format!("counts as {}{value}", kind.name()))
+        }));
+    }
     for step in &explanation.integrations {
         if step.result != MatchResult::OtherType {
             push_integration(step, paint, &mut rows);
@@ -282,6 +288,7 @@ pub fn json(
         "recognised": recognised,
         "fields": fields,
         "rules": rules_json(explanation, config),
+        "contributions": explanation.contributions.iter().map(|(kind, value)| json!({"kind": kind.name(), "value": value})).collect::<Vec<_>>(),
         "integrations": explanation.integrations.iter().map(step_json).collect::<Vec<_>>(),
         "time-ms": explanation.time_ms,
         "stale": explanation.stale,

@@ -73,8 +73,8 @@ fn every_remark_is_shown_under_its_line() {
 }
 
 /// Codes without a snapshot.
-/// They are reported only by `config::read`, or only for generated input.
-const WITHOUT_SNAPSHOT: [Code; 2] = [Code::SecondConfiguration, Code::TooMany];
+/// They are reported only by `config::read`, only for generated input, or only by a host without detections.
+const WITHOUT_SNAPSHOT: [Code; 3] = [Code::SecondConfiguration, Code::TooMany, Code::DetectUnavailable];
 
 #[test]
 fn every_code_has_a_case() {
