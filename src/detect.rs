@@ -13,9 +13,11 @@ mod fixed;
 mod memory;
 mod quiet;
 mod signals;
+mod snapshot;
 mod statistic;
 mod tally;
 mod windows;
 
 pub(crate) use detector::Detector;
 pub(crate) use signals::contributions;
+pub use snapshot::SnapshotError;

@@ -68,6 +68,18 @@ impl Digest {
         Self { index: self.index ^ spread, rest: self.rest ^ u64::from(number) }
     }
 
+    /// Returns the bytes of the digest.
+    pub fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.index) << 64 | u128::from(self.rest)).to_be_bytes()
+    }
+
+    /// Returns the digest with these bytes.
+    pub fn of_bytes(bytes: [u8; 16]) -> Self {
+        let number = u128::from_be_bytes(bytes);
+        let half = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
+        Self { index: half(number >> 64), rest: half(number) }
+    }
+
     /// Returns 64 bits of the digest, for small sets.
     pub fn short(self) -> u64 {
         self.rest

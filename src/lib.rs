@@ -162,6 +162,8 @@ mod time;
 
 #[cfg(feature = "bake")]
 pub use baked::bake;
+#[cfg(feature = "detect")]
+pub use detect::SnapshotError;
 #[cfg(feature = "compile")]
 pub use filter::explain;
 pub use filter::{Filter, FindingTimes, RuleCount, Verdict};

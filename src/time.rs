@@ -189,6 +189,62 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The minute of the last time that was parsed. Events follow each other, so the next time is probably in it too.
+#[cfg(feature = "detect")]
+#[derive(Debug, Default)]
+pub(crate) struct MinuteCache {
+    /// A date with hour and minute, such as `2026-05-04T07:58:`.
+    text: [u8; 17],
+    millis: i64,
+}
+
+#[cfg(feature = "detect")]
+impl MinuteCache {
+    /// Parses a time like [`Time::parse`], in milliseconds.
+    #[inline]
+    pub fn parse(&mut self, text: &[u8]) -> Option<i64> {
+        if let Some((minute, rest)) = text.split_first_chunk()
+            && *minute == self.text
+            && let Some(millis) = seconds(rest)
+        {
+            return self.millis.checked_add(millis);
+        }
+        self.parse_whole(text)
+    }
+
+    #[cold]
+    fn parse_whole(&mut self, text: &[u8]) -> Option<i64> {
+        let millis = parse(core::str::from_utf8(text).ok()?)?;
+        if let Some((minute, rest)) = text.split_first_chunk()
+            && let Some(seconds) = seconds(rest)
+        {
+            (self.text, self.millis) = (*minute, millis.checked_sub(seconds)?);
+        }
+        Some(millis)
+    }
+}
+
+/// Parses seconds with a fraction in UTC, as the API server writes them, to milliseconds.
+#[cfg(feature = "detect")]
+#[inline]
+fn seconds(text: &[u8]) -> Option<i64> {
+    let [tens @ b'0'..=b'5', ones @ b'0'..=b'9', rest @ .., b'Z'] = text else { return None };
+    let digit = |digit: u8| i64::from(digit.wrapping_sub(b'0'));
+    let whole = digit(*tens).wrapping_mul(10).wrapping_add(digit(*ones)).wrapping_mul(1_000);
+    let fraction = match rest {
+        [] => return Some(whole),
+        [b'.', fraction @ ..] if !fraction.is_empty() => fraction,
+        _ => return None,
+    };
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let mut digits = fraction.iter().copied().chain([b'0', b'0']).map(digit);
+    let mut next = || digits.next().unwrap_or(0);
+    let millis = next().wrapping_mul(100).wrapping_add(next().wrapping_mul(10)).wrapping_add(next());
+    Some(whole.wrapping_add(millis))
+}
+
 /// Parses a date and time with a zone (see [`Time::parse`]).
 ///
 /// Returns milliseconds since 1970, rounded down.

@@ -245,3 +245,59 @@ fn one_event_contributes_to_each_kind_once() {
     ];
     assert_eq!(found, expected.map(str::to_owned).into());
 }
+
+/// Passes the events to a filter, closes its windows, and returns its detections.
+fn finished(filter: &mut Filter, events: &[(i64, String)]) -> Vec<String> {
+    let (now, mut out) = (Time::from_millis(START + DAY / 2), Vec::new());
+    for (_, event) in events {
+        process(filter, event, now);
+    }
+    drain(filter, now, true, &mut out);
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_restart_with_a_snapshot_has_no_effect_between_windows(mut events in events(), at in 1..20_i64) {
+        events.sort_by_key(|(time, _)| *time);
+        let middle = events.partition_point(|(time, _)| *time < START + at * 3 * MINUTE);
+        let (before, after) = events.split_at(middle);
+        let mut whole = experienced();
+        let expected = [finished(&mut whole, before), finished(&mut whole, after)].concat();
+        let mut first = experienced();
+        let mut found = finished(&mut first, before);
+        let snapshot = first.detections_snapshot().expect("detections are made");
+        let mut second = experienced();
+        prop_assert_eq!(second.restore_detections(&snapshot), Ok(()));
+        prop_assert_eq!(second.detections_snapshot(), Some(snapshot));
+        found.extend(finished(&mut second, after));
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(second.detections_snapshot(), whole.detections_snapshot());
+    }
+}
+
+#[test]
+fn a_snapshot_contains_no_text_and_a_refused_one_changes_nothing() {
+    let mut one = experienced();
+    let events: Vec<(i64, String)> =
+        (0..6).map(|at| (START + at, event(START + at, "petra", "/secret-path"))).collect();
+    finished(&mut one, &events);
+    let snapshot = one.detections_snapshot().expect("detections are made");
+    for text in ["petra", "secret", "path"] {
+        assert!(!snapshot.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
+    }
+    for (damaged, expected) in [
+        (&snapshot[1..], "not a snapshot of detections"),
+        (&snapshot[..snapshot.len() - 1], "a damaged snapshot of detections"),
+    ] {
+        let error = one.restore_detections(damaged).expect_err("it is refused");
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(one.detections_snapshot().as_ref(), Some(&snapshot));
+    }
+    let mut without = filter("audit: {}");
+    let error = without.restore_detections(&snapshot).expect_err("no detections");
+    assert_eq!(error.to_string(), "the configuration has no section `detect`");
+    assert_eq!(without.detections_snapshot(), None);
+}

@@ -16,6 +16,8 @@ use super::reason::{Grant, unquote};
 use super::stages::{Evaluation, Stage, StageOption, is_long_running};
 use super::uri;
 use crate::record::{Number, Record, Str, Value};
+#[cfg(feature = "detect")]
+use crate::time::MinuteCache;
 use crate::time::Time;
 
 pub(crate) use buffers::EventBuffers;
@@ -162,10 +164,31 @@ impl<'e, 'a> Event<'e, 'a> {
         self.members.time(self.record)
     }
 
-    /// Returns the time of the event's stage.
+    /// Returns the time of the event's stage, in milliseconds.
     #[cfg(feature = "detect")]
-    pub fn stage_time(&self) -> Option<Time> {
-        self.members.stage_time(self.record)
+    #[inline]
+    pub fn stage_time(&self, minutes: &mut MinuteCache) -> Option<i64> {
+        self.members.stage_time(self.record, minutes)
+    }
+
+    /// Whether the event is certainly a request for an object, and for none of its subresources.
+    #[cfg(feature = "detect")]
+    #[inline]
+    pub fn is_plain_object(&mut self) -> bool {
+        self.object().is_some_and(|object| {
+            matches!(object.subresource, Value::Absent)
+                && matches!(object.resource, Value::Str(resource) if !resource.source().is_empty())
+        })
+    }
+
+    /// Returns the cluster, and `None` for none.
+    #[cfg(feature = "detect")]
+    #[inline]
+    pub fn cluster(&mut self) -> Option<&str> {
+        match self.form {
+            EventForm::ApiServer => self.cluster.or(self.options.cluster.as_deref()),
+            EventForm::CloudLogging => self.text(EventField::Cluster),
+        }
     }
 
     /// Returns the event's id. Clients can choose it, in the header `Audit-ID`.

@@ -5,6 +5,8 @@ use alloc::string::String;
 #[cfg(test)]
 use crate::record::SyntaxError;
 use crate::record::{Encoding, KeyCache, KeySet, MemberVisitor, Record, Str, Value};
+#[cfg(feature = "detect")]
+use crate::time::MinuteCache;
 use crate::time::Time;
 
 macro_rules! members {
@@ -190,10 +192,12 @@ impl<'a> EventMembers<'a> {
     ///
     /// `record` is the record of the members.
     #[cfg(feature = "detect")]
-    pub fn stage_time(&self, record: Record<'a>) -> Option<Time> {
+    #[inline]
+    pub fn stage_time(&self, record: Record<'a>, minutes: &mut MinuteCache) -> Option<i64> {
         match self.get(Member::StageTimestamp).text() {
-            Some(text) => Time::parse(text.decode(&mut String::new())),
-            None => self.time(record),
+            Some(Str::Plain(text)) => minutes.parse(text),
+            Some(text) => Time::parse(text.decode(&mut String::new())).map(Time::millis),
+            None => self.time(record).map(Time::millis),
         }
     }
 

@@ -75,6 +75,18 @@ impl Moments {
 }
 
 impl Baseline {
+    /// Returns the numbers of a snapshot.
+    pub fn numbers(&self) -> [u32; 8] {
+        let Self { last, fast, weight, sum, squares, reported, reported_value } = *self;
+        [last, fast.mean, fast.square, weight, sum, squares, reported, reported_value]
+    }
+
+    /// Returns the baseline with these numbers.
+    pub fn of_numbers(numbers: [u32; 8]) -> Self {
+        let [last, mean, square, weight, sum, squares, reported, reported_value] = numbers;
+        Self { last, fast: Moments { mean, square }, weight, sum, squares, reported, reported_value }
+    }
+
     /// Returns whether a value in a window is unusual. The window is not before the last one.
     pub fn judge(&self, window: u32, value: u32) -> Option<Unusual> {
         let idle = window.saturating_sub(self.last).saturating_sub(1);

@@ -41,6 +41,11 @@ impl Baselines {
         (Some(self.series.entry(series).or_default()), dropped)
     }
 
+    /// Returns all baselines, in any order.
+    pub fn all(&self) -> impl Iterator<Item = (Digest, Baseline)> {
+        self.series.iter().map(|(digest, baseline)| (*digest, *baseline))
+    }
+
     /// Drops the baselines that were idle longest, about a quarter; returns their number.
     fn drop_idle(&mut self) -> usize {
         let before = self.series.len();

@@ -12,6 +12,17 @@ const MAX: usize = 64;
 pub(super) struct Clusters(Vec<(Digest, u32)>);
 
 impl Clusters {
+    /// Returns the first windows of a snapshot.
+    pub fn of(mut first: Vec<(Digest, u32)>) -> Self {
+        first.truncate(MAX);
+        Self(first)
+    }
+
+    /// Returns the first window of each cluster.
+    pub fn all(&self) -> &[(Digest, u32)] {
+        &self.0
+    }
+
     /// Returns the number of windows from the first event of a cluster to a window, which may be the first.
     pub fn age(&mut self, cluster: Digest, window: u32) -> u32 {
         let known = self.0.iter().position(|(digest, _)| *digest == cluster);

@@ -11,13 +11,15 @@ use super::clusters::Clusters;
 use super::detection::Detection;
 use super::memory::Memory;
 use super::signals::{QuietParts, Signals};
+use super::snapshot::{SnapshotError, State};
 use super::statistic::{CLUSTER_FLOOR, Direction, STATISTICS, SeriesNumber, Statistic};
 use super::tally::{Counted, Entity, Tally};
 use super::windows::{Admission, PERIOD_MS, Window, Windows, end_of};
-use crate::audit::{Event, EventField};
+use crate::audit::Event;
 use crate::config::Detect;
 use crate::digest::{Digest, Secret};
 use crate::finding::Confidence;
+use crate::time::MinuteCache;
 
 /// The learning time of series without a history, as a multiple of the learning time of the others.
 const FIRST: u32 = 7;
@@ -30,6 +32,7 @@ const MAX_PENDING: usize = 1_024;
 pub(crate) struct Detector {
     /// In windows.
     learning: u32,
+    minutes: MinuteCache,
     windows: Windows,
     baselines: Baselines,
     clusters: Clusters,
@@ -78,6 +81,7 @@ impl Detector {
         let learning = config.learning_ms.checked_div(PERIOD_MS).unwrap_or(0);
         Self {
             learning: u32::try_from(learning).unwrap_or(u32::MAX),
+            minutes: MinuteCache::default(),
             windows: Windows::new(config.lateness_ms),
             baselines: Baselines::new(config.max_series),
             clusters: Clusters::default(),
@@ -110,7 +114,7 @@ impl Detector {
         while let Some(window) = self.windows.next_closed(false) {
             self.close(window);
         }
-        let cluster = event.text(EventField::Cluster).unwrap_or_default();
+        let cluster = event.cluster().unwrap_or_default();
         if self.cluster.as_deref() != Some(cluster) {
             self.clusters.age(digest_of_names(&[cluster]), window);
             self.cluster = Some(cluster.to_owned());
@@ -123,7 +127,7 @@ impl Detector {
     /// Returns the window of an event, if it can be used.
     #[inline]
     fn window(&mut self, event: &Event<'_, '_>) -> Option<u32> {
-        let time_ms = event.stage_time()?.millis();
+        let time_ms = event.stage_time(&mut self.minutes)?;
         match self.windows.admit(time_ms) {
             Admission::Open(window) => return Some(window),
             Admission::Stray => return None,
@@ -239,6 +243,34 @@ impl Detector {
         } else {
             self.losses.add_overflow(1);
         }
+    }
+
+    /// Returns the state that survives a restart. Open windows are not part of it.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let (latest_ms, closed_ms) = self.windows.position();
+        let clusters = self.clusters.all().to_vec();
+        State { latest_ms, closed_ms, clusters, baselines: self.baselines.all().collect() }.write()
+    }
+
+    /// Replaces the state by a snapshot. Windows that are open are closed first.
+    ///
+    /// # Errors
+    /// The snapshot cannot be used; the state is unchanged.
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
+        let State { latest_ms, closed_ms, clusters, baselines } = State::read(snapshot)?;
+        self.close_all();
+        self.windows.resume(latest_ms, closed_ms);
+        self.clusters = Clusters::of(clusters);
+        // The cluster of the next event is looked up again.
+        self.cluster = None;
+        let mut restored = Baselines::new(self.baselines.max());
+        for (series, baseline) in baselines {
+            let (slot, dropped) = restored.of(series);
+            self.losses.add_overflow(dropped);
+            slot.into_iter().for_each(|slot| *slot = baseline);
+        }
+        self.baselines = restored;
+        Ok(())
     }
 
     /// Returns the next detection.

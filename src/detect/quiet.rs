@@ -12,12 +12,12 @@ use foldhash::fast::FixedState;
 use crate::audit::RawPart;
 
 /// The number of parts that are stored. Few in tests, where they replace each other.
-const SLOTS: usize = if cfg!(test) { 2 } else { 256 };
+const SLOTS: usize = if cfg!(test) { 2 } else { 512 };
 
 /// The maximum length of a stored part, in bytes. An outcome with the reason of RBAC has some 250.
 const MAX_LENGTH: usize = 512;
 
-/// Recent parts without a signal, in at most 150 kB.
+/// Recent parts without a signal, in at most 300 kB.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
     hasher: FixedState,

@@ -84,13 +84,17 @@ impl QuietParts {
     pub fn is_quiet(&mut self, event: &mut Event<'_, '_>) -> bool {
         self.is_quiet_outcome(event)
             && self.is_quiet_agent(event)
-            && match event.text(EventField::Subresource) {
-                Some(subresource) => subresource != "exec",
-                None => {
-                    event.text(EventField::ResourceType).is_some()
-                        || event.text(EventField::UnusualUri).is_none()
-                }
+            && (event.is_plain_object() || Self::is_quiet_target(event))
+    }
+
+    /// Whether the target of an event has no signal.
+    fn is_quiet_target(event: &mut Event<'_, '_>) -> bool {
+        match event.text(EventField::Subresource) {
+            Some(subresource) => subresource != "exec",
+            None => {
+                event.text(EventField::ResourceType).is_some() || event.text(EventField::UnusualUri).is_none()
             }
+        }
     }
 }
 

@@ -93,6 +93,16 @@ impl Windows {
         if self.strays < MAX_STRAYS { Admission::Stray } else { Admission::Moved }
     }
 
+    /// Returns the latest time of an event, and the end of the last window that was closed.
+    pub fn position(&self) -> (Option<i64>, i64) {
+        (self.latest_ms, self.closed_ms)
+    }
+
+    /// Continues at the position of a snapshot. No window is open.
+    pub fn resume(&mut self, latest_ms: Option<i64>, closed_ms: i64) {
+        (self.latest_ms, self.closed_ms) = (latest_ms, closed_ms);
+    }
+
     /// Continues at another time. No window is open.
     pub fn restart(&mut self, time_ms: i64) {
         self.latest_ms = number_of(time_ms).map(|_| time_ms);

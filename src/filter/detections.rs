@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::events::EventStage;
 use super::{Admitted, Filter, Finding, Origin};
+use crate::detect::SnapshotError;
 use crate::entry::Entry;
 use crate::finding::Kind;
 use crate::record::Record;
@@ -17,6 +18,25 @@ pub(super) struct AdmittedDetection {
 }
 
 impl Filter {
+    /// Returns the learned behaviour as bytes, for [`Self::restore_detections`]; `None`: no detections are made.
+    ///
+    /// It contains no text of an event. Events of open windows are not part of it: after [`Self::finish`] none is open.
+    pub fn detections_snapshot(&self) -> Option<Vec<u8>> {
+        Some(self.events.as_ref()?.detector.as_ref()?.snapshot())
+    }
+
+    /// Continues with the learned behaviour of a snapshot, which another filter may have made.
+    ///
+    /// Events of windows that were closed before count as late.
+    ///
+    /// # Errors
+    /// The snapshot is not one, is damaged, or has another version, or the configuration has no section `detect`. The
+    /// filter then learns from the beginning.
+    pub fn restore_detections(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
+        let detector = self.events.as_mut().and_then(|events| events.detector.as_mut());
+        detector.ok_or(SnapshotError::NotConfigured)?.restore(snapshot)
+    }
+
     /// Returns the next detection that is sent; the others are counted.
     ///
     /// With `all`, it closes all windows first.

@@ -299,3 +299,38 @@ proptest! {
         let _ = (Civil::from_millis(year).millis(), format(month));
     }
 }
+
+#[cfg(feature = "detect")]
+#[test]
+fn the_cache_of_minutes_changes_no_result() {
+    let mut texts = Vec::new();
+    for minute in
+        ["2026-05-04T07:58", "2026-05-04T07:59", "2026-05-04 07:58", "1969-12-31T23:59", "2026-13-04T07:58"]
+    {
+        for rest in [
+            ":00Z",
+            ":09.1Z",
+            ":59.999999999Z",
+            ":60Z",
+            ":61Z",
+            ":5xZ",
+            ":07.Z",
+            ":07.1234x6Z",
+            ":07+02:00",
+            ":07.25+0200",
+            ":07",
+            "",
+            ":07z",
+            ":07.5 Z",
+            ":07,5Z",
+        ] {
+            texts.push(format!("{minute}{rest}"));
+        }
+    }
+    let mut cache = MinuteCache::default();
+    for text in texts.iter().chain(texts.iter().rev()) {
+        let expected = Time::parse(text).map(Time::millis);
+        assert_eq!(cache.parse(text.as_bytes()), expected, "{text}");
+        assert_eq!(cache.parse(text.as_bytes()), expected, "{text} again");
+    }
+}
