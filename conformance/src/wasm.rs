@@ -128,6 +128,9 @@ impl Driver for Wasm {
         if matches!(self.guest, Guest::Baked { .. }) && evaluates_events(&case.config) {
             return Some("audit events are evaluated, which the baked guest does not");
         }
+        if case.config.lines().any(|line| line.starts_with("detect:")) {
+            return Some("detections are made, which the guest refuses");
+        }
         if !case.envelopes.is_empty() {
             return Some(
                 "envelopes of several entries are expected, and the guest answers each record alone",

@@ -136,3 +136,23 @@ fn networks(problems: &mut Problems, section: &Section<'_>) -> Vec<Network> {
     }
     networks
 }
+
+#[cfg(all(test, not(feature = "detect")))]
+mod tests {
+    use crate::config::{NoFiles, read};
+
+    #[test]
+    fn a_build_without_detections_refuses_the_section() {
+        let list = "integrations:\n- {type: detections, target: {target-type: slack, slack-uri: 'https://example.com'}}\n";
+        let read = read("kaudit.yaml", &format!("detect: {{}}\nuse: all\n{list}"), &NoFiles);
+        let diagnostics: Vec<_> = read.diagnostics.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            diagnostics,
+            [
+                "kaudit.yaml:1:1: error: detect: this host makes no detections, since it keeps no state between records; \
+              remove the section here, and make detections with another host"
+            ]
+        );
+        assert!(read.config.is_none());
+    }
+}

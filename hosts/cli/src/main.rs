@@ -17,6 +17,7 @@ mod explain;
 mod init;
 mod input;
 mod interrupt;
+mod learned;
 mod manual;
 mod migrate;
 mod nearby;

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::config;
 use crate::input::Piece;
 use crate::interrupt::Interrupt;
+use crate::learned;
 use crate::outcome::{Halt, Outcome, report_halt};
 use crate::output::{Destination, Framing, Output};
 use crate::report::RunCounters;
@@ -42,6 +43,10 @@ use crate::via::{Plugin, Via};
 ///
 /// TIME: rate limits count arrivals, and the timestamp of an entry that is too old for Coralogix is replaced by its
 /// arrival time. --now and --clock set the arrival time of records.
+///
+/// STATE: with `detect` in the configuration, detections compare events with those before. --state reads what earlier
+/// runs learned, and writes it at the end. Pass the files in the order of their events: events of windows that an
+/// earlier run has closed are late. A damaged file is reported, and learning restarts.
 ///
 /// PLUGIN: with --via, records are filtered by the plugin file that an agent loads, instead of the engine in this
 /// program. A driver program loads the plugin as the agent does; both files are in the directory of this program, where
@@ -72,6 +77,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
 
+    /// File that keeps the learned behaviour of detections between runs; it need not exist
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
     /// Format of the counters on standard error
     #[arg(long, value_enum, default_value_t = SummaryForm::Text)]
     summary: SummaryForm,
@@ -98,6 +107,9 @@ const EXAMPLES: &str = "Examples:
 
   Write files that the Collector's otlpjsonfile receiver reads:
     kaudit-filter run -c kaudit.yaml --shape otlp -o logs.json findings.ndjson
+
+  Find changes in behaviour, day after day:
+    kaudit-filter run -c kaudit.yaml --clock record --state learned audit.log
 
   Write the counters for the node exporter's textfile collector:
     kaudit-filter run -c kaudit.yaml -o entries.ndjson --summary prometheus \\
@@ -165,7 +177,11 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
     }
     let shape = config.coralogix.shape;
     let framing = framing(shape, args.format)?;
-    let session = Session::new(filter(&config)?, &config);
+    let mut filter = filter(&config)?;
+    if let Some(path) = &args.state {
+        learned::restore(&mut filter, path)?;
+    }
+    let session = Session::new(filter, &config);
     let metrics = Metrics::new(session.engine(), clock::wall());
     let out = match args.output.open() {
         Ok(out) => out,
@@ -179,6 +195,7 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
             engine.output.not_written
         ));
     }
+    let saved = args.state.as_ref().map(|path| learned::save(engine.session.engine(), path));
     let counters = RunCounters {
         stats: engine.session.stats(),
         entries: engine.output.entries,
@@ -190,7 +207,7 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         .map(|warning| wrapped(&format!("warning: {warning}"), 80).join("\n"));
     let metrics = || exposition::text(&metrics, engine.session.engine());
     print_counters(args.summary, &counters, &counters.json(), warning.as_deref(), metrics);
-    Ok(outcome)
+    Ok(outcome.max(saved.unwrap_or_default()))
 }
 
 fn framing(shape: Shape, format: Format) -> Result<Framing, Halt> {
@@ -212,6 +229,10 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
     }
     if args.format != Format::Json {
         let message = "--format protobuf: not available with --via";
+        return Err(Halt::Failed(message.to_owned()));
+    }
+    if args.state.is_some() {
+        let message = "--state: not available with --via; the plugin has its own state";
         return Err(Halt::Failed(message.to_owned()));
     }
     if args.summary == SummaryForm::Prometheus {
