@@ -267,7 +267,9 @@ impl Detector {
         for (series, baseline) in baselines {
             let (slot, dropped) = restored.of(series);
             self.losses.add_overflow(dropped);
-            slot.into_iter().for_each(|slot| *slot = baseline);
+            if let Some(slot) = slot {
+                *slot = baseline;
+            }
         }
         self.baselines = restored;
         Ok(())

@@ -333,7 +333,9 @@ impl Sink for ExplainSink<'_> {
         let contributions = {
             let events = self.checks.events.as_mut();
             let mut all = events.map(|events| events.contributions(event)).unwrap_or_default();
-            all.iter_mut().for_each(|(_, value)| redactor.redact_all_in(value));
+            for (_, value) in &mut all {
+                redactor.redact_all_in(value);
+            }
             all
         };
         #[cfg(not(feature = "detect"))]
