@@ -177,7 +177,7 @@ fn decoded(run: &Run, limits: &Limits, wrong: &mut Vec<String>) -> Vec<(Vec<u8>,
 
 /// Arranges lines in the order of their expectations.
 ///
-/// Requests group log records by their resource: only those of one resource are in the order of their arrival.
+/// Requests group log records by their resource: only within a resource are they in the order of their arrival.
 fn in_order<'l>(lines: Vec<&'l Line<'l>>, expected: impl Iterator<Item = &'l Pattern>) -> Vec<&'l Line<'l>> {
     let mut groups: Vec<(Vec<Value>, VecDeque<&Line<'_>>)> = Vec::new();
     for line in lines {

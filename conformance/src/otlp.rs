@@ -7,7 +7,7 @@ use contract::Limits;
 use contract::otlp::{ADVISED_REQUEST_BYTES, Log, check_request, logs};
 use serde_json::{Map, Value, json};
 
-/// The bytes of a stored log besides those of its entry: the names of OTLP's members, and both times in nanoseconds.
+/// The bytes by which a stored log is longer than its entry: the names of OTLP's members, and both times in nanoseconds.
 const MEMBERS: usize = 1_000;
 
 /// The severity of an entry by OTLP's number and text.

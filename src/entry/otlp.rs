@@ -312,7 +312,9 @@ impl<O: Out> ValueWriter<'_, O> {
         if !marks.is_empty() {
             self.key();
             self.out.put(OWN_KEY.as_bytes());
-            marks.iter().for_each(|event| self.event(event, 0));
+            for event in marks {
+                self.event(event, 0);
+            }
         }
     }
 

@@ -77,9 +77,10 @@ enum NameInputs {
 }
 
 impl NameInputs {
-    fn of<'t>(names: impl Iterator<Item = &'t Template>) -> Self {
-        let mut named =
-            names.flat_map(Template::placeholders).filter(|placeholder| *placeholder != Placeholder::Type);
+    fn of<'t>(templates: impl Iterator<Item = &'t Template>) -> Self {
+        let mut named = templates
+            .flat_map(Template::placeholders)
+            .filter(|placeholder| *placeholder != Placeholder::Type);
         let one = named.next();
         match one {
             None => Self::Constant,

@@ -382,7 +382,7 @@ fn wrong_with(
         let limits = Limits { now_ms: line.at_ms, max_entry_bytes: max_entry_bytes + spelling };
         let text = String::from_utf8_lossy(&line.bytes);
         let violations = if is_otlp {
-            // The members of OTLP, besides those of an entry.
+            // The members of OTLP that an entry does not have.
             let limits = Limits { max_entry_bytes: limits.max_entry_bytes + 1000, ..limits };
             contract::otlp::check_request(format!("{{\"resourceLogs\":[{text}]}}").as_bytes(), &limits)
         } else if still {

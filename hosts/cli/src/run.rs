@@ -134,7 +134,7 @@ enum ShapeArg {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Lines of JSON; in shape otlp those of the Collector's file exporter
+    /// Lines of JSON; in shape otlp the format of the Collector's file exporter
     Json,
     /// Only in shape otlp: messages of protobuf, each after its length in 4 bytes, big-endian
     Protobuf,
