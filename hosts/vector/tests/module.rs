@@ -196,7 +196,9 @@ fn the_sink_of_the_otlp_example_builds_valid_requests() {
     let example = include_str!("../../../examples/vector/otlp.yaml");
     let example: Value = serde_saphyr::from_str(example).expect("the example is YAML");
     let sink = &example["sinks"]["collector"];
-    let delimiter = sink["framing"]["character_delimited"]["delimiter"].as_str().expect("a delimiter");
+    // Only these events become a list, between brackets of Vector's own: `src/sinks/http/encoder.rs`.
+    assert_eq!(sink["encoding"]["codec"], "json");
+    assert_eq!(sink["framing"]["character_delimited"]["delimiter"], ",");
     let events = vec![
         json!({ "log": { "message": FINDING, "host": "node-1" } }),
         json!({ "log": finding() }),
@@ -207,7 +209,7 @@ fn the_sink_of_the_otlp_example_builds_valid_requests() {
     assert_eq!(messages.len(), 3);
     assert_eq!((&events[0]["host"], &events[1]), (&json!("node-1"), &json!({ "message": messages[1] })));
     let wrapper = ["payload_prefix", "payload_suffix"].map(|part| sink[part].as_str().expect("a text"));
-    let request = format!("{}{}{}", wrapper[0], messages.join(delimiter), wrapper[1]);
+    let request = format!("{}[{}]{}", wrapper[0], messages.join(","), wrapper[1]);
     let limits = Limits { now_ms: NOW, max_entry_bytes: 30_000 };
     assert_eq!(contract::otlp::check_request(request.as_bytes(), &limits), []);
     let request = serde_json::from_str(&request).expect("JSON");

@@ -130,8 +130,7 @@ fn a_migrated_document_passes_the_check() {
 
 #[test]
 fn a_configuration_is_converted_for_agents_without_the_filter() {
-    let folder = folder("convert");
-    fs::create_dir_all(&folder).unwrap();
+    let folder = common::folder("init", "convert");
     for (target, part) in [
         ("otelcol", "  transform/kaudit:\n"),
         ("otel-integration", "\nopentelemetry-agent:\n"),
@@ -149,7 +148,6 @@ fn a_configuration_is_converted_for_agents_without_the_filter() {
         assert_eq!(quiet, "");
 
         let file = folder.join(format!("{target}.yaml"));
-        let _ = fs::remove_file(&file);
         let arguments = ["migrate", "examples/kaudit.yaml", "--to", target, "-o", file.to_str().unwrap()];
         assert_eq!(ran(&arguments).0, Some(0));
         assert_eq!(fs::read_to_string(&file).unwrap(), out);
