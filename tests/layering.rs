@@ -38,8 +38,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "filter",
         &[
-            "audit", "config", "counts", "detect", "entry", "envelope", "finding", "limit", "matcher", "pattern",
-            "policy", "record", "redact", "severity", "source", "stats", "template", "time",
+            "audit", "config", "counts", "detect", "entry", "envelope", "finding", "limit", "matcher",
+            "pattern", "policy", "record", "redact", "severity", "source", "stats", "template", "time",
         ],
     ),
     ("baked", &["config", "filter", "pattern"]),

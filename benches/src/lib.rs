@@ -87,13 +87,13 @@ impl Worker {
             Encoding::Json => self.filter.process(Record::json(record), now, |verdict| {
                 if let Verdict::Kept(entry) = verdict {
                     kept = true;
-                    write(shape, &entry, out, |entry, out| entry.write_json(out));
+                    write(shape, &entry, out, Entry::write_json);
                 }
             }),
             Encoding::MsgPack => self.filter.process(Record::msgpack(record), now, |verdict| {
                 if let Verdict::Kept(entry) = verdict {
                     kept = true;
-                    write(shape, &entry, out, |entry, out| entry.write_msgpack(out));
+                    write(shape, &entry, out, Entry::write_msgpack);
                 }
             }),
         }

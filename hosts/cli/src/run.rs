@@ -51,9 +51,10 @@ use crate::via::{Plugin, Via};
 /// PLUGIN: with --via, records are filtered by the plugin file that an agent loads, instead of the engine in this
 /// program. A driver program loads the plugin as the agent does; both files are in the directory of this program, where
 /// `cargo xtask dist` writes them. The counters are then the plugin's own. Through Vector's module, a line in shape
-/// bulk is an item of an envelope, and in shape otlp a ResourceLogs object, since the agent builds the requests. At the end of the input, Fluent Bit's clock is
-/// advanced by a day, so that pending summaries and reports are written. Fluent Bit's wasm filter has no shutdown and
-/// reports no counters: a summary replaces a later record that is dropped, or is lost.
+/// bulk is an item of an envelope, and in shape otlp one of OTLP's resource logs, since the agent builds the requests.
+/// At the end of the input, Fluent Bit's clock is advanced by a day, so that pending summaries and reports are written.
+/// Fluent Bit's wasm filter has no shutdown and reports no counters: a summary replaces a later record that is dropped,
+/// or is lost.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {

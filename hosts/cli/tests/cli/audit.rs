@@ -237,12 +237,12 @@ fn vector_pipelines_use_options_that_exist() {
 #[test]
 fn vector_pipelines_contain_no_variables() {
     for folder in ["examples/vector", "examples/audit/vector"] {
-        let files = fs::read_dir(root().join(folder)).unwrap();
-        for name in files.map(|file| file.unwrap().file_name().into_string().unwrap()) {
-            let path = format!("{folder}/{name}");
+        let files = fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path());
+        for path in files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")) {
+            let pipeline = fs::read_to_string(&path).unwrap();
             // Two names of Azure's begin with a dollar sign.
-            let literal = text(&path).replace("$Default", "").replace("$ConnectionString", "");
-            assert!(!name.ends_with(".yaml") || !literal.contains('$'), "{path}");
+            let literal = pipeline.replace("$Default", "").replace("$ConnectionString", "");
+            assert!(!literal.contains('$'), "{}", path.display());
         }
     }
 }
