@@ -6,6 +6,8 @@
 
 mod encode;
 mod json;
+#[cfg(all(feature = "msgpack", feature = "otlp"))]
+mod log_group;
 mod mark;
 #[cfg(feature = "msgpack")]
 mod msgpack;
@@ -79,6 +81,9 @@ pub(crate) struct Names {
     /// The beginning of a `ResourceLogs` object of these names.
     #[cfg(feature = "otlp")]
     otlp: Vec<u8>,
+    /// The names as attributes of a resource, a `MessagePack` map.
+    #[cfg(all(feature = "msgpack", feature = "otlp"))]
+    log_group: Vec<u8>,
 }
 
 impl<'a> Labels<'a> {

@@ -28,6 +28,8 @@ struct Envelopes {
     form: Option<Form>,
     /// Whether the host wants envelopes.
     enabled: bool,
+    /// Whether the host wants them in OTLP.
+    resource_logs: bool,
 }
 
 /// The result of filtering, which a host emits or counts.
@@ -63,7 +65,8 @@ impl<E: Engine> Session<E> {
     /// Returns a session that emits entries or envelopes, as the configuration's `shape` requires.
     pub fn new(engine: E, config: &Config) -> Self {
         let shape = config.coralogix.shape;
-        let envelopes = Envelopes { open: Grouper::default(), form: Form::of(shape), enabled: true };
+        let (open, form) = (Grouper::default(), Form::of(shape));
+        let envelopes = Envelopes { open, form, enabled: true, resource_logs: true };
         Self { engine, shape, envelopes }
     }
 
@@ -71,6 +74,13 @@ impl<E: Engine> Session<E> {
     #[must_use]
     pub fn without_envelopes(mut self) -> Self {
         self.envelopes.enabled = false;
+        self
+    }
+
+    /// Emits entries in OTLP, and envelopes in the other shapes: the host groups the entries by resource.
+    #[must_use]
+    pub fn without_resource_logs(mut self) -> Self {
+        self.envelopes.resource_logs = false;
         self
     }
 
@@ -127,7 +137,8 @@ impl<E: Engine> Session<E> {
 impl Envelopes {
     #[inline]
     fn emit(&mut self, entry: &Entry<'_>, on: &mut impl FnMut(Emission<'_>)) {
-        let Some(form) = self.form.filter(|_| self.enabled) else { return on(Emission::Entry(entry)) };
+        let is_wanted = |form: &Form| self.enabled && (self.resource_logs || *form == Form::Bulk);
+        let Some(form) = self.form.filter(is_wanted) else { return on(Emission::Entry(entry)) };
         let full = self.open.push(entry, form);
         on(Emission::Grouped(entry));
         if let Some(envelope) = full {
@@ -270,6 +281,9 @@ mod tests {
         assert_eq!(names(&mut session("bulk")), all("grouped", &["grouped", "envelope of 2"]));
         assert_eq!(names(&mut session("otlp")), all("grouped", &["grouped", "envelope of 2"]));
         assert_eq!(names(&mut session("bulk").without_envelopes()), all("entry", &["entry"]));
+        assert_eq!(names(&mut session("otlp").without_resource_logs()), all("entry", &["entry"]));
+        let bulk = names(&mut session("bulk").without_resource_logs());
+        assert_eq!(bulk, all("grouped", &["grouped", "envelope of 2"]));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+#[cfg(all(feature = "msgpack", feature = "otlp"))]
+use super::log_group;
 #[cfg(feature = "msgpack")]
 use super::msgpack;
 #[cfg(feature = "otlp")]
@@ -32,6 +34,11 @@ impl Names {
         {
             self.otlp.clear();
             otlp::resource([application, subsystem, computer, cluster], &mut self.otlp);
+        }
+        #[cfg(all(feature = "msgpack", feature = "otlp"))]
+        {
+            self.log_group.clear();
+            log_group::resource([application, subsystem, computer, cluster], &mut self.log_group);
         }
     }
 }
@@ -71,6 +78,36 @@ impl Entry<'_> {
     #[cfg(feature = "otlp")]
     pub fn write_otlp_record(&self, out: &mut impl Out) {
         otlp::record(self, out);
+    }
+
+    /// Appends the text (body and marks) as a `MessagePack` map.
+    #[cfg(feature = "msgpack")]
+    pub fn write_msgpack_text(&self, out: &mut impl Out) {
+        msgpack::text(self, out);
+    }
+
+    /// Returns the entry's names as attributes of an OTLP resource, a `MessagePack` map.
+    #[cfg(all(feature = "msgpack", feature = "otlp"))]
+    pub fn msgpack_resource(&self) -> &[u8] {
+        &self.labels.names.log_group
+    }
+
+    /// Appends the times and the severity of an OTLP record, as four members of a `MessagePack` map.
+    #[cfg(all(feature = "msgpack", feature = "otlp"))]
+    pub fn write_msgpack_fields(&self, out: &mut impl Out) {
+        log_group::fields(self, out);
+    }
+
+    /// Returns the number of labels that are not empty.
+    #[cfg(all(feature = "msgpack", feature = "otlp"))]
+    pub fn label_count(&self) -> usize {
+        log_group::label_count(self)
+    }
+
+    /// Appends the labels that are not empty, as members of a `MessagePack` map.
+    #[cfg(all(feature = "msgpack", feature = "otlp"))]
+    pub fn write_msgpack_labels(&self, out: &mut impl Out) {
+        log_group::labels(self, out);
     }
 
     /// Appends the entry as a `MessagePack` map.

@@ -21,10 +21,7 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
     *number = entry.severity as u8;
     out.put(&severity);
     out.put(&names.msgpack);
-    label(b"\xa8category\xa0", category, out);
-    label(b"\xa9className\xa0", class, out);
-    label(b"\xaamethodName\xa0", method, out);
-    label(b"\xa8threadId\xa0", thread, out);
+    labels(entry.labels, out);
     out.put(b"\xa4text");
     match entry.text {
         TextForm::Object => text(entry, out),
@@ -36,6 +33,15 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut impl Out) {
             json::text(entry, out);
         }
     }
+}
+
+/// Writes labels as members.
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
+pub(super) fn labels(Labels { category, class, method, thread, .. }: Labels<'_>, out: &mut impl Out) {
+    label(b"\xa8category\xa0", category, out);
+    label(b"\xa9className\xa0", class, out);
+    label(b"\xaamethodName\xa0", method, out);
+    label(b"\xa8threadId\xa0", thread, out);
 }
 
 /// Writes names as members.
@@ -67,13 +73,14 @@ fn member<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
 
 /// Writes a member unless its value is empty.
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
-fn label<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
+pub(super) fn label<const N: usize>(lead: &[u8; N], value: &[u8], out: &mut impl Out) {
     if !value.is_empty() {
         member(lead, value, out);
     }
 }
 
-fn text(entry: &Entry<'_>, out: &mut impl Out) {
+/// Writes the body, with the filter's own member after the last one.
+pub(super) fn text(entry: &Entry<'_>, out: &mut impl Out) {
     let marks = &entry.marks.events;
     match &entry.body {
         Body::Verbatim(record) if record.encoding() == Encoding::MsgPack => {
@@ -183,7 +190,7 @@ fn list(count: u32, out: &mut impl Out) {
     }
 }
 
-fn str(text: &str, out: &mut impl Out) {
+pub(super) fn str(text: &str, out: &mut impl Out) {
     str_head(text.len(), out);
     out.put(text.as_bytes());
 }
