@@ -26,11 +26,12 @@ impl FluentBit {
     /// Returns one host per layout of the driver and one with a condition, for the plugin at `plugin`.
     ///
     /// Files of the running case are in directories under `scratch`.
-    pub fn all(driver: &Path, plugin: &Path, scratch: &Path) -> [Self; 3] {
+    pub fn all(driver: &Path, plugin: &Path, scratch: &Path) -> [Self; 4] {
         [
             ("fluent-bit-2.2", "2.2", false),
             ("fluent-bit-3.2", "3.2", false),
-            ("fluent-bit-condition", "3.2", true),
+            ("fluent-bit-5.1", "5.1", false),
+            ("fluent-bit-condition", "5.1", true),
         ]
         .map(|(name, layout, is_conditional)| Self {
             name,
@@ -53,8 +54,7 @@ impl FluentBit {
         let (mut run, mut log) = (Run::default(), client.start_instance(start)?);
         for (at, records) in self.chunks(case) {
             let filtered = client.chunk(at, records)?;
-            let bodies = filtered.events.into_iter().map(|event| event.body);
-            run.lines.extend(bodies.map(|body| fluent_bit::envelope(&body).unwrap_or(body).into_bytes()));
+            run.lines.extend(fluent_bit::lines(&filtered.events).into_iter().map(String::into_bytes));
             log.extend(filtered.log);
         }
         log.extend(client.stop()?.log);
@@ -88,7 +88,11 @@ impl Driver for FluentBit {
     }
 
     fn capabilities(&self) -> &'static [Need] {
-        &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own, Need::Batch]
+        // The agent has log groups from 3.1 on.
+        match self.layout {
+            "2.2" => &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Own, Need::Batch],
+            _ => &[Need::Arrival, Need::Bounds, Need::Bulk, Need::Otlp, Need::Own, Need::Batch],
+        }
     }
 
     fn skips(&self, case: &Case) -> Option<&'static str> {

@@ -10,6 +10,7 @@
 
 mod cmetrics;
 mod engine;
+mod symbols;
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -31,14 +32,22 @@ pub struct Layout {
     ///
     /// A build without regular expressions lacks `match_regex` before it.
     context: usize,
+    /// The functions that later releases export.
+    later: &'static [&'static CStr],
 }
+
+/// The functions that are new since 2.2.
+const SINCE_2_2: &[&CStr] = &[c"flb_log_event_decoder_read_groups", c"flb_router_config_parse"];
+/// The function that is new since 3.2.
+const SINCE_3_2: &[&CStr] = &[c"flb_router_config_parse"];
 
 impl Layout {
     /// Layouts by name.
-    pub const ALL: [(&str, Self); 3] = [
-        ("2.2", Self { plugin_bytes: 80, context: 80 }),
-        ("3.2", Self { plugin_bytes: 88, context: 80 }),
-        ("3.2-no-regex", Self { plugin_bytes: 88, context: 72 }),
+    pub const ALL: [(&str, Self); 4] = [
+        ("2.2", Self { plugin_bytes: 80, context: 80, later: SINCE_2_2 }),
+        ("3.2", Self { plugin_bytes: 88, context: 80, later: SINCE_3_2 }),
+        ("3.2-no-regex", Self { plugin_bytes: 88, context: 72, later: SINCE_3_2 }),
+        ("5.1", Self { plugin_bytes: 88, context: 80, later: &[] }),
     ];
 
     /// Returns the offset of the instance's list of properties.
@@ -237,6 +246,7 @@ impl Library {
             }
             std::slice::from_raw_parts(symbol.cast::<u8>(), layout.plugin_bytes).to_vec()
         };
+        symbols::hide(layout.later);
         let library = Self { plugin, layout };
         if library.word(CONFIG_MAP) != 0 {
             return Err(

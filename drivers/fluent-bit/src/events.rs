@@ -31,8 +31,12 @@ pub fn read(mut chunk: &[u8]) -> Result<Vec<Event>, String> {
         let event = rmpv::decode::read_value(&mut chunk).map_err(|error| error.to_string())?;
         let Value::Array(parts) = event else { return Err(format!("not an event: {event}")) };
         let [head, body] = &parts[..] else { return Err("not an event: not a list of two".to_owned()) };
-        let body = serde_json::to_string(body).map_err(|error| error.to_string())?;
-        events.push(Event { head: Some(Hex(write(head)?)), body });
+        let json = |error: serde_json::Error| error.to_string();
+        let metadata =
+            head.as_array().and_then(|head| head.get(1)).filter(|map| map != &&Value::Map(Vec::new()));
+        let metadata = metadata.map(serde_json::to_value).transpose().map_err(json)?;
+        let body = serde_json::to_string(body).map_err(json)?;
+        events.push(Event { head: Some(Hex(write(head)?)), metadata, body });
     }
     Ok(events)
 }

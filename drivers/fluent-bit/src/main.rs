@@ -1,5 +1,5 @@
-//! Loads the built plugin as Fluent Bit does: `kaudit-fluent-bit-driver [--layout 2.2|3.2|3.2-no-regex] [--emitter
-//! works|refuses|drops|absent] MODULE`.
+//! Loads the built plugin as Fluent Bit does: `kaudit-fluent-bit-driver [--layout 2.2|3.2|3.2-no-regex|5.1]
+//! [--emitter works|refuses|drops|absent] MODULE`.
 //!
 //! It serves the protocol of `kaudit_driver`; an event has the time of its chunk. A chunk without records, which Fluent
 //! Bit never passes to a filter, lets time pass: it calls the filter's timer instead, if it has one. With `--soak CYCLES,RECORDS,SLACK_KB` it

@@ -179,11 +179,14 @@ pub enum Outcome {
 }
 
 /// An event after the plugin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// Fluent Bit only: the encoded timestamp and metadata.
     pub head: Option<Hex>,
+    /// Fluent Bit only: the metadata, unless it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
     /// The text of a JSON value: Fluent Bit's body, Vector's log, the reply of a WebAssembly guest.
     pub body: String,
 }

@@ -164,7 +164,10 @@ mod tests {
         type Chunk = Vec<String>;
 
         fn filter(&mut self, _: i64, chunk: &Vec<String>) -> Result<Filtered, String> {
-            let events = chunk.iter().map(|text| crate::Event { head: None, body: text.clone() }).collect();
+            let events = chunk
+                .iter()
+                .map(|text| crate::Event { body: text.clone(), ..crate::Event::default() })
+                .collect();
             Ok(Filtered { events, ..Filtered::default() })
         }
 

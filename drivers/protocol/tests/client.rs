@@ -96,7 +96,7 @@ fn every_message_is_read_as_it_is_written() {
 
     let log = vec![Line { level: Level::Warning, text: "[filter:kaudit:kaudit.0] careful".to_owned() }];
     assert_eq!(log[0].message(), "careful");
-    let events = vec![Event { head: Some(Hex(vec![0x92, 0xd7])), body: "{}".to_owned() }];
+    let events = vec![Event { head: Some(Hex(vec![0x92, 0xd7])), metadata: None, body: "{}".to_owned() }];
     let filtered = Filtered {
         outcome: Some(Outcome::Replaced),
         events: events.clone(),

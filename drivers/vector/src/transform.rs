@@ -137,7 +137,7 @@ impl Transform {
 
     fn take_emitted(&self) -> Result<Vec<Event>> {
         let bodies = self.emitted.sequence_values::<String>();
-        let events = bodies.map(|body| Ok(Event { head: None, body: body? })).collect();
+        let events = bodies.map(|body| Ok(Event { body: body?, ..Event::default() })).collect();
         self.emitted.clear()?;
         events
     }

@@ -96,7 +96,7 @@ impl<I: Instance> kaudit_driver::Instance for Started<I> {
             let reply = self.0.answer(record);
             match reply.and_then(|reply| String::from_utf8(reply).map_err(|error| error.to_string())) {
                 Ok(body) if body.is_empty() => (),
-                Ok(body) => filtered.events.push(Event { head: None, body }),
+                Ok(body) => filtered.events.push(Event { body, ..Event::default() }),
                 Err(reason) => filtered.lost.push(Lost { record: index, reason }),
             }
         }

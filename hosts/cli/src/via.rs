@@ -3,7 +3,6 @@
 //! The driver is a separate process, so that a crash of the plugin is an ordinary error. Driver and plugin are in the
 //! directory of this program, where `cargo xtask dist` writes them; `kaudit_driver` contains the protocol.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
@@ -114,17 +113,20 @@ impl Via {
         }
     }
 
-    /// Returns the output line for an event.
-    /// It is the envelope in it, Vector's message, or the whole event.
-    fn line(self, body: &str) -> Cow<'_, str> {
-        let line = match self {
-            Self::FluentBit => fluent_bit::envelope(body),
-            Self::Vector => serde_json::from_str::<Value>(body)
-                .ok()
-                .and_then(|log| Some(log.get("message")?.as_str()?.to_owned())),
-            Self::Engine | Self::Wasm => None,
+    /// Returns the output lines for events: resources and envelopes of Fluent Bit, Vector's messages, or the whole events.
+    fn lines(self, events: &[Event]) -> Vec<String> {
+        let message = |body: &str| {
+            let log = serde_json::from_str::<Value>(body).ok()?;
+            Some(log.get("message")?.as_str()?.to_owned())
         };
-        line.map_or(Cow::Borrowed(body), Cow::Owned)
+        let body = |event: &Event| event.body.clone();
+        match self {
+            Self::FluentBit => fluent_bit::lines(events),
+            Self::Vector => {
+                events.iter().map(|event| message(&event.body).unwrap_or_else(|| body(event))).collect()
+            }
+            Self::Engine | Self::Wasm => events.iter().map(body).collect(),
+        }
     }
 }
 
@@ -194,11 +196,11 @@ impl<W: Write> Plugin<W> {
         Ok(())
     }
 
-    /// Writes each event on one line: a line break in JSON is white space.
+    /// Writes events on lines: a line break in JSON is white space.
     fn write(&mut self, events: &[Event]) -> Result<(), Halt> {
-        for event in events {
+        for line in self.via.lines(events) {
             self.report.lines += 1;
-            writeln!(self.out, "{}", self.via.line(&event.body).replace(['\n', '\r'], " "))?;
+            writeln!(self.out, "{}", line.replace(['\n', '\r'], " "))?;
         }
         Ok(())
     }

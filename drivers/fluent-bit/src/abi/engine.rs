@@ -84,7 +84,7 @@ pub fn destroy_inputs() {
 /// `struct flb_config`.
 #[repr(C)]
 pub struct Config {
-    other: usize,
+    flush: f64,
     storage: *const c_void,
     storage_path: usize,
     storage_input_plugin: usize,
@@ -99,7 +99,7 @@ static STORAGE: u8 = 0;
 
 /// The configuration of the agent.
 pub static CONFIG: Config = Config {
-    other: 0,
+    flush: 2.0,
     storage: (&raw const STORAGE).cast(),
     storage_path: 0,
     storage_input_plugin: 0,
@@ -116,7 +116,7 @@ unsafe impl Sync for ServiceKey {}
 /// As in Fluent Bit, with three of its keys.
 #[unsafe(no_mangle)]
 pub static service_configs: [ServiceKey; 4] = [
-    ServiceKey(c"flush".as_ptr(), 0, 0),
+    ServiceKey(c"Flush".as_ptr(), 1, std::mem::offset_of!(Config, flush)),
     ServiceKey(c"storage.path".as_ptr(), 0, std::mem::offset_of!(Config, storage_path)),
     ServiceKey(c"storage.sync".as_ptr(), 0, std::mem::offset_of!(Config, storage_sync)),
     ServiceKey(ptr::null(), 0, 0),
