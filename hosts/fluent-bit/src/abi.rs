@@ -17,15 +17,17 @@ mod buffer;
 mod emitter;
 mod export;
 mod instance;
+mod log_groups;
 mod metrics;
 mod raw;
+mod service;
 mod symbols;
 #[cfg(test)]
 mod tests;
 mod timer;
 
 use std::any::Any;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -39,11 +41,13 @@ use crate::chunk::Outcome;
 
 pub use buffer::Buffer;
 use emitter::Emitter;
-pub use emitter::Sent;
+pub use emitter::{OwnEvents, Sent};
 use instance::now;
 pub use instance::{Instance, Level};
+pub use log_groups::{LogGroups, log_groups};
 pub use metrics::{Cmetrics, Metric};
 use raw::{List, RawInstance};
+use service::flush_interval;
 use timer::Timer;
 
 // ---- Raw declarations, by include/fluent-bit/flb_filter.h ----------------------------------------------------------
@@ -147,15 +151,6 @@ pub trait Plugin: Sized + Send {
     fn stop(self, now: Time);
 }
 
-/// Events that are not of a chunk.
-#[derive(Debug)]
-pub struct OwnEvents {
-    /// The tag that they get.
-    pub tag: CString,
-    /// The events.
-    pub events: Vec<u8>,
-}
-
 /// The argument of `flb_filter_set_context`.
 struct Context<P> {
     /// The plugin's state. It is locked, because a processor may call from other threads than the one that ran
@@ -178,7 +173,9 @@ unsafe extern "C" fn init<P: Plugin>(
     config: *const c_void,
     _data: *const c_void,
 ) -> c_int {
-    let Some(instance) = Instance::new(instance) else { return -1 };
+    // SAFETY: the host passes its configuration, or null.
+    let flush = unsafe { flush_interval(config) };
+    let Some(instance) = Instance::new(instance, flush) else { return -1 };
     match guarded(|| P::start(instance, now())) {
         Ok(Some(plugin)) => {
             let timer = instance.timer();

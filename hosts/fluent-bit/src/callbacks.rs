@@ -23,11 +23,20 @@ use kaudit_filter::config::{By, Config, Report, Shape};
 use kaudit_filter::stats::Stats;
 use kaudit_filter::{Filter, Time};
 
-use crate::abi::{Buffer, Instance, Level, OwnEvents, Plugin, Sent};
-use crate::chunk::{self, Event, Outcome, Pass};
+use crate::abi::{Buffer, Instance, Level, LogGroups, OwnEvents, Plugin, Sent, log_groups};
+use crate::chunk::{Outcome, Pass};
+use crate::event::{self, Event};
+use crate::groups::Groups;
 use crate::options;
 use crate::own::Own;
 use crate::publish::Published;
+use crate::slots::Slots;
+
+/// The interval in which the agent sends records, nanoseconds, if it is not known: 5 s, as in the examples.
+const DEFAULT_FLUSH: i64 = 5_000_000_000;
+/// The message about entries whose names are not the resource's.
+const SHARED: &str = "share the resource `kaudit`, `kaudit-shared`, and have their names as attributes: before 4.2, Fluent \
+                      Bit sends at most 100 resources in a request";
 
 /// The minimum time between two updates of the metrics, nanoseconds.
 ///
@@ -59,6 +68,10 @@ pub struct Kaudit {
     logged_unfiltered: Unfiltered,
     /// The offsets of the current chunk's events; kept to reuse its memory.
     events: Vec<Event>,
+    /// The groups of the shape `otlp`.
+    groups: Groups,
+    /// Records in the resource that others share, when their number was last logged.
+    logged_shared: u64,
 }
 
 impl Plugin for Kaudit {
@@ -77,7 +90,8 @@ impl Plugin for Kaudit {
         log_all(&host, Level::Warn, &options.warnings);
         host.log(Level::Info, &format!("started: {}", describe(&config)));
         let metrics = Metrics::new(&filter, now);
-        let session = Session::new(filter, &config);
+        let session = Session::new(filter, &config).without_resource_logs();
+        let flush = host.flush.unwrap_or(DEFAULT_FLUSH);
         Some(Self {
             published: publish(&host, &metrics, session.engine()),
             own: restorable(&host, options.state, session.shape()),
@@ -95,6 +109,8 @@ impl Plugin for Kaudit {
             logged: Stats::default(),
             logged_unfiltered: Unfiltered::default(),
             events: Vec::new(),
+            groups: Groups::new(seed(), (log_groups() == LogGroups::Limited).then(|| Slots::new(flush))),
+            logged_shared: 0,
         })
     }
 
@@ -108,9 +124,9 @@ impl Plugin for Kaudit {
         if let Err(refused) = self.own.chunk(tag, self.session.shape().name(), guard, now) {
             self.log(Level::Error, &format!("state_path: {refused}"));
         }
-        let outcome = self.replacement(bytes, now, out);
+        let (outcome, left) = self.replacement(bytes, now, out);
         if outcome == Outcome::Replaced {
-            self.own.sent();
+            self.own.sent(left);
         }
         self.publish_if_due(now);
         outcome
@@ -120,6 +136,7 @@ impl Plugin for Kaudit {
     fn failed(&mut self, message: &str) {
         // Discards the chunk's entries: the chunk passed unchanged.
         self.session.close(|_| ());
+        self.groups.discard();
         self.metrics.unfiltered.panicked += 1;
         self.log_first(
             |unfiltered| unfiltered.panicked,
@@ -141,22 +158,25 @@ impl Plugin for Kaudit {
             return None;
         }
         let before = *self.session.stats();
-        let mut events = Vec::new();
+        let (mut events, mut left) = (Vec::new(), Vec::new());
         if self.own.has_tag() {
-            let mut pass = Pass::new(&[], &mut events, now);
+            let groups = groups(&self.session, &mut self.groups);
+            let mut pass = Pass::new(&[], &mut events, now, groups.map(|groups| groups.begin(now)));
+            left = pass.encoded(self.own.events());
             self.session.due(now, |own| pass.own(&own));
             if let Some(since) = self.entry_since.take() {
                 let counts = self.logged.since(&since);
                 self.session.statistics(&counts, now, |own| pass.own(&own));
             }
             self.session.close(|envelope| pass.own(&envelope));
+            pass.finish();
         }
-        Some(self.own.take(&events, Account::of(&self.session.stats().since(&before))))
+        Some(self.own.take(events, left, Account::of(&self.session.stats().since(&before))))
     }
 
     fn sent(&mut self, sent: Sent) {
         match sent {
-            Sent::Arrived => self.own.sent(),
+            Sent::Arrived => self.own.arrived(),
             Sent::Refused(events) => self.own.unsent(events),
             Sent::Failed(events, reason) => {
                 self.own.unsent(events);
@@ -171,8 +191,10 @@ impl Plugin for Kaudit {
         self.update_metrics();
         let before = *self.session.stats();
         let mut last = Vec::new();
-        let mut pass = Pass::new(&[], &mut last, now);
+        let groups = groups(&self.session, &mut self.groups);
+        let mut pass = Pass::new(&[], &mut last, now, groups.map(|groups| groups.begin_unlimited(now)));
         self.session.finish(now, |own| pass.own(&own));
+        pass.finish();
         let account = Account::of(&self.session.stats().since(&before));
         match self.own.stop(&last, account, self.session.shape().name()) {
             Ok(None) => {}
@@ -183,15 +205,16 @@ impl Plugin for Kaudit {
 }
 
 impl Kaudit {
-    /// Writes a chunk's replacement to `out`.
-    fn replacement(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> Outcome {
-        if let Err(error) = chunk::split(bytes, &mut self.events) {
+    /// Writes a chunk's replacement to `out`. Returns the events of the filter's own that have to wait, too.
+    fn replacement(&mut self, bytes: &[u8], now: Time, out: &mut Buffer) -> (Outcome, Vec<u8>) {
+        if let Err(error) = event::split(bytes, &mut self.events) {
             self.metrics.unfiltered.malformed += 1;
             let line = format!("malformed chunk passed through unfiltered: {error}");
             self.log_first(|unfiltered| unfiltered.malformed, &line);
-            return Outcome::Untouched;
+            return (Outcome::Untouched, Vec::new());
         }
-        let mut pass = Pass::new(bytes, out, now);
+        let groups = groups(&self.session, &mut self.groups);
+        let mut pass = Pass::new(bytes, out, now, groups.map(|groups| groups.begin(now)));
         self.sampler.iter_mut().for_each(|sampler| sampler.tick(now));
         pass.events(&mut self.session, &self.events, |record, reason| {
             let sampler = self.sampler.as_mut();
@@ -199,7 +222,7 @@ impl Kaudit {
                 self.host.log(Level::Info, &line);
             }
         });
-        pass.encoded(self.own.events());
+        let left = pass.encoded(self.own.events());
         self.session.due(now, |own| pass.own(&own));
         if let Some(since) = self.entry_since.take() {
             let counts = self.logged.since(&since);
@@ -207,12 +230,13 @@ impl Kaudit {
         }
         self.session.close(|envelope| pass.own(&envelope));
         let outcome = pass.finish();
-        if outcome == Outcome::Replaced && out.failed() {
+        if outcome == Outcome::Replaced && (out.failed() || self.groups.failed()) {
+            self.groups.discard();
             self.metrics.unfiltered.memory += 1;
             self.log_first(|unfiltered| unfiltered.memory, "out of memory; chunk passed through unfiltered");
-            return Outcome::Untouched;
+            return (Outcome::Untouched, Vec::new());
         }
-        outcome
+        (outcome, left)
     }
 
     fn publish_if_due(&mut self, now: Time) {
@@ -278,13 +302,19 @@ impl Kaudit {
         let before = std::mem::replace(&mut self.logged_unfiltered, now);
         let unfiltered = |name, count| Counter { group: "unfiltered", name, count };
         let refused = std::mem::take(&mut self.own.refused_files);
+        let shared = self.groups.shared_records - self.logged_shared;
+        self.logged_shared = self.groups.shared_records;
         let host = [
             unfiltered("malformed", now.malformed - before.malformed),
             unfiltered("panicked", now.panicked - before.panicked),
             unfiltered("memory", now.memory - before.memory),
             Counter { group: "state", name: "refused", count: refused },
+            Counter { group: "otlp", name: "shared", count: shared },
         ];
         self.log(Level::Info, &statistics_line(&since, &host));
+        if shared > 0 {
+            self.log(Level::Warn, &format!("{shared} entries {SHARED}"));
+        }
         if let Some(warning) = unrecognised_warning(&since) {
             self.log(Level::Warn, &warning);
         }
@@ -317,6 +347,11 @@ fn restorable(host: &Instance, file: Option<StateFile>, shape: Shape) -> Own {
         Err(refused) => host.log(Level::Error, &format!("state_path: {refused}")),
     }
     own
+}
+
+/// Returns the groups if the shape has them.
+fn groups<'g>(session: &Session, groups: &'g mut Groups) -> Option<&'g mut Groups> {
+    (session.shape() == Shape::Otlp).then_some(groups)
 }
 
 fn log_all(host: &Instance, level: Level, lines: &[String]) {

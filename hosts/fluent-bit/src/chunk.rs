@@ -1,18 +1,28 @@
 //! Filters one chunk into another.
 //!
-//! A chunk is a sequence of events in `MessagePack`: `[[timestamp, metadata], body]`, or `[timestamp, body]` of older
-//! inputs. An event whose finding is kept is emitted with the bytes of its head (timestamp and metadata) unchanged, and
-//! the entry as its body; an event with several findings becomes one event for each entry, in order, all with its head.
-//! Group markers, the events that Fluent Bit puts around records of one origin, keep their positions.
+//! A chunk is a sequence of events in `MessagePack` ([`event`](crate::event)). An event whose finding is kept is emitted with
+//! the bytes of its head (timestamp and metadata) unchanged, and the entry as its body; an event with several findings
+//! becomes one event for each entry, in order, all with its head. Group markers keep their positions.
+//!
+//! In the shape `otlp`, entries leave in groups of their own ([`groups`](crate::groups)), before the records that pass.
+//! These keep their markers, and a group without a record that passes is removed. Groups that a filter wrote pass as
+//! they are: the plugin's own entries arrive at the other filters of a pipeline in this form.
 //!
 //! The whole chunk is split into events before the first is filtered, so that a chunk with an error anywhere passes
 //! unchanged as a whole, before any of its findings counts against a rate limit.
 
+use std::ops::Range;
+
 use host_kit::{Emission, Session};
 use kaudit_filter::Time;
 use kaudit_filter::entry::{Entry, Out};
-use kaudit_filter::record::{Record, SyntaxError, SyntaxErrorKind};
+use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
+
+use crate::event::{Event, GROUP_END, Head, Marker, head};
+use crate::groups::{Groups, Incoming};
+use crate::msgpack::{map, text};
+use crate::{groups, otlp};
 
 /// The keys of an envelope's event, for `out_http`'s `body_key` and `headers_key`.
 const BODY_KEY: &str = "body";
@@ -29,12 +39,9 @@ pub enum Outcome {
     Replaced,
 }
 
-/// Returns the bytes of each event of the filter's own.
+/// Returns the bytes of each event of the filter's own; in the shape `otlp`, each in a group of its own.
 pub fn own_events(events: &[u8]) -> Vec<Vec<u8>> {
-    let mut offsets = Vec::new();
-    let whole = split(events, &mut offsets).is_ok();
-    let each = offsets.iter().filter_map(|event| events.get(event.start..event.end)).map(<[u8]>::to_vec);
-    if whole { each.collect() } else { Vec::new() }
+    groups::units(events)
 }
 
 /// Sets the timestamps of an event of the filter's own that are out of range to `now`.
@@ -47,6 +54,13 @@ pub fn restamp(event: &mut [u8], is_in_range: impl Fn(i64) -> bool, now: Time) {
     const ITEM: &[u8] = br#"{"timestamp":"#;
     /// The digits of a time in milliseconds from 2001 to 2286.
     const DIGITS: usize = 13;
+    if let Some(time) = otlp::timestamp(event) {
+        let nanos = i64::try_from(u64::from_be_bytes(*time)).unwrap_or(i64::MAX);
+        if !is_in_range(nanos / 1_000_000) {
+            *time = now.nanos().to_be_bytes();
+        }
+        return;
+    }
     let body = head(now).len();
     if let Some(time) = event.get_mut(body + 1..).and_then(|body| after(body, ENTRY)) {
         if let Some(time) = time.first_chunk_mut().filter(|time| !is_in_range(i64::from_be_bytes(**time))) {
@@ -73,64 +87,6 @@ fn after<'b>(bytes: &'b mut [u8], prefix: &[u8]) -> Option<&'b mut [u8]> {
     if bytes.starts_with(prefix) { bytes.get_mut(prefix.len()..) } else { None }
 }
 
-/// One event, as offsets in the chunk.
-#[derive(Clone, Copy, Debug)]
-pub struct Event {
-    start: usize,
-    body: usize,
-    end: usize,
-    marker: bool,
-}
-
-/// Splits a chunk into its events.
-pub fn split(chunk: &[u8], events: &mut Vec<Event>) -> Result<(), SyntaxError> {
-    events.clear();
-    let mut start = 0;
-    while start < chunk.len() {
-        if let Some(event) = usual(chunk, start) {
-            start = event.end;
-            events.push(event);
-            continue;
-        }
-        let at = |error: SyntaxError| SyntaxError { offset: error.offset + start, ..error };
-        let (event, rest) = Record::split_msgpack(&chunk[start..]).map_err(at)?;
-        let not_an_event = SyntaxError { kind: SyntaxErrorKind::NotAnEvent, offset: start };
-        let inside = pair(event).ok_or(not_an_event)?;
-        let (head, body) = Record::split_msgpack(inside).map_err(|_| not_an_event)?;
-        let timestamp = pair(head).unwrap_or(head);
-        let end = chunk.len() - rest.len();
-        events.push(Event { start, body: end - body.len(), end, marker: is_marker(timestamp) });
-        start = end;
-    }
-    Ok(())
-}
-
-/// Reads an event in the form of nearly all events, `[[time, {}], body]`: only its body needs to be walked.
-fn usual(chunk: &[u8], start: usize) -> Option<Event> {
-    // No metadata: a map whose length was to be filled in later, or the shortest.
-    const NONE: [&[u8]; 2] = [&[0xdf, 0, 0, 0, 0], &[0x80]];
-    let (head, rest): (&[u8; 12], _) = chunk.get(start..)?.split_first_chunk()?;
-    let timestamp = head.strip_prefix(&[0x92, 0x92]).filter(|timestamp| timestamp.starts_with(&[0xd7, 0]))?;
-    let body = NONE.iter().find_map(|none| rest.strip_prefix(*none))?;
-    let (_, rest) = Record::split_msgpack(body).ok()?;
-    let (body, end) = (chunk.len() - body.len(), chunk.len() - rest.len());
-    Some(Event { start, body, end, marker: is_marker(timestamp) })
-}
-
-/// Returns the contents of a list of two elements.
-fn pair(bytes: &[u8]) -> Option<&[u8]> {
-    let heads: [&[u8]; 3] = [&[0x92], &[0xdc, 0, 2], &[0xdd, 0, 0, 0, 2]];
-    heads.iter().find_map(|head| bytes.strip_prefix(*head))
-}
-
-/// A group begins at second −1 and ends at −2, in 32 bits without a sign, at no nanosecond.
-fn is_marker(timestamp: &[u8]) -> bool {
-    let time = timestamp.strip_prefix(&[0xd7, 0]).or(timestamp.strip_prefix(&[0xc7, 8, 0]));
-    time.and_then(|time| time.first_chunk()).is_some_and(|time| {
-        [[255, 255, 255, 255, 0, 0, 0, 0], [255, 255, 255, 254, 0, 0, 0, 0]].contains(time)
-    })
-}
-
 /// Filters a chunk's events and writes the output to `out`.
 pub struct Pass<'a, O> {
     chunk: &'a [u8],
@@ -140,12 +96,66 @@ pub struct Pass<'a, O> {
     any: bool,
     /// Whether an event did not pass; until then nothing is copied.
     touched: bool,
+    /// The groups of the shape `otlp`; `None` in the other shapes.
+    groups: Option<&'a mut Groups>,
+    /// With groups: the events that pass.
+    passed: Passed,
+    /// The group of the current event.
+    incoming: Incoming<'a>,
+}
+
+/// Events that pass, with the markers of their groups, as ranges of the chunk.
+#[derive(Debug, Default)]
+struct Passed {
+    ranges: Vec<Range<usize>>,
+    /// The start marker of the current group, until an event of the group passes.
+    marker: Option<Range<usize>>,
+    /// Whether the last event is in a group that has no end yet.
+    in_group: bool,
+    /// Whether the last event has no group.
+    alone: bool,
+    /// The number of groups, and of sequences of events without a group.
+    rows: usize,
+}
+
+impl Passed {
+    fn marker(&mut self, marker: Marker, range: Range<usize>) {
+        match marker {
+            Marker::Start => self.marker = Some(range),
+            Marker::End => {
+                self.marker = None;
+                if std::mem::take(&mut self.in_group) {
+                    self.push(range);
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, range: Range<usize>) {
+        if let Some(marker) = self.marker.take() {
+            self.push(marker);
+            (self.in_group, self.alone) = (true, false);
+            self.rows += 1;
+        } else if !self.in_group && !self.alone {
+            self.alone = true;
+            self.rows += 1;
+        }
+        self.push(range);
+    }
+
+    fn push(&mut self, range: Range<usize>) {
+        match self.ranges.last_mut().filter(|last| last.end == range.start) {
+            Some(last) => last.end = range.end,
+            None => self.ranges.push(range),
+        }
+    }
 }
 
 impl<'a, O: Out> Pass<'a, O> {
-    /// Returns a pass over one chunk.
-    pub fn new(chunk: &'a [u8], out: &'a mut O, now: Time) -> Self {
-        Self { chunk, out, now, any: false, touched: false }
+    /// Returns a pass over one chunk; the groups are for the shape `otlp`, and begun.
+    pub fn new(chunk: &'a [u8], out: &'a mut O, now: Time, groups: Option<&'a mut Groups>) -> Self {
+        let (passed, incoming) = (Passed::default(), Incoming::default());
+        Self { chunk, out, now, any: false, touched: false, groups, passed, incoming }
     }
 
     /// Filters every event; `on_dropped` is called for each dropped finding, with its record.
@@ -155,10 +165,15 @@ impl<'a, O: Out> Pass<'a, O> {
         events: &[Event],
         mut on_dropped: impl FnMut(Record<'_>, Reason),
     ) {
-        for event in events {
+        let mut is_own = false;
+        for (index, event) in events.iter().enumerate() {
             let Event { start, body, end, marker } = *event;
-            if marker {
-                self.copy(start..end);
+            if let Some(marker) = marker {
+                is_own = self.marker(marker, index, event);
+                continue;
+            }
+            if is_own {
+                self.pass(start..end);
                 continue;
             }
             let record = Record::msgpack(&self.chunk[body..end]);
@@ -173,10 +188,7 @@ impl<'a, O: Out> Pass<'a, O> {
                     on_dropped(record, reason);
                 }
                 Emission::Grouped(_) | Emission::Suppressed => self.touch(start),
-                Emission::Passed => {
-                    self.any = true;
-                    self.copy(start..end);
-                }
+                Emission::Passed => self.pass(start..end),
             });
         }
     }
@@ -184,6 +196,7 @@ impl<'a, O: Out> Pass<'a, O> {
     /// Appends an event that is not of the chunk: an entry of the filter's own, or an envelope.
     pub fn own(&mut self, emission: &Emission<'_>) {
         self.touch(self.chunk.len());
+        self.incoming = Incoming::default();
         match emission {
             Emission::Entry(entry) => self.entry(&head(self.now), entry),
             Emission::Envelope(json) => self.envelope(json),
@@ -191,33 +204,76 @@ impl<'a, O: Out> Pass<'a, O> {
         }
     }
 
-    /// Appends events that are already encoded.
-    pub fn encoded(&mut self, events: &[u8]) {
-        if !events.is_empty() {
-            self.touch(self.chunk.len());
-            self.any = true;
-            self.out.put(events);
+    /// Appends events that are already encoded. Returns those that have to wait for a later chunk.
+    pub fn encoded(&mut self, events: &[u8]) -> Vec<u8> {
+        if events.is_empty() {
+            return Vec::new();
         }
+        self.touch(self.chunk.len());
+        self.any = true;
+        if let Some(groups) = &mut self.groups {
+            return groups.encoded(events);
+        }
+        self.out.put(events);
+        Vec::new()
     }
 
-    /// Returns the result for the chunk.
+    /// Completes the output, and returns the result for the chunk.
     pub fn finish(self) -> Outcome {
-        match (self.touched, self.any) {
+        let Self { touched, any, groups, passed, now, .. } = self;
+        let outcome = match (touched, any) {
             (false, _) => Outcome::Untouched,
             (true, false) => Outcome::Dropped,
             (true, true) => Outcome::Replaced,
+        };
+        let Some(groups) = groups else { return outcome };
+        if outcome == Outcome::Replaced {
+            groups.write(now, self.out);
+            passed.ranges.into_iter().for_each(|range| self.out.put(&self.chunk[range]));
+            if passed.in_group {
+                self.out.put(&GROUP_END);
+            }
         }
+        groups.others(passed.rows, now);
+        outcome
     }
 
     /// Starts writing the chunk's replacement; the events before `start` are copied.
     fn touch(&mut self, start: usize) {
         if !self.touched {
             self.touched = true;
-            self.out.put(&self.chunk[..start]);
+            if self.groups.is_none() {
+                self.out.put(&self.chunk[..start]);
+            }
         }
     }
 
-    fn copy(&mut self, event: core::ops::Range<usize>) {
+    /// Notes a marker; returns whether it begins a group that a filter wrote.
+    fn marker(&mut self, marker: Marker, index: usize, event: &Event) -> bool {
+        let Event { start, body, end, .. } = *event;
+        if self.groups.is_none() {
+            self.copy(start..end);
+            return false;
+        }
+        self.passed.marker(marker, start..end);
+        let number = u32::try_from(index).unwrap_or(u32::MAX - 1) + 1;
+        self.incoming = match marker {
+            Marker::Start => Incoming { number, body: &self.chunk[body..end] },
+            Marker::End => Incoming::default(),
+        };
+        otlp::is_own(self.incoming.body)
+    }
+
+    fn pass(&mut self, event: Range<usize>) {
+        self.any = true;
+        if self.groups.is_some() {
+            self.passed.event(event);
+        } else {
+            self.copy(event);
+        }
+    }
+
+    fn copy(&mut self, event: Range<usize>) {
         if self.touched {
             self.out.put(&self.chunk[event]);
         }
@@ -225,6 +281,9 @@ impl<'a, O: Out> Pass<'a, O> {
 
     fn entry(&mut self, head: &[u8], entry: &Entry<'_>) {
         self.any = true;
+        if let Some(groups) = &mut self.groups {
+            return groups.entry(Head::of(head), entry, self.incoming);
+        }
         self.out.put(head);
         entry.write_msgpack(self.out);
     }
@@ -233,32 +292,14 @@ impl<'a, O: Out> Pass<'a, O> {
     fn envelope(&mut self, json: &[u8]) {
         self.any = true;
         self.out.put(&head(self.now));
-        self.out.put(&[0x82]);
-        string(BODY_KEY, self.out);
+        map(2, self.out);
+        text(BODY_KEY, self.out);
         self.out.put(&[0xdb]);
         self.out.put(&u32::try_from(json.len()).unwrap_or(0).to_be_bytes());
         self.out.put(json);
-        string(HEADERS_KEY, self.out);
-        self.out.put(&[0x81]);
-        string("Content-Type", self.out);
-        string("application/json", self.out);
+        text(HEADERS_KEY, self.out);
+        map(1, self.out);
+        text("Content-Type", self.out);
+        text("application/json", self.out);
     }
-}
-
-/// Returns `[[now, {}], `, the beginning of an event; its body follows.
-fn head(now: Time) -> [u8; 13] {
-    let (seconds, nanos) = (now.nanos().div_euclid(1_000_000_000), now.nanos().rem_euclid(1_000_000_000));
-    // Event times have 32 bits without a sign, which reach to 2106.
-    let seconds = u32::try_from(seconds).unwrap_or(0).to_be_bytes();
-    let nanos = u32::try_from(nanos).unwrap_or(0).to_be_bytes();
-    let mut bytes = [0x92, 0x92, 0xd7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80];
-    bytes[4..8].copy_from_slice(&seconds);
-    bytes[8..12].copy_from_slice(&nanos);
-    bytes
-}
-
-/// Writes a string of at most 31 bytes.
-fn string(text: &str, out: &mut impl Out) {
-    out.put(&[0xa0 | u8::try_from(text.len()).unwrap_or(0)]);
-    out.put(text.as_bytes());
 }

@@ -10,7 +10,7 @@ use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unk
 use host_kit::state::StateFile;
 use kaudit_filter::config::{self, Config, Diagnostic, INLINE_OPTIONS, Shape};
 
-use crate::abi::Instance;
+use crate::abi::{Instance, LogGroups, log_groups};
 
 /// The file with the configuration.
 const CONFIG_FILE: &CStr = c"config_file";
@@ -111,14 +111,17 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
     })
 }
 
-/// Refuses a shape that the plugin cannot write.
+/// Refuses a shape that the agent does not support.
 pub fn supported(read: Accepted) -> Accepted {
-    match read {
-        Ok((config, _)) if config.coralogix.shape == Shape::Otlp => {
-            Err(vec!["coralogix.shape: the plugin does not write `otlp`; write singles or bulk".to_owned()])
-        }
-        read => read,
+    let (config, warnings) = read?;
+    if config.coralogix.shape == Shape::Otlp && log_groups() == LogGroups::Unsupported {
+        return Err(vec![
+            "coralogix.shape: otlp: this Fluent Bit has no log groups, which contain the names of entries; use 3.1 or \
+             later, or write singles or bulk"
+                .to_owned(),
+        ]);
     }
+    Ok((config, warnings))
 }
 
 /// Reads the inline options.

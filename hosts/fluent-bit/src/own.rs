@@ -73,16 +73,25 @@ impl Own {
         &self.events
     }
 
-    /// Forgets the events, which were sent.
-    pub fn sent(&mut self) {
-        (self.events, self.account) = (Vec::new(), Account::default());
+    /// Forgets the events that were sent; `left` have to wait.
+    pub fn sent(&mut self, left: Vec<u8>) {
+        self.events = left;
+        self.arrived();
     }
 
-    /// Adds events that are due, and returns all of them for the emitter; until they were sent, their account stays.
-    pub fn take(&mut self, due: &[u8], account: Account) -> OwnEvents {
+    /// Forgets the account if no events are left.
+    pub fn arrived(&mut self) {
+        if self.events.is_empty() {
+            self.account = Account::default();
+        }
+    }
+
+    /// Returns all events for the emitter, [`Own::events`] included; `left` have to wait. Their account stays until
+    /// they were sent.
+    pub fn take(&mut self, all: Vec<u8>, left: Vec<u8>, account: Account) -> OwnEvents {
         self.account = self.account + account;
-        self.events.extend(due);
-        OwnEvents { tag: self.tag.clone(), events: std::mem::take(&mut self.events) }
+        self.events = left;
+        OwnEvents { tag: self.tag.clone(), events: all }
     }
 
     /// Whether there was a chunk, so that events can have a tag.

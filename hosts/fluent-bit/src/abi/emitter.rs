@@ -16,15 +16,8 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::symbols::{address, function};
-
-/// `struct flb_service_config`: a key of the section `SERVICE`, and its field in `struct flb_config`.
-#[repr(C)]
-struct ServiceKey {
-    key: *const c_char,
-    value_type: c_int,
-    offset: usize,
-}
+use super::service::offset;
+use super::symbols::function;
 
 /// Functions with equal signatures in 2.2 to 5.1, by `flb_input.h`, `flb_input_log.h`, `flb_storage.h`.
 #[derive(Clone, Copy)]
@@ -69,6 +62,15 @@ pub struct Emitter {
     failed: AtomicBool,
     /// The events that are on their way to the filter.
     sending: Mutex<Option<Vec<u8>>>,
+}
+
+/// Events that are not of a chunk.
+#[derive(Debug)]
+pub struct OwnEvents {
+    /// The tag that they get.
+    pub tag: CString,
+    /// The events.
+    pub events: Vec<u8>,
 }
 
 /// The result of sending events.
@@ -176,28 +178,13 @@ impl Emitter {
 
 /// Returns `cio` of the configuration: its offset differs from release to release.
 ///
-/// It is the field before `storage_path`, whose offset is in the host's own table of the section `SERVICE`. Two fields
+/// It is the field before `storage_path`, whose offset is known. Two fields
 /// further is `storage_sync`: if the table agrees, the fields between them are as in `flb_config.h` of 2.2 to 5.1.
 ///
 /// # Safety
 /// `config` is a `struct flb_config`.
 unsafe fn storage(config: NonNull<c_void>) -> Option<NonNull<c_void>> {
     const POINTER: usize = size_of::<*const c_void>();
-    let table = address(c"service_configs")?.cast::<ServiceKey>();
-    // SAFETY: the table ends with an entry without a key; keys are strings.
-    let offset = |wanted: &CStr| unsafe {
-        let mut row = table.as_ptr().cast_const();
-        loop {
-            let key = (*row).key;
-            if key.is_null() {
-                return None;
-            }
-            if CStr::from_ptr(key) == wanted {
-                return Some((*row).offset);
-            }
-            row = row.add(1);
-        }
-    };
     let (path, sync) = (offset(c"storage.path")?, offset(c"storage.sync")?);
     let is_known = sync == path + 2 * POINTER && path >= POINTER && path % POINTER == 0;
     // SAFETY: the offset is inside of the structure, since a later one is, and aligned.

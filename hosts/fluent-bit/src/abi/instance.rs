@@ -28,6 +28,8 @@ pub struct Instance {
     raw: NonNull<RawInstance>,
     /// Whether the host's structure proved to be [`RawInstance`].
     known: bool,
+    /// The interval in which the agent sends records, nanoseconds; `None`: it is not known.
+    pub flush: Option<i64>,
 }
 
 // SAFETY: the host keeps the instance until after `exit`, and its logging and reading of properties are not bound to
@@ -35,8 +37,8 @@ pub struct Instance {
 unsafe impl Send for Instance {}
 
 impl Instance {
-    /// Takes the pointer that `cb_init` is given.
-    pub fn new(raw: *const RawInstance) -> Option<Self> {
+    /// Takes the pointer that `cb_init` is given, and the agent's interval.
+    pub fn new(raw: *const RawInstance, flush: Option<i64>) -> Option<Self> {
         /// Only its address is used.
         static PROBE: u8 = 0;
         let raw = NonNull::new(raw.cast_mut())?;
@@ -50,7 +52,7 @@ impl Instance {
             flb_filter_set_context(raw.as_ptr(), ptr::null());
             known
         };
-        Some(Self { raw, known })
+        Some(Self { raw, known, flush })
     }
 
     /// Stores the argument of all later callbacks.

@@ -1,115 +1,18 @@
 //! The built plugin in the driver, over every supported layout of Fluent Bit's structures.
 
-use std::collections::BTreeMap;
+mod agent;
+mod otlp;
+mod output;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kaudit_driver::{Client, Error, Filtered, Hex, Line, Outcome, Record, Start};
+use agent::{Agent, DRIVER, NOW, SECOND, event_at, finding, finding_text, plugin, raw, text};
+use kaudit_driver::{Outcome, Record};
 use serde_json::Value;
 
-const DRIVER: &str = env!("CARGO_BIN_EXE_kaudit-fluent-bit-driver");
-/// 2020-03-01T16:00:00Z, nanoseconds.
-const NOW: i64 = 1_583_078_400_000_000_000;
-const SECOND: i64 = 1_000_000_000;
-const LAYOUTS: [&str; 3] = ["2.2", "3.2", "3.2-no-regex"];
-
-/// The plugin in its driver.
-struct Agent {
-    client: Client,
-    now: i64,
-    log: Vec<Line>,
-}
-
-impl Agent {
-    /// Starts the plugin with options, each `KEY VALUE`.
-    fn start(layout: &str, options: &[&str]) -> Result<Self, Vec<String>> {
-        Self::start_with(layout, "works", options)
-    }
-
-    /// Starts the plugin in an agent whose emitters have this behaviour.
-    fn start_with(layout: &str, emitter: &str, options: &[&str]) -> Result<Self, Vec<String>> {
-        let arguments = ["--layout", layout, "--emitter", emitter].map(Into::into);
-        let arguments = [&arguments[..], &[plugin().into_os_string()]].concat();
-        let mut client = Client::start(Path::new(DRIVER), &arguments).expect("the driver starts");
-        let options = options.iter().map(|option| option.split_once(' ').expect("a key and a value"));
-        let options = options.map(|(key, value)| (key, value.into()));
-        match client.start_instance(Start::new(NOW, options)) {
-            Ok(log) => Ok(Self { client, now: NOW, log }),
-            Err(Error::Refused(log)) => Err(lines(&log)),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn started(layout: &str, options: &[&str]) -> Self {
-        Self::start(layout, options).unwrap_or_else(|logged| panic!("{logged:?}"))
-    }
-
-    /// The result of a chunk: the heads and bodies of the events after the plugin.
-    fn chunk(&mut self, records: &[Record]) -> (Outcome, Vec<(String, Value)>) {
-        let filtered = self.client.chunk(self.now, records.to_vec()).expect("the plugin filters");
-        let Filtered { outcome, events, log, .. } = filtered;
-        self.log.extend(log);
-        let events = events.into_iter().map(|event| {
-            let head = event.head.expect("an event has a head").to_string();
-            (head, serde_json::from_str(&event.body).expect("a body is JSON"))
-        });
-        (outcome.expect("Fluent Bit has an outcome"), events.collect())
-    }
-
-    /// The lines since the last call, without the one of the start.
-    fn logged(&mut self) -> Vec<String> {
-        lines(&std::mem::take(&mut self.log)).into_iter().filter(|line| !line.contains("started: ")).collect()
-    }
-
-    fn stop(self) -> Vec<String> {
-        self.stop_with_metrics().0
-    }
-
-    /// The lines at the end, and the values of metrics by series.
-    fn stop_with_metrics(mut self) -> (Vec<String>, BTreeMap<String, u64>) {
-        let stopped = self.client.stop().expect("the plugin stops");
-        self.log.extend(stopped.log);
-        let logged = self.logged();
-        self.client.finish().expect("the driver ends");
-        (logged, stopped.series)
-    }
-}
-
-/// Log lines, each after the number of its level.
-fn lines(log: &[Line]) -> Vec<String> {
-    log.iter().map(|line| format!("{} {}", line.level as u8, line.message())).collect()
-}
-
-fn raw(hex: &str) -> Record {
-    Record::Raw(Hex::parse(&hex.replace(' ', "")).expect("hexadecimal digits"))
-}
-
-/// An event with a time of its own.
-fn event_at(nanos: i64, body: &str) -> Record {
-    let body: rmpv::Value = serde_json::from_str(body).expect("JSON");
-    let mut bytes = Vec::new();
-    rmpv::encode::write_value(&mut bytes, &body).expect("a vector takes it");
-    raw(&format!("9292d700{:08x}0000000080{}", nanos / SECOND, Hex(bytes)))
-}
-
-fn text(text: &str) -> Record {
-    Record::Text(text.to_owned())
-}
-
-fn plugin() -> PathBuf {
-    Path::new(DRIVER).with_file_name("deps").join("libflb_filter_kaudit.so")
-}
-
-fn finding(entity: &str) -> Record {
-    text(&finding_text(entity))
-}
-
-fn finding_text(entity: &str) -> String {
-    format!(
-        r#"{{"eid":"{entity}","etype":"principal","category":"anomaly","confidence":"high","time":1583078400000}}"#
-    )
-}
+const LAYOUTS: [&str; 4] = ["2.2", "3.2", "3.2-no-regex", "5.1"];
 
 /// The entities of entries.
 fn entities(events: &[(String, Value)]) -> Vec<&str> {

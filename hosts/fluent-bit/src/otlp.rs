@@ -1,0 +1,128 @@
+//! Entries as Fluent Bit's log records of the schema `otlp`, from which its output `opentelemetry` builds requests.
+//!
+//! A resource is a group: the body of its start marker has the resource's attributes and the scope. A record has its OTLP
+//! fields in the metadata, under `otlp`, and the finding as its body. Numbers must be positive integers of `MessagePack`.
+//! Sources: `plugins/out_opentelemetry/opentelemetry_logs.c`, `plugins/in_opentelemetry/opentelemetry_logs.c`.
+
+use kaudit_filter::entry::{Entry, Out};
+
+use crate::event::Head;
+use crate::msgpack::{Members, map, string, text};
+
+/// The name of the scope of the filter's groups.
+const SCOPE: &str = "kaudit-filter";
+
+/// Writes the body of a start marker. `names` are attributes, a map. `incoming` is the body of the group in which the
+/// finding arrived, or empty.
+///
+/// The attributes of an incoming resource are kept, except those with the key of a name.
+pub fn group(names: &[u8], incoming: &[u8], out: &mut impl Out) {
+    let attributes =
+        Members::of(incoming).get("resource").map(|resource| Members::of(resource).get("attributes"));
+    let others = Members::of(attributes.flatten().unwrap_or_default()).filter(|(key, _)| !has(names, key));
+    map(2, out);
+    text("resource", out);
+    map(1, out);
+    text("attributes", out);
+    map(Members::of(names).len() + others.clone().count(), out);
+    out.put(Members::of(names).bytes());
+    write(others, out);
+    text("scope", out);
+    map(2, out);
+    text("name", out);
+    text(SCOPE, out);
+    text("version", out);
+    text(env!("CARGO_PKG_VERSION"), out);
+}
+
+/// Returns whether the body of a start marker is [`group`]'s: the group is of a filter.
+pub fn is_own(group: &[u8]) -> bool {
+    let name = Members::of(group).get("scope").and_then(|scope| Members::of(scope).get("name"));
+    name.and_then(string) == Some(SCOPE.as_bytes())
+}
+
+/// Writes an entry as an event with this head.
+///
+/// `names` are also attributes of the record: a map, or empty if the resource has them.
+pub fn record(head: Head<'_>, entry: &Entry<'_>, names: &[u8], out: &mut impl Out) {
+    out.put(&[0x92, 0x92]);
+    out.put(head.timestamp);
+    if Members::of(head.metadata).len() == 0 && names.is_empty() {
+        let labels = entry.label_count();
+        out.put(b"\x81\xa4otlp");
+        map(FIELDS + usize::from(labels > 0), out);
+        entry.write_msgpack_fields(out);
+        if labels > 0 {
+            text("attributes", out);
+            map(labels, out);
+            entry.write_msgpack_labels(out);
+        }
+    } else {
+        merged(head.metadata, entry, names, out);
+    }
+    entry.write_msgpack_text(out);
+}
+
+/// The number of members that [`Entry::write_msgpack_fields`] writes.
+const FIELDS: usize = 4;
+/// The members of an incoming record's `otlp` that are kept, besides `attributes`.
+const KEPT: [&str; 3] = ["trace_id", "span_id", "trace_flags"];
+
+/// Writes the metadata of a record that arrived with some, or that has its names in it.
+///
+/// Of the incoming metadata, the trace, attributes with other keys, and everything outside of `otlp` are kept.
+#[inline(never)]
+fn merged(metadata: &[u8], entry: &Entry<'_>, names: &[u8], out: &mut impl Out) {
+    let metadata = Members::of(metadata);
+    let incoming = Members::of(metadata.clone().get("otlp").unwrap_or_default());
+    let others = metadata.filter(|(key, _)| string(key) != Some(b"otlp"));
+    let trace = KEPT.into_iter().filter_map(|key| Some((key, incoming.clone().get(key)?)));
+    let labels = entry.labels();
+    let is_label = |key: &[u8]| {
+        labels.iter().any(|(name, label)| !label.is_empty() && string(key) == Some(name.as_bytes()))
+    };
+    let attributes = Members::of(incoming.clone().get("attributes").unwrap_or_default());
+    let attributes = attributes.filter(|(key, _)| !is_label(key) && !has(names, key));
+    let count = entry.label_count() + Members::of(names).len() + attributes.clone().count();
+
+    map(1 + others.clone().count(), out);
+    text("otlp", out);
+    map(FIELDS + trace.clone().count() + usize::from(count > 0), out);
+    entry.write_msgpack_fields(out);
+    for (key, value) in trace {
+        text(key, out);
+        out.put(value);
+    }
+    if count > 0 {
+        text("attributes", out);
+        map(count, out);
+        entry.write_msgpack_labels(out);
+        out.put(Members::of(names).bytes());
+        write(attributes, out);
+    }
+    write(others, out);
+}
+
+/// Returns whether a map has a key.
+fn has(map: &[u8], key: &[u8]) -> bool {
+    Members::of(map).any(|(name, _)| string(name) == string(key))
+}
+
+fn write<'a>(members: impl Iterator<Item = (&'a [u8], &'a [u8])>, out: &mut impl Out) {
+    for (key, value) in members {
+        out.put(key);
+        out.put(value);
+    }
+}
+
+/// Returns the bytes of a record's timestamp, nanoseconds, in an event that [`record`] wrote or a group that begins with it.
+///
+/// It is the first member of `otlp`. No text contains the bytes before it: they are not UTF-8.
+pub fn timestamp(event: &mut [u8]) -> Option<&mut [u8; 8]> {
+    const KEY: &[u8] = b"\xa4otlp";
+    const FIRST: &[u8] = b"\xa9timestamp\xcf";
+    let length = KEY.len() + 1 + FIRST.len();
+    let is_first = |bytes: &[u8]| bytes.starts_with(KEY) && bytes[KEY.len() + 1..] == *FIRST;
+    let at = event.windows(length).position(is_first)?;
+    event.get_mut(at + length..)?.first_chunk_mut()
+}
