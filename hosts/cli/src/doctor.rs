@@ -194,6 +194,7 @@ fn examine(program: &Path, plugins: &Path, manifest: &Value) -> AgentReport {
     };
     report.checks.push(("plugin", loaded));
     if agent == "fluent-bit" {
+        report.checks.push(("otlp", check_otlp(&version)));
         report.checks.push(("wasm", check_wasm(program)));
     }
     report
@@ -302,6 +303,18 @@ fn check_lua(program: &Path) -> CheckResult {
     }
 }
 
+/// Returns the support of the shape `otlp` in a version of Fluent Bit. Passed in any case: a filter need not use it.
+fn check_otlp(version: &str) -> CheckResult {
+    let text = if numbers(version) < (3, 1) {
+        "has no log groups (from 3.1); the shape otlp cannot be used"
+    } else if numbers(version) < (4, 2) {
+        "shape otlp: at most 100 resources in a request (any number from 4.2)"
+    } else {
+        "shape otlp: any number of resources"
+    };
+    CheckResult::Passed(text.to_owned())
+}
+
 /// Checks whether this Fluent Bit was built with the `wasm` filter.
 fn check_wasm(program: &Path) -> CheckResult {
     match run_with_timeout(Command::new(program).arg("--help")) {
@@ -360,6 +373,20 @@ mod tests {
                 CheckResult::Failed(text) => (false, text),
             };
             assert_eq!((passed, text.contains(expected)), (passes, true), "{version}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_shape_otlp_depends_on_the_version() {
+        for (version, expected) in [
+            ("3.0.7", "has no log groups"),
+            ("3.1.0", "at most 100"),
+            ("4.1.2", "at most 100"),
+            ("4.2.0", "any number of resources"),
+            ("10.0.0", "any number of resources"),
+        ] {
+            let CheckResult::Passed(text) = check_otlp(version) else { panic!("{version}") };
+            assert!(text.contains(expected), "{version}: {text}");
         }
     }
 

@@ -52,6 +52,7 @@ fn a_compatible_agent_is_found_and_tested() {
 ./fluent-bit
   ok version    5.1.1 (from 2.2 to 5.1)
   ok plugin     loads ./flb-filter_kaudit.so
+  ok otlp       shape otlp: any number of resources
   ok wasm       has the wasm filter
 ";
     assert_eq!(doctor(&directory, &["--agent", "./fluent-bit"]), (Some(0), expected.to_owned()));
@@ -77,6 +78,7 @@ fn failures_are_explained() {
 ./fluent-bit
   NO version    1.9.10; the plugin is for versions from 2.2 to 5.1
   NO plugin     does not load ./flb-filter_kaudit.so: [error] [plugin] dlopen() ./flb-filter_kaudit.so: version GLIBC_2.34 not found
+  ok otlp       has no log groups (from 3.1); the shape otlp cannot be used
   ok wasm       has the wasm filter
 
 ./vector
