@@ -87,13 +87,13 @@ impl Worker {
             Encoding::Json => self.filter.process(Record::json(record), now, |verdict| {
                 if let Verdict::Kept(entry) = verdict {
                     kept = true;
-                    write(shape, &entry, out, Entry::write_json);
+                    write(shape, encoding, &entry, out);
                 }
             }),
             Encoding::MsgPack => self.filter.process(Record::msgpack(record), now, |verdict| {
                 if let Verdict::Kept(entry) = verdict {
                     kept = true;
-                    write(shape, &entry, out, Entry::write_msgpack);
+                    write(shape, encoding, &entry, out);
                 }
             }),
         }
@@ -110,12 +110,13 @@ impl Worker {
     }
 }
 
-/// Writes an entry: in OTLP as JSON, in other shapes with `encoder`.
+/// Writes an entry: in OTLP as JSON, in other shapes in the encoding of the records.
 #[inline]
-fn write(shape: Shape, entry: &Entry<'_>, out: &mut Vec<u8>, encoder: impl FnOnce(&Entry<'_>, &mut Vec<u8>)) {
-    match shape {
-        Shape::Otlp => Form::ResourceLogs.write_one(entry, out),
-        Shape::Singles | Shape::Bulk => encoder(entry, out),
+fn write(shape: Shape, encoding: Encoding, entry: &Entry<'_>, out: &mut Vec<u8>) {
+    match (shape, encoding) {
+        (Shape::Otlp, _) => Form::ResourceLogs.write_one(entry, out),
+        (_, Encoding::Json) => entry.write_json(out),
+        (_, Encoding::MsgPack) => entry.write_msgpack(out),
     }
 }
 

@@ -38,7 +38,7 @@ use crate::terminal::{error_line, note_line};
 ///
 /// Reads one record per line and writes one entry per line (several for a record with several findings), for log agents
 /// that can send to a program or a socket but cannot load a plugin, such as Vector's musl builds. In shape bulk a line
-/// is an item of an envelope's logEntries, in shape otlp one of OTLP's resource logs in JSON. Dropped records produce
+/// is an item of an envelope's logEntries, in shape otlp an element of a request's resourceLogs. Dropped records produce
 /// no line; summaries of suppressed findings and count reports are written when they are due, and all pending ones when
 /// the input ends or on SIGINT or SIGTERM. Then the counters are written to standard error, as by `run`.
 ///
