@@ -291,10 +291,10 @@ impl Filter {
     /// Returns the number of series with a baseline, and the maximum (`detect.max-series`); zero without `detect`.
     pub fn series_fill(&self) -> (usize, usize) {
         #[cfg(feature = "detect")]
-        let fill = self.events.as_ref().and_then(|events| Some(events.detector.as_ref()?.series()));
-        #[cfg(not(feature = "detect"))]
-        let fill = None;
-        fill.unwrap_or_default()
+        if let Some(detector) = self.events.as_ref().and_then(|events| events.detector.as_ref()) {
+            return detector.series();
+        }
+        (0, 0)
     }
 
     /// Returns the counters since the filter was built.
