@@ -63,8 +63,9 @@ pub fn read(
                 return Err(Refusal::new(415, format!("unknown content type: {expected}")));
             };
             let body = bytes(request, otlp_contract::MAX_REQUEST_BYTES)?;
-            let advice = size_advice(body.len());
-            Ok(Parsed { entries: otlp::entries(form, &body, limits)?, advice })
+            let entries = otlp::entries(form, &body, limits)?;
+            let advice = size_advice(body.len()).or_else(|| no_records_advice(&entries, body.len()));
+            Ok(Parsed { entries, advice })
         }
     }
 }
@@ -78,6 +79,14 @@ fn size_advice(size: usize) -> Option<String> {
     let advised = otlp_contract::ADVISED_REQUEST_BYTES;
     (size > advised).then(|| {
         format!("the request has {size} bytes: Coralogix advises at most {advised}; send smaller batches")
+    })
+}
+
+/// Returns the note for an OTLP request in which no log record was found, unless it is an empty message.
+fn no_records_advice(entries: &[Entry], size: usize) -> Option<String> {
+    let is_empty = size <= "{}".len();
+    (entries.is_empty() && !is_empty).then(|| {
+        "the request contains no log records: they are in `resourceLogs[].scopeLogs[].logRecords`".to_owned()
     })
 }
 

@@ -357,6 +357,19 @@ fn injected_faults_are_answered_in_the_encoding_of_the_request() {
 }
 
 #[test]
+fn a_request_without_log_records_is_noted() {
+    let endpoint = Endpoint::start(&[]);
+    for members in [json!({"resourceLogs": [{"message": "johnD"}]}), request(&[])] {
+        let (status, _, answer) = endpoint.send(PATH, &[KEY, JSON], members.to_string()).unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        let partial = &answer["partialSuccess"];
+        assert_eq!((status, &partial["rejectedLogRecords"]), (200, &json!("0")), "{members}");
+        let message = partial["errorMessage"].as_str().unwrap();
+        assert!(message.contains("no log records: they are in `resourceLogs[].scopeLogs[]."), "{message}");
+    }
+}
+
+#[test]
 fn a_query_finds_each_location_and_suggests_the_other() {
     let endpoint = Endpoint::start(&[]);
     endpoint.send(PATH, &[KEY, JSON], request(&[log_record("johnD")]).to_string()).unwrap();
