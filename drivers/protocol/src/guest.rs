@@ -23,25 +23,31 @@ use: all
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// Creates a directory with a copy of a configuration file, or with a configuration that sends every finding.
+    /// Creates a directory with a configuration, or with one that sends every finding.
     ///
     /// A baked guest does not read it.
     ///
     /// # Errors
-    /// The file cannot be copied.
-    pub fn new(config: Option<&Path>) -> io::Result<Self> {
+    /// The directory cannot be created.
+    pub fn new(config: Option<&str>) -> io::Result<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("kaudit-wasm-{}-{count}", std::process::id()));
         // Only for this user, and new: no other user has put a link there.
         DirBuilder::new().mode(0o700).create(&path)?;
         let directory = Self(path);
-        let file = directory.0.join("kaudit.yaml");
-        match config {
-            Some(config) => fs::copy(config, file).map(drop),
-            None => fs::write(file, ACCEPT_ALL),
-        }?;
+        directory.add(Path::new("kaudit.yaml"), config.unwrap_or(ACCEPT_ALL))?;
         Ok(directory)
+    }
+
+    /// Adds a file; `name` is its path in the directory.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn add(&self, name: &Path, text: &str) -> io::Result<()> {
+        let file = self.0.join(name);
+        file.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(file, text)
     }
 
     /// Its path.
@@ -64,12 +70,16 @@ mod tests {
     #[test]
     fn each_directory_has_its_own_configuration_until_it_is_dropped() {
         let all = Directory::new(None).unwrap();
-        let copy = Directory::new(Some(&all.path().join("kaudit.yaml"))).unwrap();
-        let read = |directory: &Directory| fs::read_to_string(directory.path().join("kaudit.yaml")).unwrap();
-        assert_eq!((read(&all).as_str(), read(&copy).as_str()), (ACCEPT_ALL, ACCEPT_ALL));
+        let other = Directory::new(Some("use: all\n")).unwrap();
+        other.add(Path::new("policies/own.yaml"), "policy: []\n").unwrap();
+        let read = |directory: &Directory, name| fs::read_to_string(directory.path().join(name)).unwrap();
+        assert_eq!(
+            (read(&all, "kaudit.yaml").as_str(), read(&other, "kaudit.yaml").as_str()),
+            (ACCEPT_ALL, "use: all\n")
+        );
+        assert_eq!(read(&other, "policies/own.yaml"), "policy: []\n");
         let path = all.path().to_owned();
         drop(all);
-        assert!(!path.exists() && copy.path().exists());
-        assert!(Directory::new(Some(&path)).is_err());
+        assert!(!path.exists() && other.path().exists());
     }
 }

@@ -3,6 +3,8 @@
 //! The driver is a separate process, so that a crash of the plugin is an ordinary error. Driver and plugin are in the
 //! directory of this program, where `cargo xtask dist` writes them; `kaudit_driver` contains the protocol.
 
+mod named;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
@@ -91,7 +93,7 @@ impl Via {
     /// The configuration cannot be copied.
     pub fn start(self, config: Option<&Path>) -> Result<(Start, Option<Directory>), Halt> {
         if self == Self::Wasm {
-            let directory = Directory::new(config).map_err(|error| self.halt(error.into()))?;
+            let directory = named::copied(config).map_err(|error| self.halt(error.into()))?;
             let path = Some(directory.path().to_owned());
             let start = Start { stack: Some(guest::STACK), directory: path, ..Start::default() };
             return Ok((start, Some(directory)));
