@@ -213,7 +213,8 @@ mod tests {
 
     fn pending(entries: &[&str]) -> Pending {
         let entries: Vec<_> = entries.iter().map(|entry| entry.as_bytes().to_vec()).collect();
-        let account = Account { summaries: entries.len() as u64, suppressed: 5, reports: 0, counted: 0 };
+        let account =
+            Account { summaries: entries.len() as u64, suppressed: 5, detections: 1, ..Account::default() };
         Pending { account, entries }
     }
 
@@ -228,7 +229,7 @@ mod tests {
         drop(file);
         let file = StateFile::claim(&path).expect("released");
         assert_eq!(file.add("singles", &pending(&["b"])), Ok(0));
-        let account = Account { summaries: 3, suppressed: 10, ..Account::default() };
+        let account = Account { summaries: 3, suppressed: 10, detections: 2, ..Account::default() };
         assert_eq!(file.account("singles"), Ok(account));
         assert_eq!(folder.names(), ["state"], "no temporary file remains");
         let taken = file.take("singles").expect("a valid file");

@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::Hasher as _;
 use std::ops::Add;
 
+use kaudit_filter::finding::Kind;
 use kaudit_filter::stats::Stats;
 use siphasher::sip::SipHasher13;
 
@@ -24,22 +25,26 @@ pub struct Account {
     pub reports: u64,
     /// Counted findings, which the reports contain.
     pub counted: u64,
+    /// Detections of audit events.
+    pub detections: u64,
 }
 
 impl Account {
-    /// Returns the account of the summaries and reports that these counters contain.
+    /// Returns the account of the pending entries that were made while these counters were counted; no record was
+    /// read then, so each detection is the filter's own.
     pub fn of(stats: &Stats) -> Self {
         Self {
             summaries: stats.summaries,
             suppressed: stats.summarised,
             reports: stats.reports,
             counted: stats.reported,
+            detections: stats.kept_of(Kind::Detection),
         }
     }
 
-    /// Returns whether there is neither a summary nor a report.
+    /// Returns whether there is no summary, report or detection.
     pub fn is_empty(&self) -> bool {
-        self.summaries == 0 && self.reports == 0
+        self.summaries == 0 && self.reports == 0 && self.detections == 0
     }
 }
 
@@ -52,6 +57,7 @@ impl Add for Account {
             suppressed: self.suppressed.saturating_add(other.suppressed),
             reports: self.reports.saturating_add(other.reports),
             counted: self.counted.saturating_add(other.counted),
+            detections: self.detections.saturating_add(other.detections),
         }
     }
 }
@@ -60,8 +66,9 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} pending summaries (of {} suppressed findings) and {} pending reports (of {} counted findings)",
-            self.summaries, self.suppressed, self.reports, self.counted
+            "{} pending summaries (of {} suppressed findings), {} pending reports (of {} counted findings) and {} \
+             pending detections",
+            self.summaries, self.suppressed, self.reports, self.counted, self.detections
         )
     }
 }
@@ -103,10 +110,10 @@ pub fn write<'e>(
         bytes.extend(entry);
         count += 1;
     }
-    let Account { summaries, suppressed, reports, counted } = account;
+    let Account { summaries, suppressed, reports, counted, detections } = account;
     let line = format!(
         "form={form} entries={count} summaries={summaries} suppressed={suppressed} reports={reports} \
-         counted={counted}"
+         counted={counted} detections={detections}"
     );
     let head = format!("{MAGIC}{VERSION}\n{line} digest={:016x}\n", digest(&line, &bytes));
     ([head.as_bytes(), &bytes].concat(), left)
@@ -138,6 +145,7 @@ pub fn parse(content: &[u8], form: &str) -> Result<Pending, String> {
         suppressed: number("suppressed")?,
         reports: number("reports")?,
         counted: number("counted")?,
+        detections: number("detections")?,
     };
     let mut entries = Vec::new();
     while let Some((length, rest)) = content.split_first_chunk() {

@@ -21,7 +21,7 @@ const STATS_INTERVAL: &CStr = c"stats_interval";
 /// Whether statistics are also emitted as an entry.
 const STATS_ENTRY: &CStr = c"stats_entry";
 
-/// The file for pending summaries and reports while the agent is stopped.
+/// The file for pending summaries, reports and detections while the agent is stopped.
 const STATE_PATH: &CStr = c"state_path";
 /// Whether summaries and reports leave when they are due, and not with the next chunk.
 const EMITTER: &CStr = c"emitter";
@@ -49,7 +49,7 @@ pub struct Options {
     pub stats_interval: i64,
     /// Whether statistics are also emitted as an entry.
     pub stats_entry: bool,
-    /// The file for pending summaries and reports while the agent is stopped.
+    /// The file for pending summaries, reports and detections while the agent is stopped.
     pub state: Option<StateFile>,
     /// Whether summaries and reports leave when they are due.
     pub emitter: bool,

@@ -110,10 +110,10 @@ impl Own {
     /// # Errors
     /// They are lost; the message.
     pub fn stop(&mut self, last: &[u8], account: Account, form: &str) -> Result<Option<String>, String> {
-        let account = self.account + account;
-        if account.is_empty() {
+        if self.events.is_empty() && last.is_empty() {
             return Ok(None);
         }
+        let account = self.account + account;
         let Some(file) = &self.file else {
             return Err(format!("shutdown: not sent: {account}; set `state_path` to keep them"));
         };

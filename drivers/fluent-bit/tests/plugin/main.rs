@@ -1,6 +1,7 @@
 //! The built plugin in the driver, over every supported layout of Fluent Bit's structures.
 
 mod agent;
+mod detections;
 mod otlp;
 mod output;
 
@@ -305,7 +306,13 @@ fn statistics_are_logged_at_intervals_and_at_the_end() {
     assert_eq!(statistics["timestamp"], (NOW + 10 * SECOND) / 1_000_000);
     assert_eq!(
         statistics["text"]["kaudit_filter"]["statistics"],
-        serde_json::json!({"records": 4, "suppressed": 1, "kept": {"detections": 2}, "dropped": {"entity-no-match": 1}})
+        serde_json::json!({
+            "records": 4,
+            "suppressed": 1,
+            "kept": {"detections": 2},
+            "dropped": {"entity-no-match": 1},
+            "detected": {}
+        })
     );
     assert_eq!(
         agent.logged(),
@@ -318,8 +325,8 @@ fn statistics_are_logged_at_intervals_and_at_the_end() {
         agent.stop(),
         [
             "3 statistics: records=0",
-            "2 shutdown: not sent: 1 pending summaries (of 1 suppressed findings) and 0 pending reports (of 0 counted \
-             findings); set `state_path` to keep them"
+            "2 shutdown: not sent: 1 pending summaries (of 1 suppressed findings), 0 pending reports (of 0 counted \
+             findings) and 0 pending detections; set `state_path` to keep them"
         ]
     );
 }
@@ -435,8 +442,8 @@ fn pending_summaries_survive_a_stop() {
         };
         let mut agent = Agent::started("3.2", &options);
         agent.chunk(&[finding("a"), finding("a"), finding("a")]);
-        let kept = "3 shutdown: kept for the next start: 1 pending summaries (of 2 suppressed findings) and 0 pending \
-                    reports (of 0 counted findings)";
+        let kept = "3 shutdown: kept for the next start: 1 pending summaries (of 2 suppressed findings), 0 pending \
+                    reports (of 0 counted findings) and 0 pending detections";
         assert_eq!(agent.stop().last().map(String::as_str), Some(kept), "{shape}");
 
         // Stopped before any chunk: the file stays, and its entries are not counted again.
