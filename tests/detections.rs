@@ -256,6 +256,20 @@ fn finished(filter: &mut Filter, events: &[(i64, String)]) -> Vec<String> {
     out
 }
 
+#[test]
+fn events_of_closed_windows_are_not_used_again() {
+    let events: Vec<(i64, String)> =
+        (0..2_000).map(|at| (START + at, event(START + at, "a", &format!("/x/{at}")))).collect();
+    let mut first = experienced();
+    assert_eq!(finished(&mut first, &events).len(), 3);
+    let snapshot = first.detections_snapshot().expect("detections are made");
+    let mut second = experienced();
+    assert_eq!(second.restore_detections(&snapshot), Ok(()));
+    assert_eq!(finished(&mut second, &events), Vec::<String>::new());
+    assert_eq!(second.stats().detect_late, 2_000);
+    assert_eq!(second.detections_snapshot(), Some(snapshot), "nothing is learned twice");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

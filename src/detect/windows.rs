@@ -12,7 +12,11 @@ pub(crate) const PERIOD_MS: i64 = 180_000;
 /// The step into the future that one event alone cannot cause: a day.
 const MAX_STEP_MS: i64 = 86_400_000;
 
-/// The number of unusable events in a row after which the stream itself has moved to their time.
+/// The lateness above which an event is of another time: an hour. Events of closed windows that are less late are
+/// repeated or delayed, and do not move the stream.
+const MAX_LATE_MS: i64 = 3_600_000;
+
+/// The number of events of another time in a row after which the stream itself has moved there.
 const MAX_STRAYS: u32 = 1_024;
 
 /// The maximum number of entities in all open windows.
@@ -35,7 +39,7 @@ pub(super) struct Windows {
     closed_ms: i64,
     /// In ascending order.
     open: VecDeque<Window>,
-    /// The number of unusable events since the last usable one.
+    /// The number of events of another time since the last usable one.
     strays: u32,
     entities: usize,
 }
@@ -45,7 +49,7 @@ pub(super) struct Windows {
 pub(super) enum Admission {
     /// It belongs to this open window.
     Open(u32),
-    /// It is not used: its window is closed, or it is far ahead.
+    /// It is not used: its window is closed, or it is of another time.
     Stray,
     /// The stream moved: all windows have to be closed before [`Windows::restart`].
     Moved,
@@ -75,13 +79,20 @@ impl Windows {
     pub fn admit(&mut self, time_ms: i64) -> Admission {
         let Some(number) = number_of(time_ms) else { return self.stray() };
         let latest = self.latest_ms.unwrap_or(time_ms);
-        let is_late = self.is_closed(end_of(number), latest);
-        if is_late || time_ms.saturating_sub(latest) > MAX_STEP_MS {
+        if time_ms.saturating_sub(latest) > MAX_STEP_MS || latest.saturating_sub(time_ms) > self.max_late() {
             return self.stray();
+        }
+        if self.is_closed(end_of(number), latest) {
+            return Admission::Stray;
         }
         self.strays = 0;
         self.latest_ms = Some(latest.max(time_ms));
         Admission::Open(number)
+    }
+
+    /// The lateness up to which events are of this time: a window that is still open always is.
+    fn max_late(&self) -> i64 {
+        self.lateness_ms.saturating_add(PERIOD_MS).max(MAX_LATE_MS)
     }
 
     fn is_closed(&self, end_ms: i64, latest_ms: i64) -> bool {
@@ -223,6 +234,10 @@ mod tests {
             let (closed, strays) = run([0].into_iter().chain((0..1_100).map(|at| step + at)));
             assert_eq!((closed, strays), (vec![0], 1_023), "{step}");
         }
+        // Nor do repeated events: their windows stay closed.
+        let minute = 60_000;
+        let repeated = [0, 6 * minute, 59 * minute].into_iter().chain([0; 2_000]);
+        assert_eq!(run(repeated), (vec![0, 2], 2_000));
         // A wrong clock among others moves nothing.
         let mixed = (0..5_000).map(|at| if at % 3 == 0 { at } else { year + at });
         assert_eq!(run(mixed), (vec![], 3_333));
