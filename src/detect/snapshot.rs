@@ -21,7 +21,7 @@ use crate::digest::{Digest, Secret};
 /// The beginning of every snapshot.
 const MAGIC: &[u8; 8] = b"kadetect";
 
-/// The version that is written. One before it can be read, too.
+/// The version that is written, and the only one that is read.
 const VERSION: u32 = 1;
 
 /// The reason why a snapshot cannot be used.

@@ -31,7 +31,7 @@ impl Filter {
     ///
     /// # Errors
     /// The snapshot is not one, is damaged, or has another version, or the configuration has no section `detect`. The
-    /// filter then learns from the beginning.
+    /// learned behaviour is unchanged.
     pub fn restore_detections(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let detector = self.events.as_mut().and_then(|events| events.detector.as_mut());
         detector.ok_or(SnapshotError::NotConfigured)?.restore(snapshot)
