@@ -86,8 +86,9 @@ fn counters() -> String {
     }
     format!(
         "# Counters\n\nThe agent's log, `run --summary json`, the entry of `stats_entry` and Vector's `filter:stats()` have the same counters. In\n\
-         the log a counter of a group has both names: `dropped.no-rule`. Records and batch items are accounted for:\n\
-         `records` + `batch-items` = all of `kept` + all of `dropped` + `suppressed` + `passed` + `batches`.\n\n{}",
+         the log a counter of a group has both names: `dropped.no-rule`. Records, batch items and the\n\
+         detections that the filter derives are accounted for: `records` + `batch-items` + all of `detected` = all of `kept` +\n\
+         all of `dropped` + `suppressed` + `passed` + `batches`.\n\n{}",
         table.0
     )
 }

@@ -31,7 +31,7 @@ pub(super) static TABLE: &[Row] = &[
         Family {
             name: "records_total",
             metric_type: MetricType::Counter,
-            help: "Records and items of batches, by verdict; dropped ones by reason, kept ones by kind.",
+            help: "Records, items of batches and derived detections, by verdict; dropped ones by reason, kept ones by kind.",
             labels: &[VERDICT, REASON, KIND],
             query: "sum by (verdict, reason, kind) (rate(kaudit_records_total[5m]))",
         },
