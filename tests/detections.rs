@@ -257,6 +257,24 @@ fn finished(filter: &mut Filter, events: &[(i64, String)]) -> Vec<String> {
 }
 
 #[test]
+fn a_detection_that_does_not_fit_is_made_in_the_next_window() {
+    /// The principals, each with two detections.
+    const PRINCIPALS: i64 = 600;
+    let events = |window: i64, paths: i64| -> Vec<(i64, String)> {
+        let at = START + window * 3 * MINUTE;
+        let each = (0..PRINCIPALS).flat_map(|user| (0..paths).map(move |path| (user, path)));
+        each.map(|(user, path)| (at, event(at, &format!("user-{user}"), &format!("/x/{path}")))).collect()
+    };
+    let mut filter = experienced();
+    for window in 0..30 {
+        assert_eq!(finished(&mut filter, &events(window, 1)), Vec::<String>::new(), "{window}");
+    }
+    assert_eq!(finished(&mut filter, &events(30, 6)).len(), 1_024, "the queue is full");
+    assert_eq!(filter.stats().detect_overflow, 177);
+    assert_eq!(finished(&mut filter, &events(31, 6)).len(), 177, "the others were reported");
+}
+
+#[test]
 fn events_of_closed_windows_are_not_used_again() {
     let events: Vec<(i64, String)> =
         (0..2_000).map(|at| (START + at, event(START + at, "a", &format!("/x/{at}")))).collect();

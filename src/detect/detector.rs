@@ -184,10 +184,11 @@ impl Detector {
         for (digest, mut entity) in entities {
             entity.tallies.sort_unstable_by_key(|tally| (tally.kind as u8, tally.direction));
             let age = self.clusters.age(digest_of_names(&[&entity.cluster]), number);
+            // Before its detections are made, which copy its texts: otherwise a spent budget has no space for them.
+            self.memory.release(entity.memory());
             for tally in &entity.tallies {
                 self.compare(&Closed { window: number, age, digest, entity: &entity, tally });
             }
-            self.memory.release(entity.memory());
         }
     }
 
@@ -213,15 +214,24 @@ impl Detector {
                 .judge(window, value)
                 .filter(|_| is_learned && value >= floor && !baseline.is_repetition(window, value));
             baseline.learn(window, value);
-            if let Some(unusual) = unusual {
+            // One that does not fit is no reason to suppress the next.
+            if let Some(unusual) = unusual
+                && self.report(closed, statistic, value, unusual)
+                && let (Some(baseline), _) = self.baselines.of(series)
+            {
                 baseline.report(window, value);
-                self.report(closed, statistic, value, unusual);
             }
         }
     }
 
-    /// Adds a detection to the queue.
-    fn report(&mut self, closed: &Closed<'_>, statistic: &'static Statistic, value: u32, unusual: Unusual) {
+    /// Adds a detection to the queue; returns whether it fits.
+    fn report(
+        &mut self,
+        closed: &Closed<'_>,
+        statistic: &'static Statistic,
+        value: u32,
+        unusual: Unusual,
+    ) -> bool {
         let Closed { window, age, entity, tally, .. } = *closed;
         let Unusual { confidence, expected, is_first } = unusual;
         let is_young = is_first && age < self.learning.saturating_mul(FIRST);
@@ -238,11 +248,13 @@ impl Detector {
             expected,
             history_ms: i64::from(age).saturating_mul(PERIOD_MS),
         };
-        if self.pending.len() < MAX_PENDING && self.memory.take(detection.memory()) {
+        let fits = self.pending.len() < MAX_PENDING && self.memory.take(detection.memory());
+        if fits {
             self.pending.push_back(detection);
         } else {
             self.losses.add_overflow(1);
         }
+        fits
     }
 
     /// Returns the state that survives a restart. Open windows are not part of it.
