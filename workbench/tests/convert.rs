@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kaudit_filter::config::{FileLoader, read};
+use kaudit_filter::config::{Config, FileLoader, read};
 use kaudit_workbench::convert::{self, Converted, Target};
 use kaudit_workbench::migrate::{Input, Refusal};
 use ottl::{Pipeline, Record, Value};
@@ -89,6 +89,7 @@ fn text_of(name: &str, path: &Path, target: Target) -> String {
 #[test]
 fn the_statements_decide_as_the_engine_does() {
     let records = decisions::records(NOW_MS);
+    let mut redacted = 0;
     for (name, path) in inputs() {
         let yaml: Yaml = serde_yaml_ng::from_str(&text_of(name, &path, Target::Otelcol)).unwrap();
         let pipeline = Pipeline::read(&yaml);
@@ -106,6 +107,13 @@ fn the_statements_decide_as_the_engine_does() {
                 let expected =
                     decision.entry.as_ref().map(|entry| of_entry(entry, decision.integration.as_deref()));
                 assert_eq!(found, expected, "{name}: {text}");
+                if let (Some(record), Some(entry), Some(_)) = (&kept, &decision.entry, &decision.integration)
+                {
+                    let found = context(record.body.as_ref().unwrap());
+                    redacted += usize::from(found.values().any(|value| format!("{value:?}").contains("***")));
+                    let expected = overwritten(context(&Value::of_json(&finding_of(entry))), &config);
+                    assert_eq!(found, expected, "{name}: {text}");
+                }
                 if let Some(record) = kept {
                     assert!(
                         !record.attributes.keys().any(|key| key.starts_with("kaudit.field")),
@@ -118,6 +126,71 @@ fn the_statements_decide_as_the_engine_does() {
                 .or_default() += 1;
         }
         assert!(verdicts.len() > 2, "{name}: {verdicts:?}");
+    }
+    assert!(redacted > 5, "{redacted}");
+}
+
+/// Returns the finding in an entry.
+fn finding_of(entry: &serde_json::Value) -> serde_json::Value {
+    entry["text"].as_str().map_or_else(|| entry["text"].clone(), |text| serde_json::from_str(text).unwrap())
+}
+
+/// Returns the members of a finding that have its context, with keys in one spelling.
+fn context(finding: &Value) -> BTreeMap<String, Value> {
+    let Value::Map(members) = finding else { panic!("{finding:?}") };
+    let mut out = BTreeMap::new();
+    for (key, value) in members.iter().filter(|(key, _)| key.starts_with("context")) {
+        match value {
+            Value::Map(members) => {
+                out.extend(members.iter().map(|(key, value)| (format!("context_{key}"), value.clone())));
+            }
+            value => {
+                out.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    out.into_iter().map(|(key, value)| (key.replace('-', "_"), value)).collect()
+}
+
+/// Overwrites the lists of a context that redactions name.
+fn overwritten(mut context: BTreeMap<String, Value>, config: &Config) -> BTreeMap<String, Value> {
+    for rule in &config.redact {
+        let key = format!("context_{}", rule.field.replace('-', "_"));
+        if let Some(value @ Value::List(_)) = context.get_mut(&key) {
+            *value = Value::List(vec![Value::Text(rule.replacement.clone())]);
+        }
+    }
+    context
+}
+
+#[test]
+fn a_list_in_the_context_is_overwritten_whole() {
+    let text =
+        text_of("everything", &here().join("tests/data/convert/everything.input.yaml"), Target::Otelcol);
+    let pipeline = Pipeline::read(&serde_yaml_ng::from_str(&text).unwrap());
+    for (value, expected) in [
+        (json!(["/a", "/b?token=abc&c=1"]), json!(["token=$1"])),
+        (json!([["/b?token=abc"], {"a": "token=abc"}]), json!(["token=$1"])),
+        (json!({"a": ["token=abc"]}), json!(["token=$1"])),
+        (json!("/b?token=abc&c=1"), json!("/b?token=$1&c=1")),
+        (json!(7), json!(7)),
+    ] {
+        for (finding, at) in [
+            (json!({"context": {"uri": value}}), "/context/uri"),
+            (json!({"context_uri": value}), "/context_uri"),
+            (json!({"uri": value}), "/uri"),
+        ] {
+            let mut finding = finding;
+            finding["eid"] = json!("x");
+            finding["etype"] = json!("principal");
+            finding["time"] = json!(NOW_MS);
+            let mut wanted = finding.clone();
+            *wanted.pointer_mut(at).unwrap() = expected.clone();
+            let record = Record { body: Some(Value::of_json(&finding)), ..Record::default() };
+            let (kept, errors) = pipeline.process(record, NOW_MS * 1_000_000);
+            assert_eq!(errors, Vec::<String>::new(), "{finding}");
+            assert_eq!(kept.unwrap().body, Some(Value::of_json(&wanted)), "{finding}");
+        }
     }
 }
 

@@ -149,7 +149,8 @@ pub fn fate(key: &Key, config: &Config, keys: &[Key], chart: bool) -> (Fate, Str
         "look-in" => (Fate::Partly, "a path of one key, to a map or to text that begins with the finding"),
         "redact[]" => (
             Fate::Partly,
-            "the field itself and its copy in `context`; not other copies of the value, and without a mark",
+            "the field itself and its copy in `context`, of which a list or an object is overwritten whole; not other \
+             copies of the value, and without a mark",
         ),
         "integrations[].target.rate-limit" if is_sent(integration) => {
             (Fate::Lost, "every finding is sent: no processor limits records by a key (contrib issue 35204)")

@@ -52,6 +52,22 @@ pub fn spellings(name: &str) -> Vec<String> {
     if snake == hyphens { vec![snake] } else { vec![snake, hyphens] }
 }
 
+/// Where a redacted field may be.
+pub enum Location {
+    Key(String),
+    InContext(String),
+}
+
+/// Returns the locations of a redacted field: itself and in `context`, in both spellings, and in a flattened `context`.
+pub fn locations(field: &str) -> Vec<Location> {
+    let mut out = Vec::new();
+    for key in spellings(field) {
+        out.extend([Location::Key(key.clone()), Location::InContext(key)]);
+    }
+    out.push(Location::Key(format!("context_{}", field.replace('-', "_"))));
+    out
+}
+
 /// Returns the integrations that get findings, with their indices.
 pub fn running(config: &Config) -> impl Iterator<Item = (usize, &Integration)> {
     let integrations = config.integrations.iter().enumerate();

@@ -116,7 +116,7 @@ pub fn fate(key: &Key, config: &Config, keys: &[Key]) -> (Fate, String) {
         "look-in" => (Fate::Partly, "a path of one key, to an object or to text with one finding"),
         "redact[]" => (
             Fate::Partly,
-            "the field itself and its copy in `context`; not other copies of the value, and without a mark",
+            "texts in the field itself and in its copy in `context`; not other copies of the value, and without a mark",
         ),
         "integrations[].target.rate-limit" if sent => match limit {
             Some(RateLimit { burst, limit, .. }) if burst != limit => (

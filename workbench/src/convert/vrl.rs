@@ -13,7 +13,7 @@ use kaudit_filter::config::{
 use kaudit_filter::finding::{Category, Confidence, Etype, Field, Kind};
 
 use super::selection::{
-    self, PatternError, Searched, closed_values, counts, running, severity_rows, used_fields,
+    self, Location, PatternError, Searched, closed_values, counts, running, severity_rows, used_fields,
 };
 use text::literal;
 use text::{ENTRY, FINDING, KIND, LABELS, path, regex, variable};
@@ -249,13 +249,19 @@ fn redactions(config: &Config) -> Result<String, PatternError> {
         let pattern = regex(&rule.pattern).map_err(|reason| PatternError::of_redaction(index, reason))?;
         // A dollar sign begins the number of a group.
         let replacement = literal(&rule.replacement.replace('$', "$$"));
-        for key in selection::spellings(&rule.field) {
-            for target in [path(&key), format!("finding.context.{}", literal(&key))] {
-                let _ = writeln!(
-                    out,
-                    "if is_string({target}) {{ {target} = replace(string!({target}), {pattern}, {replacement}) }}"
-                );
-            }
+        for location in selection::locations(&rule.field) {
+            let target = match location {
+                Location::Key(key) => path(&key),
+                Location::InContext(key) => format!("finding.context.{}", literal(&key)),
+            };
+            // The values in `context` are lists.
+            let _ = write!(
+                out,
+                "if exists({target}) {{\n  \
+                 field = map_values({{\"value\": {target}}}, recursive: true) -> |value| {{\n    \
+                 if is_string(value) {{ replace(string!(value), {pattern}, {replacement}) }} else {{ value }}\n  }}\n  \
+                 {target} = field.value\n}}\n"
+            );
         }
         let Some(field) = Field::of(&rule.field) else { continue };
         if all_fields(config).contains(&field) {

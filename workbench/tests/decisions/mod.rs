@@ -58,6 +58,7 @@ pub fn records(now_ms: i64) -> Vec<String> {
         let offset = [60_000, 60_000, 60_000, 20 * 3_600_000, 72 * 3_600_000, -3_600_000][index % 6];
         record.insert("time".to_owned(), json!(now_ms - offset));
     }
+    out.extend(secrets(now_ms));
     out.extend(others());
     out.iter().map(Value::to_string).collect()
 }
@@ -161,6 +162,25 @@ fn activity() -> Vec<Value> {
         finding.into()
     };
     ENTITIES.iter().enumerate().map(of).collect()
+}
+
+/// Detections with values to redact in `context`, in lists as kAudit writes them, and flattened.
+fn secrets(now_ms: i64) -> Vec<Value> {
+    let contexts = [
+        json!({"context": {"uri": ["token=abc"], "eid": ["123-45"], "caller-ip-country": ["AQ"]}}),
+        json!({"context": {"uri": "/x?token=abc&y=1", "eid": "card 123-45"}}),
+        json!({"context_uri": "/x?token=abc&y=1", "context_eid": ["123-45"], "uri": ["token=abc"]}),
+    ];
+    let of = |mut finding: Value| {
+        finding["eid"] = json!("card 123-45");
+        finding["etype"] = json!("principal");
+        finding["category"] = json!("incident");
+        finding["confidence"] = json!("high");
+        finding["cluster"] = json!("prod-eu");
+        finding["time"] = json!(now_ms - 60_000);
+        finding
+    };
+    contexts.into_iter().map(of).collect()
 }
 
 fn others() -> Vec<Value> {

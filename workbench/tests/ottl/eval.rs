@@ -211,6 +211,7 @@ impl Evaluator {
             call.arguments.iter().map(|argument| self.value(argument, record)).collect::<Result<_, _>>()?;
         match (call.name.as_str(), &arguments[..]) {
             ("IsMap", [value]) => Ok(Value::Bool(matches!(value, Value::Map(_)))),
+            ("IsList", [value]) => Ok(Value::Bool(matches!(value, Value::List(_)))),
             ("IsString", [value]) => Ok(Value::Bool(matches!(value, Value::Text(_)))),
             ("IsMatch", [value, pattern]) => {
                 let pattern = regex(pattern)?;

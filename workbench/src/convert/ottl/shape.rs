@@ -8,7 +8,7 @@ use super::text::{
     field_attribute, literal, set, set_where, severity,
 };
 use crate::convert::pattern::{Syntax, rewrite};
-use crate::convert::selection::{self, PatternError, running, used_fields};
+use crate::convert::selection::{self, Location, PatternError, running, used_fields};
 
 /// Returns whether the time is out of the guard's range.
 fn stale(config: &Config) -> String {
@@ -45,10 +45,24 @@ pub fn redactions(config: &Config) -> Result<Vec<String>, PatternError> {
         let replacement = literal(&rule.replacement.replace('$', "$$"));
         let replace =
             |target: &str| format!("replace_pattern({target}, {}, {replacement})", literal(&pattern));
-        for key in selection::spellings(&rule.field) {
-            out.push(replace(&body(&key)));
-            let nested = format!("log.body[\"context\"][{}]", literal(&key));
-            out.push(format!("{} where IsMap(log.body[\"context\"])", replace(&nested)));
+        // No function replaces texts in a list, so a list is overwritten whole. It remains a list: an index of Coralogix
+        // has one type for a key.
+        let whole = format!("[{}]", literal(&rule.replacement));
+        for location in selection::locations(&rule.field) {
+            let (target, is_in_context) = match location {
+                Location::Key(key) => (body(&key), false),
+                Location::InContext(key) => (format!("log.body[\"context\"][{}]", literal(&key)), true),
+            };
+            let has_members = format!("IsList({target}) or IsMap({target})");
+            let overwrite = |condition: &str| set_where(&target, &whole, condition);
+            if is_in_context {
+                const CONDITION: &str = "IsMap(log.body[\"context\"])";
+                out.push(format!("{} where {CONDITION}", replace(&target)));
+                out.push(overwrite(&format!("{CONDITION} and ({has_members})")));
+            } else {
+                out.push(replace(&target));
+                out.push(overwrite(&has_members));
+            }
         }
         let Some(field) = Field::of(&rule.field) else { continue };
         if used_fields(config).contains(&field) {
