@@ -243,6 +243,26 @@ fn settings_that_lose_records_are_warnings_with_the_setting_to_write() {
 }
 
 #[test]
+fn each_regular_file_that_is_included_is_read_once() {
+    let directory = scratch("includes");
+    let write = |name: &str, text: &str| fs::write(directory.join(name), text).unwrap();
+    // Each of them includes all of them: without a record of what was read, 7^8 files.
+    for number in 0..6 {
+        write(&format!("{number}.conf"), "@INCLUDE *.conf\n");
+    }
+    write("main.conf", &format!("@INCLUDE *.conf\n{LOSSY_CLASSIC}"));
+    assert!(Command::new("mkfifo").arg(directory.join("pipe.conf")).status().unwrap().success());
+    fs::create_dir(directory.join("folder.conf")).unwrap();
+    let names = |lines: Vec<String>| -> Vec<String> {
+        lines.iter().map(|line| line.split(':').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        names(pipeline(&directory, "main.conf", &[])),
+        ["warning buffer", "warning rejected", "warning retries", "warning state"]
+    );
+}
+
+#[test]
 fn the_example_pipelines_lose_nothing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let directory = scratch("examples");

@@ -1,5 +1,6 @@
 //! An agent's configuration: the file is read, and checked for the settings that keep records through failures.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,11 +29,11 @@ pub fn check(file: &Path, versions: &Versions) -> Result<AgentReport, String> {
     let checks = if is_vector(&text) {
         vector::check(&text, versions.vector.as_deref())
     } else {
-        let mut settings = Settings::default();
-        let mut missing = Vec::new();
-        read_fluent_bit(file, &text, 0, &mut settings, &mut missing)?;
-        let mut checks = fluent_bit::check(&settings, versions.fluent_bit.as_deref());
-        checks.extend(missing.into_iter().map(|file| {
+        let mut files = Files::default();
+        files.is_new(file);
+        files.read(file, &text, 0)?;
+        let mut checks = fluent_bit::check(&files.settings, versions.fluent_bit.as_deref());
+        checks.extend(files.missing.into_iter().map(|file| {
             let text = format!("`{file}` cannot be read here, so its settings are not checked");
             ("include", CheckResult::Warned(text))
         }));
@@ -46,34 +47,48 @@ fn is_vector(text: &str) -> bool {
     root(text).is_some_and(|root| members(&root).any(|(key, _)| keys.contains(&key)))
 }
 
-/// Adds the settings of a file and of the files that it includes; `missing` gets those that cannot be read.
-fn read_fluent_bit(
-    file: &Path,
-    text: &str,
-    depth: usize,
-    settings: &mut Settings,
-    missing: &mut Vec<String>,
-) -> Result<(), String> {
-    let includes = match root(text) {
-        Some(root) => fluent_bit::add_yaml(&root, settings),
-        None => classic::add(text, settings).ok_or_else(|| {
-            format!("{}: expected a configuration of Fluent Bit, or of Vector in YAML", file.display())
-        })?,
-    };
-    for name in includes {
-        let found = included(file, &name);
-        if found.is_empty() || depth == MAX_DEPTH {
-            missing.push(name);
-            continue;
-        }
-        for path in found {
-            match fs::read_to_string(&path) {
-                Ok(text) => read_fluent_bit(&path, &text, depth + 1, settings, missing)?,
-                Err(_) => missing.push(path.display().to_string()),
+/// The files of a configuration of Fluent Bit.
+#[derive(Default)]
+struct Files {
+    settings: Settings,
+    /// Files that cannot be read.
+    missing: Vec<String>,
+    /// The files that were read. Files that include each other by a pattern would be read exponentially often.
+    visited: BTreeSet<PathBuf>,
+}
+
+impl Files {
+    /// Returns whether a file has not been read yet, and notes it.
+    fn is_new(&mut self, file: &Path) -> bool {
+        self.visited.insert(fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()))
+    }
+
+    /// Adds the settings of a file and of the files that it includes.
+    fn read(&mut self, file: &Path, text: &str, depth: usize) -> Result<(), String> {
+        let includes = match root(text) {
+            Some(root) => fluent_bit::add_yaml(&root, &mut self.settings),
+            None => classic::add(text, &mut self.settings).ok_or_else(|| {
+                format!("{}: expected a configuration of Fluent Bit, or of Vector in YAML", file.display())
+            })?,
+        };
+        for name in includes {
+            let found = included(file, &name);
+            if found.is_empty() || depth == MAX_DEPTH {
+                self.missing.push(name);
+                continue;
+            }
+            for path in found {
+                if !self.is_new(&path) {
+                    continue;
+                }
+                match fs::read_to_string(&path) {
+                    Ok(text) => self.read(&path, &text, depth + 1)?,
+                    Err(_) => self.missing.push(path.display().to_string()),
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Returns the files that an include names, relative to the file that contains it; the last part may have a `*`.
@@ -88,6 +103,8 @@ fn included(file: &Path, name: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = entries
         .filter(|entry| entry.file_name().to_str().is_some_and(|name| matches(pattern, name)))
         .map(|entry| entry.path())
+        // Reading a named pipe would wait for ever.
+        .filter(|path| path.is_file())
         .collect();
     found.sort();
     found
