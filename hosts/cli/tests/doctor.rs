@@ -263,6 +263,18 @@ fn each_regular_file_that_is_included_is_read_once() {
 }
 
 #[test]
+fn an_output_with_a_regular_expression_gets_the_records() {
+    let directory = scratch("match-regex");
+    let text = LOSSY_CLASSIC.replace("name http\n    match kaudit.*", "name http\n    Match_Regex ^kaudit");
+    fs::write(directory.join("classic.conf"), text).unwrap();
+    let lines = pipeline(&directory, "classic.conf", &[]);
+    assert!(
+        lines[2].starts_with("warning retries: line 13: a chunk of the output `http` is retried once"),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn the_example_pipelines_lose_nothing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let directory = scratch("examples");

@@ -60,7 +60,9 @@ pub fn check(settings: &Settings, version: Option<&str>) -> Vec<Check> {
     };
     let gets = |output: &Section| {
         let pattern = output.get("match");
-        pattern.is_some_and(|pattern| tags.iter().any(|tag| matches(pattern, tag)))
+        // A regular expression is not evaluated; its output has to keep the records in any case.
+        output.get("match_regex").is_some()
+            || pattern.is_some_and(|pattern| tags.iter().any(|tag| matches(pattern, tag)))
     };
     let outputs: Vec<&Section> =
         settings.of("output").map(|(_, output)| output).filter(|output| gets(output)).collect();
