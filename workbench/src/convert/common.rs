@@ -13,6 +13,8 @@ pub fn fate(key: &Key, integration: Option<&Integration>, condition: &str) -> (F
         (Fate::Unused, "a secret; the configuration reads the key from the environment")
     } else if ["policy", "policy-file", "audit"].iter().any(|section| is_of(&option, section)) {
         (Fate::Lost, "only the filter evaluates audit events; they are dropped")
+    } else if is_of(&option, "detect") {
+        (Fate::Lost, "only the filter makes detections of audit events; the events are dropped")
     } else if option == "integrations[].target.stopped" && integration.is_some_and(|one| one.applies) {
         let stopped = integration.is_some_and(|one| one.stopped);
         (
