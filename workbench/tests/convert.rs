@@ -281,6 +281,30 @@ integrations:
 }
 
 #[test]
+fn the_shape_is_reported_as_it_is_sent() {
+    let singles = "partly: entries are sent to /logs/v1/singles";
+    let unused = "unused: the exporter sends OTLP; the body is the finding";
+    for (shape, target, expected) in [
+        ("singles", Target::Vrl, "converted: the path of the sink"),
+        ("bulk", Target::Vrl, singles),
+        ("otlp", Target::Vrl, singles),
+        ("singles", Target::Otelcol, unused),
+        ("bulk", Target::Otelcol, unused),
+        ("otlp", Target::Otelcol, "converted: the exporter sends OTLP"),
+        ("otlp", Target::OtelIntegration, "converted: the exporter sends OTLP"),
+    ] {
+        let path = if shape == "otlp" { "v1/logs" } else { "logs/v1/singles" };
+        let text = format!(
+            "coralogix: {{shape: {shape}}}\nintegrations:\n  - {{type: detections, target: {{target-type: http-api, \
+             http-api-uri: \"https://ingress.eu2.coralogix.com/{path}\"}}}}\n"
+        );
+        let converted = convert("a.yaml", &text, target).unwrap();
+        let line = converted.report.iter().find(|line| line.path == "coralogix.shape").unwrap();
+        assert_eq!(line.to_string(), format!("a.yaml:1: coralogix.shape: {expected}"), "{target:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_converted_is_an_error_with_its_position() {
     let list = |filter: &str| {
         format!(

@@ -1,6 +1,6 @@
 //! Configuration of the OpenTelemetry Collector, and values of Coralogix's chart for it.
 
-use kaudit_filter::config::{Config, Integration, OnStale, Severity, Unrecognised};
+use kaudit_filter::config::{Config, Integration, OnStale, Severity, Shape, Unrecognised};
 use kaudit_filter::finding::Kind;
 
 use super::common;
@@ -124,6 +124,9 @@ pub fn fate(key: &Key, config: &Config, keys: &[Key], chart: bool) -> (Fate, Str
         "coralogix.subsystem-name" => (Fate::Converted, "the resource attribute `cx.subsystem.name`"),
         "coralogix.computer-name" => {
             (Fate::Lost, "the resource keeps the `host.name` that other processors set")
+        }
+        "coralogix.shape" if config.coralogix.shape == Shape::Otlp => {
+            (Fate::Converted, "the exporter sends OTLP")
         }
         "coralogix.shape" | "coralogix.text" => {
             (Fate::Unused, "the exporter sends OTLP; the body is the finding")

@@ -97,8 +97,8 @@ pub fn fate(key: &Key, config: &Config, keys: &[Key]) -> (Fate, String) {
         | "coralogix.computer-name"
         | "coralogix.text"
         | "coralogix.keys" => (Fate::Converted, "a member of the entry"),
-        "coralogix.shape" if config.coralogix.shape == Shape::Bulk => {
-            (Fate::Partly, "entries are sent to /logs/v1/singles: Vector builds no envelopes")
+        "coralogix.shape" if config.coralogix.shape != Shape::Singles => {
+            (Fate::Partly, "entries are sent to /logs/v1/singles")
         }
         "coralogix.shape" => (Fate::Converted, "the path of the sink"),
         "severity[]" => (Fate::Converted, "a branch of the program"),
