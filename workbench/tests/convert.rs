@@ -305,6 +305,24 @@ fn the_shape_is_reported_as_it_is_sent() {
 }
 
 #[test]
+fn line_breaks_of_yaml_1_1_are_escaped() {
+    let text = "coralogix: {application-name: \"a\\u2028b\\u2029c\\u00a0d\"}
+redact: [{field: uri, pattern: \"x\\u2028\", replacement: \"\\u0085\"}]
+integrations:
+  - {type: detections, target: {target-type: http-api, http-api-uri: \"https://ingress.eu2.coralogix.com/logs/v1/singles\"}}
+";
+    for (target, escaped) in [
+        (Target::Otelcol, r"a\u2028b\u2029c\u00a0d"),
+        (Target::OtelIntegration, r"a\u2028b\u2029c\u00a0d"),
+        (Target::Vrl, r"a\u{2028}b\u{2029}c\u{a0}d"),
+    ] {
+        let converted = convert("a.yaml", text, target).unwrap().text;
+        assert!(converted.contains(escaped), "{converted}");
+        assert!(!converted.contains(['\u{2028}', '\u{2029}', '\u{85}']), "{converted}");
+    }
+}
+
+#[test]
 fn what_cannot_be_converted_is_an_error_with_its_position() {
     let list = |filter: &str| {
         format!(

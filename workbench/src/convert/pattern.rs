@@ -50,6 +50,12 @@ pub fn has_ascii_class(pattern: &str) -> bool {
     false
 }
 
+/// Returns whether a character is written as an escape sequence. YAML 1.1 has line breaks that 1.2 has not, such as
+/// U+2028; they would end a block scalar.
+pub fn needs_escape(char: char) -> bool {
+    char.is_control() || (char.is_whitespace() && char != ' ')
+}
+
 fn sets_multi_line(ast: &Ast) -> bool {
     let sets = |flags: &ast::Flags| flags.flag_state(Flag::MultiLine) == Some(true);
     match ast {
@@ -153,7 +159,7 @@ impl Writer {
             '\n' => self.out.push_str("\\n"),
             '\t' => self.out.push_str("\\t"),
             '\r' => self.out.push_str("\\r"),
-            _ if char.is_control() || (char.is_whitespace() && char != ' ') => {
+            _ if needs_escape(char) => {
                 self.format(format_args!("\\x{{{:X}}}", char as u32));
             }
             _ if self.is_special(char) => self.out.extend(['\\', char]),

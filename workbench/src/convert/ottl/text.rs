@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use kaudit_filter::config::Severity;
 use kaudit_filter::finding::Field;
 
+use crate::convert::pattern::needs_escape;
+
 pub const TYPE: &str = r#"log.attributes["kaudit.type"]"#;
 pub const INTEGRATION: &str = r#"log.attributes["kaudit.integration"]"#;
 pub const ENTITY: &str = r#"log.attributes["kaudit.field.entity"]"#;
@@ -26,7 +28,7 @@ pub fn literal(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            _ if char.is_control() => {
+            _ if needs_escape(char) => {
                 // Writing into a string cannot fail.
                 let _ = write!(out, "\\u{:04x}", char as u32);
             }

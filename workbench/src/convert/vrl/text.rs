@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kaudit_filter::finding::Field;
 
-use crate::convert::pattern::{Syntax, rewrite};
+use crate::convert::pattern::{Syntax, needs_escape, rewrite};
 
 pub const FINDING: &str = r#"finding = .
 if is_string(.message) {
@@ -58,7 +58,7 @@ pub fn literal(text: &str) -> String {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
             '\n' => out.push_str("\\n"),
-            _ if char.is_control() || matches!(char, '$' | '{' | '}') => {
+            _ if needs_escape(char) || matches!(char, '$' | '{' | '}') => {
                 // Writing into a string cannot fail.
                 let _ = write!(out, "\\u{{{:x}}}", char as u32);
             }
