@@ -6,7 +6,7 @@
 
 use kaudit_filter::entry::{Entry, Out};
 
-use crate::event::Head;
+use crate::event::{Head, split};
 use crate::msgpack::{Members, map, string, text};
 
 /// The name of the scope of the filter's groups.
@@ -115,14 +115,19 @@ fn write<'a>(members: impl Iterator<Item = (&'a [u8], &'a [u8])>, out: &mut impl
     }
 }
 
-/// Returns the bytes of a record's timestamp, nanoseconds, in an event that [`record`] wrote or a group that begins with it.
+/// Returns the bytes of a record's timestamp, nanoseconds, in an event of the filter's own that [`record`] wrote, or in a
+/// group that begins with it.
 ///
-/// It is the first member of `otlp`. No text contains the bytes before it: they are not UTF-8.
+/// Decision: only at its place, after the event's time. Text may contain the bytes of the key.
 pub fn timestamp(event: &mut [u8]) -> Option<&mut [u8; 8]> {
-    const KEY: &[u8] = b"\xa4otlp";
+    const TIME: usize = 12;
+    const KEY: &[u8] = b"\x81\xa4otlp";
     const FIRST: &[u8] = b"\xa9timestamp\xcf";
-    let length = KEY.len() + 1 + FIRST.len();
-    let is_first = |bytes: &[u8]| bytes.starts_with(KEY) && bytes[KEY.len() + 1..] == *FIRST;
-    let at = event.windows(length).position(is_first)?;
-    event.get_mut(at + length..)?.first_chunk_mut()
+    let mut events = Vec::new();
+    split(event, &mut events).ok()?;
+    let start = events.iter().find(|event| event.marker.is_none())?.start;
+    let (head, rest) = event.get_mut(start + TIME..)?.split_at_mut_checked(KEY.len() + 1 + FIRST.len())?;
+    // The head of the map of fields is between them.
+    let is_record = head.starts_with(KEY) && head.ends_with(FIRST);
+    rest.first_chunk_mut().filter(|_| is_record)
 }

@@ -423,11 +423,16 @@ fn state(name: &str) -> (PathBuf, String) {
 
 #[test]
 fn pending_summaries_survive_a_stop() {
+    // Its bytes contain the keys of a timestamp in the shape `otlp`.
+    let hostile = "¤otlp©timestampπ12345678";
+    let finding = |entity| {
+        text(&finding_text(entity).replace("\"etype\"", &format!("\"cluster\":\"{hostile}\",\"etype\"")))
+    };
     for shape in ["singles", "bulk"] {
         let (folder, option) = state(&format!("stop-{shape}"));
         let file = folder.join("kaudit.state");
         let shape_option = format!("shape {shape}");
-        let options = [option.as_str(), "rate_limit 1", &shape_option];
+        let options = [option.as_str(), "rate_limit 1", "rate_limit_by cluster", &shape_option];
         let counts = |events: &[(String, Value)]| {
             let bodies = events.iter().map(|(_, body)| match body["body"].as_str() {
                 Some(envelope) => serde_json::from_str::<Value>(envelope).expect("JSON")["logEntries"]
@@ -464,6 +469,7 @@ fn pending_summaries_survive_a_stop() {
         let summary =
             events.iter().find(|(_, body)| body.to_string().contains("suppressed")).expect("a summary");
         assert!(summary.1.to_string().contains(&now), "{shape}: {}", summary.1);
+        assert!(summary.1.to_string().contains(hostile), "{shape}: {}", summary.1);
         assert!(!file.exists(), "taken once");
         agent.now += SECOND;
         assert_eq!(counts(&agent.chunk(&[finding("c")]).1), 0, "{shape}");

@@ -392,9 +392,12 @@ fn pending_summaries_survive_a_stop_in_their_groups() {
     // More resources than a request has.
     let options = [state.as_str(), "shape otlp", "rate_limit 1", "rate_limit_by cluster"];
     let mut agent = Agent::started("3.2", &options);
-    for number in 0..150 {
+    // Its bytes contain the keys of a timestamp.
+    let hostile = "¤otlp©timestampπ12345678";
+    for number in 1..150 {
         agent.events(&vec![of_cluster("a", &format!("c{number}")); 2]);
     }
+    agent.events(&vec![of_cluster("a", hostile); 2]);
     let kept = agent.stop().pop().expect("a line");
     assert!(kept.starts_with("3 shutdown: kept for the next start: 150 pending summaries"), "{kept}");
 
@@ -417,6 +420,7 @@ fn pending_summaries_survive_a_stop_in_their_groups() {
         assert!(call > 0 || clusters.len() < 150, "the first request is full");
     }
     assert_eq!(clusters.len(), 150);
+    assert!(clusters.contains(hostile));
     agent.stop();
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "nothing is pending");
 }
