@@ -156,6 +156,10 @@ impl Groups {
         alone.clear();
         records.bytes.shrink_to(KEPT_BYTES);
         self.chunk.free = self.slots.as_mut().map_or(usize::MAX, |slots| slots.free(now));
+        if self.slots.as_ref().is_some_and(Slots::is_unused) {
+            // The last resource is in an earlier request.
+            self.last = None;
+        }
         self
     }
 
@@ -228,7 +232,9 @@ impl Groups {
         for Resource { body, known, parts } in
             first.into_iter().chain(others).filter_map(|at| resources.get(at))
         {
-            if self.last != Some(known.number) {
+            if self.last == Some(known.number) {
+                self.slots.iter_mut().for_each(|slots| slots.keep(now));
+            } else {
                 self.last = Some(known.number);
                 self.slots.iter_mut().for_each(|slots| slots.take(now));
             }

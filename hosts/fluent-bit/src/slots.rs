@@ -42,6 +42,18 @@ impl Slots {
         (ROWS - 1).saturating_sub(self.taken.len())
     }
 
+    /// Returns whether no row is in use, after [`Slots::free`].
+    pub fn is_unused(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    /// Notes that the resource of the newest row continues.
+    pub fn keep(&mut self, now: Time) {
+        if let Some(newest) = self.taken.back_mut() {
+            *newest = now;
+        }
+    }
+
     /// Takes a row.
     pub fn take(&mut self, now: Time) {
         if self.taken.len() >= ROWS {
@@ -74,5 +86,10 @@ mod tests {
         assert_eq!(slots.free(at(15)), 99);
         slots.take(at(15));
         assert_eq!(slots.free(at(3)), 98, "a clock that is set back frees nothing");
+        slots.keep(at(20));
+        assert_eq!(slots.free(at(30)), 98);
+        assert!(!slots.is_unused());
+        assert_eq!(slots.free(at(31)), 99);
+        assert!(slots.is_unused());
     }
 }

@@ -158,6 +158,9 @@ fn a_hundred_and_one_applications_in_a_chunk_all_arrive() {
     let expected: BTreeSet<_> = (0..101).map(|number| (format!("e{number}"), format!("c{number}"))).collect();
     for (layout, resources, release) in [("3.2", 100, Release::V3), ("5.1", 101, Release::V5)] {
         let mut agent = Agent::started(layout, &["shape otlp"]);
+        // The resource is in an earlier request.
+        agent.events(&[of_cluster("before", "c0")]);
+        agent.now += 5 * SECOND;
         let (_, events) = agent.events(&records);
         check(&events);
         let received = send(release, &events).expect("a request");
@@ -172,15 +175,28 @@ fn a_hundred_and_one_applications_in_a_chunk_all_arrive() {
                     .map(|(key, value)| (key.to_owned(), value.to_owned()))
                     .into();
             assert_eq!(received.iter().filter(|(resource, _)| *resource == shared).count(), 2);
-            assert!(logged[0].ends_with(" kept.detections=101 otlp.shared=2"), "{logged:?}");
+            assert!(logged[0].ends_with(" kept.detections=102 otlp.shared=2"), "{logged:?}");
             assert!(
                 logged[1].starts_with("2 2 entries share the resource `kaudit`, `kaudit-shared`, "),
                 "{logged:?}"
             );
         } else {
-            assert_eq!(logged, ["3 statistics: records=101 kept.detections=101"]);
+            assert_eq!(logged, ["3 statistics: records=102 kept.detections=102"]);
         }
     }
+}
+
+#[test]
+fn a_resource_that_continues_is_in_the_request_of_its_last_record() {
+    let mut agent = Agent::started("3.2", &["shape otlp"]);
+    agent.events(&[of_cluster("before", "c0")]);
+    agent.now += 3 * SECOND;
+    let mut chunk = agent.events(&[of_cluster("e0", "c0")]).1;
+    agent.now += 2 * SECOND;
+    let records: Vec<_> =
+        (1..101).map(|number| of_cluster(&format!("e{number}"), &format!("c{number}"))).collect();
+    chunk.extend(agent.events(&records).1);
+    assert_eq!(send(Release::V3, &chunk).expect("a request").len(), 101);
 }
 
 #[test]
