@@ -203,8 +203,7 @@ impl Groups {
             let event = &events[start..end];
             match (marker, group) {
                 (Some(Marker::Start), _) => {
-                    let found = self.chunk.by_body.get(&events[body..end]).copied();
-                    group = (found.or_else(|| self.open(events[body..end].to_vec())), event);
+                    group = (self.of(&events[body..end]), event);
                 }
                 (Some(Marker::End), _) => group = (None, &[]),
                 (None, (Some(resource), _)) => {
@@ -285,6 +284,14 @@ impl Groups {
         resource
     }
 
+    /// Returns the resource that a start marker describes, unless there is no space for it.
+    fn of(&mut self, body: &[u8]) -> Option<usize> {
+        let Some(found) = self.chunk.by_body.get(body).copied() else { return self.open(body.to_vec()) };
+        // Names that share a resource lead to it, too.
+        let is_own = self.chunk.resources.get(found).is_some_and(|resource| resource.body == body);
+        is_own.then_some(found)
+    }
+
     /// Adds a resource, unless there is no space for it.
     fn open(&mut self, body: Vec<u8>) -> Option<usize> {
         let known = self.known(&body);
@@ -301,8 +308,11 @@ impl Groups {
         }
         let mut body = Vec::new();
         otlp::group(SHARED, &[], &mut body);
-        let known = self.known(&body);
-        let shared = self.push(known, body);
+        let found = self.chunk.by_body.get(&body).copied();
+        let shared = found.unwrap_or_else(|| {
+            let known = self.known(&body);
+            self.push(known, body)
+        });
         self.chunk.shared = Some(shared);
         shared
     }

@@ -442,6 +442,53 @@ fn pending_summaries_survive_a_stop_in_their_groups() {
 }
 
 #[test]
+fn a_summary_waits_if_its_names_share_a_resource_in_this_chunk() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("otlp-wait");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a directory");
+    let state = format!("state_path {}", folder.join("kaudit.state").display());
+    let options = [state.as_str(), "shape otlp", "rate_limit 1", "rate_limit_by cluster"];
+    let mut agent = Agent::started("3.2", &options);
+    agent.events(&vec![of_cluster("a", "c100"); 2]);
+    agent.stop();
+
+    let mut agent = Agent::started("3.2", &options);
+    let full: Vec<_> =
+        (0..101).map(|number| of_cluster(&format!("e{number}"), &format!("c{number}"))).collect();
+    let mut summaries = 0;
+    for (records, expected) in [(full, 0), (vec![of_cluster("b", "c0")], 1)] {
+        let (_, events) = agent.events(&records);
+        let received = send(Release::V3, &events).expect("a request");
+        let found: Vec<_> =
+            received.iter().filter(|(_, event)| event.body.contains("\"suppressed\"")).collect();
+        assert_eq!(found.len(), expected);
+        summaries += found.len();
+        for (resource, _) in found {
+            assert_eq!(resource["cx.application.name"], "c100");
+        }
+        agent.now += 5 * SECOND;
+    }
+    assert_eq!(summaries, 1);
+}
+
+#[test]
+fn equal_names_and_the_shared_ones_are_one_resource() {
+    let options = ["shape otlp", "application_name {cluster|kaudit}", "subsystem_name kaudit-shared"];
+    let mut agent = Agent::started("3.2", &options);
+    let others = (0..120).map(|number| of_cluster(&format!("e{number}"), &format!("c{number}")));
+    let records: Vec<_> = [finding("a")].into_iter().chain(others).collect();
+    let (_, events) = agent.events(&records);
+    assert_eq!(send(Release::V3, &events).expect("a request").len(), 121);
+    let starts = events.iter().filter(|event| marker(event) == Some(-1));
+    let shared = starts.filter(|start| {
+        body(start)["resource"]["attributes"]
+            == json!({"cx.application.name": "kaudit", "cx.subsystem.name": "kaudit-shared"})
+    });
+    let numbers = shared.map(|start| start.metadata.as_ref().expect("metadata")["resource_id"].to_string());
+    assert_eq!(numbers.collect::<BTreeSet<_>>().len(), 1);
+}
+
+#[test]
 fn a_malformed_chunk_and_an_empty_group_pass() {
     let mut agent = Agent::started("5.1", &["shape otlp", "unrecognised pass"]);
     let broken = Record::Raw(Hex(vec![0x92]));
