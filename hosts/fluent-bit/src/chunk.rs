@@ -4,9 +4,9 @@
 //! the bytes of its head (timestamp and metadata) unchanged, and the entry as its body; an event with several findings
 //! becomes one event for each entry, in order, all with its head. Group markers keep their positions.
 //!
-//! In the shape `otlp`, entries leave in groups of their own ([`groups`](crate::groups)), before the records that pass.
-//! These keep their markers, and a group without a record that passes is removed. Groups that a filter wrote pass as
-//! they are: the plugin's own entries arrive at the other filters of a pipeline in this form.
+//! In the shape `otlp`, entries leave in groups of their own ([`groups`](crate::groups)), and incoming groups are removed.
+//! Only groups that a filter wrote pass as they are, after the others: the plugin's own entries arrive at the other
+//! filters of a pipeline in this form.
 //!
 //! The whole chunk is split into events before the first is filtered, so that a chunk with an error anywhere passes
 //! unchanged as a whole, before any of its findings counts against a rate limit.
@@ -98,13 +98,13 @@ pub struct Pass<'a, O> {
     touched: bool,
     /// The groups of the shape `otlp`; `None` in the other shapes.
     groups: Option<&'a mut Groups>,
-    /// With groups: the events that pass.
+    /// With groups: the groups that pass.
     passed: Passed,
     /// The group of the current event.
     incoming: Incoming<'a>,
 }
 
-/// Events that pass, with the markers of their groups, as ranges of the chunk.
+/// Groups that pass, as ranges of the chunk.
 #[derive(Debug, Default)]
 struct Passed {
     ranges: Vec<Range<usize>>,
@@ -112,9 +112,7 @@ struct Passed {
     marker: Option<Range<usize>>,
     /// Whether the last event is in a group that has no end yet.
     in_group: bool,
-    /// Whether the last event has no group.
-    alone: bool,
-    /// The number of groups, and of sequences of events without a group.
+    /// The number of groups.
     rows: usize,
 }
 
@@ -134,10 +132,7 @@ impl Passed {
     fn event(&mut self, range: Range<usize>) {
         if let Some(marker) = self.marker.take() {
             self.push(marker);
-            (self.in_group, self.alone) = (true, false);
-            self.rows += 1;
-        } else if !self.in_group && !self.alone {
-            self.alone = true;
+            self.in_group = true;
             self.rows += 1;
         }
         self.push(range);
@@ -165,6 +160,11 @@ impl<'a, O: Out> Pass<'a, O> {
         events: &[Event],
         mut on_dropped: impl FnMut(Record<'_>, Reason),
     ) {
+        if let Some(groups) = &mut self.groups {
+            let is_own = |event: &&Event| otlp::is_own(&self.chunk[event.body..event.end]);
+            let starts = events.iter().filter(|event| event.marker == Some(Marker::Start));
+            groups.reserve(starts.filter(is_own).count());
+        }
         let mut is_own = false;
         for (index, event) in events.iter().enumerate() {
             let Event { start, body, end, marker } = *event;

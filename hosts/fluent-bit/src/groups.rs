@@ -163,6 +163,11 @@ impl Groups {
         self
     }
 
+    /// Notes that other records will follow the groups, which take this number of rows in a request.
+    pub fn reserve(&mut self, rows: usize) {
+        self.chunk.free = self.chunk.free.saturating_sub(rows);
+    }
+
     /// Begins a chunk that is not sent now: it has any number of resources.
     pub fn begin_unlimited(&mut self, now: Time) -> &mut Self {
         self.begin(now).chunk.free = usize::MAX;
@@ -253,7 +258,7 @@ impl Groups {
         self.others(usize::from(!self.chunk.alone.is_empty()), now);
     }
 
-    /// Notes that other records follow the groups, which take this number of rows in a request.
+    /// Notes that the other records follow, which take this number of rows in a request.
     pub fn others(&mut self, rows: usize, now: Time) {
         if rows > 0 {
             self.last = None;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use host_kit::config::{Accepted, ConfigFile, SiblingFiles, accept, excluded, unknown};
 use host_kit::state::StateFile;
-use kaudit_filter::config::{self, Config, Diagnostic, INLINE_OPTIONS, Shape};
+use kaudit_filter::config::{self, Config, Diagnostic, INLINE_OPTIONS, Shape, Unrecognised};
 
 use crate::abi::{Instance, LogGroups, log_groups};
 
@@ -111,13 +111,20 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
     })
 }
 
-/// Refuses a shape that the agent does not support.
+/// Refuses a shape that the agent does not support, and records without a group beside groups.
 pub fn supported(read: Accepted) -> Accepted {
     let (config, warnings) = read?;
     if config.coralogix.shape == Shape::Otlp && log_groups() == LogGroups::Unsupported {
         return Err(vec![
             "coralogix.shape: otlp: this Fluent Bit has no log groups, which contain the names of entries; use 3.1 or \
              later, or write singles or bulk"
+                .to_owned(),
+        ]);
+    }
+    if config.coralogix.shape == Shape::Otlp && config.unrecognised == Unrecognised::Pass {
+        return Err(vec![
+            "unrecognised: pass: not available in shape otlp: a record that passes has no group, and from 3.1 to 4.1 many \
+             of them crash Fluent Bit's output; write wrap or drop"
                 .to_owned(),
         ]);
     }

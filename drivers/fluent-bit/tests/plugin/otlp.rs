@@ -79,7 +79,7 @@ fn names(received: &[Received<'_>]) -> Vec<(String, String)> {
 #[test]
 fn a_resource_is_a_group_and_a_finding_its_record() {
     for layout in ["3.2", "3.2-no-regex", "5.1"] {
-        let mut agent = Agent::started(layout, &["shape otlp", "unrecognised pass"]);
+        let mut agent = Agent::started(layout, &["shape otlp", "unrecognised drop"]);
         let (outcome, events) = agent.events(&[
             of_cluster("a", "one"),
             text(r#"{"no":"finding"}"#),
@@ -91,7 +91,7 @@ fn a_resource_is_a_group_and_a_finding_its_record() {
         check(&events);
         for release in RELEASES {
             let received = send(release, &events).expect("a request");
-            let expected = [("a", "one"), ("c", "one"), ("b", "two"), ("old", "kaudit"), ("", "")];
+            let expected = [("a", "one"), ("c", "one"), ("b", "two"), ("old", "kaudit")];
             let expected = expected.map(|(entity, name)| (entity.to_owned(), name.to_owned()));
             assert_eq!(names(&received), expected, "{layout}");
             let attributes = [
@@ -119,7 +119,10 @@ fn a_resource_is_a_group_and_a_finding_its_record() {
         expected["cluster"] = "one".into();
         assert_eq!(body(&events[1]), expected, "the body is the finding");
         let logged = agent.stop();
-        assert_eq!(logged.last().expect("statistics"), "3 statistics: records=5 passed=1 kept.detections=4");
+        assert_eq!(
+            logged.last().expect("statistics"),
+            "3 statistics: records=5 kept.detections=4 dropped.unrecognised=1"
+        );
     }
 }
 
@@ -148,6 +151,14 @@ fn an_agent_without_groups_refuses_the_shape() {
         let logged = agent.logged();
         assert!(logged.first().is_some_and(|line| line.starts_with(expected)), "{layout}: {logged:?}");
         assert_eq!(events.iter().filter_map(marker).count(), if layout == "2.2" { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn records_without_a_group_are_refused() {
+    for layout in ["3.2", "5.1"] {
+        let refused = Agent::start(layout, &["shape otlp", "unrecognised pass"]).err().expect("refused");
+        assert!(refused[0].starts_with("1 unrecognised: pass: not available in shape otlp: "), "{refused:?}");
     }
 }
 
@@ -299,7 +310,7 @@ fn a_resource_of_many_calls_has_few_scopes() {
 }
 
 #[test]
-fn the_group_of_a_finding_is_replaced_and_the_others_stay() {
+fn the_group_of_a_finding_is_replaced() {
     let resource = json!({"service.name": "api", "host.name": "node", "cx.application.name": "other"});
     let otlp = json!({
         "otlp": {
@@ -310,7 +321,7 @@ fn the_group_of_a_finding_is_replaced_and_the_others_stay() {
         "other": 7,
     });
     let found = |entity: &str| serde_json::from_str(&finding_text(entity)).expect("JSON");
-    let mut agent = Agent::started("5.1", &["shape otlp", "unrecognised pass", "entity_no_match ^system:"]);
+    let mut agent = Agent::started("5.1", &["shape otlp", "unrecognised drop", "entity_no_match ^system:"]);
     let (_, events) = agent.events(&[
         group(&resource),
         event(1, &otlp, &found("a")),
@@ -327,14 +338,14 @@ fn the_group_of_a_finding_is_replaced_and_the_others_stay() {
     ]);
     check(&events);
     let received = send(Release::V5, &events).expect("a request");
-    assert_eq!(received.len(), 5);
+    assert_eq!(received.len(), 2);
     let expected = [
         ("cx.application.name", "kaudit"),
         ("cx.subsystem.name", "kaudit-detections"),
         ("host.name", "node"),
         ("service.name", "api"),
     ];
-    for received in &received[..2] {
+    for received in &received {
         assert_eq!(received.0, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
     }
     let metadata = received[0].1.metadata.as_ref().expect("metadata");
@@ -344,14 +355,36 @@ fn the_group_of_a_finding_is_replaced_and_the_others_stay() {
     assert_eq!(metadata["otlp"]["attributes"]["className"], "principal");
     assert_eq!(metadata["otlp"]["attributes"]["log.file"], "x");
     assert!(received[0].1.head.as_ref().expect("a head").to_string().starts_with("92d70000000001"));
-    assert_eq!(received[2].0["service.name"], "api");
-    assert_eq!(received[2].1.metadata, Some(otlp), "a record that passes is not changed");
-    assert_eq!(body(received[3].1), json!({"alone": 1}));
     assert_eq!(
         agent.stop(),
-        ["3 statistics: records=6 passed=3 kept.detections=2 dropped.entity-no-match=1"],
+        ["3 statistics: records=6 kept.detections=2 dropped.entity-no-match=1 dropped.unrecognised=3"],
         "markers are no records"
     );
+}
+
+/// An event of one filter's output, for another filter.
+fn again(event: &Event) -> Record {
+    let head = event.head.as_ref().expect("a head").0.clone();
+    let mut bytes = [&[0x92][..], &head].concat();
+    let body: rmpv::Value = serde_json::from_str(&event.body).expect("JSON");
+    rmpv::encode::write_value(&mut bytes, &body).expect("a vector takes it");
+    Record::Raw(Hex(bytes))
+}
+
+#[test]
+fn groups_of_a_filter_take_rows_of_the_request() {
+    let of = |names: std::ops::Range<usize>| {
+        names.map(|number| of_cluster(&format!("e{number}"), &format!("c{number}"))).collect::<Vec<_>>()
+    };
+    let mut first = Agent::started("3.2", &["shape otlp"]);
+    let mut records: Vec<_> = first.events(&of(0..60)).1.iter().map(again).collect();
+    records.extend(of(60..120));
+    let mut second = Agent::started("3.2", &["shape otlp"]);
+    let (_, events) = second.events(&records);
+    check(&events);
+    let received = send(Release::V3, &events).expect("a request");
+    let expected: BTreeSet<_> = (0..120).map(|number| (format!("e{number}"), format!("c{number}"))).collect();
+    assert_eq!(names(&received).into_iter().collect::<BTreeSet<_>>(), expected);
 }
 
 #[test]
@@ -359,13 +392,6 @@ fn groups_of_a_filter_pass_unchanged() {
     let mut first = Agent::started("5.1", &["shape otlp"]);
     let (_, events) = first.events(&[finding("a"), of_cluster("b", "one")]);
     let mut second = Agent::started("5.1", &["shape otlp", "entity_no_match ^system:"]);
-    let again = |event: &Event| {
-        let head = event.head.as_ref().expect("a head").0.clone();
-        let mut bytes = [&[0x92][..], &head].concat();
-        let body: rmpv::Value = serde_json::from_str(&event.body).expect("JSON");
-        rmpv::encode::write_value(&mut bytes, &body).expect("a vector takes it");
-        Record::Raw(Hex(bytes))
-    };
     let mut records: Vec<_> = events.iter().map(again).collect();
     assert_eq!(second.events(&records).0, Outcome::Untouched);
     records.push(finding("system:c"));
@@ -490,7 +516,7 @@ fn equal_names_and_the_shared_ones_are_one_resource() {
 
 #[test]
 fn a_malformed_chunk_and_an_empty_group_pass() {
-    let mut agent = Agent::started("5.1", &["shape otlp", "unrecognised pass"]);
+    let mut agent = Agent::started("5.1", &["shape otlp"]);
     let broken = Record::Raw(Hex(vec![0x92]));
     assert_eq!(agent.events(&[finding("a"), broken]).0, Outcome::Untouched);
     assert_eq!(agent.events(&[group(&json!({})), end()]).0, Outcome::Untouched);
