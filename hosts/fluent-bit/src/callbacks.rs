@@ -35,8 +35,8 @@ use crate::slots::Slots;
 /// The interval in which the agent sends records, nanoseconds, if it is not known: 5 s, as in the examples.
 const DEFAULT_FLUSH: i64 = 5_000_000_000;
 /// The message about entries whose names are not the resource's.
-const SHARED: &str = "share the resource `kaudit`, `kaudit-shared`, and have their names as attributes: before 4.2, Fluent \
-                      Bit sends at most 100 resources in a request";
+const SHARED: &str = "share the resource `kaudit`, `kaudit-shared`, and have their names as attributes: a chunk has at most \
+                      1,024 resources, and before 4.2, Fluent Bit sends at most 100 in a request";
 
 /// The minimum time between two updates of the metrics, nanoseconds.
 ///

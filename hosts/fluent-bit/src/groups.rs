@@ -25,7 +25,7 @@ use crate::slots::Slots;
 
 /// The maximum number of records in a scope.
 const SCOPE_RECORDS: u32 = 900;
-/// The maximum number of resources that are remembered for later calls.
+/// The maximum number of resources of a call, besides the shared one, and of those that are remembered for later calls.
 const MAX_KNOWN: usize = 1024;
 /// The memory for a chunk's records that is kept for the next one, bytes.
 const KEPT_BYTES: usize = 4 << 20;
@@ -208,7 +208,8 @@ impl Groups {
             let event = &events[start..end];
             match (marker, group) {
                 (Some(Marker::Start), _) => {
-                    group = (self.of(&events[body..end]), event);
+                    let found = self.chunk.by_body.get(&events[body..end]).copied();
+                    group = (found.or_else(|| self.open(events[body..end].to_vec())), event);
                 }
                 (Some(Marker::End), _) => group = (None, &[]),
                 (None, (Some(resource), _)) => {
@@ -277,11 +278,7 @@ impl Groups {
         let mut body = Vec::new();
         otlp::group(names, incoming.body, &mut body);
         let found = self.chunk.by_body.get(&body).copied();
-        let resource = found.or_else(|| self.open(body.clone())).unwrap_or_else(|| {
-            let shared = self.shared();
-            self.chunk.by_body.insert(body, shared);
-            shared
-        });
+        let resource = found.or_else(|| self.open(body)).unwrap_or_else(|| self.shared());
         if let Some(recent) = self.chunk.recent.get_mut(slot) {
             names.clone_into(&mut recent.names);
             (recent.incoming, recent.resource) = (incoming.number, Some(resource));
@@ -289,16 +286,11 @@ impl Groups {
         resource
     }
 
-    /// Returns the resource that a start marker describes, unless there is no space for it.
-    fn of(&mut self, body: &[u8]) -> Option<usize> {
-        let Some(found) = self.chunk.by_body.get(body).copied() else { return self.open(body.to_vec()) };
-        // Names that share a resource lead to it, too.
-        let is_own = self.chunk.resources.get(found).is_some_and(|resource| resource.body == body);
-        is_own.then_some(found)
-    }
-
     /// Adds a resource, unless there is no space for it.
     fn open(&mut self, body: Vec<u8>) -> Option<usize> {
+        if self.chunk.resources.len() >= MAX_KNOWN {
+            return None;
+        }
         let known = self.known(&body);
         if self.last != Some(known.number) {
             self.chunk.free = self.chunk.free.checked_sub(1)?;

@@ -15,11 +15,12 @@ const SCOPE: &str = "kaudit-filter";
 /// Writes the body of a start marker. `names` are attributes, a map. `incoming` is the body of the group in which the
 /// finding arrived, or empty.
 ///
-/// The attributes of an incoming resource are kept, except those with the key of a name.
+/// The first attributes of an incoming resource are kept ([`first`]), except those with the key of a name.
 pub fn group(names: &[u8], incoming: &[u8], out: &mut impl Out) {
     let attributes =
         Members::of(incoming).get("resource").map(|resource| Members::of(resource).get("attributes"));
-    let others = Members::of(attributes.flatten().unwrap_or_default()).filter(|(key, _)| !has(names, key));
+    let attributes = Members::of(attributes.flatten().unwrap_or_default());
+    let others = first(attributes.filter(|(key, _)| !has(names, key)));
     map(2, out);
     text("resource", out);
     map(1, out);
@@ -70,19 +71,21 @@ const KEPT: [&str; 3] = ["trace_id", "span_id", "trace_flags"];
 
 /// Writes the metadata of a record that arrived with some, or that has its names in it.
 ///
-/// Of the incoming metadata, the trace, attributes with other keys, and everything outside of `otlp` are kept.
+/// Of the incoming metadata, the trace, attributes with other keys, and members outside of `otlp` are kept, of each the
+/// [`first`].
 #[inline(never)]
 fn merged(metadata: &[u8], entry: &Entry<'_>, names: &[u8], out: &mut impl Out) {
     let metadata = Members::of(metadata);
     let incoming = Members::of(metadata.clone().get("otlp").unwrap_or_default());
-    let others = metadata.filter(|(key, _)| string(key) != Some(b"otlp"));
-    let trace = KEPT.into_iter().filter_map(|key| Some((key, incoming.clone().get(key)?)));
+    let others = first(metadata.filter(|(key, _)| string(key) != Some(b"otlp")));
+    let is_short = |value: &&[u8]| value.len() <= MAX_INCOMING;
+    let trace = KEPT.into_iter().filter_map(|key| Some((key, incoming.clone().get(key).filter(is_short)?)));
     let labels = entry.labels();
     let is_label = |key: &[u8]| {
         labels.iter().any(|(name, label)| !label.is_empty() && string(key) == Some(name.as_bytes()))
     };
     let attributes = Members::of(incoming.clone().get("attributes").unwrap_or_default());
-    let attributes = attributes.filter(|(key, _)| !is_label(key) && !has(names, key));
+    let attributes = first(attributes.filter(|(key, _)| !is_label(key) && !has(names, key)));
     let count = entry.label_count() + Members::of(names).len() + attributes.clone().count();
 
     map(1 + others.clone().count(), out);
@@ -101,6 +104,19 @@ fn merged(metadata: &[u8], entry: &Entry<'_>, names: &[u8], out: &mut impl Out) 
         write(attributes, out);
     }
     write(others, out);
+}
+
+/// The maximum length of incoming members, bytes: one incoming resource precedes the entries of many names.
+const MAX_INCOMING: usize = 4096;
+
+/// Returns the first members that are not longer than [`MAX_INCOMING`] in all.
+fn first<'a>(
+    members: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+    members.scan(MAX_INCOMING, |left, (key, value)| {
+        *left = left.checked_sub(key.len() + value.len())?;
+        Some((key, value))
+    })
 }
 
 /// Returns whether a map has a key.

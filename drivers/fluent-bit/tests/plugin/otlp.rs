@@ -362,6 +362,35 @@ fn the_group_of_a_finding_is_replaced() {
     );
 }
 
+#[test]
+fn long_incoming_attributes_are_dropped() {
+    let long = "x".repeat(4096);
+    let resource = json!({"a": "first", "long": long, "z": "last"});
+    let metadata = json!({"a": "first", "long": long, "otlp": {"trace_id": long, "attributes": resource}});
+    let found = serde_json::from_str(&finding_text("a")).expect("JSON");
+    let mut agent = Agent::started("5.1", &["shape otlp"]);
+    let (_, events) = agent.events(&[group(&resource), event(1, &metadata, &found), end()]);
+    let received = send(Release::V5, &events).expect("a request");
+    assert_eq!(received[0].0["a"], "first");
+    assert!(!received[0].0.contains_key("long"));
+    let metadata = received[0].1.metadata.as_ref().expect("metadata");
+    assert_eq!((&metadata["a"], &metadata["otlp"]["attributes"]["a"]), (&"first".into(), &"first".into()));
+    assert!(!metadata.to_string().contains(&long), "{metadata}");
+}
+
+#[test]
+fn a_chunk_has_a_maximum_of_resources() {
+    let mut agent = Agent::started("5.1", &["shape otlp"]);
+    let records: Vec<_> =
+        (0..1100).map(|number| of_cluster(&format!("e{number}"), &format!("c{number}"))).collect();
+    let (_, events) = agent.events(&records);
+    let received = send(Release::V5, &events).expect("a request");
+    let expected = (0..1100).map(|number| (format!("e{number}"), format!("c{number}")));
+    assert_eq!(names(&received), expected.collect::<Vec<_>>());
+    let resources: BTreeSet<_> = received.iter().map(|(resource, _)| resource).collect();
+    assert_eq!(resources.len(), 1025);
+}
+
 /// An event of one filter's output, for another filter.
 fn again(event: &Event) -> Record {
     let head = event.head.as_ref().expect("a head").0.clone();
