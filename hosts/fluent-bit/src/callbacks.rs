@@ -92,6 +92,9 @@ impl Plugin for Kaudit {
         let metrics = Metrics::new(&filter, now);
         let session = Session::new(filter, &config).without_resource_logs();
         let flush = host.flush.unwrap_or(DEFAULT_FLUSH);
+        let slots = (log_groups() == LogGroups::Limited).then(|| Slots::new(flush));
+        let mut groups = Groups::new(seed(), slots);
+        groups.redacts = !config.redact.is_empty();
         Some(Self {
             published: publish(&host, &metrics, session.engine()),
             own: restorable(&host, options.state, session.shape()),
@@ -109,7 +112,7 @@ impl Plugin for Kaudit {
             logged: Stats::default(),
             logged_unfiltered: Unfiltered::default(),
             events: Vec::new(),
-            groups: Groups::new(seed(), (log_groups() == LogGroups::Limited).then(|| Slots::new(flush))),
+            groups,
             logged_shared: 0,
         })
     }
@@ -271,6 +274,7 @@ impl Kaudit {
         });
         match replaced {
             Ok((config, warnings)) => {
+                self.groups.redacts = !config.redact.is_empty();
                 log_all(&self.host, Level::Warn, &warnings);
                 self.log(Level::Info, &format!("reloaded: {}", describe(&config)));
                 self.sampler.iter_mut().for_each(|sampler| sampler.replace(config.clone()));

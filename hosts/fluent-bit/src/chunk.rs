@@ -19,10 +19,10 @@ use kaudit_filter::entry::{Entry, Out};
 use kaudit_filter::record::Record;
 use kaudit_filter::stats::Reason;
 
-use crate::event::{Event, GROUP_END, Head, Marker, head};
+use crate::event::{Event, GROUP_END, Head, Marker, head, split};
 use crate::groups::{Groups, Incoming};
 use crate::msgpack::{map, text};
-use crate::{groups, otlp};
+use crate::otlp;
 
 /// The keys of an envelope's event, for `out_http`'s `body_key` and `headers_key`.
 const BODY_KEY: &str = "body";
@@ -41,7 +41,21 @@ pub enum Outcome {
 
 /// Returns the bytes of each event of the filter's own; in the shape `otlp`, each in a group of its own.
 pub fn own_events(events: &[u8]) -> Vec<Vec<u8>> {
-    groups::units(events)
+    let mut offsets = Vec::new();
+    if split(events, &mut offsets).is_err() {
+        return Vec::new();
+    }
+    let (mut units, mut group) = (Vec::new(), None);
+    for Event { start, end, marker, .. } in offsets {
+        let event = &events[start..end];
+        match (marker, group) {
+            (Some(Marker::Start), _) => group = Some(event),
+            (Some(Marker::End), _) => group = None,
+            (None, Some(group)) => units.push([group, event, &GROUP_END].concat()),
+            (None, None) => units.push(event.to_vec()),
+        }
+    }
+    units
 }
 
 /// Sets the timestamps of an event of the filter's own that are out of range to `now`.

@@ -54,6 +54,8 @@ pub struct Groups {
     numbers: Numbers,
     /// The number of the last group's resource; `None`: something else follows it.
     last: Option<u64>,
+    /// Whether nothing of an incoming group or its records' metadata is kept, since rules of `redact` do not apply to it.
+    pub redacts: bool,
     /// The number of records in the resource that others share, since the start.
     pub shared_records: u64,
     chunk: Chunk,
@@ -137,6 +139,7 @@ impl Groups {
             // A positive integer, with as many after it.
             numbers: Numbers(seed >> 2),
             last: None,
+            redacts: false,
             shared_records: 0,
             chunk: Chunk::default(),
         }
@@ -181,6 +184,10 @@ impl Groups {
 
     /// Adds an entry.
     pub fn entry(&mut self, head: Head<'_>, entry: &Entry<'_>, incoming: Incoming<'_>) {
+        let (head, incoming) = match self.redacts {
+            true => (Head { metadata: &[], ..head }, Incoming::default()),
+            false => (head, incoming),
+        };
         let names = entry.msgpack_resource();
         let slot = slot(names, incoming.number);
         let recent = self.chunk.recent.get(slot);
@@ -373,23 +380,4 @@ fn start(resource: u64, scope: u64, body: &[u8], out: &mut impl Out) {
     text("scope_id", out);
     uint(scope, out);
     out.put(body);
-}
-
-/// Returns each record in groups as a group of its own.
-pub fn units(events: &[u8]) -> Vec<Vec<u8>> {
-    let mut offsets = Vec::new();
-    if split(events, &mut offsets).is_err() {
-        return Vec::new();
-    }
-    let (mut units, mut group) = (Vec::new(), None);
-    for Event { start, end, marker, .. } in offsets {
-        let event = &events[start..end];
-        match (marker, group) {
-            (Some(Marker::Start), _) => group = Some(event),
-            (Some(Marker::End), _) => group = None,
-            (None, Some(group)) => units.push([group, event, &GROUP_END].concat()),
-            (None, None) => units.push(event.to_vec()),
-        }
-    }
-    units
 }

@@ -379,6 +379,37 @@ fn long_incoming_attributes_are_dropped() {
 }
 
 #[test]
+fn with_a_redaction_nothing_incoming_is_kept() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("otlp-redact.yaml");
+    let config = |rules: &str| {
+        format!(
+            "coralogix: {{shape: otlp}}\nuse: all\nredact: [{rules}]\nintegrations:\n- type: detections\n  target: \
+             {{target-type: slack, slack-uri: 'https://example.com'}}\n"
+        )
+    };
+    let incoming = json!({"user": "secret"});
+    let metadata = json!({"user": "secret", "otlp": {"trace_id": "secret", "attributes": incoming}});
+    let found = serde_json::from_str(&finding_text("a")).expect("JSON");
+    let records = [group(&incoming), event(1, &metadata, &found), end()];
+    let option = format!("config_file {}", file.display());
+    let rule = "{field: eid, pattern: secret}";
+    for (before, after) in [("", rule), (rule, "")] {
+        fs::write(&file, config(before)).expect("a file");
+        let mut agent = Agent::started("5.1", &[&option, "reload_interval 1"]);
+        for rules in [before, after] {
+            fs::write(&file, config(rules)).expect("a file");
+            agent.now += 2 * SECOND;
+            let (_, events) = agent.events(&records);
+            let is_sent = events.iter().any(|event| {
+                event.body.contains("secret")
+                    || event.metadata.as_ref().is_some_and(|metadata| metadata.to_string().contains("secret"))
+            });
+            assert_eq!(is_sent, rules.is_empty(), "{before} {after}: {events:?}");
+        }
+    }
+}
+
+#[test]
 fn a_chunk_has_a_maximum_of_resources() {
     let mut agent = Agent::started("5.1", &["shape otlp"]);
     let records: Vec<_> =
