@@ -87,15 +87,16 @@ fn attributes(map: &Value) -> Value {
     members.map(|(key, value)| json!({"key": key, "value": any_value(value)})).collect()
 }
 
-/// Returns a value as an `AnyValue`.
+/// Returns a value as an `AnyValue`. The output converts integers to 64 bits with a sign, and larger ones are negative.
 fn any_value(value: &Value) -> Value {
     let member = |name: &str, value: Value| Value::Object(Map::from_iter([(name.to_owned(), value)]));
     match value {
         Value::Null => json!({}),
         Value::Bool(_) => member("boolValue", value.clone()),
-        Value::Number(number) if number.is_i64() => member("intValue", number.to_string().into()),
-        Value::Number(number) if number.is_u64() => member("stringValue", number.to_string().into()),
-        Value::Number(_) => member("doubleValue", value.clone()),
+        Value::Number(number) => match number.as_i64().or(number.as_u64().map(u64::cast_signed)) {
+            Some(number) => member("intValue", number.to_string().into()),
+            None => member("doubleValue", value.clone()),
+        },
         Value::String(_) => member("stringValue", value.clone()),
         Value::Array(items) => {
             member("arrayValue", json!({"values": items.iter().map(any_value).collect::<Vec<_>>()}))
@@ -175,7 +176,7 @@ mod tests {
             values.iter().find(|member| member["key"] == key).unwrap()["value"].clone()
         };
         assert_eq!(value("i"), json!({"intValue": "-1"}));
-        assert_eq!(value("u"), json!({"stringValue": "18446744073709551615"}));
+        assert_eq!(value("u"), json!({"intValue": "-1"}));
         assert_eq!(value("f"), json!({"doubleValue": 0.5}));
         assert_eq!(value("n"), json!({}));
         assert_eq!(value("l"), json!({"arrayValue": {"values": [{"kvlistValue": {"values": []}}]}}));

@@ -86,6 +86,59 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// Returns whether a value may contain an integer above 2^63−1. Text with the same two bytes has none.
+pub fn may_have_large(value: &[u8]) -> bool {
+    // The search for one byte is the fast one.
+    value.contains(&0xcf) && value.windows(2).any(is_large)
+}
+
+/// Returns whether these bytes begin with an integer above 2^63−1.
+fn is_large(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xcf, 0x80..=0xff, ..])
+}
+
+/// Writes a value with its integers above 2^63−1 as strings.
+pub fn large_as_text(value: &[u8], out: &mut impl Out) {
+    let mut rest = value;
+    while !rest.is_empty() {
+        let (token, after) = rest.split_at(length(rest).min(rest.len()));
+        match token {
+            [0xcf, number @ ..] if is_large(token) => {
+                let number = number.try_into().map_or(0, u64::from_be_bytes);
+                text(&number.to_string(), out);
+            }
+            _ => out.put(token),
+        }
+        rest = after;
+    }
+}
+
+/// Returns the length of the scalar, or of the head of the map or list, at the beginning.
+fn length(bytes: &[u8]) -> usize {
+    let number = |digits: usize| {
+        let digits = bytes.get(1..=digits).unwrap_or_default();
+        digits.iter().fold(0, |number: usize, digit| number << 8 | usize::from(*digit))
+    };
+    match bytes.first().copied().unwrap_or_default() {
+        head @ 0xa0..=0xbf => 1 + usize::from(head & 0x1f),
+        0xc4 | 0xd9 => 2 + number(1),
+        0xc5 | 0xda => 3 + number(2),
+        0xc6 | 0xdb => 5 + number(4),
+        0xc7 => 3 + number(1),
+        0xc8 => 4 + number(2),
+        0xc9 => 6 + number(4),
+        0xcc | 0xd0 => 2,
+        0xcd | 0xd1 | 0xd4 | 0xdc | 0xde => 3,
+        0xd5 => 4,
+        0xca | 0xce | 0xd2 | 0xdd | 0xdf => 5,
+        0xd6 => 6,
+        0xcb | 0xcf | 0xd3 => 9,
+        0xd7 => 10,
+        0xd8 => 18,
+        _ => 1,
+    }
+}
+
 /// Returns the content of a string; `None`: the value is no string.
 pub fn string(value: &[u8]) -> Option<&[u8]> {
     match value {
@@ -116,6 +169,50 @@ mod tests {
         }
         assert_eq!(Members::of(b"\x93\x01\x02\x03").count(), 0, "a list has no members");
         assert_eq!(Members::of(b"\x82\xa1a").count(), 0, "a map without its end");
+    }
+
+    #[test]
+    fn large_integers_are_strings() {
+        for length in [0, 31, 32, 255, 256, 65_536] {
+            let any = "π".repeat(length);
+            let scalars: [&[u8]; 16] = [
+                &[0x7f],
+                &[0xc0],
+                &[0xc3],
+                &[0xca; 5],
+                &[0xcb; 9],
+                &[0xcc, 1],
+                &[0xcd; 3],
+                &[0xce; 5],
+                &[0xcf, 0x7f, 1, 1, 1, 1, 1, 1, 1],
+                &[0xd0; 2],
+                &[0xd1; 3],
+                &[0xd2; 5],
+                &[0xd3; 9],
+                &[0xff],
+                &[0xd7; 10],
+                &[0xc4, 2, 0xcf, 0xff],
+            ];
+            let (mut before, mut expected) = (Vec::new(), Vec::new());
+            for out in [&mut before, &mut expected] {
+                map(scalars.len() + 2, out);
+                scalars.iter().for_each(|scalar| {
+                    text(&any, out);
+                    out.put(scalar);
+                });
+                text("list", out);
+                out.put(&[0x91, 0xde, 0, 1, 0xa0]);
+            }
+            uint(u64::MAX, &mut before);
+            text("18446744073709551615", &mut expected);
+            uint(1 << 63, &mut before);
+            text("9223372036854775808", &mut expected);
+            assert!(may_have_large(&before));
+            let mut after = Vec::new();
+            large_as_text(&before, &mut after);
+            assert_eq!(after, expected);
+        }
+        assert!(!may_have_large(&[0xcf, 0x7f, 0xff]));
     }
 
     #[test]

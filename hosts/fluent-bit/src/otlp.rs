@@ -7,7 +7,8 @@
 use kaudit_filter::entry::{Entry, Out};
 
 use crate::event::{Head, split};
-use crate::msgpack::{Members, map, string, text};
+use crate::msgpack::{Members, large_as_text, map, may_have_large, string, text};
+use crate::records::Records;
 
 /// The name of the scope of the filter's groups.
 const SCOPE: &str = "kaudit-filter";
@@ -45,7 +46,9 @@ pub fn is_own(group: &[u8]) -> bool {
 /// Writes an entry as an event with this head.
 ///
 /// `names` are also attributes of the record: a map, or empty if the resource has them.
-pub fn record(head: Head<'_>, entry: &Entry<'_>, names: &[u8], out: &mut impl Out) {
+///
+/// The output converts integers to 64 bits with a sign. Larger ones are strings, as in the JSON of OTLP.
+pub fn record(head: Head<'_>, entry: &Entry<'_>, names: &[u8], out: &mut Records) {
     out.put(&[0x92, 0x92]);
     out.put(head.timestamp);
     if Members::of(head.metadata).len() == 0 && names.is_empty() {
@@ -61,7 +64,12 @@ pub fn record(head: Head<'_>, entry: &Entry<'_>, names: &[u8], out: &mut impl Ou
     } else {
         merged(head.metadata, entry, names, out);
     }
+    let start = out.bytes.len();
     entry.write_msgpack_text(out);
+    if may_have_large(&out.bytes[start..]) {
+        let text = out.bytes.split_off(start);
+        large_as_text(&text, out);
+    }
 }
 
 /// The number of members that [`Entry::write_msgpack_fields`] writes.

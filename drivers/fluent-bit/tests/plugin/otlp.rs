@@ -410,6 +410,20 @@ fn with_a_redaction_nothing_incoming_is_kept() {
 }
 
 #[test]
+fn an_integer_beyond_the_range_of_the_output_is_a_string() {
+    let numbers = r#"{"π":[9223372036854775807,9223372036854775808],"n":18446744073709551615,"#;
+    let found = text(&finding_text("a").replacen('{', numbers, 1));
+    for record in [found, text(&json!({"log": finding_text("a").replacen('{', numbers, 1)}).to_string())] {
+        let mut agent = Agent::started("5.1", &["shape otlp"]);
+        let (_, events) = agent.events(&[record]);
+        let body = body(&events[1]);
+        assert_eq!(body["π"], json!([i64::MAX, "9223372036854775808"]));
+        assert_eq!(body["n"], "18446744073709551615");
+        assert_eq!(body["eid"], "a");
+    }
+}
+
+#[test]
 fn a_chunk_has_a_maximum_of_resources() {
     let mut agent = Agent::started("5.1", &["shape otlp"]);
     let records: Vec<_> =
