@@ -184,9 +184,10 @@ impl Groups {
 
     /// Adds an entry.
     pub fn entry(&mut self, head: Head<'_>, entry: &Entry<'_>, incoming: Incoming<'_>) {
-        let (head, incoming) = match self.redacts {
-            true => (Head { metadata: &[], ..head }, Incoming::default()),
-            false => (head, incoming),
+        let (head, incoming) = if self.redacts {
+            (Head { metadata: &[], ..head }, Incoming::default())
+        } else {
+            (head, incoming)
         };
         let names = entry.msgpack_resource();
         let slot = slot(names, incoming.number);
