@@ -196,10 +196,10 @@ mod tests {
             let (mut before, mut expected) = (Vec::new(), Vec::new());
             for out in [&mut before, &mut expected] {
                 map(scalars.len() + 2, out);
-                scalars.iter().for_each(|scalar| {
+                for scalar in &scalars {
                     text(&any, out);
                     out.put(scalar);
-                });
+                }
                 text("list", out);
                 out.put(&[0x91, 0xde, 0, 1, 0xa0]);
             }
