@@ -17,7 +17,7 @@ const SLOTS: usize = if cfg!(test) { 2 } else { 512 };
 /// The maximum length of a stored part, in bytes. An outcome with the reason of RBAC has some 250.
 const MAX_LENGTH: usize = 512;
 
-/// Recent parts without a signal, in at most 300 kB.
+/// Recent parts without a signal, in at most 300 kB: 512 slots of 40 bytes and a part.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
     hasher: FixedState,
@@ -55,6 +55,8 @@ impl Quiet {
         if let Some(slot) = self.slots.get_mut(index(hash)) {
             (slot.hash, slot.tag) = (hash, part.tag);
             slot.bytes.clear();
+            // Otherwise a longer part doubles the capacity, beyond the maximum.
+            slot.bytes.reserve_exact(part.bytes.len());
             slot.bytes.extend_from_slice(part.bytes);
         }
     }
@@ -62,4 +64,18 @@ impl Quiet {
 
 fn index(hash: u64) -> usize {
     usize::try_from(hash.checked_rem(SLOTS as u64).unwrap_or(0)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_not_larger_than_a_part() {
+        let mut quiet = Quiet::default();
+        for length in 1..=MAX_LENGTH {
+            quiet.insert(RawPart { tag: 0, bytes: &vec![b'x'; length] });
+        }
+        assert!(quiet.slots.iter().all(|slot| slot.bytes.capacity() <= MAX_LENGTH));
+    }
 }
