@@ -275,6 +275,20 @@ fn a_detection_that_does_not_fit_is_made_in_the_next_window() {
 }
 
 #[test]
+fn a_long_name_of_a_cluster_has_one_history() {
+    for length in [3, 2_000] {
+        let mut filter =
+            filter(&format!("detect: {{learning: 1s}}\naudit: {{cluster: {}}}", "x".repeat(length)));
+        let mut events = vec![(START, event(START - 30 * MINUTE, "a", "/"))];
+        events.extend((0..6).map(|at| (START, event(START, "a", &format!("/x/{at}")))));
+        let found = finished(&mut filter, &events);
+        assert_eq!(found.len(), 3, "{length}");
+        let history = format!("\"history-ms\":{}", 30 * MINUTE);
+        assert!(found.iter().all(|entry| entry.contains(&history)), "{length}: {found:#?}");
+    }
+}
+
+#[test]
 fn events_of_closed_windows_are_not_used_again() {
     let events: Vec<(i64, String)> =
         (0..2_000).map(|at| (START + at, event(START + at, "a", &format!("/x/{at}")))).collect();

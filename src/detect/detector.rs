@@ -13,7 +13,7 @@ use super::memory::Memory;
 use super::signals::{QuietParts, Signals};
 use super::snapshot::{SnapshotError, State};
 use super::statistic::{CLUSTER_FLOOR, Direction, STATISTICS, SeriesNumber, Statistic};
-use super::tally::{Counted, Entity, Tally};
+use super::tally::{Counted, Entity, Tally, shortened};
 use super::windows::{Admission, PERIOD_MS, Window, Windows, end_of};
 use crate::audit::Event;
 use crate::config::Detect;
@@ -114,7 +114,8 @@ impl Detector {
         while let Some(window) = self.windows.next_closed(false) {
             self.close(window);
         }
-        let cluster = event.cluster().unwrap_or_default();
+        // As an entity stores it, which is looked up again when the window closes.
+        let cluster = shortened(event.cluster().unwrap_or_default());
         if self.cluster.as_deref() != Some(cluster) {
             self.clusters.age(digest_of_names(&[cluster]), window);
             self.cluster = Some(cluster.to_owned());
