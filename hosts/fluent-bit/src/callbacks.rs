@@ -70,8 +70,8 @@ pub struct Kaudit {
     events: Vec<Event>,
     /// The groups of the shape `otlp`.
     groups: Groups,
-    /// Records in the resource that others share, when their number was last logged.
-    logged_shared: u64,
+    /// Records in the resource that others share, and in groups of other filters, when their numbers were last logged.
+    logged_groups: [u64; 2],
 }
 
 impl Plugin for Kaudit {
@@ -113,7 +113,7 @@ impl Plugin for Kaudit {
             logged_unfiltered: Unfiltered::default(),
             events: Vec::new(),
             groups,
-            logged_shared: 0,
+            logged_groups: [0; 2],
         })
     }
 
@@ -306,14 +306,16 @@ impl Kaudit {
         let before = std::mem::replace(&mut self.logged_unfiltered, now);
         let unfiltered = |name, count| Counter { group: "unfiltered", name, count };
         let refused = std::mem::take(&mut self.own.refused_files);
-        let shared = self.groups.shared_records - self.logged_shared;
-        self.logged_shared = self.groups.shared_records;
+        let groups = [self.groups.shared_records, self.groups.passed_records];
+        let before_groups = std::mem::replace(&mut self.logged_groups, groups);
+        let [shared, passed] = std::array::from_fn(|index| groups[index] - before_groups[index]);
         let host = [
             unfiltered("malformed", now.malformed - before.malformed),
             unfiltered("panicked", now.panicked - before.panicked),
             unfiltered("memory", now.memory - before.memory),
             Counter { group: "state", name: "refused", count: refused },
             Counter { group: "otlp", name: "shared", count: shared },
+            Counter { group: "otlp", name: "passed", count: passed },
         ];
         self.log(Level::Info, &statistics_line(&since, &host));
         if shared > 0 {

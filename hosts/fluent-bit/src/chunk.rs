@@ -187,6 +187,7 @@ impl<'a, O: Out> Pass<'a, O> {
                 continue;
             }
             if is_own {
+                self.groups.iter_mut().for_each(|groups| groups.passed_records += 1);
                 self.pass(start..end);
                 continue;
             }

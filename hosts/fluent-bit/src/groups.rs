@@ -58,6 +58,8 @@ pub struct Groups {
     pub redacts: bool,
     /// The number of records in the resource that others share, since the start.
     pub shared_records: u64,
+    /// The number of records in groups of other filters, since the start.
+    pub passed_records: u64,
     chunk: Chunk,
 }
 
@@ -141,6 +143,7 @@ impl Groups {
             last: None,
             redacts: false,
             shared_records: 0,
+            passed_records: 0,
             chunk: Chunk::default(),
         }
     }

@@ -12,6 +12,8 @@ use crate::records::Records;
 
 /// The name of the scope of the filter's groups.
 const SCOPE: &str = "kaudit-filter";
+/// The attributes that every resource of the filter has.
+const NAMES: [&str; 2] = ["cx.application.name", "cx.subsystem.name"];
 
 /// Writes the body of a start marker. `names` are attributes, a map. `incoming` is the body of the group in which the
 /// finding arrived, or empty.
@@ -37,10 +39,15 @@ pub fn group(names: &[u8], incoming: &[u8], out: &mut impl Out) {
     text(env!("CARGO_PKG_VERSION"), out);
 }
 
-/// Returns whether the body of a start marker is [`group`]'s: the group is of a filter.
+/// Returns whether the body of a start marker is like [`group`]'s: the group is of a filter.
+///
+/// Any sender of OTLP can write one, so the records of such groups are counted.
 pub fn is_own(group: &[u8]) -> bool {
     let name = Members::of(group).get("scope").and_then(|scope| Members::of(scope).get("name"));
-    name.and_then(string) == Some(SCOPE.as_bytes())
+    let attributes =
+        Members::of(group).get("resource").and_then(|resource| Members::of(resource).get("attributes"));
+    let has_name = |key| Members::of(attributes.unwrap_or_default()).get(key).is_some();
+    name.and_then(string) == Some(SCOPE.as_bytes()) && NAMES.into_iter().all(has_name)
 }
 
 /// Writes an entry as an event with this head.

@@ -462,6 +462,24 @@ fn groups_of_a_filter_take_rows_of_the_request() {
 }
 
 #[test]
+fn a_group_with_the_scope_of_the_filter_and_without_names_is_filtered() {
+    let scope = json!({"name": "kaudit-filter"});
+    let names = json!({"cx.application.name": "a", "cx.subsystem.name": "b"});
+    let found = serde_json::from_str(&finding_text("system:a")).expect("JSON");
+    let metadata = json!({"schema": "otlp", "resource_id": 0, "scope_id": 0});
+    for (attributes, expected) in [
+        (json!({}), "records=1 dropped.entity-no-match=1"),
+        (json!({"cx.application.name": "a"}), "records=1 dropped.entity-no-match=1"),
+        (names, "records=0 otlp.passed=1"),
+    ] {
+        let start = event(-1, &metadata, &json!({"resource": {"attributes": attributes}, "scope": scope}));
+        let mut agent = Agent::started("5.1", &["shape otlp", "entity_no_match ^system:"]);
+        agent.events(&[start, event(1, &json!({}), &found), end()]);
+        assert_eq!(agent.stop(), [format!("3 statistics: {expected}")]);
+    }
+}
+
+#[test]
 fn groups_of_a_filter_pass_unchanged() {
     let mut first = Agent::started("5.1", &["shape otlp"]);
     let (_, events) = first.events(&[finding("a"), of_cluster("b", "one")]);
@@ -472,7 +490,7 @@ fn groups_of_a_filter_pass_unchanged() {
     let (outcome, after) = second.events(&records);
     assert_eq!(outcome, Outcome::Replaced);
     assert_eq!(after, events);
-    assert_eq!(second.stop(), ["3 statistics: records=1 dropped.entity-no-match=1"]);
+    assert_eq!(second.stop(), ["3 statistics: records=1 dropped.entity-no-match=1 otlp.passed=4"]);
 }
 
 /// The numbers of suppressed findings in summaries.
