@@ -174,6 +174,10 @@ impl Plugin for Kaudit {
             self.session.close(|envelope| pass.own(&envelope));
             pass.finish();
         }
+        if self.groups.failed() {
+            self.groups.discard();
+            return None;
+        }
         Some(self.own.take(events, left, Account::of(&self.session.stats().since(&before))))
     }
 

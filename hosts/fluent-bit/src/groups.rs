@@ -281,6 +281,7 @@ impl Groups {
     /// Notes that the chunk's groups are not sent.
     pub fn discard(&mut self) {
         self.last = None;
+        self.chunk.records.failed = false;
     }
 
     /// Returns the resource for names that are not among the recent ones, and puts them there.
