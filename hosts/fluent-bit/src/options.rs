@@ -94,10 +94,18 @@ pub fn read(given: &Instance) -> Result<Options, Vec<String>> {
         }
         None => (supported(inline(given)), None),
     };
-    let (config, warnings) = match read {
+    let (config, mut warnings) = match read {
         Ok((config, warnings)) if mistakes.is_empty() => (config, warnings),
         read => return Err(mistakes.into_iter().chain(read.err().unwrap_or_default()).collect()),
     };
+    let is_condition = |name: &String| name.eq_ignore_ascii_case("condition");
+    if config.coralogix.shape == Shape::Otlp && given.properties().iter().flatten().any(is_condition) {
+        warnings.push(
+            "condition: with shape otlp the names of entries are lost, since the agent removes the markers of groups; \
+             remove it"
+                .to_owned(),
+        );
+    }
     Ok(Options {
         config,
         warnings,

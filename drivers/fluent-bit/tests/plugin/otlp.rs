@@ -155,6 +155,17 @@ fn an_agent_without_groups_refuses_the_shape() {
 }
 
 #[test]
+fn a_condition_is_reported_in_this_shape() {
+    for (shape, expected) in [("shape otlp", true), ("shape singles", false)] {
+        let mut agent = Agent::started("5.1", &[shape, "condition x"]);
+        let logged = agent.logged();
+        let is_reported =
+            logged.iter().any(|line| line.starts_with("2 condition: with shape otlp the names"));
+        assert_eq!(is_reported, expected, "{logged:?}");
+    }
+}
+
+#[test]
 fn records_without_a_group_are_refused() {
     for layout in ["3.2", "5.1"] {
         let refused = Agent::start(layout, &["shape otlp", "unrecognised pass"]).err().expect("refused");
