@@ -189,8 +189,9 @@ fn by_engine(args: &Args) -> Result<Outcome, Halt> {
         Err(outcome) => return Ok(outcome),
     };
     let mut engine = Engine { session, output: Output::new(BufWriter::new(out), framing) };
-    let (outcome, malformed) = run_files(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
+    let (mut outcome, malformed) = run_files(&args.input, &config, &Interrupt::catch()?, &mut engine)?;
     if engine.output.not_written > 0 {
+        outcome = outcome.max(Outcome::Mistakes);
         error_line(format_args!(
             "records that pass and were not written, since they are no log records of OTLP: {}; use --format json",
             engine.output.not_written

@@ -64,6 +64,7 @@ fn protobuf_contains_no_records_that_pass() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("passed.pb");
     let options = ["run", "-c", config, "--now", NOON, "--format", "protobuf", "-o", file.to_str().unwrap()];
     let packed = ran(&options, input.as_bytes());
+    assert_eq!((lines.code, packed.code), (Some(0), Some(1)), "{}", packed.err);
     assert!(packed.err.contains("no log records of OTLP: 1; use --format json"), "{}", packed.err);
     let bytes = fs::read(file).unwrap();
     assert_eq!(bytes.len(), 4 + usize::from(bytes[2]) * 256 + usize::from(bytes[3]));
