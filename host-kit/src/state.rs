@@ -61,7 +61,7 @@ impl StateFile {
             return Err(format!("`{shown}` is the file of another instance; each needs its own"));
         }
         let file = Self { path };
-        file.replace(&file.temporary(), None)
+        write_through(&file.path, None)
             .map_err(|error| format!("cannot create files in `{}`: {}", folder.display(), reason(&error)))?;
         Ok(file)
     }
@@ -96,7 +96,7 @@ impl StateFile {
         let old = self.read(form).unwrap_or_default();
         let account = old.account + new.account;
         let (content, left) = write(form, account, old.entries.iter().chain(&new.entries), MAX_BYTES);
-        self.replace(&self.temporary(), Some(&content)).map_err(|error| self.error("write", &error))?;
+        replace(&self.path, &content).map_err(|error| self.error("write", &error))?;
         Ok(left)
     }
 
@@ -129,38 +129,43 @@ impl StateFile {
         }
     }
 
-    /// Writes a temporary file and renames it to the file's name. Without content, removes it instead.
-    fn replace(&self, temporary: &Path, content: Option<&[u8]>) -> io::Result<()> {
-        // A crash may have left one.
-        let _ = fs::remove_file(temporary);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(temporary)?;
-        let Some(content) = content else { return fs::remove_file(temporary) };
-        let written = file.write_all(content).and_then(|()| file.sync_all());
-        if let Err(error) = written.and_then(|()| fs::rename(temporary, &self.path)) {
-            let _ = fs::remove_file(temporary);
-            return Err(error);
-        }
-        // The rename is on the disk once the folder is; not every system can flush a folder.
-        let folder = self.path.parent().map(File::open);
-        if let Some(Ok(folder)) = folder {
-            let _ = folder.sync_all();
-        }
-        Ok(())
-    }
-
-    fn temporary(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".new");
-        PathBuf::from(name)
-    }
-
     fn error(&self, action: &str, error: &io::Error) -> String {
         format!("cannot {action} `{}`: {}", self.path.display(), reason(error))
     }
+}
+
+/// Replaces a file at once: a crash leaves the previous content or the new one. Only the user can read it.
+///
+/// # Errors
+/// The file cannot be written; the previous one remains.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_through(path, Some(content))
+}
+
+/// Writes a temporary file beside a file and renames it to the file's name. Without content, removes it instead.
+fn write_through(path: &Path, content: Option<&[u8]>) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    // A crash may have left one.
+    let _ = fs::remove_file(&temporary);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary)?;
+    let Some(content) = content else { return fs::remove_file(&temporary) };
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    // The rename is on the disk once the folder is; not every system can flush a folder.
+    let folder = path.parent().map(File::open);
+    if let Some(Ok(folder)) = folder {
+        let _ = folder.sync_all();
+    }
+    Ok(())
 }
 
 impl Drop for StateFile {

@@ -1,9 +1,10 @@
 //! The file of `run --state`: the learned behaviour of detections between runs.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 
+use host_kit::state::replace;
 use kaudit_filter::{Filter, SnapshotError};
 
 use crate::outcome::{Halt, Outcome};
@@ -42,15 +43,4 @@ pub fn restore(filter: &mut Filter, path: &Path) -> Result<(), Halt> {
 pub fn save(filter: &Filter, path: &Path) -> Outcome {
     let Some(snapshot) = filter.detections_snapshot() else { return Outcome::Done };
     replace(path, &snapshot).map_or_else(|error| cannot_write(path, &error), |()| Outcome::Done)
-}
-
-/// Writes a temporary file beside the file, and renames it: a run that is killed leaves the previous file.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
-    let mut file = File::create(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)
 }

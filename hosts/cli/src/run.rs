@@ -30,8 +30,8 @@ use crate::via::{Plugin, Via};
 /// Filters files of records, and writes the entries for Coralogix
 ///
 /// Reads records from the files, or from standard input, and writes one entry per line (or one envelope, in shape bulk;
-/// in shape otlp one request) to standard output. At the end, the counters are written to standard error: each record is kept, dropped for a
-/// reason, suppressed by a rate limit, or passed unchanged.
+/// in shape otlp one request) to standard output. At the end, the counters are written to standard error: each record is
+/// kept, dropped for a reason, suppressed by a rate limit, or passed unchanged.
 ///
 /// RECORDS are JSON objects: one per line, concatenated, printed over several lines, or in arrays. A finding may be
 /// wrapped in a log record, as an object, a list or text under the keys of the configuration's `look-in`, or follow the
@@ -234,7 +234,7 @@ fn by_plugin(args: &Args) -> Result<Outcome, Halt> {
         return Err(Halt::Failed(message.to_owned()));
     }
     if args.state.is_some() {
-        let message = "--state: not available with --via; the plugin has its own state";
+        let message = "--state: not available with --via; a plugin does not store what detections learned";
         return Err(Halt::Failed(message.to_owned()));
     }
     if args.summary == SummaryForm::Prometheus {

@@ -63,6 +63,11 @@ fn a_run_continues_with_what_the_last_one_learned() {
     let repeated = run(CONFIG, &scan("2026-05-04T10:00:00Z"), &state);
     assert!(repeated.err.contains("late                          6"), "{}", repeated.err);
     assert!(!state.with_extension("new").exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 
     let mut damaged = fs::read(&state).unwrap();
     damaged.pop();
