@@ -63,6 +63,7 @@ fn run(case: &Case) -> usize {
             explainer.due(now).unwrap().write_json(&mut json[1]);
             assert_eq!(json[0], json[1], "{}", case.name);
         }
+        assert!(explainer.due(now).is_none(), "{}", case.name);
     }
     assert_eq!(explainer.stats(), filter.stats(), "{}", case.name);
     case.records.len()
