@@ -34,7 +34,7 @@ struct Ran {
 }
 
 fn run(config: &str, records: &str, state: &Path) -> Ran {
-    let (config_file, records_file) = (file("config.yaml"), file("records.ndjson"));
+    let (config_file, records_file) = (state.with_extension("yaml"), state.with_extension("ndjson"));
     fs::write(&config_file, config).unwrap();
     fs::write(&records_file, records).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_kaudit-filter"))
