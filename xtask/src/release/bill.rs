@@ -103,9 +103,11 @@ fn collect(folder: &str, delivered: &[&str], triple: &str, packages: &mut BTreeM
         }
         let compiled_in = |key: &str| COMPILED_IN.contains(&&*id(key).0);
         let linked = |dependency: &&Value| {
-            compiled_in(&word(&dependency["pkg"]))
+            let other = word(&dependency["pkg"]);
+            compiled_in(&other)
                 || !compiled_in(key)
                     && list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null())
+                    && is_active(&known[key], &nodes[key], &id(&other).0)
         };
         let dependencies = list(&nodes[key]["deps"]);
         let needs: Vec<String> =
@@ -219,6 +221,26 @@ fn licences(packages: &BTreeMap<Id, Package>, rust: &str) -> Done<String> {
         let _ = write!(text, "\n{}\n{}\n\n{}\n", "-".repeat(100), packages.join(", "), licence.trim());
     }
     Ok(text)
+}
+
+/// Returns whether a package uses a dependency with its active features.
+///
+/// Cargo's metadata also contains optional dependencies that a feature only names weakly, as in `proptest?/std`.
+fn is_active(package: &Value, node: &Value, name: &str) -> bool {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let declared = list(&package["dependencies"]);
+    let mut declared = declared.iter().filter(|one| one["name"] == name && one["kind"].is_null());
+    let features = list(&node["features"]);
+    let enabled: Vec<Value> =
+        features.iter().flat_map(|feature| list(&package["features"][word(feature)])).collect();
+    declared.any(|one| {
+        let key = if one["rename"].is_null() { name.to_owned() } else { word(&one["rename"]) };
+        let is_enabled = |item: &Value| {
+            let item = word(item);
+            item == format!("dep:{key}") || item == key || item.starts_with(&format!("{key}/"))
+        };
+        one["optional"] == false || enabled.iter().any(is_enabled)
+    })
 }
 
 /// Returns the licence texts in a package's folder.
