@@ -5,6 +5,7 @@
 //! | `detector` | the interface of a method, and what it reports |
 //! | `features` | features of events, and their counts in windows |
 //! | `thresholds`, `new_terms`, `ewma` | the baselines |
+//! | `windowed` | a detector that asks a rule about each window: of `thresholds` and `ewma` |
 //! | `engine` | the filter as a method |
 //! | `judge` | detections compared with labels |
 //! | `run` | runs of all methods over seeds |
@@ -23,6 +24,7 @@ mod run;
 mod statistics;
 mod sweep;
 mod thresholds;
+mod windowed;
 
 pub use detector::{Detection, Detector, Method, PERIOD_MS};
 pub use engine::{FilterMethod, FilterUse};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::detector::{Detection, Detector, Method, Names, PERIOD_MS, Repeats};
-use super::features::{Closed, Windows, observe};
-use crate::event::Event;
+use super::detector::{Detector, Method, PERIOD_MS};
+use super::features::Tally;
+use super::windowed::{Rule, Windowed};
 use crate::kind::DetectionKind;
 
 /// Reports a count that is many standard deviations above a user's mean.
@@ -43,14 +43,7 @@ impl Method for Ewma {
     }
 
     fn detector(&self, _: &str) -> Box<dyn Detector> {
-        Box::new(State {
-            settings: *self,
-            begin: None,
-            series: BTreeMap::new(),
-            windows: Windows::default(),
-            names: Names::default(),
-            repeats: Repeats::default(),
-        })
+        Box::new(Windowed::new(State { settings: *self, begin: None, series: BTreeMap::new() }))
     }
 }
 
@@ -88,41 +81,17 @@ struct State {
     settings: Ewma,
     begin: Option<i64>,
     series: BTreeMap<(u32, DetectionKind), Series>,
-    windows: Windows,
-    names: Names,
-    repeats: Repeats,
 }
 
-impl State {
-    fn close(&mut self, (end, tallies): Closed, found: &mut Vec<Detection>) {
+impl Rule for State {
+    fn exceeds(&mut self, key: (u32, DetectionKind), end: i64, tally: &Tally) -> bool {
         let begin = *self.begin.get_or_insert(end);
-        for ((user, kind), tally) in tallies {
-            let count = tally.statistic(kind);
-            let value = f64::from(count).sqrt();
-            let series =
-                self.series.entry((user, kind)).or_insert(Series { last: begin, ..Series::default() });
-            series.advance(end, self.settings.alpha);
-            let z = series.z(value);
-            series.add(value, self.settings.alpha);
-            let exceeds = count >= FLOOR && z >= self.settings.z && end - begin >= WARM_UP_MS;
-            if exceeds && self.repeats.is_first(user, kind, end) {
-                found.push(Detection { time_ms: end, kind, principal: Some(self.names.name(user)) });
-            }
-        }
-    }
-}
-
-impl Detector for State {
-    fn event(&mut self, event: &Event, found: &mut Vec<Detection>) {
-        if let Some(closed) = self.windows.advance(event.time / 1000) {
-            self.close(closed, found);
-        }
-        let user = self.names.number(&event.identity.username);
-        observe(event, |kind, value| self.windows.add(user, kind, value));
-    }
-
-    fn finish(&mut self, found: &mut Vec<Detection>) {
-        let closed = self.windows.finish();
-        self.close(closed, found);
+        let count = tally.statistic(key.1);
+        let value = f64::from(count).sqrt();
+        let series = self.series.entry(key).or_insert(Series { last: begin, ..Series::default() });
+        series.advance(end, self.settings.alpha);
+        let z = series.z(value);
+        series.add(value, self.settings.alpha);
+        count >= FLOOR && z >= self.settings.z && end - begin >= WARM_UP_MS
     }
 }

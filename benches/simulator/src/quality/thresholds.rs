@@ -1,8 +1,8 @@
 //! Fixed thresholds on the counts of a window.
 
-use super::detector::{Detection, Detector, Method, Names, Repeats};
-use super::features::{Closed, Windows, observe};
-use crate::event::Event;
+use super::detector::{Detector, Method};
+use super::features::Tally;
+use super::windowed::{Rule, Windowed};
 use crate::kind::DetectionKind as D;
 
 /// Reports a user whose count in a window reaches a fixed number.
@@ -36,46 +36,13 @@ impl Method for Thresholds {
     }
 
     fn detector(&self, _: &str) -> Box<dyn Detector> {
-        Box::new(State {
-            percent: self.percent,
-            windows: Windows::default(),
-            names: Names::default(),
-            repeats: Repeats::default(),
-        })
+        Box::new(Windowed::new(*self))
     }
 }
 
-#[derive(Debug)]
-struct State {
-    percent: u32,
-    windows: Windows,
-    names: Names,
-    repeats: Repeats,
-}
-
-impl State {
-    fn close(&mut self, (end, tallies): Closed, found: &mut Vec<Detection>) {
-        for ((user, kind), tally) in tallies {
-            let Some((_, count)) = COUNTS.iter().find(|(one, _)| *one == kind) else { continue };
-            let exceeds = tally.statistic(kind) * 100 >= count * self.percent;
-            if exceeds && self.repeats.is_first(user, kind, end) {
-                found.push(Detection { time_ms: end, kind, principal: Some(self.names.name(user)) });
-            }
-        }
-    }
-}
-
-impl Detector for State {
-    fn event(&mut self, event: &Event, found: &mut Vec<Detection>) {
-        if let Some(closed) = self.windows.advance(event.time / 1000) {
-            self.close(closed, found);
-        }
-        let user = self.names.number(&event.identity.username);
-        observe(event, |kind, value| self.windows.add(user, kind, value));
-    }
-
-    fn finish(&mut self, found: &mut Vec<Detection>) {
-        let closed = self.windows.finish();
-        self.close(closed, found);
+impl Rule for Thresholds {
+    fn exceeds(&mut self, (_, kind): (u32, D), _: i64, tally: &Tally) -> bool {
+        let count = COUNTS.iter().find(|(one, _)| *one == kind);
+        count.is_some_and(|(_, count)| tally.statistic(kind) * 100 >= count * self.percent)
     }
 }
